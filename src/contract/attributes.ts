@@ -1,0 +1,22 @@
+/** Attributes are what flags add to a reference and what changes its content. Each source declares those it understands. */
+
+export type AttributeValue = string | number | boolean | readonly string[];
+
+/** Attribute values by name (`platform`, `layer-limit`, `include`, …). An absent attribute is absent, never undefined. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** How the command line makes a flag of an attribute; help, completion and errors are built from it. */
+export interface AttributeSpec {
+  /** Name of the attribute and, with `--` before it, of the flag. */
+  readonly name: string;
+  /** `flag`: a boolean; `list`: may be given several times. */
+  readonly kind: 'text' | 'number' | 'flag' | 'list';
+  /** Placeholder in help, for instance `os/arch[/variant]`. */
+  readonly placeholder?: string;
+  readonly short?: string;
+  /** One line for `--help`. */
+  readonly help: string;
+  /** A value that works, for help and errors. */
+  readonly example?: string;
+  readonly choices?: readonly string[];
+}

@@ -1,0 +1,32 @@
+import type { Progress } from '../core/progress.ts';
+
+/** A credential for one registry or web host. It never leaves the process except to that host. */
+export type Credential =
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly origin: string }
+  | { readonly kind: 'identity-token'; readonly token: string; readonly origin: string }
+  | { readonly kind: 'bearer'; readonly token: string; readonly origin: string };
+
+/**
+ * Who asks: identity, credentials by host, local directories by name, secrets. Created by the command line (or by a
+ * user of the library), consumed by sources.
+ */
+export interface Session {
+  /** BuildKit's session ID. Random unless given; it is part of the definition key of a local directory. */
+  readonly id: string;
+  /**
+   * The credential for a host (`host[:port]`) and, where the configuration has entries for repositories, a repository
+   * path below it. Undefined: go on without.
+   */
+  credentials(host: string, repository?: string): Promise<Credential | undefined>;
+  /** A secret by name (tokens for git, headers for http); undefined when there is none. Never logged. */
+  secret(name: string): Promise<string | undefined>;
+  /** The directory that a local name stands for. */
+  localDirectory(name: string): string | undefined;
+}
+
+/** What accompanies every call that does work. */
+export interface JobContext {
+  readonly session: Session;
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+}

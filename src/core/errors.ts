@@ -1,0 +1,142 @@
+/**
+ * The closed set of failures. Every error a user can meet is a `CtxsrcError` whose code is in this table; anything
+ * else that reaches the command line is a defect of ctxsrc (exit 1). The exit code is part of the contract: scripts
+ * decide by it, never by the text.
+ */
+
+/** Exit code of each error code. 2 usage, 3 not found, 4 credentials, 5 integrity, 6 drift, 7 platform, 8 refused, 9 target, 74 local I/O, 75 temporary, 76 rate limit. */
+export const ERROR_EXITS = {
+  E_INTERNAL: 1,
+  E_USAGE: 2,
+  E_REFERENCE: 2,
+  E_SCHEME_UNKNOWN: 2,
+  E_ATTRIBUTE: 2,
+  E_DIGEST_INVALID: 2,
+  E_PLATFORM_INVALID: 2,
+  E_PATTERN: 2,
+  E_TAG_AMBIGUOUS: 2,
+  E_LAYER_LIMIT: 2,
+  E_NOT_PINNABLE: 2,
+  E_TARGET_IN_SOURCE: 2,
+  E_CONFIG: 2,
+  E_SOURCE_MODULE: 2,
+  E_NOT_FOUND: 3,
+  E_TAG_NOT_FOUND: 3,
+  E_BLOB_NOT_FOUND: 3,
+  E_PATH_NOT_FOUND: 3,
+  E_OFFLINE: 3,
+  E_UNAUTHORIZED: 4,
+  E_FORBIDDEN: 4,
+  E_CREDENTIALS: 4,
+  E_TLS: 4,
+  E_DIGEST_MISMATCH: 5,
+  E_SIZE_MISMATCH: 5,
+  E_DIFF_ID_MISMATCH: 5,
+  E_MANIFEST_INVALID: 5,
+  E_IMAGE_CONFIG_INVALID: 5,
+  E_LAYOUT_INVALID: 5,
+  E_SCHEMA1: 5,
+  E_ARCHIVE_INVALID: 5,
+  E_REGISTRY_PROTOCOL: 5,
+  E_STORE_CORRUPT: 5,
+  E_TREE_DIFFERS: 5,
+  E_DRIFT: 6,
+  E_CHECKSUM_MISMATCH: 6,
+  E_PLATFORM_NOT_FOUND: 7,
+  E_UNSAFE: 8,
+  E_LIMIT: 8,
+  E_STORE_VERSION: 8,
+  E_LOSSY: 8,
+  E_INCOMPLETE: 8,
+  E_TARGET_EXISTS: 9,
+  E_IO: 74,
+  E_DISK_FULL: 74,
+  E_PERMISSION: 74,
+  E_NETWORK: 75,
+  E_SERVER: 75,
+  E_STALLED: 75,
+  E_LOCK_TIMEOUT: 75,
+  E_RATE_LIMIT: 76,
+  E_INTERRUPTED: 130,
+  E_TERMINATED: 143,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_EXITS;
+
+export interface ErrorOptions {
+  /** What to type or check next, one line without a full stop needed. */
+  hint?: string | undefined;
+  cause?: unknown;
+  /** The reference as the user wrote it; the command line fills it in when the thrower does not know it. */
+  ref?: string | undefined;
+  /** Machine-readable facts for the JSON form, for instance `{ candidates: [...] }` or `{ retryAfter: 30 }`. Never a secret. */
+  details?: Record<string, unknown> | undefined;
+}
+
+/** A failure with a stable code, one sentence that says what happened to what, and a hint that says what to type next. */
+export class CtxsrcError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Record<string, unknown> | undefined;
+  ref: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'CtxsrcError';
+    this.code = code;
+    this.hint = options.hint;
+    this.ref = options.ref;
+    this.details = options.details;
+  }
+
+  /** The exit code of `spec/cli.md` for this error. */
+  get exit(): number {
+    return ERROR_EXITS[this.code];
+  }
+}
+
+/** True for a CtxsrcError, with the given code when one is named. */
+export function isCtxsrcError(error: unknown, code?: ErrorCode): error is CtxsrcError {
+  return error instanceof CtxsrcError && (code === undefined || error.code === code);
+}
+
+/** True for the error an aborted operation ends with, whoever threw it. */
+export function isAbort(error: unknown): boolean {
+  if (isCtxsrcError(error)) return error.code === 'E_INTERRUPTED' || error.code === 'E_TERMINATED';
+  return (
+    error instanceof Error && (error.name === 'AbortError' || (error as NodeJS.ErrnoException).code === 'ABORT_ERR')
+  );
+}
+
+/**
+ * Turns a failed file-system call into a typed error: ENOENT is exit 3, a full disk, missing permission and every
+ * other local failure exit 74. An error that is already typed, or an abort, is returned unchanged.
+ * @param what what was being done to what, for instance `cannot read ./app/file`
+ */
+export function ioError(error: unknown, what: string): Error {
+  if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, { cause: error });
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new CtxsrcError('E_DISK_FULL', `${what}: no space left on the device`, {
+        cause: error,
+        hint: 'free some space, or choose another place with --cache-dir or another target directory',
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new CtxsrcError(
+        'E_PERMISSION',
+        `${what}: ${code === 'EROFS' ? 'read-only file system' : 'permission denied'}`,
+        { cause: error, hint: 'check the owner and mode of the path, or run as a user who may' },
+      );
+    default:
+      return new CtxsrcError('E_IO', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+  }
+}

@@ -1,0 +1,43 @@
+/** Media types of the OCI image-spec and of Docker's image manifest v2, schema 2; and what a layer's type says about its compression. */
+
+export const MEDIA_TYPE = {
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  ociLayerTar: 'application/vnd.oci.image.layer.v1.tar',
+  ociLayerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  ociLayerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  dockerLayerTar: 'application/vnd.docker.image.rootfs.diff.tar',
+  dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
+  dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
+} as const;
+
+export function isManifestType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPE.ociManifest || mediaType === MEDIA_TYPE.dockerManifest;
+}
+
+export function isIndexType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPE.ociIndex || mediaType === MEDIA_TYPE.dockerIndex;
+}
+
+export function isConfigType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPE.ociConfig || mediaType === MEDIA_TYPE.dockerConfig;
+}
+
+export function isSchema1Type(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPE.dockerSchema1 || mediaType === MEDIA_TYPE.dockerSchema1Signed;
+}
+
+export type Compression = 'none' | 'gzip' | 'zstd';
+
+/** What the media type claims; undefined when it claims nothing this program knows (the first bytes then decide). */
+export function compressionOf(mediaType: string): Compression | undefined {
+  if (/[.+]gzip$/.test(mediaType)) return 'gzip';
+  if (/[.+]zstd$/.test(mediaType)) return 'zstd';
+  if (/\.tar$/.test(mediaType)) return 'none';
+  return undefined;
+}
