@@ -37,7 +37,15 @@ export interface BlobStore {
   ingest(
     job: JobContext,
     blob: { readonly digest: Digest; readonly size?: number | undefined; readonly mediaType?: string | undefined },
-    produce: (offset: number) => Promise<IngestSource>,
+    produce: (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>,
+    options?: {
+      /**
+       * Sees every byte in order, the part kept from an earlier run included, while the blob is not verified yet: what
+       * it makes of them is thrown away when `ingest` fails. Not called when the blob was there. Its promise holds the
+       * download back.
+       */
+      readonly tap?: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+    },
   ): Promise<'stored' | 'cached'>;
   /** Stores bytes already in memory. */
   put(digest: Digest, bytes: Uint8Array): Promise<void>;
