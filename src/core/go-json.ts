@@ -1,0 +1,62 @@
+/**
+ * JSON as Go's `encoding/json` writes it. BuildKit hashes such documents into cache keys, so that every byte counts:
+ * no spaces, members in the order given, and escapes that differ from JSON.stringify's.
+ */
+import { goText } from './go-text.ts';
+
+/**
+ * A value to encode. Bytes are text that may not be UTF-8 (a Go string holds any bytes); a Go `[]byte`, which is
+ * written as base64, has to be given as that string. Members whose value is undefined are left out.
+ */
+export type GoValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly GoValue[]
+  | { readonly [name: string]: GoValue | undefined };
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+function escapeText(text: string): string {
+  return text
+    .replace(/["\\<>&\u0000-\u001f\u2028\u2029]/g, (char) => {
+      return SHORT_ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    })
+    .replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
+/**
+ * The document as Go writes it, byte for byte (buildkit-semantics 0.1). Bytes that are not UTF-8 become the escape
+ * `\ufffd`, as Go writes them; a lone surrogate, which no Go string can hold, becomes the character U+FFFD.
+ * What Go omits with `omitempty` is the caller's to leave out, as undefined.
+ */
+export function encodeGoJson(value: GoValue): string {
+  if (value === null || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  if (typeof value === 'number') {
+    if (!Number.isSafeInteger(value))
+      throw new TypeError(`not an integer that Go and JavaScript write alike: ${value}`);
+    return String(value);
+  }
+  if (typeof value === 'string') return `"${escapeText(value)}"`;
+  if (value instanceof Uint8Array) return `"${goText(value, escapeText, '\\ufffd')}"`;
+  if (isList(value)) return `[${value.map(encodeGoJson).join(',')}]`;
+  const members = Object.entries(value).flatMap(([name, member]) => {
+    return member === undefined ? [] : [`"${escapeText(name)}":${encodeGoJson(member)}`];
+  });
+  return `{${members.join(',')}}`;
+}
+
+function isList(value: GoValue): value is readonly GoValue[] {
+  return Array.isArray(value);
+}

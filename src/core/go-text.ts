@@ -1,0 +1,52 @@
+/**
+ * UTF-8 as Go reads it: every byte that belongs to no valid sequence is one error of its own, where the Encoding
+ * Standard (TextDecoder) would replace a truncated sequence as a whole.
+ */
+
+const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Length of the valid sequence that begins at `at`; 0 when none does (overlong forms and surrogates are not valid). */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  const low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const high = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  for (let i = 1; i < length; i += 1) {
+    const next = bytes[at + i];
+    if (next === undefined || next < (i === 1 ? low : 0x80) || next > (i === 1 ? high : 0xbf)) return 0;
+  }
+  return length;
+}
+
+/**
+ * The text of the bytes as Go's `encoding/json` sees it, each invalid byte replaced.
+ * @param replace called for the valid text between invalid bytes; default: the text itself
+ * @param invalid what stands for one invalid byte; default U+FFFD
+ */
+export function goText(
+  bytes: Uint8Array,
+  replace: (valid: string) => string = (valid) => valid,
+  invalid = '\ufffd',
+): string {
+  try {
+    return replace(STRICT.decode(bytes));
+  } catch {
+    const parts: string[] = [];
+    let start = 0;
+    let at = 0;
+    while (at < bytes.length) {
+      const length = sequenceLength(bytes, at);
+      if (length > 0) {
+        at += length;
+        continue;
+      }
+      parts.push(replace(STRICT.decode(bytes.subarray(start, at))), invalid);
+      at += 1;
+      start = at;
+    }
+    parts.push(replace(STRICT.decode(bytes.subarray(start))));
+    return parts.join('');
+  }
+}
