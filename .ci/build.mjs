@@ -13,7 +13,11 @@ const pkg = createRequire(import.meta.url)('../package.json');
 
 rmSync(dist, { recursive: true, force: true });
 
-const workers = { 'worker-hash': 'src/fs/hash-worker.ts', 'worker-unpack': 'src/layer/unpack-worker.ts' };
+const workers = {
+  'worker-hash': 'src/fs/hash-worker.ts',
+  'worker-unpack': 'src/layer/unpack-worker.ts',
+  'worker-clone': 'src/store/clone-worker.ts',
+};
 const entryPoints = { cli: 'src/cli/main.ts', index: 'src/index.ts', ...workers };
 for (const [name, file] of Object.entries(entryPoints)) {
   if (!existsSync(join(root, file))) delete entryPoints[name];

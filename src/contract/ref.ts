@@ -118,6 +118,8 @@ export interface Recipe {
   readonly layers?: readonly RecipeLayer[] | undefined;
   /** Makes all files in `dir`, which exists and is empty. */
   produce(job: JobContext, dir: string, options: WriteOptions): Promise<WriteReport>;
+  /** The recipe of the first `count` layers, for `layerChain`. There when `layers` is. */
+  prefix?(count: number): Recipe;
 }
 
 export interface RecipeLayer {

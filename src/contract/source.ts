@@ -101,8 +101,16 @@ export interface SourceInstance {
   pull?(job: JobContext): Promise<void>;
   /** What `inspect` shows and `diff` compares without content. */
   describe?(job: JobContext, options?: { readonly why?: string | undefined }): Promise<Description>;
+  /** The chosen platform's manifest and configuration, their bytes as received, to export an image as it is. */
+  image?(job: JobContext): Promise<ImageDocuments>;
   /** What could have been meant (tags of a layout, platforms of an index): for errors and completion. */
   candidates?(job: JobContext): Promise<readonly string[]>;
+}
+
+/** The two documents of an image that are no layers. */
+export interface ImageDocuments {
+  readonly manifest: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
+  readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
 }
 
 /** The digests of one reference. `manifest` and `config` only for images. */
