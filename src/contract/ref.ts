@@ -95,7 +95,11 @@ export interface WrittenEntry {
   readonly mtime: string;
   /** `sha256:` of a file's content. */
   readonly digest?: Digest;
+  /** Symlinks: the text of the link. Hard links: the path they share an inode with. Devices: `major:minor`. */
   readonly target?: string;
+  /** As `pathBytes`, for `target`. */
+  readonly targetBytes?: true;
+  /** Values in base64. */
   readonly xattrs?: Readonly<Record<string, string>>;
 }
 
