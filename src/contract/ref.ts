@@ -109,8 +109,12 @@ export interface WriteReport {
   readonly losses: readonly Loss[];
   /** Number of losses by kind; `losses` may be cut after some thousand, this is not. */
   readonly lossCounts: Readonly<Record<string, number>>;
-  /** In path order; hard links name the path they share an inode with in `target`. */
-  readonly entries: readonly WrittenEntry[];
+  /**
+   * Depth first, a directory before what is in it, names in the order of their bytes. Hard links name the first path of
+   * their inode in `target`. An iterable, which can be walked again, because an image has more files than belong in
+   * memory as objects: it makes one entry at a time.
+   */
+  readonly entries: Iterable<WrittenEntry>;
   /** How the files came: unpacked from layers, or cloned by which means. */
   readonly via: 'unpack' | 'copy' | 'reflink' | 'hardlink';
 }
