@@ -1,0 +1,65 @@
+/** Builds dist/ once per run of vitest when a source is newer than it. Two runs that overlap build one after the other. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const lock = join(root, 'node_modules', '.ctxsrc-build.lock');
+
+export async function setup(): Promise<void> {
+  while (!acquire()) await setTimeout(100);
+  try {
+    if (isStale()) execFileSync(process.execPath, ['.ci/build.mjs', '--no-types'], { cwd: root, stdio: 'inherit' });
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+/** Takes the lock file, or takes it away from a process that is dead. */
+function acquire(): boolean {
+  try {
+    const fd = openSync(lock, 'wx');
+    writeSync(fd, String(process.pid));
+    closeSync(fd);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  try {
+    const pid = Number(readFileSync(lock, 'utf8'));
+    const age = Date.now() - statSync(lock).mtimeMs;
+    if (pid > 0 ? !isAlive(pid) : age > 5000) rmSync(lock, { force: true });
+  } catch {
+    // The holder has just released it.
+  }
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function isStale(): boolean {
+  const outputs = ['cli', 'index'].filter((name) =>
+    existsSync(join(root, 'src', name === 'cli' ? 'cli/main.ts' : 'index.ts')),
+  );
+  const built = outputs.map(
+    (name) => statSync(join(root, 'dist', `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  );
+  const newest = Math.max(...['src', '.ci/build.mjs', 'package.json'].map((path) => newestBelow(join(root, path))));
+  return outputs.length > 0 && Math.min(...built) < newest;
+}
+
+/** Latest mtime of a file, or of everything below a directory (the directories count: a deleted file is a change). */
+function newestBelow(path: string): number {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => newestBelow(join(path, name))));
+}
