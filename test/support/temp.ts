@@ -5,19 +5,17 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
 const made: string[] = [];
-let registered = false;
+
+// This module is loaded once per test file, before its tests: the hook belongs to the file.
+afterAll(() => {
+  for (const dir of made.splice(0)) removeTree(dir);
+});
 
 /** A fresh directory (mode 0755, so that other users may enter it) below the temporary directory of the machine. */
 export function tempDir(label = 'test'): string {
   const dir = mkdtempSync(join(realpathSync(tmpdir()), `ctxsrc-${label}-`));
   chmodSync(dir, 0o755);
   made.push(dir);
-  if (!registered) {
-    registered = true;
-    afterAll(() => {
-      for (const dir of made.splice(0)) removeTree(dir);
-    });
-  }
   return dir;
 }
 
