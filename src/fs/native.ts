@@ -1,0 +1,253 @@
+/**
+ * System calls that Node has no function for: extended attributes, device nodes, nanosecond times without following
+ * links, exchange of two paths, creation below an open directory. The only file that knows koffi, which is an optional
+ * dependency: without it (or on a system other than 64-bit Linux) `loadNative` gives undefined and callers count what
+ * they had to leave out. All calls are synchronous and may be used in workers.
+ *
+ * The signatures below are not checked by anything but this module's tests: an argument of the wrong type corrupts
+ * memory. Paths are passed as text (UTF-8) or as raw bytes, never with a NUL inside.
+ */
+import { createRequire } from 'node:module';
+import { constants as osConstants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+
+/** A path as text, or as the bytes the file system has. */
+export type NativePath = string | Uint8Array;
+
+/**
+ * Calls throw an Error whose `code` is that of the system (`ENOENT`, `ENOTSUP`, …) as Node's own do, so that `ioError`
+ * understands them. No call follows a symbolic link in the last component. With `dirFd`, a relative path starts at that
+ * open directory.
+ */
+export interface Native {
+  readonly capabilities: NativeCapabilities;
+  /** Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none or the file system has no such thing. */
+  listXattrs(path: NativePath): string[];
+  listXattrsFd(fd: number): string[];
+  /** The value, or undefined when there is no such attribute (any more). */
+  getXattr(path: NativePath, name: string): Buffer | undefined;
+  getXattrFd(fd: number, name: string): Buffer | undefined;
+  setXattr(path: NativePath, name: string, value: Uint8Array): void;
+  setXattrFd(fd: number, name: string, value: Uint8Array): void;
+  /** `mode` holds the type bits (`S_IFCHR`, `S_IFBLK`, `S_IFIFO`) and the permissions, which the umask cuts. */
+  mknod(path: NativePath, mode: number, major: number, minor: number, dirFd?: number): void;
+  /** Nanoseconds since the epoch, possibly negative. `atime` undefined: left as it is. */
+  setTimes(path: NativePath, mtime: bigint, atime?: bigint, dirFd?: number): void;
+  setTimesFd(fd: number, mtime: bigint, atime?: bigint): void;
+  /** Exchanges two existing paths of one file system in one step. `EINVAL` or `ENOSYS` where the system cannot. */
+  exchange(a: NativePath, b: NativePath): void;
+  /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
+  openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
+  mkdirAt(dirFd: number, path: NativePath, mode: number): void;
+}
+
+/** What this system's C library offers; extended attributes are there whenever `Native` is. */
+export interface NativeCapabilities {
+  readonly mknod: boolean;
+  readonly exchange: boolean;
+}
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const RENAME_EXCHANGE = 2;
+const O_CLOEXEC = 0o2000000;
+const UTIME_OMIT = 0x3ffffffen;
+/** The kernel allows 64 KiB for a list of names and for a value. */
+const XATTR_MAX = 65536;
+const SECOND = 1_000_000_000n;
+/** Where `timespec` is two 64-bit integers and structures are little-endian. */
+const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
+
+/** A C function; koffi checks the arguments against the prototype at run time. */
+type CFunction = (...args: (number | bigint | string | Uint8Array | null)[]) => number;
+
+interface CLibrary {
+  func(prototype: string): CFunction;
+}
+
+interface Koffi {
+  load(name: string | null): CLibrary;
+  errno(): number;
+}
+
+let loaded: { readonly native: Native | undefined } | undefined;
+
+/** The native calls, or undefined where koffi or the platform is missing. Loads (about 10 ms) at the first call of each thread; never throws. */
+export function loadNative(): Native | undefined {
+  loaded ??= { native: load() };
+  return loaded.native;
+}
+
+function load(): Native | undefined {
+  if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch)) return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    for (const name of libraryNames()) {
+      const native = tryLibrary(koffi, name);
+      if (native !== undefined) return native;
+    }
+  } catch {
+    // Not installed, or built for another system: the callers report what they could not see or make.
+  }
+  return undefined;
+}
+
+/** The C library: already in the process (null) for a dynamically linked Node, else by its names in glibc and musl. */
+function libraryNames(): (string | null)[] {
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch;
+  return [null, 'libc.so.6', `libc.musl-${machine}.so.1`, `/lib/ld-musl-${machine}.so.1`];
+}
+
+function tryLibrary(koffi: Koffi, name: string | null): Native | undefined {
+  try {
+    return bind(koffi, koffi.load(name));
+  } catch {
+    return undefined;
+  }
+}
+
+function bind(koffi: Koffi, lib: CLibrary): Native {
+  const llistxattr = lib.func('intptr_t llistxattr(const void *, void *, size_t)');
+  const flistxattr = lib.func('intptr_t flistxattr(int, void *, size_t)');
+  const lgetxattr = lib.func('intptr_t lgetxattr(const void *, const void *, void *, size_t)');
+  const fgetxattr = lib.func('intptr_t fgetxattr(int, const void *, void *, size_t)');
+  const lsetxattr = lib.func('int lsetxattr(const void *, const void *, const void *, size_t, int)');
+  const fsetxattr = lib.func('int fsetxattr(int, const void *, const void *, size_t, int)');
+  const utimensat = lib.func('int utimensat(int, const void *, const void *, int)');
+  const futimens = lib.func('int futimens(int, const void *)');
+  const openat = lib.func('int openat(int, const void *, int, uint32_t)');
+  const mkdirat = lib.func('int mkdirat(int, const void *, uint32_t)');
+  const mknodat = bindMknod(lib);
+  const renameat2 = optional(lib, 'int renameat2(int, const void *, int, const void *, uint32_t)');
+  const scratch = Buffer.allocUnsafeSlow(XATTR_MAX);
+
+  const fail = (syscall: string, path?: NativePath): never => {
+    throw systemError(koffi.errno(), syscall, path);
+  };
+  /** Runs a call that fills `scratch`; undefined for the errors that mean there is nothing. */
+  const fill = (syscall: string, result: number, path?: NativePath): number | undefined => {
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
+    throw systemError(errno, syscall, path);
+  };
+  const names = (length: number | undefined): string[] =>
+    length === undefined || length === 0 ? [] : scratch.toString('latin1', 0, length - 1).split('\0');
+  const value = (length: number | undefined): Buffer | undefined =>
+    length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
+
+  return {
+    capabilities: { mknod: mknodat !== undefined, exchange: renameat2 !== undefined },
+    listXattrs: (path) => names(fill('llistxattr', llistxattr(cString(path), scratch, XATTR_MAX), path)),
+    listXattrsFd: (fd) => names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX))),
+    getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
+    getXattrFd: (fd, name) => value(fill('fgetxattr', fgetxattr(fd, cName(name), scratch, XATTR_MAX))),
+    setXattr(path, name, bytes) {
+      if (lsetxattr(cString(path), cName(name), bytes, bytes.length, 0) !== 0) fail('lsetxattr', path);
+    },
+    setXattrFd(fd, name, bytes) {
+      if (fsetxattr(fd, cName(name), bytes, bytes.length, 0) !== 0) fail('fsetxattr');
+    },
+    mknod(path, mode, major, minor, dirFd = AT_FDCWD) {
+      if (mknodat === undefined) throw systemError(osConstants.errno.ENOSYS, 'mknodat', path);
+      if (mknodat(dirFd, cString(path), mode, major, minor) !== 0) fail('mknodat', path);
+    },
+    setTimes(path, mtime, atime, dirFd = AT_FDCWD) {
+      if (utimensat(dirFd, cString(path), timespecs(mtime, atime), AT_SYMLINK_NOFOLLOW) !== 0) fail('utimensat', path);
+    },
+    setTimesFd(fd, mtime, atime) {
+      if (futimens(fd, timespecs(mtime, atime)) !== 0) fail('futimens');
+    },
+    exchange(a, b) {
+      if (renameat2 === undefined) throw systemError(osConstants.errno.ENOSYS, 'renameat2', a);
+      if (renameat2(AT_FDCWD, cString(a), AT_FDCWD, cString(b), RENAME_EXCHANGE) !== 0) fail('renameat2', a);
+    },
+    openAt(dirFd, path, flags, mode = 0) {
+      const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
+      return fd >= 0 ? fd : fail('openat', path);
+    },
+    mkdirAt(dirFd, path, mode) {
+      if (mkdirat(dirFd, cString(path), mode) !== 0) fail('mkdirat', path);
+    },
+  };
+}
+
+/** A function that not every C library has. */
+function optional(lib: CLibrary, prototype: string): CFunction | undefined {
+  try {
+    return lib.func(prototype);
+  } catch {
+    return undefined;
+  }
+}
+
+type Mknod = (dirFd: number, path: string | Uint8Array, mode: number, major: number, minor: number) => number;
+
+/** glibc before 2.33 exports `mknodat` only as `__xmknodat`, with a version and a pointer to the device number. */
+function bindMknod(lib: CLibrary): Mknod | undefined {
+  const mknodat = optional(lib, 'int mknodat(int, const void *, uint32_t, uint64_t)');
+  if (mknodat !== undefined) {
+    return (dirFd, path, mode, major, minor) => mknodat(dirFd, path, mode, deviceNumber(major, minor));
+  }
+  const xmknodat = optional(lib, 'int __xmknodat(int, int, const void *, uint32_t, const void *)');
+  if (xmknodat === undefined) return undefined;
+  return (dirFd, path, mode, major, minor) => {
+    const device = Buffer.alloc(8);
+    device.writeBigUInt64LE(deviceNumber(major, minor));
+    return xmknodat(0, dirFd, path, mode, device);
+  };
+}
+
+/** `makedev` of glibc and musl. */
+function deviceNumber(major: number, minor: number): bigint {
+  const [x, y] = [BigInt(major), BigInt(minor)];
+  return ((x & 0xfffff000n) << 32n) | ((x & 0xfffn) << 8n) | ((y & 0xffffff00n) << 12n) | (y & 0xffn);
+}
+
+/** The numbers in a file's `rdev`, as `makedev` put them together. */
+export function splitDevice(rdev: number | bigint): { readonly major: number; readonly minor: number } {
+  const device = BigInt(rdev);
+  return {
+    major: Number(((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn)),
+    minor: Number(((device >> 12n) & 0xffffff00n) | (device & 0xffn)),
+  };
+}
+
+function timespecs(mtime: bigint, atime: bigint | undefined): Buffer {
+  const times = Buffer.alloc(32);
+  if (atime === undefined) times.writeBigInt64LE(UTIME_OMIT, 8);
+  else writeTimespec(times, 0, atime);
+  writeTimespec(times, 16, mtime);
+  return times;
+}
+
+function writeTimespec(target: Buffer, offset: number, time: bigint): void {
+  // Times before 1970 count down in seconds, while the nanoseconds always count up.
+  const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
+  target.writeBigInt64LE((time - nanoseconds) / SECOND, offset);
+  target.writeBigInt64LE(nanoseconds, offset + 8);
+}
+
+/** A path with the NUL at its end; one inside would silently name another file. koffi ends text by itself. */
+function cString(path: NativePath): string | Uint8Array {
+  if (path.length === 0) throw systemError(osConstants.errno.ENOENT, 'path', path);
+  if (typeof path === 'string') {
+    if (path.includes('\0')) throw systemError(osConstants.errno.EINVAL, 'path', path);
+    return path;
+  }
+  if (path.includes(0)) throw systemError(osConstants.errno.EINVAL, 'path', path);
+  const bytes = new Uint8Array(path.length + 1);
+  bytes.set(path);
+  return bytes;
+}
+
+/** The name of an extended attribute, one character a byte, as `listXattrs` gives it. */
+function cName(name: string): string | Uint8Array {
+  return cString(Buffer.from(name, 'latin1'));
+}
+
+function systemError(errno: number, syscall: string, path?: NativePath): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-errno);
+  const name = path === undefined ? '' : ` '${typeof path === 'string' ? path : Buffer.from(path).toString()}'`;
+  return Object.assign(new Error(`${code}: ${syscall}${name}`), { code, errno: -errno, syscall });
+}
