@@ -5,27 +5,24 @@ import {
   fstatSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { ioError, isCtxsrcError } from '../../src/core/errors.ts';
 import { loadNative, type Native, splitDevice } from '../../src/fs/native.ts';
+import { tempDir } from '../support/temp.ts';
 
 const expected = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
 const asRoot = process.getuid?.() === 0;
 let dir: string;
 
 beforeAll(() => {
-  dir = mkdtempSync(join(tmpdir(), 'ctxsrc-native-'));
+  dir = tempDir('native');
 });
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 test('is there on Linux, and the same object each time', () => {
   expect(loadNative() !== undefined).toBe(expected);
@@ -153,7 +150,7 @@ describe.skipIf(!expected)('native calls', () => {
   });
 
   test('creation below an open directory does not follow a planted link', () => {
-    const outside = mkdtempSync(join(tmpdir(), 'ctxsrc-outside-'));
+    const outside = tempDir('outside');
     const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
       symlinkSync(outside, join(dir, 'trap'));
@@ -169,7 +166,6 @@ describe.skipIf(!expected)('native calls', () => {
       expect(readFileSync(join(dir, 'made'), 'utf8')).toBe('text');
     } finally {
       closeSync(fd);
-      rmSync(outside, { recursive: true, force: true });
     }
   });
 
