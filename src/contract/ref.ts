@@ -5,6 +5,7 @@
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { JobContext } from './session.ts';
+import type { BlobGrowth } from './store.ts';
 
 export interface ImmutableRef {
   /** Identity of the files: a chain ID for images, else a digest derived from the content key. */
@@ -135,6 +136,6 @@ export interface RecipeLayer {
   readonly diffId: Digest;
   /** Chain ID of the layers up to and including this one. */
   readonly chainId: string;
-  /** Makes the blob present, verified, in the store. */
-  fetch(job: JobContext): Promise<void>;
+  /** Makes the blob present, verified, in the store; `growth` as in `BlobStore.ingest`. */
+  fetch(job: JobContext, growth?: BlobGrowth): Promise<void>;
 }

@@ -42,19 +42,14 @@ export interface BlobStore {
    * Stores a blob: `produce` is asked for the bytes from `offset` on (greater than 0 when an earlier partial download is
    * resumed). Bytes are hashed on the way; a wrong digest or size is an error and leaves nothing; a blob gets its name
    * only when it is whole and synced. Concurrent callers, other processes included, share one ingest.
-   * @returns `cached` when the blob was there or another caller stored it: the tap saw nothing.
+   * @returns `cached` when the blob was there or another caller stored it: `growth` may have heard nothing.
    */
   ingest(
     job: JobContext,
     blob: { readonly digest: Digest; readonly size?: number | undefined; readonly mediaType?: string | undefined },
     produce: (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>,
     options?: {
-      /**
-       * Sees every byte in order, the part kept from an earlier run included, while the blob is not verified yet: what
-       * it makes of them is thrown away when `ingest` fails. Not called when the blob was there. Its promise holds the
-       * download back.
-       */
-      readonly tap?: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+      readonly growth?: BlobGrowth | undefined;
     },
   ): Promise<'stored' | 'cached'>;
   /** Stores bytes already in memory, verified against the digest. Without effect where the store cannot be written. */
@@ -62,6 +57,14 @@ export interface BlobStore {
   /** The caller read the blob and its bytes do not match: it is removed and said so in a warning; fetch it again. */
   discard(digest: Digest): Promise<void>;
 }
+
+/**
+ * Told while a blob is being stored where its bytes lie and how many of them, from the first on, may be read: the part
+ * kept from an earlier run at once, then again after every write. It is one file during the whole call, which gets its
+ * final name at the end (open it when first told; the descriptor stays good). The bytes are not verified yet: what is
+ * made of them is thrown away when `ingest` fails. Nothing holds the download back. Must be quick and must not throw.
+ */
+export type BlobGrowth = (path: string, bytes: number) => void;
 
 /** The answer of a blob's origin. `offset` is where `body` begins: smaller than asked for when the origin cannot resume. */
 export interface IngestSource {
