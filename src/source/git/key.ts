@@ -1,0 +1,133 @@
+/** BuildKit's key and pin of a git source, from what `git ls-remote` answers (buildkit-semantics 6.2). Pure text, no I/O. */
+import { CtxsrcError } from '../../core/errors.ts';
+
+/** What decides on the key of a git source. */
+export interface GitSelection {
+  readonly ref: string;
+  readonly subdir: string;
+  readonly checksum: string;
+  readonly keepGitDir: boolean;
+  readonly skipSubmodules: boolean;
+  readonly mtime: string;
+  readonly fetchByCommit: boolean;
+}
+
+/** What a ref stands for now. */
+export interface ResolvedRef {
+  /** Full name, or the commit itself when that was asked for. */
+  readonly name: string;
+  /** Commit, or tag object of an annotated tag: the pin. */
+  readonly pin: string;
+  /** The object named in the key: of an annotated tag without `.git`, the commit it points at. */
+  readonly keyed: string;
+}
+
+/** True for a whole object ID, SHA-1 or SHA-256, in lower case. */
+export function isObjectId(text: string): boolean {
+  return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
+}
+
+/** Object IDs by ref name, as `git ls-remote` lists them; `ref:` lines of `--symref` are left out. */
+export function parseLsRemote(output: string): ReadonlyMap<string, string> {
+  const refs = new Map<string, string>();
+  for (const line of output.split('\n')) {
+    const [id = '', name] = line.split('\t');
+    if (name !== undefined && !id.startsWith('ref:')) refs.set(name, id);
+  }
+  return refs;
+}
+
+/** Full name of the branch that `git ls-remote --symref URL HEAD` says HEAD is. */
+export function defaultBranch(output: string): string {
+  const name = /refs\/heads\/\S+/.exec(output)?.[0];
+  if (name === undefined) {
+    throw new CtxsrcError('E_NOT_FOUND', 'the repository has no default branch', {
+      hint: 'name a branch, tag or commit after # in the reference',
+    });
+  }
+  return name;
+}
+
+/**
+ * What can be said without asking the remote: a whole commit ID is its own answer, and so is the checksum when the
+ * commit is fetched by it. Undefined when the remote has to be asked.
+ */
+export function resolveLocally(selection: GitSelection): ResolvedRef | undefined {
+  const { ref, checksum, fetchByCommit } = selection;
+  checkChecksumSyntax(checksum);
+  if (isObjectId(ref)) {
+    if (!ref.startsWith(checksum)) throw checksumMismatch(checksum, ref);
+    return { name: ref, pin: ref, keyed: ref };
+  }
+  if (!fetchByCommit) return undefined;
+  if (!isObjectId(checksum)) {
+    throw new CtxsrcError('E_ATTRIBUTE', 'fetching by commit needs the whole commit ID as the checksum', {
+      hint: 'add --checksum with all 40 (or 64) characters of the commit',
+    });
+  }
+  const name = ref === '' ? checksum : ref.startsWith('refs/') ? ref : `refs/heads/${ref}`;
+  return { name, pin: checksum, keyed: checksum };
+}
+
+/**
+ * Chooses among the listed refs as git checkout would: `refs/NAME` exactly, then the branch, then the tag. A name that
+ * is exact without being under `refs/tags/NAME` (such as `tags/v1`) is not peeled, as BuildKit does not. Throws
+ * `E_NOT_FOUND`, or `E_CHECKSUM_MISMATCH`.
+ */
+export function chooseRef(refs: ReadonlyMap<string, string>, ref: string, selection: GitSelection): ResolvedRef {
+  const branchName = prefixed(ref, 'refs/heads/');
+  const tagName = prefixed(ref, 'refs/tags/');
+  const exactName = prefixed(ref, 'refs/');
+  const exact = exactName === branchName || exactName === tagName ? undefined : refs.get(exactName);
+  const found = exact ?? refs.get(branchName);
+  const pin = found ?? refs.get(tagName);
+  if (pin === undefined) {
+    throw new CtxsrcError('E_NOT_FOUND', `the repository does not contain the ref ${JSON.stringify(ref)}`, {
+      hint: 'a ref is a branch, a tag, a full name under refs/, or a whole commit ID',
+    });
+  }
+  if (!isObjectId(pin))
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `the remote lists the invalid object ID ${JSON.stringify(pin)}`);
+  const peeled = found === undefined ? refs.get(`${tagName}^{}`) : undefined;
+  if (!pin.startsWith(selection.checksum) && !(peeled ?? '').startsWith(selection.checksum)) {
+    throw checksumMismatch(selection.checksum, peeled === undefined ? pin : `${pin} or ${peeled}`);
+  }
+  return {
+    name: exact !== undefined ? exactName : found !== undefined ? branchName : tagName,
+    pin,
+    keyed: selection.keepGitDir ? pin : (peeled ?? pin),
+  };
+}
+
+/** The key, verbatim. `bundle`: the form of BuildKit's checkoutbundle attribute, which excludes a subdirectory. */
+export function gitKey(resolved: ResolvedRef, selection: GitSelection, bundle = false): string {
+  if (bundle && selection.subdir !== '') {
+    throw new CtxsrcError('E_ATTRIBUTE', 'a bundle holds the whole repository, not a subdirectory');
+  }
+  return [
+    resolved.keyed,
+    selection.keepGitDir ? `.git#${resolved.name}` : '',
+    selection.subdir === '' ? '' : `:${selection.subdir}`,
+    selection.skipSubmodules ? '(skip-submodules)' : '',
+    selection.mtime === '' || selection.mtime === 'checkout' ? '' : `(mtime=${selection.mtime})`,
+    bundle ? '(bundle)' : '',
+  ].join('');
+}
+
+function checkChecksumSyntax(checksum: string): void {
+  if (!/^[0-9a-fA-F]*$/.test(checksum)) {
+    throw new CtxsrcError('E_ATTRIBUTE', `invalid checksum ${JSON.stringify(checksum)} for a git reference`, {
+      hint: 'the checksum of a git reference is a commit ID, or its beginning, in hexadecimal',
+    });
+  }
+}
+
+function checksumMismatch(wanted: string, got: string): CtxsrcError {
+  return new CtxsrcError('E_CHECKSUM_MISMATCH', `expected checksum to match ${wanted}, got ${got}`, {
+    details: { expected: wanted, actual: got },
+  });
+}
+
+function prefixed(name: string, prefix: string): string {
+  return name.startsWith(prefix) ? name : prefix + name;
+}
