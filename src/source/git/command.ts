@@ -65,10 +65,7 @@ export class Git {
   readonly #environment: Readonly<Record<string, string>>;
 
   /** @param config more configuration, and `environment` more variables, for every call (see access.ts). */
-  constructor(
-    config: readonly (readonly [string, string])[] = [],
-    environment: Readonly<Record<string, string>> = {},
-  ) {
+  constructor(config: readonly (readonly [string, string])[] = [], environment: Readonly<Record<string, string>> = {}) {
     this.#config = config;
     this.#environment = environment;
   }
@@ -132,7 +129,6 @@ export class Git {
     return env;
   }
 }
-
 
 interface Collected extends GitOutput {
   readonly stderr: string;
