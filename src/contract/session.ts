@@ -1,6 +1,9 @@
 import type { Progress } from '../core/progress.ts';
 
-/** A credential for one registry or web host. It never leaves the process except to that host. */
+/**
+ * A credential for one registry or web host. It never leaves the process except to that host. `origin` is the place it was
+ * found, for people: a file, an environment variable, a credential helper.
+ */
 export type Credential =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly origin: string }
   | { readonly kind: 'identity-token'; readonly token: string; readonly origin: string }

@@ -1,0 +1,209 @@
+/**
+ * Answers a registry's challenges. One `Authorizer` serves one server: nothing is sent unasked, what was learnt from the
+ * first challenge is used for the requests after it, and what belongs to this server is given to no other.
+ */
+import type { Credential, JobContext } from '../contract/session.ts';
+import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import type { Clock } from './clock.ts';
+import { foreignText, loginHint, type Subject } from './errors.ts';
+import { headerValues, type ResponseHeaders } from './headers.ts';
+import type { HttpClient } from './http-client.ts';
+import {
+  basicAuthorization,
+  credentialSecrets,
+  fetchToken,
+  type Token,
+  type TokenRequest,
+  tokenRequest,
+} from './token.ts';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly url: URL;
+}
+
+export interface AuthorizerOptions {
+  /** The registry's name as credentials are stored under it. */
+  readonly host: string;
+  readonly http: HttpClient;
+  readonly clock: Clock;
+}
+
+export class Authorizer {
+  readonly #options: AuthorizerOptions;
+  /** How the server wants to be spoken to, by repository: the last challenge it gave. */
+  readonly #known = new Map<string, Challenge>();
+  /** The last bearer challenge of any repository, without its scope: the next repository need not ask to be told. */
+  #usual: Challenge | undefined;
+  readonly #tokens = new Map<string, Promise<Token>>();
+  readonly #credentials = new Map<string, Promise<Credential | undefined>>();
+  /** Why no credential could be had, by repository: told when going on without one is refused. */
+  readonly #failures = new Map<string, CtxsrcError>();
+  readonly #secrets = new Set<string>();
+
+  constructor(options: AuthorizerOptions) {
+    this.#options = options;
+  }
+
+  /** What no message about this server may hold. */
+  get secrets(): Iterable<string> {
+    return this.#secrets;
+  }
+
+  /**
+   * Runs a request, once more after a challenge.
+   * @param repository what access is needed to: `repository:NAME:pull`
+   * @param origin the server's origin; a challenge of another one (behind a redirect) is not answered
+   * @param send sends the request with the given secret headers
+   * @returns the last answer; a 401 means that everything there was has been tried
+   */
+  async run<T extends Answer>(
+    job: JobContext,
+    repository: string,
+    origin: string,
+    subject: Subject,
+    send: (secretHeaders: Readonly<Record<string, string>>) => Promise<T>,
+    discard: (answer: T) => void,
+  ): Promise<T> {
+    const first = await this.#headers(job, repository, new URL(origin), subject, false);
+    let answer = await send(first);
+    // The second challenge replaces a token that the server no longer takes, or asks for another scope.
+    for (let challenges = 0; challenges < 2 && answer.status === 401 && answer.url.origin === origin; challenges += 1) {
+      const offered = parseChallenges(headerValues(answer.headers, 'www-authenticate'));
+      const challenge = offered.find((one) => one.scheme === 'bearer') ?? offered.find((one) => one.scheme === 'basic');
+      if (challenge === undefined) return answer;
+      this.#learn(repository, challenge);
+      const next = await this.#headers(
+        job,
+        repository,
+        answer.url,
+        subject,
+        challenges > 0 || 'authorization' in first,
+      );
+      if (next.authorization === undefined || (challenges > 0 && challenge.scheme === 'basic')) return answer;
+      discard(answer);
+      answer = await send(next);
+    }
+    return answer;
+  }
+
+  /** The error for an answer of 401 or 403 after all: names the credential that was refused, or why there was none. */
+  async denied(job: JobContext, repository: string, error: CtxsrcError): Promise<CtxsrcError> {
+    const { host } = this.#options;
+    const failure = this.#failures.get(repository);
+    if (failure !== undefined) return failure;
+    const credential = await this.#credential(job, repository);
+    const from = credential === undefined ? 'no credential was found' : `with the credential from ${credential.origin}`;
+    return new CtxsrcError(error.code, `${error.message}; ${from}`, {
+      cause: error,
+      details: error.details,
+      hint:
+        credential === undefined
+          ? loginHint(host)
+          : `it may be expired or lack the right: log in anew with \`docker login ${host}\`, or look at ctxsrc auth ${host}`,
+    });
+  }
+
+  #learn(repository: string, challenge: Challenge): void {
+    this.#known.set(repository, challenge);
+    const { scope: _scope, ...parameters } = challenge.parameters;
+    this.#usual = challenge.scheme === 'bearer' ? { scheme: 'bearer', parameters } : challenge;
+  }
+
+  async #headers(
+    job: JobContext,
+    repository: string,
+    from: URL,
+    subject: Subject,
+    renew: boolean,
+  ): Promise<Readonly<Record<string, string>>> {
+    const challenge = this.#known.get(repository) ?? this.#usual;
+    if (challenge === undefined) return {};
+    const credential = await this.#credential(job, repository);
+    if (challenge.scheme === 'basic') {
+      return credential?.kind === 'basic' ? { authorization: basicAuthorization(credential) } : {};
+    }
+    // A token that the user brought is shown as it is; there is nobody to ask for another.
+    if (credential?.kind === 'bearer') return renew ? {} : { authorization: `Bearer ${credential.token}` };
+    const wanted = tokenRequest(challenge, from, `repository:${repository}:pull`, this.#options.host);
+    const token = await this.#token(job, wanted, credential, subject, repository, renew);
+    return { authorization: `Bearer ${token.value}` };
+  }
+
+  async #token(
+    job: JobContext,
+    wanted: TokenRequest,
+    credential: Credential | undefined,
+    subject: Subject,
+    repository: string,
+    renew: boolean,
+  ): Promise<Token> {
+    const { http, clock } = this.#options;
+    const key = JSON.stringify([wanted.realm.href, wanted.service, wanted.scopes]);
+    const kept = this.#tokens.get(key);
+    if (kept !== undefined && !renew) {
+      const token = await this.#shared(job, kept);
+      if (token !== undefined && token.expires > clock.now()) return token;
+    }
+    // Whoever came first while this one waited has asked already.
+    const current = this.#tokens.get(key);
+    if (current !== undefined && current !== kept) {
+      const token = await this.#shared(job, current);
+      if (token !== undefined) return token;
+    }
+    const asking = fetchToken(job, http, clock, wanted, credential, subject);
+    this.#tokens.set(key, asking);
+    try {
+      const token = await asking;
+      this.#secrets.add(token.value);
+      return token;
+    } catch (error) {
+      if (this.#tokens.get(key) === asking) this.#tokens.delete(key);
+      if (error instanceof CtxsrcError && (error.code === 'E_UNAUTHORIZED' || error.code === 'E_FORBIDDEN')) {
+        throw await this.denied(job, repository, error);
+      }
+      throw error;
+    }
+  }
+
+  /** The token another job asked for; undefined when only that job was aborted. */
+  async #shared(job: JobContext, asking: Promise<Token>): Promise<Token | undefined> {
+    try {
+      return await asking;
+    } catch (error) {
+      if (error instanceof CtxsrcError && !isAbort(error)) throw error;
+      job.signal.throwIfAborted();
+      return undefined;
+    }
+  }
+
+  #credential(job: JobContext, repository: string): Promise<Credential | undefined> {
+    let found = this.#credentials.get(repository);
+    if (found === undefined) {
+      found = this.#lookUp(job, repository);
+      this.#credentials.set(repository, found);
+    }
+    return found;
+  }
+
+  async #lookUp(job: JobContext, repository: string): Promise<Credential | undefined> {
+    try {
+      const credential = await job.session.credentials(this.#options.host, repository);
+      for (const secret of credentialSecrets(credential)) this.#secrets.add(secret);
+      return credential;
+    } catch (error) {
+      if (!(error instanceof CtxsrcError)) throw error;
+      // The image may be public: go on without, and tell only then why there was none.
+      this.#failures.set(repository, error);
+      job.progress.emit({
+        type: 'message',
+        level: 'note',
+        text: `${foreignText(error.message)}; going on without a credential`,
+        hint: error.hint,
+      });
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * A body that may break off and goes on: continued with `Range` (and `If-Range`), from the start where the server cannot
+ * or lies. What it yields is always the bytes from `offset` on, each once; the caller checks them by their digest.
+ */
+import type { JobContext } from '../contract/session.ts';
+import type { IngestSource } from '../contract/store.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { Subject } from './errors.ts';
+import { contentLength, contentRange, header, type ResponseHeaders } from './headers.ts';
+import { PassingFailure, Patience, type RetryPolicy } from './retry.ts';
+
+export interface DownloadResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly body: AsyncIterable<Uint8Array>;
+  discard(): void;
+}
+
+export interface Download {
+  readonly subject: Subject;
+  readonly policy: RetryPolicy;
+  /**
+   * Asks for the content with the given range headers (none: all of it). Answers other than 200, 206 and 416 are its own
+   * to throw.
+   */
+  open(rangeHeaders: Readonly<Record<string, string>>): Promise<DownloadResponse>;
+}
+
+/** So much makes it progress, and the count of repeats starts anew: less would let a server drip for ever. */
+const PROGRESS = 64 * 1024;
+
+/** Starts a download from where an earlier one ended. */
+export async function download(
+  job: JobContext,
+  from: Download,
+  resume: { readonly offset: number; readonly validator?: string | undefined },
+): Promise<IngestSource> {
+  const first = await openAt(from, resume.offset, resume.validator);
+  return {
+    offset: first.offset,
+    validator: first.validator,
+    body: continued(job, from, first),
+  };
+}
+
+interface Part {
+  readonly response: DownloadResponse;
+  /** Where the body of the answer begins. */
+  readonly offset: number;
+  /** Size of the whole, when the server says it. */
+  readonly total: number | undefined;
+  readonly validator: string | undefined;
+}
+
+async function openAt(from: Download, offset: number, validator: string | undefined): Promise<Part> {
+  if (offset > 0) {
+    const response = await from.open({
+      range: `bytes=${offset}-`,
+      ...(validator === undefined ? {} : { 'if-range': validator }),
+    });
+    const part = partOf(response, offset);
+    if (part !== undefined) return part;
+    response.discard();
+  }
+  const response = await from.open({});
+  const part = partOf(response, 0);
+  if (part !== undefined) return part;
+  response.discard();
+  throw new CtxsrcError(
+    'E_REGISTRY_PROTOCOL',
+    `${from.subject.host} answered with another part of ${from.subject.what} than asked for`,
+    {
+      details: { host: from.subject.host, status: response.status },
+      hint: 'check that no proxy answers in its place, or use a mirror (--mirror)',
+    },
+  );
+}
+
+/** The answer as a part that can be used; undefined for one that lies about its range or has none. */
+function partOf(response: DownloadResponse, wanted: number): Part | undefined {
+  const { status, headers } = response;
+  const validator = strongValidator(headers);
+  if (status === 200) return { response, offset: 0, total: contentLength(headers), validator };
+  const range = contentRange(headers);
+  if (status !== 206 || range === undefined || range.first !== wanted) return undefined;
+  // A range that ends early is fetched to its end and then continued.
+  const length = contentLength(headers);
+  if (length !== undefined && length !== range.last - range.first + 1) return undefined;
+  if (range.total !== undefined && range.last >= range.total) return undefined;
+  return { response, offset: wanted, total: range.total, validator };
+}
+
+/** An ETag that promises the same bytes (RFC 9110, section 8.8.1). */
+function strongValidator(headers: ResponseHeaders): string | undefined {
+  const tag = header(headers, 'etag');
+  return tag !== undefined && /^"[\x21\x23-\x7e]{1,256}"$/.test(tag) ? tag : undefined;
+}
+
+async function* continued(job: JobContext, from: Download, first: Part): AsyncGenerator<Uint8Array> {
+  const patience = new Patience(from.policy);
+  let part = first;
+  let position = first.offset;
+  // Where to begin the next time: the position, or 0 at a server whose ranges cannot be used.
+  let ranges = true;
+  for (;;) {
+    let fresh = 0;
+    try {
+      let skip = position - part.offset;
+      for await (const chunk of part.response.body) {
+        if (skip >= chunk.length) {
+          skip -= chunk.length;
+          continue;
+        }
+        const rest = skip === 0 ? chunk : chunk.subarray(skip);
+        skip = 0;
+        position += rest.length;
+        fresh += rest.length;
+        yield rest;
+      }
+      if (part.total === undefined || position >= part.total) return;
+      throw new PassingFailure(cutShort(from.subject, position, part.total));
+    } catch (error) {
+      if (!(error instanceof PassingFailure)) throw error;
+      if (fresh >= PROGRESS) patience.restore();
+      part = await reopen(job, from, error, patience, position, part.validator, ranges);
+      if (part.offset < position) ranges = false;
+    }
+  }
+}
+
+async function reopen(
+  job: JobContext,
+  from: Download,
+  failure: PassingFailure,
+  patience: Patience,
+  position: number,
+  validator: string | undefined,
+  ranges: boolean,
+): Promise<Part> {
+  let last = failure;
+  for (;;) {
+    await patience.wait(last, job.signal, (ms) => {
+      const text = `${last.error.message}; going on at byte ${position} in ${ms} ms`;
+      job.progress.emit({ type: 'message', level: 'verbose', text });
+    });
+    try {
+      return await openAt(from, ranges ? position : 0, validator);
+    } catch (error) {
+      if (!(error instanceof PassingFailure)) throw error;
+      last = error;
+    }
+  }
+}
+
+function cutShort(subject: Subject, position: number, total: number): CtxsrcError {
+  return new CtxsrcError(
+    'E_NETWORK',
+    `${subject.what} from ${subject.host} was cut off at byte ${position} of ${total}`,
+    {
+      details: { host: subject.host },
+      hint: 'try again: what is there is kept',
+    },
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * https or http: https always, except for the hosts of `--plain-http`, and for loopback, where plain HTTP is the rule and
+ * TLS the exception that is noticed by the first answer.
+ */
+import type { NetworkOptions } from '../contract/source.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { connectionCode, speaksNoTls } from './errors.ts';
+import { hostListed, isLoopback } from './host.ts';
+
+export type Scheme = 'http' | 'https';
+
+/** Sends a request. `settled` is false while the scheme is a guess: then a connection that fails is not tried again. */
+export type SendWithScheme<T> = (scheme: Scheme, settled: boolean) => Promise<T>;
+
+export class Schemes {
+  readonly #network: NetworkOptions;
+  readonly #found = new Map<string, Promise<Scheme>>();
+
+  constructor(network: NetworkOptions) {
+    this.#network = network;
+  }
+
+  /** Runs `send` with the host's scheme. The first request to a loopback server finds out which it is; others wait for it. */
+  async run<T extends { readonly status: number }>(host: string, send: SendWithScheme<T>): Promise<T> {
+    if (hostListed(this.#network.plainHttp, host)) return send('http', true);
+    if (hostListed(this.#network.insecure, host) || !isLoopback(host)) return send('https', true);
+    const found = await this.#found.get(host)?.catch(() => undefined);
+    if (found !== undefined) return send(found, true);
+    const finding = discover(send);
+    const scheme = finding.then((result) => result.scheme);
+    this.#found.set(host, scheme);
+    scheme.catch(() => this.#found.delete(host));
+    const result = await finding;
+    return result.answer ?? send(result.scheme, true);
+  }
+}
+
+async function discover<T extends { readonly status: number }>(
+  send: SendWithScheme<T>,
+): Promise<{ readonly scheme: Scheme; readonly answer?: T }> {
+  let plain: T | undefined;
+  try {
+    plain = await send('http', false);
+    // What servers say to plain HTTP on a TLS port; also what they say to a bad request.
+    if (plain.status !== 400) return { scheme: 'http', answer: plain };
+  } catch (error) {
+    if (!(error instanceof CtxsrcError)) throw error;
+    if (error.code !== 'E_NETWORK' && error.code !== 'E_REGISTRY_PROTOCOL') throw error;
+    if (connectionCode(error) === 'ECONNREFUSED') return { scheme: 'http' };
+  }
+  try {
+    return { scheme: 'https', answer: await send('https', false) };
+  } catch (error) {
+    if (!(error instanceof CtxsrcError)) throw error;
+    if (error.code !== 'E_NETWORK' && !speaksNoTls(error)) throw error;
+    return plain === undefined ? { scheme: 'http' } : { scheme: 'http', answer: plain };
+  }
+}
