@@ -17,6 +17,12 @@ export interface Store {
   /** A fresh private directory on the store's file system, leased by this process; removed on close if still there. */
   tempDir(): Promise<string>;
   /**
+   * A directory that a source keeps from run to run and works in, for instance a bare git repository, by kind and key:
+   * empty at first, held by one caller at a time until released (others, other processes included, wait, in the end
+   * `E_LOCK_TIMEOUT`). Nothing in it may be needed for a result: it is collected when nobody holds it.
+   */
+  workspace(job: JobContext, kind: string, key: string): Promise<{ readonly path: string; release(): Promise<void> }>;
+  /**
    * Enters an image, all of whose content for one platform is in the store, in the `index.json` of the store under
    * `name` (annotation `org.opencontainers.image.ref.name`, for instance `docker.io/library/alpine:3.20`): other tools
    * find it there, and what it refers to is kept. The same name moves to the new descriptor.
@@ -93,8 +99,8 @@ export interface StoreAdmin {
 }
 
 export interface StoreItem {
-  readonly kind: 'image' | 'blob' | 'snapshot' | 'record' | 'partial';
-  /** Name of an image, digest of a blob, id of a snapshot, kind and key of a record. */
+  readonly kind: 'image' | 'blob' | 'snapshot' | 'record' | 'partial' | 'workspace';
+  /** Name of an image, digest of a blob, id of a snapshot, kind and key of a record or workspace. */
   readonly id: string;
   readonly digest?: Digest | undefined;
   /** Bytes on disk. What images share is counted with each of them. */
