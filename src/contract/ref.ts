@@ -4,8 +4,8 @@
  */
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../oci/types.ts';
+import type { BlobGrowth } from './blobs.ts';
 import type { JobContext } from './session.ts';
-import type { BlobGrowth } from './store.ts';
 
 export interface ImmutableRef {
   /** Identity of the files: a chain ID for images, else a digest derived from the content key. */
