@@ -3,6 +3,9 @@
  * `oci-spec-ts`, which is not on the npm registry under that name. Field names are those of the specification.
  */
 import type { Digest } from '../core/digest.ts';
+import type { Platform as OciPlatform } from '../core/platform.ts';
+
+export type { OciPlatform };
 
 /** image-spec, descriptor.md. */
 export interface Descriptor {
@@ -13,15 +16,6 @@ export interface Descriptor {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly artifactType?: string | undefined;
   readonly urls?: readonly string[] | undefined;
-}
-
-/** The `platform` object of a descriptor, image-index.md. Names as in the specification, so that it is the JSON form too. */
-export interface OciPlatform {
-  readonly architecture: string;
-  readonly os: string;
-  readonly variant?: string | undefined;
-  readonly 'os.version'?: string | undefined;
-  readonly 'os.features'?: readonly string[] | undefined;
 }
 
 /** image-spec, manifest.md. */

@@ -1,0 +1,189 @@
+/**
+ * JSON as Go's `encoding/json` reads it, second half: nodes to values of a declared shape. Go decodes *into* a value,
+ * so that a member given twice is decoded into what the first one left: scalars are replaced, objects, lists and maps
+ * merged. `null` empties a list, map or pointer and leaves everything else as it is.
+ */
+import { type JsonNode, JsonNumber, JsonObject, JsonProblem, parseGoJson } from './go-json-parse.ts';
+
+/** How a Go type is decoded. */
+export interface Shape<T> {
+  /** Go's zero value. */
+  readonly zero: T;
+  /** @param previous what an earlier member of the same name left, else the zero value */
+  decode(node: JsonNode, previous: T, path: string): T;
+}
+
+/** What a shape decodes to. */
+export type Decoded<S> = S extends Shape<infer T> ? T : never;
+
+function typeName(node: JsonNode): string {
+  if (node === null) return 'null';
+  if (node instanceof JsonNumber) return `the number ${node.text.slice(0, 40)}`;
+  if (node instanceof JsonObject) return 'an object';
+  return typeof node === 'string' ? 'a string' : typeof node === 'boolean' ? 'a boolean' : 'an array';
+}
+
+function mismatch(path: string, expected: string, node: JsonNode): JsonProblem {
+  return new JsonProblem(`${path === '' ? 'the document' : path}: expected ${expected}, found ${typeName(node)}`);
+}
+
+/** Go `string`. */
+export const text: Shape<string> = {
+  zero: '',
+  decode(node, previous, path) {
+    if (node === null) return previous;
+    if (typeof node !== 'string') throw mismatch(path, 'a string', node);
+    return node;
+  },
+};
+
+/** Go `bool`. */
+export const bool: Shape<boolean> = {
+  zero: false,
+  decode(node, previous, path) {
+    if (node === null) return previous;
+    if (typeof node !== 'boolean') throw mismatch(path, 'a boolean', node);
+    return node;
+  },
+};
+
+const INT64_LIMIT = 2n ** 63n;
+
+/** Go `int64`, as a JavaScript number (sizes above 2^53 lose precision; nothing that large can be stored). */
+export const int64: Shape<number> = {
+  zero: 0,
+  decode(node, previous, path) {
+    if (node === null) return previous;
+    if (!(node instanceof JsonNumber) || !/^-?[0-9]{1,19}$/.test(node.text)) throw mismatch(path, 'an integer', node);
+    const value = BigInt(node.text);
+    if (value >= INT64_LIMIT || value < -INT64_LIMIT) throw mismatch(path, 'a 64-bit integer', node);
+    return Number(value);
+  },
+};
+
+const RFC3339 =
+  /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$/;
+
+/** Go `time.Time`: an RFC 3339 text of a day that exists. */
+export const time: Shape<string> = {
+  zero: '',
+  decode(node, previous, path) {
+    if (node === null) return previous;
+    if (typeof node !== 'string' || !RFC3339.test(node)) throw mismatch(path, 'an RFC 3339 time', node);
+    const day = node.slice(0, 10);
+    if (!new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) throw mismatch(path, 'a day that exists', node);
+    return node;
+  },
+};
+
+/** Go `[]byte`: padded base64, line ends ignored. Only its form is checked; the text stays as it is. */
+export const base64: Shape<string> = {
+  zero: '',
+  decode(node, _previous, path) {
+    if (node === null) return '';
+    const digits = typeof node === 'string' ? node.replace(/[\r\n]/g, '') : undefined;
+    if (digits === undefined || digits.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(digits)) {
+      throw mismatch(path, 'base64', node);
+    }
+    return digits;
+  },
+};
+
+/** Go `json.RawMessage`, of which only the presence matters: `null` is present too. */
+export const presence: Shape<boolean> = { zero: false, decode: () => true };
+
+/** Go `*T`. */
+export function pointer<T>(shape: Shape<T>): Shape<T | undefined> {
+  return {
+    zero: undefined,
+    decode: (node, previous, path) => (node === null ? undefined : shape.decode(node, previous ?? shape.zero, path)),
+  };
+}
+
+/** Elements that a list held before it was shortened: Go decodes the next list of that name into them. */
+const hiddenElements = new WeakMap<readonly unknown[], unknown[]>();
+
+/** Go `[]T`. A list decoded into a longer or shorter one reuses its elements, as Go does. */
+export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
+  return {
+    zero: [],
+    decode(node, previous, path) {
+      if (node === null) return [];
+      if (!isArray(node)) throw mismatch(path, 'an array', node);
+      if (node.length === 0) return [];
+      const old = (hiddenElements.get(previous) as T[] | undefined) ?? previous;
+      const all = [...old];
+      node.forEach((item, index) => {
+        all[index] = shape.decode(item, index < old.length ? old[index]! : shape.zero, `${path}[${index}]`);
+      });
+      const visible = all.slice(0, node.length);
+      if (all.length > visible.length) hiddenElements.set(visible, all);
+      return visible;
+    },
+  };
+}
+
+/** Go `map[string]T`: later members of a name replace earlier ones. */
+export function map<T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> {
+  return {
+    zero: new Map(),
+    decode(node, previous, path) {
+      if (node === null) return new Map();
+      if (!(node instanceof JsonObject)) throw mismatch(path, 'an object', node);
+      const entries = new Map(previous);
+      for (const [name, value] of node.members) {
+        entries.set(name, shape.decode(value, shape.zero, member(path, name)));
+      }
+      return entries;
+    },
+  };
+}
+
+/** Go's folding of member names: only these two letters outside ASCII fold into it. */
+function fold(name: string): string {
+  return name.replaceAll('\u017f', 's').replaceAll('\u212a', 'k').toLowerCase();
+}
+
+/** Go `struct`: names match exactly or, failing that, without regard to case; unknown members are ignored. */
+export function struct<F extends Readonly<Record<string, Shape<unknown>>>>(
+  fields: F,
+): Shape<{ readonly [K in keyof F]: Decoded<F[K]> }> {
+  type Value = { readonly [K in keyof F]: Decoded<F[K]> };
+  const exact = new Map(Object.entries(fields));
+  const names = new Map(Object.keys(fields).map((name) => [fold(name), name]));
+  return {
+    zero: Object.fromEntries([...exact].map(([name, shape]) => [name, shape.zero])) as Value,
+    decode(node, previous, path) {
+      if (node === null) return previous;
+      if (!(node instanceof JsonObject)) throw mismatch(path, 'an object', node);
+      const value: Record<string, unknown> = { ...previous };
+      for (const [given, child] of node.members) {
+        const name = exact.has(given) ? given : names.get(fold(given));
+        if (name === undefined) continue;
+        value[name] = exact.get(name)!.decode(child, value[name], member(path, name));
+      }
+      return value as Value;
+    },
+  };
+}
+
+function member(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
+function isArray(node: JsonNode): node is readonly JsonNode[] {
+  return Array.isArray(node);
+}
+
+/**
+ * Decodes a document (buildkit-semantics 0.2).
+ * @param fail makes the error of what is wrong, for instance `layers[0].size: expected an integer, found a string`
+ */
+export function decodeGoJson<T>(bytes: Uint8Array, shape: Shape<T>, fail: (problem: string) => Error): T {
+  try {
+    return shape.decode(parseGoJson(bytes), shape.zero, '');
+  } catch (error) {
+    if (error instanceof JsonProblem) throw fail(error.message);
+    throw error;
+  }
+}

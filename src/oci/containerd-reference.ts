@@ -1,0 +1,96 @@
+/**
+ * References as BuildKit's sources read them: containerd's parser, which takes the text for a URL without a scheme and
+ * knows no defaults (buildkit-semantics 1.1 a).
+ */
+import { isIPv6 } from 'node:net';
+import { CtxsrcError } from '../core/errors.ts';
+import { joinGoPath } from '../core/go-path.ts';
+
+export interface ContainerdReference {
+  /** Host and path, cleaned. */
+  readonly locator: string;
+  /** Tag, `@digest` or `tag@digest`; empty when there is none. */
+  readonly object: string;
+}
+
+function refuse(text: string, why: string): CtxsrcError {
+  return new CtxsrcError('E_REFERENCE', `reference ${JSON.stringify(text)} is not valid: ${why}`, {
+    hint: 'write HOST/PATH:TAG or HOST/PATH@DIGEST',
+  });
+}
+
+/** Percent-decoded, as text. */
+function percentDecoded(text: string, part: string): string {
+  const bad = /%(?![0-9a-fA-F]{2})/.exec(part);
+  if (bad !== null) throw refuse(text, `invalid URL escape ${JSON.stringify(part.slice(bad.index, bad.index + 3))}`);
+  const pieces = part.split(/((?:%[0-9a-fA-F]{2})+)/).map((piece, index) => {
+    return index % 2 === 0 ? Buffer.from(piece) : Buffer.from(piece.replaceAll('%', ''), 'hex');
+  });
+  return Buffer.concat(pieces).toString();
+}
+
+/** A host name of Go's `net/url`: a bracketed IPv6 address or a name without colons, then an optional port. */
+function host(text: string, authority: string): string {
+  const bracketed = /^\[(.*)\](.*)$/s.exec(authority);
+  const name = bracketed ? bracketed[1]! : authority.replace(/:[^:]*$/, '');
+  const port = bracketed ? bracketed[2]! : authority.slice(name.length);
+  if (!/^(?::[0-9]*)?$/.test(port)) throw refuse(text, `invalid port ${JSON.stringify(port)} after host`);
+  if (bracketed) {
+    const address = name.replace(/%25(.+)$/, '%$1');
+    if (!isIPv6(address)) throw refuse(text, 'the address in brackets is no IPv6 address');
+    return `[${address}]${port}`;
+  }
+  if (/[[\]:]/.test(name)) throw refuse(text, 'invalid character in host name');
+  const badEscape = /%(?!25)[0-7][0-9a-fA-F]/.exec(name);
+  if (badEscape !== null) throw refuse(text, `invalid URL escape ${JSON.stringify(badEscape[0])}`);
+  const bad = /[^A-Za-z0-9\-_.~!$&'()*+,;=<>"%\u0080-\uffff]/.exec(name);
+  if (bad !== null) throw refuse(text, `invalid character ${JSON.stringify(bad[0])} in host name`);
+  return percentDecoded(text, name) + port;
+}
+
+/**
+ * Reads a reference as containerd does. The object may be empty; image sources then refuse it.
+ * @throws E_REFERENCE
+ */
+export function parseContainerdReference(text: string): ContainerdReference {
+  if (text.includes('://')) throw refuse(text, 'it has a scheme');
+  if (/[\u0000-\u001f\u007f]/.test(text)) throw refuse(text, 'it holds a control character');
+  const [beforeFragment = '', fragment = ''] = splitOnce(text, '#');
+  percentDecoded(text, fragment);
+  const [hierarchy] = splitOnce(beforeFragment, '?');
+  const slash = hierarchy.indexOf('/');
+  const authority = slash < 0 ? hierarchy : hierarchy.slice(0, slash);
+  const path = percentDecoded(text, slash < 0 ? '' : hierarchy.slice(slash));
+  const at = authority.lastIndexOf('@');
+  const user = at < 0 ? '' : authority.slice(0, at);
+  if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(user)) throw refuse(text, 'invalid user information');
+  percentDecoded(text, user);
+  const hostName = host(text, authority.slice(at + 1));
+  if (hostName === '') throw refuse(text, 'a host name is required');
+  const split = path.search(/[:@]/);
+  if (split < 0) return { locator: joinGoPath(hostName, path), object: '' };
+  const object = path.slice(path[split] === ':' ? split + 1 : split);
+  return { locator: joinGoPath(hostName, path.slice(0, split)), object };
+}
+
+function splitOnce(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Host, with its port. */
+export function hostOf({ locator }: ContainerdReference): string {
+  return locator.split('/', 1)[0]!;
+}
+
+/** Tag and digest of the object, either empty when it has none. The digest is not validated. */
+export function splitObject({ object }: ContainerdReference): { readonly tag: string; readonly digest: string } {
+  const [tag, digest] = splitOnce(object, '@');
+  return { tag, digest };
+}
+
+/** The printed form. */
+export function formatContainerdReference({ locator, object }: ContainerdReference): string {
+  if (object === '') return locator;
+  return object.startsWith('@') ? locator + object : `${locator}:${object}`;
+}
