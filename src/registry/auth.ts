@@ -3,7 +3,7 @@
  * first challenge is used for the requests after it, and what belongs to this server is given to no other.
  */
 import type { Credential, JobContext } from '../contract/session.ts';
-import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Clock } from './clock.ts';
 import { foreignText, loginHint, type Subject } from './errors.ts';
@@ -54,7 +54,7 @@ export class Authorizer {
 
   /**
    * Runs a request, once more after a challenge.
-   * @param repository what access is needed to: `repository:NAME:pull`
+   * @param repository what is to be pulled from; empty for the registry as a whole
    * @param origin the server's origin; a challenge of another one (behind a redirect) is not answered
    * @param send sends the request with the given secret headers
    * @returns the last answer; a 401 means that everything there was has been tried
@@ -87,6 +87,11 @@ export class Authorizer {
       answer = await send(next);
     }
     return answer;
+  }
+
+  /** Whether a credential goes with requests for a repository (empty: the registry as a whole). */
+  async presented(job: JobContext, repository: string): Promise<boolean> {
+    return this.#known.has(repository) && (await this.#credential(job, repository)) !== undefined;
   }
 
   /** The error for an answer of 401 or 403 after all: names the credential that was refused, or why there was none. */
@@ -127,7 +132,12 @@ export class Authorizer {
     }
     // A token that the user brought is shown as it is; there is nobody to ask for another.
     if (credential?.kind === 'bearer') return renew ? {} : { authorization: `Bearer ${credential.token}` };
-    const wanted = tokenRequest(challenge, from, `repository:${repository}:pull`, this.#options.host);
+    const wanted = tokenRequest(
+      challenge,
+      from,
+      repository === '' ? undefined : `repository:${repository}:pull`,
+      this.#options.host,
+    );
     const token = await this.#token(job, wanted, credential, subject, repository, renew);
     return { authorization: `Bearer ${token.value}` };
   }
@@ -190,13 +200,15 @@ export class Authorizer {
 
   async #lookUp(job: JobContext, repository: string): Promise<Credential | undefined> {
     try {
-      const credential = await job.session.credentials(this.#options.host, repository);
+      const credential = await job.session.credentials(this.#options.host, repository === '' ? undefined : repository);
       for (const secret of credentialSecrets(credential)) this.#secrets.add(secret);
       return credential;
     } catch (error) {
-      if (!(error instanceof CtxsrcError)) throw error;
+      if (!isCtxsrcError(error, 'E_CREDENTIALS')) throw error;
       // The image may be public: go on without, and tell only then why there was none.
+      const told = [...this.#failures.values()].some((one) => one.message === error.message);
       this.#failures.set(repository, error);
+      if (told) return undefined;
       job.progress.emit({
         type: 'message',
         level: 'note',

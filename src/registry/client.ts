@@ -6,19 +6,21 @@ import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike, isDigest, sha256 } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { Authorizer } from './auth.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { download } from './download.ts';
 import { answerError, foreignText, type Subject } from './errors.ts';
 import { contentLength, header, mediaTypeOf, type ResponseHeaders } from './headers.ts';
+import { apiHost } from './host.ts';
 import { createHttpClient, type HttpAnswer, type HttpRequest, type HttpResponse, readStart } from './http-client.ts';
 import { MANIFEST_ACCEPT, manifestTypeOf, telling } from './manifest-type.ts';
 import { type Endpoint, endpointsFor, type RepositoryName } from './mirrors.ts';
 import type { Environment } from './proxy.ts';
 import { Schemes } from './scheme.ts';
 import { Slots } from './slots.ts';
+import { closestTags, nextPage, readTags } from './tags.ts';
 
 export interface Resolved {
   readonly descriptor: Descriptor;
@@ -50,12 +52,20 @@ export interface RegistryClient {
     digest: Digest,
     resume?: { readonly offset: number; readonly validator?: string | undefined },
   ): Promise<IngestSource>;
+  /** Tags of a repository, at most `limit`, by as many pages as that takes. Errors: as `resolve`. */
+  tags(job: JobContext, name: RepositoryName, limit: number): Promise<readonly string[]>;
+  /**
+   * Asks the registry whether it lets this caller in (`/v2/`).
+   * @returns whether a credential was used. Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_REGISTRY_PROTOCOL, those of `HttpClient.request`.
+   */
+  ping(job: JobContext, host: string): Promise<{ readonly authenticated: boolean }>;
   close(): Promise<void>;
 }
 
 /** A manifest larger than this is refused (exit 8). */
 export const LARGEST_MANIFEST = 4 * 1024 * 1024;
 const ERROR_BODY = 64 * 1024;
+const TAGS_PAGE = 1000;
 
 /**
  * @param options.env where proxies and certificate files are named; the process's environment unless given
@@ -96,7 +106,8 @@ export function createRegistryClient(options: {
   ): Promise<T> {
     const authorizer = authorizerOf(endpoint);
     return schemes.run(endpoint.api, (scheme, settled) => {
-      const url = new URL(`${scheme}://${endpoint.api}/v2/${endpoint.repository}/${request.path}`);
+      const below = endpoint.repository === '' ? '' : `${endpoint.repository}/`;
+      const url = new URL(`${scheme}://${endpoint.api}/v2/${below}${request.path}`);
       return authorizer.run(
         job,
         endpoint.repository,
@@ -184,12 +195,71 @@ export function createRegistryClient(options: {
     const descriptor = answer.status === 200 ? stated(answer, reference) : undefined;
     if (descriptor !== undefined) return { descriptor };
     // No HEAD there, or too little said; and for what does not exist, a body that says which part of the name is wrong.
-    const full = await getManifest(job, endpoint, reference, subject);
+    const full = await getManifest(job, endpoint, reference, subject).catch(async (error: unknown) => {
+      if (endpoint.mirror || !isCtxsrcError(error, 'E_TAG_NOT_FOUND')) throw error;
+      throw await withCandidates(job, endpoint, reference, error);
+    });
     const said = header(full.headers, 'docker-content-digest');
     const wanted = isDigest(reference) ? reference : said !== undefined && isDigest(said) ? said : undefined;
     const digest = wanted === undefined ? sha256(full.bytes) : checked(subject, wanted, full.bytes);
     const mediaType = manifestType(subject, full);
     return { descriptor: { mediaType, digest, size: full.bytes.length }, bytes: full.bytes };
+  }
+
+  async function tagsAt(
+    job: JobContext,
+    endpoint: Endpoint,
+    limit: number,
+    retries?: number,
+  ): Promise<readonly string[]> {
+    const subject: Subject = {
+      host: endpoint.host,
+      kind: 'tags',
+      what: `the tags of ${endpoint.host}/${endpoint.repository}`,
+    };
+    const tags: string[] = [];
+    let path: string | undefined = `tags/list?n=${Math.min(limit, TAGS_PAGE)}`;
+    const seen = new Set<string>();
+    while (path !== undefined && tags.length < limit && !seen.has(path)) {
+      seen.add(path);
+      const answer: HttpAnswer = await call(
+        job,
+        endpoint,
+        { method: 'GET', path, subject },
+        (one) => http.fetch(job, { ...one, retries: retries ?? one.retries }, LARGEST_MANIFEST),
+        () => undefined,
+      );
+      if (answer.status !== 200) {
+        throw await refuse(job, endpoint, subject, answer.status, Buffer.from(answer.bytes).toString('utf8'));
+      }
+      tags.push(...readTags(answer.bytes));
+      const next = nextPage(answer.headers, answer.url);
+      path = next === undefined ? undefined : `tags/list${next.search}`;
+    }
+    return tags.slice(0, limit);
+  }
+
+  /** A missing tag's error with the tags that could have been meant, where the registry tells them at the first try. */
+  async function withCandidates(
+    job: JobContext,
+    endpoint: Endpoint,
+    tag: string,
+    error: CtxsrcError,
+  ): Promise<CtxsrcError> {
+    let tags: readonly string[];
+    try {
+      tags = await tagsAt(job, endpoint, TAGS_PAGE, 0);
+    } catch (failure) {
+      if (job.signal.aborted || !(failure instanceof CtxsrcError)) throw failure;
+      return error;
+    }
+    const candidates = closestTags(tags, tag);
+    if (candidates.length === 0) return error;
+    return new CtxsrcError(error.code, error.message, {
+      cause: error.cause,
+      details: { ...error.details, candidates },
+      hint: `tags there: ${candidates.join(', ')}${tags.length > candidates.length ? ', …' : ''}`,
+    });
   }
 
   async function manifestAt(
@@ -294,6 +364,15 @@ export function createRegistryClient(options: {
         done();
         throw error;
       }
+    },
+    tags: (job, name, limit) => eachEndpoint(job, name, (endpoint) => tagsAt(job, endpoint, limit)),
+    async ping(job, host) {
+      const endpoint: Endpoint = { host, api: apiHost(host), repository: '', mirror: false };
+      const subject: Subject = { host, kind: 'ping', what: 'access to its API' };
+      const answer = await open(job, endpoint, { method: 'GET', path: '', subject });
+      const text = await readStart(answer, ERROR_BODY);
+      if (answer.status !== 200) throw await refuse(job, endpoint, subject, answer.status, text);
+      return { authenticated: await authorizerOf(endpoint).presented(job, '') };
     },
     close: () => http.close(),
   };

@@ -12,7 +12,7 @@ export interface Subject {
   readonly host: string;
   /** What is asked for, for instance `the manifest of docker.io/library/alpine:3.20`. */
   readonly what: string;
-  readonly kind: 'manifest' | 'tag' | 'blob' | 'token' | 'tags' | 'file';
+  readonly kind: 'manifest' | 'tag' | 'blob' | 'token' | 'tags' | 'ping' | 'file';
 }
 
 const LONGEST_TEXT = 300;

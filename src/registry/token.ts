@@ -28,7 +28,7 @@ const CLIENT_ID = 'ctxsrc';
  * What a bearer challenge asks for. Errors: E_REGISTRY_PROTOCOL when its realm is no URL; E_UNSAFE when a server that is
  * spoken to over TLS wants credentials sent to a token server without.
  */
-export function tokenRequest(challenge: Challenge, from: URL, wanted: string, host: string): TokenRequest {
+export function tokenRequest(challenge: Challenge, from: URL, wanted: string | undefined, host: string): TokenRequest {
   const { realm, service, scope } = challenge.parameters;
   let url: URL;
   try {
@@ -46,7 +46,11 @@ export function tokenRequest(challenge: Challenge, from: URL, wanted: string, ho
     );
   }
   const asked = (scope ?? '').split(/\s+/).filter((one) => one !== '');
-  return { realm: url, service, scopes: [...new Set(asked.length === 0 ? [wanted] : asked)].sort() };
+  return {
+    realm: url,
+    service,
+    scopes: [...new Set(asked.length === 0 && wanted !== undefined ? [wanted] : asked)].sort(),
+  };
 }
 
 /** Asks for a token; without a credential for an anonymous one. Repeats like every request. Errors: as `HttpClient`, E_UNAUTHORIZED, E_FORBIDDEN. */
