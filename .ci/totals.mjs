@@ -1,0 +1,23 @@
+// Adds up the JSON reports of vitest: node .ci/totals.mjs FAILED_STEPS REPORT… prints one line and fails when anything
+// failed, or when a run left no report.
+import { existsSync, readFileSync } from 'node:fs';
+
+const [failedSteps, ...reports] = process.argv.slice(2);
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+for (const path of reports) {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  if (text === '') {
+    failed += 1; // it ended before it could say anything
+    continue;
+  }
+  const report = JSON.parse(text);
+  passed += report.numPassedTests;
+  failed += report.numFailedTests;
+  skipped += report.numPendingTests + report.numTodoTests;
+}
+// A step that failed without a failed test (lint, package, a test file that does not load) counts as one.
+if (failed === 0) failed = Number(failedSteps);
+console.log(`tests: ${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed === 0 && Number(failedSteps) === 0 ? 0 : 1;

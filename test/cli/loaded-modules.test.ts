@@ -1,0 +1,55 @@
+/** What a command loads: a start must not pay for what the command does not need. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { tempDir } from '../support/temp.ts';
+
+describe('what a command loads', () => {
+  let dir: string;
+
+  beforeAll(() => {
+    dir = join(tempDir('app'), 'app');
+    mkdirSync(dir);
+    writeFileSync(join(dir, 'file'), 'content');
+  });
+
+  /** Packages whose code is in a module that the run loaded. The bundler leaves each module's path as a comment. */
+  async function packagesLoaded(args: readonly string[]): Promise<string[]> {
+    const coverage = tempDir('coverage');
+    const result = await ctxsrc(args, { env: { NODE_V8_COVERAGE: coverage } });
+    expect(result.stderr).toBe('');
+    expect(result.code).toBe(0);
+    const modules = new Set<string>();
+    for (const name of readdirSync(coverage)) {
+      const report = JSON.parse(readFileSync(join(coverage, name), 'utf8')) as { result: { url: string }[] };
+      for (const { url } of report.result) {
+        if (url.startsWith('file:') && !relative(packageRoot, fileURLToPath(url)).startsWith('..')) {
+          modules.add(fileURLToPath(url));
+        }
+      }
+    }
+    expect([...modules].map((file) => dirname(file))).toContain(join(packageRoot, 'dist'));
+    const names = [...modules].flatMap((file) => [
+      ...[...readFileSync(file, 'utf8').matchAll(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)\//gm)].map((m) => m[1]!),
+      ...(/[\\/]node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(relative(packageRoot, file))?.slice(1) ?? []),
+    ]);
+    return [...new Set(names)].sort();
+  }
+
+  it('key of a directory: neither undici nor ora nor tar nor a decompressor', async () => {
+    const loaded = await packagesLoaded(['key', dir]);
+    expect(loaded.filter((name) => ['undici', 'ora', 'tar', 'fzstd'].includes(name))).toEqual([]);
+  });
+
+  it('parse of an image: no undici', async () => {
+    const loaded = await packagesLoaded(['parse', 'docker-image://alpine:3.20']);
+    expect(loaded.filter((name) => ['undici', 'ora', 'tar', 'fzstd', 'koffi'].includes(name))).toEqual([]);
+  });
+
+  it('--version: nothing that costs a start', async () => {
+    const loaded = await packagesLoaded(['--version']);
+    expect(loaded.filter((name) => ['undici', 'koffi', 'tar', 'fzstd', 'ora'].includes(name))).toEqual([]);
+  });
+});
