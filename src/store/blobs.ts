@@ -1,0 +1,189 @@
+/**
+ * Blobs: `blobs/<algorithm>/<hex>`, as in an OCI image layout. A name is given only to bytes that were hashed, so a blob
+ * that is there is whole; it is hashed again where it is used, because disks and people change files.
+ *
+ * The mtime of a blob is when it was last used; collection goes by it.
+ */
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { JobContext } from '../contract/session.ts';
+import type { BlobStore, IngestSource } from '../contract/store.ts';
+import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+import type { Progress } from '../core/progress.ts';
+import { type IngestOptions, Ingests } from './ingest.ts';
+import { isUnwritable, type OnStep, type StoreDirectory } from './layout.ts';
+import type { Leases } from './leases.ts';
+import type { Locks } from './locks.ts';
+
+/** How much of a blob is read from disk at once. */
+const READ_SIZE = 1 << 20;
+
+export class FileBlobStore implements BlobStore {
+  readonly #directory: StoreDirectory;
+  readonly #leases: Leases;
+  readonly #progress: Progress;
+  readonly #ingests: Ingests;
+  readonly #used = new Set<Digest>();
+  #noted = false;
+
+  constructor(directory: StoreDirectory, locks: Locks, leases: Leases, progress: Progress, onStep: OnStep) {
+    this.#directory = directory;
+    this.#leases = leases;
+    this.#progress = progress;
+    this.#ingests = new Ingests(directory, locks, this, onStep);
+  }
+
+  path(digest: Digest): string {
+    return this.#directory.path('blobs', digestAlgorithm(digest), digestHex(digest));
+  }
+
+  async size(digest: Digest): Promise<number | undefined> {
+    await this.#use(digest);
+    try {
+      const found = await stat(this.path(digest));
+      return found.isFile() ? found.size : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw ioError(error, `cannot look for blob ${digest} in the cache`);
+    }
+  }
+
+  async read(digest: Digest, maxBytes: number): Promise<Buffer | undefined> {
+    await this.#use(digest);
+    let bytes: Buffer;
+    try {
+      const file = await open(this.path(digest), 'r');
+      try {
+        const { size } = await file.stat();
+        if (size > maxBytes) {
+          throw new CtxsrcError('E_LIMIT', `blob ${digest} has ${size} bytes, and at most ${maxBytes} are read`);
+        }
+        bytes = await file.readFile();
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw ioError(error, `cannot read blob ${digest} from the cache`);
+    }
+    if (digestLike(digest, bytes) === digest) return bytes;
+    await this.discard(digest);
+    return undefined;
+  }
+
+  open(digest: Digest, offset = 0): Readable {
+    return createReadStream(this.path(digest), { start: offset, highWaterMark: READ_SIZE });
+  }
+
+  async ingest(
+    job: JobContext,
+    blob: { readonly digest: Digest; readonly size?: number | undefined; readonly mediaType?: string | undefined },
+    produce: (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>,
+    options: IngestOptions = {},
+  ): Promise<'stored' | 'cached'> {
+    return this.#ingests.run(job, blob, produce, options);
+  }
+
+  async put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    const actual = digestLike(digest, bytes);
+    if (actual !== digest) {
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `expected ${digest}, but the content has digest ${actual}`);
+    }
+    try {
+      await this.#directory.ensure();
+      if ((await this.size(digest)) === bytes.length) return;
+      await this.makeParent(digest);
+      await this.#directory.replaceFile(this.path(digest), bytes, 'file');
+    } catch (error) {
+      const failure = ioError(error, `cannot write the cache ${this.#directory.root}`);
+      // The caller has the bytes: without a cache it goes on, only slower.
+      if (!isUnwritable(failure)) throw failure;
+      this.noteUnwritable(failure);
+    }
+  }
+
+  async discard(digest: Digest): Promise<void> {
+    await rm(this.path(digest), { force: true }).catch((error: unknown) => {
+      throw new CtxsrcError('E_STORE_CORRUPT', `blob ${digest} in the cache is damaged and cannot be removed`, {
+        cause: error,
+        hint: `remove ${this.path(digest)}`,
+      });
+    });
+    this.#progress.emit({
+      type: 'message',
+      level: 'warning',
+      text: `blob ${shortDigest(digest)} in the cache was damaged and has been removed`,
+      hint: 'run ctxsrc cache verify to check the rest',
+    });
+  }
+
+  /** True when the blob is there and its bytes match. Reads all of it. */
+  async matches(digest: Digest): Promise<boolean> {
+    const hash = hasherFor(digest);
+    for await (const chunk of this.open(digest) as AsyncIterable<Buffer>) hash.update(chunk);
+    return hash.digest('hex') === digestHex(digest);
+  }
+
+  /** sha256 has its directory from the start, the other algorithms when first needed. */
+  async makeParent(digest: Digest): Promise<void> {
+    if (digestAlgorithm(digest) === 'sha256') return;
+    await mkdir(this.#directory.path('blobs', digestAlgorithm(digest)), { recursive: true });
+  }
+
+  /** Says once that the cache cannot be written. */
+  noteUnwritable(failure: Error): void {
+    if (this.#noted) return;
+    this.#noted = true;
+    this.#progress.emit({ type: 'message', level: 'note', text: `going on without a cache: ${failure.message}` });
+  }
+
+  async #use(digest: Digest): Promise<void> {
+    if (this.#used.has(digest)) return;
+    if (!(await this.#leases.hold(blobResource(digest)))) return;
+    this.#used.add(digest);
+    const now = new Date();
+    await utimes(this.path(digest), now, now).catch(() => undefined);
+  }
+}
+
+/** Name of a blob among leases and locks. */
+export function blobResource(digest: Digest): string {
+  return `blob-${digest.replace(':', '-')}`;
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  // A store directory that may not be read is one that has nothing.
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES';
+}
+
+/**
+ * The bytes of a layer, fetched when they are not there, and verified: the last chunk is held back until the digest is
+ * known to be right. A blob that turns out to be damaged is removed.
+ * @throws E_STORE_CORRUPT when it does not match; what `fetch` throws
+ */
+export async function* readBlob(
+  job: JobContext,
+  blobs: BlobStore,
+  layer: { readonly descriptor: { readonly digest: Digest }; fetch(job: JobContext): Promise<void> },
+): AsyncGenerator<Uint8Array> {
+  const { digest } = layer.descriptor;
+  await layer.fetch(job);
+  const hash = hasherFor(digest);
+  let held: Buffer | undefined;
+  for await (const chunk of blobs.open(digest) as AsyncIterable<Buffer>) {
+    job.signal.throwIfAborted();
+    hash.update(chunk);
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  if (hash.digest('hex') !== digestHex(digest)) {
+    await blobs.discard(digest);
+    throw new CtxsrcError('E_STORE_CORRUPT', `blob ${digest} in the cache was damaged`, {
+      hint: 'it has been removed: run again to fetch it',
+    });
+  }
+  if (held !== undefined) yield held;
+}

@@ -1,0 +1,309 @@
+/**
+ * How a blob comes into the store: bytes go to `ingest/<algorithm>-<hex>` and are hashed on the way; a file that is
+ * whole, matches and is synced gets its name. A download that breaks off stays and is gone on with, by this process or a
+ * later one.
+ *
+ * One ingest at a time works on a blob: callers in this process join it, other processes wait for its lock, see how the
+ * file grows, and take over what it left when it dies. So the file needs no unique name; whoever has the lock owns it.
+ */
+
+import type { Hash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { JobContext } from '../contract/session.ts';
+import type { IngestSource } from '../contract/store.ts';
+import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.ts';
+import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import { bootId } from './identity.ts';
+import type { OnStep, StoreDirectory } from './layout.ts';
+import type { Locks } from './locks.ts';
+
+export interface IngestOptions {
+  readonly tap?: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+}
+
+export interface IngestBlob {
+  readonly digest: Digest;
+  readonly size?: number | undefined;
+}
+
+type Produce = (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>;
+
+/** What an ingest needs of the store of blobs. */
+interface Shelf {
+  path(digest: Digest): string;
+  size(digest: Digest): Promise<number | undefined>;
+  makeParent(digest: Digest): Promise<void>;
+}
+
+/** Bytes gathered before they are written: a call for each network chunk costs more than it writes. */
+const WRITE_SIZE = 1 << 20;
+const WRITE_CHUNKS = 512;
+
+export class Ingests {
+  readonly #directory: StoreDirectory;
+  readonly #locks: Locks;
+  readonly #shelf: Shelf;
+  readonly #onStep: OnStep;
+  readonly #running = new Map<Digest, Promise<void>>();
+
+  constructor(directory: StoreDirectory, locks: Locks, shelf: Shelf, onStep: OnStep) {
+    this.#directory = directory;
+    this.#locks = locks;
+    this.#shelf = shelf;
+    this.#onStep = onStep;
+  }
+
+  /** `BlobStore.ingest` of the contract. @throws E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_DISK_FULL, E_LOCK_TIMEOUT, what `produce` throws */
+  async run(job: JobContext, blob: IngestBlob, produce: Produce, { tap }: IngestOptions): Promise<'stored' | 'cached'> {
+    for (;;) {
+      job.signal.throwIfAborted();
+      if (await this.#isThere(blob)) return 'cached';
+      const running = this.#running.get(blob.digest);
+      if (running === undefined) break;
+      // The failure of the one who works is the failure of those who joined, unless only its own caller gave up.
+      await abortable(running, job.signal).catch((error: unknown) => {
+        if (!isAbort(error) || job.signal.aborted) throw error;
+      });
+    }
+    const work = this.#ingest(job, blob, produce, tap);
+    const outcome = work.then(() => undefined);
+    outcome.catch(() => undefined);
+    this.#running.set(blob.digest, outcome);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(blob.digest);
+    }
+  }
+
+  async #isThere({ digest, size }: IngestBlob): Promise<boolean> {
+    const found = await this.#shelf.size(digest);
+    if (found === undefined) return false;
+    if (size === undefined || found === size) return true;
+    throw new CtxsrcError(
+      'E_SIZE_MISMATCH',
+      `blob ${digest} has ${found} bytes in the cache, and ${size} were announced`,
+      {
+        hint: 'the manifest that announced the size is wrong, or the cache is damaged: run ctxsrc cache verify',
+      },
+    );
+  }
+
+  async #ingest(
+    job: JobContext,
+    blob: IngestBlob,
+    produce: Produce,
+    tap: IngestOptions['tap'],
+  ): Promise<'stored' | 'cached'> {
+    await this.#directory.ensure();
+    const partial = this.#directory.path('ingest', blob.digest.replace(':', '-'));
+    let waiting: Task | undefined;
+    const lock = await this.#locks.acquire(`blob-${blob.digest.replace(':', '-')}`, {
+      signal: job.signal,
+      onWait: async () => {
+        waiting ??= new Task(job.progress, 'wait', `blob ${shortDigest(blob.digest)}`, blob.size);
+        const size = await sizeOf(partial);
+        waiting.advance(size);
+        return size;
+      },
+    });
+    try {
+      if (await this.#isThere(blob)) {
+        waiting?.end('cached');
+        return 'cached';
+      }
+      waiting?.end();
+      await this.#shelf.makeParent(blob.digest);
+      const resumed = await this.#transfer(job, blob, produce, tap, partial, true);
+      // A kept part that turned out to be bad: from the start, unless someone saw its bytes.
+      if (!resumed) await this.#transfer(job, blob, produce, tap, partial, false);
+      return 'stored';
+    } catch (error) {
+      waiting?.end(isAbort(error) ? 'aborted' : 'failed');
+      throw error;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** @returns false when the bytes do not match and an earlier part is to blame, so that the caller tries from the start. */
+  async #transfer(
+    job: JobContext,
+    { digest, size }: IngestBlob,
+    produce: Produce,
+    tap: IngestOptions['tap'],
+    partial: string,
+    mayResume: boolean,
+  ): Promise<boolean> {
+    const note = `${partial}.json`;
+    const kept = mayResume ? await keptPart(partial, note, size) : { size: 0, validator: undefined };
+    const hash = hasherFor(digest);
+    let keep = true;
+    let file: FileHandle | undefined;
+    try {
+      file = await open(partial, kept.size > 0 ? 'r+' : 'w', 0o644);
+      await file.truncate(kept.size);
+      if (kept.size > 0) await replay(partial, kept.size, hash, tap);
+      const source = await produce({ offset: kept.size, validator: kept.validator });
+      // Written for each ingest, and before its first byte: a part without it is of unknown origin and not gone on with.
+      await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
+      this.#onStep('ingest:begun');
+      const written = await write(job, source, file, kept.size, { digest, size, hash, tap });
+      const actual = hash.digest('hex');
+      if (size !== undefined && written !== size) {
+        keep = false;
+        throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${digest} ends after ${written} of ${size} bytes`);
+      }
+      if (actual !== digestHex(digest)) {
+        keep = false;
+        if (kept.size > 0 && tap === undefined) return false;
+        throw new CtxsrcError(
+          'E_DIGEST_MISMATCH',
+          `expected ${digest}, but the content has digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
+          kept.size > 0
+            ? { details: { resumed: true }, hint: 'an earlier part of the download was bad: run again' }
+            : {},
+        );
+      }
+      await file.datasync();
+      this.#onStep('ingest:synced');
+      await file.close();
+      file = undefined;
+      await rename(partial, this.#shelf.path(digest));
+      this.#onStep('ingest:renamed');
+      await rm(note, { force: true });
+      return true;
+    } catch (error) {
+      const failure = ioError(error, `cannot store blob ${digest} in the cache`);
+      // Room is what is missing: the part goes too.
+      if (failure instanceof CtxsrcError && /^E_(DISK_FULL|SIZE_MISMATCH|DIGEST_MISMATCH)$/.test(failure.code))
+        keep = false;
+      throw failure;
+    } finally {
+      await file?.close();
+      if (!keep || (await sizeOf(partial)) === 0) {
+        await rm(partial, { force: true });
+        await rm(note, { force: true });
+      }
+    }
+  }
+}
+
+/** The usable part of an earlier download. What was written before a power loss may be zeros: only this boot's counts. */
+async function keptPart(
+  partial: string,
+  note: string,
+  size: number | undefined,
+): Promise<{ size: number; validator: string | undefined }> {
+  const nothing = { size: 0, validator: undefined };
+  const length = await sizeOf(partial);
+  if (length === 0 || (size !== undefined && length >= size)) return nothing;
+  try {
+    const { boot, validator } = JSON.parse(await readFile(note, 'utf8')) as { boot?: unknown; validator?: unknown };
+    if (boot !== bootId() || boot === '0') return nothing;
+    return { size: length, validator: typeof validator === 'string' ? validator : undefined };
+  } catch {
+    return nothing;
+  }
+}
+
+async function replay(partial: string, size: number, hash: Hash, tap: IngestOptions['tap']): Promise<void> {
+  const stream = createReadStream(partial, { end: size - 1, highWaterMark: WRITE_SIZE });
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    await tap?.(chunk);
+  }
+}
+
+/** Writes the body behind `offset` bytes that are there, hashing it. @returns the size of the whole */
+async function write(
+  job: JobContext,
+  source: IngestSource,
+  file: FileHandle,
+  offset: number,
+  blob: IngestBlob & { readonly hash: Hash } & IngestOptions,
+): Promise<number> {
+  // An origin that cannot resume sends what is there again; it is the same bytes if the digest comes out right.
+  let skip = offset - source.offset;
+  if (skip < 0) {
+    throw new CtxsrcError(
+      'E_REGISTRY_PROTOCOL',
+      `asked for blob ${blob.digest} from byte ${offset}, got it from byte ${source.offset}`,
+    );
+  }
+  let position = offset;
+  let gathered: Uint8Array[] = [];
+  let gatheredBytes = 0;
+  let writing: Promise<unknown> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    const chunks = gathered;
+    const at = position - gatheredBytes;
+    gathered = [];
+    gatheredBytes = 0;
+    await writing;
+    writing = writeAll(file, chunks, at);
+    // Its failure is met by the next flush; until then it must not count as unhandled.
+    writing.catch(() => undefined);
+  };
+  try {
+    for await (let chunk of source.body) {
+      job.signal.throwIfAborted();
+      if (skip > 0) {
+        const skipped = Math.min(skip, chunk.length);
+        skip -= skipped;
+        chunk = chunk.subarray(skipped);
+      }
+      if (chunk.length === 0) continue;
+      if (blob.size !== undefined && position + chunk.length > blob.size) {
+        throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${blob.digest} goes on after its ${blob.size} bytes`);
+      }
+      blob.hash.update(chunk);
+      position += chunk.length;
+      gathered.push(chunk);
+      gatheredBytes += chunk.length;
+      const tapped = blob.tap?.(chunk);
+      if (tapped !== undefined) await tapped;
+      if (gatheredBytes >= WRITE_SIZE || gathered.length >= WRITE_CHUNKS) await flush();
+    }
+    job.signal.throwIfAborted();
+  } finally {
+    // When the body breaks off, what came so far is kept too.
+    await flush();
+    await writing;
+  }
+  return position;
+}
+
+async function writeAll(file: FileHandle, chunks: readonly Uint8Array[], at: number): Promise<void> {
+  if (chunks.length === 0) return;
+  let { bytesWritten: written } = await file.writev(chunks, at);
+  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (written === total) return;
+  // A short write is what a nearly full disk does; writing the rest tells why.
+  const whole = Buffer.concat(chunks);
+  while (written < total) written += (await file.write(whole, written, total - written, at + written)).bytesWritten;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+/** The promise's outcome, or the abort if that comes first. */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * The store's directory: an OCI image layout (`oci-layout`, `index.json`, `blobs/`) and, beside it, what the layout has
+ * no place for. It is created when something is first written, so that a command that only reads works where nothing
+ * can be written.
+ */
+import { constants } from 'node:fs';
+import { access, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+import { ownedName } from './identity.ts';
+
+/** Raised whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
+export const STORE_VERSION = 1;
+
+const MARKER = 'store.json';
+const SUBDIRECTORIES = ['blobs', 'blobs/sha256', 'ingest', 'leases', 'locks', 'records', 'snapshots', 'tmp'];
+const OWN_NAMES = new Set(['oci-layout', 'index.json', MARKER, ...SUBDIRECTORIES]);
+const EMPTY_INDEX = `${JSON.stringify({
+  schemaVersion: 2,
+  mediaType: 'application/vnd.oci.image.index.v1+json',
+  manifests: [],
+})}\n`;
+
+/** A step that changes the disk is over. A test of crash safety ends the process there. */
+export type OnStep = (step: string) => void;
+
+export class StoreDirectory {
+  readonly root: string;
+  #ready: Promise<void> | undefined;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  path(...parts: string[]): string {
+    return join(this.root, ...parts);
+  }
+
+  /**
+   * Looks at what is there, without writing.
+   * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
+   */
+  async inspect(): Promise<void> {
+    let names: string[];
+    try {
+      names = await readdir(this.root);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      // Without the right to read there is no cache, which is no reason to fail a command that needs none.
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') return;
+      throw ioError(error, `cannot use ${this.root} as the cache directory`);
+    }
+    const version = await this.#version();
+    if (version !== undefined && version > STORE_VERSION) {
+      throw new CtxsrcError(
+        'E_STORE_VERSION',
+        `the cache ${this.root} was written by a newer ctxsrc (version ${version}, this one knows ${STORE_VERSION})`,
+        {
+          hint: 'update ctxsrc, or choose another directory with --cache-dir',
+        },
+      );
+    }
+    if (version === undefined && names.length > 0 && !names.some((name) => OWN_NAMES.has(name))) {
+      throw new CtxsrcError('E_USAGE', `${this.root} is not empty and is no cache of ctxsrc`, {
+        hint: 'choose an empty or new directory with --cache-dir',
+      });
+    }
+  }
+
+  /** Creates or upgrades the store unless that is done. @throws E_PERMISSION, E_DISK_FULL, E_IO */
+  ensure(): Promise<void> {
+    this.#ready ??= this.#create().catch((error: unknown) => {
+      this.#ready = undefined;
+      throw ioError(error, `cannot write the cache ${this.root}`);
+    });
+    return this.#ready;
+  }
+
+  /** A new path for a temporary file or directory of this process, on the store's file system. */
+  temporaryPath(): string {
+    return this.path('tmp', ownedName());
+  }
+
+  /**
+   * Writes a whole file under its name or not at all: readers see the old bytes or the new ones.
+   * @param sync `file`: after a power loss too; `directory`: and then it is certain to have its name
+   */
+  async replaceFile(path: string, data: string | Uint8Array, sync: 'no' | 'file' | 'directory' = 'no'): Promise<void> {
+    await this.#publish(path, data, sync !== 'no', rename);
+    if (sync === 'directory') await syncDirectory(dirname(path));
+  }
+
+  async #publish(
+    path: string,
+    data: string | Uint8Array,
+    sync: boolean,
+    give: (from: string, to: string) => Promise<void>,
+  ): Promise<void> {
+    const temporary = this.temporaryPath();
+    try {
+      const file = await open(temporary, 'wx', 0o644);
+      try {
+        await file.writeFile(data);
+        if (sync) await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await give(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async #version(): Promise<number | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.path(MARKER), 'utf8');
+    } catch {
+      return undefined;
+    }
+    const version = /"version":\s*(\d{1,9})/.exec(text)?.[1];
+    return version === undefined ? undefined : Number(version);
+  }
+
+  async #create(): Promise<void> {
+    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    if ((await this.#version()) === STORE_VERSION) {
+      await access(this.path('tmp'), constants.W_OK);
+      // What a cache service restored may lack the directories that were empty.
+      await this.#makeDirectories();
+      return;
+    }
+    await this.inspect();
+    await this.#makeDirectories();
+    // Each step is complete in itself and the marker comes last: whoever finds it missing, after a crash or while another
+    // process is here, does the same steps again. A link never replaces an index that another process filled meanwhile.
+    await this.#publish(this.path('oci-layout'), '{"imageLayoutVersion":"1.0.0"}\n', false, rename);
+    await this.#publish(this.path('index.json'), EMPTY_INDEX, false, linkNew);
+    await this.#publish(this.path(MARKER), `{"schema":"ctxsrc/store","version":${STORE_VERSION}}\n`, false, rename);
+  }
+
+  async #makeDirectories(): Promise<void> {
+    for (const name of SUBDIRECTORIES) {
+      await mkdir(this.path(name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error;
+      });
+    }
+  }
+}
+
+/** Gives the file its name unless there is one of that name. */
+async function linkNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // File systems without hard links: the race they leave open is two processes making the same new store.
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') {
+      const there = await access(to).then(
+        () => true,
+        () => false,
+      );
+      if (!there) return rename(from, to);
+    } else if (code !== 'EEXIST') {
+      throw error;
+    }
+  }
+  await rm(from, { force: true });
+}
+
+/** Makes names in a directory survive a power loss; where directories cannot be synced there is nothing to do. */
+export async function syncDirectory(path: string): Promise<void> {
+  let directory: Awaited<ReturnType<typeof open>> | undefined;
+  try {
+    directory = await open(path, 'r');
+    await directory.sync();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EISDIR' && code !== 'EINVAL' && code !== 'EPERM') throw error;
+  } finally {
+    await directory?.close();
+  }
+}
+
+/** True when the failure means that the store cannot be written at all, as with a read-only home directory. */
+export function isUnwritable(error: unknown): boolean {
+  if (!(error instanceof CtxsrcError)) return false;
+  const cause = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
+  return ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR'].includes(cause);
+}

@@ -1,0 +1,153 @@
+/**
+ * Leases: what a running process uses, as empty files `leases/<owner>/<resource>`. Collection never removes what a
+ * living process leases, and removes the leases of the dead.
+ *
+ * The race: a collector lists the leases, a process takes a lease and finds its blob, the collector removes the blob.
+ * So a lease is taken first, and then the process looks for a collector: either the collector, which took its lock before
+ * it listed the leases, sees the lease, or the process sees the collector's lock and waits for its end. Only then does it
+ * look whether the blob is there.
+ */
+import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ioError } from '../core/errors.ts';
+import { removeTree } from '../fs/remove-tree.ts';
+import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from './identity.ts';
+import type { StoreDirectory } from './layout.ts';
+import type { Locks } from './locks.ts';
+
+/** Held by whoever removes content. */
+export const COLLECT_LOCK = 'collect';
+
+const COLLECTOR_POLL = 20;
+
+export class Leases {
+  readonly #directory: StoreDirectory;
+  readonly #locks: Locks;
+  readonly #heartbeat: Heartbeat;
+  readonly #name = ownedName();
+  readonly #held = new Map<string, { count: number; taken: Promise<boolean> }>();
+  #home: Promise<boolean> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(directory: StoreDirectory, locks: Locks, heartbeat: Heartbeat = HEARTBEAT) {
+    this.#directory = directory;
+    this.#locks = locks;
+    this.#heartbeat = heartbeat;
+  }
+
+  /**
+   * Keeps a resource until as many `drop`, or `close`.
+   * @returns false where there is no store yet, or none that can be written: no collector can work there either
+   */
+  async hold(resource: string): Promise<boolean> {
+    let held = this.#held.get(resource);
+    if (held === undefined) {
+      held = { count: 0, taken: this.#take(resource) };
+      this.#held.set(resource, held);
+    }
+    held.count += 1;
+    try {
+      const taken = await held.taken;
+      if (!taken) this.#held.delete(resource);
+      return taken;
+    } catch (error) {
+      this.#held.delete(resource);
+      throw ioError(error, `cannot lease ${resource} in the cache`);
+    }
+  }
+
+  async drop(resource: string): Promise<void> {
+    const held = this.#held.get(resource);
+    if (held === undefined) return;
+    held.count -= 1;
+    if (held.count > 0) return;
+    this.#held.delete(resource);
+    await rm(this.#directory.path('leases', this.#name, resource), { force: true });
+  }
+
+  /** Makes this process known as living, for its temporary directories. */
+  async announce(): Promise<void> {
+    this.#home ??= this.#settle();
+    await this.#home;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#held.clear();
+    if (this.#home !== undefined && (await this.#home)) {
+      await rm(this.#directory.path('leases', this.#name), { recursive: true, force: true });
+    }
+    this.#home = undefined;
+  }
+
+  /** What living processes lease. */
+  async resources(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (const { name } of await this.#living()) {
+      for (const resource of await readdir(this.#directory.path('leases', name)).catch(() => [])) found.add(resource);
+    }
+    return found;
+  }
+
+  /** Removes the leases and temporary files of dead processes. */
+  async removeDead(): Promise<void> {
+    const living = (await this.#living()).map(({ owner }) => owner);
+    for (const name of await readdir(this.#directory.path('tmp')).catch(() => [])) {
+      const owner = ownerOf(name);
+      if (owner !== undefined && living.some((other) => isSame(owner, other))) continue;
+      if (await this.#isLiving(owner, this.#directory.path('tmp', name))) continue;
+      await removeTree(this.#directory.path('tmp', name));
+    }
+  }
+
+  async #living(): Promise<{ name: string; owner: Identity }[]> {
+    const living: { name: string; owner: Identity }[] = [];
+    for (const name of await readdir(this.#directory.path('leases')).catch(() => [])) {
+      const path = this.#directory.path('leases', name);
+      const owner = ownerOf(name);
+      if (owner !== undefined && (await this.#isLiving(owner, path))) living.push({ name, owner });
+      else await rm(path, { recursive: true, force: true });
+    }
+    return living;
+  }
+
+  async #isLiving(owner: Identity | undefined, path: string): Promise<boolean> {
+    if (owner === undefined) return false;
+    const touched = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => undefined,
+    );
+    return touched !== undefined && livenessOf(owner, touched, this.#heartbeat) === 'alive';
+  }
+
+  async #take(resource: string): Promise<boolean> {
+    this.#home ??= this.#settle();
+    if (!(await this.#home)) return false;
+    await writeFile(this.#directory.path('leases', this.#name, resource), '');
+    while (await this.#locks.isHeld(COLLECT_LOCK)) await sleep(COLLECTOR_POLL);
+    return true;
+  }
+
+  async #settle(): Promise<boolean> {
+    const home = this.#directory.path('leases', this.#name);
+    try {
+      await mkdir(home);
+    } catch (error) {
+      if (['ENOENT', 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+        // A later lease tries again: the store may have been created meanwhile.
+        this.#home = undefined;
+        return false;
+      }
+      throw error;
+    }
+    this.#timer = setInterval(() => {
+      const now = new Date();
+      utimes(home, now, now).catch(() => undefined);
+    }, this.#heartbeat.interval).unref();
+    return true;
+  }
+}
+
+function isSame(a: Identity, b: Identity): boolean {
+  return a.pid === b.pid && a.start === b.start && a.namespace === b.namespace && a.boot === b.boot;
+}

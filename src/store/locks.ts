@@ -1,0 +1,254 @@
+/**
+ * Locks between processes, without a lock server and without `flock` (Node has no call for it).
+ *
+ * Each contender of a lock creates a file of its own, `locks/<name>~<owner>`, and then looks for others. Of two
+ * contenders at least the later one to look sees the other's file, so never do both think they are alone; one that sees
+ * a living other takes its file back. A crash leaves a file whose owner is dead, which counts for nothing: removing it
+ * races with nobody, because no other process ever uses that name. (One lock file that is broken when its owner is dead
+ * cannot be made safe: two processes find it stale, the slower one removes the lock that the quicker one just took.)
+ *
+ * Those who wait leave `locks/<name>~w~<owner>`, so that the holder can see that someone waits for its result.
+ */
+
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from './identity.ts';
+import type { StoreDirectory } from './layout.ts';
+
+export interface Lock {
+  /** How many others, in this process and elsewhere, wait for the lock. */
+  waiters(): Promise<number>;
+  release(): Promise<void>;
+}
+
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds without any change (holder, progress) after which waiting fails; 15 minutes unless given. */
+  readonly timeout?: number | undefined;
+  /** Called while waiting, a few times a second; answers with a figure that grows while the holder gets on. */
+  readonly onWait?: (() => Promise<number> | number) | undefined;
+}
+
+const DEFAULT_TIMEOUT = 15 * 60_000;
+const POLL_FIRST = 15;
+const POLL_MAX = 120;
+
+export class Locks {
+  readonly #directory: StoreDirectory;
+  readonly #heartbeat: Heartbeat;
+  readonly #held = new Set<string>();
+  /** Contenders of this process queue up here, so that only one of them takes part between processes. */
+  readonly #queues = new Map<string, { tail: Promise<void>; length: number }>();
+  /** When a silent owner's file was first seen with its present mtime. */
+  readonly #silentSince = new Map<string, { mtime: number; seen: number }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(directory: StoreDirectory, heartbeat: Heartbeat = HEARTBEAT) {
+    this.#directory = directory;
+    this.#heartbeat = heartbeat;
+  }
+
+  /**
+   * Waits until this process alone holds the lock.
+   * @throws E_LOCK_TIMEOUT naming the holder; an abort error; E_PERMISSION, E_DISK_FULL, E_IO
+   */
+  async acquire(name: string, options: LockOptions = {}): Promise<Lock> {
+    await this.#directory.ensure();
+    const queue = this.#queues.get(name) ?? { tail: Promise.resolve(), length: 0 };
+    this.#queues.set(name, queue);
+    const before = queue.tail;
+    let leave = (): void => undefined;
+    queue.tail = new Promise((resolve) => {
+      leave = resolve;
+    });
+    queue.length += 1;
+    const done = (): void => {
+      queue.length -= 1;
+      if (queue.length === 0) this.#queues.delete(name);
+      leave();
+    };
+    try {
+      await this.#waitInProcess(before, options);
+      const path = await this.#contend(name, options);
+      let released: Promise<void> | undefined;
+      return {
+        waiters: async () => queue.length - 1 + (await this.#others(name, 'waiting')).length,
+        release: () => {
+          released ??= this.#drop(path).finally(done);
+          return released;
+        },
+      };
+    } catch (error) {
+      // The next in the queue waits for those before this one.
+      void before.then(done);
+      options.signal?.throwIfAborted();
+      throw ioError(error, `cannot lock ${name} in the cache`);
+    }
+  }
+
+  /** True while another process (or this one) holds the lock. */
+  async isHeld(name: string): Promise<boolean> {
+    return (await this.#others(name, 'holding')).length > 0;
+  }
+
+  /** The names of locks that are held at the moment. */
+  async heldNames(): Promise<ReadonlySet<string>> {
+    const names = new Set<string>();
+    for (const file of await this.#list()) {
+      if (file.role === 'holding' && (await this.#liveness(file)) !== undefined) names.add(file.name);
+    }
+    return names;
+  }
+
+  /** Removes what dead processes left. */
+  async removeDead(): Promise<void> {
+    for (const file of await this.#list()) await this.#liveness(file);
+  }
+
+  async #waitInProcess(before: Promise<void>, { signal, onWait }: LockOptions): Promise<void> {
+    let ready = false;
+    const turn = before.then(() => {
+      ready = true;
+    });
+    await Promise.race([turn, Promise.resolve()]);
+    while (!ready) {
+      signal?.throwIfAborted();
+      await onWait?.();
+      const poll = new AbortController();
+      await Promise.race([turn, sleep(POLL_MAX, undefined, { signal: poll.signal }).catch(() => undefined)]);
+      poll.abort();
+    }
+  }
+
+  async #contend(name: string, { signal, timeout = DEFAULT_TIMEOUT, onWait }: LockOptions): Promise<string> {
+    const own = ownedName();
+    const path = this.#directory.path('locks', `${name}~${own}`);
+    const waitingPath = this.#directory.path('locks', `${name}~w~${own}`);
+    let deadline = Date.now() + timeout;
+    let state = '';
+    let pause = POLL_FIRST;
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        await this.#take(path);
+        let holders = await this.#others(name, 'holding', own);
+        if (holders.length === 0) {
+          await this.#drop(waitingPath);
+          return path;
+        }
+        await this.#drop(path);
+        do {
+          if (!this.#held.has(waitingPath)) await this.#take(waitingPath);
+          const current = `${holders.map((holder) => holder.owner).join()} ${(await onWait?.()) ?? ''}`;
+          if (current !== state) {
+            state = current;
+            deadline = Date.now() + timeout;
+          }
+          if (Date.now() >= deadline) throw await this.#timeoutError(name, holders[0]!, timeout);
+          await sleep(pause * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
+          pause = Math.min(POLL_MAX, pause * 1.5);
+          holders = await this.#others(name, 'holding', own);
+        } while (holders.length > 0);
+        pause = POLL_FIRST;
+      }
+    } catch (error) {
+      await this.#drop(path).catch(() => undefined);
+      await this.#drop(waitingPath).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #take(path: string): Promise<void> {
+    await writeFile(path, hostname(), { flag: 'wx' });
+    this.#held.add(path);
+    this.#timer ??= setInterval(() => {
+      const now = new Date();
+      // A file that is gone was removed by someone who thought this process dead; nothing here can mend that.
+      for (const held of this.#held) utimes(held, now, now).catch(() => undefined);
+    }, this.#heartbeat.interval).unref();
+  }
+
+  async #drop(path: string): Promise<void> {
+    if (!this.#held.delete(path)) return;
+    if (this.#held.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+    await rm(path, { force: true });
+  }
+
+  /** Living others; what the dead left is removed on the way. */
+  async #others(name: string, role: LockFile['role'], own?: string): Promise<LockFile[]> {
+    const found: LockFile[] = [];
+    for (const file of await this.#list()) {
+      if (file.name !== name || file.role !== role || file.owner === own) continue;
+      if ((await this.#liveness(file)) !== undefined) found.push(file);
+    }
+    return found;
+  }
+
+  async #list(): Promise<LockFile[]> {
+    const files: LockFile[] = [];
+    let names: string[];
+    try {
+      names = await readdir(this.#directory.path('locks'));
+    } catch {
+      return files;
+    }
+    for (const file of names) {
+      const match = /^(.+?)~(w~)?([^~]+)$/.exec(file);
+      if (match === null) continue;
+      files.push({ file, name: match[1]!, role: match[2] === undefined ? 'holding' : 'waiting', owner: match[3]! });
+    }
+    return files;
+  }
+
+  /** When the owner was last heard of; undefined when it is dead, and its file then gone. */
+  async #liveness(file: LockFile): Promise<number | undefined> {
+    const path = this.#directory.path('locks', file.file);
+    const owner = ownerOf(file.owner);
+    let mtime: number;
+    try {
+      mtime = (await stat(path)).mtimeMs;
+    } catch {
+      return undefined;
+    }
+    const state = owner === undefined ? 'dead' : livenessOf(owner, mtime, this.#heartbeat);
+    if (state === 'alive') return mtime;
+    if (state === 'silent') {
+      // A machine that slept, or whose clock was stepped, makes living owners look silent until their next heartbeat:
+      // one is void only when it also stayed silent while it was watched for longer than that.
+      const before = this.#silentSince.get(file.file);
+      if (before?.mtime !== mtime) this.#silentSince.set(file.file, { mtime, seen: performance.now() });
+      const watched = before?.mtime === mtime ? performance.now() - before.seen : 0;
+      if (watched < this.#heartbeat.interval * 1.2) return mtime;
+    }
+    this.#silentSince.delete(file.file);
+    await rm(path, { force: true });
+    return undefined;
+  }
+
+  async #timeoutError(name: string, holder: LockFile, timeout: number): Promise<CtxsrcError> {
+    const owner = ownerOf(holder.owner);
+    const host = await readFile(this.#directory.path('locks', holder.file), 'utf8').catch(() => '');
+    const here = owner?.boot === ownIdentity().boot && owner.namespace === ownIdentity().namespace;
+    const who = `process ${owner?.pid}${here ? '' : ` of another container or machine${host === '' ? '' : ` (${host})`}`}`;
+    return new CtxsrcError(
+      'E_LOCK_TIMEOUT',
+      `waited ${Math.round(timeout / 1000)} s for ${name}, which is held by ${who}`,
+      {
+        hint: 'wait for that process or end it, then run again',
+        details: { holder: { pid: owner?.pid, host } },
+      },
+    );
+  }
+}
+
+interface LockFile {
+  readonly file: string;
+  readonly name: string;
+  readonly role: 'holding' | 'waiting';
+  readonly owner: string;
+}

@@ -1,0 +1,77 @@
+/**
+ * Records: small JSON files `records/<kind>/<sha256 of the key>.json` that say their key and value. They save work and
+ * decide nothing: a record that cannot be read is one that is not there, and everything in it can be found out again.
+ */
+import { mkdir, readFile, rm, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { RecordStore } from '../contract/store.ts';
+import { digestHex, sha256 } from '../core/digest.ts';
+import { ioError } from '../core/errors.ts';
+import { isUnwritable, type StoreDirectory } from './layout.ts';
+
+export class FileRecordStore implements RecordStore {
+  readonly #directory: StoreDirectory;
+  readonly #noteUnwritable: (failure: Error) => void;
+
+  constructor(directory: StoreDirectory, noteUnwritable: (failure: Error) => void) {
+    this.#directory = directory;
+    this.#noteUnwritable = noteUnwritable;
+  }
+
+  async get(kind: string, key: string): Promise<unknown> {
+    const path = this.#path(kind, key);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch {
+      return undefined;
+    }
+    const record = parseRecord(text);
+    if (record === undefined || record.key !== key) return undefined;
+    // The mtime is when the record was last used.
+    const now = new Date();
+    await utimes(path, now, now).catch(() => undefined);
+    return record.value;
+  }
+
+  /** Where the store cannot be written this is without effect. @throws E_DISK_FULL, E_IO */
+  async set(kind: string, key: string, value: unknown): Promise<void> {
+    const path = this.#path(kind, key);
+    const text = `${JSON.stringify({ key, value })}\n`;
+    try {
+      await this.#directory.ensure();
+      await this.#directory.replaceFile(path, text).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        await mkdir(dirname(path), { recursive: true });
+        await this.#directory.replaceFile(path, text);
+      });
+    } catch (error) {
+      const failure = ioError(error, `cannot write the cache ${this.#directory.root}`);
+      if (!isUnwritable(failure)) throw failure;
+      this.#noteUnwritable(failure);
+    }
+  }
+
+  async delete(kind: string, key: string): Promise<void> {
+    try {
+      await rm(this.#path(kind, key), { force: true });
+    } catch (error) {
+      throw ioError(error, `cannot remove the record of ${key} from the cache`);
+    }
+  }
+
+  #path(kind: string, key: string): string {
+    return this.#directory.path('records', kind, `${digestHex(sha256(key))}.json`);
+  }
+}
+
+/** A record's key and value; undefined for a file that is none. */
+export function parseRecord(text: string): { key: string; value: unknown } | undefined {
+  try {
+    const record = JSON.parse(text) as { key?: unknown; value?: unknown } | null;
+    if (record === null || typeof record.key !== 'string' || !('value' in record)) return undefined;
+    return { key: record.key, value: record.value };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * The store: a directory that several processes share. See `docs/store.md` for what lies where and why.
+ */
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { ImmutableRef, Recipe } from '../contract/ref.ts';
+import type { Store } from '../contract/store.ts';
+import { ioError } from '../core/errors.ts';
+import { type Progress, silentProgress } from '../core/progress.ts';
+import { removeTree } from '../fs/remove-tree.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { FileBlobStore } from './blobs.ts';
+import { HEARTBEAT, type Heartbeat } from './identity.ts';
+import { IndexFile } from './index-file.ts';
+import { type OnStep, StoreDirectory } from './layout.ts';
+import { Leases } from './leases.ts';
+import { Locks } from './locks.ts';
+import { FileRecordStore } from './records.ts';
+import { StoredRef } from './ref.ts';
+import { Snapshots } from './snapshots.ts';
+
+export interface StoreOptions {
+  /** The cache directory. It is created when something is first written. */
+  readonly root: string;
+  /** Where notes and warnings about the store go. */
+  readonly progress?: Progress | undefined;
+  /** How leases and locks prove that their owner lives, where its process cannot be seen. */
+  readonly heartbeat?: Heartbeat | undefined;
+  /** Told when a step that changes the disk is over: tests of crash safety end the process there. */
+  readonly onStep?: OnStep | undefined;
+}
+
+/**
+ * Opens the store in `root`, which need not exist.
+ * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const directory = new StoreDirectory(resolve(options.root));
+  await directory.inspect();
+  const progress = options.progress ?? silentProgress;
+  const heartbeat = options.heartbeat ?? HEARTBEAT;
+  const onStep = options.onStep ?? (() => undefined);
+  const locks = new Locks(directory, heartbeat);
+  const leases = new Leases(directory, locks, heartbeat);
+  const blobs = new FileBlobStore(directory, locks, leases, progress, onStep);
+  const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
+  const index = new IndexFile(directory, locks);
+  const snapshots = new Snapshots(directory, locks, leases);
+  const temporary = new Set<string>();
+
+  return {
+    root: directory.root,
+    blobs,
+    records,
+    ref: (recipe: Recipe): Promise<ImmutableRef> => StoredRef.open({ blobs, leases, snapshots }, recipe),
+    commit: (dir, id) => {
+      temporary.delete(dir);
+      return snapshots.commit(dir, id).then((recipe) => StoredRef.open({ blobs, leases, snapshots }, recipe));
+    },
+    tempDir: async () => {
+      await directory.ensure();
+      await leases.announce();
+      const path = directory.temporaryPath();
+      try {
+        await mkdir(path, { mode: 0o700 });
+      } catch (error) {
+        throw ioError(error, `cannot make a directory in the cache ${directory.root}`);
+      }
+      temporary.add(path);
+      return path;
+    },
+    tagImage: (name: string, descriptor: Descriptor) => index.tag(name, descriptor),
+    close: async () => {
+      for (const path of temporary) await removeTree(path);
+      temporary.clear();
+      await leases.close();
+    },
+  };
+}
