@@ -7,8 +7,8 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import type { BlobStore, IngestSource } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
-import type { BlobStore, IngestSource } from '../contract/store.ts';
 import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import type { Progress } from '../core/progress.ts';

@@ -10,8 +10,8 @@
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { BlobGrowth, IngestSource } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
-import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
@@ -20,7 +20,7 @@ import type { OnStep, StoreDirectory } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 export interface IngestOptions {
-  readonly tap?: ((chunk: Uint8Array) => void | Promise<void>) | undefined;
+  readonly growth?: BlobGrowth | undefined;
 }
 
 export interface IngestBlob {
@@ -56,7 +56,12 @@ export class Ingests {
   }
 
   /** `BlobStore.ingest` of the contract. @throws E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_DISK_FULL, E_LOCK_TIMEOUT, what `produce` throws */
-  async run(job: JobContext, blob: IngestBlob, produce: Produce, { tap }: IngestOptions): Promise<'stored' | 'cached'> {
+  async run(
+    job: JobContext,
+    blob: IngestBlob,
+    produce: Produce,
+    { growth }: IngestOptions,
+  ): Promise<'stored' | 'cached'> {
     for (;;) {
       job.signal.throwIfAborted();
       if (await this.#isThere(blob)) return 'cached';
@@ -67,7 +72,7 @@ export class Ingests {
         if (!isAbort(error) || job.signal.aborted) throw error;
       });
     }
-    const work = this.#ingest(job, blob, produce, tap);
+    const work = this.#ingest(job, blob, produce, growth);
     const outcome = work.then(() => undefined);
     outcome.catch(() => undefined);
     this.#running.set(blob.digest, outcome);
@@ -95,7 +100,7 @@ export class Ingests {
     job: JobContext,
     blob: IngestBlob,
     produce: Produce,
-    tap: IngestOptions['tap'],
+    growth: BlobGrowth | undefined,
   ): Promise<'stored' | 'cached'> {
     await this.#directory.ensure();
     const partial = this.#directory.path('ingest', blob.digest.replace(':', '-'));
@@ -116,9 +121,9 @@ export class Ingests {
       }
       waiting?.end();
       await this.#shelf.makeParent(blob.digest);
-      const resumed = await this.#transfer(job, blob, produce, tap, partial, true);
-      // A kept part that turned out to be bad: from the start, unless someone saw its bytes.
-      if (!resumed) await this.#transfer(job, blob, produce, tap, partial, false);
+      const resumed = await this.#transfer(job, blob, produce, growth, partial, true);
+      // A kept part that turned out to be bad: from the start, unless someone was told of it.
+      if (!resumed) await this.#transfer(job, blob, produce, growth, partial, false);
       return 'stored';
     } catch (error) {
       waiting?.end(isAbort(error) ? 'aborted' : 'failed');
@@ -133,7 +138,7 @@ export class Ingests {
     job: JobContext,
     { digest, size }: IngestBlob,
     produce: Produce,
-    tap: IngestOptions['tap'],
+    growth: BlobGrowth | undefined,
     partial: string,
     mayResume: boolean,
   ): Promise<boolean> {
@@ -145,12 +150,18 @@ export class Ingests {
     try {
       file = await open(partial, kept.size > 0 ? 'r+' : 'w', 0o644);
       await file.truncate(kept.size);
-      if (kept.size > 0) await replay(partial, kept.size, hash, tap);
+      if (kept.size > 0) await rehash(partial, kept.size, hash);
+      if (kept.size > 0) growth?.(partial, kept.size);
       const source = await produce({ offset: kept.size, validator: kept.validator });
       // Written for each ingest, and before its first byte: a part without it is of unknown origin and not gone on with.
       await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
       this.#onStep('ingest:begun');
-      const written = await write(job, source, file, kept.size, { digest, size, hash, tap });
+      const written = await write(job, source, file, kept.size, {
+        digest,
+        size,
+        hash,
+        grown: (bytes) => growth?.(partial, bytes),
+      });
       const actual = hash.digest('hex');
       if (size !== undefined && written !== size) {
         keep = false;
@@ -158,7 +169,7 @@ export class Ingests {
       }
       if (actual !== digestHex(digest)) {
         keep = false;
-        if (kept.size > 0 && tap === undefined) return false;
+        if (kept.size > 0 && growth === undefined) return false;
         throw new CtxsrcError(
           'E_DIGEST_MISMATCH',
           `expected ${digest}, but the content has digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
@@ -209,12 +220,9 @@ async function keptPart(
   }
 }
 
-async function replay(partial: string, size: number, hash: Hash, tap: IngestOptions['tap']): Promise<void> {
+async function rehash(partial: string, size: number, hash: Hash): Promise<void> {
   const stream = createReadStream(partial, { end: size - 1, highWaterMark: WRITE_SIZE });
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    await tap?.(chunk);
-  }
+  for await (const chunk of stream as AsyncIterable<Buffer>) hash.update(chunk);
 }
 
 /** Writes the body behind `offset` bytes that are there, hashing it. @returns the size of the whole */
@@ -223,7 +231,7 @@ async function write(
   source: IngestSource,
   file: FileHandle,
   offset: number,
-  blob: IngestBlob & { readonly hash: Hash } & IngestOptions,
+  blob: IngestBlob & { readonly hash: Hash; readonly grown: (bytes: number) => void },
 ): Promise<number> {
   // An origin that cannot resume sends what is there again; it is the same bytes if the digest comes out right.
   let skip = offset - source.offset;
@@ -243,7 +251,8 @@ async function write(
     gathered = [];
     gatheredBytes = 0;
     await writing;
-    writing = writeAll(file, chunks, at);
+    const end = position;
+    writing = writeAll(file, chunks, at).then(() => blob.grown(end));
     // Its failure is met by the next flush; until then it must not count as unhandled.
     writing.catch(() => undefined);
   };
@@ -263,8 +272,6 @@ async function write(
       position += chunk.length;
       gathered.push(chunk);
       gatheredBytes += chunk.length;
-      const tapped = blob.tap?.(chunk);
-      if (tapped !== undefined) await tapped;
       if (gatheredBytes >= WRITE_SIZE || gathered.length >= WRITE_CHUNKS) await flush();
     }
     job.signal.throwIfAborted();

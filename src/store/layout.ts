@@ -13,7 +13,17 @@ import { ownedName } from './identity.ts';
 export const STORE_VERSION = 1;
 
 const MARKER = 'store.json';
-const SUBDIRECTORIES = ['blobs', 'blobs/sha256', 'ingest', 'leases', 'locks', 'records', 'snapshots', 'tmp'];
+const SUBDIRECTORIES = [
+  'blobs',
+  'blobs/sha256',
+  'ingest',
+  'leases',
+  'locks',
+  'records',
+  'snapshots',
+  'tmp',
+  'workspaces',
+];
 const OWN_NAMES = new Set(['oci-layout', 'index.json', MARKER, ...SUBDIRECTORIES]);
 const EMPTY_INDEX = `${JSON.stringify({
   schemaVersion: 2,

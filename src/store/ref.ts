@@ -3,9 +3,9 @@
  * made for them; the lease on their files ends with the last holder.
  */
 
+import type { BlobStore } from '../contract/blobs.ts';
 import type { ImmutableRef, Recipe, Remote, RemoteOptions, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
-import type { BlobStore } from '../contract/store.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { readBlob } from './blobs.ts';
 import type { Leases } from './leases.ts';

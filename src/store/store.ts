@@ -18,6 +18,7 @@ import { Locks } from './locks.ts';
 import { FileRecordStore } from './records.ts';
 import { StoredRef } from './ref.ts';
 import { Snapshots } from './snapshots.ts';
+import { Workspaces } from './workspaces.ts';
 
 export interface StoreOptions {
   /** The cache directory. It is created when something is first written. */
@@ -46,6 +47,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
   const index = new IndexFile(directory, locks);
   const snapshots = new Snapshots(directory, locks, leases);
+  const workspaces = new Workspaces(directory, locks);
   const temporary = new Set<string>();
 
   return {
@@ -69,6 +71,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       temporary.add(path);
       return path;
     },
+    workspace: (job, kind, key) => workspaces.open(job, kind, key),
     tagImage: (name: string, descriptor: Descriptor) => index.tag(name, descriptor),
     close: async () => {
       for (const path of temporary) await removeTree(path);

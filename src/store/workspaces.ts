@@ -1,0 +1,60 @@
+/**
+ * Workspaces: directories that a source keeps from run to run and works in, `workspaces/<kind>-<sha256 of the key>/`,
+ * with the key in `key` beside the directory `work`. One holder at a time.
+ */
+import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JobContext } from '../contract/session.ts';
+import { digestHex, sha256 } from '../core/digest.ts';
+import { ioError, isAbort } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import type { StoreDirectory } from './layout.ts';
+import type { Locks } from './locks.ts';
+
+export class Workspaces {
+  readonly #directory: StoreDirectory;
+  readonly #locks: Locks;
+
+  constructor(directory: StoreDirectory, locks: Locks) {
+    this.#directory = directory;
+    this.#locks = locks;
+  }
+
+  /** `Store.workspace` of the contract. @throws E_LOCK_TIMEOUT, E_PERMISSION, E_DISK_FULL, E_IO */
+  async open(job: JobContext, kind: string, key: string): Promise<{ path: string; release(): Promise<void> }> {
+    await this.#directory.ensure();
+    const name = `${kind}-${digestHex(sha256(key))}`;
+    let waiting: Task | undefined;
+    try {
+      const lock = await this.#locks.acquire(workspaceResource(name), {
+        signal: job.signal,
+        onWait: () => {
+          waiting ??= new Task(job.progress, 'wait', `${kind} ${key}`);
+          return 0;
+        },
+      });
+      waiting?.end();
+      const home = this.#directory.path('workspaces', name);
+      const path = join(home, 'work');
+      try {
+        await mkdir(path, { recursive: true });
+        await writeFile(join(home, 'key'), key);
+        // The mtime is when it was last used.
+        const now = new Date();
+        await utimes(home, now, now);
+      } catch (error) {
+        await lock.release();
+        throw ioError(error, `cannot make a directory in the cache ${this.#directory.root}`);
+      }
+      return { path, release: () => lock.release() };
+    } catch (error) {
+      waiting?.end(isAbort(error) ? 'aborted' : 'failed');
+      throw error;
+    }
+  }
+}
+
+/** Name of a workspace among locks. */
+export function workspaceResource(name: string): string {
+  return `workspace-${name}`;
+}
