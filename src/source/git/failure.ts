@@ -48,7 +48,11 @@ const NETWORK_KINDS: readonly Kind[] = [
     code: 'E_NOT_FOUND',
     hint: 'check the address; a private repository looks missing without credentials',
   },
-  { pattern: /couldn't find remote ref/, code: 'E_NOT_FOUND' },
+  { pattern: /couldn't find remote ref|not our ref/, code: 'E_NOT_FOUND' },
+  {
+    pattern: /unadvertised object|want [0-9a-f]+ not valid|does not support shallow|dumb http transport/,
+    code: 'E_REGISTRY_PROTOCOL',
+  },
   { pattern: /transport '[^']*' not allowed/, code: 'E_UNSAFE' },
   { pattern: /returned error: 5\d\d/, code: 'E_SERVER' },
 ];

@@ -1,0 +1,201 @@
+/**
+ * The last pass over a directory that another program filled, or a source by hand: modes that do not depend on the
+ * umask, times as asked for, and a report of every entry. The directory is private to the caller; no link is followed.
+ */
+import { createHash } from 'node:crypto';
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  constants,
+  lstatSync,
+  lutimesSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { WriteReport, WrittenEntry } from '../contract/ref.ts';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+
+export interface SettleOptions {
+  readonly signal: AbortSignal;
+  /** Permission bits a file or directory shall have, from those it has. Unless given they stay. */
+  readonly modeOf?: ((type: 'file' | 'dir', mode: number) => number) | undefined;
+  /** Time of every entry, the root included, in seconds since the epoch; unless given the times stay. */
+  readonly mtime?: number | undefined;
+  /** Later times become this, in seconds (SOURCE_DATE_EPOCH). */
+  readonly epoch?: number | undefined;
+}
+
+/** Entries handled before others get their turn. */
+const BATCH = 64;
+
+/**
+ * Settles the tree below `dir` and reports it: depth first, a directory before what is in it, in the order of the names'
+ * bytes. Throws what `ioError` makes of a failed call, and the abort reason of the signal.
+ */
+export async function settleTree(dir: string, options: SettleOptions): Promise<WriteReport> {
+  const settling = new Settling(options);
+  const root = Buffer.from(dir).toString('latin1');
+  await settling.children(root, '');
+  settling.settle(root, lstatSync(bytes(root), { bigint: true }), 'dir');
+  return {
+    files: settling.entries.length,
+    bytes: settling.bytes,
+    losses: [],
+    lossCounts: {},
+    entries: settling.entries,
+    via: 'unpack',
+  };
+}
+
+class Settling {
+  readonly #options: SettleOptions;
+  readonly #chunk = Buffer.allocUnsafe(256 * 1024);
+  readonly #links = new Map<string, string>();
+  readonly entries: WrittenEntry[] = [];
+  bytes = 0;
+  #batch = 0;
+
+  constructor(options: SettleOptions) {
+    this.#options = options;
+  }
+
+  /** @param parent path on disk, and `below` path below the root; both bytes as latin-1 */
+  async children(parent: string, below: string): Promise<void> {
+    const names = readdirSync(bytes(parent), { encoding: 'latin1' }).sort((a, b) => (a < b ? -1 : 1));
+    for (const name of names) {
+      this.#batch += 1;
+      if (this.#batch % BATCH === 0) {
+        await yieldToOthers();
+        this.#options.signal.throwIfAborted();
+      }
+      const path = below === '' ? name : `${below}/${name}`;
+      const real = `${parent}/${name}`;
+      try {
+        await this.#entry(real, path);
+      } catch (error) {
+        throw ioError(error, `cannot settle ${printable(path)}`);
+      }
+    }
+  }
+
+  async #entry(real: string, path: string): Promise<void> {
+    const stats = lstatSync(bytes(real), { bigint: true });
+    if (stats.isDirectory()) {
+      // Its place in the report is before its children, what it is in the end is known after them.
+      const place = this.entries.length;
+      this.entries.push({ path: '', type: 'dir', mode: 0, uid: 0, gid: 0, size: 0, mtime: '0' });
+      await this.children(real, path);
+      this.entries[place] = this.#report(
+        path,
+        'dir',
+        this.settle(real, lstatSync(bytes(real), { bigint: true }), 'dir'),
+      );
+    } else if (stats.isSymbolicLink()) {
+      const settled = this.settle(real, stats, 'symlink');
+      const target = named(readlinkSync(bytes(real), { encoding: 'latin1' }));
+      this.entries.push({
+        ...this.#report(path, 'symlink', settled),
+        target: target.text,
+        ...(target.isBytes ? { targetBytes: true } : {}),
+      });
+    } else if (stats.isFile()) {
+      this.#file(real, path, stats);
+    } else {
+      throw new CtxsrcError('E_UNSAFE', `${printable(path)} is neither a file nor a directory nor a link`);
+    }
+  }
+
+  #file(real: string, path: string, stats: BigIntStats): void {
+    const first = stats.nlink > 1n ? this.#links.get(`${stats.dev}:${stats.ino}`) : undefined;
+    if (first !== undefined) {
+      const target = named(first);
+      this.entries.push({
+        ...this.#report(path, 'hardlink', stats),
+        target: target.text,
+        ...(target.isBytes ? { targetBytes: true } : {}),
+      });
+      return;
+    }
+    if (stats.nlink > 1n) this.#links.set(`${stats.dev}:${stats.ino}`, path);
+    const digest = this.#hash(real);
+    const settled = this.settle(real, stats, 'file');
+    this.bytes += Number(stats.size);
+    this.entries.push({ ...this.#report(path, 'file', settled), size: Number(stats.size), digest });
+  }
+
+  #hash(real: string): `sha256:${string}` {
+    const hash = createHash('sha256');
+    const fd = openSync(bytes(real), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    try {
+      for (let read = readSync(fd, this.#chunk); read > 0; read = readSync(fd, this.#chunk)) {
+        hash.update(this.#chunk.subarray(0, read));
+        this.#options.signal.throwIfAborted();
+      }
+    } finally {
+      closeSync(fd);
+    }
+    return `sha256:${hash.digest('hex')}`;
+  }
+
+  /** Sets mode and times where they differ from what is asked for. */
+  settle(real: string, stats: BigIntStats, type: 'file' | 'dir' | 'symlink'): Settled {
+    const { modeOf, mtime, epoch } = this.#options;
+    const had = Number(stats.mode & 0o7777n);
+    const mode = type === 'symlink' ? had : (modeOf?.(type, had) ?? had);
+    if (mode !== had) chmodSync(bytes(real), mode);
+    let time = stats.mtimeNs;
+    if (mtime !== undefined) time = BigInt(mtime) * 1_000_000_000n;
+    if (epoch !== undefined && time > BigInt(epoch) * 1_000_000_000n) time = BigInt(epoch) * 1_000_000_000n;
+    if (time !== stats.mtimeNs) {
+      const seconds = Number(time / 1_000_000_000n);
+      lutimesSync(bytes(real), seconds, seconds);
+    }
+    return { mode, uid: Number(stats.uid), gid: Number(stats.gid), mtimeNs: time };
+  }
+
+  #report(
+    path: string,
+    type: WrittenEntry['type'],
+    settled: Pick<BigIntStats, 'mtimeNs'> & { mode: number | bigint; uid: number | bigint; gid: number | bigint },
+  ): WrittenEntry {
+    const { text, isBytes } = named(path);
+    return {
+      path: text,
+      ...(isBytes ? { pathBytes: true } : {}),
+      type,
+      mode: Number(settled.mode) & 0o7777,
+      uid: Number(settled.uid),
+      gid: Number(settled.gid),
+      size: 0,
+      mtime: String(settled.mtimeNs),
+    };
+  }
+}
+
+interface Settled {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeNs: bigint;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A name as text where its bytes are UTF-8, else as the latin-1 string it is. */
+function named(latin1: string): { text: string; isBytes: boolean } {
+  if (!/[\x80-\xff]/.test(latin1)) return { text: latin1, isBytes: false };
+  try {
+    return { text: utf8.decode(bytes(latin1)), isBytes: false };
+  } catch {
+    return { text: latin1, isBytes: true };
+  }
+}
+
+function bytes(latin1: string): Buffer {
+  return Buffer.from(latin1, 'latin1');
+}

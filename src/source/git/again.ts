@@ -1,0 +1,23 @@
+/** Tries a call to a remote again where what failed may pass, under the same rules as requests to a registry. */
+import type { JobContext, NetworkOptions } from '../../contract/index.ts';
+import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
+import { systemClock } from '../../registry/clock.ts';
+import { PassingFailure, retry } from '../../registry/retry.ts';
+
+const PASSING: readonly ErrorCode[] = ['E_NETWORK', 'E_SERVER', 'E_STALLED', 'E_RATE_LIMIT'];
+
+/** Runs `work`, again after a failure that may pass, as often and as long as the options allow. */
+export function again<T>(job: JobContext, network: NetworkOptions, work: () => Promise<T>): Promise<T> {
+  const policy = { retries: network.retry, maxWait: network.maxWait, clock: systemClock };
+  const attempt = async (): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof CtxsrcError && PASSING.includes(error.code)) throw new PassingFailure(error);
+      throw error;
+    }
+  };
+  return retry(policy, job.signal, attempt, (error, ms) => {
+    job.progress.emit({ type: 'message', level: 'verbose', text: `${error.message}; next try in ${ms} ms` });
+  });
+}

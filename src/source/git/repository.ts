@@ -1,0 +1,214 @@
+/**
+ * The bare repository that the store keeps for a remote: only what was asked for is fetched into it, one commit deep.
+ * Of a repository whose subdirectory is asked for, a second one is kept, without the blobs that nobody needed yet.
+ */
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JobContext, Store } from '../../contract/index.ts';
+import { sha256 } from '../../core/digest.ts';
+import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import type { Git, GitCall, GitOutput, Reach } from './command.ts';
+import { isObjectId, type ResolvedRef } from './key.ts';
+
+/** One remote as git is told of it. */
+export interface Remote {
+  readonly git: Git;
+  /** Without query, fragment and password. */
+  readonly url: string;
+  readonly reach: Reach;
+  /** Milliseconds of silence after which a call to it is given up. */
+  readonly stallTimeout: number;
+  /** Runs a call to the remote, again where that may help. */
+  readonly again: <T>(job: JobContext, work: () => Promise<T>) => Promise<T>;
+  readonly offline: boolean;
+}
+
+/** A path of a commit. `path` and names are bytes, as latin-1. */
+export interface TreeEntry {
+  readonly path: string;
+  readonly mode: string;
+  readonly id: string;
+  /** Bytes of a blob; 0 for submodules. */
+  readonly size: number;
+}
+
+export class Repository {
+  readonly #remote: Remote;
+  readonly dir: string;
+  readonly #partial: boolean;
+  readonly release: () => Promise<void>;
+
+  private constructor(remote: Remote, dir: string, partial: boolean, release: () => Promise<void>) {
+    this.#remote = remote;
+    this.dir = dir;
+    this.#partial = partial;
+    this.release = release;
+  }
+
+  /** Opens the store's repository of the remote, made when it is not there or broken. Held until `release`. */
+  static async open(
+    job: JobContext,
+    store: Store,
+    remote: Remote,
+    options: { readonly partial: boolean; readonly sha256: boolean },
+  ): Promise<Repository> {
+    const format = options.sha256 ? 'sha256' : 'sha1';
+    const key = sha256(`${remote.url}\n${options.partial ? 'partial' : 'whole'}\n${format}`).slice('sha256:'.length);
+    const { path, release } = await store.workspace(job, 'git', key);
+    const repository = new Repository(remote, path, options.partial, release);
+    try {
+      await repository.#prepare(job, format);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return repository;
+  }
+
+  async #prepare(job: JobContext, format: string): Promise<void> {
+    try {
+      // What a run that was killed left locked: the directory is held, so nobody else is at it.
+      for (const name of await readdir(this.dir)) {
+        if (name.endsWith('.lock')) await rm(join(this.dir, name), { force: true });
+      }
+    } catch (error) {
+      throw ioError(error, `cannot read ${this.dir}`);
+    }
+    const probe = await this.local(job, ['rev-parse', '--is-bare-repository'], { okExits: [128] });
+    if (probe.exit === 0) return;
+    for (const name of await readdir(this.dir)) await rm(join(this.dir, name), { recursive: true, force: true });
+    await this.local(job, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.dir]);
+  }
+
+  /** A call that reaches nothing but this repository. */
+  local(job: JobContext, args: readonly string[], call: Partial<GitCall> = {}): Promise<GitOutput> {
+    const what = `read the repository of ${this.#remote.url}`;
+    return this.#remote.git.run(job.signal, what, args, { gitDir: this.dir, ...call, reach: 'none' });
+  }
+
+  /** Makes the object that the ref was resolved to present, with its tree. Returns the commit. */
+  async fetch(job: JobContext, resolved: ResolvedRef): Promise<string> {
+    if (!(await this.#has(job, resolved.pin))) await this.#fetchPin(job, resolved);
+    const commit = await this.local(job, ['rev-parse', '--verify', '--quiet', `${resolved.pin}^{commit}`]);
+    return commit.stdout.toString('latin1').trim();
+  }
+
+  async #has(job: JobContext, id: string): Promise<boolean> {
+    return (await this.local(job, ['cat-file', '-e', `${id}^{commit}`], { okExits: [1, 128] })).exit === 0;
+  }
+
+  /**
+   * By the object's ID, one commit deep. A server that hands out only what its refs point at is asked for the ref, and
+   * if that has moved on, for all of its history.
+   */
+  async #fetchPin(job: JobContext, resolved: ResolvedRef): Promise<void> {
+    const kept = `refs/ctxsrc/${resolved.pin}`;
+    const onRef = !isObjectId(resolved.name);
+    try {
+      await this.#fetchRefs(job, ['--depth=1'], [`+${resolved.pin}:${kept}`]);
+      return;
+    } catch (error) {
+      // E_REGISTRY_PROTOCOL: the server hands nothing out by ID, or not one commit alone (failure.ts).
+      const refused = isCtxsrcError(error, 'E_REGISTRY_PROTOCOL') || (onRef && isCtxsrcError(error, 'E_NOT_FOUND'));
+      if (!refused) throw error;
+    }
+    if (onRef) {
+      try {
+        await this.#fetchRefs(job, ['--depth=1'], [`+${resolved.name}:${kept}`]);
+        if (await this.#has(job, resolved.pin)) return;
+      } catch (error) {
+        if (!isCtxsrcError(error, 'E_REGISTRY_PROTOCOL')) throw error;
+      }
+    }
+    const deepen = (await exists(join(this.dir, 'shallow'))) ? ['--unshallow'] : [];
+    await this.#fetchRefs(job, deepen, ['+refs/*:refs/ctxsrc/all/*']);
+    if (await this.#has(job, resolved.pin)) return;
+    throw new CtxsrcError('E_NOT_FOUND', `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`);
+  }
+
+  async #fetchRefs(job: JobContext, depth: readonly string[], refspecs: readonly string[]): Promise<void> {
+    const filter = this.#partial ? ['--filter=blob:none'] : [];
+    await this.#fetch(job, [...depth, ...filter, '--', 'origin', ...refspecs]);
+  }
+
+  /** Fetches the blobs of a commit's directory that a partial repository does not have yet, all in one request. */
+  async fetchBlobs(job: JobContext, objects: readonly string[]): Promise<void> {
+    if (!this.#partial || objects.length === 0) return;
+    const args = ['rev-list', '--objects', '--no-object-names', '--missing=print', '--stdin'];
+    const { stdout } = await this.local(job, args, { stdin: `${objects.join('\n')}\n` });
+    const missing = stdout
+      .toString('latin1')
+      .split('\n')
+      .filter((line) => line.startsWith('?'))
+      .map((line) => line.slice(1));
+    if (missing.length === 0) return;
+    await this.#fetch(job, ['--filter=blob:none', '--stdin', 'origin'], `${missing.join('\n')}\n`);
+  }
+
+  async #fetch(job: JobContext, args: readonly string[], stdin?: string): Promise<void> {
+    const { git, url, reach, stallTimeout, offline } = this.#remote;
+    if (offline && reach === 'network') {
+      throw new CtxsrcError(
+        'E_OFFLINE',
+        `what is asked for of ${url} is not in the store, and --offline forbids to fetch it`,
+      );
+    }
+    const quiet = [
+      '--progress',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--no-recurse-submodules',
+      '--no-auto-maintenance',
+    ];
+    const configured = ['-c', `remote.origin.url=${url}`];
+    if (stdin !== undefined) configured.push('-c', 'fetch.negotiationAlgorithm=noop');
+    await this.#remote.again(job, () =>
+      git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
+        gitDir: this.dir,
+        reach,
+        stallTimeout: reach === 'network' ? stallTimeout : undefined,
+        stdin,
+      }),
+    );
+  }
+
+  /** What lies below a directory of the commit (or in the whole commit), submodules included, trees left out. */
+  async list(job: JobContext, treeish: string, sizes: boolean): Promise<readonly TreeEntry[]> {
+    const args = ['ls-tree', '-r', '-z', '--full-tree', ...(sizes ? ['--long'] : []), treeish];
+    const { stdout } = await this.local(job, args);
+    const entries: TreeEntry[] = [];
+    for (const record of stdout.toString('latin1').split('\0')) {
+      if (record === '') continue;
+      const tab = record.indexOf('\t');
+      const [mode = '', , id = '', size] = record.slice(0, tab).split(/ +/);
+      entries.push({
+        path: record.slice(tab + 1),
+        mode,
+        id,
+        size: size === undefined || size === '-' ? 0 : Number(size),
+      });
+    }
+    return entries;
+  }
+
+  /** The entry at a path of the commit; undefined when there is none. */
+  async entryAt(job: JobContext, commit: string, path: string): Promise<TreeEntry | undefined> {
+    const { stdout } = await this.local(job, ['ls-tree', '-z', '--full-tree', commit, '--', path]);
+    const match = /^(\d+) \w+ ([0-9a-f]+)\t([^\0]*)\0$/.exec(stdout.toString('latin1'));
+    if (match === null) return undefined;
+    return { mode: match[1] as string, id: match[2] as string, path: match[3] as string, size: 0 };
+  }
+
+  /** Committer date of the commit, in seconds. */
+  async commitTime(job: JobContext, commit: string): Promise<number> {
+    const { stdout } = await this.local(job, ['show', '--no-patch', '--format=%ct', commit]);
+    return Number(stdout.toString('latin1').trim());
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}

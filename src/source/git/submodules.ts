@@ -1,0 +1,78 @@
+/** Where the submodules of a commit come from, and which of those addresses may be asked. */
+import { posix } from 'node:path';
+import type { JobContext } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import type { Repository } from './repository.ts';
+import { type GitUrl, isGitTransport, parseGitUrl } from './url.ts';
+
+/** URLs by path (bytes as latin-1), as `.gitmodules` of the commit has them. */
+export async function readModules(
+  job: JobContext,
+  repository: Repository,
+  commit: string,
+): Promise<ReadonlyMap<string, string>> {
+  const entry = await repository.entryAt(job, commit, '.gitmodules');
+  const urls = new Map<string, string>();
+  if (entry === undefined || !entry.mode.startsWith('100')) return urls;
+  await repository.fetchBlobs(job, [entry.id]);
+  const args = [
+    'config',
+    '--null',
+    '--no-includes',
+    `--blob=${entry.id}`,
+    '--get-regexp',
+    '^submodule\\..*\\.(path|url)$',
+  ];
+  const { stdout } = await repository.local(job, args, { okExits: [1] });
+  const modules = new Map<string, { path?: string; url?: string }>();
+  for (const record of stdout.toString('latin1').split('\0')) {
+    const match = /^submodule\.(.*)\.(path|url)\n(.*)$/s.exec(record);
+    if (match === null) continue;
+    const [, name = '', field = '', value = ''] = match;
+    modules.set(name, { ...modules.get(name), [field]: value });
+  }
+  for (const { path, url } of modules.values()) {
+    if (path !== undefined && url !== undefined) urls.set(path, url);
+  }
+  return urls;
+}
+
+/**
+ * Address of a submodule. A relative one (`../x.git`) is meant beside its parent. Paths and `file://` are refused, as
+ * git itself does by default: a repository must not decide which others of this machine are read.
+ */
+export function submoduleUrl(path: string, url: string | undefined, parent: GitUrl): GitUrl {
+  const shown = printable(path);
+  if (url === undefined) {
+    throw new CtxsrcError('E_NOT_FOUND', `.gitmodules has no address for the submodule ${shown}`, {
+      hint: 'leave submodules out with --skip-submodules',
+    });
+  }
+  const absolute = url.startsWith('./') || url.startsWith('../') ? beside(parent, url) : url;
+  if (!isGitTransport(absolute) || /^file:/i.test(absolute)) {
+    throw new CtxsrcError(
+      'E_UNSAFE',
+      `the submodule ${shown} comes from ${printable(url)}, which is no address on a network`,
+      {
+        hint: 'leave submodules out with --skip-submodules',
+      },
+    );
+  }
+  const parsed = parseGitUrl(absolute);
+  if (parsed.password !== undefined) {
+    throw new CtxsrcError('E_UNSAFE', `the address of the submodule ${shown} holds a password`, {
+      hint: 'leave submodules out with --skip-submodules',
+    });
+  }
+  return parsed;
+}
+
+function beside(parent: GitUrl, relative: string): string {
+  const colon = parent.remote.startsWith(`${parent.transport}://`) ? -1 : parent.remote.indexOf(':');
+  if (colon >= 0) {
+    return `${parent.remote.slice(0, colon + 1)}${posix.join(parent.remote.slice(colon + 1).replace(/\/$/, ''), relative)}`;
+  }
+  const root = /^[a-z]+:\/\/[^/]*/.exec(parent.remote)?.[0] ?? '';
+  return `${root}${posix.join('/', parent.remote.slice(root.length).replace(/\/$/, ''), relative)}`;
+}

@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Attributes, SourceInstance, WriteOptions, WriteReport } from '../../../src/contract/index.ts';
+import { isCtxsrcError } from '../../../src/core/errors.ts';
+import { source } from '../../../src/source/git.ts';
+import { type GitServer, serveGit } from '../../support/git-http.ts';
+import { commit, git, initBare } from '../../support/git-repository.ts';
+import { needs } from '../../support/needs.ts';
+import { plainEnv, plainJob, plainStore } from '../../support/plain-store.ts';
+import { tempDir } from '../../support/temp.ts';
+import { listTree } from '../../support/tree.ts';
+
+export const OPTIONS: WriteOptions = {
+  owner: 'auto',
+  mode: 'auto',
+  limits: { maxBytes: 1e9, maxFiles: 1e6, maxRatio: 1000 },
+};
+
+function open(
+  url: string,
+  attrs: Attributes = {},
+  store = plainStore(tempDir('store')),
+  offline = false,
+): SourceInstance {
+  const id = source.identify({ scheme: 'git', rest: url, text: url }, attrs);
+  return source.resolve(id, plainEnv(store, { offline }));
+}
+
+async function write(
+  instance: SourceInstance,
+  options: Partial<WriteOptions> = {},
+  job = plainJob(),
+): Promise<{ dir: string; report: WriteReport }> {
+  const dir = tempDir('out');
+  const ref = await instance.snapshot(job);
+  if (ref === null) throw new Error('no snapshot');
+  const report = await ref.writeTo(job, dir, { ...OPTIONS, ...options });
+  return { dir, report };
+}
+
+const paths = (dir: string): string[] => listTree(dir).map((entry) => entry.path);
+
+async function code(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    if (isCtxsrcError(error)) return error.code;
+    throw error;
+  }
+  throw new Error('no failure');
+}
+
+describe.skipIf(!needs('git'))('git source', () => {
+  let root: string;
+  let server: GitServer;
+  let first: string;
+  let second: string;
+  let tag: string;
+  let url: string;
+
+  beforeAll(async () => {
+    root = tempDir('git');
+    const repo = join(root, 'repo.git');
+    initBare(repo);
+    first = commit(repo, 'refs/heads/main', {
+      'README.md': 'one\n',
+      'bin/run': { mode: '100755', data: '#!/bin/sh\n' },
+      'sub/dir/file': 'deep\n',
+      'sub/link': { mode: '120000', data: '../README.md' },
+      'naïve name': 'ü\n',
+    });
+    git(repo, ['config', 'uploadpack.allowFilter', 'true']);
+    second = commit(repo, 'refs/heads/main', { 'README.md': 'two\n', 'sub/dir/file': 'deep\n', 'sub/x': 'x\n' });
+    git(repo, ['tag', '-a', '-m', 'v1', 'v1', first]);
+    tag = git(repo, ['rev-parse', 'v1']);
+    server = await serveGit(root);
+    url = `${server.origin}/repo.git`;
+  });
+  afterAll(() => server.close());
+
+  it('answers key, pin and pinned form', async () => {
+    const main = open(url);
+    expect(await main.cacheKey(plainJob(), 0)).toMatchObject({ key: second, pin: second, done: true });
+    const tagged = open(`${url}#v1:sub`, { mtime: 'commit' });
+    expect(await tagged.cacheKey(plainJob(), 0)).toMatchObject({ key: `${first}:sub(mtime=commit)`, pin: tag });
+    expect(await tagged.digests?.(plainJob())).toEqual({ digest: tag, pinned: `${url}#${tag}:sub` });
+  });
+
+  it('needs no network for a whole commit ID', async () => {
+    const before = server.requests.length;
+    expect((await open(`${url}#${first}`, {}, undefined, true).cacheKey(plainJob(), 0)).key).toBe(first);
+    expect(server.requests).toHaveLength(before);
+    expect(await code(open(url, {}, undefined, true).cacheKey(plainJob(), 0))).toBe('E_OFFLINE');
+  });
+
+  it.each(['http', 'file'])('writes the files of a commit over %s', async (transport) => {
+    const remote = transport === 'http' ? url : `file://${root}/repo.git`;
+    const { dir, report } = await write(open(`${remote}#${first}`));
+    const tree = listTree(dir, { omit: ['mtime', 'uid', 'gid', 'sha256'] });
+    expect(tree).toEqual([
+      { path: 'README.md', type: 'file', mode: '0644', size: 4 },
+      { path: 'bin', type: 'dir', mode: '0755' },
+      { path: 'bin/run', type: 'file', mode: '0755', size: 10 },
+      { path: Buffer.from('naïve name').toString('latin1'), type: 'file', mode: '0644', size: 3 },
+      { path: 'sub', type: 'dir', mode: '0755' },
+      { path: 'sub/dir', type: 'dir', mode: '0755' },
+      { path: 'sub/dir/file', type: 'file', mode: '0644', size: 5 },
+      { path: 'sub/link', type: 'symlink', mode: '0777', target: '../README.md' },
+    ]);
+    expect([...report.entries].map((entry) => entry.path)).toEqual([
+      'README.md',
+      'bin',
+      'bin/run',
+      'naïve name',
+      'sub',
+      'sub/dir',
+      'sub/dir/file',
+      'sub/link',
+    ]);
+    expect(report).toMatchObject({ files: 8, bytes: 22, losses: [] });
+  });
+
+  it('peels a tag, and fetches only a subdirectory', async () => {
+    const store = plainStore(tempDir('store'));
+    const { dir } = await write(open(`${url}#v1:sub`, {}, store));
+    expect(paths(dir)).toEqual(['dir', 'dir/file', 'link']);
+    const partial = join(store.root, 'workspaces');
+    const [name = ''] = listTree(partial).map((entry) => entry.path);
+    const objects = git(join(partial, name), ['rev-list', '--objects', '--missing=print', first]).split('\n');
+    expect(objects.filter((line) => line.startsWith('?')).length).toBe(3);
+  });
+
+  it('uses what it fetched before, offline too', async () => {
+    const store = plainStore(tempDir('store'));
+    await write(open(`${url}#${first}`, {}, store));
+    const before = server.requests.length;
+    const { dir } = await write(open(`${url}#${first}`, {}, store, true));
+    expect(readFileSync(join(dir, 'README.md'), 'utf8')).toBe('one\n');
+    expect(server.requests).toHaveLength(before);
+    expect(await code(write(open(`${url}#${second}`, {}, store, true)))).toBe('E_OFFLINE');
+  });
+
+  it('keeps the git directory when asked', async () => {
+    const { dir } = await write(open(`${url}#main`, { 'keep-git-dir': true }));
+    const gitDir = join(dir, '.git');
+    expect(git(gitDir, ['rev-parse', 'HEAD'])).toBe(second);
+    expect(git(gitDir, ['rev-parse', 'refs/heads/main'])).toBe(second);
+    expect(git(gitDir, ['config', 'remote.origin.url'])).toBe(url);
+    expect(git(gitDir, ['--work-tree', dir, 'status', '--porcelain'])).toBe('');
+    expect(paths(gitDir).filter((path) => path.startsWith('hooks'))).toEqual([]);
+    const plain = await write(open(`${url}#main:sub`, { 'keep-git-dir': true }));
+    expect(paths(plain.dir)).toEqual(['dir', 'dir/file', 'x']);
+  });
+
+  it('sets times', async () => {
+    const { dir } = await write(open(`${url}#main`, { mtime: 'commit' }));
+    for (const entry of listTree(dir, { root: true })) expect(entry.mtime).toBe('1700000000000000000');
+    const clamped = await write(open(`${url}#main`), { epoch: 1_000_000_000 });
+    for (const entry of listTree(clamped.dir, { root: true })) expect(entry.mtime).toBe('1000000000000000000');
+  });
+
+  it('fails with what is wrong', async () => {
+    expect(await code(open(`${url}#nope`).cacheKey(plainJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await code(open(`${server.origin}/none.git`).cacheKey(plainJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await code(open(`file://${root}/none.git`).cacheKey(plainJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await code(write(open(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await code(write(open(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await code(write(open(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
+    expect(await code(open(`${url}#main`, { checksum: first }).cacheKey(plainJob(), 0))).toBe('E_CHECKSUM_MISMATCH');
+    expect(await code(open('http://127.0.0.1:1/x.git').cacheKey(plainJob(), 0))).toBe('E_NETWORK');
+    expect(await code(write(open(`${url}#main`), { limits: { ...OPTIONS.limits, maxFiles: 2 } }))).toBe('E_LIMIT');
+    expect(await code(write(open(`${url}#main`), { limits: { ...OPTIONS.limits, maxBytes: 5 } }))).toBe('E_LIMIT');
+  });
+
+  it('round-trips its identifiers', () => {
+    for (const text of [
+      url,
+      `${url}#v1`,
+      `${url}#a%20b:c%23d`,
+      `${url}?tag=v1&subdir=x&keep-git-dir=1&submodules=0`,
+      'git@h:o/r#x',
+    ]) {
+      const id = source.identify({ scheme: 'git', rest: text, text }, {});
+      const again = source.identify({ scheme: 'git', rest: String(id), text: String(id) }, id.attributes);
+      expect(again).toEqual(id);
+    }
+  });
+
+  it('stops when told to', async () => {
+    const stopped = new AbortController();
+    const slow = await serveGit(root, { intercept: () => true });
+    try {
+      const work = open(`${slow.origin}/repo.git`).cacheKey(plainJob({ signal: stopped.signal }), 0);
+      setTimeout(() => stopped.abort(), 200);
+      await expect(work).rejects.toThrow(/abort/i);
+    } finally {
+      await slow.close();
+    }
+  });
+});
