@@ -1,0 +1,107 @@
+/** Brings the blobs of an image's layers into the store, in order and a few at a time, and says where they can be read. */
+import { closeSync, createReadStream, openSync } from 'node:fs';
+import type { RecipeLayer } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import type { Store } from '../contract/store.ts';
+import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
+import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import type { BlobMessage, GrowthCounters } from '../layer/unpack-protocol.ts';
+
+/** Layers that are fetched at the same time. */
+const CONCURRENCY = 6;
+
+export class BlobFeed {
+  readonly #job: JobContext;
+  readonly #store: Store;
+  readonly #layers: readonly RecipeLayer[];
+  readonly #growth: GrowthCounters;
+  readonly #tell: (message: BlobMessage) => void;
+  readonly #fds = new Map<number, number>();
+  readonly #cached = new Set<number>();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    job: JobContext,
+    store: Store,
+    layers: readonly RecipeLayer[],
+    growth: GrowthCounters,
+    tell: (message: BlobMessage) => void,
+  ) {
+    this.#job = job;
+    this.#store = store;
+    this.#layers = layers;
+    this.#growth = growth;
+    this.#tell = tell;
+  }
+
+  /** Resolves when all blobs are in the store, whole and verified. */
+  run(): Promise<void> {
+    const todo = this.#layers.keys();
+    const lane = async (): Promise<void> => {
+      for (const layer of todo) await this.#bring(layer);
+    };
+    this.#running = Promise.all(Array.from({ length: CONCURRENCY }, lane)).then(() => undefined);
+    this.#running.catch(() => undefined);
+    return this.#running;
+  }
+
+  /** Waits for the end of everything. @returns what fetching failed with, when it was not only told to stop */
+  async failure(): Promise<unknown> {
+    try {
+      await this.#running;
+    } catch (error) {
+      return isAbort(error) ? undefined : error;
+    }
+    return undefined;
+  }
+
+  /** The blob was in the store before: nobody has looked at its bytes in this run. */
+  wasCached(layer: number): boolean {
+    return this.#cached.has(layer);
+  }
+
+  close(): void {
+    for (const fd of this.#fds.values()) closeSync(fd);
+    this.#fds.clear();
+  }
+
+  async #bring(layer: number): Promise<void> {
+    const { descriptor, fetch } = this.#layers[layer]!;
+    this.#job.signal.throwIfAborted();
+    if ((await this.#store.blobs.size(descriptor.digest)) === undefined) {
+      await fetch.call(this.#layers[layer], this.#job, (path, bytes) => this.#announce(layer, path, bytes));
+    } else {
+      this.#cached.add(layer);
+    }
+    this.#announce(layer, this.#store.blobs.path(descriptor.digest), descriptor.size);
+  }
+
+  #announce(layer: number, path: string, bytes: number): void {
+    const first = !this.#fds.has(layer);
+    if (first) {
+      try {
+        this.#fds.set(layer, openSync(path, 'r'));
+      } catch (error) {
+        throw ioError(error, `cannot read the blob ${path}`);
+      }
+    }
+    const asked = this.#growth.grow(layer, bytes);
+    if (first) this.#tell({ layer, fd: this.#fds.get(layer)! });
+    else if (asked) this.#tell({ layer });
+  }
+}
+
+/**
+ * Why a blob from the store did not unpack: when its bytes are not those of its digest, the store is to blame, and the
+ * blob is removed.
+ */
+export async function explainMismatch(store: Store, digest: Digest, error: CtxsrcError): Promise<CtxsrcError> {
+  const hash = hasherFor(digest);
+  for await (const chunk of createReadStream(store.blobs.path(digest))) hash.update(chunk as Buffer);
+  if (hash.digest('hex') === digestHex(digest)) return error;
+  await store.blobs.discard(digest);
+  return new CtxsrcError('E_STORE_CORRUPT', `the blob ${digest} in the cache was damaged and has been removed`, {
+    hint: 'run the same command again: it will be fetched anew',
+    cause: error,
+  });
+}

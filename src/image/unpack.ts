@@ -1,0 +1,50 @@
+/**
+ * All layers of an image into a directory. Blobs are read from the store, or from the file they grow in while they are
+ * downloaded: download, verification, decompression, parsing and writing overlap, and nothing is kept in memory.
+ */
+import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import type { Store } from '../contract/store.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { GrowthCounters } from '../layer/unpack-protocol.ts';
+import { BlobFeed, explainMismatch } from './blob-feed.ts';
+import { UnpackThread } from './unpack-thread.ts';
+
+/**
+ * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
+ * for the caller to remove; no thread and no download goes on.
+ * @throws CtxsrcError `E_DIGEST_MISMATCH` (a blob), `E_DIFF_ID_MISMATCH`, `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`,
+ * local I/O, what fetching fails with, or the reason of the abort
+ */
+export async function unpackLayers(
+  job: JobContext,
+  store: Store,
+  layers: readonly RecipeLayer[],
+  dir: string,
+  options: WriteOptions,
+): Promise<WriteReport> {
+  job.signal.throwIfAborted();
+  const stop = new AbortController();
+  const inner: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
+  const growth = new GrowthCounters(layers.length);
+  const thread = new UnpackThread(job, { dir, options, layers, growth });
+  const feed = new BlobFeed(inner, store, layers, growth, (message) => thread.tell(message));
+  try {
+    const [report] = await Promise.all([thread.result(job.signal), feed.run()]);
+    return report;
+  } catch (error) {
+    stop.abort(new CtxsrcError('E_INTERRUPTED', 'unpacking has ended'));
+    await thread.close();
+    // A blob that is not what it was announced as is the reason, not what came of unpacking it.
+    const reason = await feed.failure();
+    if (reason !== undefined && !job.signal.aborted) throw reason;
+    const layer = thread.failedLayer;
+    if (layer !== undefined && isCtxsrcError(error) && feed.wasCached(layer)) {
+      throw await explainMismatch(store, layers[layer]!.descriptor.digest, error);
+    }
+    throw error;
+  } finally {
+    await thread.close();
+    feed.close();
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * One 512-byte tar header: ustar (POSIX.1-1988), the GNU variant and what came before both. Texts stay bytes, kept as
+ * latin-1 strings: one character is one byte.
+ */
+import { CtxsrcError } from '../core/errors.ts';
+
+export const BLOCK = 512;
+
+/** Type flags as they stand in the header. `S` is a GNU sparse file; x, g, L and K describe other entries. */
+export type TypeFlag = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | 'S' | 'x' | 'g' | 'L' | 'K';
+
+export interface Header {
+  /** Bytes as latin-1; the ustar prefix is joined in. */
+  name: string;
+  readonly type: TypeFlag;
+  readonly mode: number;
+  uid: number;
+  gid: number;
+  /** Bytes that follow the header, not yet rounded up to blocks. */
+  size: number;
+  /** Whole seconds. */
+  mtime: number;
+  linkName: string;
+  readonly devMajor: number;
+  readonly devMinor: number;
+}
+
+/** `E_ARCHIVE_INVALID`, about the archive as a whole or one of its entries. */
+export function archiveError(what: string, options: { readonly cause?: unknown } = {}): CtxsrcError {
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the archive is invalid: ${what}`, options);
+}
+
+export function isZeroBlock(block: Buffer, offset: number): boolean {
+  for (let i = offset; i < offset + BLOCK; i += 1) if (block[i] !== 0) return false;
+  return true;
+}
+
+/** Reads the header at `offset` of `block`. @throws CtxsrcError `E_ARCHIVE_INVALID` */
+export function parseHeader(block: Buffer, offset: number): Header {
+  verifyChecksum(block, offset);
+  const magic = block.toString('latin1', offset + 257, offset + 265);
+  const posix = magic.startsWith('ustar\0');
+  const gnu = magic === 'ustar  \0';
+  let name = text(block, offset, 100);
+  // In GNU's format these bytes are times, and numbers of the sparse map.
+  if (posix) {
+    const prefix = text(block, offset + 345, 155);
+    if (prefix !== '') name = `${prefix}/${name}`;
+  }
+  const device = posix || gnu;
+  return {
+    name,
+    type: typeFlag(block[offset + 156]!, name),
+    mode: number(block, offset + 100, 8, 'mode'),
+    uid: number(block, offset + 108, 8, 'owner'),
+    gid: number(block, offset + 116, 8, 'group'),
+    size: number(block, offset + 124, 12, 'size'),
+    mtime: number(block, offset + 136, 12, 'time', true),
+    linkName: text(block, offset + 157, 100),
+    devMajor: device ? number(block, offset + 329, 8, 'device number') : 0,
+    devMinor: device ? number(block, offset + 337, 8, 'device number') : 0,
+  };
+}
+
+function typeFlag(byte: number, name: string): TypeFlag {
+  switch (byte) {
+    case 0:
+      // Before POSIX a directory was a file whose name ends in a slash.
+      return name.endsWith('/') ? '5' : '0';
+    case 0x30:
+    case 0x31:
+    case 0x32:
+    case 0x33:
+    case 0x34:
+    case 0x35:
+    case 0x36:
+    case 0x37:
+    case 0x53:
+    case 0x78:
+    case 0x67:
+    case 0x4c:
+    case 0x4b:
+      return String.fromCharCode(byte) as TypeFlag;
+    default:
+      throw archiveError(`entry of the unknown type 0x${byte.toString(16).padStart(2, '0')}`);
+  }
+}
+
+function verifyChecksum(block: Buffer, offset: number): void {
+  let unsigned = 8 * 0x20;
+  let negative = 0;
+  for (let i = 0; i < BLOCK; i += 1) {
+    // The field itself counts as spaces.
+    if (i === 148) i = 156;
+    const byte = block[offset + i]!;
+    unsigned += byte;
+    negative += byte >> 7;
+  }
+  const stated = number(block, offset + 148, 8, 'checksum');
+  // Some old programs summed signed characters.
+  if (stated !== unsigned && stated !== unsigned - 256 * negative) throw archiveError('a header has a wrong checksum');
+}
+
+/** Bytes up to the first NUL. */
+function text(block: Buffer, start: number, length: number): string {
+  const nul = block.indexOf(0, start);
+  return block.toString('latin1', start, nul === -1 || nul > start + length ? start + length : nul);
+}
+
+/** An octal number, or a big-endian one where the first bit is set (GNU). */
+export function number(block: Buffer, start: number, length: number, what: string, signed = false): number {
+  const first = block[start]!;
+  if (first >= 0x80) return binaryNumber(block, start, length, what, signed);
+  let i = start;
+  const end = start + length;
+  while (i < end && (block[i] === 0x20 || block[i] === 0)) i += 1;
+  let value = 0;
+  for (; i < end; i += 1) {
+    const digit = block[i]! - 0x30;
+    if (digit < 0 || digit > 7) break;
+    value = value * 8 + digit;
+  }
+  for (; i < end; i += 1) {
+    if (block[i] === 0) break;
+    if (block[i] !== 0x20) throw archiveError(`a header has a malformed ${what}`);
+  }
+  return value;
+}
+
+function binaryNumber(block: Buffer, start: number, length: number, what: string, signed: boolean): number {
+  const negative = (block[start]! & 0x40) !== 0;
+  let value = BigInt(block[start]! & 0x7f);
+  for (let i = start + 1; i < start + length; i += 1) value = (value << 8n) | BigInt(block[i]!);
+  if (negative) value -= 1n << BigInt(8 * length - 1);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < (signed ? BigInt(Number.MIN_SAFE_INTEGER) : 0n)) {
+    throw archiveError(`a header has a ${what} out of range`);
+  }
+  return Number(value);
+}

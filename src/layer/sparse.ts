@@ -1,0 +1,133 @@
+/**
+ * Sparse files: maps of the pieces that an archive holds of a file with holes. GNU tar has written them in four ways:
+ * in the header (type S), and as PAX records in the versions 0.0, 0.1 and 1.0.
+ */
+import { archiveError, BLOCK, number } from './header.ts';
+import { decimal } from './pax.ts';
+
+export interface SparsePiece {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Pieces a map may have; GNU tar itself writes one per 512 bytes at most. */
+const MAX_PIECES = 1 << 17;
+
+/** What the PAX records of a sparse file say. */
+export interface SparseRecords {
+  readonly name: string | undefined;
+  readonly realSize: number;
+  /** Undefined in version 1.0, where the map is the beginning of the data. */
+  readonly pieces: SparsePiece[] | undefined;
+}
+
+/** Reads the `GNU.sparse.*` records (keys without that prefix); undefined when they describe no sparse file. */
+export function sparseRecords(records: readonly (readonly [string, string])[]): SparseRecords | undefined {
+  const single = new Map(records);
+  const numbers: number[] = [];
+  const map = single.get('map');
+  if (map !== undefined) {
+    for (const part of map.split(',')) numbers.push(decimal('GNU.sparse.map', part));
+  } else {
+    for (const [key, value] of records) {
+      if (key !== 'offset' && key !== 'numbytes') continue;
+      if ((numbers.length % 2 === 0) !== (key === 'offset')) throw archiveError('a sparse map is out of order');
+      numbers.push(decimal(`GNU.sparse.${key}`, value));
+    }
+  }
+  const major = single.get('major');
+  const inData = major !== undefined && major !== '0';
+  if (inData && (major !== '1' || single.get('minor') !== '0')) {
+    throw archiveError('a sparse file is of an unknown version');
+  }
+  const size = single.get('realsize') ?? single.get('size');
+  if (size === undefined) {
+    if (inData || numbers.length > 0) throw archiveError('a sparse file has no size');
+    return undefined;
+  }
+  return {
+    name: single.get('name'),
+    realSize: decimal('GNU.sparse.realsize', size),
+    pieces: inData ? undefined : pairs(numbers),
+  };
+}
+
+function pairs(numbers: readonly number[]): SparsePiece[] {
+  if (numbers.length % 2 !== 0) throw archiveError('a sparse map is cut short');
+  const pieces: SparsePiece[] = [];
+  for (let i = 0; i < numbers.length; i += 2) pieces.push({ offset: numbers[i]!, length: numbers[i + 1]! });
+  return pieces;
+}
+
+/** Reads the map at the beginning of the data (version 1.0), which comes in whole blocks. */
+export class SparseMapReader {
+  readonly #numbers: number[] = [];
+  #expected: number | undefined;
+  #digits = '';
+
+  /** Takes one block. @returns the pieces once the map is whole */
+  block(block: Buffer, offset: number): SparsePiece[] | undefined {
+    for (let i = offset; i < offset + BLOCK; i += 1) {
+      const byte = block[i]!;
+      if (byte !== 0x0a) {
+        this.#digits += String.fromCharCode(byte);
+        if (this.#digits.length > 16) throw archiveError('a sparse map is malformed');
+        continue;
+      }
+      const value = decimal('GNU.sparse.map', this.#digits);
+      this.#digits = '';
+      if (this.#expected === undefined) {
+        if (value > MAX_PIECES) throw archiveError('a sparse map is too long');
+        this.#expected = 2 * value;
+      } else {
+        this.#numbers.push(value);
+      }
+      if (this.#numbers.length === this.#expected) return pairs(this.#numbers);
+    }
+    return undefined;
+  }
+}
+
+/** Reads the map of a header of type S, which goes on in further blocks. */
+export class OldSparseReader {
+  readonly pieces: SparsePiece[] = [];
+  readonly realSize: number;
+  /** Whether another block of the map follows. */
+  more: boolean;
+
+  constructor(header: Buffer, offset: number) {
+    this.#read(header, offset + 386, 4);
+    this.more = header[offset + 482] !== 0;
+    this.realSize = number(header, offset + 483, 12, 'size');
+  }
+
+  block(block: Buffer, offset: number): void {
+    this.#read(block, offset, 21);
+    this.more = block[offset + 504] !== 0;
+  }
+
+  #read(block: Buffer, start: number, count: number): void {
+    for (let i = 0; i < count; i += 1) {
+      const at = start + 24 * i;
+      // An unused place ends the map.
+      if (block[at] === 0) return;
+      if (this.pieces.length === MAX_PIECES) throw archiveError('a sparse map is too long');
+      this.pieces.push({
+        offset: number(block, at, 12, 'sparse map'),
+        length: number(block, at + 12, 12, 'sparse map'),
+      });
+    }
+  }
+}
+
+/** Refuses a map that overlaps itself, leaves its file, or does not account for the bytes the archive holds. */
+export function validateSparse(pieces: readonly SparsePiece[], stored: number, realSize: number): void {
+  let end = 0;
+  let sum = 0;
+  for (const { offset, length } of pieces) {
+    if (offset < end || offset + length > realSize) throw archiveError('a sparse map contradicts itself');
+    end = offset + length;
+    sum += length;
+  }
+  if (sum !== stored) throw archiveError('a sparse map does not account for the data of its file');
+}

@@ -1,0 +1,328 @@
+/**
+ * Reads a tar archive that is pushed into it piece by piece: ustar, PAX, GNU long names and sparse files. Synchronous,
+ * over buffers; it keeps nothing but the header at hand, whatever an archive claims. Global PAX headers are checked and
+ * otherwise ignored, as containerd, umoci and every other reader of layers does: what a layer means must not depend on
+ * who reads it.
+ */
+import { archiveError, BLOCK, type Header, isZeroBlock, parseHeader } from './header.ts';
+import { applyPax, type PaxRecord, parsePax } from './pax.ts';
+import { OldSparseReader, SparseMapReader, type SparsePiece, sparseRecords, validateSparse } from './sparse.ts';
+
+export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'dir' | 'fifo';
+
+/** One entry. Texts are bytes kept as latin-1 strings, exactly as they stand in the archive. */
+export interface TarEntry {
+  readonly name: string;
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Bytes of content, holes included; 0 for everything but files. */
+  readonly size: number;
+  /** Seconds since the epoch, rounded down, and nanoseconds. */
+  readonly mtime: number;
+  readonly mtimeNs: number;
+  readonly linkName: string;
+  readonly devMajor: number;
+  readonly devMinor: number;
+  /** Names and values latin-1. */
+  readonly xattrs: ReadonlyMap<string, string> | undefined;
+  /** The pieces that `data` will bring, where the file has holes. */
+  readonly sparse: readonly SparsePiece[] | undefined;
+}
+
+/** Who is told what the reader finds. `data` brings the content of the last entry, in order, at the offset in the file. */
+export interface TarHandler {
+  entry(entry: TarEntry): void;
+  data(chunk: Buffer, offset: number): void;
+  /** The content of a file is complete. Called for files only, empty ones too. */
+  fileEnd(): void;
+}
+
+/** Bytes of one extended header or long name. */
+const MAX_METADATA = 1 << 20;
+
+const TYPES: Readonly<Record<string, EntryType>> = {
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'dir',
+  '6': 'fifo',
+  '7': 'file',
+  S: 'file',
+};
+
+type State = 'header' | 'metadata' | 'old-sparse' | 'sparse-map' | 'content' | 'padding' | 'end';
+
+export class TarReader {
+  readonly #handler: TarHandler;
+  #state: State = 'header';
+  /** A block that came in pieces. */
+  readonly #block = Buffer.alloc(BLOCK);
+  #blockFill = 0;
+  /** Bytes of content or metadata that are still to come, and of the padding behind them. */
+  #remaining = 0;
+  #padding = 0;
+  #zeroBlocks = 0;
+
+  #metadataType = '';
+  #metadata: Buffer = Buffer.alloc(0);
+  #records: PaxRecord[] = [];
+  #longName: string | undefined;
+  #longLink: string | undefined;
+
+  #header: Header | undefined;
+  #oldSparse: OldSparseReader | undefined;
+  #mapReader: SparseMapReader | undefined;
+  /** Called with the map of version 1.0 once it has been read from the data. */
+  #withMap: ((pieces: SparsePiece[]) => void) | undefined;
+  #pieces: readonly SparsePiece[] | undefined;
+  #piece = 0;
+  /** Position in the file, or in the current piece of a sparse one. */
+  #position = 0;
+
+  constructor(handler: TarHandler) {
+    this.#handler = handler;
+  }
+
+  /** Takes the next bytes. The handler may keep none of the buffers it is given. @throws CtxsrcError `E_ARCHIVE_INVALID` */
+  push(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length) {
+      switch (this.#state) {
+        case 'content': {
+          const n = Math.min(this.#remaining, chunk.length - at);
+          this.#content(n === chunk.length ? chunk : chunk.subarray(at, at + n));
+          at += n;
+          this.#remaining -= n;
+          if (this.#remaining === 0) this.#endContent();
+          break;
+        }
+        case 'metadata': {
+          const n = Math.min(this.#remaining, chunk.length - at);
+          chunk.copy(this.#metadata, this.#metadata.length - this.#remaining, at, at + n);
+          at += n;
+          this.#remaining -= n;
+          if (this.#remaining === 0) this.#endMetadata();
+          break;
+        }
+        case 'padding': {
+          const n = Math.min(this.#padding, chunk.length - at);
+          at += n;
+          this.#padding -= n;
+          if (this.#padding === 0) this.#state = 'header';
+          break;
+        }
+        case 'end':
+          return;
+        default:
+          at += this.#takeBlock(chunk, at);
+      }
+    }
+  }
+
+  /** Says that no more bytes come. @throws CtxsrcError `E_ARCHIVE_INVALID` when the archive is cut short */
+  finish(): void {
+    if (this.#state === 'end') return;
+    // As GNU tar and Go, an archive without its end marker is accepted, one that ends within an entry is not.
+    if (this.#state !== 'header' || this.#blockFill > 0) throw archiveError('it is cut short');
+    if (this.#records.length > 0 || this.#longName !== undefined || this.#longLink !== undefined) {
+      throw archiveError('it ends with an extended header that describes nothing');
+    }
+  }
+
+  /** Handles one block, or keeps a part of it. @returns bytes taken */
+  #takeBlock(chunk: Buffer, at: number): number {
+    if (this.#blockFill === 0 && chunk.length - at >= BLOCK) {
+      this.#handleBlock(chunk, at);
+      return BLOCK;
+    }
+    const n = Math.min(BLOCK - this.#blockFill, chunk.length - at);
+    chunk.copy(this.#block, this.#blockFill, at, at + n);
+    this.#blockFill += n;
+    if (this.#blockFill === BLOCK) {
+      this.#blockFill = 0;
+      this.#handleBlock(this.#block, 0);
+    }
+    return n;
+  }
+
+  #handleBlock(block: Buffer, offset: number): void {
+    if (this.#state === 'old-sparse') {
+      this.#oldSparse!.block(block, offset);
+      if (!this.#oldSparse!.more) this.#startOldSparse();
+    } else if (this.#state === 'sparse-map') {
+      this.#remaining -= BLOCK;
+      const pieces = this.#mapReader!.block(block, offset);
+      if (pieces !== undefined) this.#withMap!(pieces);
+      else if (this.#remaining < BLOCK) throw archiveError('a sparse map is cut short');
+    } else {
+      this.#handleHeader(block, offset);
+    }
+  }
+
+  #handleHeader(block: Buffer, offset: number): void {
+    if (block[offset] === 0 && isZeroBlock(block, offset)) {
+      this.#zeroBlocks += 1;
+      if (this.#zeroBlocks === 2) {
+        this.finish();
+        this.#state = 'end';
+      }
+      return;
+    }
+    if (this.#zeroBlocks > 0) throw archiveError('an entry follows a lone zero block');
+    const header = parseHeader(block, offset);
+    switch (header.type) {
+      case 'x':
+      case 'g':
+      case 'L':
+      case 'K':
+        this.#startMetadata(header);
+        return;
+      default:
+    }
+    this.#header = header;
+    if (header.type === 'S') {
+      this.#oldSparse = new OldSparseReader(block, offset);
+      if (this.#oldSparse.more) this.#state = 'old-sparse';
+      else this.#startOldSparse();
+      return;
+    }
+    this.#startEntry(header);
+  }
+
+  #startMetadata(header: Header): void {
+    if (header.size > MAX_METADATA) throw archiveError('an extended header is too large');
+    // One of each kind describes an entry. (A global header describes none.)
+    const repeated =
+      (header.type === 'x' && this.#records.length > 0) ||
+      (header.type === 'L' && this.#longName !== undefined) ||
+      (header.type === 'K' && this.#longLink !== undefined);
+    if (repeated) throw archiveError('an entry has two extended headers of one kind');
+    this.#metadataType = header.type;
+    this.#metadata = Buffer.allocUnsafe(header.size);
+    this.#remaining = header.size;
+    this.#padding = paddingOf(header.size);
+    this.#state = 'metadata';
+    if (header.size === 0) this.#endMetadata();
+  }
+
+  #endMetadata(): void {
+    const data = this.#metadata;
+    switch (this.#metadataType) {
+      case 'x':
+        this.#records = parsePax(data);
+        break;
+      case 'g':
+        parsePax(data);
+        break;
+      default: {
+        const nul = data.indexOf(0);
+        const text = data.toString('latin1', 0, nul === -1 ? data.length : nul);
+        if (this.#metadataType === 'L') this.#longName = text;
+        else this.#longLink = text;
+      }
+    }
+    this.#metadata = Buffer.alloc(0);
+    this.#skipPadding();
+  }
+
+  #startOldSparse(): void {
+    const header = this.#header!;
+    const { pieces, realSize } = this.#oldSparse!;
+    this.#oldSparse = undefined;
+    this.#startEntry(header, { name: undefined, realSize, pieces });
+  }
+
+  #startEntry(header: Header, oldSparse?: { name: undefined; realSize: number; pieces: SparsePiece[] }): void {
+    const pax = this.#records.length > 0 ? applyPax(header, this.#records) : undefined;
+    if (this.#longName !== undefined) header.name = this.#longName;
+    if (this.#longLink !== undefined) header.linkName = this.#longLink;
+    this.#records = [];
+    this.#longName = undefined;
+    this.#longLink = undefined;
+
+    const type = TYPES[header.type]!;
+    // What is not a file has no content, whatever its size field says; POSIX has programs write one for links.
+    const stored = type === 'file' ? header.size : 0;
+    const emit = (sparse: SparsePiece[] | undefined, size: number, left: number): void => {
+      if (sparse !== undefined) validateSparse(sparse, left, size);
+      this.#pieces = sparse?.filter((piece) => piece.length > 0);
+      this.#piece = 0;
+      this.#position = 0;
+      this.#remaining = left;
+      this.#padding = paddingOf(left);
+      this.#state = 'content';
+      this.#handler.entry({
+        name: header.name,
+        type,
+        mode: header.mode & 0o7777,
+        uid: header.uid,
+        gid: header.gid,
+        size,
+        mtime: header.mtime,
+        mtimeNs: pax === undefined ? 0 : pax.nanoseconds,
+        linkName: header.linkName,
+        devMajor: header.devMajor,
+        devMinor: header.devMinor,
+        xattrs: pax?.xattrs,
+        sparse: this.#pieces,
+      });
+      if (left > 0) return;
+      if (type === 'file') this.#endContent();
+      else this.#skipPadding();
+    };
+
+    const sparse = oldSparse ?? (type === 'file' && pax?.sparse !== undefined ? sparseRecords(pax.sparse) : undefined);
+    if (sparse === undefined) {
+      emit(undefined, stored, stored);
+    } else {
+      if (sparse.name !== undefined) header.name = sparse.name;
+      if (sparse.pieces !== undefined) {
+        emit(sparse.pieces, sparse.realSize, stored);
+      } else {
+        if (stored < BLOCK) throw archiveError('a sparse map is cut short');
+        this.#mapReader = new SparseMapReader();
+        this.#withMap = (pieces) => emit(pieces, sparse.realSize, this.#remaining);
+        this.#remaining = stored;
+        this.#state = 'sparse-map';
+      }
+    }
+  }
+
+  #content(data: Buffer): void {
+    if (this.#pieces === undefined) {
+      this.#handler.data(data, this.#position);
+      this.#position += data.length;
+      return;
+    }
+    let at = 0;
+    while (at < data.length) {
+      const piece = this.#pieces[this.#piece]!;
+      const n = Math.min(piece.length - this.#position, data.length - at);
+      this.#handler.data(data.subarray(at, at + n), piece.offset + this.#position);
+      at += n;
+      this.#position += n;
+      if (this.#position === piece.length) {
+        this.#piece += 1;
+        this.#position = 0;
+      }
+    }
+  }
+
+  #endContent(): void {
+    this.#handler.fileEnd();
+    this.#skipPadding();
+  }
+
+  #skipPadding(): void {
+    this.#state = this.#padding > 0 ? 'padding' : 'header';
+  }
+}
+
+function paddingOf(size: number): number {
+  return (BLOCK - (size % BLOCK)) % BLOCK;
+}
