@@ -1,0 +1,290 @@
+/**
+ * Whether a directory still is the snapshot that its sidecar describes. Offline, read-only, links are never followed.
+ */
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { WrittenEntry } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import { ioError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { Task } from '../core/progress.ts';
+import { loadNative, type Native, splitDevice } from '../fs/native.ts';
+import { hashFiles } from './hash-files.ts';
+import { readSidecar, type Sidecar } from './sidecar.ts';
+
+export interface Difference {
+  /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */
+  readonly path: string;
+  readonly kind: 'added' | 'missing' | 'type' | 'content' | 'mode' | 'owner' | 'target' | 'xattr';
+  /** For people: what it is and what it was. */
+  readonly detail: string;
+}
+
+export interface Verification {
+  readonly sidecar: Sidecar;
+  readonly differences: readonly Difference[];
+  /** Paths of which only the mtime changed: the content is what the key says. */
+  readonly notes: readonly string[];
+  /** What could not be looked at: `xattrs` without the native package or the right to see them. */
+  readonly incomplete: readonly string[];
+}
+
+/**
+ * Compares every path of a snapshot directory with its sidecar: type, mode, owner, link target, device, extended
+ * attributes, and the content itself by hashing it.
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`; differences are no error here
+ */
+export async function verifySnapshot(job: JobContext, dir: string): Promise<Verification> {
+  const sidecar = await readSidecar(dir);
+  const task = new Task(job.progress, 'verify', printable(dir), sidecar.bytes);
+  try {
+    const comparison = new Comparison(dir, sidecar, false);
+    await comparison.run(job.signal, (bytes) => task.advance(bytes));
+    task.end('done');
+    const { differences, notes, incomplete } = comparison;
+    differences.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+    return { sidecar, differences, notes, incomplete: [...incomplete] };
+  } catch (error) {
+    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    throw ioError(error, `cannot verify ${printable(dir)}`);
+  }
+}
+
+/**
+ * The quick form for a snapshot that may be there already: the same comparison, but what was not touched since the
+ * sidecar was written (by the file system's change times, which no program can set) is not read again.
+ */
+export async function isIntact(dir: string, sidecar: Sidecar, signal?: AbortSignal): Promise<boolean> {
+  const comparison = new Comparison(dir, sidecar, true);
+  try {
+    await comparison.run(signal, () => undefined);
+  } catch (error) {
+    throw ioError(error, `cannot read ${printable(dir)}`);
+  }
+  return comparison.differences.length === 0 && comparison.incomplete.size === 0;
+}
+
+/** Entries looked at between two turns of the event loop. */
+const BATCH = 2048;
+
+/** Attributes that the system or an administrator adds to any file; they are no content. */
+const FOREIGN_XATTRS = /^(?:system\.|security\.(?:selinux|ima|evm|apparmor|smack)|com\.apple\.)/i;
+
+class Comparison {
+  readonly differences: Difference[] = [];
+  readonly notes: string[] = [];
+  readonly incomplete = new Set<string>();
+  readonly #dir: string;
+  readonly #sidecar: Sidecar;
+  readonly #quick: boolean;
+  readonly #native: Native | undefined;
+  /** Milliseconds, with a microsecond for the rounding of a time to a number. */
+  readonly #written: number;
+  /** Paths as bytes in latin-1, which is what names on disk are compared with. */
+  readonly #expected = new Map<string, WrittenEntry>();
+  /** Where there should be a directory and is none: nothing is looked for below, least of all through a link. */
+  readonly #gone = new Set<string>();
+  readonly #inodes = new Map<string, string>();
+  readonly #toHash: { path: string | Buffer; entry: WrittenEntry }[] = [];
+
+  constructor(dir: string, sidecar: Sidecar, quick: boolean) {
+    this.#dir = dir;
+    this.#sidecar = sidecar;
+    this.#quick = quick;
+    this.#native = loadNative();
+    const written = BigInt(sidecar.written);
+    this.#written = Number(written / 1_000_000n) + Number(written % 1_000_000n) / 1e6 + 0.001;
+  }
+
+  async run(signal: AbortSignal | undefined, onBytes: (total: number) => void): Promise<void> {
+    signal?.throwIfAborted();
+    const root = lstatSync(this.#dir, { throwIfNoEntry: false });
+    if (root === undefined) return this.#differs('.', 'missing', 'the directory itself');
+    if (!root.isDirectory()) return this.#differs('.', 'type', `it is ${typeOf(root)}, it was dir`);
+    this.#compareModeAndOwner('.', root, { ...this.#sidecar.root, type: 'dir' });
+
+    const { entries } = this.#sidecar;
+    for (const entry of entries) this.#expected.set(latin1(entry.path, entry.pathBytes), entry);
+    this.#lookForAdded('', this.#dir);
+    let visited = 0;
+    for (const entry of entries) {
+      if (this.#quick && this.differences.length > 0) return;
+      visited += 1;
+      if (visited % BATCH === 0) {
+        await setImmediate();
+        signal?.throwIfAborted();
+      }
+      this.#compareEntry(entry);
+    }
+    await this.#compareContent(signal, onBytes);
+  }
+
+  #compareEntry(entry: WrittenEntry): void {
+    const key = latin1(entry.path, entry.pathBytes);
+    const slash = key.lastIndexOf('/');
+    if (slash > 0 && this.#gone.has(key.slice(0, slash))) {
+      this.#gone.add(key);
+      this.#differs(entry.path, 'missing', entry.type);
+      return;
+    }
+    const path = entry.pathBytes === true ? this.#bytesPath(key) : `${this.#dir}/${entry.path}`;
+    const stat = statOf(path);
+    // Below a directory that this user may not enter. One that was untouched itself hides nothing that changed.
+    if (stat === 'hidden') {
+      if (!this.#quick) this.incomplete.add('unreadable directories');
+      return;
+    }
+    const type = stat === undefined ? undefined : typeOf(stat);
+    if (stat === undefined || type === undefined || !isType(entry.type, type)) {
+      this.#gone.add(key);
+      if (stat === undefined) this.#differs(entry.path, 'missing', entry.type);
+      else this.#differs(entry.path, 'type', `it is ${type ?? 'something else'}, it was ${entry.type}`);
+      return;
+    }
+    const inode = `${stat.dev}:${stat.ino}`;
+    this.#compareModeAndOwner(entry.path, stat, { ...entry, type });
+    if (entry.type === 'hardlink') {
+      if (this.#inodes.get(latin1(entry.target ?? '', entry.targetBytes)) !== inode) {
+        this.#differs(entry.path, 'target', `it is no longer the same file as ${entry.target ?? ''}`);
+      }
+      return;
+    }
+    if (stat.nlink > 1 && type !== 'dir') this.#inodes.set(key, inode);
+    const untouched = this.#quick && stat.ctimeMs <= this.#written;
+    if (type === 'file') this.#compareFile(entry, path, stat, untouched);
+    if (untouched) return;
+    if (type === 'dir') this.#lookForAdded(key, path);
+    if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'buffer' }).toString('latin1'));
+    if (type === 'char' || type === 'block') {
+      const { major, minor } = splitDevice(stat.rdev);
+      this.#compareTarget(entry, `${major}:${minor}`);
+    }
+    this.#compareXattrs(entry, path);
+    // A directory's own time changes with every file in it; those changes are named already.
+    if (type !== 'dir' && Math.abs(stat.mtimeMs - Number(BigInt(entry.mtime) / 1000n) / 1000) > 0.002) {
+      this.notes.push(entry.path);
+    }
+  }
+
+  #compareModeAndOwner(path: string, stat: Stats, was: { type: string; mode: number; uid: number; gid: number }): void {
+    const mode = stat.mode & 0o7777;
+    if (was.type !== 'symlink' && mode !== was.mode) {
+      this.#differs(path, 'mode', `it is ${octal(mode)}, it was ${octal(was.mode)}`);
+    }
+    if (stat.uid !== was.uid || stat.gid !== was.gid) {
+      this.#differs(path, 'owner', `it is ${stat.uid}:${stat.gid}, it was ${was.uid}:${was.gid}`);
+    }
+  }
+
+  #compareFile(entry: WrittenEntry, path: string | Buffer, stat: Stats, untouched: boolean): void {
+    if (stat.size !== entry.size)
+      this.#differs(entry.path, 'content', `its size is ${stat.size}, it was ${entry.size}`);
+    else if (!untouched) this.#toHash.push({ path, entry });
+  }
+
+  #compareTarget(entry: WrittenEntry, is: string): void {
+    if (is !== latin1(entry.target ?? '', entry.targetBytes)) {
+      const shown = Buffer.from(is, 'latin1').toString();
+      this.#differs(entry.path, 'target', `it is ${shown}, it was ${entry.target ?? 'unknown'}`);
+    }
+  }
+
+  #compareXattrs(entry: WrittenEntry, path: string | Buffer): void {
+    const was = entry.xattrs ?? {};
+    const native = this.#native;
+    if (native === undefined) {
+      if (entry.xattrs !== undefined) this.incomplete.add('xattrs');
+      return;
+    }
+    const names = native.listXattrs(path).filter((name) => !FOREIGN_XATTRS.test(name));
+    for (const name of names) {
+      if (was[name] === undefined) this.#differs(entry.path, 'xattr', `${name} was not there`);
+    }
+    for (const [name, value] of Object.entries(was)) {
+      const is = native.getXattr(path, name);
+      if (is === undefined && name.startsWith('trusted.') && process.getuid?.() !== 0) this.incomplete.add('xattrs');
+      else if (is?.toString('base64') !== value) {
+        this.#differs(entry.path, 'xattr', `${name} ${is === undefined ? 'is gone' : 'has another value'}`);
+      }
+    }
+  }
+
+  #lookForAdded(key: string, path: string | Buffer): void {
+    let names: Buffer[];
+    try {
+      names = readdirSync(path, { encoding: 'buffer' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      this.incomplete.add('unreadable directories');
+      return;
+    }
+    for (const name of names) {
+      const child = key === '' ? name.toString('latin1') : `${key}/${name.toString('latin1')}`;
+      if (this.#expected.has(child)) continue;
+      const stat = statOf(this.#bytesPath(child));
+      if (stat === undefined) continue;
+      this.#differs(shown(child), 'added', (stat === 'hidden' ? undefined : typeOf(stat)) ?? 'something');
+    }
+  }
+
+  async #compareContent(signal: AbortSignal | undefined, onBytes: (total: number) => void): Promise<void> {
+    const files = this.#toHash;
+    const digests = await hashFiles(
+      files.map((file) => ({ path: file.path, size: file.entry.size })),
+      signal,
+      onBytes,
+    );
+    for (const [i, { entry }] of files.entries()) {
+      if (digests[i] === 'unreadable') this.incomplete.add('unreadable files');
+      else if (digests[i] !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
+    }
+  }
+
+  #bytesPath(key: string): Buffer {
+    return Buffer.concat([Buffer.from(`${this.#dir}/`), Buffer.from(key, 'latin1')]);
+  }
+
+  #differs(path: string, kind: Difference['kind'], detail: string): void {
+    this.differences.push({ path, kind, detail });
+  }
+}
+
+/** The path's bytes, one character each. */
+function latin1(path: string, isBytes: true | undefined): string {
+  return isBytes === true ? path : Buffer.from(path, 'utf8').toString('latin1');
+}
+
+/** Bytes as text where they are UTF-8, else one character a byte. */
+function shown(key: string): string {
+  const text = Buffer.from(key, 'latin1').toString('utf8');
+  return Buffer.from(text, 'utf8').toString('latin1') === key ? text : key;
+}
+
+function statOf(path: string | Buffer): Stats | 'hidden' | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES') return 'hidden';
+    throw error;
+  }
+}
+
+/** A hard link has the type of what it is linked to, which is never a directory. */
+function isType(wanted: WrittenEntry['type'], is: WrittenEntry['type']): boolean {
+  return wanted === is || (wanted === 'hardlink' && is !== 'dir');
+}
+
+function typeOf(stat: Stats): WrittenEntry['type'] | undefined {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'dir';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isCharacterDevice()) return 'char';
+  if (stat.isBlockDevice()) return 'block';
+  return stat.isFIFO() ? 'fifo' : undefined;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
