@@ -1,0 +1,35 @@
+/**
+ * Names and paths of a file system are bytes. A `ByteString` holds them one byte a character (latin-1): it compares,
+ * sorts, splits and hashes as the bytes do, costs no more than text, and loses nothing when a name is not UTF-8.
+ */
+import { goText } from '../core/go-text.ts';
+
+/** Bytes as text, one character (U+0000 to U+00FF) for each. */
+export type ByteString = string;
+
+const NOT_ASCII = /[^\u0000-\u007f]/;
+
+/** The UTF-8 bytes of a text. */
+export function bytesOfText(text: string): ByteString {
+  return NOT_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
+}
+
+/** The text of the bytes as Go reads it: each byte that is not UTF-8 becomes U+FFFD. */
+export function textOfBytes(bytes: ByteString): string {
+  return NOT_ASCII.test(bytes) ? goText(Buffer.from(bytes, 'latin1')) : bytes;
+}
+
+/** True when the bytes are valid UTF-8. */
+export function isUtf8(bytes: ByteString): boolean {
+  return !NOT_ASCII.test(bytes) || bytesOfText(textOfBytes(bytes)) === bytes;
+}
+
+/** The bytes as `node:fs` takes a path: text where that is the same, else a buffer. */
+export function fsPath(bytes: ByteString): string | Buffer {
+  return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes;
+}
+
+/** Order of bytes, for `sort`. */
+export function compareBytes(a: ByteString, b: ByteString): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,167 @@
+/**
+ * Paths and wildcards as Go's `path` and `path/filepath` treat them on Unix: BuildKit's keys depend on their exact
+ * rules. All functions take and give bytes (`ByteString`).
+ */
+
+import { CtxsrcError } from '../core/errors.ts';
+import { goText } from '../core/go-text.ts';
+import type { ByteString } from './byte-string.ts';
+
+/** The shortest equivalent path by purely lexical rules; empty becomes `.` (`path.Clean`). */
+export function cleanPath(path: ByteString): ByteString {
+  const rooted = path.startsWith('/');
+  const kept: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') kept.push(part);
+    else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
+    else if (!rooted) kept.push(part);
+  }
+  const joined = kept.join('/');
+  return rooted ? `/${joined}` : joined === '' ? '.' : joined;
+}
+
+/** Non-empty parts joined and cleaned; nothing at all stays empty (`path.Join`). */
+export function joinPath(...parts: ByteString[]): ByteString {
+  const given = parts.filter((part) => part !== '');
+  return given.length === 0 ? '' : cleanPath(given.join('/'));
+}
+
+/** All but the last element, cleaned (`path.Dir`). */
+export function dirName(path: ByteString): ByteString {
+  return cleanPath(path.slice(0, path.lastIndexOf('/') + 1));
+}
+
+/** The last element (`path.Base`): `.` for nothing, `/` for slashes only. */
+export function baseName(path: ByteString): ByteString {
+  if (path === '') return '.';
+  const trimmed = path.replace(/\/+$/, '');
+  return trimmed === '' ? '/' : trimmed.slice(trimmed.lastIndexOf('/') + 1);
+}
+
+/** True when a path element holds `*`, `?` or `[` that no backslash escapes. */
+export function hasWildcard(name: ByteString): boolean {
+  for (let i = 0; i < name.length; i += 1) {
+    if (name[i] === '\\') i += 1;
+    else if (name[i] === '*' || name[i] === '?' || name[i] === '[') return true;
+  }
+  return false;
+}
+
+type Range = readonly [low: number, high: number];
+
+/** One element of a wildcard: a byte, any character but `/`, a class of characters, any run without `/`. */
+type Element =
+  | { readonly kind: 'byte'; readonly byte: string }
+  | { readonly kind: 'any' }
+  | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly Range[] }
+  | { readonly kind: 'star' };
+
+/** The error of every malformed wildcard, with Go's words. */
+export function badPattern(pattern: string): CtxsrcError {
+  return new CtxsrcError(
+    'E_PATTERN',
+    `syntax error in pattern ${JSON.stringify(goText(Buffer.from(pattern, 'latin1')))}`,
+    {
+      hint: 'write [abc] or [a-c] for one of several characters, and a backslash before a character meant literally',
+    },
+  );
+}
+
+/** A wildcard in the syntax of `path.Match`, checked as a whole when it is made. */
+export class Wildcard {
+  readonly #elements: readonly Element[];
+
+  /** @throws CtxsrcError `E_PATTERN` */
+  constructor(pattern: ByteString) {
+    this.#elements = parse(pattern);
+  }
+
+  /** True when the wildcard matches the whole name; `*` and `?` never match `/`. */
+  matches(name: ByteString): boolean {
+    // All positions in the name that the elements so far can end at, so that many stars cost no more than their product.
+    let ends = new Set([0]);
+    for (const element of this.#elements) {
+      const next = new Set<number>();
+      for (const at of ends) {
+        if (element.kind === 'star') {
+          next.add(at);
+          for (let i = at; i < name.length && name[i] !== '/' && !next.has(i + 1); i += 1) next.add(i + 1);
+        } else {
+          const length = matchOne(element, name, at);
+          if (length > 0) next.add(at + length);
+        }
+      }
+      if (next.size === 0) return false;
+      ends = next;
+    }
+    return ends.has(name.length);
+  }
+}
+
+/** Length in bytes of what a single element takes at a position; 0 when it does not match there. */
+function matchOne(element: Exclude<Element, { kind: 'star' }>, name: ByteString, at: number): number {
+  if (at >= name.length) return 0;
+  if (element.kind === 'byte') return name[at] === element.byte ? 1 : 0;
+  const { rune, length } = runeAt(name, at);
+  if (element.kind === 'any') return name[at] === '/' ? 0 : length;
+  const inside = element.ranges.some(([low, high]) => low <= rune && rune <= high);
+  return inside === element.negated ? 0 : length;
+}
+
+function parse(pattern: ByteString): Element[] {
+  const elements: Element[] = [];
+  let at = 0;
+  while (at < pattern.length) {
+    const char = pattern[at]!;
+    if (char === '[') {
+      const { element, end } = parseClass(pattern, at + 1);
+      elements.push(element);
+      at = end;
+    } else if (char === '\\') {
+      if (at + 1 >= pattern.length) throw badPattern(pattern);
+      elements.push({ kind: 'byte', byte: pattern[at + 1]! });
+      at += 2;
+    } else {
+      elements.push(char === '*' ? { kind: 'star' } : char === '?' ? { kind: 'any' } : { kind: 'byte', byte: char });
+      at += 1;
+    }
+  }
+  return elements;
+}
+
+function parseClass(pattern: ByteString, start: number): { element: Element; end: number } {
+  const negated = pattern[start] === '^';
+  let at = negated ? start + 1 : start;
+  const ranges: Range[] = [];
+  while (ranges.length === 0 || pattern[at] !== ']') {
+    const low = classChar(pattern, at);
+    let high = low;
+    if (pattern[low.end] === '-') high = classChar(pattern, low.end + 1);
+    ranges.push([low.rune, high.rune]);
+    at = high.end;
+  }
+  return { element: { kind: 'class', negated, ranges }, end: at + 1 };
+}
+
+/** One end of a range: never a bare `-` or `]`, and always followed by something. */
+function classChar(pattern: ByteString, start: number): { rune: number; end: number } {
+  if (start >= pattern.length || pattern[start] === '-' || pattern[start] === ']') throw badPattern(pattern);
+  const at = pattern[start] === '\\' ? start + 1 : start;
+  if (at >= pattern.length) throw badPattern(pattern);
+  const { rune, length, valid } = runeAt(pattern, at);
+  if (!valid || at + length >= pattern.length) throw badPattern(pattern);
+  return { rune, end: at + length };
+}
+
+/** The character at a byte position; a byte that begins no valid sequence is U+FFFD, one byte long. */
+export function runeAt(bytes: ByteString, at: number): { rune: number; length: number; valid: boolean } {
+  const first = bytes.charCodeAt(at);
+  if (first < 0x80) return { rune: first, length: 1, valid: true };
+  const text = goText(Buffer.from(bytes.slice(at, at + 4), 'latin1'));
+  const rune = text.codePointAt(0)!;
+  const length = rune < 0x800 ? 2 : rune < 0x10000 ? 3 : 4;
+  // U+FFFD itself is a valid sequence of three bytes; anything else that decodes to it is not.
+  if (rune === 0xfffd && bytes.slice(at, at + 3) !== '\u00ef\u00bf\u00bd') return { rune, length: 1, valid: false };
+  return { rune, length, valid: true };
+}

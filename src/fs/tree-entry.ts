@@ -1,0 +1,88 @@
+/** What the system tells about one entry of a tree, and how trees are read. */
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { type ByteString, fsPath } from './byte-string.ts';
+
+export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
+
+/** One entry. Times are milliseconds since the epoch, with a fraction of about 200 ns. */
+export interface TreeEntry {
+  /** Relative to the root, `/` between components; empty for the root itself. */
+  readonly path: ByteString;
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly size: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly nlink: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly rdev: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+/** Where a walk finds its entries. Failures are those of `node:fs`; a missing entry is undefined. */
+export interface TreeReader {
+  /** Names in a directory, in any order. */
+  names(path: ByteString): ByteString[];
+  entry(path: ByteString): TreeEntry | undefined;
+  /** Text of a symlink. */
+  target(path: ByteString): ByteString;
+}
+
+const TYPES: Readonly<Record<number, EntryType>> = {
+  16807: 'file',
+  9604: 'dir',
+  21609: 'symlink',
+  4802: 'char',
+  14406: 'block',
+  2401: 'fifo',
+  26411: 'socket',
+};
+
+/** The entry that a `stat` describes. */
+export function entryOf(path: ByteString, stat: Stats): TreeEntry {
+  return {
+    path,
+    type: TYPES[stat.mode & 0o170000] ?? 'file',
+    mode: stat.mode & 0o7777,
+    size: stat.size,
+    uid: stat.uid,
+    gid: stat.gid,
+    nlink: stat.nlink,
+    dev: stat.dev,
+    ino: stat.ino,
+    rdev: stat.rdev,
+    mtimeMs: stat.mtimeMs,
+    ctimeMs: stat.ctimeMs,
+  };
+}
+
+/** A directory on disk. */
+export class DiskReader implements TreeReader {
+  readonly root: ByteString;
+
+  /** @param root absolute */
+  constructor(root: ByteString) {
+    this.root = root === '/' ? '' : root;
+  }
+
+  /** The full path as `node:fs` takes it. */
+  full(path: ByteString): string | Buffer {
+    return fsPath(path === '' ? this.root || '/' : `${this.root}/${path}`);
+  }
+
+  names(path: ByteString): ByteString[] {
+    return readdirSync(this.full(path), 'latin1');
+  }
+
+  entry(path: ByteString): TreeEntry | undefined {
+    const stat = lstatSync(this.full(path), { throwIfNoEntry: false });
+    return stat === undefined ? undefined : entryOf(path, stat);
+  }
+
+  target(path: ByteString): ByteString {
+    return readlinkSync(this.full(path), 'latin1');
+  }
+}
