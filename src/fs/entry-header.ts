@@ -1,5 +1,5 @@
 /** The header of an entry, which its digest begins with (buildkit-semantics 5.1), and the digest of a whole entry. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ByteString } from './byte-string.ts';
 import type { EntryType } from './tree-entry.ts';
 
@@ -54,5 +54,5 @@ export function entryHeader(entry: HashedEntry): ByteString {
 
 /** Hex sha256 of bytes. */
 export function hexDigest(bytes: ByteString): string {
-  return createHash('sha256').update(bytes, 'latin1').digest('hex');
+  return hash('sha256', Buffer.from(bytes, 'latin1'), 'hex');
 }

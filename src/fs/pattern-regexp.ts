@@ -176,6 +176,11 @@ const negate =
   (rune) =>
     !set(rune);
 
+const equals =
+  (wanted: number): CharSet =>
+  (rune) =>
+    rune === wanted;
+
 const matching =
   (expression: RegExp): CharSet =>
   (rune) =>
@@ -215,8 +220,7 @@ class Compiler {
   }
 
   #literal(char: string): void {
-    const rune = char.codePointAt(0)!;
-    this.#char((other) => other === rune);
+    this.#char(equals(char.codePointAt(0)!));
   }
 
   #assert(assertion: Assertion): void {
@@ -243,22 +247,21 @@ class Compiler {
       { kind: 'split', a: here + 1, b: here + 4 },
       { kind: 'split', a: here + 2, b: here + 3 },
       { kind: 'char', set: NOT_NEWLINE, next: here + 1 },
-      { kind: 'char', set: (rune) => rune === 47, next: here + 4 },
+      { kind: 'char', set: equals(47), next: here + 4 },
     );
   }
 
   #escape(): void {
-    const char = this.#peek();
-    if (char === 'Q') return this.#quoted();
-    const assertion = ({ A: 'begin', z: 'end', b: 'boundary', B: 'no-boundary' } as const)[char ?? ''];
-    if (assertion !== undefined) {
+    const char = this.#peek() ?? '';
+    const assertion = ({ A: 'begin', z: 'end', b: 'boundary', B: 'no-boundary' } as const)[char];
+    if (char === 'Q') {
+      this.#quoted();
+    } else if (assertion !== undefined) {
       this.#at += 1;
-      return this.#assert(assertion);
+      this.#assert(assertion);
+    } else {
+      this.#char(this.#classEscape() ?? equals(this.#escapedRune()));
     }
-    const set = this.#classEscape();
-    if (set !== undefined) return this.#char(set);
-    const rune = this.#escapedRune();
-    this.#char((other) => other === rune);
   }
 
   /** `\Q` makes everything up to `\E`, or to the end, literal: the closing anchor too. */
@@ -269,9 +272,9 @@ class Compiler {
         this.#at += 2;
         return;
       }
-      const rune = this.#runes[this.#at]!.codePointAt(0)!;
+      const set = equals(this.#runes[this.#at]!.codePointAt(0)!);
       this.#at += 1;
-      this.#states.push({ kind: 'char', set: (other) => other === rune, next: this.#states.length + 1 });
+      this.#states.push({ kind: 'char', set, next: this.#states.length + 1 });
     }
   }
 

@@ -37,29 +37,23 @@ export async function buildTree(dir: string, entries: readonly VectorEntry[]): P
     else create(path, entry, dir);
     if (entry.type !== 'hardlink') finish(path, entry);
   }
-  return { close: () => servers.forEach((server) => server.close()) };
+  return {
+    close() {
+      for (const server of servers) server.close();
+    },
+  };
 }
 
 function create(path: Buffer, entry: VectorEntry, dir: string): void {
   const native = loadNative();
   const mode = Number.parseInt(entry.mode, 8) & 0o777;
-  switch (entry.type) {
-    case 'file':
-      return writeFileSync(path, entry.content ?? '');
-    case 'dir':
-      if (lstatSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path);
-      return;
-    case 'symlink':
-      return symlinkSync(entry.linkname!, path);
-    case 'hardlink':
-      return linkSync(`${dir}/${entry.linkname}`, path);
-    case 'fifo':
-      return native!.mknod(path, constants.S_IFIFO | mode, 0, 0);
-    default: {
-      const type = entry.type === 'char' ? constants.S_IFCHR : constants.S_IFBLK;
-      return native!.mknod(path, type | mode, entry.devmajor ?? 0, entry.devminor ?? 0);
-    }
-  }
+  const device = entry.type === 'char' ? constants.S_IFCHR : constants.S_IFBLK;
+  if (entry.type === 'file') writeFileSync(path, entry.content ?? '');
+  else if (entry.type === 'dir') mkdirSync(path, { recursive: true });
+  else if (entry.type === 'symlink') symlinkSync(entry.linkname!, path);
+  else if (entry.type === 'hardlink') linkSync(`${dir}/${entry.linkname}`, path);
+  else if (entry.type === 'fifo') native!.mknod(path, constants.S_IFIFO | mode, 0, 0);
+  else native!.mknod(path, device | mode, entry.devmajor ?? 0, entry.devminor ?? 0);
 }
 
 /** Owner, then mode (a change of owner drops setuid), then extended attributes. */
