@@ -23,7 +23,7 @@ interface Header {
   readonly digest: string;
 }
 
-export interface Case {
+interface Case {
   readonly name: string;
   readonly input: { readonly entries: readonly VectorEntry[] };
   readonly expect: {

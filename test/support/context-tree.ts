@@ -1,5 +1,5 @@
 /** The trees of the conformance vectors: as data, and built on disk. */
-import { chmodSync, constants, lchownSync, linkSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, constants, lchownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { ByteString } from '../../src/fs/byte-string.ts';
 import { loadNative } from '../../src/fs/native.ts';
