@@ -34,6 +34,11 @@ export interface Source {
    * (exit 2) that names the offending part.
    */
   identify(ref: SchemeRef, attrs: Attributes): Identifier;
+  /**
+   * The same reference for a reader in another directory: relative paths of `from` become relative paths of `to` (both
+   * absolute), absolute paths too. Only sources that name local paths have it; lock files are made with it.
+   */
+  rebase?(ref: SchemeRef, from: string, to: string): string;
   /** Binds an identifier to what it needs. Cheap; I/O starts with the first `cacheKey`. */
   resolve(id: Identifier, env: SourceEnv): SourceInstance;
 }
@@ -42,6 +47,8 @@ export interface Source {
 export interface Identifier {
   readonly scheme: string;
   readonly attributes: Attributes;
+  /** The file or directory on this machine that the source reads, absolute; not part of what the identifier prints. */
+  readonly localPath?: string | undefined;
   /** A reference that identifies the same: `identify(parse(String(id)), id.attributes)` equals `id`. */
   toString(): string;
   toJSON(): unknown;

@@ -1,0 +1,79 @@
+/**
+ * One key for a whole build: its contexts, its Dockerfile and what else the caller says it depends on. Own to ctxsrc;
+ * the exact form is a contract (`--combined`).
+ */
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type Digest, sha256 } from '../core/digest.ts';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+import { encodeGoJson } from '../core/go-json.ts';
+
+export interface CombinedContext {
+  /** Empty for a context without a name. */
+  readonly name: string;
+  readonly key: string;
+  /** Config digest, for images: ENV of a base image changes a build and not a file. */
+  readonly config: string | undefined;
+}
+
+export interface CombinedKey {
+  readonly key: Digest;
+  /** The exact text that was hashed. */
+  readonly preimage: string;
+  readonly files: readonly { readonly name: string; readonly digest: Digest }[];
+}
+
+/**
+ * `sha256:` of Go-style JSON `{"V":1,"Contexts":[…],"Files":[…],"With":[…]}`: named contexts sorted by the bytes of
+ * their names, then the unnamed ones in the order given.
+ * @param files paths whose raw bytes count, by base name
+ * @param pairs names and values that count; a name given twice is a usage error
+ */
+export async function combinedKey(
+  contexts: readonly CombinedContext[],
+  files: readonly string[],
+  pairs: readonly (readonly [string, string])[],
+): Promise<CombinedKey> {
+  refuseRepeats(
+    '--with',
+    pairs.map(([name]) => name),
+  );
+  refuseRepeats(
+    'the context name',
+    contexts.map((context) => context.name).filter((name) => name !== ''),
+  );
+  const named = contexts.filter((context) => context.name !== '').sort((a, b) => compareBytes(a.name, b.name));
+  const unnamed = contexts.filter((context) => context.name === '');
+  const digests = await Promise.all(
+    files.map(async (path) => ({ name: basename(path), digest: sha256(await read(path)) })),
+  );
+  const preimage = encodeGoJson({
+    V: 1,
+    Contexts: [...named, ...unnamed].map(({ name, key, config }) => ({
+      Name: name,
+      Key: key,
+      ...(config === undefined ? {} : { Config: config }),
+    })),
+    Files: digests.map(({ name, digest }) => ({ Name: name, Digest: digest })),
+    With: pairs.map(([name, value]) => `${name}=${value}`).sort(compareBytes),
+  });
+  return { key: sha256(preimage), preimage, files: digests };
+}
+
+function refuseRepeats(what: string, names: readonly string[]): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated === undefined) return;
+  throw new CtxsrcError('E_USAGE', `${what} ${JSON.stringify(repeated)} is given twice`, {
+    hint: 'give each name once',
+  });
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw ioError(error, `cannot read the Dockerfile ${path}`);
+  }
+}
+
+const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

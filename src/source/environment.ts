@@ -1,0 +1,75 @@
+/** What a run gives its sources, made in one place for the command line and the library: store, session, network. */
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { NetworkOptions, Session, SourceEnv, Store } from '../contract/index.ts';
+import { HOST } from '../core/platform.ts';
+import type { Progress } from '../core/progress.ts';
+import { createSession } from './session.ts';
+
+/** Retries, waits and limits when nothing else is said. */
+export const DEFAULT_NETWORK: NetworkOptions = {
+  plainHttp: [],
+  insecure: [],
+  mirrors: [],
+  retry: 5,
+  maxWait: 300_000,
+  stallTimeout: 60_000,
+  parallel: 4,
+};
+
+/** The store of a user: `$CTXSRC_CACHE_DIR`, else `$XDG_CACHE_HOME/ctxsrc`, else `~/.cache/ctxsrc`; absolute. */
+export function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
+  if (env.CTXSRC_CACHE_DIR) return resolve(env.CTXSRC_CACHE_DIR);
+  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'ctxsrc');
+}
+
+export interface EnvironmentOptions {
+  /** The cache directory, absolute. */
+  readonly cacheDir: string;
+  readonly offline?: boolean | undefined;
+  readonly statCache?: boolean | undefined;
+  readonly network?: Partial<NetworkOptions> | undefined;
+  /** `os/arch[/variant]` for references that name none; `linux/` and the host's architecture when absent. */
+  readonly defaultPlatform?: string | undefined;
+  /** A docker config.json with credentials, before every other place. */
+  readonly registryConfig?: string | undefined;
+  /** Where credentials are looked for (DOCKER_CONFIG, …); the process's environment when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly progress: Progress;
+}
+
+/** Environment and session of one run. `close` releases what the store holds for this process. */
+export interface Environment {
+  readonly env: SourceEnv;
+  readonly session: Session;
+  readonly store: Store;
+  close(): Promise<void>;
+}
+
+/** Opens the store and makes a session whose credentials are looked up when a server first asks. */
+export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  const { openStore } = await import('../store/store.ts');
+  const store = await openStore({ root: options.cacheDir, progress: options.progress });
+  const lookup = async () => {
+    const { createCredentialLookup } = await import('../registry/credentials.ts');
+    return createCredentialLookup({
+      registryConfig: options.registryConfig,
+      env: options.env ?? process.env,
+    });
+  };
+  let credentials: ReturnType<typeof lookup> | undefined;
+  const session = createSession({
+    credentials: async (host, repository) => {
+      credentials ??= lookup();
+      return (await credentials)(host, repository);
+    },
+  });
+  const env: SourceEnv = {
+    store,
+    offline: options.offline ?? false,
+    statCache: options.statCache ?? true,
+    network: { ...DEFAULT_NETWORK, ...options.network },
+    defaultPlatform: options.defaultPlatform || `linux/${HOST.architecture}`,
+  };
+  return { env, session, store, close: () => store.close() };
+}

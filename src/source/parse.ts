@@ -1,0 +1,78 @@
+/**
+ * From what the user typed to a scheme and the rest (spec: "References"). Only the form is looked at here, each source
+ * reads its own grammar. The one question asked of the file system is whether a bare word is a directory.
+ */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { SchemeRef } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { isGitReference } from './git/url.ts';
+
+const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
+
+/**
+ * Splits a reference: `NAME=REF`, `SCHEME://REST`, a path, or a bare word that is a directory here. Throws
+ * `E_REFERENCE` with what to type instead; never guesses something that would go to the network.
+ * @param cwd where a bare word may be a directory
+ */
+export function parseReference(text: string, cwd = '.'): SchemeRef {
+  if (text === '') {
+    throw new CtxsrcError('E_REFERENCE', 'the reference is empty', {
+      hint: 'for the current directory type: ctxsrc key .',
+    });
+  }
+  if (text.includes('\0')) throw new CtxsrcError('E_REFERENCE', 'the reference contains a NUL character');
+  const { name, value } = splitName(text);
+  if (value === '') {
+    throw new CtxsrcError('E_REFERENCE', `the reference of the name ${JSON.stringify(name)} is empty`, {
+      hint: `write ${name}=REF, for instance ${name}=docker-image://alpine:3.20`,
+    });
+  }
+  return { ...splitScheme(value, cwd), text, ...(name === undefined ? {} : { name }) };
+}
+
+/** `NAME=REF`: NAME holds no `://` and does not start with `.` or `/`. */
+function splitName(text: string): { name?: string; value: string } {
+  const equals = text.indexOf('=');
+  if (equals <= 0) return { value: text };
+  const name = text.slice(0, equals);
+  if (name.includes('://') || name.startsWith('.') || name.startsWith('/') || /\s/.test(name)) return { value: text };
+  return { name, value: text.slice(equals + 1) };
+}
+
+/** A git reference has many spellings and one source: it is handed over whole. */
+function splitScheme(value: string, cwd: string): { scheme: string; rest: string } {
+  if (isGitReference(value)) return { scheme: 'git', rest: value };
+  const scheme = SCHEME.exec(value)?.[1];
+  if (scheme !== undefined) return { scheme, rest: value.slice(scheme.length + 3) };
+  if (isPath(value)) return { scheme: 'local', rest: value };
+  if (/^(target|input):/.test(value)) {
+    throw new CtxsrcError('E_REFERENCE', `${value} names something inside a build, not a source`, {
+      hint: 'only a builder can resolve target: and input: values; leave this context out',
+    });
+  }
+  if (isDirectory(resolve(cwd, value))) return { scheme: 'local', rest: value };
+  throw bareWord(value);
+}
+
+function isPath(value: string): boolean {
+  return value === '.' || value === '..' || value.startsWith('./') || value.startsWith('../') || value.startsWith('/');
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function bareWord(value: string): CtxsrcError {
+  if (/^github\.com\/[^/]+\/[^/]+/.test(value)) {
+    const repository = value.replace(/(\.git)?(#.*)?$/, '.git$2');
+    return new CtxsrcError('E_REFERENCE', `${value} has no scheme`, {
+      hint: `for the git repository type https://${repository}`,
+    });
+  }
+  return new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} has no scheme and is no directory here`, {
+    hint: /^[A-Za-z0-9]/.test(value)
+      ? `for an image type docker-image://${value}, for a directory ./${value}`
+      : 'a reference is SCHEME://…, or a path that starts with ./ or /',
+  });
+}

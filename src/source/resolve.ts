@@ -1,0 +1,76 @@
+/**
+ * The way of one reference: text → identifier → instance, and the helper that asks an instance for all its keys. This is
+ * all that the layers above know of sources.
+ */
+import type {
+  Attributes,
+  CacheKeyResult,
+  Identifier,
+  JobContext,
+  SchemeRef,
+  Source,
+  SourceEnv,
+  SourceInstance,
+} from '../contract/index.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { parseReference } from './parse.ts';
+import type { SourceTable } from './table.ts';
+
+/** A reference that was understood, and the source that understood it. */
+export interface Identified {
+  readonly ref: SchemeRef;
+  readonly source: Source;
+  readonly identifier: Identifier;
+}
+
+/** An identified reference, bound to what it needs. */
+export interface Resolved extends Identified {
+  readonly instance: SourceInstance;
+}
+
+/**
+ * Understands a reference. Only the attributes that its source declares are handed to it; whether the others mean
+ * something for another reference is the caller's question.
+ */
+export async function identify(table: SourceTable, text: string, attributes: Attributes): Promise<Identified> {
+  try {
+    const ref = parseReference(text);
+    const source = await table.load(ref.scheme);
+    const declared = new Set(source.attributes.map((spec) => spec.name));
+    const own = Object.fromEntries(Object.entries(attributes).filter(([name]) => declared.has(name)));
+    return { ref, source, identifier: source.identify(ref, own) };
+  } catch (error) {
+    throw withReference(error, text);
+  }
+}
+
+/** Identifies a reference and binds it to its environment. */
+export async function resolve(
+  table: SourceTable,
+  text: string,
+  attributes: Attributes,
+  env: SourceEnv,
+): Promise<Resolved> {
+  const identified = await identify(table, text, attributes);
+  return { ...identified, instance: identified.source.resolve(identified.identifier, env) };
+}
+
+/** More indexes than any source has: an instance that is never done is a defect of its source. */
+const MAX_INDEX = 16;
+
+/** The keys of an instance by index, the last one being its content key. */
+export async function allKeys(instance: SourceInstance, job: JobContext): Promise<CacheKeyResult[]> {
+  const keys: CacheKeyResult[] = [];
+  for (let index = 0; index < MAX_INDEX; index += 1) {
+    const result = await instance.cacheKey(job, index);
+    keys.push(result);
+    if (result.done) return keys;
+  }
+  throw new CtxsrcError('E_INTERNAL', `the source was not done after ${MAX_INDEX} keys`);
+}
+
+/** Notes on an error which reference it is about. */
+export function withReference(error: unknown, text: string): unknown {
+  if (isCtxsrcError(error)) error.ref ??= text;
+  return error;
+}

@@ -1,0 +1,61 @@
+/**
+ * The table of sources: scheme → how to load the source. The imports are lazy, so that a command loads only the source
+ * it needs. A new source is one file in this folder and one line here; nothing else names a scheme.
+ */
+import type { Source } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+
+interface SourceEntry {
+  readonly schemes: readonly string[];
+  load(): Promise<{ source: Source }>;
+}
+
+const BUILT_IN: readonly SourceEntry[] = [{ schemes: ['git'], load: () => import('./git.ts') }];
+
+/** The sources of one run: the built-in ones and those the user added. */
+export class SourceTable {
+  readonly #entries: SourceEntry[] = [...BUILT_IN];
+
+  /**
+   * Adds a source from outside. It may not take a scheme that is already there (`E_SOURCE_MODULE`): a reference must not
+   * change its meaning because a module was loaded.
+   */
+  add(source: Source, origin: string): void {
+    const known = new Set(this.schemes());
+    const taken = source.schemes.find((scheme) => known.has(scheme));
+    if (taken !== undefined) {
+      throw new CtxsrcError(
+        'E_SOURCE_MODULE',
+        `the source module ${origin} declares the scheme ${taken}, which is already there`,
+        {
+          hint: 'give the new source a scheme of its own',
+        },
+      );
+    }
+    this.#entries.push({ schemes: source.schemes, load: async () => ({ source }) });
+  }
+
+  /** Every scheme, in the order of the table. */
+  schemes(): string[] {
+    return this.#entries.flatMap((entry) => entry.schemes);
+  }
+
+  /** The source of a scheme, or a usage error that lists the schemes there are. */
+  async load(scheme: string): Promise<Source> {
+    const entry = this.#entries.find((candidate) => candidate.schemes.includes(scheme));
+    if (entry === undefined) throw unknownScheme(scheme, this.schemes());
+    return (await entry.load()).source;
+  }
+
+  /** All sources, each once. */
+  async loadAll(): Promise<Source[]> {
+    return Promise.all(this.#entries.map(async (entry) => (await entry.load()).source));
+  }
+}
+
+function unknownScheme(scheme: string, known: readonly string[]): CtxsrcError {
+  return new CtxsrcError('E_SCHEME_UNKNOWN', `unknown scheme ${JSON.stringify(scheme)}`, {
+    hint: `the schemes are ${known.join(', ')}; ctxsrc sources explains each`,
+    details: { schemes: known },
+  });
+}
