@@ -1,0 +1,219 @@
+/**
+ * The commands, as data: name, arguments, flags, help. Help, completion and the manual are made from this table; the code
+ * of a command is loaded when it runs.
+ */
+import { type Command, Option } from 'commander';
+import { ERROR_EXITS } from '../core/errors.ts';
+import { addNetworkFlags, addSnapshotFlags, type Flags, listOption } from './flags.ts';
+import type { Run } from './run.ts';
+
+export interface CommandSpec {
+  readonly name: string;
+  /** Arguments as commander writes them. */
+  readonly args: string;
+  readonly summary: string;
+  readonly details?: string;
+  /** What its argument can be, for completion. */
+  readonly words?: readonly string[];
+  /** Takes references: gets the flags of sources and of the network. */
+  readonly takesReferences: boolean;
+  /** Its own flags. */
+  readonly flags?: (command: Command) => void;
+  /** Attributes it makes use of itself, so that giving them is no error whatever the references. */
+  readonly uses?: (flags: Flags) => readonly string[];
+  readonly examples: readonly string[];
+  /** Runs it. The answer is written to stdout by the command; the result is the exit code when it is not 0. */
+  readonly load: () => Promise<{ run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> }>;
+}
+
+const safe = new Option('--safe', 'print keys as sha256-<hex>, for file names and cache services');
+const githubOutput = new Option(
+  '--github-output',
+  'also append key=, digest= and pinned= to the file $GITHUB_OUTPUT names',
+);
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'parse',
+    args: '<ref>',
+    summary: 'print the identifier, as the reference was understood (no network)',
+    takesReferences: true,
+    examples: ['ctxsrc parse docker-image://alpine', 'ctxsrc parse --json oci-layout://./base:latest'],
+    load: () => import('./commands/parse.ts'),
+  },
+  {
+    name: 'digest',
+    args: '<ref...>',
+    summary: 'print the root digest: what the reference points at now',
+    takesReferences: true,
+    flags: (command) => {
+      command
+        .addOption(new Option('--pinned', 'print the whole reference with the root digest'))
+        .addOption(
+          new Option('--manifest', "print the digest of the platform's manifest").conflicts(['pinned', 'config']),
+        )
+        .addOption(new Option('--config', 'print the digest of the image configuration').conflicts(['pinned']))
+        .addOption(githubOutput);
+    },
+    examples: ['ctxsrc digest docker-image://alpine:3.20', 'ctxsrc digest --pinned oci-layout://./base:latest'],
+    load: () => import('./commands/digest.ts'),
+  },
+  {
+    name: 'key',
+    args: '<ref...>',
+    summary: 'print the content key: the same for the same files',
+    details:
+      'Images: the chain ID of the layers, whatever the tag or compression. Directories: the content hash of the filtered tree. ' +
+      'Every other source: the one key it has.',
+    takesReferences: true,
+    flags: (command) => {
+      command
+        .addOption(
+          new Option('--definition', 'print the definition key (index 0) instead').conflicts(['all', 'combined']),
+        )
+        .addOption(new Option('--all', 'print the keys of every index, one a line').conflicts(['combined']))
+        .addOption(new Option('--combined', 'print one key for all references, to decide whether to build'))
+        .addOption(listOption('--with <name=value>', 'add a build argument or target to the combined key'))
+        .addOption(safe)
+        .addOption(githubOutput);
+    },
+    uses: (flags) => (flags.combined === true ? ['file'] : []),
+    examples: [
+      'key=$(ctxsrc key .)',
+      'ctxsrc key docker-image://alpine:3.20 oci-layout://./base',
+      'ctxsrc key --combined -f Dockerfile --with TARGET=release . base=docker-image://alpine:3.20',
+    ],
+    load: () => import('./commands/key.ts'),
+  },
+  {
+    name: 'inspect',
+    args: '<ref>',
+    summary: 'show what is known without reading layers',
+    takesReferences: true,
+    flags: (command) => {
+      command.addOption(
+        new Option('--why <path>', 'for a directory: which line of which ignore file decides on a path'),
+      );
+    },
+    examples: ['ctxsrc inspect docker-image://alpine:3.20', 'ctxsrc inspect --why node_modules/x .'],
+    load: () => import('./commands/inspect.ts'),
+  },
+  {
+    name: 'pull',
+    args: '<ref>',
+    summary: 'bring all content into the store and print the root digest',
+    takesReferences: true,
+    flags: (command) => {
+      command.addOption(githubOutput);
+    },
+    examples: ['ctxsrc pull docker-image://alpine:3.20'],
+    load: () => import('./commands/pull.ts'),
+  },
+  {
+    name: 'snapshot',
+    args: '<ref> <dir>',
+    summary: 'write the files into a directory and print the content key',
+    takesReferences: true,
+    flags: (command) => {
+      addSnapshotFlags(command);
+      command.addOption(safe).addOption(githubOutput);
+    },
+    uses: () => ['include', 'exclude'],
+    examples: [
+      'ctxsrc snapshot docker-image://alpine:3.20 ./rootfs',
+      'ctxsrc snapshot --subpath etc oci-layout://./base ./etc',
+    ],
+    load: () => import('./commands/snapshot.ts'),
+  },
+  {
+    name: 'verify',
+    args: '<dir>',
+    summary: 'print the content key if a snapshot still is what was written, else the paths that differ (exit 5)',
+    takesReferences: false,
+    examples: ['ctxsrc verify ./rootfs'],
+    load: () => import('./commands/verify.ts'),
+  },
+  {
+    name: 'lock',
+    args: '[name=ref...]',
+    summary: 'write ctxsrc.lock: what each named context points at now',
+    details:
+      'Arguments and the contexts of --from are added; without any, all entries are resolved anew. ' +
+      'With --format alone the existing lock file is printed in the words of another tool.',
+    takesReferences: true,
+    flags: (command) => {
+      command
+        .addOption(
+          new Option('--check', 'say what has moved (exit 6); download nothing').conflicts(['update', 'format']),
+        )
+        .addOption(new Option('--update', 'resolve the entries named by the arguments anew, or all'))
+        .addOption(new Option('--from <file>', 'take contexts from a bake file (JSON, HCL) or a compose file'))
+        .addOption(
+          new Option('--format <format>', 'print the lock file for another tool').choices([
+            'build-contexts',
+            'bake',
+            'buildkit-policy',
+          ]),
+        )
+        .addOption(new Option('--target <name>', 'the bake target that --format bake overrides (default: default)'));
+    },
+    examples: [
+      'ctxsrc lock base=docker-image://alpine:3.20 app=./app',
+      'ctxsrc lock --check',
+      'ctxsrc lock --update base',
+      'docker buildx build $(ctxsrc lock --format build-contexts) .',
+    ],
+    load: () => import('./commands/lock.ts'),
+  },
+  {
+    name: 'auth',
+    args: '<registry>',
+    summary: 'print which credential would be used, and why the others were passed over',
+    takesReferences: false,
+    flags: (command) => {
+      addNetworkFlags(command);
+      command.addOption(new Option('--test', 'try it with one request'));
+    },
+    examples: ['ctxsrc auth docker.io', 'ctxsrc auth --test registry.example:5000'],
+    load: () => import('./commands/auth.ts'),
+  },
+  {
+    name: 'cache',
+    args: '<what>',
+    summary: 'the store: path prints where it is',
+    takesReferences: false,
+    words: ['path'],
+    examples: ['ctxsrc cache path'],
+    load: () => import('./commands/cache.ts'),
+  },
+  {
+    name: 'sources',
+    args: '',
+    summary: 'list the schemes with their grammar',
+    takesReferences: false,
+    examples: ['ctxsrc sources'],
+    load: () => import('./commands/sources.ts'),
+  },
+  {
+    name: 'explain',
+    args: '[code]',
+    summary: 'explain an error code: cause, what to check, an example',
+    takesReferences: false,
+    examples: ['ctxsrc explain E_DIGEST_MISMATCH'],
+    words: Object.keys(ERROR_EXITS),
+    load: () => import('./commands/explain.ts'),
+  },
+  {
+    name: 'completion',
+    args: '<shell> [words...]',
+    summary: 'print the completion script for bash, zsh or fish; man prints the manual page',
+    takesReferences: false,
+    words: ['bash', 'zsh', 'fish', 'man'],
+    examples: [
+      'eval "$(ctxsrc completion bash)"',
+      'ctxsrc completion fish | source',
+      'ctxsrc completion man | man -l -',
+    ],
+    load: () => import('./commands/completion.ts'),
+  },
+];

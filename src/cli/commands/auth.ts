@@ -1,0 +1,53 @@
+import { explainCredentials } from '../../registry/credentials.ts';
+import type { Flags } from '../flags.ts';
+import type { Run } from '../run.ts';
+
+/** `ctxsrc auth <registry>`: which credential would be used, and why not the others. Never the secret. */
+export async function run(run: Run, [registry]: readonly string[], flags: Flags): Promise<undefined> {
+  const report = await explainCredentials({
+    registry: registry!,
+    registryConfig: run.registryConfig(),
+    env: run.io.env,
+  });
+  const { credential, passedOver } = report;
+  const tested = flags.test === true ? await test(run, registry!) : undefined;
+  if (run.json) {
+    const document = {
+      schema: 'ctxsrc/v1',
+      registry: report.registry,
+      credential:
+        credential === undefined
+          ? null
+          : {
+              kind: credential.kind,
+              origin: credential.origin,
+              ...('username' in credential ? { username: credential.username } : {}),
+            },
+      passedOver,
+      tested,
+    };
+    await run.out(`${JSON.stringify(document)}\n`);
+    return;
+  }
+  await run.line(
+    credential === undefined
+      ? 'anonymous: no place has a credential'
+      : `${described(credential)} from ${credential.origin}`,
+  );
+  for (const { place, reason } of passedOver) await run.line(`  passed over: ${place}: ${reason}`);
+  if (tested !== undefined)
+    await run.line(
+      tested === 'accepted' ? '  tested: the registry accepts it' : '  tested: the registry asks for none',
+    );
+}
+
+function described(credential: { readonly kind: string; readonly username?: string }): string {
+  return credential.username === undefined ? credential.kind : `user ${credential.username}`;
+}
+
+/** One request; a refused credential is exit 4. */
+async function test(run: Run, registry: string): Promise<'accepted' | 'anonymous'> {
+  const { testCredentials } = await import('../../registry/credential-test.ts');
+  const { env } = await run.environment();
+  return testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
+}

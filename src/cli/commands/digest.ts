@@ -1,0 +1,54 @@
+import type { Digests } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { allKeys, type Resolved } from '../../source/resolve.ts';
+import { digestMembers, identifierMembers } from '../document.ts';
+import type { Flags } from '../flags.ts';
+import type { Run } from '../run.ts';
+
+/** `ctxsrc digest <ref>…` */
+export async function run(run: Run, references: readonly string[], flags: Flags): Promise<undefined> {
+  const resolved = await run.resolve(references);
+  const answers = await run.each(resolved, async (one) => {
+    const digests = await digestsOf(run, one);
+    const line = await chosenDigest(digests, one, flags);
+    const document = run.json ? { ...identifierMembers(one), ...(await digestMembers(digests, undefined)) } : undefined;
+    return { line, document, digests };
+  });
+  for (const { line, document } of answers) {
+    if (document === undefined) await run.line(line);
+    else await run.out(`${JSON.stringify(document)}\n`);
+  }
+  await run.githubOutputs(
+    resolved,
+    answers.map(({ digests }) => ({ digest: digests.digest, pinned: digests.pinned })),
+  );
+}
+
+/** The root digest and its kin; a source that has no cheaper way tells it by its pin. */
+export async function digestsOf(run: Run, one: Resolved): Promise<Digests> {
+  if (one.instance.digests !== undefined) return one.instance.digests(await run.job());
+  const keys = await allKeys(one.instance, await run.job());
+  return { digest: keys.at(-1)!.pin };
+}
+
+async function chosenDigest(digests: Digests, one: Resolved, flags: Flags): Promise<string> {
+  if (flags.pinned === true) {
+    if (digests.pinned !== undefined) return digests.pinned;
+    throw new CtxsrcError(
+      'E_NOT_PINNABLE',
+      `${one.ref.text} has no pinned form: a ${one.identifier.scheme} reference cannot name a digest`,
+      {
+        hint: 'ctxsrc lock keeps the content key of such a source',
+      },
+    );
+  }
+  for (const wanted of ['manifest', 'config'] as const) {
+    if (flags[wanted] !== true) continue;
+    const digest = await digests[wanted]?.();
+    if (digest !== undefined) return digest;
+    throw new CtxsrcError('E_USAGE', `${one.ref.text} has no ${wanted}: it is no image`, {
+      hint: `leave --${wanted} out`,
+    });
+  }
+  return digests.digest;
+}

@@ -1,0 +1,9 @@
+import { identifierMembers } from '../document.ts';
+import type { Run } from '../run.ts';
+
+/** `ctxsrc parse <ref>` */
+export async function run(run: Run, references: readonly string[]): Promise<undefined> {
+  const [one] = await run.identify(references);
+  if (run.json) await run.out(`${JSON.stringify(identifierMembers(one!))}\n`);
+  else await run.line(one!.identifier.toString());
+}

@@ -1,0 +1,28 @@
+import { digestMembers, identifierMembers } from '../document.ts';
+import type { Run } from '../run.ts';
+import { digestsOf } from './digest.ts';
+
+/** `ctxsrc pull <ref>` */
+export async function run(run: Run, references: readonly string[]): Promise<undefined> {
+  const resolved = await run.resolve(references);
+  const [digests] = await run.each(resolved, async ({ instance, ...one }) => {
+    const job = await run.job();
+    if (instance.pull !== undefined) {
+      await instance.pull(job);
+    } else {
+      const ref = await instance.snapshot(job);
+      try {
+        await ref?.extract(job);
+      } finally {
+        await ref?.release();
+      }
+    }
+    return digestsOf(run, { ...one, instance });
+  });
+  if (run.json)
+    await run.out(
+      `${JSON.stringify({ ...identifierMembers(resolved[0]!), ...(await digestMembers(digests, undefined)) })}\n`,
+    );
+  else await run.line(digests!.digest);
+  await run.githubOutputs(resolved, [{ digest: digests!.digest, pinned: digests!.pinned }]);
+}

@@ -1,0 +1,38 @@
+import { CtxsrcError } from '../../core/errors.ts';
+import { verifySnapshot } from '../../snapshot/verify.ts';
+import type { Run } from '../run.ts';
+
+/** `ctxsrc verify <dir>`: the content key, or, with exit 5, the paths that differ. */
+export async function run(run: Run, [dir]: readonly string[]): Promise<number | undefined> {
+  const { sidecar, differences, notes, incomplete } = await verifySnapshot(await run.job(), dir!);
+  if (incomplete.length > 0 && run.flags.strict === true) {
+    throw new CtxsrcError('E_INCOMPLETE', `could not look at ${incomplete.join(', ')} of ${dir}`, {
+      hint: 'install the optional package koffi, or leave --strict out',
+    });
+  }
+  const exit = differences.length === 0 ? undefined : new CtxsrcError('E_TREE_DIFFERS', '').exit;
+  if (run.json) {
+    const document = {
+      schema: 'ctxsrc/v1',
+      dir,
+      ref: sidecar.reference,
+      identifier: sidecar.identifier,
+      key: sidecar.key,
+      intact: differences.length === 0,
+      differences,
+      touched: notes,
+      incomplete,
+    };
+    await run.out(`${JSON.stringify(document)}\n`);
+    return exit;
+  }
+  if (notes.length > 0) run.note(`only the mtime of ${notes.length} ${notes.length === 1 ? 'path' : 'paths'} changed`);
+  if (incomplete.length > 0) run.note(`could not be looked at: ${incomplete.join(', ')}`, 'warning');
+  if (exit === undefined) {
+    await run.line(sidecar.key);
+    return undefined;
+  }
+  for (const { kind, path, detail } of differences)
+    await run.line(`${kind} ${path}${detail === '' ? '' : `: ${detail}`}`);
+  return exit;
+}

@@ -1,0 +1,93 @@
+/**
+ * The user's own configuration file: mirrors, sources from outside, and defaults for the network. It never holds a
+ * secret, and no file of the current directory is ever read as configuration.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import type { NetworkOptions } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+
+export interface UserConfig {
+  /** The directory that holds the file; modules are found from there. */
+  readonly directory: string;
+  /** Modules that export a source: paths, or package names. */
+  readonly sources: readonly string[];
+  readonly network: Partial<NetworkOptions>;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where the configuration lies: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`. */
+export function configPath(env: Environment): string {
+  if (env.CTXSRC_CONFIG) return resolve(env.CTXSRC_CONFIG);
+  return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'ctxsrc', 'config.json');
+}
+
+/** Reads it; a file that is not there is an empty one, unless `$CTXSRC_CONFIG` names it. `E_CONFIG` says what is wrong where. */
+export function readConfig(env: Environment): UserConfig {
+  const path = configPath(env);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (!env.CTXSRC_CONFIG && (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES')) {
+      return { directory: dirname(path), sources: [], network: {} };
+    }
+    throw new CtxsrcError('E_CONFIG', `cannot read the configuration file ${path}: ${(error as Error).message}`, {
+      cause: error,
+      hint: 'correct or unset CTXSRC_CONFIG',
+    });
+  }
+  return decodeConfig(text, path);
+}
+
+function decodeConfig(text: string, path: string): UserConfig {
+  const fail = (what: string): never => {
+    throw new CtxsrcError('E_CONFIG', `the configuration file ${path} is not valid: ${what}`, {
+      hint: 'its members are mirrors, sources, plainHttp, insecure, caFile, retry and parallel',
+    });
+  };
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return fail('it is no JSON object');
+  const members = document as Record<string, unknown>;
+  const strings = (name: string): string[] => {
+    const value = members[name] ?? [];
+    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string'))
+      return fail(`${name} is no list of texts`);
+    return value as string[];
+  };
+  const network: { -readonly [K in keyof NetworkOptions]?: NetworkOptions[K] } = {
+    plainHttp: strings('plainHttp'),
+    insecure: strings('insecure'),
+  };
+  for (const name of Object.keys(members)) {
+    const value = members[name];
+    if (name === 'mirrors') {
+      if (typeof value !== 'object' || value === null || Array.isArray(value))
+        return fail('mirrors is no object of HOST: MIRROR');
+      network.mirrors = Object.entries(value).flatMap(([host, mirror]) => {
+        const list: unknown[] = Array.isArray(mirror) ? mirror : [mirror];
+        if (list.some((item) => typeof item !== 'string'))
+          return fail(`mirrors.${host} is neither a text nor a list of texts`);
+        return list.map((item) => ({ host, mirror: item as string }));
+      });
+    } else if (name === 'caFile') {
+      if (typeof value !== 'string') return fail('caFile is no text');
+      network.caFile = value;
+    } else if (name === 'retry' || name === 'parallel') {
+      if (!Number.isSafeInteger(value) || (value as number) < (name === 'retry' ? 0 : 1))
+        return fail(`${name} is no count`);
+      network[name] = value as number;
+    } else if (!['sources', 'plainHttp', 'insecure'].includes(name)) {
+      return fail(`there is no member ${JSON.stringify(name)}`);
+    }
+  }
+  return { directory: dirname(path), sources: strings('sources'), network };
+}

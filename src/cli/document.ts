@@ -1,0 +1,52 @@
+/** The JSON document of a reference (`ctxsrc/v1`), shared by every command that prints one. */
+import type { CacheKeyResult, Digests } from '../contract/index.ts';
+import { solverDigest } from '../core/solver-digest.ts';
+import type { Identified } from '../source/resolve.ts';
+
+/** What is known of a reference once it is understood: its identifier and the facts that the identifier itself tells. */
+export function identifierMembers(one: Identified): Record<string, unknown> {
+  return {
+    schema: 'ctxsrc/v1',
+    ref: one.ref.text,
+    ...(one.ref.name === undefined ? {} : { name: one.ref.name }),
+    scheme: one.identifier.scheme,
+    identifier: one.identifier.toString(),
+    ...(one.identifier.toJSON() as Record<string, unknown>),
+  };
+}
+
+/** The digests of a reference; each of `manifest` and `config` is asked for, so it may cost a request. */
+export async function digestMembers(
+  digests: Digests | undefined,
+  pin: string | undefined,
+): Promise<Record<string, unknown>> {
+  return {
+    digest: digests?.digest ?? pin,
+    mediaType: digests?.mediaType,
+    manifest: await digests?.manifest?.(),
+    config: await digests?.config?.(),
+    pinned: digests?.pinned,
+  };
+}
+
+/** The keys by index, the content key, and what could not be seen. `preimages`: also what exactly was hashed. */
+export function keyMembers(keys: readonly CacheKeyResult[], preimages: boolean): Record<string, unknown> {
+  return {
+    keys: keys.map((result, index) => ({
+      index,
+      key: result.key,
+      pin: result.pin,
+      done: result.done,
+      solver: solverDigest(result.key),
+      ...(preimages && result.preimage !== undefined ? { preimage: result.preimage } : {}),
+    })),
+    key: keys.at(-1)?.key,
+    incomplete: [...new Set(keys.flatMap((result) => result.incomplete ?? []))],
+  };
+}
+
+/** `--safe`: a key as `sha256-<hex>`; of the solver's digest where the key is no sha256 digest itself. */
+export function safeKey(key: string): string {
+  const digest = /^sha256:[0-9a-f]{64}$/.test(key) ? key : solverDigest(key);
+  return `sha256-${digest.slice(digest.indexOf(':') + 1)}`;
+}

@@ -1,0 +1,163 @@
+/**
+ * The flags: how they are declared to commander, and what they and the environment come to. Flags of sources are built
+ * from the attributes that the sources declare.
+ */
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { parseCount, parseDuration, parsePair } from './values.ts';
+
+/** Values by camel-cased flag name, as commander collects them. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'rawjson', 'none'] as const;
+
+const collect = (value: string, earlier: readonly string[] | undefined): string[] => [...(earlier ?? []), value];
+
+/** `--x VALUE` that may be given several times. */
+export function listOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(collect);
+}
+
+/** Flags that every command takes. */
+export function addCommonFlags(command: Command): void {
+  command
+    .addOption(new Option('--json', 'print one JSON document a line; errors are JSON on stderr'))
+    .addOption(new Option('-q, --quiet', 'no progress and no notes'))
+    .addOption(
+      new Option('-v, --verbose', 'show requests and choices; twice: debug').argParser(
+        (_: string, earlier: number | undefined) => (earlier ?? 0) + 1,
+      ),
+    )
+    .addOption(new Option('--strict', 'refuse (exit 8) what would be lossy or incomplete'))
+    .addOption(new Option('--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
+    .addOption(new Option('--no-color', 'no colours'))
+    .addOption(new Option('--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'))
+    .addOption(new Option('--offline', 'open no connection'))
+    .addOption(new Option('--lock <file>', 'take references by their names in this lock file'))
+    .addOption(listOption('--source <module>', 'add a source from outside (a file or a package)'));
+}
+
+/** Flags of everything that speaks to a server. */
+export function addNetworkFlags(command: Command): void {
+  command
+    .addOption(new Option('--registry-config <file>', 'docker config.json with credentials'))
+    .addOption(new Option('--authfile <file>', 'the same').hideHelp())
+    .addOption(listOption('--plain-http <host>', 'speak HTTP to this host'))
+    .addOption(listOption('--insecure <host>', 'do not verify the TLS certificate of this host'))
+    .addOption(new Option('--ca-file <file>', 'trust these certificate authorities too (PEM)'))
+    .addOption(new Option('--client-cert <file>', 'TLS client certificate (PEM)'))
+    .addOption(new Option('--client-key <file>', 'key of the client certificate (PEM)'))
+    .addOption(listOption('--mirror <host=mirror[/path]>', 'ask this mirror first'))
+    .addOption(new Option('--retry <n>', 'retries of a failed request (default: 5)'))
+    .addOption(new Option('--max-wait <duration>', 'longest wait that a server may ask for (default: 5m)'))
+    .addOption(new Option('--stall-timeout <duration>', 'give up when no byte arrives for this long (default: 60s)'))
+    .addOption(new Option('--parallel <n>', 'downloads at a time per host (default: 4)'));
+}
+
+/** Flags that choose what a snapshot writes and how. */
+export function addSnapshotFlags(command: Command): void {
+  command
+    .addOption(new Option('--force', 'replace what is at the target'))
+    .addOption(new Option('--subpath <path>', 'write only this directory of the source'))
+    .addOption(listOption('--include <pattern>', 'write only what matches'))
+    .addOption(listOption('--exclude <pattern>', 'leave out what matches'))
+    .addOption(
+      new Option('--owner <who>', 'whose the files become (default: auto)').choices(['auto', 'preserve', 'current']),
+    )
+    .addOption(new Option('--max-bytes <size>', 'refuse to write more (default: 64GiB)'))
+    .addOption(new Option('--max-files <n>', 'refuse to create more entries (default: 5000000)'))
+    .addOption(
+      new Option('--mode <how>', 'how files come out of the store (default: auto; it never hard-links)').choices([
+        'auto',
+        'copy',
+        'reflink',
+        'hardlink',
+      ]),
+    );
+}
+
+/**
+ * A flag for each attribute; of attributes that several sources declare the first wins, and a flag that the command has
+ * already serves the attribute too.
+ * @returns the attributes, each once
+ */
+export function addAttributeFlags(command: Command, specs: readonly AttributeSpec[]): AttributeSpec[] {
+  const own = new Set(command.options.map((option) => option.long));
+  const distinct = [...new Map([...specs].reverse().map((spec) => [spec.name, spec])).values()].reverse();
+  for (const spec of distinct) {
+    if (!own.has(`--${spec.name}`)) command.addOption(attributeOption(spec));
+  }
+  return distinct;
+}
+
+function attributeOption(spec: AttributeSpec): Option {
+  const short = spec.short === undefined ? '' : `-${spec.short}, `;
+  const value = spec.kind === 'flag' ? '' : ` <${spec.placeholder ?? spec.name}>`;
+  const example = spec.example === undefined ? '' : ` (e.g. ${spec.example})`;
+  const option = new Option(`${short}--${spec.name}${value}`, `${spec.help}${example}`);
+  if (spec.choices !== undefined && spec.kind !== 'list') return option.choices(spec.choices);
+  return spec.kind === 'list' ? option.argParser(collect) : option;
+}
+
+const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+
+/** The attributes that were given. `--no-x` is commander's `x: false`. */
+export function attributesOf(flags: Flags, specs: readonly AttributeSpec[]): Attributes {
+  const attributes: Record<string, AttributeValue> = {};
+  for (const spec of specs) {
+    if (spec.name.startsWith('no-')) {
+      if (flags[camelCase(spec.name.slice(3))] === false) attributes[spec.name] = true;
+      continue;
+    }
+    const value = flags[camelCase(spec.name)];
+    if (value === undefined || value === false) continue;
+    attributes[spec.name] = spec.kind === 'number' ? numberOf(spec.name, value as string) : (value as AttributeValue);
+  }
+  return attributes;
+}
+
+function numberOf(name: string, text: string): number {
+  if (!/^[+-]?\d+$/.test(text))
+    throw new CtxsrcError('E_USAGE', `--${name} ${JSON.stringify(text)} is not a whole number`);
+  return Number(text);
+}
+
+/** Text of a flag, or of the environment variable that stands in for it. */
+export function textFlag(flags: Flags, name: string): string | undefined {
+  const value = flags[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Everything that `--retry`, `--mirror` and their kin come to. */
+export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> = {}): Partial<NetworkOptions> {
+  const list = (name: string) => (flags[name] as readonly string[] | undefined) ?? [];
+  const text = (name: string) => textFlag(flags, name);
+  const mirrors = list('mirror').map((value) => {
+    const [host, mirror] = parsePair('--mirror', value);
+    return { host, mirror };
+  });
+  const clientCert = text('clientCert');
+  const clientKey = text('clientKey');
+  if ((clientCert === undefined) !== (clientKey === undefined)) {
+    throw new CtxsrcError('E_USAGE', '--client-cert and --client-key go together');
+  }
+  const number = (name: string, flag: string, read: (flag: string, value: string) => number) => {
+    const value = text(name);
+    return value === undefined ? {} : { [name]: read(flag, value) };
+  };
+  return {
+    ...defaults,
+    plainHttp: [...list('plainHttp'), ...(defaults.plainHttp ?? [])],
+    insecure: [...list('insecure'), ...(defaults.insecure ?? [])],
+    mirrors: [...mirrors, ...(defaults.mirrors ?? [])],
+    caFile: text('caFile') ?? defaults.caFile,
+    clientCert: clientCert ?? defaults.clientCert,
+    clientKey: clientKey ?? defaults.clientKey,
+    ...number('retry', '--retry', (flag, value) => parseCount(flag, value, 0)),
+    ...number('parallel', '--parallel', (flag, value) => parseCount(flag, value, 1)),
+    ...number('maxWait', '--max-wait', parseDuration),
+    ...number('stallTimeout', '--stall-timeout', parseDuration),
+  };
+}

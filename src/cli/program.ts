@@ -1,0 +1,202 @@
+/**
+ * From arguments to a running command. Only the command that was asked for gets its flags declared, and only the sources
+ * that the references name are loaded for them; when that does not explain a flag, all sources are.
+ */
+import { Command, CommanderError } from 'commander';
+import type { AttributeSpec } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { VERSION } from '../core/version.ts';
+import { parseReference } from '../source/parse.ts';
+import { SourceTable } from '../source/table.ts';
+import { COMMANDS, type CommandSpec } from './commands.ts';
+import { readConfig, type UserConfig } from './config.ts';
+import { addAttributeFlags, addCommonFlags, addNetworkFlags, type Flags } from './flags.ts';
+import type { Io } from './io.ts';
+import { asCtxsrcError, writeError } from './output.ts';
+import { Run } from './run.ts';
+import { loadSourceModules } from './source-modules.ts';
+
+/** What commander made of the arguments: a command to run, or an answer that is complete already (help). */
+type Invocation =
+  | {
+      readonly spec: CommandSpec;
+      readonly args: readonly string[];
+      readonly flags: Flags;
+      readonly attributes: readonly AttributeSpec[];
+    }
+  | { readonly exit: number };
+
+/** Runs the arguments (without `node` and the script) and gives the exit code of `spec/cli.md`. */
+export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
+  const abort = new AbortController();
+  const release = abortOnSignals(abort);
+  const swallowEpipe = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  };
+  io.stdout.on('error', swallowEpipe);
+  io.stderr.on('error', swallowEpipe);
+  const beforeEnd = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const errorForm = {
+    json: beforeEnd.includes('--json'),
+    debug: beforeEnd.includes('-vv') || beforeEnd.filter((arg) => arg === '-v' || arg === '--verbose').length > 1,
+  };
+  try {
+    const table = new SourceTable();
+    const config = readConfig(io.env);
+    await loadSourceModules(table, argv, config, io.cwd);
+    const invocation = await understand(argv, table, io);
+    if ('exit' in invocation) return invocation.exit;
+    return await runCommand(invocation, table, config, io, abort.signal);
+  } catch (error) {
+    const failure = asCtxsrcError(error, abort.signal);
+    await writeError(io, failure, errorForm);
+    return failure.exit;
+  } finally {
+    release();
+    io.stdout.off('error', swallowEpipe);
+    io.stderr.off('error', swallowEpipe);
+  }
+}
+
+async function runCommand(
+  invocation: Exclude<Invocation, { exit: number }>,
+  table: SourceTable,
+  config: UserConfig,
+  io: Io,
+  signal: AbortSignal,
+): Promise<number> {
+  const run = new Run({
+    io,
+    flags: invocation.flags,
+    attributes: invocation.attributes,
+    ownsLock: invocation.spec.name === 'lock',
+    uses: invocation.spec.uses?.(invocation.flags) ?? [],
+    table,
+    config,
+    signal,
+  });
+  try {
+    const command = await invocation.spec.load();
+    return (await command.run(run, invocation.args, invocation.flags)) ?? 0;
+  } finally {
+    await run.close();
+  }
+}
+
+async function understand(argv: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
+  const spec = COMMANDS.find((command) => command.name === argv.find((arg) => !arg.startsWith('-')));
+  const wantsHelp = argv.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
+  const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
+  try {
+    return await parseArguments(argv, wantsHelp ? await allAttributes(table) : named, io);
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw usageError(error);
+  }
+  try {
+    return await parseArguments(argv, await allAttributes(table), io);
+  } catch (error) {
+    throw usageError(error);
+  }
+}
+
+async function allAttributes(table: SourceTable): Promise<AttributeSpec[]> {
+  return (await table.loadAll()).flatMap((source) => source.attributes);
+}
+
+/** Attributes of the sources that the arguments seem to name; a wrong guess costs a second look, nothing else. */
+async function namedSources(argv: readonly string[], table: SourceTable): Promise<AttributeSpec[]> {
+  const known = new Set(table.schemes());
+  const schemes = new Set<string>();
+  for (const arg of argv.slice(1)) {
+    try {
+      if (!arg.startsWith('-')) schemes.add(parseReference(arg).scheme);
+    } catch {
+      // Not a reference; if it should have been one, the command says so.
+    }
+  }
+  const sources = await Promise.all(
+    [...schemes].filter((scheme) => known.has(scheme)).map((scheme) => table.load(scheme)),
+  );
+  return sources.flatMap((source) => source.attributes);
+}
+
+async function parseArguments(argv: readonly string[], specs: readonly AttributeSpec[], io: Io): Promise<Invocation> {
+  let invocation: Invocation | undefined;
+  const program = buildProgram(specs, io, (chosen) => {
+    invocation = chosen;
+  });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return { exit: 0 };
+    throw error;
+  }
+  return invocation ?? { exit: 0 };
+}
+
+/** The whole program for commander; also what completion and the manual are made from. */
+export function buildProgram(
+  specs: readonly AttributeSpec[],
+  io: Pick<Io, 'stdout'>,
+  chosen: (invocation: Exclude<Invocation, { exit: number }>) => void,
+): Command {
+  const program = new Command('ctxsrc')
+    .description('Cache keys, root digests and snapshots of build-context sources, as BuildKit computes them.')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined })
+    .showSuggestionAfterError(true);
+  program.addHelpText(
+    'after',
+    '\nA reference is SCHEME://…, or a path: docker-image://alpine:3.20, oci-layout://./base:latest, ./app.\n' +
+      'ctxsrc sources lists the schemes, ctxsrc explain the error codes.',
+  );
+  for (const spec of COMMANDS) {
+    const command = program
+      .command(`${spec.name} ${spec.args}`.trim())
+      .summary(spec.summary)
+      .description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
+    spec.flags?.(command);
+    addCommonFlags(command);
+    let attributes: AttributeSpec[] = [];
+    if (spec.takesReferences) {
+      addNetworkFlags(command);
+      attributes = addAttributeFlags(command, specs);
+    }
+    command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
+    command.action((...given: unknown[]) => {
+      const args = given.slice(0, -2).flat() as (string | undefined)[];
+      chosen({ spec, args: args.filter((arg) => arg !== undefined), flags: command.opts(), attributes });
+    });
+  }
+  return program;
+}
+
+function usageError(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  if (error.code === 'commander.help')
+    return new CtxsrcError('E_USAGE', 'no command was given', { hint: 'ctxsrc --help lists the commands' });
+  return new CtxsrcError('E_USAGE', message, {
+    hint: suggestion?.replace(/^\(|\)$/g, '') ?? 'ctxsrc --help, or ctxsrc COMMAND --help',
+  });
+}
+
+/** SIGINT and SIGTERM abort the work; a second one ends the process at once. */
+function abortOnSignals(abort: AbortController): () => void {
+  const on = (signal: NodeJS.Signals) => {
+    const failure =
+      signal === 'SIGINT'
+        ? new CtxsrcError('E_INTERRUPTED', 'interrupted')
+        : new CtxsrcError('E_TERMINATED', 'terminated');
+    if (abort.signal.aborted) process.exit(failure.exit);
+    abort.abort(failure);
+  };
+  process.on('SIGINT', on);
+  process.on('SIGTERM', on);
+  return () => {
+    process.off('SIGINT', on);
+    process.off('SIGTERM', on);
+  };
+}

@@ -1,0 +1,265 @@
+/** One run of a command: its flags, its progress, and, made when first needed, the store, session and environment. */
+import { appendFile } from 'node:fs/promises';
+import { dirname, resolve as resolvePath } from 'node:path';
+import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import type { Lock } from '../snapshot/lock.ts';
+import { heldToLock } from '../snapshot/lock-entry.ts';
+import { defaultCacheDir, type Environment, openEnvironment } from '../source/environment.ts';
+import { parseReference } from '../source/parse.ts';
+import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
+import type { SourceTable } from '../source/table.ts';
+import type { UserConfig } from './config.ts';
+import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
+import type { Io } from './io.ts';
+import { readLock } from './lock-file.ts';
+import { write } from './output.ts';
+import { createReporter } from './progress.ts';
+import type { Reporter } from './reporter.ts';
+
+interface RunOptions {
+  readonly io: Io;
+  readonly flags: Flags;
+  readonly attributes: readonly AttributeSpec[];
+  /** The command writes the lock file itself: its `--lock` names the file, not where words are looked up. */
+  readonly ownsLock: boolean;
+  /** Names of attributes that the command itself makes use of, whatever the references. */
+  readonly uses: readonly string[];
+  readonly table: SourceTable;
+  readonly config: UserConfig;
+  readonly signal: AbortSignal;
+}
+
+export class Run {
+  readonly io: Io;
+  readonly flags: Flags;
+  readonly table: SourceTable;
+  readonly config: UserConfig;
+  readonly signal: AbortSignal;
+  readonly #specs: readonly AttributeSpec[];
+  readonly #uses: readonly string[];
+  readonly #ownsLock: boolean;
+  readonly #reporter: Reporter;
+  #environment: Promise<Environment> | undefined;
+
+  constructor(options: RunOptions) {
+    this.io = options.io;
+    this.flags = options.flags;
+    this.table = options.table;
+    this.config = options.config;
+    this.signal = options.signal;
+    this.#specs = options.attributes;
+    this.#uses = options.uses;
+    this.#ownsLock = options.ownsLock;
+    this.#reporter = createReporter(options.flags, options.io);
+  }
+
+  get json(): boolean {
+    return this.flags.json === true;
+  }
+
+  get verbose(): number {
+    return (this.flags.verbose as number | undefined) ?? 0;
+  }
+
+  /** The cache directory of this run, absolute. */
+  cacheDir(): string {
+    const chosen = textFlag(this.flags, 'cacheDir');
+    return chosen ? resolvePath(this.io.cwd, chosen) : defaultCacheDir(this.io.env);
+  }
+
+  /** Store, session and network, opened once. */
+  environment(): Promise<Environment> {
+    this.#environment ??= openEnvironment({
+      cacheDir: this.cacheDir(),
+      offline: this.flags.offline === true,
+      statCache: this.flags.statCache !== false,
+      network: networkOptions(this.flags, this.config.network),
+      defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM,
+      registryConfig: this.registryConfig(),
+      env: this.io.env,
+      progress: this.#reporter,
+    });
+    return this.#environment;
+  }
+
+  /** `--registry-config`, or its alias. */
+  registryConfig(): string | undefined {
+    return textFlag(this.flags, 'registryConfig') ?? textFlag(this.flags, 'authfile');
+  }
+
+  /** What accompanies a call that does work. */
+  async job(): Promise<JobContext> {
+    const { session } = await this.environment();
+    return { session, signal: this.signal, progress: this.#reporter };
+  }
+
+  /** Understands references; a flag that means nothing for any of them is an error. */
+  async identify(references: readonly string[]): Promise<Identified[]> {
+    const attributes = attributesOf(this.flags, this.#specs);
+    const identified: Identified[] = [];
+    for (const text of references) identified.push(await identify(this.table, text, attributes));
+    this.#refuseIdleFlags(attributes, identified);
+    return identified;
+  }
+
+  /**
+   * Understands references and binds them to the store, session and network of this run. With `--lock` a word that is an
+   * entry of the lock file is that entry, before any directory.
+   */
+  async resolve(references: readonly string[]): Promise<Resolved[]> {
+    const path = this.#lockPath();
+    const lock = path === undefined ? undefined : readLock(path);
+    if (path !== undefined && lock === undefined) {
+      throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no lock file ${path}`, {
+        hint: 'write one: ctxsrc lock NAME=REF…',
+      });
+    }
+    if (lock === undefined || path === undefined) return this.#bind(await this.identify(references));
+    const resolved: Resolved[] = [];
+    for (const text of references) {
+      if (lock.has(text)) resolved.push(...(await this.#locked(lock, [text], path, true)));
+      else
+        resolved.push(...(await this.#bind([await identify(this.table, text, attributesOf(this.flags, this.#specs))])));
+    }
+    this.#refuseIdleFlags(attributesOf(this.flags, this.#specs), resolved);
+    return resolved;
+  }
+
+  /** Entries of a lock file as what they were written from: to see whether they moved, or to renew them. */
+  resolveLocked(lock: Lock, names: readonly string[], path: string): Promise<Resolved[]> {
+    return this.#locked(lock, names, path, false);
+  }
+
+  /** The same reference for a reader in another directory. */
+  async rebased(text: string, from: string, to: string): Promise<string> {
+    const ref = parseReference(text, from);
+    const source = await this.table.load(ref.scheme);
+    return source.rebase?.(ref, from, to) ?? text.slice(text.indexOf('=') + 1);
+  }
+
+  async #locked(lock: Lock, names: readonly string[], path: string, pinned: boolean): Promise<Resolved[]> {
+    const resolved: Resolved[] = [];
+    for (const name of names) {
+      const entry = lock.get(name);
+      if (entry === undefined) {
+        throw new CtxsrcError('E_NOT_FOUND', `the lock file ${path} has no context ${JSON.stringify(name)}`, {
+          hint: `it has ${[...lock.keys()].join(', ')}`,
+        });
+      }
+      const reference = await this.rebased(
+        `${name}=${(pinned ? entry.pinned : undefined) ?? entry.ref}`,
+        dirname(path),
+        this.io.cwd,
+      );
+      const attributes = { ...attributesOf(this.flags, this.#specs), ...entry.attributes };
+      const [one] = await this.#bind([await identify(this.table, `${name}=${reference}`, attributes)]);
+      resolved.push(
+        pinned && entry.pinned === undefined ? { ...one!, instance: heldToLock(one!.instance, name, entry) } : one!,
+      );
+    }
+    return resolved;
+  }
+
+  #lockPath(): string | undefined {
+    const path = textFlag(this.flags, 'lock');
+    return path === undefined || this.#ownsLock ? undefined : resolvePath(this.io.cwd, path);
+  }
+
+  async #bind(identified: readonly Identified[]): Promise<Resolved[]> {
+    const { env } = await this.environment();
+    return identified.map((one) => ({ ...one, instance: one.source.resolve(one.identifier, env) }));
+  }
+
+  /**
+   * Does the same for every reference at the same time, so that one waits no longer for the others than it must. All
+   * succeed, or the first reference's failure is thrown.
+   */
+  async each<T>(resolved: readonly Resolved[], work: (one: Resolved) => Promise<T>): Promise<T[]> {
+    const results = await Promise.allSettled(resolved.map((one) => work(one)));
+    return results.map((result, index) => {
+      if (result.status === 'fulfilled') return result.value;
+      throw withReference(result.reason, resolved[index]!.ref.text);
+    });
+  }
+
+  #refuseIdleFlags(attributes: Attributes, identified: readonly Identified[]): void {
+    const useful = new Set([
+      ...this.#uses,
+      ...identified.flatMap((one) => one.source.attributes.map((spec) => spec.name)),
+    ]);
+    for (const name of Object.keys(attributes)) {
+      if (useful.has(name)) continue;
+      const texts = identified.map((one) => one.ref.text).join(', ');
+      throw new CtxsrcError('E_ATTRIBUTE', `--${name} means nothing for ${texts}`, {
+        hint: 'leave the flag out; ctxsrc sources lists which flags each kind of reference takes',
+      });
+    }
+  }
+
+  /** Writes the answer. */
+  async out(text: string): Promise<void> {
+    await write(this.io.stdout, text);
+  }
+
+  /** Writes one line of the answer, made safe for a terminal. */
+  async line(text: string): Promise<void> {
+    await this.out(`${printable(text)}\n`);
+  }
+
+  /** Something for a person on stderr. */
+  note(text: string, level: 'note' | 'warning' = 'note'): void {
+    this.#reporter.emit({ type: 'message', level, text });
+  }
+
+  /** Appends `name=value` lines to the file that `$GITHUB_OUTPUT` names. */
+  async githubOutput(values: Readonly<Record<string, string | undefined>>): Promise<void> {
+    if (this.flags.githubOutput !== true) return;
+    const file = this.io.env.GITHUB_OUTPUT;
+    if (!file) {
+      throw new CtxsrcError('E_USAGE', '--github-output was given, but GITHUB_OUTPUT is not set', {
+        hint: 'leave the flag out outside of GitHub Actions',
+      });
+    }
+    const lines = Object.entries(values).filter(([, value]) => value !== undefined);
+    await appendFile(file, lines.map(([name, value]) => `${name}=${value}\n`).join(''));
+  }
+
+  /** As `githubOutput` for each reference: of several, the named ones get `-NAME` after the word, the others `-1`, `-2`, …. */
+  async githubOutputs(
+    resolved: readonly Resolved[],
+    values: readonly Readonly<Record<string, string | undefined>>[],
+  ): Promise<void> {
+    for (const [index, one] of resolved.entries()) {
+      const suffix = resolved.length === 1 ? '' : `-${one.ref.name ?? index + 1}`;
+      await this.githubOutput(
+        Object.fromEntries(Object.entries(values[index]!).map(([word, value]) => [`${word}${suffix}`, value])),
+      );
+    }
+  }
+
+  /** What a key could not see is a warning, and exit 8 with `--strict`. */
+  checkComplete(resolved: readonly Resolved[], keys: readonly (readonly CacheKeyResult[])[]): void {
+    for (const [index, one] of resolved.entries()) {
+      const unseen = [...new Set(keys[index]!.flatMap((result) => result.incomplete ?? []))];
+      if (unseen.length === 0) continue;
+      const text = `the key of ${one.ref.text} does not cover ${unseen.join(', ')}`;
+      if (this.flags.strict !== true) {
+        this.note(text, 'warning');
+        continue;
+      }
+      throw new CtxsrcError('E_INCOMPLETE', text, {
+        ref: one.ref.text,
+        details: { incomplete: unseen },
+        hint: 'install the optional package koffi, or leave --strict out',
+      });
+    }
+  }
+
+  /** Stops the progress view and releases what the store holds for this process. */
+  async close(): Promise<void> {
+    this.#reporter.close();
+    if (this.#environment !== undefined) await (await this.#environment.catch(() => undefined))?.close();
+  }
+}

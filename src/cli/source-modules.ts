@@ -1,0 +1,73 @@
+/**
+ * Sources from outside: modules that the user names with `--source` or in the configuration file. Nothing is loaded
+ * because it lies in the current directory.
+ */
+import { createRequire } from 'node:module';
+import { isAbsolute, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Source } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { SourceTable } from '../source/table.ts';
+import type { UserConfig } from './config.ts';
+
+/** Loads every module that the arguments and the configuration name into the table. */
+export async function loadSourceModules(
+  table: SourceTable,
+  argv: readonly string[],
+  config: UserConfig,
+  cwd: string,
+): Promise<void> {
+  const named = [
+    ...config.sources.map((module) => ({ module, base: config.directory })),
+    ...sourceFlags(argv).map((module) => ({ module, base: cwd })),
+  ];
+  for (const { module, base } of named) table.add(await loadSourceModule(module, base), module);
+}
+
+/** The source that a module exports as `source`, or as its default export. `E_SOURCE_MODULE` when there is none. */
+export async function loadSourceModule(module: string, base: string): Promise<Source> {
+  let exported: Record<string, unknown>;
+  try {
+    exported = (await import(moduleUrl(module, base))) as Record<string, unknown>;
+  } catch (error) {
+    throw new CtxsrcError('E_SOURCE_MODULE', `cannot load the source module ${module}: ${(error as Error).message}`, {
+      cause: error,
+      hint: 'name a file (./my-source.js) or an installed package that exports `source`',
+    });
+  }
+  const source = exported.source ?? exported.default;
+  if (isSource(source)) return source;
+  throw new CtxsrcError('E_SOURCE_MODULE', `the module ${module} exports no source`, {
+    hint: 'export const source = { schemes, grammar, attributes, identify, resolve }; docs/sources.md shows a whole one',
+  });
+}
+
+function moduleUrl(module: string, base: string): string {
+  if (module.startsWith('.') || isAbsolute(module)) return pathToFileURL(resolve(base, module)).href;
+  return pathToFileURL(createRequire(join(base, 'package.json')).resolve(module)).href;
+}
+
+function isSource(value: unknown): value is Source {
+  if (typeof value !== 'object' || value === null) return false;
+  const source = value as Partial<Source>;
+  return (
+    Array.isArray(source.schemes) &&
+    source.schemes.length > 0 &&
+    source.schemes.every((scheme) => /^[a-z][a-z0-9+.-]*$/.test(scheme)) &&
+    Array.isArray(source.attributes) &&
+    Array.isArray(source.grammar) &&
+    typeof source.identify === 'function' &&
+    typeof source.resolve === 'function'
+  );
+}
+
+function sourceFlags(argv: readonly string[]): string[] {
+  const modules: string[] = [];
+  for (let i = 0; i < argv.length && argv[i] !== '--'; i += 1) {
+    const arg = argv[i]!;
+    const next = argv[i + 1];
+    if (arg === '--source' && next !== undefined) modules.push(next);
+    else if (arg.startsWith('--source=')) modules.push(arg.slice('--source='.length));
+  }
+  return modules;
+}

@@ -1,0 +1,58 @@
+/** From an instance to a directory: keys, content, target. What `ctxsrc snapshot` and the library's `snapshot` do. */
+import type { CacheKeyResult, Identifier, JobContext, SourceInstance, Store, WriteOptions } from '../contract/index.ts';
+import { solverDigest } from '../core/solver-digest.ts';
+import { type Materialized, materialize } from './materialize.ts';
+
+/** The most that is written unless the caller says otherwise: generous for an image, small for a bomb. */
+export const DEFAULT_LIMITS = { maxBytes: 64 * 1024 ** 3, maxFiles: 5_000_000, maxRatio: 1_000 } as const;
+
+export interface SnapshotRequest {
+  /** As the user wrote it. */
+  readonly reference: string;
+  readonly identifier: Identifier;
+  readonly instance: SourceInstance;
+  /** All keys of the instance, the last one its content key. */
+  readonly keys: readonly CacheKeyResult[];
+  readonly store: Store;
+  readonly target: string;
+  readonly options: WriteOptions;
+  readonly force: boolean;
+  readonly strict: boolean;
+}
+
+/**
+ * Writes the content of a source into the target. A filter that the source has made part of its identity already
+ * (include and exclude of a directory) must not be in `options.filter`.
+ */
+export async function writeSnapshot(job: JobContext, request: SnapshotRequest): Promise<Materialized> {
+  const { identifier, instance, keys, options } = request;
+  const content = keys.at(-1)!;
+  const ref = await instance.snapshot(job);
+  try {
+    return await materialize(job, {
+      ref,
+      target: request.target,
+      facts: {
+        reference: request.reference,
+        identifier: identifier.toString(),
+        key: content.key,
+        pin: content.pin,
+        keys: keys.map(({ key, pin, done }, index) => ({ index, key, pin, done, solver: solverDigest(key) })),
+        options: { attributes: identifier.attributes },
+        layers: [...content.opts.values()].map(({ descriptor, diffId }) => ({
+          digest: descriptor.digest,
+          size: descriptor.size,
+          mediaType: descriptor.mediaType,
+          ...(diffId === undefined ? {} : { diffId }),
+        })),
+      },
+      options,
+      force: request.force,
+      strict: request.strict,
+      localSource: identifier.localPath,
+      storeRoot: request.store.root,
+    });
+  } finally {
+    await ref?.release();
+  }
+}
