@@ -138,4 +138,9 @@ export interface RecipeLayer {
   readonly chainId: string;
   /** Makes the blob present, verified, in the store; `growth` as in `BlobStore.ingest`. */
   fetch(job: JobContext, growth?: BlobGrowth): Promise<void>;
+  /**
+   * A file outside the store that holds the blob (a layout's): unpacking may read it in place instead of fetching, and
+   * hashes it while it does (`E_DIGEST_MISMATCH`, `E_SIZE_MISMATCH`). It belongs to the user: never written, never removed.
+   */
+  readonly file?: string | undefined;
 }

@@ -15,4 +15,26 @@ export class Once<T> {
     });
     return this.#promise;
   }
+
+  /**
+   * As `run`, for callers that can be aborted one by one: one whose signal fires leaves at once, and one that shared
+   * the work of a caller who was aborted begins anew.
+   */
+  async runFor(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      signal.throwIfAborted();
+      let leave: (() => void) | undefined;
+      const left = new Promise<never>((_, reject) => {
+        leave = () => reject(signal.reason);
+        signal.addEventListener('abort', leave, { once: true });
+      });
+      try {
+        return await Promise.race([this.run(work), left]);
+      } catch (error) {
+        if (!isAbort(error) || signal.aborted) throw error;
+      } finally {
+        signal.removeEventListener('abort', leave!);
+      }
+    }
+  }
 }

@@ -1,5 +1,5 @@
 /** Brings the blobs of an image's layers into the store, in order and a few at a time, and says where they can be read. */
-import { closeSync, createReadStream, openSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
 import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
@@ -10,24 +10,30 @@ import type { BlobMessage, GrowthCounters } from '../layer/unpack-protocol.ts';
 /** Layers that are fetched at the same time. */
 const CONCURRENCY = 6;
 
+const MiB = 1024 * 1024;
+
 export class BlobFeed {
   readonly #job: JobContext;
   readonly #store: Store;
   readonly #layers: readonly RecipeLayer[];
   readonly #growth: GrowthCounters;
   readonly #tell: (message: BlobMessage) => void;
+  readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
   readonly #cached = new Set<number>();
   #running: Promise<void> = Promise.resolve();
 
+  /** @param abort the caller's own signal; that of `job` fires when unpacking fails, too */
   constructor(
     job: JobContext,
     store: Store,
     layers: readonly RecipeLayer[],
     growth: GrowthCounters,
     tell: (message: BlobMessage) => void,
+    abort: AbortSignal,
   ) {
     this.#job = job;
+    this.#abort = abort;
     this.#store = store;
     this.#layers = layers;
     this.#growth = growth;
@@ -66,14 +72,40 @@ export class BlobFeed {
   }
 
   async #bring(layer: number): Promise<void> {
-    const { descriptor, fetch } = this.#layers[layer]!;
+    const { descriptor, fetch, file } = this.#layers[layer]!;
     this.#job.signal.throwIfAborted();
-    if ((await this.#store.blobs.size(descriptor.digest)) === undefined) {
-      await fetch.call(this.#layers[layer], this.#job, (path, bytes) => this.#announce(layer, path, bytes));
-    } else {
+    if ((await this.#store.blobs.size(descriptor.digest)) !== undefined) {
       this.#cached.add(layer);
+    } else if (file !== undefined) {
+      return this.#readInPlace(layer, file);
+    } else {
+      await fetch.call(this.#layers[layer], this.#job, (path, bytes) => this.#announce(layer, path, bytes));
     }
     this.#announce(layer, this.#store.blobs.path(descriptor.digest), descriptor.size);
+  }
+
+  /** A file of the user's is unpacked while it is hashed here, without a copy in the store. */
+  async #readInPlace(layer: number, file: string): Promise<void> {
+    const { digest, size } = this.#layers[layer]!.descriptor;
+    this.#announce(layer, file, size);
+    const fd = this.#fds.get(layer)!;
+    const found = fstatSync(fd).size;
+    if (found !== size) {
+      throw new CtxsrcError('E_SIZE_MISMATCH', `${file} has ${found} bytes where ${size} were promised for ${digest}`);
+    }
+    // Not stopped when unpacking fails: a blob that is not its digest's is then the reason.
+    const hash = hasherFor(digest);
+    const bytes = createReadStream(file, { fd, autoClose: false, start: 0, highWaterMark: MiB });
+    for await (const chunk of bytes) {
+      this.#abort.throwIfAborted();
+      hash.update(chunk as Buffer);
+    }
+    if (hash.digest('hex') !== digestHex(digest)) {
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${file} do not have the digest that names it`, {
+        hint: 'the layout was damaged: copy the image into it again',
+        details: { expected: digest },
+      });
+    }
   }
 
   #announce(layer: number, path: string, bytes: number): void {

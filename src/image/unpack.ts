@@ -28,7 +28,7 @@ export async function unpackLayers(
   const inner: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
   const growth = new GrowthCounters(layers.length);
   const thread = new UnpackThread(job, { dir, options, layers, growth });
-  const feed = new BlobFeed(inner, store, layers, growth, (message) => thread.tell(message));
+  const feed = new BlobFeed(inner, store, layers, growth, (message) => thread.tell(message), job.signal);
   try {
     const [report] = await Promise.all([thread.result(job.signal), feed.run()]);
     return report;

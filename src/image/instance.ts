@@ -1,0 +1,187 @@
+/** The instance that image-like sources share: keys, digests, description, pull and snapshot over a content provider. */
+import type { Recipe, RecipeLayer } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import type {
+  CacheKeyResult,
+  CacheOpts,
+  DescriptorHandler,
+  Identifier,
+  SourceEnv,
+  SourceInstance,
+} from '../contract/source.ts';
+import { chainIds } from '../core/chain-id.ts';
+import { type Digest, digestProblem } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { Once } from '../core/once.ts';
+import { formatPlatformAll, type Platform } from '../core/platform.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { configKey, limitLayers, manifestKey } from './keys.ts';
+import type { ContentProvider } from './provider.ts';
+import { fetchLayer, pullLayers } from './pull.ts';
+import { platformNames, type SelectedImage, selectImage } from './select.ts';
+
+export interface ImageRequest {
+  readonly identifier: Identifier;
+  readonly provider: ContentProvider;
+  readonly env: SourceEnv;
+  /** As it goes into the manifest key. */
+  readonly platform: Platform;
+  readonly layerLimit?: number | undefined;
+  /** What the root digest has to be. */
+  readonly checksum?: Digest | undefined;
+}
+
+/** An image that was selected, and what its keys and layers follow from. */
+interface LoadedImage extends SelectedImage {
+  /** Cut at the layer limit, as the two after it. */
+  readonly layers: readonly Descriptor[];
+  readonly diffIds: readonly string[];
+  readonly opts: CacheOpts;
+}
+
+/** Binds an image reference to its environment. Nothing is read or asked before the first call. */
+export function imageInstance(request: ImageRequest): SourceInstance {
+  const { provider, env, platform, layerLimit, identifier } = request;
+  const root = new Once<Descriptor>();
+  const image = new Once<LoadedImage>();
+
+  const getRoot = (job: JobContext): Promise<Descriptor> =>
+    root.runFor(job.signal, async () => {
+      const descriptor = await provider.resolve(job);
+      checkRoot(descriptor, request);
+      return descriptor;
+    });
+
+  const getImage = (job: JobContext): Promise<LoadedImage> =>
+    image.runFor(job.signal, async () => {
+      const selected = await selectImage(job, provider, await getRoot(job), platform);
+      const layers = limitLayers(selected.manifest.value.layers, layerLimit);
+      const diffIds = selected.config.value.rootfs.diffIds.slice(0, layers.length);
+      return { ...selected, layers, diffIds, opts: handlers(layers, diffIds) };
+    });
+
+  function handlers(layers: readonly Descriptor[], diffIds: readonly string[]): CacheOpts {
+    const handler = (descriptor: Descriptor, i: number): DescriptorHandler => ({
+      descriptor,
+      diffId: diffIds[i],
+      fetch: (job) => fetchLayer(job, env.store, provider, descriptor),
+    });
+    return new Map(layers.map((descriptor, i) => [descriptor.digest, handler(descriptor, i)]));
+  }
+
+  return {
+    async cacheKey(job, index): Promise<CacheKeyResult> {
+      const loaded = await getImage(job);
+      const result = { pin: loaded.root.digest, done: index > 0, opts: loaded.opts };
+      const key = index > 0 ? configKey(loaded.config.value, layerLimit) : undefined;
+      return { ...result, ...(key === undefined ? manifestKey(loaded.root.digest, platform, layerLimit) : { key }) };
+    },
+
+    async digests(job) {
+      const { digest, mediaType, size } = await getRoot(job);
+      return {
+        digest,
+        mediaType,
+        size,
+        pinned: provider.pinned(digest),
+        manifest: async () => (await getImage(job)).manifest.descriptor.digest,
+        config: async () => (await getImage(job)).config.descriptor.digest,
+      };
+    },
+
+    async describe(job) {
+      const loaded = await getImage(job);
+      const total = loaded.layers.reduce((sum, layer) => sum + layer.size, 0);
+      return {
+        identifier: String(identifier),
+        platform: formatPlatformAll(platform),
+        digest: loaded.root.digest,
+        mediaType: loaded.root.mediaType,
+        pinned: provider.pinned(loaded.root.digest),
+        manifest: loaded.manifest.descriptor.digest,
+        config: loaded.config.descriptor.digest,
+        imagePlatform: formatPlatformAll(loaded.config.value.platform),
+        platforms: platformNames(loaded.offered),
+        layers: loaded.layers.map((layer, i) => ({
+          digest: layer.digest,
+          mediaType: layer.mediaType,
+          size: layer.size,
+          diffId: loaded.diffIds[i],
+        })),
+        size: total,
+        annotations: loaded.manifest.value.annotations,
+        // What a person wants to see of it; nothing is decided by this reading of the bytes.
+        configuration: JSON.parse(Buffer.from(loaded.config.bytes).toString()) as unknown,
+      };
+    },
+
+    async candidates(job) {
+      if (provider.candidates !== undefined) return provider.candidates(job);
+      return platformNames((await getImage(job)).offered);
+    },
+
+    async pull(job) {
+      const loaded = await getImage(job);
+      for (const { descriptor, bytes } of [...loaded.indexes, loaded.manifest, loaded.config]) {
+        if ((await env.store.blobs.size(descriptor.digest)) === undefined) {
+          await env.store.blobs.put(descriptor.digest, bytes);
+        }
+      }
+      await pullLayers(job, env.store, provider, loaded.layers, env.network.parallel);
+      await env.store.tagImage(provider.storeName, loaded.root);
+    },
+
+    async snapshot(job) {
+      const loaded = await getImage(job);
+      if (loaded.layers.length === 0) return null;
+      return env.store.ref(recipe(await recipeLayers(loaded)));
+    },
+  };
+
+  async function recipeLayers({ layers, diffIds, config }: LoadedImage): Promise<readonly RecipeLayer[]> {
+    const chain = chainIds(diffIds);
+    return Promise.all(
+      layers.map(async (descriptor, i): Promise<RecipeLayer> => {
+        const problem = digestProblem(diffIds[i]!);
+        if (problem !== undefined) {
+          throw new CtxsrcError(
+            'E_IMAGE_CONFIG_INVALID',
+            `image configuration ${config.descriptor.digest}: rootfs.diff_ids[${i}]: ${problem}`,
+          );
+        }
+        return {
+          descriptor,
+          diffId: diffIds[i] as Digest,
+          chainId: chain[i]!,
+          file: await provider.layerFile?.(descriptor),
+          fetch: (job, growth) => fetchLayer(job, env.store, provider, descriptor, growth),
+        };
+      }),
+    );
+  }
+
+  function recipe(layers: readonly RecipeLayer[]): Recipe {
+    return {
+      id: layers.at(-1)!.chainId,
+      layers,
+      produce: async (job, dir, options) => {
+        // Keys need none of the code that reads archives.
+        const { unpackLayers } = await import('./unpack.ts');
+        return unpackLayers(job, env.store, layers, dir, options);
+      },
+      prefix: (count) => recipe(layers.slice(0, count)),
+    };
+  }
+}
+
+function checkRoot({ digest }: Descriptor, { checksum, identifier }: ImageRequest): void {
+  if (checksum === undefined || checksum === digest) return;
+  throw new CtxsrcError(
+    'E_CHECKSUM_MISMATCH',
+    `${identifier} has the digest ${digest}, which is not the expected ${checksum}`,
+    {
+      hint: 'the image was pushed anew: review it, then use the new digest',
+      details: { expected: checksum, actual: digest },
+    },
+  );
+}

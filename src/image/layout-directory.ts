@@ -1,0 +1,161 @@
+/**
+ * An OCI image layout on disk (image-spec, image-layout.md), read and never written to. Everything in it is taken for
+ * hostile: files are regular, within the layout and of a bounded size before a byte of them is used.
+ */
+
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { join, resolve, sep } from 'node:path';
+import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
+import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
+import * as go from '../core/go-json-decode.ts';
+import { decodeIndex } from '../oci/decode.ts';
+import { MEDIA_TYPE } from '../oci/media-types.ts';
+import type { Descriptor } from '../oci/types.ts';
+
+/** Bytes of `index.json`: some tens of thousands of images. */
+const MAX_INDEX_BYTES = 16 * 1024 * 1024;
+const MAX_LAYOUT_FILE_BYTES = 64 * 1024;
+const LAYOUT_HINT = 'an OCI layout has the files oci-layout and index.json and a directory blobs';
+
+const layoutFile = go.struct({ imageLayoutVersion: go.text });
+
+/** A file of the layout, open for reading. */
+export interface LayoutFile {
+  readonly path: string;
+  readonly size: number;
+  readonly handle: FileHandle;
+}
+
+export class LayoutDirectory {
+  /** As the user wrote it. */
+  readonly path: string;
+  readonly #root: string;
+
+  private constructor(path: string, root: string) {
+    this.path = path;
+    this.#root = root;
+  }
+
+  /**
+   * Looks at a layout's marker.
+   * @throws E_PATH_NOT_FOUND, E_LAYOUT_INVALID
+   */
+  static async open(path: string): Promise<LayoutDirectory> {
+    let root: string;
+    try {
+      root = await realpath(resolve(path));
+      if (!(await stat(root)).isDirectory()) {
+        throw new CtxsrcError('E_LAYOUT_INVALID', `${path} is no OCI layout: it is not a directory`, {
+          hint: `an image in a tar file is oci-archive://${path}`,
+        });
+      }
+    } catch (error) {
+      throw ioError(error, `cannot open the OCI layout ${path}`);
+    }
+    const layout = new LayoutDirectory(path, root);
+    const marker = await layout.#required('oci-layout', MAX_LAYOUT_FILE_BYTES);
+    const { imageLayoutVersion } = go.decodeGoJson(marker, layoutFile, (problem) => {
+      return layout.#invalid(`oci-layout: ${problem}`);
+    });
+    if (!/^1\.[0-9]+\.[0-9]+$/.test(imageLayoutVersion)) {
+      throw layout.#invalid(`oci-layout: unknown imageLayoutVersion ${JSON.stringify(imageLayoutVersion)}`);
+    }
+    return layout;
+  }
+
+  /**
+   * What `index.json` lists. Entries are not checked.
+   * @throws E_LAYOUT_INVALID, E_LIMIT
+   */
+  async entries(): Promise<readonly Descriptor[]> {
+    const bytes = await this.#required('index.json', MAX_INDEX_BYTES);
+    try {
+      return decodeIndex(bytes, MEDIA_TYPE.ociIndex, 'index.json').value.manifests;
+    } catch (error) {
+      if (isCtxsrcError(error, 'E_MANIFEST_INVALID')) throw this.#invalid(error.message);
+      throw error;
+    }
+  }
+
+  /**
+   * A blob, open for reading; the caller closes it, and verifies what it reads.
+   * @throws E_BLOB_NOT_FOUND, E_UNSAFE for a link that leads out of the layout or something that is no file
+   */
+  async openBlob(digest: Digest): Promise<LayoutFile> {
+    const file = await this.#open(join('blobs', digestAlgorithm(digest), digestHex(digest)));
+    if (file !== undefined) return file;
+    throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${digest} is missing in the OCI layout ${this.path}`, {
+      hint: 'copy the image into the layout again, all platforms that are needed included',
+    });
+  }
+
+  /**
+   * A whole blob, not verified.
+   * @throws E_LIMIT over `maxBytes`, and those of `openBlob`
+   */
+  async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
+    return this.#read(await this.openBlob(digest), digest, maxBytes);
+  }
+
+  async #required(name: string, maxBytes: number): Promise<Buffer> {
+    const file = await this.#open(name);
+    if (file === undefined) throw this.#invalid(`it has no file ${name}`);
+    return this.#read(file, name, maxBytes);
+  }
+
+  /** Undefined when there is nothing of that name. */
+  async #open(name: string): Promise<LayoutFile | undefined> {
+    const path = join(this.#root, name);
+    let handle: FileHandle | undefined;
+    try {
+      const real = await realpath(path);
+      if (!real.startsWith(this.#root.endsWith(sep) ? this.#root : this.#root + sep)) {
+        throw new CtxsrcError('E_UNSAFE', `${name} of the OCI layout ${this.path} is a link that leads out of it`, {
+          hint: 'copy the layout with its links resolved (cp -rL)',
+        });
+      }
+      // Not following a link that was put there meanwhile, not waiting for the writer of a pipe.
+      handle = await open(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const info = await handle.stat();
+      if (!info.isFile()) {
+        throw new CtxsrcError('E_UNSAFE', `${name} of the OCI layout ${this.path} is not a regular file`);
+      }
+      return { path: real, size: info.size, handle };
+    } catch (error) {
+      await handle?.close();
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+      throw ioError(error, `cannot read ${name} of the OCI layout ${this.path}`);
+    }
+  }
+
+  async #read(file: LayoutFile, name: string, maxBytes: number): Promise<Buffer> {
+    try {
+      if (file.size > maxBytes) {
+        throw new CtxsrcError(
+          'E_LIMIT',
+          `${name} of the OCI layout ${this.path} has ${file.size} bytes; more than ${maxBytes} are not read`,
+        );
+      }
+      const buffer = Buffer.alloc(file.size);
+      let length = 0;
+      while (length < buffer.length) {
+        const { bytesRead } = await file.handle.read(buffer, length, buffer.length - length, length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      return buffer.subarray(0, length);
+    } catch (error) {
+      throw ioError(error, `cannot read ${name} of the OCI layout ${this.path}`);
+    } finally {
+      await file.handle.close();
+    }
+  }
+
+  #invalid(problem: string): CtxsrcError {
+    return new CtxsrcError('E_LAYOUT_INVALID', `${this.path} is no valid OCI layout: ${problem}`, {
+      hint: LAYOUT_HINT,
+    });
+  }
+}

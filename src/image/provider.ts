@@ -1,0 +1,63 @@
+/** Where an image comes from: all in which the image-like sources differ. Everything else they share. */
+import type { JobContext } from '../contract/session.ts';
+import type { IngestSource } from '../contract/store.ts';
+import { digestLike } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
+import type { Descriptor } from '../oci/types.ts';
+
+/** Gives an image's content. Errors name the place it comes from, and what to do there. */
+export interface ContentProvider {
+  /** What the reference points at now. Nothing is remembered here: the caller asks once. */
+  resolve(job: JobContext): Promise<Descriptor>;
+  /** The bytes of a manifest, index or configuration; the caller verifies them (`fetchDocument`). */
+  document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array>;
+  /** The bytes of a layer blob from `resume.offset` on; whoever stores them verifies them. */
+  layer(
+    job: JobContext,
+    descriptor: Descriptor,
+    resume: { readonly offset: number; readonly validator?: string | undefined },
+  ): Promise<IngestSource>;
+  /** A file that holds the layer, where there is one that can be read in place. */
+  layerFile?(descriptor: Descriptor): Promise<string | undefined>;
+  /** The reference with this root digest. */
+  pinned(digest: string): string;
+  /** The name under which the store lists the image when all of it is there. */
+  readonly storeName: string;
+  /** What else could have been meant, for completion and errors. */
+  candidates?(job: JobContext): Promise<readonly string[]>;
+}
+
+/**
+ * A manifest, index or configuration, verified against its descriptor before anyone reads it.
+ * @throws E_LIMIT over 4 MiB, E_SIZE_MISMATCH, E_DIGEST_MISMATCH, and what the provider throws
+ */
+export async function fetchDocument(
+  job: JobContext,
+  provider: ContentProvider,
+  descriptor: Descriptor,
+): Promise<Uint8Array> {
+  const { digest, size } = descriptor;
+  if (size > MAX_DOCUMENT_BYTES) throw documentTooLarge(digest, size);
+  const bytes = await provider.document(job, descriptor);
+  verifyDocument(descriptor, bytes);
+  return bytes;
+}
+
+/** The error for a document over the limit. */
+export function documentTooLarge(what: string, size: number): CtxsrcError {
+  return new CtxsrcError('E_LIMIT', `${what} has ${size} bytes; manifests and configurations over 4 MiB are refused`);
+}
+
+/** @throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH */
+export function verifyDocument({ digest, size }: Descriptor, bytes: Uint8Array): void {
+  if (bytes.length !== size) {
+    throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has ${bytes.length} bytes, but ${size} were declared`);
+  }
+  const found = digestLike(digest, bytes);
+  if (found !== digest) {
+    throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${digest} have the digest ${found}`, {
+      hint: 'the content was damaged or changed at its origin; get a good copy of it',
+    });
+  }
+}

@@ -1,0 +1,73 @@
+/** Makes an image's layer blobs present in the store. */
+import type { BlobGrowth } from '../contract/blobs.ts';
+import type { JobContext } from '../contract/session.ts';
+import type { IngestSource, Store } from '../contract/store.ts';
+import { shortDigest } from '../core/digest.ts';
+import { isAbort } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { ContentProvider } from './provider.ts';
+
+/** Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of the provider. */
+export async function fetchLayer(
+  job: JobContext,
+  store: Store,
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  growth?: BlobGrowth,
+): Promise<void> {
+  const task = new Task(job.progress, 'download', `layer ${shortDigest(descriptor.digest)}`, descriptor.size);
+  try {
+    const outcome = await store.blobs.ingest(
+      job,
+      descriptor,
+      async (resume) => {
+        const origin = await provider.layer(job, descriptor, resume);
+        return { ...origin, body: counted(origin, task) };
+      },
+      { growth },
+    );
+    task.end(outcome === 'cached' ? 'cached' : 'done');
+  } catch (error) {
+    task.end(isAbort(error) ? 'aborted' : 'failed');
+    throw error;
+  }
+}
+
+async function* counted({ body, offset }: IngestSource, task: Task): AsyncGenerator<Uint8Array> {
+  let done = offset;
+  for await (const chunk of body) {
+    done += chunk.length;
+    task.advance(done);
+    yield chunk;
+  }
+}
+
+/**
+ * Makes all the layers present, `parallel` at a time. The first failure stops the others; what they have of a blob is
+ * kept by the store for resuming.
+ */
+export async function pullLayers(
+  job: JobContext,
+  store: Store,
+  provider: ContentProvider,
+  layers: readonly Descriptor[],
+  parallel: number,
+): Promise<void> {
+  const missing = [...new Map(layers.map((layer) => [layer.digest, layer])).values()].reverse();
+  const stop = new AbortController();
+  const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
+  const errors: unknown[] = [];
+  const work = async (): Promise<void> => {
+    for (let layer = missing.pop(); layer !== undefined && errors.length === 0; layer = missing.pop()) {
+      try {
+        await fetchLayer(shared, store, provider, layer);
+      } catch (error) {
+        errors.push(error);
+        stop.abort();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(1, parallel) }, work));
+  if (errors.length > 0) throw errors[0];
+}

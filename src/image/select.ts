@@ -1,0 +1,139 @@
+/** From a root descriptor to the one image in it that fits the platform (buildkit-semantics 3.2, 3.4). */
+import type { JobContext } from '../contract/session.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { formatPlatformAll, type Platform } from '../core/platform.ts';
+import { platformMatcher } from '../core/platform-match.ts';
+import { decodeConfig, decodeIndex, decodeManifest, schema1Error, usable } from '../oci/decode.ts';
+import { isConfigType, isIndexType, isManifestType, isSchema1Type } from '../oci/media-types.ts';
+import type { Descriptor, ImageConfig, Manifest, Raw } from '../oci/types.ts';
+import { type ContentProvider, fetchDocument } from './provider.ts';
+
+/** A document and the descriptor it was found by. */
+export interface Found<T> extends Raw<T> {
+  readonly descriptor: Descriptor;
+}
+
+export interface SelectedImage {
+  readonly root: Descriptor;
+  /** The indexes on the way from the root to the manifest. */
+  readonly indexes: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
+  /** What the root index offers, in its order; empty when the root is a manifest. */
+  readonly offered: readonly Descriptor[];
+  readonly manifest: Found<Manifest>;
+  readonly config: Found<ImageConfig>;
+}
+
+/** Each level costs a request; no image has a fraction of these. */
+const MAX_INDEX_DEPTH = 32;
+
+/**
+ * Follows the root to the manifest for the platform and reads its configuration; layers are not touched. A root that is
+ * a manifest is taken whatever its platform is. Only the best entry of an index is tried.
+ * @throws E_PLATFORM_NOT_FOUND with what there is in `details.candidates`, E_MANIFEST_INVALID, E_IMAGE_CONFIG_INVALID,
+ *   E_SCHEMA1, E_LIMIT, and those of `fetchDocument`
+ */
+export async function selectImage(
+  job: JobContext,
+  provider: ContentProvider,
+  root: Descriptor,
+  requested: Platform,
+): Promise<SelectedImage> {
+  const matcher = platformMatcher(requested);
+  const indexes: { descriptor: Descriptor; bytes: Uint8Array }[] = [];
+  let offered: readonly Descriptor[] = [];
+  let descriptor = usable(root, `the descriptor of ${root.digest}`);
+  while (isIndexType(descriptor.mediaType)) {
+    const { digest } = descriptor;
+    if (indexes.some((index) => index.descriptor.digest === digest)) {
+      throw new CtxsrcError('E_MANIFEST_INVALID', `index ${digest} contains itself`);
+    }
+    if (indexes.length >= MAX_INDEX_DEPTH) {
+      throw new CtxsrcError('E_LIMIT', `${root.digest} holds indexes in indexes more than ${MAX_INDEX_DEPTH} deep`);
+    }
+    const bytes = await fetchDocument(job, provider, descriptor);
+    const entries = decodeIndex(bytes, descriptor.mediaType, `index ${digest}`).value.manifests;
+    if (indexes.length === 0) offered = entries;
+    indexes.push({ descriptor, bytes });
+    const best = bestEntry(entries, matcher);
+    if (best === undefined) throw noMatch(requested, `index ${digest}`, entries);
+    descriptor = usable(best, `manifests[${entries.indexOf(best)}] of index ${digest}`);
+  }
+  if (isSchema1Type(descriptor.mediaType)) throw schema1Error(descriptor.digest);
+  if (!isManifestType(descriptor.mediaType)) {
+    throw new CtxsrcError(
+      'E_MANIFEST_INVALID',
+      `${descriptor.digest} is no image manifest but ${JSON.stringify(descriptor.mediaType)}`,
+    );
+  }
+  const what = `manifest ${descriptor.digest}`;
+  const manifest = decodeManifest(await fetchDocument(job, provider, descriptor), descriptor.mediaType, what);
+  const config = await readConfig(job, provider, manifest.value.config, what);
+  if (indexes.length > 0 && descriptor.platform === undefined && !matcher.matches(config.value.platform)) {
+    throw noMatch(requested, what, [{ ...descriptor, platform: config.value.platform }]);
+  }
+  checkLayers(manifest.value, config);
+  return { root, indexes, offered, manifest: { ...manifest, descriptor }, config };
+}
+
+/** The entry to follow: one that names its platform goes before one that does not, then the better, then the earlier. */
+function bestEntry(
+  entries: readonly Descriptor[],
+  matcher: ReturnType<typeof platformMatcher>,
+): Descriptor | undefined {
+  return entries
+    .filter(({ platform }) => platform === undefined || matcher.matches(platform))
+    .sort((a, b) => {
+      if (a.platform === undefined || b.platform === undefined) {
+        return Number(a.platform === undefined) - Number(b.platform === undefined);
+      }
+      return matcher.compare(a.platform, b.platform);
+    })[0];
+}
+
+async function readConfig(
+  job: JobContext,
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  what: string,
+): Promise<Found<ImageConfig>> {
+  if (!isConfigType(descriptor.mediaType)) {
+    throw new CtxsrcError(
+      'E_IMAGE_CONFIG_INVALID',
+      `${what} has a configuration of type ${JSON.stringify(descriptor.mediaType)}: it is an artifact, not an image`,
+      { hint: 'name an image; artifacts have no files that a build could use' },
+    );
+  }
+  const bytes = await fetchDocument(job, provider, descriptor);
+  return { ...decodeConfig(bytes, `image configuration ${descriptor.digest}`), descriptor };
+}
+
+function checkLayers(manifest: Manifest, config: Found<ImageConfig>): void {
+  const { diffIds } = config.value.rootfs;
+  if (diffIds.length === manifest.layers.length) return;
+  throw new CtxsrcError(
+    'E_IMAGE_CONFIG_INVALID',
+    `image configuration ${config.descriptor.digest}: rootfs.diff_ids has ${diffIds.length} entries, ` +
+      `but the manifest has ${manifest.layers.length} layers`,
+  );
+}
+
+/** The platforms of an index as text, each once; an entry that names none is shown by its digest. */
+export function platformNames(entries: readonly Descriptor[]): readonly string[] {
+  const names = entries.map(({ platform, digest }) => (platform === undefined ? digest : formatPlatformAll(platform)));
+  return [...new Set(names)];
+}
+
+/** More are left out of a message; all are in the details. */
+const MAX_NAMED = 20;
+
+function noMatch(requested: Platform, what: string, entries: readonly Descriptor[]): CtxsrcError {
+  const wanted = formatPlatformAll(requested);
+  const candidates = platformNames(entries);
+  const named = candidates.slice(0, MAX_NAMED).join(', ') + (candidates.length > MAX_NAMED ? ', …' : '');
+  const there = candidates.length === 0 ? 'it is empty' : `there is ${named}`;
+  const usual = candidates.find((name) => name.includes('/') && !name.startsWith('unknown'));
+  return new CtxsrcError('E_PLATFORM_NOT_FOUND', `no image for ${wanted} in ${what}: ${there}`, {
+    ...(usual === undefined ? {} : { hint: `choose one with --platform, for instance --platform ${usual}` }),
+    details: { platform: wanted, candidates },
+  });
+}

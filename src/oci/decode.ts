@@ -1,0 +1,225 @@
+/**
+ * The documents of an image, decoded as containerd decodes them (Go's JSON rules, buildkit-semantics 0.2, 3.2, 3.3).
+ * Digests and sizes are decoded as they stand; `usable` checks a descriptor when it is about to be used, so that a
+ * wrong one for another platform does no harm.
+ */
+import { digestProblem } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import * as go from '../core/go-json-decode.ts';
+import { isIndexType, isManifestType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
+import type { Descriptor, ImageConfig, Index, Manifest, Raw } from './types.ts';
+
+/** A manifest, index or configuration larger than this (bytes) is refused with `E_LIMIT`. */
+export const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024;
+
+const platform = {
+  architecture: go.text,
+  os: go.text,
+  variant: go.text,
+  'os.version': go.text,
+  'os.features': go.list(go.text),
+};
+const descriptor = go.struct({
+  mediaType: go.text,
+  digest: go.text,
+  size: go.int64,
+  urls: go.list(go.text),
+  annotations: go.map(go.text),
+  data: go.base64,
+  platform: go.pointer(go.struct(platform)),
+  artifactType: go.text,
+});
+const manifest = go.struct({
+  schemaVersion: go.int64,
+  mediaType: go.text,
+  artifactType: go.text,
+  config: descriptor,
+  layers: go.list(descriptor),
+  subject: go.pointer(descriptor),
+  annotations: go.map(go.text),
+});
+const index = go.struct({
+  schemaVersion: go.int64,
+  mediaType: go.text,
+  artifactType: go.text,
+  manifests: go.list(descriptor),
+  subject: go.pointer(descriptor),
+  annotations: go.map(go.text),
+});
+const nameSet = go.map(go.struct({}));
+const image = go.struct({
+  ...platform,
+  created: go.pointer(go.time),
+  author: go.text,
+  config: go.struct({
+    User: go.text,
+    ExposedPorts: nameSet,
+    Env: go.list(go.text),
+    Entrypoint: go.list(go.text),
+    Cmd: go.list(go.text),
+    Volumes: nameSet,
+    WorkingDir: go.text,
+    Labels: go.map(go.text),
+    StopSignal: go.text,
+    ArgsEscaped: go.bool,
+  }),
+  rootfs: go.struct({ type: go.text, diff_ids: go.list(go.text) }),
+  history: go.list(
+    go.struct({
+      created: go.pointer(go.time),
+      created_by: go.text,
+      author: go.text,
+      comment: go.text,
+      empty_layer: go.bool,
+    }),
+  ),
+});
+/** The members by which a document shows what it is, whatever it says it is. */
+const outline = go.struct({
+  mediaType: go.text,
+  config: go.presence,
+  layers: go.presence,
+  manifests: go.presence,
+  fsLayers: go.presence,
+});
+
+type DecodedPlatform = go.Decoded<typeof image>;
+
+/** Absent and empty are the same in a platform; the absent form is what is written again. */
+function platformOf(value: Pick<DecodedPlatform, keyof typeof platform>): NonNullable<Descriptor['platform']> {
+  return {
+    architecture: value.architecture,
+    os: value.os,
+    ...(value.variant === '' ? {} : { variant: value.variant }),
+    ...(value['os.version'] === '' ? {} : { 'os.version': value['os.version'] }),
+    ...(value['os.features'].length === 0 ? {} : { 'os.features': value['os.features'] }),
+  };
+}
+
+function descriptorOf(value: go.Decoded<typeof descriptor>): Descriptor {
+  const { mediaType, size, urls, annotations, artifactType } = value;
+  return {
+    mediaType,
+    digest: value.digest as Descriptor['digest'],
+    size,
+    ...(value.platform === undefined ? {} : { platform: platformOf(value.platform) }),
+    ...(annotations.size === 0 ? {} : { annotations: Object.fromEntries(annotations) }),
+    ...(artifactType === '' ? {} : { artifactType }),
+    ...(urls.length === 0 ? {} : { urls }),
+  };
+}
+
+function invalidManifest(what: string, problem: string): CtxsrcError {
+  return new CtxsrcError('E_MANIFEST_INVALID', `${what} is not valid: ${problem}`);
+}
+
+/** The error for images of schema 1, which Docker no longer supports either. */
+export function schema1Error(what: string): CtxsrcError {
+  return new CtxsrcError(
+    'E_SCHEMA1',
+    `${what} is refused: image manifests of version 2, schema 1, are no longer supported`,
+    {
+      hint: 'push the image again with a current tool: it will be converted to schema 2 or OCI',
+    },
+  );
+}
+
+/**
+ * Checks a descriptor before it is followed.
+ * @param where for the message: the document and the path in it
+ * @throws E_MANIFEST_INVALID
+ */
+export function usable(entry: Descriptor, where: string): Descriptor {
+  const problem = digestProblem(entry.digest);
+  if (problem !== undefined) throw invalidManifest(where, `digest: ${problem}: ${JSON.stringify(entry.digest)}`);
+  if (entry.size < 0) throw invalidManifest(where, `size: ${entry.size} is negative`);
+  return entry;
+}
+
+/**
+ * Checks that a document is what its descriptor says (3.3).
+ * @throws E_SCHEMA1, E_MANIFEST_INVALID
+ */
+function checkKind(bytes: Uint8Array, mediaType: string, what: string): void {
+  if (isSchema1Type(mediaType)) throw schema1Error(what);
+  const found = go.decodeGoJson(bytes, outline, (problem) => invalidManifest(what, problem));
+  if (found.fsLayers) throw schema1Error(what);
+  if (isManifestType(mediaType) && (found.manifests || isIndexType(found.mediaType))) {
+    throw invalidManifest(what, `an index where a manifest (${mediaType}) was expected`);
+  }
+  if (isIndexType(mediaType) && (found.config || found.layers || isManifestType(found.mediaType))) {
+    throw invalidManifest(what, `a manifest where an index (${mediaType}) was expected`);
+  }
+}
+
+/**
+ * A manifest of the media type that its descriptor names. Its configuration and layers are checked by `usable`.
+ * @throws E_SCHEMA1, E_MANIFEST_INVALID
+ */
+export function decodeManifest(bytes: Uint8Array, mediaType: string, what: string): Raw<Manifest> {
+  checkKind(bytes, mediaType, what);
+  const value = go.decodeGoJson(bytes, manifest, (problem) => invalidManifest(what, problem));
+  return {
+    bytes,
+    value: {
+      mediaType,
+      config: usable(descriptorOf(value.config), `config of ${what}`),
+      layers: value.layers.map((layer, i) => usable(descriptorOf(layer), `layers[${i}] of ${what}`)),
+      annotations: Object.fromEntries(value.annotations),
+    },
+  };
+}
+
+/**
+ * An index of the media type that its descriptor names. Its entries are not checked.
+ * @throws E_SCHEMA1, E_MANIFEST_INVALID
+ */
+export function decodeIndex(bytes: Uint8Array, mediaType: string, what: string): Raw<Index> {
+  checkKind(bytes, mediaType, what);
+  const value = go.decodeGoJson(bytes, index, (problem) => invalidManifest(what, problem));
+  return {
+    bytes,
+    value: {
+      mediaType,
+      manifests: value.manifests.map(descriptorOf),
+      annotations: Object.fromEntries(value.annotations),
+    },
+  };
+}
+
+/**
+ * An image configuration. Its diff IDs are texts that nobody has validated.
+ * @throws E_IMAGE_CONFIG_INVALID
+ */
+export function decodeConfig(bytes: Uint8Array, what: string): Raw<ImageConfig> {
+  const value = go.decodeGoJson(bytes, image, (problem) => {
+    return new CtxsrcError('E_IMAGE_CONFIG_INVALID', `${what} is not valid: ${problem}`);
+  });
+  return {
+    bytes,
+    value: { platform: platformOf(value), rootfs: { type: value.rootfs.type, diffIds: value.rootfs.diff_ids } },
+  };
+}
+
+const rootOutline = go.struct({
+  mediaType: go.pointer(go.text),
+  config: go.presence,
+  layers: go.presence,
+  manifests: go.presence,
+});
+
+/**
+ * The media type of a root document that comes without one (3.3, "Root type detection").
+ * @throws E_MANIFEST_INVALID
+ */
+export function detectMediaType(bytes: Uint8Array, what: string): string {
+  const found = go.decodeGoJson(bytes, rootOutline, (problem) => invalidManifest(what, problem));
+  const isManifest = found.config || found.layers;
+  if (isManifest && found.manifests) throw invalidManifest(what, 'it is both a manifest and an index');
+  const claimed = found.mediaType ?? '';
+  if (isManifest ? isIndexType(claimed) : isManifestType(claimed)) {
+    throw invalidManifest(what, `mediaType: ${claimed} does not match its contents`);
+  }
+  if (isManifestType(claimed) || isIndexType(claimed)) return claimed;
+  return isManifest ? MEDIA_TYPE.dockerManifest : MEDIA_TYPE.dockerIndex;
+}

@@ -1,0 +1,57 @@
+/** How an image in a layout directory is named. */
+import { type Digest, parseDigest } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+
+export const LAYOUT_FORM = 'oci-layout://PATH[:TAG][@DIGEST]';
+
+/** Where an image lies and which one it is. */
+export interface LayoutReference {
+  readonly path: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+/** The text of a reference: what `parseLayoutReference` reads. */
+export function formatLayoutReference({ path, tag, digest }: LayoutReference): string {
+  return `oci-layout://${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
+/**
+ * Splits `PATH[:TAG][@DIGEST]`. The longest path that exists wins, so that `:` and `@` may be part of it; nothing is
+ * percent-decoded. Where none exists, the last `:` after the last `/` begins the tag.
+ * @throws E_REFERENCE, E_DIGEST_INVALID
+ */
+export function parseLayoutReference(text: string, exists: (path: string) => boolean): LayoutReference {
+  const cuts = [...text.matchAll(/[:@]/g)].map((match) => match.index).reverse();
+  const existing = [text.length, ...cuts].find((cut) => cut > 0 && exists(text.slice(0, cut)));
+  return splitAt(text, existing ?? guessedCut(text));
+}
+
+function guessedCut(text: string): number {
+  const digest = /@[a-z0-9]+:[0-9a-zA-Z]*$/.exec(text);
+  const end = digest === null ? text.length : digest.index;
+  const name = text.lastIndexOf('/', end) + 1;
+  const colon = text.slice(name, end).lastIndexOf(':');
+  return colon < 0 ? end : name + colon;
+}
+
+function splitAt(text: string, cut: number): LayoutReference {
+  const path = text.slice(0, cut);
+  const suffix = text.slice(cut);
+  if (path === '') throw refuse(text, 'it names no path');
+  const at = suffix.lastIndexOf('@');
+  const tagged = at < 0 ? suffix : suffix.slice(0, at);
+  if (tagged === ':') throw refuse(text, 'its tag is empty');
+  if (tagged !== '' && !tagged.startsWith(':')) throw refuse(text, `${JSON.stringify(suffix)} is no tag or digest`);
+  return {
+    path,
+    tag: tagged === '' ? undefined : tagged.slice(1),
+    digest: at < 0 ? undefined : parseDigest(suffix.slice(at + 1)),
+  };
+}
+
+function refuse(text: string, why: string): CtxsrcError {
+  return new CtxsrcError('E_REFERENCE', `layout reference ${JSON.stringify(text)} is not valid: ${why}`, {
+    hint: `write ${LAYOUT_FORM}, for instance oci-layout://./base:latest`,
+  });
+}

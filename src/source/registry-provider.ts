@@ -1,0 +1,111 @@
+/** An image's content from the store where it is there, else from its registry. */
+import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts';
+import type { IngestSource } from '../contract/store.ts';
+import { digestLike } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { ContentProvider } from '../image/provider.ts';
+import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
+import { isConfigType } from '../oci/media-types.ts';
+import { formatReference, type ImageReference, nameOf } from '../oci/reference.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { RegistryClient } from '../registry/client.ts';
+
+/** One client for all references of a run: they share connections, tokens and the places of `--parallel`. */
+const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
+
+export class RegistryProvider implements ContentProvider {
+  readonly #reference: ImageReference;
+  readonly #env: SourceEnv;
+  readonly #name: { readonly host: string; readonly repository: string };
+  readonly storeName: string;
+
+  constructor(reference: ImageReference, env: SourceEnv) {
+    this.#reference = reference;
+    this.#env = env;
+    this.#name = { host: reference.domain, repository: reference.path };
+    this.storeName = formatReference(reference);
+  }
+
+  pinned(digest: string): string {
+    const { tag } = this.#reference;
+    return `docker-image://${nameOf(this.#reference)}${tag === undefined ? '' : `:${tag}`}@${digest}`;
+  }
+
+  async resolve(job: JobContext): Promise<Descriptor> {
+    const { digest, tag } = this.#reference;
+    const { blobs } = this.#env.store;
+    if (digest !== undefined) {
+      // Content that is there needs no request: the digest says that it is the right one.
+      const bytes = await blobs.read(digest, MAX_DOCUMENT_BYTES);
+      if (bytes !== undefined) {
+        return { digest, size: bytes.length, mediaType: detectMediaType(bytes, digest) };
+      }
+    }
+    const client = await this.#client(
+      digest === undefined ? `what ${this.storeName} points at is not known` : `${this.storeName} is not in the store`,
+    );
+    const { descriptor, bytes } = await client.resolve(job, this.#name, digest ?? tag ?? 'latest');
+    if (digest !== undefined && descriptor.digest !== digest) {
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `${this.storeName}: the registry answers with ${descriptor.digest}`);
+    }
+    if (bytes !== undefined && digestLike(descriptor.digest, bytes) === descriptor.digest) {
+      await blobs.put(descriptor.digest, bytes);
+    }
+    return descriptor;
+  }
+
+  async document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array> {
+    const { blobs } = this.#env.store;
+    const stored = await blobs.read(descriptor.digest, MAX_DOCUMENT_BYTES);
+    if (stored !== undefined) return stored;
+    const kind = isConfigType(descriptor.mediaType) ? 'configuration' : 'manifest';
+    const client = await this.#client(`${kind} ${descriptor.digest} of ${this.storeName} is not in the store`);
+    if (kind === 'manifest') {
+      const { bytes } = await client.manifest(job, this.#name, descriptor.digest, descriptor.size);
+      await blobs.put(descriptor.digest, bytes);
+      return bytes;
+    }
+    const bytes = await wholeBody(await client.blob(job, this.#name, descriptor.digest), descriptor);
+    await blobs.put(descriptor.digest, bytes);
+    return bytes;
+  }
+
+  async layer(
+    job: JobContext,
+    descriptor: Descriptor,
+    resume: { readonly offset: number; readonly validator?: string | undefined },
+  ): Promise<IngestSource> {
+    const client = await this.#client(`layer ${descriptor.digest} of ${this.storeName} is not in the store`);
+    return client.blob(job, this.#name, descriptor.digest, resume);
+  }
+
+  /** The client, loaded when it is first needed: what is in the store needs none of its code. */
+  #client(missing: string): Promise<RegistryClient> {
+    const { offline, network } = this.#env;
+    if (offline) {
+      throw new CtxsrcError('E_OFFLINE', `${missing}, and --offline forbids asking ${this.#reference.domain}`, {
+        hint: `run ctxsrc pull docker-image://${this.storeName} without --offline, then name the image by its digest`,
+      });
+    }
+    let client = clients.get(network);
+    if (client === undefined) {
+      client = import('../registry/client.ts').then(({ createRegistryClient }) => createRegistryClient({ network }));
+      clients.set(network, client);
+    }
+    return client;
+  }
+}
+
+/** A small blob in memory: never more than was declared. */
+async function wholeBody({ body }: IngestSource, { digest, size }: Descriptor): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > size) {
+      throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has more bytes than the ${size} that were declared`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
