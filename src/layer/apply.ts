@@ -139,7 +139,7 @@ export class LayerApplier implements TarHandler {
     if (name === undefined || components[0]?.startsWith(AUFS)) return;
     if (components.length === 0 && name.startsWith(AUFS) && name !== OPAQUE) return;
     try {
-      const parent = this.#parentOf(entry.name, components);
+      const parent = this.#parentOf(entry.name, components, name);
       if (name.startsWith(WHITEOUT)) this.#whiteout(parent, name);
       else this.#create(parent, name, entry);
     } catch (error) {
@@ -421,13 +421,17 @@ export class LayerApplier implements TarHandler {
   }
 
   /** The directory an entry is in; what is missing of it is made. */
-  #parentOf(text: string, components: readonly string[]): Directory {
-    const slash = text.endsWith('/') ? text.lastIndexOf('/', text.length - 2) : text.lastIndexOf('/');
-    const parentText = text.slice(0, slash + 1);
-    if (parentText === this.#lastParentText) return this.#lastParent!;
+  #parentOf(text: string, components: readonly string[], name: string): Directory {
+    const end = text.endsWith('/') ? text.length - 1 : text.length;
+    const parentText = text.slice(0, end - name.length);
+    // Neighbours in an archive mostly share their parent. Only a text that ends in the name names the parent before it.
+    const plain = text.startsWith(name, parentText.length) && (parentText === '' || parentText.endsWith('/'));
+    if (plain && parentText === this.#lastParentText) return this.#lastParent!;
     const parent = this.#resolve(components, true)!;
-    this.#lastParentText = parentText;
-    this.#lastParent = parent;
+    if (plain) {
+      this.#lastParentText = parentText;
+      this.#lastParent = parent;
+    }
     return parent;
   }
 
