@@ -200,7 +200,7 @@ describe('files', () => {
     const schemes = ['docker-image', 'docker-archive', 'oci-archive', 'docker-image\\+blob', 'oci-layout\\+blob'];
     // `oci-layout`, `git`, `local` and `http` are words of their own: there, comparing a scheme is what gives it away.
     const literal = new RegExp(`['"\`](?:${schemes.join('|')})(?:['"\`]|://)|oci-layout://`);
-    const comparison = /[sS]cheme\s*[!=]==?\s*['"]|case ['"](?:local|git|https?|oci-layout)['"]/;
+    const comparison = /(?:[sS]cheme\s*[!=]==?\s*|case )['"](?:local|git|oci-layout)['"]/;
     const wrong: string[] = [];
     for (const source of sources) {
       if (source.path.startsWith('source/')) continue;
