@@ -10,7 +10,11 @@ interface SourceEntry {
   load(): Promise<{ source: Source }>;
 }
 
-const BUILT_IN: readonly SourceEntry[] = [{ schemes: ['git'], load: () => import('./git.ts') }];
+const BUILT_IN: readonly SourceEntry[] = [
+  { schemes: ['docker-image'], load: () => import('./docker-image.ts') },
+  { schemes: ['oci-layout'], load: () => import('./oci-layout.ts') },
+  { schemes: ['git'], load: () => import('./git.ts') },
+];
 
 /** The sources of one run: the built-in ones and those the user added. */
 export class SourceTable {
