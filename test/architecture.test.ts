@@ -54,7 +54,8 @@ interface Source {
 
 const src = join(packageRoot, 'src');
 const sources: Source[] = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts'))
+  // Declarations of types describe packages, they use none.
+  .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
   .sort()
   .map((path) => {
     const text = readFileSync(join(src, path), 'utf8');

@@ -18,15 +18,24 @@ import {
   tokenRequest,
 } from './token.ts';
 
-interface Answer {
+/** What the authorizer looks at in an answer. */
+export interface Answer {
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly url: URL;
 }
 
+interface Received {
+  readonly challenge: Challenge;
+  /** Where it came from. */
+  readonly from: URL;
+}
+
 export interface AuthorizerOptions {
   /** The registry's name as credentials are stored under it. */
   readonly host: string;
+  /** `host[:port]` of its server: challenges of others, behind a redirect, are not answered. */
+  readonly api: string;
   readonly http: HttpClient;
   readonly clock: Clock;
 }
@@ -34,9 +43,9 @@ export interface AuthorizerOptions {
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   /** How the server wants to be spoken to, by repository: the last challenge it gave. */
-  readonly #known = new Map<string, Challenge>();
+  readonly #known = new Map<string, Received>();
   /** The last bearer challenge of any repository, without its scope: the next repository need not ask to be told. */
-  #usual: Challenge | undefined;
+  #usual: Received | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
   /** Why no credential could be had, by repository: told when going on without one is refused. */
@@ -55,34 +64,30 @@ export class Authorizer {
   /**
    * Runs a request, once more after a challenge.
    * @param repository what is to be pulled from; empty for the registry as a whole
-   * @param origin the server's origin; a challenge of another one (behind a redirect) is not answered
    * @param send sends the request with the given secret headers
    * @returns the last answer; a 401 means that everything there was has been tried
    */
   async run<T extends Answer>(
     job: JobContext,
     repository: string,
-    origin: string,
     subject: Subject,
     send: (secretHeaders: Readonly<Record<string, string>>) => Promise<T>,
     discard: (answer: T) => void,
   ): Promise<T> {
-    const first = await this.#headers(job, repository, new URL(origin), subject, false);
+    const first = await this.#headers(job, repository, subject, false);
     let answer = await send(first);
     // The second challenge replaces a token that the server no longer takes, or asks for another scope.
-    for (let challenges = 0; challenges < 2 && answer.status === 401 && answer.url.origin === origin; challenges += 1) {
+    for (
+      let challenges = 0;
+      challenges < 2 && answer.status === 401 && answer.url.host === this.#options.api;
+      challenges += 1
+    ) {
       const offered = parseChallenges(headerValues(answer.headers, 'www-authenticate'));
-      const challenge = offered.find((one) => one.scheme === 'bearer') ?? offered.find((one) => one.scheme === 'basic');
+      const challenge = offered.find((one) => one.kind === 'bearer') ?? offered.find((one) => one.kind === 'basic');
       if (challenge === undefined) return answer;
-      this.#learn(repository, challenge);
-      const next = await this.#headers(
-        job,
-        repository,
-        answer.url,
-        subject,
-        challenges > 0 || 'authorization' in first,
-      );
-      if (next.authorization === undefined || (challenges > 0 && challenge.scheme === 'basic')) return answer;
+      this.#learn(repository, { challenge, from: answer.url });
+      const next = await this.#headers(job, repository, subject, challenges > 0 || 'authorization' in first);
+      if (next.authorization === undefined || (challenges > 0 && challenge.kind === 'basic')) return answer;
       discard(answer);
       answer = await send(next);
     }
@@ -111,23 +116,24 @@ export class Authorizer {
     });
   }
 
-  #learn(repository: string, challenge: Challenge): void {
-    this.#known.set(repository, challenge);
-    const { scope: _scope, ...parameters } = challenge.parameters;
-    this.#usual = challenge.scheme === 'bearer' ? { scheme: 'bearer', parameters } : challenge;
+  #learn(repository: string, received: Received): void {
+    this.#known.set(repository, received);
+    const { kind, parameters } = received.challenge;
+    const { scope: _scope, ...others } = parameters;
+    this.#usual = { challenge: { kind, parameters: others }, from: received.from };
   }
 
   async #headers(
     job: JobContext,
     repository: string,
-    from: URL,
     subject: Subject,
     renew: boolean,
   ): Promise<Readonly<Record<string, string>>> {
-    const challenge = this.#known.get(repository) ?? this.#usual;
-    if (challenge === undefined) return {};
+    const received = this.#known.get(repository) ?? this.#usual;
+    if (received === undefined) return {};
+    const { challenge, from } = received;
     const credential = await this.#credential(job, repository);
-    if (challenge.scheme === 'basic') {
+    if (challenge.kind === 'basic') {
       return credential?.kind === 'basic' ? { authorization: basicAuthorization(credential) } : {};
     }
     // A token that the user brought is shown as it is; there is nobody to ask for another.

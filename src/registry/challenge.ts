@@ -1,8 +1,8 @@
 /** WWW-Authenticate (RFC 9110, section 11.6.1): one or more challenges, each a scheme with parameters, in one or more headers. */
 
 export interface Challenge {
-  /** Lower case: `bearer`, `basic`. */
-  readonly scheme: string;
+  /** The authentication scheme in lower case: `bearer`, `basic`. */
+  readonly kind: string;
   /** Names in lower case. */
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -22,7 +22,7 @@ export function parseChallenges(values: readonly string[]): readonly Challenge[]
 }
 
 function parseOne(text: string): Challenge[] {
-  const challenges: { scheme: string; parameters: Record<string, string> }[] = [];
+  const challenges: { kind: string; parameters: Record<string, string> }[] = [];
   let rest = text.trim();
   while (rest !== '') {
     if (rest.startsWith(',')) {
@@ -42,7 +42,7 @@ function parseOne(text: string): Challenge[] {
     }
     const scheme = SCHEME.exec(rest);
     if (scheme === null) return challenges;
-    challenges.push({ scheme: (scheme[1] as string).toLowerCase(), parameters: {} });
+    challenges.push({ kind: (scheme[1] as string).toLowerCase(), parameters: {} });
     rest = rest.slice(scheme[0].length);
     // `Negotiate TOKEN68`: not a parameter, and of no use here.
     if (PARAMETER.exec(rest) === null) rest = rest.replace(TOKEN68, '');

@@ -29,12 +29,14 @@ export interface Download {
 /** So much makes it progress, and the count of repeats starts anew: less would let a server drip for ever. */
 const PROGRESS = 64 * 1024;
 
+/** How much is there already, and what recognises that it is the start of the same content. */
+export interface Resume {
+  readonly offset: number;
+  readonly validator?: string | undefined;
+}
+
 /** Starts a download from where an earlier one ended. */
-export async function download(
-  job: JobContext,
-  from: Download,
-  resume: { readonly offset: number; readonly validator?: string | undefined },
-): Promise<IngestSource> {
+export async function download(job: JobContext, from: Download, resume: Resume): Promise<IngestSource> {
   const first = await openAt(from, resume.offset, resume.validator);
   return {
     offset: first.offset,

@@ -6,7 +6,8 @@ import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { answerError, connectionError, type Subject } from './errors.ts';
+import { connectionError } from './connection-errors.ts';
+import { answerError, type Subject } from './errors.ts';
 import { header, type ResponseHeaders } from './headers.ts';
 import type { Environment } from './proxy.ts';
 import { quota, retryAfter } from './rate-limit.ts';
@@ -200,7 +201,10 @@ function connectOnce<T>(work: () => Promise<T>): () => Promise<T> {
 /** The whole body. Errors: E_LIMIT over `maxBytes`; failures of the connection as `connectionError` has them. */
 export async function readAll(response: HttpResponse, maxBytes: number, subject: Subject): Promise<Uint8Array> {
   const tooLong = (): CtxsrcError =>
-    new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`);
+    new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`, {
+      hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
+      details: { host: subject.host, limit: maxBytes },
+    });
   const announced = header(response.headers, 'content-length');
   if (announced !== undefined && Number(announced) > maxBytes) {
     response.discard();

@@ -19,7 +19,7 @@ export interface Endpoint {
   readonly mirror: boolean;
 }
 
-/** The places to ask for a repository, in order. E_CONFIG when a mirror is not `HOST[/PATH]`. */
+/** The places that have a repository: the registry itself, then its mirrors in the order to ask them, before it. E_CONFIG when a mirror is not `HOST[/PATH]`. */
 export function endpointsFor(
   name: RepositoryName,
   mirrors: NetworkOptions['mirrors'],
@@ -32,8 +32,7 @@ export function endpointsFor(
       return { host, api: apiHost(host), repository, mirror: true };
     });
   const origin: Endpoint = { host: name.host, api: apiHost(name.host), repository: name.repository, mirror: false };
-  const [first, ...rest] = [...copies, origin];
-  return [first as Endpoint, ...rest];
+  return [origin, ...copies];
 }
 
 function sameRegistry(a: string, b: string): boolean {

@@ -4,7 +4,7 @@
  */
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { connectionCode, speaksNoTls } from './errors.ts';
+import { connectionCode, speaksNoTls } from './connection-errors.ts';
 import { hostListed, isLoopback } from './host.ts';
 
 export type Scheme = 'http' | 'https';

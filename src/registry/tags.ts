@@ -1,5 +1,61 @@
 /** The tags of a repository (distribution-spec, "Content Discovery"): pages, and which of them could have been meant. */
+import type { JobContext } from '../contract/session.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { Api } from './api.ts';
 import { headerValues, type ResponseHeaders } from './headers.ts';
+import type { HttpAnswer } from './http-client.ts';
+import type { Endpoint } from './mirrors.ts';
+
+const LARGEST_PAGE = 4 * 1024 * 1024;
+const TAGS_PER_PAGE = 1000;
+
+/** Tags of a repository at one endpoint, at most `limit`. */
+export async function tagsAt(
+  job: JobContext,
+  api: Api,
+  endpoint: Endpoint,
+  limit: number,
+  retries?: number,
+): Promise<readonly string[]> {
+  const { host, repository } = endpoint;
+  const subject = { host, kind: 'tags', what: `the tags of ${host}/${repository}` } as const;
+  const tags: string[] = [];
+  // A server that sends in circles is left at the first page seen twice.
+  const seen = new Set<string>();
+  let path: string | undefined = `tags/list?n=${Math.min(limit, TAGS_PER_PAGE)}`;
+  while (path !== undefined && tags.length < limit && !seen.has(path)) {
+    seen.add(path);
+    const page: HttpAnswer = await api.fetch(job, endpoint, { method: 'GET', path, subject, retries }, LARGEST_PAGE);
+    tags.push(...readTags(page.bytes));
+    const next = nextPage(page.headers, page.url);
+    path = next === undefined ? undefined : `tags/list${next.search}`;
+  }
+  return tags.slice(0, limit);
+}
+
+/** A missing tag's error with the tags that could have been meant, where the registry tells them at the first try. */
+export async function suggestTags(
+  job: JobContext,
+  api: Api,
+  endpoint: Endpoint,
+  tag: string,
+  error: CtxsrcError,
+): Promise<CtxsrcError> {
+  let tags: readonly string[];
+  try {
+    tags = await tagsAt(job, api, endpoint, TAGS_PER_PAGE, 0);
+  } catch (failure) {
+    if (job.signal.aborted || !(failure instanceof CtxsrcError)) throw failure;
+    return error;
+  }
+  const candidates = closestTags(tags, tag);
+  if (candidates.length === 0) return error;
+  return new CtxsrcError(error.code, error.message, {
+    cause: error.cause,
+    details: { ...error.details, candidates },
+    hint: `tags there: ${candidates.join(', ')}${tags.length > candidates.length ? ', …' : ''}`,
+  });
+}
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 

@@ -1,0 +1,129 @@
+/** Requests to one registry's API: the right scheme, the right credential, the right error. */
+import type { JobContext } from '../contract/session.ts';
+import type { NetworkOptions } from '../contract/source.ts';
+import type { CtxsrcError } from '../core/errors.ts';
+import { type Answer, Authorizer } from './auth.ts';
+import type { Clock } from './clock.ts';
+import { answerError, type Subject } from './errors.ts';
+import { type HttpAnswer, type HttpClient, type HttpRequest, type HttpResponse, readStart } from './http-client.ts';
+import type { Endpoint } from './mirrors.ts';
+import { Schemes } from './scheme.ts';
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'HEAD';
+  /** Below the repository, for instance `manifests/latest`. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly subject: Subject;
+  /** Repeats, when fewer than the options say. */
+  readonly retries?: number | undefined;
+}
+
+const ERROR_BODY = 64 * 1024;
+
+export class Api {
+  readonly #http: HttpClient;
+  readonly #clock: Clock;
+  readonly #schemes: Schemes;
+  readonly #authorizers = new Map<string, Authorizer>();
+
+  constructor(http: HttpClient, network: NetworkOptions, clock: Clock) {
+    this.#http = http;
+    this.#clock = clock;
+    this.#schemes = new Schemes(network);
+  }
+
+  /** The head of the answer, whatever its status; errors as `HttpClient.request`, and those of asking for a token. */
+  open(job: JobContext, endpoint: Endpoint, request: ApiRequest): Promise<HttpResponse> {
+    return this.#send(
+      job,
+      endpoint,
+      request,
+      (one) => this.#http.request(job, one),
+      (answer) => answer.discard(),
+    );
+  }
+
+  /** The answer with its body, when its status is 200; errors as `open`, and by status. More than `maxBytes` is E_LIMIT. */
+  async fetch(job: JobContext, endpoint: Endpoint, request: ApiRequest, maxBytes: number): Promise<HttpAnswer> {
+    const answer = await this.#send(
+      job,
+      endpoint,
+      request,
+      (one) => this.#http.fetch(job, one, maxBytes),
+      () => undefined,
+    );
+    if (answer.status === 200) return answer;
+    throw await this.#refusal(
+      job,
+      endpoint,
+      request.subject,
+      answer.status,
+      Buffer.from(answer.bytes).toString('utf8'),
+    );
+  }
+
+  /** The error for an answer of `open` with another status than hoped for. */
+  async refusal(job: JobContext, endpoint: Endpoint, subject: Subject, answer: HttpResponse): Promise<CtxsrcError> {
+    return this.#refusal(job, endpoint, subject, answer.status, await readStart(answer, ERROR_BODY));
+  }
+
+  /** Whether requests for the repository carry a credential. */
+  authenticated(job: JobContext, endpoint: Endpoint): Promise<boolean> {
+    return this.#authorizerOf(endpoint).presented(job, endpoint.repository);
+  }
+
+  #send<T extends Answer>(
+    job: JobContext,
+    endpoint: Endpoint,
+    request: ApiRequest,
+    send: (request: HttpRequest) => Promise<T>,
+    discard: (answer: T) => void,
+  ): Promise<T> {
+    const authorizer = this.#authorizerOf(endpoint);
+    const below = endpoint.repository === '' ? '' : `${endpoint.repository}/`;
+    // A mirror that is in trouble has the registry behind it.
+    const retries = endpoint.mirror ? 1 : undefined;
+    return authorizer.run(
+      job,
+      endpoint.repository,
+      request.subject,
+      (secretHeaders) =>
+        this.#schemes.run(endpoint.api, (scheme, settled) =>
+          send({
+            method: request.method,
+            url: new URL(`${scheme}://${endpoint.api}/v2/${below}${request.path}`),
+            headers: { 'accept-encoding': 'identity', ...request.headers },
+            secretHeaders,
+            subject: request.subject,
+            secrets: authorizer.secrets,
+            connectOnce: !settled,
+            retries: request.retries ?? retries,
+          }),
+        ),
+      discard,
+    );
+  }
+
+  async #refusal(
+    job: JobContext,
+    endpoint: Endpoint,
+    subject: Subject,
+    status: number,
+    text: string,
+  ): Promise<CtxsrcError> {
+    const authorizer = this.#authorizerOf(endpoint);
+    const error = answerError(subject, { status, text, secrets: authorizer.secrets });
+    return status === 401 || status === 403 ? authorizer.denied(job, endpoint.repository, error) : error;
+  }
+
+  #authorizerOf(endpoint: Endpoint): Authorizer {
+    let authorizer = this.#authorizers.get(endpoint.host);
+    if (authorizer === undefined) {
+      const { host, api } = endpoint;
+      authorizer = new Authorizer({ host, api, http: this.#http, clock: this.#clock });
+      this.#authorizers.set(host, authorizer);
+    }
+    return authorizer;
+  }
+}

@@ -1,0 +1,167 @@
+/** Failures of connections as typed errors: what may pass is told from what will not. */
+import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
+import type { Subject } from './errors.ts';
+import { ProxyRefusal } from './proxy.ts';
+import { PassingFailure } from './retry.ts';
+
+interface ConnectionTrouble {
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly hint?: string;
+  readonly passing: boolean;
+}
+
+/**
+ * Types what a connection failed with. Failures that may pass come as `PassingFailure`, others as the error itself.
+ * An error that is typed already is returned as it is.
+ */
+export function connectionError(error: unknown, subject: Subject): Error {
+  if (error instanceof CtxsrcError || error instanceof PassingFailure) return error;
+  const trouble = troubleOf(error, subject.host);
+  const typed = new CtxsrcError(trouble.code, `cannot get ${subject.what} from ${subject.host}: ${trouble.text}`, {
+    cause: error,
+    hint: trouble.hint,
+    details: { host: subject.host },
+  });
+  return trouble.passing ? new PassingFailure(typed) : typed;
+}
+
+function troubleOf(error: unknown, host: string): ConnectionTrouble {
+  if (error instanceof ProxyRefusal) {
+    const text = `the proxy refused the connection with status ${error.status}`;
+    return error.status === 407
+      ? {
+          code: 'E_UNAUTHORIZED',
+          text,
+          hint: 'put USER:PASSWORD@ into the proxy URL, or the host into NO_PROXY',
+          passing: false,
+        }
+      : {
+          code: 'E_NETWORK',
+          text,
+          hint: 'check HTTPS_PROXY, or put the host into NO_PROXY',
+          passing: error.status >= 500,
+        };
+  }
+  const code = errorCode(error);
+  const known = TROUBLES[code];
+  if (known !== undefined)
+    return { ...known, text: known.text, ...(known.hint ? { hint: known.hint.replaceAll('HOST', host) } : {}) };
+  if (code.startsWith('HPE_')) {
+    return {
+      code: 'E_REGISTRY_PROTOCOL',
+      text: 'the answer is not HTTP',
+      hint: `check the port of ${host}`,
+      passing: true,
+    };
+  }
+  if (/^(CERT_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|CRL_)|SELF_SIGNED/.test(code)) {
+    return {
+      code: 'E_TLS',
+      text: `no trusted TLS connection (${code})`,
+      hint: TRUST_HINT.replaceAll('HOST', host),
+      passing: false,
+    };
+  }
+  return network(`the connection failed${code === '' ? '' : ` (${code})`}`);
+}
+
+/** The code of an error, of the error inside it, or of the last of several (one for each address that was tried). */
+function errorCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const { code, errors, cause, name } = error as Partial<Record<'code' | 'errors' | 'cause' | 'name', unknown>>;
+  if (name === 'HTTPParserError') return typeof code === 'string' ? code : 'HPE_INVALID';
+  if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
+  // undici's own code for a broken connection says less than what broke it.
+  if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
+  return typeof code === 'string' ? code : '';
+}
+
+/** What the connection failed with, by the name that Node or undici gives it; empty when it was something else. */
+export function connectionCode(error: CtxsrcError): string {
+  return errorCode(error.cause);
+}
+
+/** True when a server answered TLS with something else. */
+export function speaksNoTls(error: CtxsrcError): boolean {
+  return TROUBLES[connectionCode(error)] === NO_TLS;
+}
+
+const TRUST_HINT =
+  'name the certificate that signed it with --ca-file FILE, or, knowing what that gives up, --insecure HOST';
+const NO_TLS: ConnectionTrouble = {
+  code: 'E_TLS',
+  text: 'the server does not speak TLS on this port',
+  hint: 'if it is a plain HTTP registry: --plain-http HOST',
+  passing: false,
+};
+const untrusted = (text: string, hint = TRUST_HINT): ConnectionTrouble => ({
+  code: 'E_TLS',
+  text,
+  hint,
+  passing: false,
+});
+const network = (text: string, hint = 'try again; a partial download is kept and goes on'): ConnectionTrouble => ({
+  code: 'E_NETWORK',
+  text,
+  hint,
+  passing: true,
+});
+const stalled = (text: string): ConnectionTrouble => ({
+  code: 'E_STALLED',
+  text,
+  hint: 'try again, or allow more time with --stall-timeout',
+  passing: true,
+});
+
+const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
+  ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
+  ECONNRESET: network('the connection was reset'),
+  EPIPE: network('the connection was closed'),
+  UND_ERR_SOCKET: network('the connection was closed'),
+  UND_ERR_CLOSED: network('the connection was closed'),
+  UND_ERR_DESTROYED: network('the connection was closed'),
+  UND_ERR_ABORTED: network('the connection was closed'),
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: network('the answer was cut off'),
+  ETIMEDOUT: network('no connection in time', 'check the host, and HTTPS_PROXY if there is a proxy'),
+  UND_ERR_CONNECT_TIMEOUT: network('no connection in time', 'check the host, and HTTPS_PROXY if there is a proxy'),
+  EHOSTUNREACH: network('no route to the host'),
+  ENETUNREACH: network('no route to the network'),
+  EAI_AGAIN: network('the name could not be resolved for now'),
+  // A name that does not exist will not exist in a second either.
+  ENOTFOUND: { ...network('the host name does not exist', 'check the spelling of the host'), passing: false },
+  UND_ERR_HEADERS_TIMEOUT: stalled('no answer in time'),
+  UND_ERR_BODY_TIMEOUT: stalled('the transfer stalled'),
+  UND_ERR_HEADERS_OVERFLOW: {
+    code: 'E_LIMIT',
+    text: 'the headers of the answer are too long',
+    hint: 'check that HOST is a registry',
+    passing: false,
+  },
+  EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
+  CERT_HAS_EXPIRED: untrusted("the server's certificate has expired"),
+  CERT_NOT_YET_VALID: untrusted("the server's certificate is not valid yet; is the clock right?"),
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted("the server's certificate is not trusted (self-signed)"),
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted("the server's certificate is not trusted (unknown authority)"),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted("the server's certificate is not trusted (unknown authority)"),
+  UNABLE_TO_GET_ISSUER_CERT: untrusted("the server's certificate is not trusted (unknown authority)"),
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted("the server's certificate is not trusted (unknown authority)"),
+  ERR_TLS_CERT_ALTNAME_INVALID: untrusted(
+    "the server's certificate is for another name",
+    'check the spelling of the host HOST',
+  ),
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: untrusted(
+    'the server wants a client certificate',
+    'name one with --client-cert FILE and --client-key FILE',
+  ),
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: untrusted(
+    'the server wants a client certificate',
+    'name one with --client-cert FILE and --client-key FILE',
+  ),
+  ERR_SSL_SSL_TLSV1_ALERT_UNKNOWN_CA: untrusted(
+    'the server does not trust the client certificate',
+    'check --client-cert FILE',
+  ),
+};

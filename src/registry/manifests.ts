@@ -1,0 +1,134 @@
+/** Manifests of one endpoint: what a tag is now, and documents by their digest, checked. */
+import type { JobContext } from '../contract/session.ts';
+import { type Digest, digestLike, isDigest, sha256 } from '../core/digest.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import type { Descriptor } from '../oci/types.ts';
+import type { Api } from './api.ts';
+import type { Subject } from './errors.ts';
+import { contentLength, header, mediaTypeOf, type ResponseHeaders } from './headers.ts';
+import type { HttpAnswer } from './http-client.ts';
+import { MANIFEST_ACCEPT, manifestTypeOf, telling } from './manifest-type.ts';
+import type { Endpoint } from './mirrors.ts';
+import { suggestTags } from './tags.ts';
+
+export interface Resolved {
+  readonly descriptor: Descriptor;
+  /** The manifest itself, verified, when it had to be fetched to know its digest. */
+  readonly bytes?: Uint8Array | undefined;
+}
+
+export interface ManifestContent {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A manifest larger than this is refused (exit 8). */
+export const LARGEST_MANIFEST = 4 * 1024 * 1024;
+
+/** `RegistryClient.resolve` at one endpoint. */
+export async function resolveAt(job: JobContext, api: Api, endpoint: Endpoint, reference: string): Promise<Resolved> {
+  const subject = manifestSubject(endpoint, reference);
+  const request = { path: `manifests/${reference}`, headers: { accept: MANIFEST_ACCEPT }, subject };
+  const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
+  if (head.status === 401 || head.status === 403) throw await api.refusal(job, endpoint, subject, head);
+  head.discard();
+  const descriptor = head.status === 200 ? stated(head.headers, reference) : undefined;
+  if (descriptor !== undefined) return { descriptor };
+  // No HEAD there, or too little said; and for what does not exist, a body that says which part of the name is wrong.
+  const full = await api.fetch(job, endpoint, { ...request, method: 'GET' }, LARGEST_MANIFEST).catch(async (error) => {
+    if (endpoint.mirror || !isCtxsrcError(error, 'E_TAG_NOT_FOUND')) throw error;
+    throw await suggestTags(job, api, endpoint, reference, error);
+  });
+  const said = header(full.headers, 'docker-content-digest');
+  const wanted = isDigest(reference) ? reference : said !== undefined && isDigest(said) ? said : undefined;
+  // What is no manifest at all is told as that, not as a wrong digest.
+  const mediaType = manifestType(subject, full);
+  const digest = wanted === undefined ? sha256(full.bytes) : checked(subject, wanted, full.bytes);
+  return { descriptor: { mediaType, digest, size: full.bytes.length }, bytes: full.bytes };
+}
+
+/** `RegistryClient.manifest` at one endpoint. */
+export async function manifestAt(
+  job: JobContext,
+  api: Api,
+  endpoint: Endpoint,
+  digest: Digest,
+  size: number | undefined,
+): Promise<ManifestContent> {
+  const subject = manifestSubject(endpoint, digest);
+  if (size !== undefined && size > LARGEST_MANIFEST) {
+    throw new CtxsrcError(
+      'E_LIMIT',
+      `${subject.what} is said to have ${size} bytes; a manifest may have ${LARGEST_MANIFEST}`,
+      {
+        hint: 'tell the operator of the registry: this is no image',
+      },
+    );
+  }
+  const full = await api.fetch(
+    job,
+    endpoint,
+    { method: 'GET', path: `manifests/${digest}`, headers: { accept: MANIFEST_ACCEPT }, subject },
+    LARGEST_MANIFEST,
+  );
+  const mediaType = manifestType(subject, full);
+  checked(subject, digest, full.bytes);
+  if (size !== undefined && full.bytes.length !== size) {
+    throw new CtxsrcError(
+      'E_SIZE_MISMATCH',
+      `${subject.what} has ${full.bytes.length} bytes where ${size} were promised`,
+      {
+        hint: 'the index that refers to it, or the registry, is wrong: push the image again',
+        details: { host: subject.host, expected: size, found: full.bytes.length },
+      },
+    );
+  }
+  return { mediaType, bytes: full.bytes };
+}
+
+/** The digest, type and size that a HEAD's answer states; undefined when a GET has to find them out. */
+function stated(headers: ResponseHeaders, reference: string): Descriptor | undefined {
+  const size = contentLength(headers);
+  const mediaType = telling(mediaTypeOf(headers));
+  const digest = header(headers, 'docker-content-digest') ?? (isDigest(reference) ? reference : undefined);
+  if (!size || mediaType === undefined || digest === undefined || !isDigest(digest)) return undefined;
+  // Something else than what was asked for: the content decides who is right.
+  if (isDigest(reference) && digest !== reference) return undefined;
+  return { mediaType, digest, size };
+}
+
+function manifestSubject(endpoint: Endpoint, reference: string): Subject {
+  const byDigest = isDigest(reference);
+  return {
+    host: endpoint.host,
+    kind: byDigest ? 'manifest' : 'tag',
+    what: `${endpoint.host}/${endpoint.repository}${byDigest ? '@' : ':'}${reference}`,
+  };
+}
+
+/** The digest, when the bytes have it. E_DIGEST_MISMATCH else. */
+function checked(subject: Subject, wanted: Digest, bytes: Uint8Array): Digest {
+  const found = digestLike(wanted, bytes);
+  if (found === wanted) return wanted;
+  throw new CtxsrcError(
+    'E_DIGEST_MISMATCH',
+    `${subject.host} sent ${found} as ${subject.what}, where ${wanted} was promised`,
+    {
+      hint: 'the registry, or a proxy before it, changes content: try it directly, or a mirror (--mirror)',
+      details: { host: subject.host, expected: wanted, found },
+    },
+  );
+}
+
+function manifestType(subject: Subject, answer: HttpAnswer): string {
+  const type = telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes);
+  if (type !== undefined) return type;
+  throw new CtxsrcError(
+    'E_REGISTRY_PROTOCOL',
+    `${subject.host} answered a request for ${subject.what} with something that is no manifest`,
+    {
+      hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
+      details: { host: subject.host },
+    },
+  );
+}
