@@ -167,10 +167,10 @@ export class MetadataWriter {
   #times(
     path: string,
     meta: Metadata,
-    set: { coarse(seconds: number): void; fine(native: Native, nanoseconds: bigint): void },
+    set: { coarse(time: number | Date): void; fine(native: Native, nanoseconds: bigint): void },
   ): void {
     if (meta.mtimeNs === 0) {
-      set.coarse(meta.mtime);
+      set.coarse(nodeTime(meta.mtime));
       return;
     }
     const native = this.native;
@@ -181,9 +181,14 @@ export class MetadataWriter {
     const microseconds = Math.floor(meta.mtimeNs / 1000);
     if (microseconds * 1000 !== meta.mtimeNs) this.#losses.add('mtime', path, `${meta.mtimeNs % 1000} ns`);
     // Half a microsecond more: a double is cut, and must not be cut to the one before.
-    set.coarse(meta.mtime + (microseconds + 0.5) / 1e6);
+    set.coarse(nodeTime(meta.mtime + (microseconds + 0.5) / 1e6));
     meta.mtimeNs = microseconds * 1000;
   }
+}
+
+/** Node takes a negative number of seconds for the present, but not a negative date. */
+function nodeTime(seconds: number): number | Date {
+  return seconds < 0 ? new Date(seconds * 1000) : seconds;
 }
 
 /** The system will not do this for this user, on this file system or with this value; anything else is a failure. */
