@@ -180,7 +180,7 @@ async function linkNew(from: string, to: string): Promise<void> {
 }
 
 /** Makes names in a directory survive a power loss; where directories cannot be synced there is nothing to do. */
-export async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string | Buffer): Promise<void> {
   let directory: Awaited<ReturnType<typeof open>> | undefined;
   try {
     directory = await open(path, 'r');

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
 import type { Store } from '../contract/store.ts';
-import { ioError } from '../core/errors.ts';
+import { CtxsrcError, ioError } from '../core/errors.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import type { Descriptor } from '../oci/types.ts';
@@ -46,7 +46,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const blobs = new FileBlobStore(directory, locks, leases, progress, onStep);
   const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
   const index = new IndexFile(directory, locks);
-  const snapshots = new Snapshots(directory, locks, leases);
+  const snapshots = new Snapshots({ directory, locks, leases, records, onStep });
   const workspaces = new Workspaces(directory, locks);
   const temporary = new Set<string>();
 
@@ -55,9 +55,15 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     blobs,
     records,
     ref: (recipe: Recipe): Promise<ImmutableRef> => StoredRef.open({ blobs, leases, snapshots }, recipe),
-    commit: (dir, id) => {
-      temporary.delete(dir);
-      return snapshots.commit(dir, id).then((recipe) => StoredRef.open({ blobs, leases, snapshots }, recipe));
+    commit: async (dir, id): Promise<ImmutableRef> => {
+      const ref = await StoredRef.open({ blobs, leases, snapshots }, committedRecipe(id));
+      try {
+        await snapshots.commit(dir, id);
+      } catch (error) {
+        await ref.release();
+        throw error;
+      }
+      return ref;
     },
     tempDir: async () => {
       await directory.ensure();
@@ -77,6 +83,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       for (const path of temporary) await removeTree(path);
       temporary.clear();
       await leases.close();
+    },
+  };
+}
+
+/** The files of a committed directory are in the store or nowhere. */
+function committedRecipe(id: string): Recipe {
+  return {
+    id,
+    produce: () => {
+      throw new CtxsrcError('E_BLOB_NOT_FOUND', `the files of ${id} are no longer in the cache`, {
+        hint: 'run again to make them anew',
+      });
     },
   };
 }

@@ -1,0 +1,295 @@
+/**
+ * Work on some lines of a list of entries: clone files from one directory into another, or check them where they are.
+ * Synchronous, because a promise for each file costs more than the file; runs in the main thread and in workers.
+ */
+import { createHash } from 'node:crypto';
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  symlinkSync,
+} from 'node:fs';
+import type { Digest } from '../core/digest.ts';
+import { loadNative, type Native } from '../fs/native.ts';
+import { clampTime, formatEntry, parseEntry, type StoredEntry } from './snapshot-manifest.ts';
+
+export interface CloneSpec {
+  /**
+   * `clone`: from a snapshot of the store into a directory, checking the source. `keep`: from a directory just written
+   * into the store, noting what the copies look like; `note`: the same for files that were made there. `check` and `hash`
+   * write nothing: the first believes files that look as recorded, the second reads them all.
+   */
+  readonly task: 'clone' | 'keep' | 'note' | 'check' | 'hash';
+  readonly from: string;
+  readonly to: string;
+  readonly how: 'copy' | 'reflink' | 'hardlink';
+  /** False: every file is hashed, whatever it looks like. */
+  readonly trust: boolean;
+  /** Later mtimes are this, in seconds. */
+  readonly epoch?: number | undefined;
+  /** Owner that a new file gets by itself; undefined where that is not certain. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** As a normal user: files and directories in the store stay readable for their owner. */
+  readonly opened: boolean;
+}
+
+export interface ChunkResult {
+  /** The lines as they should be recorded, when that differs from what was given. */
+  readonly lines?: string | undefined;
+  /** The first path that is not what was recorded, and how. */
+  readonly damage?: { readonly path: string; readonly problem: string } | undefined;
+}
+
+type Path = string | Buffer;
+
+const BUFFER_SIZE = 1 << 20;
+let readBuffer: Buffer | undefined;
+
+/** Does the task for all entries but directories and hard links, which need others to exist or to be complete. */
+export function workOnLines(spec: CloneSpec, lines: readonly string[]): ChunkResult {
+  let changed = false;
+  const recorded: string[] = [];
+  for (const line of lines) {
+    const entry = parseEntry(line);
+    const now = workOnEntry(spec, entry);
+    if (now !== undefined && 'problem' in now) return { damage: { path: entry.path, problem: now.problem } };
+    changed ||= now !== undefined;
+    recorded.push(now === undefined ? `${line}\n` : formatEntry(now));
+  }
+  return changed ? { lines: recorded.join('') } : {};
+}
+
+/** @returns the entry to record when it differs; a problem when the source is not what was recorded */
+function workOnEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
+  switch (spec.task) {
+    case 'clone':
+      return cloneEntry(spec, entry);
+    case 'keep':
+      return keepEntry(spec, entry);
+    case 'note':
+      return noteEntry(spec, entry);
+    default:
+      return checkEntry(spec, entry);
+  }
+}
+
+function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
+  if (entry.type !== 'file') {
+    makeOther(spec, entry);
+    return undefined;
+  }
+  const source = entryPath(spec.from, entry);
+  const target = entryPath(spec.to, entry);
+  // A link shows the mode and times of the stored file; where those are not the entry's, it is copied.
+  const linked = spec.how === 'hardlink' && storedMode(spec, entry) === entry.mode && spec.epoch === undefined;
+  let unlinked: BigIntStats | undefined;
+  try {
+    if (linked) {
+      unlinked = lstatSync(source, { bigint: true });
+      linkSync(source, target);
+    } else {
+      const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
+      copyFileSync(source, target, constants.COPYFILE_EXCL | flags);
+    }
+  } catch (error) {
+    if (isGone(source)) return { problem: 'is missing' };
+    throw error;
+  }
+  // Looked at after the copy: what was written into the source before or meanwhile shows in its ctime.
+  const found = lstatSync(source, { bigint: true });
+  const problem = differs(spec, entry, found);
+  if (problem !== undefined) return { problem };
+  const seen = unlinked ?? found;
+  if (!spec.trust || String(seen.ctimeNs) !== entry.ctime || String(found.ino) !== entry.ino) {
+    if (hashFile(linked ? source : target) !== entry.digest) return { problem: 'has other content' };
+  }
+  if (!linked) finish(spec, entry, target, storedMode(spec, entry));
+  return restated(entry, found);
+}
+
+function keepEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
+  if (entry.type !== 'file') {
+    makeOther(spec, entry);
+    return undefined;
+  }
+  const target = entryPath(spec.to, entry);
+  const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
+  copyFileSync(entryPath(spec.from, entry), target, constants.COPYFILE_EXCL | flags);
+  finish(spec, entry, target, entry.mode);
+  const digest = entry.digest ?? hashFile(target);
+  return { ...entry, digest, ...stamp(lstatSync(target, { bigint: true })) };
+}
+
+function noteEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
+  if (entry.type !== 'file') return undefined;
+  const path = entryPath(spec.to, entry);
+  const mode = storedMode(spec, entry);
+  if (mode !== entry.mode) chmodSync(path, mode);
+  const digest = entry.digest ?? hashFile(path);
+  return { ...entry, digest, ...stamp(lstatSync(path, { bigint: true })) };
+}
+
+function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
+  const path = entryPath(spec.from, entry);
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  if (found === undefined) return { problem: 'is missing' };
+  if (entry.type === 'symlink') {
+    const target = readlinkSync(path, { encoding: 'buffer' });
+    const same = target.equals(Buffer.from(entry.target ?? '', entry.targetBytes ? 'latin1' : 'utf8'));
+    return found.isSymbolicLink() && same ? undefined : { problem: 'is another link' };
+  }
+  if (entry.type !== 'file') return undefined;
+  const problem = differs(spec, entry, found);
+  if (problem !== undefined) return { problem };
+  const same = String(found.ctimeNs) === entry.ctime && String(found.ino) === entry.ino;
+  if (same && spec.trust && spec.task !== 'hash') return undefined;
+  if (hashFile(path) !== entry.digest) return { problem: 'has other content' };
+  return restated(entry, found);
+}
+
+/** A directory's facts, once everything is in it. */
+export function finishDirectory(spec: CloneSpec, entry: StoredEntry): void {
+  const path = entryPath(spec.to, entry);
+  if (spec.task !== 'note') finish(spec, entry, path, undefined);
+  else if (storedMode(spec, entry) !== entry.mode) chmodSync(path, storedMode(spec, entry));
+}
+
+export function makeDirectory(spec: CloneSpec, entry: StoredEntry): void {
+  mkdirSync(entryPath(spec.to, entry), { mode: 0o700 });
+}
+
+/** A hard link to the first path of its inode, which exists by now. */
+export function makeHardLink(spec: CloneSpec, entry: StoredEntry): void {
+  const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
+  linkSync(entryPath(spec.to, first), entryPath(spec.to, entry));
+}
+
+/** Checks a directory, or that a hard link shares the inode of its first path. */
+export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefined {
+  const found = lstatSync(entryPath(spec.from, entry), { bigint: true, throwIfNoEntry: false });
+  if (found === undefined) return 'is missing';
+  if (entry.type === 'dir') return found.isDirectory() ? undefined : 'is no directory';
+  const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
+  const other = lstatSync(entryPath(spec.from, first), { bigint: true, throwIfNoEntry: false });
+  return other?.ino === found.ino ? undefined : 'is no longer a hard link';
+}
+
+function makeOther(spec: CloneSpec, entry: StoredEntry): void {
+  const target = entryPath(spec.to, entry);
+  if (entry.type === 'symlink') {
+    symlinkSync(Buffer.from(entry.target ?? '', entry.targetBytes ? 'latin1' : 'utf8'), target);
+    finish(spec, entry, target, entry.mode);
+    return;
+  }
+  const kind = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO }[entry.type as 'fifo'];
+  const [major, minor] = (entry.target ?? '0:0').split(':').map(Number);
+  orUnable((native) => native.mknod(target, kind | (entry.mode & 0o777), major ?? 0, minor ?? 0));
+  finish(spec, entry, target, undefined);
+}
+
+/** Owner, attributes, mode and times, in the order in which none undoes another. @param mode what it has already */
+function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | undefined): void {
+  let present = mode;
+  if (spec.owner === undefined || spec.owner.uid !== entry.uid || spec.owner.gid !== entry.gid) {
+    lchownSync(path, entry.uid, entry.gid);
+    // A change of owner takes setuid and setgid away.
+    if ((entry.mode & 0o6000) !== 0) present = undefined;
+  }
+  for (const [name, value] of Object.entries(entry.xattrs ?? {})) {
+    orUnable((native) => native.setXattr(path, name, Buffer.from(value, 'base64')));
+  }
+  const wanted = spec.task === 'keep' ? storedMode(spec, entry) : entry.mode;
+  if (entry.type !== 'symlink' && present !== wanted) chmodSync(path, wanted);
+  const mtime = clampTime(entry.mtime, spec.epoch);
+  if (/^-?\d+000000000$/.test(mtime) || mtime === '0') {
+    const seconds = Number(mtime.slice(0, -9));
+    lutimesSync(path, seconds, seconds);
+  } else {
+    const calls = loadNative();
+    if (calls === undefined) lutimesSync(path, Number(mtime) / 1e9, Number(mtime) / 1e9);
+    else calls.setTimes(path, BigInt(mtime));
+  }
+}
+
+/** The mode that an entry has in the store. */
+function storedMode({ opened }: CloneSpec, entry: StoredEntry): number {
+  if (!opened) return entry.mode;
+  return entry.mode | (entry.type === 'dir' ? 0o700 : 0o400);
+}
+
+function differs(spec: CloneSpec, entry: StoredEntry, found: BigIntStats): string | undefined {
+  if (!found.isFile()) return 'is no file';
+  if (Number(found.size) !== entry.size) return 'has another size';
+  if ((Number(found.mode) & 0o7777) !== storedMode(spec, entry)) return 'has another mode';
+  if (!isSameTime(found.mtimeNs, BigInt(entry.mtime))) return 'has another time';
+  if (Number(found.uid) !== entry.uid || Number(found.gid) !== entry.gid) return 'has another owner';
+  return undefined;
+}
+
+/** Where native calls are missing, times are set through floating point, which is not exact to the nanosecond. */
+function isSameTime(a: bigint, b: bigint): boolean {
+  const difference = a - b;
+  return difference < 1000n && difference > -1000n;
+}
+
+/** The entry with the inode and ctime that were seen; undefined when they are as recorded. */
+function restated(entry: StoredEntry, found: BigIntStats): StoredEntry | undefined {
+  const now = stamp(found);
+  return now.ino === entry.ino && now.ctime === entry.ctime ? undefined : { ...entry, ...now };
+}
+
+function stamp(found: BigIntStats): { ino: string; ctime: string } {
+  return { ino: String(found.ino), ctime: String(found.ctimeNs) };
+}
+
+function entryPath(root: string, entry: { readonly path: string; readonly pathBytes?: true }): Path {
+  if (entry.pathBytes === undefined) return `${root}/${entry.path}`;
+  return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(entry.path, 'latin1')]);
+}
+
+function isGone(path: Path): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+}
+
+/** The digest of a file, read through one buffer. */
+export function hashFile(path: Path): Digest {
+  readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
+  const hash = createHash('sha256');
+  const fd = openSync(path, 'r');
+  try {
+    for (let length = readSync(fd, readBuffer); length > 0; length = readSync(fd, readBuffer)) {
+      hash.update(readBuffer.subarray(0, length));
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** A clone that cannot be as exact as what it is a clone of; the files are then made from the source. */
+export class CloneUnable extends Error {}
+
+/** What the place or the right may be missing for. */
+function orUnable(call: (native: Native) => void): void {
+  const native = loadNative();
+  if (native === undefined) throw new CloneUnable('the native calls are missing');
+  try {
+    call(native);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTSUP' || code === 'EPERM' || code === 'EINVAL' || code === 'ENOSYS') {
+      throw new CloneUnable(`the target cannot hold what the snapshot has (${code})`);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,23 @@
+/** A worker of `cloneTree`: gets a piece of the list of entries, answers with what became of it. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { type ChunkResult, type CloneSpec, CloneUnable, workOnLines } from './clone-entry.ts';
+
+/** What comes back for a piece; errors do not cross threads as they are. */
+export type WorkerAnswer =
+  | { readonly result: ChunkResult }
+  | { readonly unable: string }
+  | { readonly failure: { readonly code: string | undefined; readonly message: string } };
+
+parentPort?.on('message', (text: string) => {
+  parentPort?.postMessage(answer(text));
+});
+
+function answer(text: string): WorkerAnswer {
+  try {
+    return { result: workOnLines(workerData as CloneSpec, text.split('\n')) };
+  } catch (error) {
+    if (error instanceof CloneUnable) return { unable: error.message };
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { failure: { code, message } };
+  }
+}

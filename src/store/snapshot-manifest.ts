@@ -1,0 +1,135 @@
+/**
+ * What the store knows of a snapshot's files. `snapshots/<id>/snapshot.json` holds the facts of the whole and names
+ * `entries-<digest>.jsonl`, which has a line for each path: the entry as its writer reported it and, for files, inode and
+ * ctime. A snapshot is changed by writing a new list of entries and then replacing `snapshot.json`, so the two always
+ * belong together.
+ *
+ * A file that still has the recorded inode, ctime, size, mtime and mode has the recorded content: no call changes the
+ * content and leaves the ctime. One that differs in these is hashed before it is believed. After a power loss that
+ * argument fails, because names and sizes may be on disk when the content is not; so a snapshot from an earlier boot is
+ * hashed once, as a whole (`durable` says that this, or a sync, was done).
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Loss, WriteReport, WrittenEntry } from '../contract/ref.ts';
+import { type Digest, isDigest } from '../core/digest.ts';
+
+/** The files of a snapshot are below this, in its directory. */
+export const FILES = 'fs';
+const HEADER = 'snapshot.json';
+const READ_SIZE = 1 << 18;
+
+/** One line of the list of entries. */
+export type StoredEntry = WrittenEntry & {
+  /** Inode number and ctime (nanoseconds) of a file, decimal. */
+  readonly ino?: string;
+  readonly ctime?: string;
+};
+
+/** `snapshot.json`. */
+export interface SnapshotHeader {
+  readonly id: string;
+  /** Whoever wrote the files: another user would get other owners and losses. */
+  readonly uid: number;
+  readonly boot: string;
+  readonly durable: boolean;
+  readonly files: number;
+  readonly bytes: number;
+  /** Entries of any kind. */
+  readonly count: number;
+  readonly losses: readonly Loss[];
+  readonly lossCounts: Readonly<Record<string, number>>;
+  /** Digest of the list of entries, which names its file too. */
+  readonly entries: Digest;
+}
+
+export function headerPath(home: string): string {
+  return join(home, HEADER);
+}
+
+export function entriesPath(home: string, entries: Digest): string {
+  return join(home, `entries-${entries.slice(7, 23)}.jsonl`);
+}
+
+/** The header of a snapshot; undefined when there is none that can be used. */
+export async function readHeader(home: string): Promise<SnapshotHeader | undefined> {
+  let header: Partial<SnapshotHeader> | null;
+  try {
+    header = JSON.parse(await readFile(headerPath(home), 'utf8')) as Partial<SnapshotHeader> | null;
+  } catch {
+    return undefined;
+  }
+  if (header === null || typeof header !== 'object') return undefined;
+  const { id, uid, boot, files, bytes, count, losses, lossCounts, entries } = header;
+  const numbers = [uid, files, bytes, count].every((value) => typeof value === 'number');
+  const complete = typeof id === 'string' && typeof boot === 'string' && Array.isArray(losses);
+  if (!numbers || !complete || typeof lossCounts !== 'object' || typeof entries !== 'string' || !isDigest(entries)) {
+    return undefined;
+  }
+  return header as SnapshotHeader;
+}
+
+/** The line of an entry. Type and size come first, where they are read without parsing the rest. */
+export function formatEntry({ type, size, ...rest }: StoredEntry): string {
+  return `${JSON.stringify({ type, size, ...rest })}\n`;
+}
+
+export function parseEntry(line: string): StoredEntry {
+  return JSON.parse(line) as StoredEntry;
+}
+
+/** The start of a line: what decides who works on the entry, and how much work it is. */
+export function peekEntry(line: string): { readonly type: string; readonly size: number } {
+  const match = /^\{"type":"([a-z]+)","size":(\d+)/.exec(line);
+  if (match === null) throw new Error('an entry of a snapshot does not begin as it should');
+  return { type: match[1]!, size: Number(match[2]) };
+}
+
+/** The lines of a list of entries, without their ends; reads as it goes and holds only a piece. */
+export function* readLines(path: string): Generator<string> {
+  const fd = openSync(path, 'r');
+  try {
+    const buffer = Buffer.allocUnsafe(READ_SIZE);
+    let rest: Buffer = Buffer.alloc(0);
+    for (let length = readSync(fd, buffer); length > 0; length = readSync(fd, buffer)) {
+      let data = Buffer.concat([rest, buffer.subarray(0, length)]);
+      const end = data.lastIndexOf(10);
+      rest = data.subarray(end + 1);
+      data = data.subarray(0, Math.max(end, 0));
+      if (end > 0) yield* data.toString('utf8').split('\n');
+    }
+    if (rest.length > 0) throw new Error('a list of entries ends within a line');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The entries as a report gives them, each time anew from `path`. @param epoch later mtimes are this, in seconds */
+export function reportEntries(path: string, epoch: number | undefined): Iterable<WrittenEntry> {
+  return {
+    *[Symbol.iterator]() {
+      for (const line of readLines(path)) {
+        const { ino: _ino, ctime: _ctime, ...entry } = parseEntry(line);
+        yield epoch === undefined ? entry : { ...entry, mtime: clampTime(entry.mtime, epoch) };
+      }
+    },
+  };
+}
+
+/** @param mtime nanoseconds, decimal @param epoch seconds */
+export function clampTime(mtime: string, epoch: number | undefined): string {
+  if (epoch === undefined) return mtime;
+  const limit = BigInt(epoch) * 1_000_000_000n;
+  return BigInt(mtime) > limit ? String(limit) : mtime;
+}
+
+/** The report that a clone has in common with what it is a clone of. */
+export function reportOf(
+  header: SnapshotHeader,
+  entries: Iterable<WrittenEntry>,
+  via: WriteReport['via'],
+): WriteReport {
+  const { files, bytes, losses, lossCounts } = header;
+  return { files, bytes, losses, lossCounts, entries, via };
+}
