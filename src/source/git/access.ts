@@ -2,9 +2,9 @@
  * What git needs to reach one remote: token or header, certificates, known hosts. A secret is bound to the origin of the
  * remote; git itself would send a header on to wherever a server redirects, so with a header redirects are refused.
  */
-import { readFile } from 'node:fs/promises';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { readTokenFile, usableSecret } from '../token-file.ts';
 import { Git, type Reach } from './command.ts';
 import type { GitUrl } from './url.ts';
 
@@ -70,14 +70,7 @@ interface Secret {
 
 async function findSecret(host: string, options: AccessOptions, session: Session): Promise<Secret | undefined> {
   if (options.authTokenFile !== undefined) {
-    let text: string;
-    try {
-      text = await readFile(options.authTokenFile, 'utf8');
-    } catch (error) {
-      throw ioError(error, `cannot read the token file ${options.authTokenFile}`);
-    }
-    if (text.trim() === '') throw unusable(`the token file ${options.authTokenFile} is empty`);
-    return { kind: 'token', value: oneLine(text, `the token file ${options.authTokenFile}`) };
+    return { kind: 'token', value: await readTokenFile(options.authTokenFile) };
   }
   const names: readonly (readonly [string, Secret['kind']])[] = [
     [`GIT_AUTH_HEADER.${host}`, 'header'],
@@ -87,20 +80,9 @@ async function findSecret(host: string, options: AccessOptions, session: Session
   ];
   for (const [name, kind] of names) {
     const value = await session.secret(name);
-    if (value !== undefined) return { kind, value: oneLine(value, `the secret ${name}`) };
+    if (value !== undefined) return { kind, value: usableSecret(value, `the secret ${name}`) };
   }
   return undefined;
-}
-
-/** A secret with a line break in it would add lines of its own to what git reads or sends. */
-function oneLine(text: string, what: string): string {
-  const value = text.trim();
-  if (/[\0-\x1f\x7f]/.test(value)) throw unusable(`${what} holds more than one line`);
-  return value;
-}
-
-function unusable(message: string): CtxsrcError {
-  return new CtxsrcError('E_CREDENTIALS', message, { hint: 'a token file holds the token and nothing else' });
 }
 
 /** ssh that asks nothing and accepts no unknown host. git hands this text to a shell, hence the quotes. */

@@ -1,0 +1,304 @@
+/** A file behind an http or https URL, or the archive in it unpacked. */
+import type {
+  AttributeSpec,
+  Attributes,
+  CacheKeyResult,
+  Description,
+  Digests,
+  Identifier,
+  ImmutableRef,
+  JobContext,
+  SchemeRef,
+  Source,
+  SourceEnv,
+  SourceInstance,
+  WriteOptions,
+  WriteReport,
+} from '../contract/index.ts';
+import { NO_CACHE_OPTS } from '../contract/index.ts';
+import { type Digest, parseDigest, sha256 } from '../core/digest.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { Once } from '../core/once.ts';
+import { createHttpClient } from '../registry/http-client.ts';
+import { fetchBody, fetchKnown, type Target } from './http/download.ts';
+import { parseHeaders } from './http/headers.ts';
+import { type AnswerFacts, httpFilename, httpKey, NO_ANSWER, type RequestHeader } from './http/key.ts';
+import { parseHttpTime } from './http/last-modified.ts';
+import { authorization } from './http/secrets.ts';
+import { FILE_ATTRIBUTES, type FileShape, readShape, shapeAttributes, writeSingleFile } from './single-file.ts';
+
+const ATTRIBUTES: readonly AttributeSpec[] = [
+  {
+    name: 'checksum',
+    kind: 'text',
+    placeholder: 'DIGEST',
+    help: 'digest the file has to have; with it the key needs no network',
+    example: 'sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
+  },
+  ...FILE_ATTRIBUTES,
+  {
+    name: 'header',
+    kind: 'list',
+    placeholder: "'NAME: VALUE'",
+    help: 'header of the request; Accept and User-Agent are part of the key',
+    example: 'Accept: application/json',
+  },
+  {
+    name: 'auth-token-file',
+    kind: 'text',
+    placeholder: 'FILE',
+    help: 'file with a bearer token for the host of the URL',
+    example: '/run/secrets/token',
+  },
+  { name: 'unpack', kind: 'flag', help: 'write what is in the archive: tar, tar.gz, tar.zst, tar.xz or zip' },
+  {
+    name: 'strip-components',
+    kind: 'number',
+    placeholder: 'N',
+    help: 'with --unpack: leave out so many leading directories',
+    example: '1',
+  },
+];
+
+class HttpIdentifier implements Identifier {
+  readonly scheme: string;
+  readonly attributes: Attributes;
+  readonly #text: string;
+
+  constructor(scheme: string, rest: string, attributes: Attributes) {
+    this.scheme = scheme;
+    this.#text = `${scheme}://${rest}`;
+    this.attributes = attributes;
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+
+  toJSON(): unknown {
+    return { scheme: this.scheme, url: this.#text, attributes: this.attributes };
+  }
+}
+
+function identify(ref: SchemeRef, attrs: Attributes): HttpIdentifier {
+  const text = `${ref.scheme}://${ref.rest}`;
+  const url = parseUrl(text);
+  if (url.username !== '' || url.password !== '') {
+    throw new CtxsrcError(
+      'E_REFERENCE',
+      'a URL holds no user and no password: they would end up in logs and lock files',
+      {
+        hint: 'put a token into a file and name it with --auth-token-file',
+      },
+    );
+  }
+  urlPath(text);
+  const attributes: Record<string, Attributes[string]> = { ...shapeAttributes(attrs) };
+  readShape(attributes);
+  const { checksum, header, unpack, 'auth-token-file': tokenFile, 'strip-components': strip } = attrs;
+  if (typeof checksum === 'string') attributes['checksum'] = parseDigest(checksum);
+  if (Array.isArray(header) && header.length > 0) {
+    parseHeaders(header as readonly string[]);
+    attributes['header'] = header;
+  }
+  if (typeof tokenFile === 'string') attributes['auth-token-file'] = tokenFile;
+  if (unpack === true) attributes['unpack'] = true;
+  if (strip !== undefined) {
+    if (typeof strip !== 'number' || !Number.isSafeInteger(strip) || strip < 0) {
+      throw new CtxsrcError('E_ATTRIBUTE', '--strip-components is no number of directories', {
+        hint: 'give 1, for instance',
+      });
+    }
+    if (unpack !== true) {
+      throw new CtxsrcError('E_ATTRIBUTE', '--strip-components means nothing without --unpack', {
+        hint: 'add --unpack',
+      });
+    }
+    attributes['strip-components'] = strip;
+  }
+  return new HttpIdentifier(ref.scheme, ref.rest, attributes);
+}
+
+function parseUrl(text: string): URL {
+  if (/[\0-\x20\x7f]/.test(text))
+    throw new CtxsrcError('E_REFERENCE', 'a URL holds neither spaces nor control characters');
+  try {
+    return new URL(text);
+  } catch (error) {
+    throw new CtxsrcError('E_REFERENCE', `${JSON.stringify(text)} is no URL`, { cause: error });
+  }
+}
+
+/** The path as it was written, unescaped, as bytes: URL classes rewrite what BuildKit takes as it is. */
+function urlPath(text: string): string {
+  const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(Buffer.from(text).toString('latin1'))?.[1] ?? '';
+  if (/%(?![0-9A-Fa-f]{2})/.test(path)) {
+    throw new CtxsrcError('E_REFERENCE', `invalid escape in the path of ${JSON.stringify(text)}`, {
+      hint: '% is written as %25 in a URL',
+    });
+  }
+  return path.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+interface Resolved {
+  readonly digest: Digest;
+  readonly size: number | undefined;
+  readonly facts: AnswerFacts;
+}
+
+class HttpInstance implements SourceInstance {
+  readonly #id: HttpIdentifier;
+  readonly #env: SourceEnv;
+  readonly #shape: FileShape;
+  readonly #headers: readonly RequestHeader[];
+  readonly #checksum: Digest | undefined;
+  readonly #resolved = new Once<Resolved>();
+
+  constructor(id: HttpIdentifier, env: SourceEnv) {
+    this.#id = id;
+    this.#env = env;
+    this.#shape = readShape(id.attributes);
+    this.#headers = parseHeaders((id.attributes['header'] as readonly string[] | undefined) ?? []);
+    this.#checksum = id.attributes['checksum'] as Digest | undefined;
+  }
+
+  async cacheKey(job: JobContext, _index: number): Promise<CacheKeyResult> {
+    const { digest, facts } = await this.#resolve(job);
+    const { key, preimage } = httpKey(this.#filename(facts), this.#shape, digest, facts, this.#headers);
+    return { key, pin: digest, done: true, opts: NO_CACHE_OPTS, preimage };
+  }
+
+  async digests(job: JobContext): Promise<Digests> {
+    const { digest, size } = await this.#resolve(job);
+    return { digest, size };
+  }
+
+  async describe(job: JobContext): Promise<Description> {
+    const { digest, size, facts } = await this.#resolve(job);
+    return {
+      identifier: String(this.#id),
+      digest,
+      ...(size === undefined ? {} : { size }),
+      filename: Buffer.from(this.#filename(facts), 'latin1').toString(),
+      ...(facts.lastModified === undefined ? {} : { lastModified: facts.lastModified }),
+    };
+  }
+
+  async pull(job: JobContext): Promise<void> {
+    await this.#present(job, (await this.#resolve(job)).digest);
+  }
+
+  async snapshot(job: JobContext): Promise<ImmutableRef> {
+    const resolved = await this.#resolve(job);
+    const { key } = httpKey(
+      this.#filename(resolved.facts),
+      this.#shape,
+      resolved.digest,
+      resolved.facts,
+      this.#headers,
+    );
+    const { unpack, 'strip-components': strip } = this.#id.attributes;
+    const id = sha256(`http\n${key}\n${unpack === true ? `unpack ${String(strip ?? 0)}` : ''}`);
+    return this.#env.store.ref({ id, produce: (task, dir, options) => this.#produce(task, resolved, dir, options) });
+  }
+
+  async #produce(job: JobContext, resolved: Resolved, dir: string, options: WriteOptions): Promise<WriteReport> {
+    await this.#present(job, resolved.digest);
+    const from = this.#env.store.blobs.path(resolved.digest);
+    if (this.#id.attributes['unpack'] === true) {
+      const { unpackArchive } = await import('./http/unpack.ts');
+      return unpackArchive(job, from, dir, Number(this.#id.attributes['strip-components'] ?? 0), options);
+    }
+    const { lastModified } = resolved.facts;
+    const mtime = (lastModified === undefined ? undefined : parseHttpTime(lastModified)?.seconds) ?? 0;
+    return writeSingleFile(
+      job.signal,
+      dir,
+      { from, name: this.#filename(resolved.facts), shape: this.#shape, mtime },
+      options,
+    );
+  }
+
+  #filename(facts: AnswerFacts): string {
+    return httpFilename(urlPath(String(this.#id)), this.#shape.filename, facts);
+  }
+
+  #resolve(job: JobContext): Promise<Resolved> {
+    return this.#resolved.run(async () => {
+      if (this.#checksum !== undefined) return { digest: this.#checksum, size: undefined, facts: NO_ANSWER };
+      if (this.#env.offline) {
+        throw new CtxsrcError('E_OFFLINE', `what ${shownUrl(this.#id)} is now cannot be asked with --offline`, {
+          hint: 'with --checksum DIGEST a file that is in the store can be used offline',
+        });
+      }
+      return this.#withTarget(job, (target) => fetchBody(job, this.#env.store, target));
+    });
+  }
+
+  /** Makes the body present in the store, again if it was collected. */
+  async #present(job: JobContext, digest: Digest): Promise<void> {
+    if ((await this.#env.store.blobs.size(digest)) !== undefined) return;
+    if (this.#env.offline) {
+      throw new CtxsrcError('E_OFFLINE', `the content ${digest} of ${shownUrl(this.#id)} is not in the store`, {
+        hint: 'run it once without --offline',
+      });
+    }
+    try {
+      await this.#withTarget(job, (target) => fetchKnown(job, this.#env.store, target, digest));
+    } catch (error) {
+      if (this.#checksum !== undefined || !isCtxsrcError(error, 'E_CHECKSUM_MISMATCH')) throw error;
+      throw new CtxsrcError('E_DRIFT', `${shownUrl(this.#id)} has changed since its key was made`, {
+        hint: 'run it again',
+        cause: error,
+      });
+    }
+  }
+
+  async #withTarget<T>(job: JobContext, work: (target: Target) => Promise<T>): Promise<T> {
+    const url = parseUrl(String(this.#id));
+    url.hash = '';
+    const tokenFile = this.#id.attributes['auth-token-file'] as string | undefined;
+    const secret = await authorization(url, tokenFile, job.session);
+    const client = createHttpClient({ network: this.#env.network });
+    try {
+      return await work({
+        client,
+        url,
+        headers: Object.fromEntries(this.#headers.map(({ name, value }) => [name.toLowerCase(), value])),
+        secretHeaders: secret === undefined ? {} : { authorization: secret },
+        subject: { host: url.host, what: `${url.origin}${url.pathname}`, kind: 'file' },
+      });
+    } finally {
+      await client.close();
+    }
+  }
+}
+
+/** Without its query, which may hold a signature. */
+function shownUrl(id: HttpIdentifier): string {
+  return String(id).replace(/[?#].*$/s, '');
+}
+
+export const source: Source = {
+  schemes: ['http', 'https'],
+  grammar: [
+    {
+      scheme: 'https',
+      form: 'https://HOST/FILE',
+      example: 'https://example.com/release.tar.gz',
+      summary: 'a file, or with --unpack what is in the archive',
+    },
+    {
+      scheme: 'http',
+      form: 'http://HOST/FILE',
+      example: 'http://127.0.0.1:8000/release.tar.gz',
+      summary: 'the same without encryption',
+    },
+  ],
+  attributes: ATTRIBUTES,
+  identify,
+  resolve(id: Identifier, env: SourceEnv): SourceInstance {
+    if (!(id instanceof HttpIdentifier)) throw new TypeError('not an identifier of the http source');
+    return new HttpInstance(id, env);
+  },
+};

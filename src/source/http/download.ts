@@ -1,0 +1,342 @@
+/**
+ * Gets the body of an http source into the store. A body whose digest is not known yet is received in a workspace of the
+ * store, where a partial one waits for the next run; what a server's validators say is still the same is not received
+ * again.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
+import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
+import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
+import { download } from '../../registry/download.ts';
+import type { Subject } from '../../registry/errors.ts';
+import { contentLength, header } from '../../registry/headers.ts';
+import type { HttpClient, HttpResponse } from '../../registry/http-client.ts';
+import type { AnswerFacts } from './key.ts';
+
+/** Most bytes a body may have. */
+const MAX_BODY = 64 * 2 ** 30;
+
+/** One URL with the headers it is asked for with. */
+export interface Target {
+  readonly client: HttpClient;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly secretHeaders: Readonly<Record<string, string>>;
+  readonly subject: Subject;
+}
+
+/** A body that is, or was, in the store, and what was said about it. */
+export interface Body {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly facts: AnswerFacts;
+}
+
+interface Remembered extends Body {
+  readonly etag: string | undefined;
+  /** When it was received, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/**
+ * The body as it is now. One that has not changed since the last time is not received again, nor one that another caller
+ * received while this one waited for it.
+ */
+export async function fetchBody(job: JobContext, store: Store, target: Target): Promise<Body> {
+  const asked = Date.now();
+  const key = requestKey(target);
+  const workspace = await store.workspace(job, 'http', key);
+  try {
+    const known = readRemembered(await store.records.get('http', key));
+    const usable = known !== undefined && (await store.blobs.size(known.digest)) === known.size ? known : undefined;
+    if (usable !== undefined && usable.at >= asked) return usable;
+    const response = await ask(job, target, usable === undefined ? {} : conditions(usable));
+    if (response.status === 304 && usable !== undefined) {
+      response.discard();
+      return usable;
+    }
+    const facts: AnswerFacts = {
+      contentDisposition: header(response.headers, 'content-disposition'),
+      lastModified: header(response.headers, 'last-modified'),
+    };
+    const received = await receive(job, store, target, response, join(workspace.path, 'body'));
+    await store.records.set('http', key, {
+      ...received,
+      ...facts,
+      etag: header(response.headers, 'etag'),
+      at: Date.now(),
+    });
+    return { ...received, facts };
+  } finally {
+    await workspace.release();
+  }
+}
+
+/**
+ * Makes a body of which the digest is known present in the store.
+ * @throws E_CHECKSUM_MISMATCH when the server's is another one
+ */
+export async function fetchKnown(job: JobContext, store: Store, target: Target, digest: Digest): Promise<void> {
+  const task = new Task(job.progress, 'download', target.subject.what);
+  try {
+    const result = await store.blobs.ingest(job, { digest }, (resume) => openDownload(job, target, resume));
+    task.end(result === 'cached' ? 'cached' : 'done');
+  } catch (error) {
+    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    if (!isCtxsrcError(error, 'E_DIGEST_MISMATCH')) throw error;
+    throw new CtxsrcError(
+      'E_CHECKSUM_MISMATCH',
+      `${target.subject.what} is not what was expected: its digest is not ${digest}`,
+      {
+        hint: 'the file has changed: review it, then use its new digest',
+        cause: error,
+        details: { expected: digest },
+      },
+    );
+  }
+}
+
+/** Sends the request; answers that are no file are thrown. */
+async function ask(job: JobContext, target: Target, more: Readonly<Record<string, string>>): Promise<HttpResponse> {
+  const { client, url, subject, secretHeaders } = target;
+  const headers = { 'accept-encoding': 'identity', ...target.headers, ...more };
+  return accepted(target, await client.request(job, { method: 'GET', url, headers, secretHeaders, subject }));
+}
+
+async function accepted(target: Target, response: HttpResponse): Promise<HttpResponse> {
+  const { status } = response;
+  if ((status >= 200 && status < 400) || status === 416) return response;
+  response.discard();
+  const { host, what } = target.subject;
+  const details = { host, status };
+  const hint = 'give a token with --auth-token-file, and check that it may read the file';
+  if (status === 401)
+    throw new CtxsrcError('E_UNAUTHORIZED', `${host} refused ${what}: not authenticated`, { hint, details });
+  if (status === 403) throw new CtxsrcError('E_FORBIDDEN', `${host} refused ${what}: access denied`, { hint, details });
+  if (status === 404 || status === 410) {
+    throw new CtxsrcError('E_NOT_FOUND', `${host} does not have ${what}`, { hint: 'check the address', details });
+  }
+  throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} answered the request for ${what} with status ${status}`, {
+    hint: 'check the address',
+    details,
+  });
+}
+
+function conditions({ etag, facts }: Remembered): Readonly<Record<string, string>> {
+  if (etag !== undefined) return { 'if-none-match': etag };
+  return facts.lastModified === undefined ? {} : { 'if-modified-since': facts.lastModified };
+}
+
+/** `download` of the registry part for this URL; `first` is an answer that is there already. */
+function openDownload(
+  job: JobContext,
+  target: Target,
+  resume: { readonly offset: number; readonly validator?: string | undefined },
+  first?: HttpResponse,
+): Promise<IngestSource> {
+  let pending = first;
+  const from = {
+    subject: target.subject,
+    policy: target.client.policy,
+    open: async (rangeHeaders: Readonly<Record<string, string>>) => {
+      const given = pending;
+      pending = undefined;
+      const response = given ?? (await ask(job, target, rangeHeaders));
+      // Every answer below 400 that is no range is the file, as BuildKit has it.
+      return response.status === 206 || response.status === 416 ? response : { ...response, status: 200 };
+    },
+  };
+  return download(job, from, resume).then((source) => ({
+    ...source,
+    body: limited(source.body, source.offset, target),
+  }));
+}
+
+async function* limited(body: AsyncIterable<Uint8Array>, offset: number, target: Target): AsyncGenerator<Uint8Array> {
+  let size = offset;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > MAX_BODY) throw tooLarge(target);
+    yield chunk;
+  }
+}
+
+function tooLarge(target: Target): CtxsrcError {
+  return new CtxsrcError('E_LIMIT', `${target.subject.what} has more than ${MAX_BODY} bytes`);
+}
+
+/** Receives a body of unknown digest, going on with what an earlier run left, and puts it into the store. */
+async function receive(
+  job: JobContext,
+  store: Store,
+  target: Target,
+  response: HttpResponse,
+  part: string,
+): Promise<{ digest: Digest; size: number }> {
+  const total = contentLength(response.headers);
+  if (total !== undefined && total > MAX_BODY) {
+    response.discard();
+    throw tooLarge(target);
+  }
+  const task = new Task(job.progress, 'download', target.subject.what, total);
+  try {
+    // A server that compresses on the way although it was asked not to: the file is what was compressed. It cannot be
+    // gone on with in the middle.
+    const received =
+      header(response.headers, 'content-encoding')?.toLowerCase() === 'gzip'
+        ? await receiveEncoded(response, target, part, task)
+        : await receivePart(job, target, response, part, task);
+    await store.blobs.ingest(job, received, async ({ offset }) => ({
+      body: createReadStream(part, { start: offset }),
+      offset,
+    }));
+    await rm(part, { force: true });
+    await rm(`${part}.validator`, { force: true });
+    task.end();
+    return received;
+  } catch (error) {
+    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    throw ioError(error, `cannot receive ${target.subject.what}`);
+  }
+}
+
+async function receivePart(
+  job: JobContext,
+  target: Target,
+  response: HttpResponse,
+  part: string,
+  task: Task,
+): Promise<{ digest: Digest; size: number }> {
+  const etag = header(response.headers, 'etag');
+  const left = await partialOf(part);
+  // Only what a strong ETag says is the same may be gone on with.
+  const resumable = left !== undefined && left.size > 0 && left.validator === etag && !etag.startsWith('W/');
+  let source: IngestSource;
+  if (resumable) {
+    response.discard();
+    source = await openDownload(job, target, { offset: left.size, validator: left.validator });
+  } else {
+    source = await openDownload(job, target, { offset: 0 }, response);
+  }
+  if (source.validator !== undefined) await writeFile(`${part}.validator`, source.validator);
+  else await rm(`${part}.validator`, { force: true });
+  const hash = createHash('sha256');
+  const file = await open(part, source.offset > 0 ? 'r+' : 'w', 0o600);
+  try {
+    if (source.offset > 0) {
+      await file.truncate(source.offset);
+      for await (const chunk of createReadStream(part)) hash.update(chunk as Buffer);
+    }
+    const size = await writeAll(file, source.body, source.offset, (chunk, done) => {
+      hash.update(chunk);
+      task.advance(done);
+    });
+    return { digest: `sha256:${hash.digest('hex')}`, size };
+  } finally {
+    await file.close();
+  }
+}
+
+async function receiveEncoded(
+  response: HttpResponse,
+  target: Target,
+  part: string,
+  task: Task,
+): Promise<{ digest: Digest; size: number }> {
+  const hash = createHash('sha256');
+  const file = await open(part, 'w', 0o600);
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  try {
+    const feeding = (async () => {
+      for await (const chunk of response.body) {
+        if (!gunzip.write(chunk)) await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
+      }
+      gunzip.end();
+    })().catch((error: Error) => gunzip.destroy(error));
+    const size = await writeAll(file, limited(gunzip, 0, target), 0, (chunk, done) => {
+      hash.update(chunk);
+      task.advance(done);
+    });
+    await feeding;
+    return { digest: `sha256:${hash.digest('hex')}`, size };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') === true) {
+      throw new CtxsrcError(
+        'E_ARCHIVE_INVALID',
+        `${target.subject.host} sent ${target.subject.what} in a broken gzip encoding`,
+        { cause: error },
+      );
+    }
+    throw error;
+  } finally {
+    gunzip.destroy();
+    await file.close();
+  }
+}
+
+async function writeAll(
+  file: FileHandle,
+  body: AsyncIterable<Uint8Array>,
+  offset: number,
+  seen: (chunk: Uint8Array, done: number) => void,
+): Promise<number> {
+  let position = offset;
+  for await (const chunk of body) {
+    for (let written = 0; written < chunk.length; ) {
+      const { bytesWritten } = await file.write(chunk, written, chunk.length - written, position + written);
+      written += bytesWritten;
+    }
+    position += chunk.length;
+    seen(chunk, position);
+  }
+  return position;
+}
+
+async function partialOf(part: string): Promise<{ size: number; validator: string } | undefined> {
+  try {
+    const [{ size }, validator] = await Promise.all([stat(part), readFile(`${part}.validator`, 'utf8')]);
+    return { size, validator };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Under which a URL's body is remembered: the same URL may answer other headers, or other users, with something else. */
+function requestKey({ url, headers, secretHeaders }: Target): string {
+  const names = Object.keys(secretHeaders).sort();
+  const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
+  return sha256(JSON.stringify([url.href, sorted, names])).slice('sha256:'.length);
+}
+
+/** A record, checked: it may have been written by anything. */
+function readRemembered(value: unknown): Remembered | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { digest, size, etag, at, contentDisposition, lastModified } = value as Record<string, unknown>;
+  const optional = [etag, contentDisposition, lastModified].every(
+    (text) => text === undefined || typeof text === 'string',
+  );
+  if (
+    typeof digest !== 'string' ||
+    !isDigest(digest) ||
+    typeof size !== 'number' ||
+    typeof at !== 'number' ||
+    !optional
+  )
+    return undefined;
+  return {
+    digest,
+    size,
+    at,
+    etag: etag as string | undefined,
+    facts: {
+      contentDisposition: contentDisposition as string | undefined,
+      lastModified: lastModified as string | undefined,
+    },
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * What sources of one file share (http bodies, blobs): BuildKit's rules for its name, the attributes that shape it, and
+ * writing it.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, lchown, lutimes, open, stat } from 'node:fs/promises';
+import type { AttributeSpec, Attributes, Loss, WriteOptions, WriteReport } from '../contract/index.ts';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+
+/** Text whose bytes may not be UTF-8, one character a byte. */
+export type ByteName = string;
+
+export const FILE_ATTRIBUTES: readonly AttributeSpec[] = [
+  {
+    name: 'filename',
+    kind: 'text',
+    placeholder: 'NAME',
+    help: 'name of the file; part of the key',
+    example: 'context.tar',
+  },
+  {
+    name: 'perm',
+    kind: 'text',
+    placeholder: 'MODE',
+    help: 'permission bits of the file, octal with a leading 0; part of the key (unless given 0600)',
+    example: '0644',
+  },
+  { name: 'uid', kind: 'text', placeholder: 'N', help: 'owner of the file; part of the key', example: '1000' },
+  { name: 'gid', kind: 'text', placeholder: 'N', help: 'group of the file; part of the key', example: '1000' },
+];
+
+/** How the file is to be; absent numbers are 0 in keys, as in BuildKit. */
+export interface FileShape {
+  readonly filename: string | undefined;
+  readonly perm: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Reads the attributes of `FILE_ATTRIBUTES`. Throws `E_ATTRIBUTE`. */
+export function readShape(attributes: Attributes): FileShape {
+  const { filename } = attributes;
+  return {
+    filename: typeof filename === 'string' && filename !== '' ? filename : undefined,
+    perm: goInteger('perm', attributes['perm']),
+    uid: goInteger('uid', attributes['uid']),
+    gid: goInteger('gid', attributes['gid']),
+  };
+}
+
+/** The members of `attributes` that `readShape` reads. */
+export function shapeAttributes(attributes: Attributes): Attributes {
+  return Object.fromEntries(
+    Object.entries(attributes).filter(([name]) => FILE_ATTRIBUTES.some((spec) => spec.name === name)),
+  );
+}
+
+const GO_DIGITS: readonly (readonly [RegExp, number])[] = [
+  [/^0[xX](_?[0-9a-fA-F])+$/, 16],
+  [/^0[bB](_?[01])+$/, 2],
+  [/^0[oO](_?[0-7])+$/, 8],
+  [/^0(_?[0-7])*$/, 8],
+  [/^[1-9](_?[0-9])*$/, 10],
+];
+
+/** An integer as Go reads it with base 0: `0644`, `0o644`, `0x1a4`, `0b11`, `1_000`, with a sign (buildkit-semantics 0.4). */
+function goInteger(name: string, value: unknown): number {
+  if (value === undefined || value === '') return 0;
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
+  const [, sign, digits = ''] = /^([+-]?)(.*)$/s.exec(String(value)) ?? [];
+  const base = GO_DIGITS.find(([form]) => form.test(digits))?.[1];
+  const number = base === undefined ? Number.NaN : Number.parseInt(digits.replace(/_|^0[xXbBoO]/g, '') || '0', base);
+  if (!Number.isSafeInteger(number)) {
+    throw new CtxsrcError('E_ATTRIBUTE', `--${name} is no number: ${JSON.stringify(value)}`, {
+      hint:
+        name === 'perm' ? 'a mode is octal with a leading 0, for instance 0644' : 'give a number, for instance 1000',
+    });
+  }
+  return sign === '-' ? 0 - number : number;
+}
+
+const DEFAULT_NAME = 'download';
+
+/**
+ * A name fit for a file: trimmed, without directories; `download` where nothing usable is left (empty, `.`, `..`,
+ * control characters).
+ */
+export function safeFileName(name: ByteName): ByteName {
+  const trimmed = trimGoSpace(name);
+  const base = baseName(trimmed);
+  if (base === '' || base === '.' || base === '..') return DEFAULT_NAME;
+  return /[\u0000-\u001f\u007f-\u009f]/.test(Buffer.from(base, 'latin1').toString()) ? DEFAULT_NAME : base;
+}
+
+/** The last element of a path; empty when it has none. */
+export function baseName(path: ByteName): ByteName {
+  return path.replace(/\/+$/, '').split('/').at(-1) ?? '';
+}
+
+/** The text as bytes. */
+export function byteName(text: string): ByteName {
+  return Buffer.from(text).toString('latin1');
+}
+
+function trimGoSpace(name: ByteName): ByteName {
+  const text = Buffer.from(name, 'latin1').toString();
+  // Not UTF-8: only the white space of ASCII is recognised in it.
+  if (byteName(text) !== name) return name.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
+  const space = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+  return byteName(text.replace(new RegExp(`^[${space}]+|[${space}]+$`, 'g'), ''));
+}
+
+export interface FileToWrite {
+  /** Path of the bytes. */
+  readonly from: string;
+  readonly name: ByteName;
+  readonly shape: FileShape;
+  /** Seconds since the epoch. */
+  readonly mtime: number;
+}
+
+/** Writes the one file into `dir`, an empty directory. Errors: `E_LIMIT`, those of local I/O, the abort reason. */
+export async function writeSingleFile(
+  signal: AbortSignal,
+  dir: string,
+  file: FileToWrite,
+  options: WriteOptions,
+): Promise<WriteReport> {
+  const { size } = await stat(file.from).catch((error: unknown) =>
+    Promise.reject(ioError(error, `cannot read ${file.from}`)),
+  );
+  if (size > options.limits.maxBytes || options.limits.maxFiles < 1) {
+    throw new CtxsrcError(
+      'E_LIMIT',
+      `the file has ${size} bytes, and no more than ${options.limits.maxBytes} may be written`,
+      {
+        hint: 'allow more with --max-bytes',
+      },
+    );
+  }
+  const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(file.name, 'latin1')]);
+  const mode = file.shape.perm === 0 ? 0o600 : file.shape.perm & 0o7777;
+  const mtime = Math.min(file.mtime, options.epoch ?? Number.POSITIVE_INFINITY);
+  const hash = createHash('sha256');
+  const losses: Loss[] = [];
+  try {
+    const out = await open(path, 'wx', 0o600);
+    try {
+      for await (const chunk of createReadStream(file.from, { highWaterMark: 1 << 20, signal })) {
+        hash.update(chunk as Buffer);
+        await out.write(chunk as Buffer);
+      }
+      const { uid, gid } = file.shape;
+      const owned = await out.stat();
+      if (
+        options.owner !== 'current' &&
+        (uid !== owned.uid || gid !== owned.gid) &&
+        !(await tryChown(path, uid, gid))
+      ) {
+        // Someone who is not root gets their own files, unless told to keep owners; owners that were asked for are named.
+        if (options.owner === 'preserve' || uid !== 0 || gid !== 0) {
+          losses.push({ path: shown(file.name).path, kind: 'owner', detail: `${uid}:${gid}` });
+        }
+      }
+      await out.chmod(mode);
+    } finally {
+      await out.close();
+    }
+    await lutimes(path, mtime, mtime);
+    await chmod(dir, 0o755);
+    await lutimes(dir, mtime, mtime);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw ioError(error, `cannot write the file into ${dir}`);
+  }
+  const written = await stat(path);
+  return {
+    files: 1,
+    bytes: size,
+    losses,
+    lossCounts: losses.length === 0 ? {} : { owner: losses.length },
+    entries: [
+      {
+        ...shown(file.name),
+        type: 'file',
+        mode,
+        uid: written.uid,
+        gid: written.gid,
+        size,
+        mtime: `${BigInt(mtime) * 1_000_000_000n}`,
+        digest: `sha256:${hash.digest('hex')}`,
+      },
+    ],
+    via: 'unpack',
+  };
+}
+
+async function tryChown(path: Buffer, uid: number, gid: number): Promise<boolean> {
+  try {
+    await lchown(path, uid, gid);
+    return true;
+  } catch (error) {
+    if (['EPERM', 'EINVAL', 'ERR_OUT_OF_RANGE'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
+}
+
+function shown(name: ByteName): { path: string; pathBytes?: true } {
+  const text = Buffer.from(name, 'latin1').toString();
+  return byteName(text) === name ? { path: text } : { path: name, pathBytes: true };
+}
