@@ -69,7 +69,10 @@ interface OpenFile {
   digest: Uint8Array;
 }
 
-export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits'>;
+export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits'> & {
+  /** False for an archive that is no layer: names that would be whiteouts are names like others. */
+  readonly whiteouts?: boolean | undefined;
+};
 
 /**
  * Use: `beginLayer`, push the layer through a `TarReader` whose handler is this, `endLayer`, the next layer; `finish`
@@ -81,6 +84,7 @@ export class LayerApplier implements TarHandler {
   readonly digests = new DigestTable();
   readonly losses = new LossList();
   readonly #limits: ApplyOptions['limits'];
+  readonly #whiteouts: boolean;
   readonly #metadata: MetadataWriter;
   readonly #rootHandle: OpenDirectory;
   /** Open directories, in the order of their opening. */
@@ -97,6 +101,7 @@ export class LayerApplier implements TarHandler {
   /** @param dir an empty directory that is nobody else's */
   constructor(dir: string, options: ApplyOptions) {
     this.#limits = options.limits;
+    this.#whiteouts = options.whiteouts ?? true;
     this.#rootHandle = openRoot(dir);
     try {
       this.#metadata = new MetadataWriter(this.#rootHandle, options, this.losses);
@@ -136,11 +141,11 @@ export class LayerApplier implements TarHandler {
     const components = cleanComponents(entry.name);
     const name = components.pop();
     // The root keeps what it has, whatever an archive says about it.
-    if (name === undefined || components[0]?.startsWith(AUFS)) return;
-    if (components.length === 0 && name.startsWith(AUFS) && name !== OPAQUE) return;
+    if (name === undefined) return;
+    if (this.#whiteouts && isAufs(components, name)) return;
     try {
       const parent = this.#parentOf(entry.name, components, name);
-      if (name.startsWith(WHITEOUT)) this.#whiteout(parent, name);
+      if (this.#whiteouts && name.startsWith(WHITEOUT)) this.#whiteout(parent, name);
       else this.#create(parent, name, entry);
     } catch (error) {
       throw this.#failure(error, entry.name);
@@ -539,4 +544,8 @@ function writeFully(fd: number, chunk: Buffer, position: number | undefined): vo
   while (at < chunk.length) {
     at += writeSync(fd, chunk, at, chunk.length - at, position === undefined ? null : position + at);
   }
+}
+
+function isAufs(components: readonly string[], name: string): boolean {
+  return components[0]?.startsWith(AUFS) ?? (name.startsWith(AUFS) && name !== OPAQUE);
 }

@@ -1,0 +1,164 @@
+/**
+ * Writes what is in an archive (tar, plain or compressed by gzip, zstd or xz; zip) through the applier that writes
+ * layers, which lets nothing out of the directory. Names lose leading directories first, where that is asked for.
+ */
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { JobContext, WriteOptions, WriteReport } from '../../contract/index.ts';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { Task } from '../../core/progress.ts';
+import { PathFilter } from '../../fs/write-filter.ts';
+import { LayerApplier } from '../../layer/apply.ts';
+import { decompress, detectCompression } from '../../layer/decompress.ts';
+import { packEntries, unpackReport } from '../../layer/report.ts';
+import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar-reader.ts';
+import { decompressXz } from './xz.ts';
+import { readZip } from './zip.ts';
+
+/**
+ * Unpacks the archive in the file `from` into `dir`, an empty directory. On failure it is left half-done, for the caller
+ * to remove. Errors: `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, `E_PATH_NOT_FOUND` (subpath), those of local I/O.
+ */
+export async function unpackArchive(
+  job: JobContext,
+  from: string,
+  dir: string,
+  strip: number,
+  options: WriteOptions,
+): Promise<WriteReport> {
+  const task = new Task(job.progress, 'unpack', from);
+  const applier = new LayerApplier(dir, { ...options, whiteouts: false });
+  try {
+    const filter = new PathFilter(options.filter);
+    const selector = new Selector(applier, strip, filter);
+    applier.beginLayer();
+    await readArchive(job.signal, from, selector, options.limits.maxRatio);
+    applier.endLayer();
+    if (filter.subpath !== '' && !selector.found) {
+      throw new CtxsrcError('E_PATH_NOT_FOUND', `${filter.subpath} is not in the archive`);
+    }
+    applier.finish();
+    task.end();
+    return unpackReport({
+      ...packEntries(applier.root, applier.digests),
+      losses: applier.losses.losses,
+      lossCounts: applier.losses.counts,
+    });
+  } catch (error) {
+    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    job.signal.throwIfAborted();
+    throw ioError(error, 'cannot unpack the archive');
+  } finally {
+    applier.close();
+  }
+}
+
+async function readArchive(signal: AbortSignal, from: string, handler: TarHandler, maxRatio: number): Promise<void> {
+  const start = await firstBytes(from);
+  if (start.subarray(0, 4).equals(ZIP_FILE) || start.subarray(0, 4).equals(ZIP_EMPTY))
+    return readZip(signal, from, handler, maxRatio);
+  const input = createReadStream(from, { highWaterMark: 256 * 1024, signal }) as AsyncIterable<Buffer>;
+  const isXz = start.subarray(0, 6).equals(XZ);
+  const isTar = start.length >= 512 && start.toString('latin1', 257, 262) === 'ustar';
+  const compression = detectCompression(start);
+  if (!isXz && !isTar && compression === 'none' && !start.subarray(0, 512).every((byte) => byte === 0))
+    checkOldTar(start);
+  const reader = new TarReader(handler);
+  const content = isXz ? decompressXz(signal, input, maxRatio) : decompress(input, compression, maxRatio);
+  for await (const chunk of content) {
+    signal.throwIfAborted();
+    reader.push(chunk);
+  }
+  reader.finish();
+}
+
+const ZIP_FILE = Buffer.from('PK\x03\x04', 'latin1');
+const ZIP_EMPTY = Buffer.from('PK\x05\x06', 'latin1');
+const XZ = Buffer.from('\xfd7zXZ\0', 'latin1');
+
+/** A tar from before POSIX has no magic, but the checksum of its first header is right. */
+function checkOldTar(start: Buffer): void {
+  const stored = Number.parseInt(
+    start
+      .toString('latin1', 148, 156)
+      .replace(/[\0 ].*$/s, '')
+      .trim(),
+    8,
+  );
+  let sum = 8 * 32;
+  for (let i = 0; i < 512; i += 1) sum += i >= 148 && i < 156 ? 0 : (start[i] ?? 0);
+  if (start.length >= 512 && stored === sum) return;
+  throw new CtxsrcError('E_ARCHIVE_INVALID', 'the file is no archive that can be unpacked', {
+    hint: 'unpacked are tar, tar.gz, tar.zst, tar.xz and zip; without --unpack the file is written as it is',
+  });
+}
+
+async function firstBytes(from: string): Promise<Buffer> {
+  const file = await open(from, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(512), 0, 512, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Passes on the entries that are wanted, under the names they are to have. */
+class Selector implements TarHandler {
+  readonly #applier: LayerApplier;
+  readonly #strip: number;
+  readonly #filter: PathFilter;
+  #passing = false;
+  /** Something was at or below the subpath. */
+  found = false;
+
+  constructor(applier: LayerApplier, strip: number, filter: PathFilter) {
+    this.#applier = applier;
+    this.#strip = strip;
+    this.#filter = filter;
+  }
+
+  entry(entry: TarEntry): void {
+    const name = this.#place(entry.name);
+    this.#passing = name !== undefined;
+    if (name === undefined) return;
+    if (entry.type !== 'hardlink') {
+      this.#applier.entry({ ...entry, name });
+      return;
+    }
+    const linkName = this.#place(entry.linkName);
+    if (linkName === undefined) {
+      throw new CtxsrcError(
+        'E_ARCHIVE_INVALID',
+        `the hard link ${JSON.stringify(entry.name)} leads to something that is not written`,
+        {
+          hint: 'write more of the archive: widen --include, --subpath or --strip-components',
+        },
+      );
+    }
+    this.#applier.entry({ ...entry, name, linkName });
+  }
+
+  data(chunk: Buffer, offset: number): void {
+    if (this.#passing) this.#applier.data(chunk, offset);
+  }
+
+  fileEnd(): void {
+    if (this.#passing) this.#applier.fileEnd();
+  }
+
+  #place(name: string): string | undefined {
+    const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.includes('..'))
+      throw new CtxsrcError(
+        'E_UNSAFE',
+        `the archive has the name ${JSON.stringify(printable(name))}, which leads out of it`,
+      );
+    if (parts.length <= this.#strip) return undefined;
+    const place = this.#filter.place(parts.slice(this.#strip).join('/'));
+    if (place === undefined) return undefined;
+    this.found = true;
+    return place === '' || !this.#filter.wants(place) ? undefined : place;
+  }
+}

@@ -1,0 +1,76 @@
+/** Decompression of xz by the system's program: Node has none, and no package for it is kept well enough. */
+import { spawn } from 'node:child_process';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { RatioGuard } from '../../layer/decompress.ts';
+
+/** Memory that xz may take: archives made at its highest level need 65 MiB. */
+const MEMORY_LIMIT = '256MiB';
+
+/** What `input` decompresses to. Errors: `E_ARCHIVE_INVALID`, `E_LIMIT`, `E_CONFIG` where there is no xz. */
+export async function* decompressXz(
+  signal: AbortSignal,
+  input: AsyncIterable<Buffer>,
+  maxRatio: number,
+): AsyncGenerator<Buffer> {
+  const guard = new RatioGuard(maxRatio);
+  const child = spawn('xz', ['--decompress', '--stdout', '--quiet', `--memlimit-decompress=${MEMORY_LIMIT}`], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
+  });
+  let read = 0;
+  let failure: Error | undefined;
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString('latin1')).slice(0, 1000);
+  });
+  const ended = new Promise<number>((resolve) => {
+    child.on('error', (error) => {
+      failure ??= missing(error);
+      resolve(1);
+    });
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+  const feeding = (async () => {
+    child.stdin.on('error', () => undefined);
+    for await (const chunk of input) {
+      read += chunk.length;
+      if (child.stdin.destroyed) return;
+      if (!child.stdin.write(chunk)) {
+        await new Promise((resolve) => child.stdin.once('drain', resolve).once('close', resolve));
+      }
+    }
+    child.stdin.end();
+  })().catch((error: Error) => {
+    failure ??= error;
+    child.kill();
+  });
+  try {
+    let written = 0;
+    for await (const chunk of child.stdout) {
+      signal.throwIfAborted();
+      written += (chunk as Buffer).length;
+      guard.check(read, written);
+      yield chunk as Buffer;
+    }
+    const code = await ended;
+    await feeding;
+    if (failure !== undefined) throw failure;
+    if (code !== 0) {
+      throw new CtxsrcError(
+        'E_ARCHIVE_INVALID',
+        `the xz stream cannot be decompressed: ${said.trim().replace(/^xz: (?:\(stdin\): )?/, '')}`,
+      );
+    }
+  } finally {
+    child.kill();
+    await ended;
+  }
+}
+
+function missing(error: Error): Error {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return ioError(error, 'cannot run xz');
+  return new CtxsrcError('E_CONFIG', 'xz is not installed, or not on the PATH', {
+    hint: 'archives compressed by xz need the xz program (package xz-utils): install it, then try again',
+    cause: error,
+  });
+}

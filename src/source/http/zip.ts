@@ -1,0 +1,297 @@
+/**
+ * Reads a zip archive from a file (APPNOTE.TXT of PKWARE): entries as its central directory lists them, stored or
+ * deflated, zip64 included. What archives are attacked with is refused: entries that overlap or whose local header says
+ * something else, wrong sizes and checksums, encryption, special files.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { crc32, createInflateRaw } from 'node:zlib';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { RatioGuard } from '../../layer/decompress.ts';
+import type { TarEntry, TarHandler } from '../../layer/tar-reader.ts';
+
+const END = 0x06054b50;
+const END64 = 0x06064b50;
+const LOCATOR64 = 0x07064b50;
+const CENTRAL = 0x02014b50;
+const LOCAL = 0x04034b50;
+/** Bytes of a central directory: a million entries and more. */
+const MAX_DIRECTORY = 256 * 1024 * 1024;
+const MAX_LINK = 4096;
+const CHUNK = 256 * 1024;
+
+interface ZipEntry {
+  /** Bytes, one character each. */
+  readonly name: string;
+  readonly method: number;
+  readonly crc: number;
+  readonly packed: number;
+  readonly size: number;
+  readonly offset: number;
+  readonly kind: 'file' | 'dir' | 'symlink';
+  readonly mode: number;
+  readonly mtime: number;
+}
+
+/** Tells `handler` of every entry, in the order of their place in the file. */
+export async function readZip(signal: AbortSignal, path: string, handler: TarHandler, maxRatio: number): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const directory = await findDirectory(file, size);
+    const entries = parseDirectory(await readAt(file, directory.offset, directory.length), directory.count);
+    entries.sort((a, b) => a.offset - b.offset);
+    const guard = new RatioGuard(maxRatio);
+    const total = { packed: 0, size: 0 };
+    for (const [index, entry] of entries.entries()) {
+      signal.throwIfAborted();
+      const start = await dataStart(file, entry);
+      if (start + entry.packed > (entries[index + 1]?.offset ?? directory.offset)) throw invalid('its entries overlap');
+      await readEntry(file, start, entry, handler, (packed, unpacked) => {
+        signal.throwIfAborted();
+        total.packed += packed;
+        total.size += unpacked;
+        guard.check(total.packed, total.size);
+      });
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function findDirectory(
+  file: FileHandle,
+  size: number,
+): Promise<{ offset: number; length: number; count: number }> {
+  const tail = await readAt(file, Math.max(0, size - 22 - 0xffff), Math.min(size, 22 + 0xffff));
+  let at = tail.length - 22;
+  while (at >= 0 && !(tail.readUInt32LE(at) === END && at + 22 + tail.readUInt16LE(at + 20) === tail.length)) at -= 1;
+  if (at < 0) throw invalid('it has no end, so that it was cut off');
+  if (tail.readUInt16LE(at + 4) !== 0 || tail.readUInt16LE(at + 6) !== 0) throw invalid('it is one part of several');
+  let count = tail.readUInt16LE(at + 10);
+  let length = tail.readUInt32LE(at + 12);
+  let offset = tail.readUInt32LE(at + 16);
+  const end = size - tail.length + at;
+  let before = end;
+  if (count === 0xffff || length === 0xffffffff || offset === 0xffffffff) {
+    const locator = await readAt(file, end - 20, 20);
+    if (locator.readUInt32LE(0) !== LOCATOR64) throw invalid('its zip64 locator is missing');
+    before = bigNumber(locator, 8);
+    const end64 = await readAt(file, before, 56);
+    if (end64.readUInt32LE(0) !== END64) throw invalid('its zip64 end is missing');
+    count = bigNumber(end64, 32);
+    length = bigNumber(end64, 40);
+    offset = bigNumber(end64, 48);
+  }
+  if (length > MAX_DIRECTORY) throw new CtxsrcError('E_LIMIT', `the zip archive has a directory of ${length} bytes`);
+  if (offset + length > before) throw invalid('its directory is outside of it');
+  return { offset, length, count };
+}
+
+function parseDirectory(directory: Buffer, count: number): ZipEntry[] {
+  const entries: ZipEntry[] = [];
+  let at = 0;
+  while (at < directory.length) {
+    if (at + 46 > directory.length || directory.readUInt32LE(at) !== CENTRAL)
+      throw invalid('its directory is malformed');
+    const nameEnd = at + 46 + directory.readUInt16LE(at + 28);
+    const extraEnd = nameEnd + directory.readUInt16LE(at + 30);
+    const next = extraEnd + directory.readUInt16LE(at + 32);
+    if (next > directory.length) throw invalid('its directory is malformed');
+    entries.push(
+      parseEntry(directory, at, directory.toString('latin1', at + 46, nameEnd), directory.subarray(nameEnd, extraEnd)),
+    );
+    at = next;
+  }
+  if (entries.length !== count) throw invalid(`it has ${entries.length} entries, not the ${count} it says`);
+  return entries;
+}
+
+function parseEntry(directory: Buffer, at: number, rawName: string, extra: Buffer): ZipEntry {
+  const host = directory.readUInt8(at + 5);
+  const flags = directory.readUInt16LE(at + 8);
+  const method = directory.readUInt16LE(at + 10);
+  const attributes = directory.readUInt32LE(at + 38);
+  // Programs of DOS and Windows write both separators.
+  const name = host === 0 ? rawName.replaceAll('\\', '/') : rawName;
+  const what = `the zip entry ${printable(name)}`;
+  if (name === '' || name.includes('\0')) throw invalid('an entry has no usable name');
+  if ((flags & 0x2041) !== 0) throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} is encrypted`);
+  if (method !== 0 && method !== 8) {
+    throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} is compressed by the unsupported method ${method}`);
+  }
+  const fields = zip64Fields(extra, [
+    directory.readUInt32LE(at + 24),
+    directory.readUInt32LE(at + 20),
+    directory.readUInt32LE(at + 42),
+  ]);
+  const unix = host === 3 || host === 19 ? attributes >>> 16 : 0;
+  const kind = kindOf(unix & 0o170000, name);
+  if (kind === undefined) throw new CtxsrcError('E_UNSAFE', `${what} is neither a file nor a directory nor a link`);
+  return {
+    name,
+    method,
+    crc: directory.readUInt32LE(at + 16),
+    size: fields[0] ?? 0,
+    packed: fields[1] ?? 0,
+    offset: fields[2] ?? 0,
+    kind,
+    // Bits that let a program run as somebody else are not taken from a zip, as unzip does not.
+    mode: (unix & 0o777) === 0 ? (kind === 'dir' ? 0o755 : 0o644) : unix & 0o777,
+    mtime: extendedTime(extra) ?? dosTime(directory.readUInt16LE(at + 14), directory.readUInt16LE(at + 12)),
+  };
+}
+
+function kindOf(type: number, name: string): ZipEntry['kind'] | undefined {
+  if (type === 0o120000) return 'symlink';
+  if (type === 0o040000 || name.endsWith('/')) return 'dir';
+  return type === 0 || type === 0o100000 ? 'file' : undefined;
+}
+
+/** Size, packed size and offset: those that do not fit into 32 bits are in the extra field 1, in this order. */
+function zip64Fields(extra: Buffer, fields: readonly number[]): readonly number[] {
+  if (!fields.includes(0xffffffff)) return fields;
+  const long = extraField(extra, 1);
+  let at = 0;
+  return fields.map((field) => {
+    if (field !== 0xffffffff) return field;
+    if (long === undefined || at + 8 > long.length) throw invalid('a zip64 size is missing');
+    at += 8;
+    return bigNumber(long, at - 8);
+  });
+}
+
+function extraField(extra: Buffer, id: number): Buffer | undefined {
+  for (let at = 0; at + 4 <= extra.length; ) {
+    const end = at + 4 + extra.readUInt16LE(at + 2);
+    if (end > extra.length) return undefined;
+    if (extra.readUInt16LE(at) === id) return extra.subarray(at + 4, end);
+    at = end;
+  }
+  return undefined;
+}
+
+/** Seconds since the epoch in Info-ZIP's field "UT". */
+function extendedTime(extra: Buffer): number | undefined {
+  const field = extraField(extra, 0x5455);
+  return field !== undefined && field.length >= 5 && ((field[0] ?? 0) & 1) === 1 ? field.readInt32LE(1) : undefined;
+}
+
+/** A time without a zone; taken for UTC, so that it is the same everywhere. */
+function dosTime(date: number, time: number): number {
+  const month = ((date >> 5) & 15) - 1;
+  return Date.UTC(1980 + (date >> 9), month, date & 31, time >> 11, (time >> 5) & 63, (time & 31) * 2) / 1000;
+}
+
+async function dataStart(file: FileHandle, entry: ZipEntry): Promise<number> {
+  const header = await readAt(file, entry.offset, 30);
+  if (header.readUInt32LE(0) !== LOCAL) throw invalid('an entry is not where the directory says');
+  const nameLength = header.readUInt16LE(26);
+  const name = (await readAt(file, entry.offset + 30, nameLength)).toString('latin1');
+  if (name !== entry.name && name.replaceAll('\\', '/') !== entry.name)
+    throw invalid('the two names of an entry differ');
+  return entry.offset + 30 + nameLength + header.readUInt16LE(28);
+}
+
+async function readEntry(
+  file: FileHandle,
+  start: number,
+  entry: ZipEntry,
+  handler: TarHandler,
+  seen: (packed: number, unpacked: number) => void,
+): Promise<void> {
+  if (entry.kind === 'dir') {
+    handler.entry(tarEntry(entry, 'dir', 0, ''));
+    return;
+  }
+  let crc = 0;
+  let size = 0;
+  let target = Buffer.alloc(0);
+  if (entry.kind === 'file') handler.entry(tarEntry(entry, 'file', entry.size, ''));
+  for await (const chunk of unpacked(file, start, entry, (packed) => seen(packed, 0))) {
+    if (size + chunk.length > entry.size || (entry.kind === 'symlink' && entry.size > MAX_LINK)) throw wrongSize(entry);
+    crc = crc32(chunk, crc);
+    seen(0, chunk.length);
+    if (entry.kind === 'file') handler.data(chunk, size);
+    else target = Buffer.concat([target, chunk]);
+    size += chunk.length;
+  }
+  if (size !== entry.size) throw wrongSize(entry);
+  if (crc !== entry.crc)
+    throw new CtxsrcError(
+      'E_ARCHIVE_INVALID',
+      `the zip entry ${printable(entry.name)} is damaged: its checksum is wrong`,
+    );
+  if (entry.kind === 'file') handler.fileEnd();
+  else handler.entry(tarEntry(entry, 'symlink', 0, target.toString('latin1')));
+}
+
+async function* unpacked(
+  file: FileHandle,
+  start: number,
+  entry: ZipEntry,
+  seen: (packed: number) => void,
+): AsyncGenerator<Buffer> {
+  if (entry.packed === 0) return;
+  const raw = file.createReadStream({ start, end: start + entry.packed - 1, autoClose: false, highWaterMark: CHUNK });
+  if (entry.method === 0) {
+    for await (const chunk of raw as AsyncIterable<Buffer>) {
+      seen(chunk.length);
+      yield chunk;
+    }
+    return;
+  }
+  const inflate = createInflateRaw({ chunkSize: CHUNK });
+  raw.on('error', (error) => inflate.destroy(error));
+  raw.on('data', (chunk) => seen(chunk.length));
+  raw.pipe(inflate);
+  try {
+    yield* inflate as AsyncIterable<Buffer>;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
+    throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} is damaged`, { cause: error });
+  } finally {
+    raw.destroy();
+    inflate.destroy();
+  }
+}
+
+function tarEntry(entry: ZipEntry, type: TarEntry['type'], size: number, linkName: string): TarEntry {
+  return {
+    name: entry.name,
+    type,
+    mode: type === 'symlink' ? 0o777 : entry.mode,
+    // A zip knows no owners: whoever unpacks it owns what is in it.
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    size,
+    mtime: entry.mtime,
+    mtimeNs: 0,
+    linkName,
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: undefined,
+    sparse: undefined,
+  };
+}
+
+async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  if (position < 0) throw invalid('it is cut off');
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
+  if (bytesRead !== length) throw invalid('it is cut off');
+  return buffer;
+}
+
+function bigNumber(buffer: Buffer, at: number): number {
+  const value = buffer.readBigUInt64LE(at);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid('a size is out of all bounds');
+  return Number(value);
+}
+
+function wrongSize(entry: ZipEntry): CtxsrcError {
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} has not the size that it says`);
+}
+
+function invalid(problem: string): CtxsrcError {
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip archive is malformed: ${problem}`);
+}
