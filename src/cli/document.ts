@@ -3,14 +3,19 @@ import type { CacheKeyResult, Digests } from '../contract/index.ts';
 import { solverDigest } from '../core/solver-digest.ts';
 import type { Identified } from '../source/resolve.ts';
 
-/** What is known of a reference once it is understood: its identifier and the facts that the identifier itself tells. */
-export function identifierMembers(one: Identified): Record<string, unknown> {
+/**
+ * What is known of a reference once it is understood: its identifier, the facts that the identifier itself tells, and the
+ * platform that is taken where the source chooses by one.
+ */
+export function identifierMembers(one: Identified, defaultPlatform: string): Record<string, unknown> {
+  const choosesPlatform = one.source.attributes.some((spec) => spec.name === 'platform');
   return {
     schema: 'ctxsrc/v1',
     ref: one.ref.text,
     ...(one.ref.name === undefined ? {} : { name: one.ref.name }),
     scheme: one.identifier.scheme,
     identifier: one.identifier.toString(),
+    ...(choosesPlatform ? { platform: one.identifier.attributes.platform ?? defaultPlatform } : {}),
     ...(one.identifier.toJSON() as Record<string, unknown>),
   };
 }

@@ -6,7 +6,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import type { Lock } from '../snapshot/lock.ts';
 import { heldToLock } from '../snapshot/lock-entry.ts';
-import { defaultCacheDir, type Environment, openEnvironment } from '../source/environment.ts';
+import { defaultCacheDir, type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
 import { parseReference } from '../source/parse.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
@@ -76,12 +76,17 @@ export class Run {
       offline: this.flags.offline === true,
       statCache: this.flags.statCache !== false,
       network: networkOptions(this.flags, this.config.network),
-      defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM,
+      defaultPlatform: this.defaultPlatform(),
       registryConfig: this.registryConfig(),
       env: this.io.env,
       progress: this.#reporter,
     });
     return this.#environment;
+  }
+
+  /** The platform of references that name none. */
+  defaultPlatform(): string {
+    return this.io.env.DOCKER_DEFAULT_PLATFORM || hostPlatform();
   }
 
   /** `--registry-config`, or its alias. */

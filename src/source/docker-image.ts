@@ -64,7 +64,7 @@ export const source: Source = {
       toJSON: () => ({
         scheme: SCHEME,
         reference: printed,
-        name: nameOf(reference),
+        repository: nameOf(reference),
         ...tagAndDigest(reference),
         attributes,
       }),

@@ -23,6 +23,11 @@ export function defaultCacheDir(env: Readonly<Record<string, string | undefined>
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'ctxsrc');
 }
 
+/** Contexts are Linux trees, whatever the host: `linux/` and the host's architecture. */
+export function hostPlatform(): string {
+  return `linux/${HOST.architecture}`;
+}
+
 export interface EnvironmentOptions {
   /** The cache directory, absolute. */
   readonly cacheDir: string;
@@ -69,7 +74,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
     offline: options.offline ?? false,
     statCache: options.statCache ?? true,
     network: { ...DEFAULT_NETWORK, ...options.network },
-    defaultPlatform: options.defaultPlatform || `linux/${HOST.architecture}`,
+    defaultPlatform: options.defaultPlatform ?? hostPlatform(),
   };
   return { env, session, store, close: () => store.close() };
 }

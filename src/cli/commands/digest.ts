@@ -11,7 +11,9 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   const answers = await run.each(resolved, async (one) => {
     const digests = await digestsOf(run, one);
     const line = await chosenDigest(digests, one, flags);
-    const document = run.json ? { ...identifierMembers(one), ...(await digestMembers(digests, undefined)) } : undefined;
+    const document = run.json
+      ? { ...identifierMembers(one, run.defaultPlatform()), ...(await digestMembers(digests, undefined)) }
+      : undefined;
     return { line, document, digests };
   });
   for (const { line, document } of answers) {

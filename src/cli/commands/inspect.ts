@@ -14,6 +14,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     const keys = await allKeys(instance, job);
     return { identifier: identifier.toString(), digest: keys.at(-1)!.pin, key: keys.at(-1)!.key };
   });
-  if (run.json) await run.out(`${JSON.stringify({ ...identifierMembers(resolved[0]!), ...facts })}\n`);
+  if (run.json)
+    await run.out(`${JSON.stringify({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...facts })}\n`);
   else await run.out(renderFacts(facts as Facts));
 }

@@ -44,7 +44,7 @@ async function keysOf(run: Run, one: Resolved, definitionOnly: boolean): Promise
   const digests = definitionOnly && one.instance.digests === undefined ? undefined : await digestsOf(run, one);
   if (!run.json) return { keys, document: undefined, pinned: digests?.pinned };
   const document = {
-    ...identifierMembers(one),
+    ...identifierMembers(one, run.defaultPlatform()),
     ...(await digestMembers(digests, keys.at(-1)!.pin)),
     ...keyMembers(keys, run.verbose > 0),
   };
@@ -68,7 +68,7 @@ async function printCombined(run: Run, resolved: readonly Resolved[], flags: Fla
       schema: 'ctxsrc/v1',
       key: combined.key,
       contexts: resolved.map((one, index) => ({
-        ...identifierMembers(one),
+        ...identifierMembers(one, run.defaultPlatform()),
         key: contexts[index]!.key,
         config: contexts[index]!.config,
       })),

@@ -21,7 +21,7 @@ export async function run(run: Run, references: readonly string[]): Promise<unde
   });
   if (run.json)
     await run.out(
-      `${JSON.stringify({ ...identifierMembers(resolved[0]!), ...(await digestMembers(digests, undefined)) })}\n`,
+      `${JSON.stringify({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...(await digestMembers(digests, undefined)) })}\n`,
     );
   else await run.line(digests!.digest);
   await run.githubOutputs(resolved, [{ digest: digests!.digest, pinned: digests!.pinned }]);

@@ -37,7 +37,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   const key = flags.safe === true ? safeKey(keys.at(-1)!.key) : keys.at(-1)!.key;
   if (run.json) {
     const document = {
-      ...identifierMembers(one),
+      ...identifierMembers(one, run.defaultPlatform()),
       ...(await digestMembers(digests, keys.at(-1)!.pin)),
       ...keyMembers(keys, run.verbose > 0),
       snapshot: {
