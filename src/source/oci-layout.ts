@@ -1,11 +1,13 @@
 /** Source `oci-layout`: an image in an OCI image layout directory. */
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Identifier, Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { LAYER_LIMIT, PLATFORM, readImageAttributes, requestedPlatform } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
 import { LayoutProvider } from './layout-provider.ts';
 import { formatLayoutReference, LAYOUT_FORM, type LayoutReference, parseLayoutReference } from './layout-reference.ts';
+import { rebasePath } from './rebase-path.ts';
 
 const SCHEME = 'oci-layout';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
@@ -39,9 +41,15 @@ export const source: Source = {
       scheme: SCHEME,
       attributes,
       reference,
+      localPath: resolve(reference.path),
       toString: () => printed,
       toJSON: () => ({ scheme: SCHEME, reference: printed, ...reference, attributes }),
     };
+  },
+
+  rebase(ref, from, to) {
+    const reference = parseLayoutReference(ref.rest, (path) => existsSync(resolve(from, path)));
+    return formatLayoutReference({ ...reference, path: rebasePath(reference.path, from, to) });
   },
 
   resolve(id, env) {

@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { EXIT_MEANINGS } from '../../src/cli/exit-codes.ts';
+import { EXPLANATIONS } from '../../src/cli/explanations.ts';
+import { ERROR_EXITS } from '../../src/core/errors.ts';
+import { ctxsrc } from '../support/cli.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => [path, readFileSync(join(root, 'src', path), 'utf8')] as const);
+
+describe('every error code', () => {
+  it('has a page, and every page a code', () => {
+    expect(Object.keys(EXPLANATIONS).sort()).toEqual(Object.keys(ERROR_EXITS).sort());
+    for (const page of Object.values(EXPLANATIONS)) {
+      expect(page.cause).toMatch(/\.$/);
+      expect(page.check.length).toBeGreaterThan(0);
+      expect(page.example).not.toBe('');
+    }
+  });
+
+  it('is used by the program', () => {
+    const unused = Object.keys(ERROR_EXITS).filter(
+      (code) => !sources.some(([path, text]) => !/errors\.ts$|explanations\.ts$/.test(path) && text.includes(code)),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  it('has an exit code with a meaning', () => {
+    for (const exit of Object.values(ERROR_EXITS)) expect(EXIT_MEANINGS).toHaveProperty(String(exit));
+  });
+
+  it('is explained in the terminal and as JSON', async () => {
+    const text = await ctxsrc(['explain', 'e_digest_mismatch']);
+    expect(text.code).toBe(0);
+    expect(text.stdout).toContain('E_DIGEST_MISMATCH (exit 5)');
+    const json = await ctxsrc(['explain', '--json', 'E_OFFLINE']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ schema: 'ctxsrc/v1', code: 'E_OFFLINE', exit: 3 });
+    const unknown = await ctxsrc(['explain', 'E_NOPE']);
+    expect([unknown.code, unknown.stdout]).toEqual([2, '']);
+  });
+});
