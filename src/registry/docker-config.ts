@@ -57,7 +57,7 @@ interface KeyTarget {
  * wrote (`https://HOST/v1/`), or `HOST/NAMESPACE…` for a part of a registry.
  */
 export function keyTarget(key: string): KeyTarget | undefined {
-  const match = /^(https?:\/\/)?([^/\s@?#]+)(?:\/(.*))?$/i.exec(key);
+  const match = /^(https?:\/\/)?([a-z0-9._-]+(?::\d+)?|\[[0-9a-f:.]+\](?::\d+)?)(?:\/(.*))?$/i.exec(key);
   if (match?.[2] === undefined) return undefined;
   const path = (match[3] ?? '').replace(/\/+$/, '');
   const isApi = path === '' || path === 'v1' || path === 'v2';

@@ -34,7 +34,7 @@ export function isLoopback(host: string): boolean {
     name === 'localhost' ||
     name.endsWith('.localhost') ||
     /^127(?:\.\d{1,3}){3}$/.test(name) ||
-    /^(0*:)*0*1$/.test(name)
+    /^(?:0*:)+0*1$/.test(name)
   );
 }
 

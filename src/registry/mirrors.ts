@@ -41,7 +41,9 @@ function sameRegistry(a: string, b: string): boolean {
 
 /** Splits `HOST[:PORT][/PATH]`. A scheme is not part of it: `--plain-http HOST` says that. */
 export function parseMirror(text: string): { readonly host: string; readonly path: string } {
-  const match = /^([A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?)((?:\/[a-z0-9._-]+)*)\/?$/.exec(text);
+  const match = /^([A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?)((?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)\/?$/.exec(
+    text,
+  );
   if (match?.[1] === undefined) {
     throw new CtxsrcError('E_CONFIG', `${JSON.stringify(text)} is no mirror`, {
       hint: 'write --mirror docker.io=mirror.example[:PORT][/PATH], and --plain-http mirror.example if it has no TLS',

@@ -1,0 +1,159 @@
+import { createServer as createHttp, type IncomingMessage, type Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createHttpClient } from '../../src/registry/http-client.ts';
+import { proxyAuthorization, proxyFor } from '../../src/registry/proxy.ts';
+import { networkOptions, TestClock, testJob } from '../support/registry-job.ts';
+
+describe('proxyFor', () => {
+  const https = new URL('https://registry.example/v2/');
+  const http = new URL('http://registry.example:8080/v2/');
+  const env = { HTTPS_PROXY: 'http://secure.example:3128', http_proxy: 'plain.example:3128' };
+
+  it('chooses by the scheme of the URL, in upper or lower case', () => {
+    expect(proxyFor(https, env)?.href).toBe('http://secure.example:3128/');
+    expect(proxyFor(http, env)?.href).toBe('http://plain.example:3128/');
+    expect(proxyFor(http, { HTTPS_PROXY: 'http://secure.example:3128' })).toBeUndefined();
+    expect(proxyFor(https, { HTTPS_PROXY: '' })).toBeUndefined();
+  });
+
+  it.each(['http://localhost:5000/', 'http://127.0.0.1/', 'https://[::1]:5000/'])(
+    'never sends %s to a proxy',
+    (url) => {
+      expect(proxyFor(new URL(url), { HTTP_PROXY: 'http://p:1', HTTPS_PROXY: 'http://p:1' })).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['*', true],
+    ['registry.example', true],
+    ['example', true],
+    ['.example', true],
+    ['*.example', true],
+    ['other.example, registry.example', true],
+    ['REGISTRY.EXAMPLE', true],
+    ['registry.example:443', true],
+    ['registry.example:5000', false],
+    ['gistry.example', false],
+    ['.registry.example', false],
+    ['10.0.0.0/8', false],
+    ['', false],
+  ])('NO_PROXY=%s', (list, direct) => {
+    expect(proxyFor(https, { ...env, NO_PROXY: list }) === undefined).toBe(direct);
+  });
+
+  it.each([
+    ['10.0.0.0/8', 'https://10.9.8.7/', true],
+    ['10.0.0.0/8', 'https://11.9.8.7/', false],
+    ['10.9.8.7', 'https://10.9.8.7:5000/', true],
+    ['2001:db8::/32', 'https://[2001:db8::5]/', true],
+    ['2001:db8::/32', 'https://[2001:db9::5]/', false],
+    ['8.7', 'https://10.9.8.7/', false],
+    ['10.0.0.0/99', 'https://10.9.8.7/', false],
+  ])('NO_PROXY=%s for %s', (list, url, direct) => {
+    expect(proxyFor(new URL(url), { ...env, no_proxy: list }) === undefined).toBe(direct);
+  });
+
+  it.each(['socks5://p:1', 'http://', 'ftp://user:hunter22@p'])('refuses %s without showing it', (text) => {
+    try {
+      proxyFor(https, { HTTPS_PROXY: text });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'E_CONFIG' });
+      expect(String(error)).not.toContain('hunter22');
+    }
+  });
+
+  it('makes a header of the user in a proxy URL', () => {
+    expect(proxyAuthorization(new URL('http://me:p%40ss@p:1'))).toBe(
+      `Basic ${Buffer.from('me:p@ss').toString('base64')}`,
+    );
+    expect(proxyAuthorization(new URL('http://p:1'))).toBeUndefined();
+  });
+});
+
+describe('requests through a proxy', () => {
+  const open: { server: Server; sockets: Set<Socket> }[] = [];
+  afterEach(async () => {
+    for (const { server, sockets } of open.splice(0)) {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  async function listen(server: Server): Promise<number> {
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket) => sockets.add(socket));
+    open.push({ server, sockets });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  }
+
+  it('go to it with the whole URL when they are plain HTTP', async () => {
+    const seen: IncomingMessage[] = [];
+    const port = await listen(
+      createHttp((request, response) => {
+        seen.push(request);
+        response.end('from the proxy');
+      }),
+    );
+    const client = createHttpClient({
+      network: networkOptions(),
+      env: { HTTP_PROXY: `http://me:pw@127.0.0.1:${port}` },
+    });
+    const subject = { host: 'registry.test', kind: 'file', what: 'it' } as const;
+    const answer = await client.fetch(
+      testJob(),
+      { method: 'GET', url: new URL('http://registry.test/x?y=1'), subject },
+      100,
+    );
+    await client.close();
+    expect(Buffer.from(answer.bytes).toString()).toBe('from the proxy');
+    expect(seen[0]?.url).toBe('http://registry.test/x?y=1');
+    expect(seen[0]?.headers.host).toBe('registry.test');
+    expect(seen[0]?.headers['proxy-authorization']).toBe(`Basic ${Buffer.from('me:pw').toString('base64')}`);
+  });
+
+  it('say that the proxy wants a password, and do not insist', async () => {
+    let asked = 0;
+    const server = createHttp();
+    server.on('connect', (_request, socket) => {
+      asked += 1;
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n');
+    });
+    const port = await listen(server);
+    const client = createHttpClient({ network: networkOptions(), env: { HTTPS_PROXY: `http://127.0.0.1:${port}` } });
+    const subject = { host: 'registry.test', kind: 'file', what: 'it' } as const;
+    const asking = client.fetch(testJob(), { method: 'GET', url: new URL('https://registry.test/'), subject }, 100);
+    await expect(asking).rejects.toMatchObject({ code: 'E_UNAUTHORIZED', exit: 4 });
+    await client.close();
+    expect(asked).toBe(1);
+  });
+
+  it('try again when the tunnel breaks, and name the proxy in the end', async () => {
+    let asked = 0;
+    const server = createHttp();
+    server.on('connect', (request, socket) => {
+      asked += 1;
+      expect(request.url).toBe('registry.test:443');
+      // A tunnel to a server that says nothing that is TLS.
+      const far = connect({ host: '127.0.0.1', port });
+      far.on('error', () => undefined);
+      socket.on('error', () => undefined);
+      if (asked === 1) socket.destroy();
+      else socket.end('HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n');
+      far.destroy();
+    });
+    const port = await listen(server);
+    const client = createHttpClient({
+      network: networkOptions({ retry: 2 }),
+      env: { HTTPS_PROXY: `http://127.0.0.1:${port}` },
+      clock: new TestClock(),
+    });
+    const subject = { host: 'registry.test', kind: 'file', what: 'it' } as const;
+    const asking = client.fetch(testJob(), { method: 'GET', url: new URL('https://registry.test/'), subject }, 100);
+    await expect(asking).rejects.toMatchObject({ code: 'E_NETWORK', message: expect.stringContaining('proxy') });
+    await client.close();
+    expect(asked).toBe(3);
+  });
+});
