@@ -20,6 +20,8 @@ export interface ContentProvider {
   ): Promise<IngestSource>;
   /** A file that holds the layer, where there is one that can be read in place. */
   layerFile?(descriptor: Descriptor): Promise<string | undefined>;
+  /** What bringing a layer into the store is, for progress. */
+  readonly phase: 'download' | 'copy';
   /** The reference with this root digest. */
   pinned(digest: string): string;
   /** The name under which the store lists the image when all of it is there. */

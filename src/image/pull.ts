@@ -16,7 +16,7 @@ export async function fetchLayer(
   descriptor: Descriptor,
   growth?: BlobGrowth,
 ): Promise<void> {
-  const task = new Task(job.progress, 'download', `layer ${shortDigest(descriptor.digest)}`, descriptor.size);
+  const task = new Task(job.progress, provider.phase, `layer ${shortDigest(descriptor.digest)}`, descriptor.size);
   try {
     const outcome = await store.blobs.ingest(
       job,

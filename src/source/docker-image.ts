@@ -61,13 +61,7 @@ export const source: Source = {
       attributes,
       reference,
       toString: () => printed,
-      toJSON: () => ({
-        scheme: SCHEME,
-        reference: printed,
-        repository: nameOf(reference),
-        ...tagAndDigest(reference),
-        attributes,
-      }),
+      toJSON: () => ({ scheme: SCHEME, name: nameOf(reference), ...tagAndDigest(reference), attributes }),
     };
   },
 

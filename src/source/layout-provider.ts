@@ -11,6 +11,7 @@ import { formatLayoutReference, type LayoutReference } from './layout-reference.
 
 export class LayoutProvider implements ContentProvider {
   readonly #reference: LayoutReference;
+  readonly phase = 'copy';
   readonly storeName: string;
   #opening: Promise<LayoutDirectory> | undefined;
 

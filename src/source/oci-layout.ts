@@ -43,7 +43,7 @@ export const source: Source = {
       reference,
       localPath: resolve(reference.path),
       toString: () => printed,
-      toJSON: () => ({ scheme: SCHEME, reference: printed, ...reference, attributes }),
+      toJSON: () => ({ scheme: SCHEME, ...reference, attributes }),
     };
   },
 

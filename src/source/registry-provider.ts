@@ -2,13 +2,15 @@
 import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { digestLike } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
 import type { ContentProvider } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import { isConfigType } from '../oci/media-types.ts';
 import { formatReference, type ImageReference, nameOf } from '../oci/reference.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { RegistryClient } from '../registry/client.ts';
+import type { Resolved } from '../registry/manifests.ts';
 
 /** One client for all references of a run: they share connections, tokens and the places of `--parallel`. */
 const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
@@ -17,6 +19,7 @@ export class RegistryProvider implements ContentProvider {
   readonly #reference: ImageReference;
   readonly #env: SourceEnv;
   readonly #name: { readonly host: string; readonly repository: string };
+  readonly phase = 'download';
   readonly storeName: string;
 
   constructor(reference: ImageReference, env: SourceEnv) {
@@ -44,7 +47,7 @@ export class RegistryProvider implements ContentProvider {
     const client = await this.#client(
       digest === undefined ? `what ${this.storeName} points at is not known` : `${this.storeName} is not in the store`,
     );
-    const { descriptor, bytes } = await client.resolve(job, this.#name, digest ?? tag ?? 'latest');
+    const { descriptor, bytes } = await this.#ask(job, client, digest ?? tag ?? 'latest');
     if (digest !== undefined && descriptor.digest !== digest) {
       throw new CtxsrcError('E_DIGEST_MISMATCH', `${this.storeName}: the registry answers with ${descriptor.digest}`);
     }
@@ -52,6 +55,18 @@ export class RegistryProvider implements ContentProvider {
       await blobs.put(descriptor.digest, bytes);
     }
     return descriptor;
+  }
+
+  async #ask(job: JobContext, client: RegistryClient, reference: string): Promise<Resolved> {
+    const task = new Task(job.progress, 'resolve', this.storeName);
+    try {
+      const resolved = await client.resolve(job, this.#name, reference);
+      task.end();
+      return resolved;
+    } catch (error) {
+      task.end(isAbort(error) ? 'aborted' : 'failed');
+      throw error;
+    }
   }
 
   async document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array> {

@@ -17,6 +17,7 @@ function providerOf(layout: LayoutBuilder): ContentProvider & { asked: string[] 
   return {
     asked,
     storeName: 'test',
+    phase: 'copy',
     pinned: (digest) => digest,
     resolve: () => Promise.reject(new Error('not asked')),
     layer: () => Promise.reject(new Error('layers are not needed')),
