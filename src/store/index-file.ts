@@ -45,13 +45,16 @@ export class IndexFile {
     }
   }
 
-  /** Changes the list of images. A list that cannot be read is begun anew: its blobs are found again by their digests. */
-  async update(change: (images: readonly Descriptor[]) => readonly Descriptor[]): Promise<void> {
+  /**
+   * Changes the list of images. A list that cannot be read is begun anew: its blobs are found again by their digests.
+   * @param always also when nothing changes
+   */
+  async update(change: (images: readonly Descriptor[]) => readonly Descriptor[], always = false): Promise<void> {
     const lock = await this.#locks.acquire('index');
     try {
       const before = await this.images();
       const after = change(before);
-      if (JSON.stringify(after) === JSON.stringify(before)) return;
+      if (!always && JSON.stringify(after) === JSON.stringify(before)) return;
       // An index that outlives a power loss must not name blobs whose names did not.
       await syncDirectory(this.#directory.path('blobs', 'sha256'));
       const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: after };
@@ -78,6 +81,16 @@ export class IndexFile {
       return [...images.filter((image) => image !== same), entry].sort(byName);
     });
   }
+
+  /** Takes images with these names (see `imageName`) out of the list. */
+  async remove(names: ReadonlySet<string>): Promise<void> {
+    await this.update((images) => images.filter((image) => !names.has(imageName(image))));
+  }
+}
+
+/** The name of an image, or its digest when other tools gave it none. */
+export function imageName({ annotations, digest }: Descriptor): string {
+  return annotations?.[REF_NAME] ?? digest;
 }
 
 function byName(a: Descriptor, b: Descriptor): number {

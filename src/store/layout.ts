@@ -42,6 +42,11 @@ export class StoreDirectory {
     this.root = root;
   }
 
+  /** True when something was, or is being, written by this process. */
+  get isOpen(): boolean {
+    return this.#ready !== undefined;
+  }
+
   path(...parts: string[]): string {
     return join(this.root, ...parts);
   }

@@ -65,6 +65,8 @@ export interface SnapshotEnv {
 
 export class Snapshots {
   readonly #env: SnapshotEnv;
+  /** Lists of entries that reports read from, until the store is closed. */
+  readonly #lists = new Set<string>();
 
   constructor(env: SnapshotEnv) {
     this.#env = env;
@@ -181,6 +183,11 @@ export class Snapshots {
     }
     this.#env.onStep('snapshot:removed');
     await removeTree(away);
+  }
+
+  async close(): Promise<void> {
+    for (const list of this.#lists) await rm(list, { force: true });
+    this.#lists.clear();
   }
 
   #home(name: string): string {
@@ -436,6 +443,7 @@ export class Snapshots {
         if (error.code === 'ENOENT') throw error;
         return copyFile(source, held, constants.COPYFILE_EXCL);
       });
+      this.#lists.add(held);
       return held;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
-import type { Store } from '../contract/store.ts';
+import type { Store, StoreAdmin } from '../contract/store.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
@@ -35,7 +35,7 @@ export interface StoreOptions {
  * Opens the store in `root`, which need not exist.
  * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<Store & StoreAdmin> {
   const directory = new StoreDirectory(resolve(options.root));
   await directory.inspect();
   const progress = options.progress ?? silentProgress;
@@ -47,7 +47,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
   const index = new IndexFile(directory, locks);
   const snapshots = new Snapshots({ directory, locks, leases, records, onStep });
-  const workspaces = new Workspaces(directory, locks);
+  const workspaces = new Workspaces(directory, locks, leases);
+  const inventoryEnv = { directory, locks, leases, index };
   const temporary = new Set<string>();
 
   return {
@@ -82,8 +83,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     close: async () => {
       for (const path of temporary) await removeTree(path);
       temporary.clear();
+      await snapshots.close();
+      // Whoever has written also clears up after those who could not.
+      if (directory.isOpen) {
+        await leases.removeDead();
+        await locks.removeDead();
+      }
       await leases.close();
     },
+    // What only `ctxsrc cache` needs is loaded when it is asked for.
+    list: async () => (await import('./prune.ts')).list(inventoryEnv),
+    usage: async () => (await import('./prune.ts')).usage(inventoryEnv),
+    prune: async (job, pruneOptions) =>
+      (await import('./prune.ts')).prune(job, { ...inventoryEnv, snapshots, onStep }, pruneOptions),
+    verify: async (job) => (await import('./verify.ts')).verifyStore(job, { ...inventoryEnv, blobs, snapshots }),
   };
 }
 

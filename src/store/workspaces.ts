@@ -9,24 +9,30 @@ import { digestHex, sha256 } from '../core/digest.ts';
 import { ioError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import type { StoreDirectory } from './layout.ts';
+import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 
 export class Workspaces {
   readonly #directory: StoreDirectory;
   readonly #locks: Locks;
+  readonly #leases: Leases;
 
-  constructor(directory: StoreDirectory, locks: Locks) {
+  constructor(directory: StoreDirectory, locks: Locks, leases: Leases) {
     this.#directory = directory;
     this.#locks = locks;
+    this.#leases = leases;
   }
 
   /** `Store.workspace` of the contract. @throws E_LOCK_TIMEOUT, E_PERMISSION, E_DISK_FULL, E_IO */
   async open(job: JobContext, kind: string, key: string): Promise<{ path: string; release(): Promise<void> }> {
     await this.#directory.ensure();
     const name = `${kind}-${digestHex(sha256(key))}`;
+    const resource = workspaceResource(name);
     let waiting: Task | undefined;
+    // The lock keeps other sources out, the lease collectors.
+    await this.#leases.hold(resource);
     try {
-      const lock = await this.#locks.acquire(workspaceResource(name), {
+      const lock = await this.#locks.acquire(resource, {
         signal: job.signal,
         onWait: () => {
           waiting ??= new Task(job.progress, 'wait', `${kind} ${key}`);
@@ -46,15 +52,16 @@ export class Workspaces {
         await lock.release();
         throw ioError(error, `cannot make a directory in the cache ${this.#directory.root}`);
       }
-      return { path, release: () => lock.release() };
+      return { path, release: () => this.#leases.drop(resource).finally(() => lock.release()) };
     } catch (error) {
+      await this.#leases.drop(resource);
       waiting?.end(isAbort(error) ? 'aborted' : 'failed');
       throw error;
     }
   }
 }
 
-/** Name of a workspace among locks. */
+/** Name of a workspace among locks and leases. */
 export function workspaceResource(name: string): string {
   return `workspace-${name}`;
 }

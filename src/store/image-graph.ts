@@ -1,0 +1,76 @@
+/**
+ * What an image of the store's index refers to: blobs, from index and manifests down, and the snapshots its layers
+ * become. Read leniently, because it decides what is kept, not what is used.
+ */
+import { readFile } from 'node:fs/promises';
+import { chainIds } from '../core/chain-id.ts';
+import { type Digest, isDigest } from '../core/digest.ts';
+import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
+import type { Descriptor } from '../oci/types.ts';
+
+/** Larger documents are no manifests or configurations that this program would have read. */
+const MOST_BYTES = 4 << 20;
+
+export interface ImageGraph {
+  /** Every digest that is referred to, present or not. */
+  readonly blobs: ReadonlySet<Digest>;
+  /** Digests that a manifest which is present needs and that are not there. */
+  readonly missing: ReadonlySet<Digest>;
+  /** Chain IDs of the layers of its configurations. */
+  readonly chainIds: ReadonlySet<string>;
+}
+
+/** @param sizeOf the size of a blob that is there @param pathOf where it lies */
+export async function imageGraph(
+  root: Descriptor,
+  sizeOf: (digest: Digest) => number | undefined,
+  pathOf: (digest: Digest) => string,
+): Promise<ImageGraph> {
+  const blobs = new Set<Digest>();
+  const missing = new Set<Digest>();
+  const chains = new Set<string>();
+  const visit = async (
+    { digest, mediaType }: Pick<Descriptor, 'digest' | 'mediaType'>,
+    needed: boolean,
+  ): Promise<void> => {
+    if (blobs.has(digest)) return;
+    blobs.add(digest);
+    const size = sizeOf(digest);
+    if (size === undefined && needed) missing.add(digest);
+    const isDocument = isIndexType(mediaType) || isManifestType(mediaType) || isConfigType(mediaType);
+    if (size === undefined || size > MOST_BYTES || !isDocument) return;
+    const document = await readJson(pathOf(digest));
+    for (const id of chainIds(strings(member(member(document, 'rootfs'), 'diff_ids')))) chains.add(id);
+    // An index lists platforms that nobody asked for; a manifest needs all it lists.
+    for (const child of descriptors(member(document, 'manifests'))) await visit(child, false);
+    for (const child of descriptors([member(document, 'config')])) await visit(child, true);
+    for (const child of descriptors(member(document, 'layers'))) await visit(child, true);
+  };
+  await visit(root, true);
+  return { blobs, missing, chainIds: chains };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+function descriptors(value: unknown): { digest: Digest; mediaType: string }[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((item) => {
+    const [digest, mediaType] = [member(item, 'digest'), member(item, 'mediaType')];
+    if (typeof digest !== 'string' || !isDigest(digest)) return [];
+    return [{ digest, mediaType: typeof mediaType === 'string' ? mediaType : '' }];
+  });
+}

@@ -1,0 +1,217 @@
+/** Everything that is in the store at a moment, who refers to it and who uses it: what `cache ls`, `du` and `prune` work on. */
+import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { StoreItem } from '../contract/store.ts';
+import { type Digest, isDigest } from '../core/digest.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { blobResource } from './blobs.ts';
+import { type ImageGraph, imageGraph } from './image-graph.ts';
+import { type IndexFile, imageName } from './index-file.ts';
+import type { StoreDirectory } from './layout.ts';
+import type { Leases } from './leases.ts';
+import type { Locks } from './locks.ts';
+import { parseRecord } from './records.ts';
+import { entriesPath, headerPath, readHeader } from './snapshot-manifest.ts';
+import { SNAPSHOT_RECORD, snapshotResource } from './snapshots.ts';
+import { workspaceResource } from './workspaces.ts';
+
+/** An item and how it is taken away. */
+export interface InventoryItem extends StoreItem {
+  /** Its file or directory; of an image, that of its root. */
+  readonly path: string;
+  /** Of an image. */
+  readonly image?: { readonly descriptor: Descriptor; readonly graph: ImageGraph } | undefined;
+}
+
+export interface Inventory {
+  readonly items: readonly InventoryItem[];
+  /** Blobs that are there, whether they belong to images or not. */
+  readonly blobs: ReadonlyMap<Digest, { readonly size: number; readonly lastUsed: number; readonly path: string }>;
+  readonly leases: ReadonlySet<string>;
+  /** Bytes of files in `tmp`. */
+  readonly temporary: { readonly bytes: number; readonly count: number };
+}
+
+export interface InventoryEnv {
+  readonly directory: StoreDirectory;
+  readonly locks: Locks;
+  readonly leases: Leases;
+  readonly index: IndexFile;
+}
+
+/** Files looked at between two turns of the event loop. */
+const BATCH = 500;
+
+/** Reads the store. What comes and goes meanwhile is there or not. */
+export async function takeInventory({ directory, locks, leases, index }: InventoryEnv): Promise<Inventory> {
+  // Leases come first: what is leased later is found by those who take the lease to be there still, or gone.
+  const leased = await leases.resources();
+  const held = await locks.heldNames();
+  const blobs = await listBlobs(directory);
+  const items: InventoryItem[] = [];
+
+  const records = await listRecords(directory);
+  const recorded = new Set(records.flatMap(({ digests }) => digests));
+  const chains = new Set<string>();
+  const inImages = new Set<Digest>();
+  for (const descriptor of await index.images()) {
+    const { digest } = descriptor;
+    const pathOf = (blob: Digest): string => directory.path('blobs', ...blob.split(':'));
+    const graph = await imageGraph(descriptor, (blob) => blobs.get(blob)?.size, pathOf);
+    for (const id of graph.chainIds) chains.add(id);
+    for (const blob of graph.blobs) inImages.add(blob);
+    items.push({
+      kind: 'image',
+      id: imageName(descriptor),
+      digest,
+      size: [...graph.blobs].reduce((sum, blob) => sum + (blobs.get(blob)?.size ?? 0), 0),
+      lastUsed: blobs.get(digest)?.lastUsed ?? 0,
+      leased: leased.has(blobResource(digest)),
+      referenced: true,
+      path: pathOf(digest),
+      image: { descriptor, graph },
+    });
+  }
+  for (const [digest, { size, lastUsed, path }] of blobs) {
+    if (inImages.has(digest)) continue;
+    const resource = blobResource(digest);
+    const use = { leased: leased.has(resource), referenced: recorded.has(digest) };
+    items.push({ kind: 'blob', id: digest, digest, size, lastUsed, path, ...use });
+  }
+  for (const name of namesIn(directory.path('snapshots'))) {
+    const path = directory.path('snapshots', name);
+    const header = await readHeader(path);
+    const id = header?.id ?? name;
+    items.push({
+      kind: 'snapshot',
+      id,
+      size: header === undefined ? treeSize(path).bytes : header.bytes + sizeOf(entriesPath(path, header.entries)),
+      lastUsed: mtimeOf(headerPath(path)),
+      leased: leased.has(snapshotResource(name)),
+      referenced:
+        chains.has(id) ||
+        recorded.has(id) ||
+        records.some(({ kind, text }) => kind !== SNAPSHOT_RECORD && text.includes(JSON.stringify(id))),
+      path,
+    });
+  }
+  for (const { kind, key, size, lastUsed, path } of records) {
+    items.push({ kind: 'record', id: `${kind} ${key}`, size, lastUsed, path, leased: false, referenced: true });
+  }
+  for (const name of namesIn(directory.path('ingest'))) {
+    const path = directory.path('ingest', name);
+    const resource = `blob-${name.replace(/\.json$/, '')}`;
+    const use = { leased: leased.has(resource) || held.has(resource), referenced: false };
+    items.push({
+      kind: 'partial',
+      id: name.replace('-', ':'),
+      size: sizeOf(path),
+      lastUsed: mtimeOf(path),
+      path,
+      ...use,
+    });
+  }
+  for (const name of namesIn(directory.path('workspaces'))) {
+    const path = directory.path('workspaces', name);
+    const resource = workspaceResource(name);
+    const use = { leased: leased.has(resource) || held.has(resource), referenced: false };
+    const id = `${name.slice(0, name.lastIndexOf('-'))} ${textOf(join(path, 'key')) ?? name}`;
+    items.push({ kind: 'workspace', id, size: treeSize(path).bytes, lastUsed: mtimeOf(path), path, ...use });
+  }
+  return { items, blobs, leases: leased, temporary: treeSize(directory.path('tmp')) };
+}
+
+async function listBlobs(
+  directory: StoreDirectory,
+): Promise<Map<Digest, { size: number; lastUsed: number; path: string }>> {
+  const blobs = new Map<Digest, { size: number; lastUsed: number; path: string }>();
+  let looked = 0;
+  for (const algorithm of namesIn(directory.path('blobs'))) {
+    for (const hex of namesIn(directory.path('blobs', algorithm))) {
+      looked += 1;
+      if (looked % BATCH === 0) await setImmediate();
+      const digest = `${algorithm}:${hex}`;
+      const path = directory.path('blobs', algorithm, hex);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found?.isFile() && isDigest(digest)) blobs.set(digest, { size: found.size, lastUsed: found.mtimeMs, path });
+    }
+  }
+  return blobs;
+}
+
+interface ListedRecord {
+  readonly kind: string;
+  readonly key: string;
+  readonly text: string;
+  /** What it refers to. */
+  readonly digests: readonly string[];
+  readonly size: number;
+  readonly lastUsed: number;
+  readonly path: string;
+}
+
+async function listRecords(directory: StoreDirectory): Promise<ListedRecord[]> {
+  const records: ListedRecord[] = [];
+  for (const kind of namesIn(directory.path('records'))) {
+    for (const name of namesIn(directory.path('records', kind))) {
+      if (records.length % BATCH === 0) await setImmediate();
+      const path = directory.path('records', kind, name);
+      const text = textOf(path);
+      if (text === undefined) continue;
+      // That an id was asked for once is no reason to keep anything.
+      const digests = kind === SNAPSHOT_RECORD ? [] : (text.match(/sha(?:256|384|512):[0-9a-f]{64,128}/g) ?? []);
+      const key = parseRecord(text)?.key ?? name;
+      records.push({ kind, key, text, digests, size: text.length, lastUsed: mtimeOf(path), path });
+    }
+  }
+  return records;
+}
+
+/** Bytes and number of the files below a directory; links are not followed. */
+function treeSize(path: string): { bytes: number; count: number } {
+  let bytes = 0;
+  let count = 0;
+  let entries: Dirent<Buffer>[];
+  const pending: (string | Buffer)[] = [path];
+  for (let dir = pending.pop(); dir !== undefined; dir = pending.pop()) {
+    try {
+      entries = readdirSync(dir, { withFileTypes: true, encoding: 'buffer' });
+    } catch {
+      continue;
+    }
+    for (const entry of entries) {
+      const child = Buffer.concat([Buffer.from(dir), Buffer.from('/'), entry.name]);
+      if (entry.isDirectory()) pending.push(child);
+      else if (entry.isFile()) {
+        bytes += lstatSync(child, { throwIfNoEntry: false })?.size ?? 0;
+        count += 1;
+      }
+    }
+  }
+  return { bytes, count };
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+function sizeOf(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function mtimeOf(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

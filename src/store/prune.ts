@@ -1,0 +1,218 @@
+/**
+ * Collection: mark (what images and records refer to, what is leased) and sweep. The collector holds a lock that everyone
+ * who takes a new lease looks for (see `leases.ts`), so what is found unleased stays so until the sweep is over.
+ */
+
+import { unlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { JobContext } from '../contract/session.ts';
+import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../contract/store.ts';
+import type { Digest } from '../core/digest.ts';
+import { CtxsrcError, ioError } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import { removeTree } from '../fs/remove-tree.ts';
+import { blobResource } from './blobs.ts';
+import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
+import type { OnStep } from './layout.ts';
+import { COLLECT_LOCK } from './leases.ts';
+import type { Snapshots } from './snapshots.ts';
+
+export interface PruneEnv extends InventoryEnv {
+  readonly snapshots: Snapshots;
+  readonly onStep: OnStep;
+}
+
+/** Files removed between two turns of the event loop. */
+const BATCH = 200;
+
+/** `StoreAdmin.prune` of the contract. @throws E_USAGE for a filter that is none, E_LOCK_TIMEOUT, E_PERMISSION, E_IO */
+export async function prune(job: JobContext, env: PruneEnv, options: PruneOptions = {}): Promise<PruneReport> {
+  const matches = parseFilters(options.filter ?? []);
+  if (options.dryRun === true) return report(plan(await takeInventory(env), options, matches));
+  const task = new Task(job.progress, 'collect', 'cache');
+  const lock = await env.locks.acquire(COLLECT_LOCK, { signal: job.signal });
+  try {
+    await env.leases.removeDead();
+    const planned = plan(await takeInventory(env), options, matches);
+    await sweep(job, env, planned);
+    task.end();
+    return report(planned);
+  } catch (error) {
+    task.end('failed');
+    throw ioError(error, `cannot collect in the cache ${env.directory.root}`);
+  } finally {
+    await lock.release();
+  }
+}
+
+interface Plan {
+  readonly removed: readonly InventoryItem[];
+  /** Blobs that go: loose ones, and those that only removed images refer to. */
+  readonly blobs: ReadonlyMap<Digest, string>;
+  readonly freed: number;
+  readonly remaining: number;
+}
+
+function plan(inventory: Inventory, options: PruneOptions, matches: (item: StoreItem) => boolean): Plan {
+  const holders = countHolders(inventory);
+  const removed: InventoryItem[] = [];
+  const blobs = new Map<Digest, string>();
+  let total = totalOf(inventory);
+  const before = total;
+  const take = (item: InventoryItem): void => {
+    removed.push(item);
+    if (item.image === undefined) {
+      total -= item.size;
+      if (item.kind === 'blob') blobs.set(item.digest!, item.path);
+      return;
+    }
+    for (const digest of item.image.graph.blobs) {
+      const left = (holders.get(digest) ?? 1) - 1;
+      holders.set(digest, left);
+      const blob = inventory.blobs.get(digest);
+      if (left > 0 || blob === undefined || inventory.leases.has(blobResource(digest))) continue;
+      blobs.set(digest, blob.path);
+      total -= blob.size;
+    }
+  };
+  const candidates = inventory.items.filter((item) => !item.leased && matches(item)).sort(leastRecentFirst);
+  const { maxSize, keepDuration, all } = options;
+  const oldest = keepDuration === undefined ? Number.POSITIVE_INFINITY : Date.now() - keepDuration;
+  const byRule = all === true || keepDuration !== undefined;
+  for (const item of candidates) {
+    const goes = byRule ? item.lastUsed < oldest : maxSize === undefined && !item.referenced;
+    if (goes) take(item);
+  }
+  if (maxSize !== undefined) {
+    const taken = new Set(removed);
+    for (const item of candidates) {
+      if (total <= maxSize) break;
+      if (!taken.has(item)) take(item);
+    }
+  }
+  return { removed, blobs, freed: before - total, remaining: total };
+}
+
+/** How many images refer to each blob. */
+function countHolders({ items }: Inventory): Map<Digest, number> {
+  const holders = new Map<Digest, number>();
+  for (const { image } of items) {
+    for (const digest of image?.graph.blobs ?? []) holders.set(digest, (holders.get(digest) ?? 0) + 1);
+  }
+  return holders;
+}
+
+/** Bytes of everything but what running processes have in `tmp`; what images share is counted once. */
+function totalOf({ items, blobs }: Inventory): number {
+  let total = 0;
+  for (const { size } of blobs.values()) total += size;
+  for (const { kind, size } of items) if (kind !== 'image' && kind !== 'blob') total += size;
+  return total;
+}
+
+function leastRecentFirst(a: StoreItem, b: StoreItem): number {
+  return a.lastUsed - b.lastUsed || (a.id < b.id ? -1 : 1);
+}
+
+async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): Promise<void> {
+  const names = new Set(removed.filter(({ kind }) => kind === 'image').map(({ id }) => id));
+  if (names.size > 0) {
+    // The names go before what they refer to: a crash in between leaves blobs that nothing refers to.
+    await env.index.remove(names);
+    env.onStep('prune:index');
+  }
+  let number = 0;
+  for (const path of blobs.values()) {
+    unlinkIfThere(path);
+    number += 1;
+    if (number % BATCH !== 0) continue;
+    env.onStep('prune:blobs');
+    await setImmediate();
+    job.signal.throwIfAborted();
+  }
+  for (const { kind, path } of removed) {
+    job.signal.throwIfAborted();
+    if (kind === 'snapshot') await env.snapshots.remove(basename(path));
+    else if (kind === 'workspace') await removeTree(path);
+    else if (kind === 'record' || kind === 'partial') await rm(path, { force: true });
+  }
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function report({ removed, freed, remaining }: Plan): PruneReport {
+  return { removed: removed.map(publicItem), freed, remaining };
+}
+
+/** An item as the contract has it. */
+function publicItem({ kind, id, digest, size, lastUsed, leased, referenced }: InventoryItem): StoreItem {
+  return { kind, id, ...(digest === undefined ? {} : { digest }), size, lastUsed, leased, referenced };
+}
+
+/** `StoreAdmin.list` of the contract. */
+export async function list(env: InventoryEnv): Promise<readonly StoreItem[]> {
+  const { items } = await takeInventory(env);
+  return items.map(publicItem).sort((a, b) => b.lastUsed - a.lastUsed);
+}
+
+/** `StoreAdmin.usage` of the contract. */
+export async function usage(env: InventoryEnv): Promise<StoreUsage> {
+  const inventory = await takeInventory(env);
+  const sum = (kinds: readonly StoreItem['kind'][]): SizeCount => {
+    const items = inventory.items.filter(({ kind }) => kinds.includes(kind));
+    return { bytes: items.reduce((bytes, { size }) => bytes + size, 0), count: items.length };
+  };
+  const blobs = {
+    bytes: [...inventory.blobs.values()].reduce((bytes, { size }) => bytes + size, 0),
+    count: inventory.blobs.size,
+  };
+  const [snapshots, records, working] = [sum(['snapshot']), sum(['record']), sum(['partial', 'workspace'])];
+  const temporary = add(working, inventory.temporary);
+  const total = [blobs, snapshots, records, temporary].reduce(add);
+  const { freed } = plan(inventory, {}, () => true);
+  return { blobs, snapshots, records, temporary, total, reclaimable: freed };
+}
+
+function add(a: SizeCount, b: SizeCount): SizeCount {
+  return { bytes: a.bytes + b.bytes, count: a.count + b.count };
+}
+
+const FILTER_NAMES = ['kind', 'id', 'digest'] as const;
+
+/** `NAME=VALUE`, `NAME!=VALUE` or `NAME~=REGULAR EXPRESSION`; all have to hold. */
+function parseFilters(filters: readonly string[]): (item: StoreItem) => boolean {
+  const tests = filters.map((filter) => {
+    const match = /^([a-z]+)(!=|~=|=)(.*)$/s.exec(filter);
+    const name = FILTER_NAMES.find((candidate) => candidate === match?.[1]);
+    if (match === null || name === undefined) {
+      throw new CtxsrcError('E_USAGE', `filter ${JSON.stringify(filter)} is not understood`, {
+        hint: 'write kind=snapshot, id=NAME or id~=REGEX; names are kind, id and digest',
+      });
+    }
+    const [, , operator, value = ''] = match;
+    if (operator === '~=') {
+      const pattern = regularExpression(value, filter);
+      return (item: StoreItem) => pattern.test(item[name] ?? '');
+    }
+    return (item: StoreItem) => (item[name] === value) === (operator === '=');
+  });
+  return (item) => tests.every((test) => test(item));
+}
+
+function regularExpression(text: string, filter: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new CtxsrcError('E_USAGE', `filter ${JSON.stringify(filter)} has no valid regular expression`, {
+      cause: error,
+    });
+  }
+}

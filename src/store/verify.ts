@@ -1,0 +1,164 @@
+/** `ctxsrc cache verify`: hashes everything again, reports and removes what is bad, so that the next run fetches it again. */
+import { lstatSync, readdirSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import type { JobContext } from '../contract/session.ts';
+import type { VerifyReport } from '../contract/store.ts';
+import { type Digest, isDigest } from '../core/digest.ts';
+import { ioError } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import type { FileBlobStore } from './blobs.ts';
+import { imageGraph } from './image-graph.ts';
+import { type IndexFile, imageName } from './index-file.ts';
+import type { StoreDirectory } from './layout.ts';
+import type { Leases } from './leases.ts';
+import type { Locks } from './locks.ts';
+import { parseRecord } from './records.ts';
+import { readHeader } from './snapshot-manifest.ts';
+import type { Snapshots } from './snapshots.ts';
+
+export interface VerifyEnv {
+  readonly directory: StoreDirectory;
+  readonly locks: Locks;
+  readonly leases: Leases;
+  readonly blobs: FileBlobStore;
+  readonly index: IndexFile;
+  readonly snapshots: Snapshots;
+}
+
+type Problem = VerifyReport['problems'][number];
+
+/** `StoreAdmin.verify` of the contract. @throws E_PERMISSION, E_IO when something bad cannot be removed */
+export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<VerifyReport> {
+  const task = new Task(job.progress, 'verify', 'cache');
+  try {
+    const problems: Problem[] = [];
+    const blobs = await verifyBlobs(job, env, problems, task);
+    const snapshots = await verifySnapshots(job, env, problems);
+    await verifyRecords(env, problems);
+    await verifyIndex(env, blobs.sizes, problems);
+    await env.locks.removeDead();
+    await env.leases.removeDead();
+    task.end();
+    return { blobs: blobs.count, snapshots: snapshots.count, bytes: blobs.bytes + snapshots.bytes, problems };
+  } catch (error) {
+    task.end('failed');
+    throw ioError(error, `cannot check the cache ${env.directory.root}`);
+  }
+}
+
+async function verifyBlobs(
+  job: JobContext,
+  { directory, blobs }: VerifyEnv,
+  problems: Problem[],
+  task: Task,
+): Promise<{ count: number; bytes: number; sizes: Map<Digest, number> }> {
+  let count = 0;
+  let bytes = 0;
+  const sizes = new Map<Digest, number>();
+  for (const algorithm of names(directory.path('blobs'))) {
+    for (const hex of names(directory.path('blobs', algorithm))) {
+      job.signal.throwIfAborted();
+      const digest = `${algorithm}:${hex}`;
+      const path = directory.path('blobs', algorithm, hex);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found === undefined) continue;
+      count += 1;
+      let problem: string | undefined;
+      if (!isDigest(digest)) problem = 'is no digest';
+      else if (!found.isFile()) problem = 'is no file';
+      else if (!(await matches(blobs, digest))) problem = 'has other content than its digest says';
+      if (problem === undefined) {
+        sizes.set(digest as Digest, found.size);
+        bytes += found.size;
+        task.advance(bytes);
+        continue;
+      }
+      await rm(path, { force: true, recursive: true });
+      problems.push({ kind: 'blob', id: digest, problem });
+    }
+  }
+  return { count, bytes, sizes };
+}
+
+/** A blob that was collected meanwhile is none that is bad. */
+async function matches(blobs: FileBlobStore, digest: Digest): Promise<boolean> {
+  try {
+    return await blobs.matches(digest);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
+    // A sector that cannot be read.
+    if ((error as NodeJS.ErrnoException).code === 'EIO') return false;
+    throw error;
+  }
+}
+
+async function verifySnapshots(
+  job: JobContext,
+  { directory, snapshots }: VerifyEnv,
+  problems: Problem[],
+): Promise<{ count: number; bytes: number }> {
+  let count = 0;
+  let bytes = 0;
+  for (const name of names(directory.path('snapshots'))) {
+    job.signal.throwIfAborted();
+    count += 1;
+    const header = await readHeader(directory.path('snapshots', name));
+    const problem = await snapshots.check(job, name, true);
+    if (problem === undefined) {
+      bytes += header?.bytes ?? 0;
+      continue;
+    }
+    await snapshots.remove(name);
+    problems.push({ kind: 'snapshot', id: header?.id ?? name, problem });
+  }
+  return { count, bytes };
+}
+
+async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Promise<void> {
+  for (const kind of names(directory.path('records'))) {
+    for (const name of names(directory.path('records', kind))) {
+      const path = directory.path('records', kind, name);
+      const text = await readFile(path, 'utf8').catch(() => undefined);
+      if (text === undefined || parseRecord(text) !== undefined) continue;
+      await rm(path, { force: true });
+      problems.push({ kind: 'record', id: `${kind} ${name}`, problem: 'cannot be read' });
+    }
+  }
+}
+
+/** Names of images that are not there, or not whole, go: their next use enters them again. */
+async function verifyIndex(
+  { directory, index }: VerifyEnv,
+  sizes: Map<Digest, number>,
+  problems: Problem[],
+): Promise<void> {
+  const images = await index.read();
+  if (images === undefined) {
+    problems.push({ kind: 'index', id: 'index.json', problem: 'cannot be read' });
+    await index.update(() => [], true);
+    return;
+  }
+  const bad = new Set<string>();
+  for (const image of images) {
+    const pathOf = (digest: Digest): string => directory.path('blobs', ...digest.split(':'));
+    const { missing } = await imageGraph(image, (digest) => sizes.get(digest), pathOf);
+    const [first] = missing;
+    if (first === undefined) continue;
+    const name = imageName(image);
+    bad.add(name);
+    problems.push({
+      kind: 'index',
+      id: name,
+      problem: `lacks ${missing.size === 1 ? first : `${missing.size} blobs`}`,
+    });
+  }
+  if (bad.size > 0) await index.remove(bad);
+}
+
+function names(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
