@@ -62,9 +62,8 @@ describe('references that cannot be right', () => {
     ['a checksum that is none', ['--checksum', 'sha256:12'], 'E_DIGEST_INVALID'],
     ['a flag that is none', ['--no-such-flag'], 'E_USAGE'],
   ] as const)('%s', async (_, flags, code) => {
-    const result = await ctxsrc(['key', layoutRef('hello'), ...flags]);
-    expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({ code: 2, stdout: '' });
     const json = await ctxsrc(['key', layoutRef('hello'), ...flags, '--json']);
+    expect({ code: json.code, stdout: json.stdout }, json.stderr).toEqual({ code: 2, stdout: '' });
     const error = (JSON.parse(json.stderr.trimEnd().split('\n').at(-1)!) as { error: { code: string } }).error;
     // A value can be refused as the usage of its flag or as what it stands for; the exit code is the same.
     expect([code, 'E_USAGE', 'E_ATTRIBUTE']).toContain(error.code);
@@ -92,8 +91,7 @@ describe('what a layout does not have', () => {
   it('a tag: the tags that are there are listed', async () => {
     await expectFailure(['digest', layoutRef('everything', 'nope')], {
       code: 'E_TAG_NOT_FOUND',
-      message: /nope/,
-      hint: /(?=.*latest)(?=.*zstd)(?=.*arm-only)/,
+      message: /nope.*latest.*zstd.*arm-only/,
     });
   });
 
@@ -107,8 +105,8 @@ describe('what a layout does not have', () => {
   it('a platform: those that are there are listed', async () => {
     await expectFailure(['key', layoutRef('everything', 'latest'), '--platform', 'linux/s390x'], {
       code: 'E_PLATFORM_NOT_FOUND',
-      message: /s390x/,
-      hint: /(?=.*linux\/amd64)(?=.*linux\/arm64)/,
+      message: /s390x.*linux\/amd64.*linux\/arm64/,
+      hint: /--platform/,
     });
   });
 
@@ -124,13 +122,6 @@ describe('what a layout does not have', () => {
 
   it('more layers than the limit says', async () => {
     await expectFailure(['key', layoutRef('hello'), '--layer-limit', '9'], { code: 'E_LAYER_LIMIT', message: /9.*2/ });
-  });
-
-  it('the checksum that is asked for', async () => {
-    await expectFailure(['key', layoutRef('hello'), '--checksum', `sha256:${'0'.repeat(64)}`], {
-      code: 'E_CHECKSUM_MISMATCH',
-      message: /0000/,
-    });
   });
 });
 
@@ -214,7 +205,8 @@ describe('broken images', () => {
 describe('registries', () => {
   let registry: TestRegistry;
   const layout = new LayoutBuilder();
-  const image = layout.image({ layers: [layout.layer(tar([{ name: 'a', content: 'a' }]))] });
+  const layer = layout.layer(tar([{ name: 'a', content: 'a' }]));
+  const image = layout.image({ layers: [layer] });
 
   beforeAll(async () => {
     registry = await TestRegistry.start({ auth: { kind: 'basic', username: 'u', password: 'p' } });
@@ -254,9 +246,22 @@ describe('registries', () => {
     expect(right.stdout, right.stderr).toBe(`${image.digest}\n`);
     await expectFailure(
       ['digest', `docker-image://${registry.host}/some/image:nope`],
-      { code: 'E_NOT_FOUND', message: /nope/ },
+      { code: 'E_TAG_NOT_FOUND', message: /nope/ },
       options,
     );
+  });
+
+  it('an image that is another one than the checksum says', async () => {
+    const open = await TestRegistry.start();
+    try {
+      open.push(layout, 'some/image', 'tag', image);
+      const ref = `docker-image://${open.host}/some/image:tag`;
+      const wrong = `sha256:${'0'.repeat(64)}`;
+      await expectFailure(['key', ref, '--checksum', wrong], { code: 'E_CHECKSUM_MISMATCH', message: /0000/ });
+      expect((await ctxsrc(['key', ref, '--checksum', image.digest])).code).toBe(0);
+    } finally {
+      await open.stop();
+    }
   });
 
   it('offline, nothing is asked', async () => {
@@ -286,7 +291,7 @@ describe('registries', () => {
         const parent = tempDir('target');
         const ref = `docker-image://${stuck.host}/some/image:tag`;
         const result = await ctxsrc(['snapshot', ref, join(parent, 'out')], {
-          kill: { after: 2500, signal },
+          kill: { when: () => stuck.count('GET', new RegExp(layer.descriptor.digest)) > 0, signal },
           timeout: 20_000,
         });
         expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({

@@ -88,7 +88,8 @@ describe.skipIf(!needs('docker-registry', 'skopeo')).each([false, true])('docker
     const tree = (name: string): unknown =>
       listTree(join(parent, name), { xattrs: isRoot }).filter(({ path }) => !/^without(?:\/a)?$/.test(path));
     expect(tree('registry')).toEqual(tree('layout'));
-    await ok(['snapshot', ref, join(parent, 'warm'), ...amd64, '--offline'], { env: env(), home: cold });
+    const pinned = (await ok(['digest', '--pinned', ref], { env: env() })).trimEnd();
+    await ok(['snapshot', pinned, join(parent, 'warm'), ...amd64, '--offline'], { env: env(), home: cold });
     expect(tree('warm')).toEqual(tree('layout'));
   });
 

@@ -32,7 +32,7 @@ export async function expectFailure(
   failure: Failure,
   options: CliOptions = {},
 ): Promise<void> {
-  const text = await ctxsrc(args, options);
+  const [text, json] = await Promise.all([ctxsrc(args, options), ctxsrc([...args, '--json'], options)]);
   expect
     .soft({ exit: text.code, stdout: text.stdout }, text.stderr)
     .toEqual({ exit: ERROR_EXITS[failure.code], stdout: '' });
@@ -45,7 +45,6 @@ export async function expectFailure(
   if (failure.hint !== undefined) expect.soft(hints[0], text.stderr).toMatch(failure.hint);
   for (const hint of hints) expect.soft(hint).toMatch(/^hint: /);
 
-  const json = await ctxsrc([...args, '--json'], options);
   expect
     .soft({ exit: json.code, stdout: json.stdout }, json.stderr)
     .toEqual({ exit: ERROR_EXITS[failure.code], stdout: '' });

@@ -21,8 +21,8 @@ export interface CliOptions {
   readonly home?: string | undefined;
   /** Arguments for node itself, before the program. */
   readonly nodeArgs?: readonly string[] | undefined;
-  /** Ends the run early; the child gets this signal. */
-  readonly kill?: { readonly after: number; readonly signal: NodeJS.Signals } | undefined;
+  /** Ends the run early: once `when` says so (asked every 50 ms), the child gets the signal. */
+  readonly kill?: { readonly when: () => boolean; readonly signal: NodeJS.Signals } | undefined;
 }
 
 export interface CliResult {
@@ -112,17 +112,21 @@ export function run(file: string, args: readonly string[], options: CliOptions =
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
     const limit = setTimeout(() => child.kill('SIGKILL'), options.timeout ?? 60_000);
     const kill = options.kill;
-    const early = kill === undefined ? undefined : setTimeout(() => child.kill(kill.signal), kill.after);
+    const early = setInterval(() => {
+      if (kill?.when() !== true) return;
+      clearInterval(early);
+      child.kill(kill.signal);
+    }, 50);
     child.stdin.on('error', () => undefined); // The child may end without reading it.
     child.stdin.end(options.stdin ?? '');
     child.on('error', (error) => {
       clearTimeout(limit);
-      clearTimeout(early);
+      clearInterval(early);
       reject(error);
     });
     child.on('close', (code, signal) => {
       clearTimeout(limit);
-      clearTimeout(early);
+      clearInterval(early);
       resolve({
         code,
         signal,
