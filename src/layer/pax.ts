@@ -2,6 +2,7 @@
  * PAX extended headers (POSIX.1-2001, `pax` "Extended Header"): records `length key=value\n` in front of an entry, which
  * replace what its header says. Keys and values are bytes, kept as latin-1 strings.
  */
+import { printableBytes } from './byte-names.ts';
 import { archiveError, type Header } from './header.ts';
 
 /** What the records in front of one entry say beside the fields of its header. */
@@ -38,7 +39,7 @@ export function parsePax(data: Buffer): PaxRecord[] {
     const key = record.slice(0, equals);
     const value = record.slice(equals + 1);
     const nulIn = key === 'path' || key === 'linkpath' || key === 'uname' || key === 'gname' ? value : key;
-    if (nulIn.includes('\0')) throw archiveError(`the PAX record ${JSON.stringify(key)} holds a NUL`);
+    if (nulIn.includes('\0')) throw archiveError(`the PAX record ${printableBytes(key)} holds a NUL`);
     records.push([key, value]);
     at = end;
   }

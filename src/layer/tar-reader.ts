@@ -42,6 +42,13 @@ export interface TarHandler {
 
 /** Bytes of one extended header or long name. */
 const MAX_METADATA = 1 << 20;
+/** All bits set would mean: leave the owner as it is. */
+const MAX_ID = 2 ** 32 - 2;
+/** What a JavaScript date holds, in seconds. */
+const MAX_TIME = 8.64e12;
+/** Linux has 12 and 20 bits for the parts of a device number, and cuts what is longer. */
+const MAX_MAJOR = 0xfff;
+const MAX_MINOR = 0xfffff;
 
 const TYPES: Readonly<Record<string, EntryType>> = {
   '0': 'file',
@@ -246,6 +253,12 @@ export class TarReader {
     this.#longLink = undefined;
 
     const type = TYPES[header.type]!;
+    if (header.uid > MAX_ID || header.gid > MAX_ID) throw archiveError('an owner is out of range');
+    if (Math.abs(header.mtime) > MAX_TIME) throw archiveError('a time is out of range');
+    const isDevice = type === 'char' || type === 'block';
+    if (isDevice && (header.devMajor > MAX_MAJOR || header.devMinor > MAX_MINOR)) {
+      throw archiveError('a device number is out of range');
+    }
     // What is not a file has no content, whatever its size field says; POSIX has programs write one for links.
     const stored = type === 'file' ? header.size : 0;
     const emit = (sparse: SparsePiece[] | undefined, size: number, left: number): void => {

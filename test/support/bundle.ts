@@ -8,7 +8,7 @@ import { tempDir } from './temp.ts';
 export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 export interface BundleOptions {
-  /** Bundle the workers too. */
+  /** Bundle the worker that unpacks too. */
   readonly workers?: boolean | undefined;
   /** Let the bundle find the optional native package. */
   readonly native?: boolean | undefined;
@@ -25,9 +25,7 @@ export async function bundle(program: string, options: BundleOptions = {}): Prom
     absWorkingDir: REPOSITORY,
     entryPoints: {
       program,
-      ...(options.workers === true
-        ? { 'worker-unpack': 'src/layer/unpack-worker.ts', 'worker-hash': 'src/fs/hash-worker.ts' }
-        : {}),
+      ...(options.workers === true ? { 'worker-unpack': 'src/layer/unpack-worker.ts' } : {}),
     },
     outdir: dir,
     bundle: true,
