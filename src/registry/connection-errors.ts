@@ -114,6 +114,11 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
+const CLIENT_CERTIFICATE = untrusted(
+  'the server wants a client certificate',
+  'name one with --client-cert FILE and --client-key FILE',
+);
+
 const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
   ECONNRESET: network('the connection was reset'),
@@ -152,15 +157,14 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
     "the server's certificate is for another name",
     'check the spelling of the host HOST',
   ),
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: untrusted(
-    'the server wants a client certificate',
-    'name one with --client-cert FILE and --client-key FILE',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: CLIENT_CERTIFICATE,
+  // Before TLS 1.3 there is no word for a missing certificate.
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: untrusted(
+    'the server refused the TLS handshake',
+    'if it wants a client certificate: --client-cert FILE and --client-key FILE',
   ),
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: untrusted(
-    'the server wants a client certificate',
-    'name one with --client-cert FILE and --client-key FILE',
-  ),
-  ERR_SSL_SSL_TLSV1_ALERT_UNKNOWN_CA: untrusted(
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: untrusted(
     'the server does not trust the client certificate',
     'check --client-cert FILE',
   ),

@@ -2,6 +2,7 @@
  * HTTP for everything that fetches: redirects decided one by one, repeats of what may pass, rate limits told apart, an
  * event for each request. Credentials are the caller's; they go to the origin they were given for and nowhere else.
  */
+import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
@@ -128,6 +129,8 @@ export function createHttpClient(options: {
       });
     };
     job.signal.throwIfAborted();
+    // One job has many requests on their way, and each listens for its end.
+    setMaxListeners(0, job.signal);
     try {
       const headers = { ...request.headers };
       const response = await transport.send({ method, url, headers, body, signal: job.signal, identify: own });

@@ -1,5 +1,6 @@
 /** The media type of a manifest whose server does not say it. */
-import { isIndexType, isManifestType, isSchema1Type, MEDIA_TYPE } from '../oci/media-types.ts';
+import { detectMediaType } from '../oci/decode.ts';
+import { MEDIA_TYPE } from '../oci/media-types.ts';
 
 /** What a manifest may be asked for as. */
 export const MANIFEST_ACCEPT = [
@@ -24,25 +25,19 @@ export function telling(mediaType: string | undefined): string | undefined {
   return mediaType === undefined || GENERIC.has(mediaType) ? undefined : mediaType;
 }
 
-/** The type that a document claims or shows by its members; undefined when it is no manifest. */
-export function manifestTypeOf(bytes: Uint8Array): string | undefined {
+/**
+ * The type that a document claims, or shows by its members as BuildKit sees them; undefined when it is no manifest.
+ * E_MANIFEST_INVALID when it contradicts itself.
+ */
+export function manifestTypeOf(bytes: Uint8Array, what: string): string | undefined {
   let document: unknown;
   try {
     document = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
     return undefined;
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return undefined;
-  const { mediaType } = document as { mediaType?: unknown };
-  if (
-    typeof mediaType === 'string' &&
-    (isManifestType(mediaType) || isIndexType(mediaType) || isSchema1Type(mediaType))
-  ) {
-    return mediaType;
-  }
+  if (typeof document !== 'object' || document === null) return undefined;
   if ('fsLayers' in document) return MEDIA_TYPE.dockerSchema1;
-  // Documents of Docker's types always name their type; those of OCI may leave it out.
-  if ('manifests' in document) return MEDIA_TYPE.ociIndex;
-  if ('layers' in document || 'config' in document) return MEDIA_TYPE.ociManifest;
-  return undefined;
+  const members = ['manifests', 'layers', 'config'];
+  return members.some((name) => name in document) ? detectMediaType(bytes, what) : undefined;
 }

@@ -121,7 +121,7 @@ function checked(subject: Subject, wanted: Digest, bytes: Uint8Array): Digest {
 }
 
 function manifestType(subject: Subject, answer: HttpAnswer): string {
-  const type = telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes);
+  const type = telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes, subject.what);
   if (type !== undefined) return type;
   throw new CtxsrcError(
     'E_REGISTRY_PROTOCOL',
