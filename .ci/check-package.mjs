@@ -34,13 +34,7 @@ try {
     'the tarball has neither sources nor tests',
   );
   check(packed.unpackedSize < 6_000_000, `the tarball unpacks to ${(packed.unpackedSize / 1e6).toFixed(1)} MB`);
-  console.log(
-    run(
-      process.execPath,
-      [join(dirname(require.resolve('publint/package.json')), 'src', 'cli.js'), tarball, '--strict'],
-      root,
-    ),
-  );
+  console.log(run(join(root, 'node_modules', '.bin', 'publint'), [tarball, '--strict'], root));
 
   for (const omit of [[], ['--omit=optional']]) {
     const folder = join(work, omit.length === 0 ? 'full' : 'bare');
