@@ -117,9 +117,15 @@ function checkLayers(manifest: Manifest, config: Found<ImageConfig>): void {
   );
 }
 
-/** The platforms of an index as text, each once; an entry that names none is shown by its digest. */
+/**
+ * The platforms of an index as text, each once; an entry that names none is shown by its digest. What nobody can ask for
+ * is left out: attestations are marked `unknown/unknown`.
+ */
 export function platformNames(entries: readonly Descriptor[]): readonly string[] {
-  const names = entries.map(({ platform, digest }) => (platform === undefined ? digest : formatPlatformAll(platform)));
+  const choosable = entries.filter(({ platform }) => platform?.os !== 'unknown');
+  const names = choosable.map(({ platform, digest }) =>
+    platform === undefined ? digest : formatPlatformAll(platform),
+  );
   return [...new Set(names)];
 }
 
@@ -131,7 +137,7 @@ function noMatch(requested: Platform, what: string, entries: readonly Descriptor
   const candidates = platformNames(entries);
   const named = candidates.slice(0, MAX_NAMED).join(', ') + (candidates.length > MAX_NAMED ? ', …' : '');
   const there = candidates.length === 0 ? 'it is empty' : `there is ${named}`;
-  const usual = candidates.find((name) => name.includes('/') && !name.startsWith('unknown'));
+  const usual = candidates.find((name) => name.includes('/'));
   return new CtxsrcError('E_PLATFORM_NOT_FOUND', `no image for ${wanted} in ${what}: ${there}`, {
     ...(usual === undefined ? {} : { hint: `choose one with --platform, for instance --platform ${usual}` }),
     details: { platform: wanted, candidates },
