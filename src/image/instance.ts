@@ -115,6 +115,14 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       };
     },
 
+    async image(job) {
+      const { manifest, config } = await getImage(job);
+      return {
+        manifest: { descriptor: manifest.descriptor, bytes: manifest.bytes },
+        config: { descriptor: config.descriptor, bytes: config.bytes },
+      };
+    },
+
     async candidates(job) {
       if (provider.candidates !== undefined) return provider.candidates(job);
       return platformNames((await getImage(job)).offered);

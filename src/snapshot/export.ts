@@ -6,7 +6,9 @@
  * SOURCE_DATE_EPOCH, or 0; none is later than SOURCE_DATE_EPOCH. Owners: as root those of the image; files that a normal
  * user had to own, and those of other sources, are 0:0.
  */
+
 import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { chmodSync } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ImmutableRef, Remote, WriteOptions } from '../contract/ref.ts';
@@ -20,7 +22,6 @@ import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { type TarEntry, writeTar } from '../layer/tar-writer.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
-import type { Descriptor } from '../oci/types.ts';
 import type { ExportOutput } from './export-output.ts';
 
 export interface ExportRequest {

@@ -8,6 +8,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { BlobStore, IngestSource } from '../contract/blobs.ts';
+import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
@@ -161,25 +162,26 @@ function isMissing(error: unknown): boolean {
 
 /**
  * The bytes of a layer, fetched when they are not there, and verified: the last chunk is held back until the digest is
- * known to be right. A blob that turns out to be damaged is removed.
- * @throws E_STORE_CORRUPT when it does not match; what `fetch` throws
+ * known to be right. A blob of the store that turns out to be damaged is removed.
+ * @throws E_STORE_CORRUPT, E_DIGEST_MISMATCH when it does not match; what `fetch` throws
  */
-export async function* readBlob(
-  job: JobContext,
-  blobs: BlobStore,
-  layer: { readonly descriptor: { readonly digest: Digest }; fetch(job: JobContext): Promise<void> },
-): AsyncGenerator<Uint8Array> {
+export async function* readLayer(job: JobContext, blobs: BlobStore, layer: RecipeLayer): AsyncGenerator<Uint8Array> {
   const { digest } = layer.descriptor;
-  await layer.fetch(job);
+  if (layer.file === undefined) await layer.fetch(job);
+  const stream =
+    layer.file === undefined ? blobs.open(digest) : createReadStream(layer.file, { highWaterMark: READ_SIZE });
   const hash = hasherFor(digest);
   let held: Buffer | undefined;
-  for await (const chunk of blobs.open(digest) as AsyncIterable<Buffer>) {
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
     job.signal.throwIfAborted();
     hash.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
   }
   if (hash.digest('hex') !== digestHex(digest)) {
+    if (layer.file !== undefined) {
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `${layer.file} has another content than its digest says`);
+    }
     await blobs.discard(digest);
     throw new CtxsrcError('E_STORE_CORRUPT', `blob ${digest} in the cache was damaged`, {
       hint: 'it has been removed: run again to fetch it',

@@ -7,7 +7,7 @@ import type { BlobStore } from '../contract/blobs.ts';
 import type { ImmutableRef, Recipe, Remote, RemoteOptions, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { readBlob } from './blobs.ts';
+import { readLayer } from './blobs.ts';
 import type { Leases } from './leases.ts';
 import type { Snapshots } from './snapshots.ts';
 import { snapshotResource } from './snapshots.ts';
@@ -70,7 +70,7 @@ export class StoredRef implements ImmutableRef {
     const { layers } = this.#recipe;
     if (layers === undefined) return [];
     if (options.create) {
-      for (const layer of layers) await layer.fetch(job);
+      for (const layer of layers) if (layer.file === undefined) await layer.fetch(job);
     }
     return [
       {
@@ -80,7 +80,7 @@ export class StoredRef implements ImmutableRef {
           if (layer === undefined) {
             throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${descriptor.digest} is no layer of ${this.id}`);
           }
-          return readBlob(reader, this.#env.blobs, layer);
+          return readLayer(reader, this.#env.blobs, layer);
         },
       },
     ];
