@@ -13,7 +13,7 @@ import { chainIds } from '../core/chain-id.ts';
 import { type Digest, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
-import { formatPlatformAll, type Platform } from '../core/platform.ts';
+import { formatPlatformAll, normalizePlatform, type Platform } from '../core/platform.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
 import type { ContentProvider } from './provider.ts';
@@ -29,6 +29,10 @@ export interface ImageRequest {
   readonly layerLimit?: number | undefined;
   /** What the root digest has to be. */
   readonly checksum?: Digest | undefined;
+  /** Where the root is no index there is nothing to choose: the key then has the image's own platform. */
+  readonly platformOfImage?: boolean | undefined;
+  /** The origin has no manifest of its own, so that the root digest is the configuration's. */
+  readonly rootIsConfig?: boolean | undefined;
 }
 
 /** An image that was selected, and what its keys and layers follow from. */
@@ -60,6 +64,12 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       return { ...selected, layers, diffIds, opts: handlers(layers, diffIds) };
     });
 
+  const rootDigest = ({ root: manifest, config }: LoadedImage): Digest =>
+    request.rootIsConfig === true ? config.descriptor.digest : manifest.digest;
+
+  const keyPlatform = ({ indexes, config }: LoadedImage): Platform =>
+    request.platformOfImage === true && indexes.length === 0 ? normalizePlatform(config.value.platform) : platform;
+
   function handlers(layers: readonly Descriptor[], diffIds: readonly string[]): CacheOpts {
     const handler = (descriptor: Descriptor, i: number): DescriptorHandler => ({
       descriptor,
@@ -72,13 +82,15 @@ export function imageInstance(request: ImageRequest): SourceInstance {
   return {
     async cacheKey(job, index): Promise<CacheKeyResult> {
       const loaded = await getImage(job);
-      const result = { pin: loaded.root.digest, done: index > 0, opts: loaded.opts };
+      const pin = rootDigest(loaded);
       const key = index > 0 ? configKey(loaded.config.value, layerLimit) : undefined;
-      return { ...result, ...(key === undefined ? manifestKey(loaded.root.digest, platform, layerLimit) : { key }) };
+      const shown = key === undefined ? manifestKey(pin, keyPlatform(loaded), layerLimit) : { key };
+      return { pin, done: index > 0, opts: loaded.opts, ...shown };
     },
 
     async digests(job) {
-      const { digest, mediaType, size } = await getRoot(job);
+      const { digest, mediaType, size } =
+        request.rootIsConfig === true ? (await getImage(job)).config.descriptor : await getRoot(job);
       return {
         digest,
         mediaType,
@@ -94,10 +106,10 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       const total = loaded.layers.reduce((sum, layer) => sum + layer.size, 0);
       return {
         identifier: String(identifier),
-        platform: formatPlatformAll(platform),
-        digest: loaded.root.digest,
+        platform: formatPlatformAll(keyPlatform(loaded)),
+        digest: rootDigest(loaded),
         mediaType: loaded.root.mediaType,
-        pinned: provider.pinned(loaded.root.digest),
+        pinned: provider.pinned(rootDigest(loaded)),
         manifest: loaded.manifest.descriptor.digest,
         config: loaded.config.descriptor.digest,
         imagePlatform: formatPlatformAll(loaded.config.value.platform),

@@ -14,11 +14,44 @@ import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 
 /** Bytes of `index.json`: some tens of thousands of images. */
-const MAX_INDEX_BYTES = 16 * 1024 * 1024;
-const MAX_LAYOUT_FILE_BYTES = 64 * 1024;
+export const MAX_INDEX_BYTES = 16 * 1024 * 1024;
+export const MAX_LAYOUT_FILE_BYTES = 64 * 1024;
 const LAYOUT_HINT = 'an OCI layout has the files oci-layout and index.json and a directory blobs';
 
 const layoutFile = go.struct({ imageLayoutVersion: go.text });
+
+/** What an OCI layout holds, wherever it lies. Blobs are not verified. */
+export interface Layout {
+  /** What `index.json` lists. Entries are not checked. @throws E_LAYOUT_INVALID, E_LIMIT */
+  entries(): Promise<readonly Descriptor[]>;
+  /** A whole blob. @throws E_BLOB_NOT_FOUND, E_LIMIT over `maxBytes` */
+  readBlob(digest: Digest, maxBytes: number): Promise<Buffer>;
+  /** The bytes of a blob from `start` on. @throws E_BLOB_NOT_FOUND */
+  streamBlob(digest: Digest, start: number): AsyncIterable<Uint8Array>;
+  /** The file that is the blob, where there is one. @throws E_BLOB_NOT_FOUND */
+  blobFile?(digest: Digest): Promise<string>;
+}
+
+/**
+ * The marker file of a layout, checked.
+ * @param invalid makes the error of a problem
+ */
+export function checkMarker(marker: Uint8Array, invalid: (problem: string) => CtxsrcError): void {
+  const { imageLayoutVersion } = go.decodeGoJson(marker, layoutFile, (problem) => invalid(`oci-layout: ${problem}`));
+  if (!/^1\.[0-9]+\.[0-9]+$/.test(imageLayoutVersion)) {
+    throw invalid(`oci-layout: unknown imageLayoutVersion ${JSON.stringify(imageLayoutVersion)}`);
+  }
+}
+
+/** The entries of an `index.json`. */
+export function readEntries(bytes: Uint8Array, invalid: (problem: string) => CtxsrcError): readonly Descriptor[] {
+  try {
+    return decodeIndex(bytes, MEDIA_TYPE.ociIndex, 'index.json').value.manifests;
+  } catch (error) {
+    if (isCtxsrcError(error, 'E_MANIFEST_INVALID')) throw invalid(error.message);
+    throw error;
+  }
+}
 
 /** A file of the layout, open for reading. */
 export interface LayoutFile {
@@ -27,7 +60,7 @@ export interface LayoutFile {
   readonly handle: FileHandle;
 }
 
-export class LayoutDirectory {
+export class LayoutDirectory implements Layout {
   /** As the user wrote it. */
   readonly path: string;
   readonly #root: string;
@@ -55,12 +88,7 @@ export class LayoutDirectory {
     }
     const layout = new LayoutDirectory(path, root);
     const marker = await layout.#required('oci-layout', MAX_LAYOUT_FILE_BYTES);
-    const { imageLayoutVersion } = go.decodeGoJson(marker, layoutFile, (problem) => {
-      return layout.#invalid(`oci-layout: ${problem}`);
-    });
-    if (!/^1\.[0-9]+\.[0-9]+$/.test(imageLayoutVersion)) {
-      throw layout.#invalid(`oci-layout: unknown imageLayoutVersion ${JSON.stringify(imageLayoutVersion)}`);
-    }
+    checkMarker(marker, (problem) => layout.#invalid(problem));
     return layout;
   }
 
@@ -69,13 +97,7 @@ export class LayoutDirectory {
    * @throws E_LAYOUT_INVALID, E_LIMIT
    */
   async entries(): Promise<readonly Descriptor[]> {
-    const bytes = await this.#required('index.json', MAX_INDEX_BYTES);
-    try {
-      return decodeIndex(bytes, MEDIA_TYPE.ociIndex, 'index.json').value.manifests;
-    } catch (error) {
-      if (isCtxsrcError(error, 'E_MANIFEST_INVALID')) throw this.#invalid(error.message);
-      throw error;
-    }
+    return readEntries(await this.#required('index.json', MAX_INDEX_BYTES), (problem) => this.#invalid(problem));
   }
 
   /**
@@ -96,6 +118,17 @@ export class LayoutDirectory {
    */
   async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
     return this.#read(await this.openBlob(digest), digest, maxBytes);
+  }
+
+  async *streamBlob(digest: Digest, start: number): AsyncGenerator<Uint8Array> {
+    const { handle } = await this.openBlob(digest);
+    yield* handle.createReadStream({ start, highWaterMark: 1024 * 1024 });
+  }
+
+  async blobFile(digest: Digest): Promise<string> {
+    const { path, handle } = await this.openBlob(digest);
+    await handle.close();
+    return path;
   }
 
   async #required(name: string, maxBytes: number): Promise<Buffer> {

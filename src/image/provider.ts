@@ -22,8 +22,8 @@ export interface ContentProvider {
   layerFile?(descriptor: Descriptor): Promise<string | undefined>;
   /** What bringing a layer into the store is, for progress. */
   readonly phase: 'download' | 'copy';
-  /** The reference with this root digest. */
-  pinned(digest: string): string;
+  /** The reference with this root digest; undefined where there is no such form. */
+  pinned(digest: string): string | undefined;
   /** The name under which the store lists the image when all of it is there. */
   readonly storeName: string;
   /** What else could have been meant, for completion and errors. */

@@ -23,7 +23,9 @@ import { sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
 import { Task } from '../core/progress.ts';
+import { textOfBytes } from '../fs/byte-string.ts';
 import { settleTree } from '../fs/settle-tree.ts';
+import { PathFilter } from '../fs/write-filter.ts';
 import { gitFor, reachOf } from './git/access.ts';
 import { again } from './git/again.ts';
 import { Checkout } from './git/checkout.ts';
@@ -37,7 +39,7 @@ import {
   resolveLocally,
 } from './git/key.ts';
 import type { Remote } from './git/repository.ts';
-import { type GitReference, type GitUrl, isGitReference, parseGitReference } from './git/url.ts';
+import { cleanSubdir, type GitReference, type GitUrl, isGitReference, parseGitReference } from './git/url.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'keep-git-dir', kind: 'flag', help: 'keep the .git directory; part of the key' },
@@ -214,6 +216,7 @@ class GitInstance implements SourceInstance {
 
   async #produce(job: JobContext, resolved: ResolvedRef, dir: string, options: WriteOptions): Promise<WriteReport> {
     const { selection, reference } = this.#id;
+    const filter = new PathFilter(options.filter);
     const task = new Task(job.progress, 'unpack', String(this.#id), undefined, 'files');
     try {
       const checkout = new Checkout({
@@ -221,11 +224,13 @@ class GitInstance implements SourceInstance {
         limits: options.limits,
         keepGitDir: selection.keepGitDir,
         skipSubmodules: selection.skipSubmodules,
-        wanted: () => true,
+        wanted: (path) => filter.wants(path),
         remoteOf: (url) => this.#remote(job, url),
       });
       const remote = await this.#remote(job, reference.url);
-      const time = await checkout.write(job, { remote, url: reference.url, resolved, subdir: reference.subdir }, dir);
+      // A subpath is a deeper subdirectory: nothing beside it is fetched.
+      const subdir = cleanSubdir(`${reference.subdir}/${textOfBytes(filter.subpath)}`);
+      const time = await checkout.write(job, { remote, url: reference.url, resolved, subdir }, dir);
       const report = await settleTree(dir, {
         signal: job.signal,
         // What git knows of modes; the rest is the umask of whoever runs it.
@@ -236,13 +241,13 @@ class GitInstance implements SourceInstance {
       task.end();
       return report;
     } catch (error) {
-      task.end('failed');
+      task.end(job.signal.aborted ? 'aborted' : 'failed');
       throw error;
     }
   }
 
   #resolve(job: JobContext): Promise<ResolvedRef> {
-    return this.#resolved.run(async () => {
+    return this.#resolved.runFor(job.signal, async () => {
       const { selection } = this.#id;
       const known = resolveLocally(selection);
       if (known !== undefined) return known;
@@ -310,7 +315,7 @@ export const source: Source = {
   attributes: ATTRIBUTES,
   identify,
   resolve(id: Identifier, env: SourceEnv): SourceInstance {
-    if (!(id instanceof GitIdentifier)) throw new TypeError('not an identifier of the git source');
+    if (!(id instanceof GitIdentifier)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of git`);
     return new GitInstance(id, env);
   },
 };

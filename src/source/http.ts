@@ -224,7 +224,7 @@ class HttpInstance implements SourceInstance {
   }
 
   #resolve(job: JobContext): Promise<Resolved> {
-    return this.#resolved.run(async () => {
+    return this.#resolved.runFor(job.signal, async () => {
       if (this.#checksum !== undefined) return { digest: this.#checksum, size: undefined, facts: NO_ANSWER };
       if (this.#env.offline) {
         throw new CtxsrcError('E_OFFLINE', `what ${shownUrl(this.#id)} is now cannot be asked with --offline`, {
@@ -298,7 +298,7 @@ export const source: Source = {
   attributes: ATTRIBUTES,
   identify,
   resolve(id: Identifier, env: SourceEnv): SourceInstance {
-    if (!(id instanceof HttpIdentifier)) throw new TypeError('not an identifier of the http source');
+    if (!(id instanceof HttpIdentifier)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of http`);
     return new HttpInstance(id, env);
   },
 };

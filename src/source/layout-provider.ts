@@ -1,7 +1,8 @@
-/** An image's content from an OCI layout directory, read in place. */
+/** An image's content from an OCI layout, a directory or a tar file, read in place. */
 import type { JobContext } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
-import { LayoutDirectory } from '../image/layout-directory.ts';
+import { Once } from '../core/once.ts';
+import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
 import { type ContentProvider, verifyDocument } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES, usable } from '../oci/decode.ts';
@@ -9,70 +10,74 @@ import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { formatLayoutReference, type LayoutReference } from './layout-reference.ts';
 
+/** Where the layouts of a scheme lie. */
+export interface LayoutPlace {
+  readonly scheme: string;
+  /** For messages: `the OCI layout`. */
+  readonly what: string;
+  open(path: string, signal?: AbortSignal): Promise<Layout>;
+}
+
+const LAYOUT_DIRECTORY: LayoutPlace = {
+  scheme: 'oci-layout',
+  what: 'the OCI layout',
+  open: (path) => LayoutDirectory.open(path),
+};
+
 export class LayoutProvider implements ContentProvider {
   readonly #reference: LayoutReference;
   readonly phase = 'copy';
+  readonly #place: LayoutPlace;
   readonly storeName: string;
-  #opening: Promise<LayoutDirectory> | undefined;
+  readonly #opening = new Once<Layout>();
 
-  constructor(reference: LayoutReference) {
+  constructor(reference: LayoutReference, place: LayoutPlace = LAYOUT_DIRECTORY) {
     this.#reference = reference;
-    this.storeName = formatLayoutReference(reference);
+    this.#place = place;
+    this.storeName = formatLayoutReference(reference, place.scheme);
   }
 
   pinned(digest: string): string {
-    return formatLayoutReference({ ...this.#reference, digest: digest as Descriptor['digest'] });
+    return formatLayoutReference({ ...this.#reference, digest: digest as Descriptor['digest'] }, this.#place.scheme);
   }
 
   async resolve(job: JobContext): Promise<Descriptor> {
     const { tag, digest, path } = this.#reference;
-    const layout = await this.#layout();
+    const layout = await this.#layout(job);
     const entries = await layout.entries();
-    const where = `the OCI layout ${path}`;
+    const where = `${this.#place.what} ${path}`;
     if (digest === undefined) return this.#root(layout, chooseEntry(entries, tag, where));
     if (tag !== undefined) this.#warnWhenMoved(job, entries);
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
     return this.#root(layout, { mediaType: '', digest, size: bytes.length });
   }
 
-  async document(_job: JobContext, { digest }: Descriptor): Promise<Uint8Array> {
-    return (await this.#layout()).readBlob(digest, MAX_DOCUMENT_BYTES);
+  async document(job: JobContext, { digest }: Descriptor): Promise<Uint8Array> {
+    return (await this.#layout(job)).readBlob(digest, MAX_DOCUMENT_BYTES);
   }
 
-  async layer(
-    _job: JobContext,
-    descriptor: Descriptor,
-    { offset }: { readonly offset: number },
-  ): Promise<IngestSource> {
-    return { body: this.#bytes(descriptor, offset), offset };
-  }
-
-  async *#bytes({ digest }: Descriptor, start: number): AsyncGenerator<Uint8Array> {
-    const { handle } = await (await this.#layout()).openBlob(digest);
-    yield* handle.createReadStream({ start, highWaterMark: 1024 * 1024 });
+  async layer(job: JobContext, { digest }: Descriptor, { offset }: { readonly offset: number }): Promise<IngestSource> {
+    return { body: (await this.#layout(job)).streamBlob(digest, offset), offset };
   }
 
   async layerFile({ digest }: Descriptor): Promise<string | undefined> {
-    const { path, handle } = await (await this.#layout()).openBlob(digest);
-    await handle.close();
-    return path;
+    return (await this.#layout()).blobFile?.(digest);
   }
 
-  async candidates(): Promise<readonly string[]> {
-    return layoutCandidates(await (await this.#layout()).entries());
+  async candidates(job: JobContext): Promise<readonly string[]> {
+    return layoutCandidates(await (await this.#layout(job)).entries());
   }
 
-  #layout(): Promise<LayoutDirectory> {
-    this.#opening ??= LayoutDirectory.open(this.#reference.path);
-    return this.#opening;
+  #layout(job?: JobContext): Promise<Layout> {
+    return this.#opening.run(() => this.#place.open(this.#reference.path, job?.signal));
   }
 
   /**
    * The root as BuildKit sees it: its type is what its content shows. The type that `index.json` gives is more exact
    * where both are of one kind (a manifest need not say its own).
    */
-  async #root(layout: LayoutDirectory, entry: Descriptor): Promise<Descriptor> {
-    const { digest, size, mediaType } = usable(entry, `index.json of the OCI layout ${this.#reference.path}`);
+  async #root(layout: Layout, entry: Descriptor): Promise<Descriptor> {
+    const { digest, size, mediaType } = usable(entry, `index.json of ${this.#place.what} ${this.#reference.path}`);
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
     verifyDocument({ mediaType, digest, size }, bytes);
     const detected = detectMediaType(bytes, digest);
@@ -88,7 +93,7 @@ export class LayoutProvider implements ContentProvider {
     job.progress.emit({
       type: 'message',
       level: 'warning',
-      text: `tag ${tag} in the OCI layout ${path} has moved to ${digests.find((found) => found !== digest)}; using ${digest}, as the reference says`,
+      text: `tag ${tag} in ${this.#place.what} ${path} has moved to ${digests.find((found) => found !== digest)}; using ${digest}, as the reference says`,
     });
   }
 }

@@ -12,8 +12,8 @@ export interface LayoutReference {
 }
 
 /** The text of a reference: what `parseLayoutReference` reads. */
-export function formatLayoutReference({ path, tag, digest }: LayoutReference): string {
-  return `oci-layout://${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+export function formatLayoutReference({ path, tag, digest }: LayoutReference, scheme = 'oci-layout'): string {
+  return `${scheme}://${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 /**

@@ -14,6 +14,10 @@ const BUILT_IN: readonly SourceEntry[] = [
   { schemes: ['docker-image'], load: () => import('./docker-image.ts') },
   { schemes: ['oci-layout'], load: () => import('./oci-layout.ts') },
   { schemes: ['git'], load: () => import('./git.ts') },
+  { schemes: ['http', 'https'], load: () => import('./http.ts') },
+  { schemes: ['docker-image+blob', 'oci-layout+blob'], load: () => import('./blob.ts') },
+  { schemes: ['oci-archive'], load: () => import('./oci-archive.ts') },
+  { schemes: ['docker-archive'], load: () => import('./docker-archive.ts') },
 ];
 
 /** The sources of one run: the built-in ones and those the user added. */

@@ -5,8 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes } from '../../src/contract/index.ts';
 import { solverDigest } from '../../src/core/solver-digest.ts';
 import { source } from '../../src/source/http.ts';
-import { plainEnv, plainJob, plainStore } from '../support/plain-store.ts';
-import { tempDir } from '../support/temp.ts';
+import { newEnv, newJob, newStore } from '../support/source-env.ts';
 
 interface Case {
   readonly name: string;
@@ -80,14 +79,14 @@ describe('BuildKit vectors: http-keys', () => {
     }
     const id = identify();
     expect(String(id).replace(origin, '127.0.0.1:18556')).toBe(want.identifierString);
-    const instance = source.resolve(id, plainEnv(plainStore(tempDir('store'))));
+    const instance = source.resolve(id, newEnv(await newStore()));
     expect(want.keys).not.toHaveLength(0);
     for (const wanted of want.keys ?? []) {
       if (wanted.key === undefined) {
-        await expect(instance.cacheKey(plainJob(), wanted.index)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+        await expect(instance.cacheKey(newJob(), wanted.index)).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
         continue;
       }
-      const got = await instance.cacheKey(plainJob(), wanted.index);
+      const got = await instance.cacheKey(newJob(), wanted.index);
       expect(got.preimage).toBe(wanted.keyPreimage);
       expect({ key: got.key, pin: got.pin, done: got.done }).toEqual({
         key: wanted.key,

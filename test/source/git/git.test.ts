@@ -1,42 +1,19 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Attributes, SourceInstance, WriteOptions, WriteReport } from '../../../src/contract/index.ts';
+import type { Attributes, SourceInstance, Store } from '../../../src/contract/index.ts';
 import { isCtxsrcError } from '../../../src/core/errors.ts';
 import { source } from '../../../src/source/git.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
-import { plainEnv, plainJob, plainStore } from '../../support/plain-store.ts';
+import { newEnv, newJob, newStore, WRITE_OPTIONS, writeSnapshot as write } from '../../support/source-env.ts';
 import { tempDir } from '../../support/temp.ts';
 import { listTree } from '../../support/tree.ts';
 
-export const OPTIONS: WriteOptions = {
-  owner: 'auto',
-  mode: 'auto',
-  limits: { maxBytes: 1e9, maxFiles: 1e6, maxRatio: 1000 },
-};
-
-function open(
-  url: string,
-  attrs: Attributes = {},
-  store = plainStore(tempDir('store')),
-  offline = false,
-): SourceInstance {
+async function open(url: string, attrs: Attributes = {}, store?: Store, offline = false): Promise<SourceInstance> {
   const id = source.identify({ scheme: 'git', rest: url, text: url }, attrs);
-  return source.resolve(id, plainEnv(store, { offline }));
-}
-
-async function write(
-  instance: SourceInstance,
-  options: Partial<WriteOptions> = {},
-  job = plainJob(),
-): Promise<{ dir: string; report: WriteReport }> {
-  const dir = tempDir('out');
-  const ref = await instance.snapshot(job);
-  if (ref === null) throw new Error('no snapshot');
-  const report = await ref.writeTo(job, dir, { ...OPTIONS, ...options });
-  return { dir, report };
+  return source.resolve(id, newEnv(store ?? (await newStore()), { offline }));
 }
 
 const paths = (dir: string): string[] => listTree(dir).map((entry) => entry.path);
@@ -80,23 +57,23 @@ describe.skipIf(!needs('git'))('git source', () => {
   afterAll(() => server.close());
 
   it('answers key, pin and pinned form', async () => {
-    const main = open(url);
-    expect(await main.cacheKey(plainJob(), 0)).toMatchObject({ key: second, pin: second, done: true });
-    const tagged = open(`${url}#v1:sub`, { mtime: 'commit' });
-    expect(await tagged.cacheKey(plainJob(), 0)).toMatchObject({ key: `${first}:sub(mtime=commit)`, pin: tag });
-    expect(await tagged.digests?.(plainJob())).toEqual({ digest: tag, pinned: `${url}#${tag}:sub` });
+    const main = await open(url);
+    expect(await main.cacheKey(newJob(), 0)).toMatchObject({ key: second, pin: second, done: true });
+    const tagged = await open(`${url}#v1:sub`, { mtime: 'commit' });
+    expect(await tagged.cacheKey(newJob(), 0)).toMatchObject({ key: `${first}:sub(mtime=commit)`, pin: tag });
+    expect(await tagged.digests?.(newJob())).toEqual({ digest: tag, pinned: `${url}#${tag}:sub` });
   });
 
   it('needs no network for a whole commit ID', async () => {
     const before = server.requests.length;
-    expect((await open(`${url}#${first}`, {}, undefined, true).cacheKey(plainJob(), 0)).key).toBe(first);
+    expect((await (await open(`${url}#${first}`, {}, undefined, true)).cacheKey(newJob(), 0)).key).toBe(first);
     expect(server.requests).toHaveLength(before);
-    expect(await code(open(url, {}, undefined, true).cacheKey(plainJob(), 0))).toBe('E_OFFLINE');
+    expect(await code((await open(url, {}, undefined, true)).cacheKey(newJob(), 0))).toBe('E_OFFLINE');
   });
 
   it.each(['http', 'file'])('writes the files of a commit over %s', async (transport) => {
     const remote = transport === 'http' ? url : `file://${root}/repo.git`;
-    const { dir, report } = await write(open(`${remote}#${first}`));
+    const { dir, report } = await write(await open(`${remote}#${first}`));
     const tree = listTree(dir, { omit: ['mtime', 'uid', 'gid', 'sha256'] });
     expect(tree).toEqual([
       { path: 'README.md', type: 'file', mode: '0644', size: 4 },
@@ -122,55 +99,61 @@ describe.skipIf(!needs('git'))('git source', () => {
   });
 
   it('peels a tag, and fetches only a subdirectory', async () => {
-    const store = plainStore(tempDir('store'));
-    const { dir } = await write(open(`${url}#v1:sub`, {}, store));
+    const store = await newStore();
+    const { dir } = await write(await open(`${url}#v1:sub`, {}, store));
     expect(paths(dir)).toEqual(['dir', 'dir/file', 'link']);
     const partial = join(store.root, 'workspaces');
-    const [name = ''] = listTree(partial).map((entry) => entry.path);
+    const name = `${readdirSync(partial)[0]}/work`;
     const objects = git(join(partial, name), ['rev-list', '--objects', '--missing=print', first]).split('\n');
     expect(objects.filter((line) => line.startsWith('?')).length).toBe(3);
   });
 
   it('uses what it fetched before, offline too', async () => {
-    const store = plainStore(tempDir('store'));
-    await write(open(`${url}#${first}`, {}, store));
+    const store = await newStore();
+    await write(await open(`${url}#${first}`, {}, store));
     const before = server.requests.length;
-    const { dir } = await write(open(`${url}#${first}`, {}, store, true));
+    const { dir } = await write(await open(`${url}#${first}`, {}, store, true));
     expect(readFileSync(join(dir, 'README.md'), 'utf8')).toBe('one\n');
     expect(server.requests).toHaveLength(before);
-    expect(await code(write(open(`${url}#${second}`, {}, store, true)))).toBe('E_OFFLINE');
+    expect(await code(write(await open(`${url}#${second}`, {}, store, true)))).toBe('E_OFFLINE');
   });
 
   it('keeps the git directory when asked', async () => {
-    const { dir } = await write(open(`${url}#main`, { 'keep-git-dir': true }));
+    const { dir } = await write(await open(`${url}#main`, { 'keep-git-dir': true }));
     const gitDir = join(dir, '.git');
     expect(git(gitDir, ['rev-parse', 'HEAD'])).toBe(second);
     expect(git(gitDir, ['rev-parse', 'refs/heads/main'])).toBe(second);
     expect(git(gitDir, ['config', 'remote.origin.url'])).toBe(url);
     expect(git(gitDir, ['--work-tree', dir, 'status', '--porcelain'])).toBe('');
     expect(paths(gitDir).filter((path) => path.startsWith('hooks'))).toEqual([]);
-    const plain = await write(open(`${url}#main:sub`, { 'keep-git-dir': true }));
+    const plain = await write(await open(`${url}#main:sub`, { 'keep-git-dir': true }));
     expect(paths(plain.dir)).toEqual(['dir', 'dir/file', 'x']);
   });
 
   it('sets times', async () => {
-    const { dir } = await write(open(`${url}#main`, { mtime: 'commit' }));
+    const { dir } = await write(await open(`${url}#main`, { mtime: 'commit' }));
     for (const entry of listTree(dir, { root: true })) expect(entry.mtime).toBe('1700000000000000000');
-    const clamped = await write(open(`${url}#main`), { epoch: 1_000_000_000 });
+    const clamped = await write(await open(`${url}#main`), { epoch: 1_000_000_000 });
     for (const entry of listTree(clamped.dir, { root: true })) expect(entry.mtime).toBe('1000000000000000000');
   });
 
   it('fails with what is wrong', async () => {
-    expect(await code(open(`${url}#nope`).cacheKey(plainJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await code(open(`${server.origin}/none.git`).cacheKey(plainJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await code(open(`file://${root}/none.git`).cacheKey(plainJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await code(write(open(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
-    expect(await code(write(open(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
-    expect(await code(write(open(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
-    expect(await code(open(`${url}#main`, { checksum: first }).cacheKey(plainJob(), 0))).toBe('E_CHECKSUM_MISMATCH');
-    expect(await code(open('http://127.0.0.1:1/x.git').cacheKey(plainJob(), 0))).toBe('E_NETWORK');
-    expect(await code(write(open(`${url}#main`), { limits: { ...OPTIONS.limits, maxFiles: 2 } }))).toBe('E_LIMIT');
-    expect(await code(write(open(`${url}#main`), { limits: { ...OPTIONS.limits, maxBytes: 5 } }))).toBe('E_LIMIT');
+    expect(await code((await open(`${url}#nope`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await code((await open(`${server.origin}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await code((await open(`file://${root}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await code(write(await open(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await code(write(await open(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await code(write(await open(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
+    expect(await code((await open(`${url}#main`, { checksum: first })).cacheKey(newJob(), 0))).toBe(
+      'E_CHECKSUM_MISMATCH',
+    );
+    expect(await code((await open('http://127.0.0.1:1/x.git')).cacheKey(newJob(), 0))).toBe('E_NETWORK');
+    expect(await code(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxFiles: 2 } }))).toBe(
+      'E_LIMIT',
+    );
+    expect(await code(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxBytes: 5 } }))).toBe(
+      'E_LIMIT',
+    );
   });
 
   it('round-trips its identifiers', () => {
@@ -191,7 +174,7 @@ describe.skipIf(!needs('git'))('git source', () => {
     const stopped = new AbortController();
     const slow = await serveGit(root, { intercept: () => true });
     try {
-      const work = open(`${slow.origin}/repo.git`).cacheKey(plainJob({ signal: stopped.signal }), 0);
+      const work = (await open(`${slow.origin}/repo.git`)).cacheKey(newJob({ signal: stopped.signal }), 0);
       setTimeout(() => stopped.abort(), 200);
       await expect(work).rejects.toThrow(/abort/i);
     } finally {

@@ -1,0 +1,57 @@
+/** An OCI image layout in a tar file (image-spec, image-layout.md), read in place. */
+import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { TarMember } from '../layer/tar-index.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { ArchiveFile } from './archive-file.ts';
+import { checkMarker, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES, readEntries } from './layout-directory.ts';
+
+export class ArchiveLayout implements Layout {
+  readonly #file: ArchiveFile;
+
+  private constructor(file: ArchiveFile) {
+    this.#file = file;
+  }
+
+  /** Looks at the layout's marker. @throws E_LAYOUT_INVALID, and those of `ArchiveFile.open` */
+  static async open(path: string, signal?: AbortSignal): Promise<ArchiveLayout> {
+    const layout = new ArchiveLayout(await ArchiveFile.open(path, signal));
+    checkMarker(await layout.#required('oci-layout', MAX_LAYOUT_FILE_BYTES), (problem) => layout.#invalid(problem));
+    return layout;
+  }
+
+  async entries(): Promise<readonly Descriptor[]> {
+    return readEntries(await this.#required('index.json', MAX_INDEX_BYTES), (problem) => this.#invalid(problem));
+  }
+
+  async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
+    return this.#file.readMember(this.#blob(digest), maxBytes, `blob ${digest}`);
+  }
+
+  streamBlob(digest: Digest, start: number): AsyncIterable<Uint8Array> {
+    return this.#file.stream(this.#blob(digest), start);
+  }
+
+  #blob(digest: Digest): TarMember {
+    const member = this.#file.find(`blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`);
+    if (member !== undefined) return member;
+    throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${digest} is missing in the OCI archive ${this.#file.path}`, {
+      hint: 'make the archive again, with all platforms that are needed',
+    });
+  }
+
+  async #required(name: string, maxBytes: number): Promise<Buffer> {
+    const member = this.#file.find(name);
+    if (member === undefined) throw this.#invalid(`it has no file ${name}`);
+    return this.#file.readMember(member, maxBytes, name);
+  }
+
+  #invalid(problem: string): CtxsrcError {
+    const docker = this.#file.find('manifest.json') !== undefined;
+    return new CtxsrcError('E_LAYOUT_INVALID', `${this.#file.path} is no valid OCI archive: ${problem}`, {
+      hint: docker
+        ? `it is an image as docker save writes it: docker-archive://${this.#file.path}`
+        : 'an OCI archive is a tar file of an OCI layout',
+    });
+  }
+}

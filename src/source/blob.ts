@@ -1,0 +1,178 @@
+/** Sources `docker-image+blob` and `oci-layout+blob`: one blob of a registry or a layout as a file. */
+import { existsSync } from 'node:fs';
+import type {
+  Attributes,
+  CacheKeyResult,
+  Description,
+  Digests,
+  Identifier,
+  ImmutableRef,
+  JobContext,
+  SchemeRef,
+  Source,
+  SourceEnv,
+  SourceInstance,
+} from '../contract/index.ts';
+import { NO_CACHE_OPTS } from '../contract/index.ts';
+import { type Digest, digestHex, sha256 } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { encodeGoJson } from '../core/go-json.ts';
+import type { ContentProvider } from '../image/provider.ts';
+import { fetchLayer } from '../image/pull.ts';
+import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { LayoutProvider } from './layout-provider.ts';
+import { formatLayoutReference, parseLayoutReference } from './layout-reference.ts';
+import { RegistryProvider } from './registry-provider.ts';
+import { byteName, FILE_ATTRIBUTES, readShape, safeFileName, shapeAttributes, writeSingleFile } from './single-file.ts';
+
+const REGISTRY_BLOB = 'docker-image+blob';
+const LAYOUT_BLOB = 'oci-layout+blob';
+
+class BlobIdentifier implements Identifier {
+  readonly scheme: string;
+  readonly attributes: Attributes;
+  readonly digest: Digest;
+  readonly #text: string;
+  readonly #provider: (env: SourceEnv) => ContentProvider;
+
+  constructor(
+    scheme: string,
+    text: string,
+    digest: Digest,
+    attributes: Attributes,
+    provider: (env: SourceEnv) => ContentProvider,
+  ) {
+    this.scheme = scheme;
+    this.#text = text;
+    this.digest = digest;
+    this.attributes = attributes;
+    this.#provider = provider;
+  }
+
+  provider(env: SourceEnv): ContentProvider {
+    return this.#provider(env);
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+
+  toJSON(): unknown {
+    return { scheme: this.scheme, reference: this.#text, digest: this.digest, attributes: this.attributes };
+  }
+}
+
+function identify({ scheme, rest }: SchemeRef, attrs: Attributes): BlobIdentifier {
+  const attributes = shapeAttributes(attrs);
+  readShape(attributes);
+  if (scheme === REGISTRY_BLOB) {
+    const reference = parseNormalizedReference(rest);
+    const { digest } = reference;
+    if (digest === undefined) throw withoutDigest(rest, `${REGISTRY_BLOB}://NAME@DIGEST`);
+    const text = `${scheme}://${formatReference(reference)}`;
+    return new BlobIdentifier(scheme, text, digest, attributes, (env) => new RegistryProvider(reference, env));
+  }
+  const reference = parseLayoutReference(rest, existsSync);
+  const { digest } = reference;
+  if (digest === undefined) throw withoutDigest(rest, `${LAYOUT_BLOB}://PATH@DIGEST`);
+  const text = formatLayoutReference(reference, scheme);
+  return new BlobIdentifier(scheme, text, digest, attributes, () => new LayoutProvider(reference));
+}
+
+function withoutDigest(text: string, form: string): CtxsrcError {
+  return new CtxsrcError('E_REFERENCE', `${JSON.stringify(text)} names no blob: a blob is named by its digest`, {
+    hint: `write ${form}`,
+  });
+}
+
+/** BuildKit's key of a blob (buildkit-semantics 8): a name that was not given is empty in it. */
+function blobKey(digest: Digest, attributes: Attributes): { key: string; preimage: string } {
+  const { filename, perm, uid, gid } = readShape(attributes);
+  const preimage = encodeGoJson({
+    Digest: digest,
+    Filename: filename === undefined ? '' : Buffer.from(fileName(filename, digest), 'latin1'),
+    Perm: perm,
+    UID: uid,
+    GID: gid,
+  });
+  return { key: sha256(preimage), preimage };
+}
+
+function fileName(filename: string | undefined, digest: Digest): string {
+  return filename === undefined ? digestHex(digest) : safeFileName(byteName(filename));
+}
+
+class BlobInstance implements SourceInstance {
+  readonly #id: BlobIdentifier;
+  readonly #env: SourceEnv;
+  readonly #descriptor: Descriptor;
+
+  constructor(id: BlobIdentifier, env: SourceEnv) {
+    this.#id = id;
+    this.#env = env;
+    this.#descriptor = { mediaType: 'application/octet-stream', digest: id.digest, size: 0 };
+  }
+
+  async cacheKey(_job: JobContext, _index: number): Promise<CacheKeyResult> {
+    const { key, preimage } = blobKey(this.#id.digest, this.#id.attributes);
+    return { key, pin: this.#id.digest, done: true, opts: NO_CACHE_OPTS, preimage };
+  }
+
+  async digests(_job: JobContext): Promise<Digests> {
+    return { digest: this.#id.digest, pinned: String(this.#id) };
+  }
+
+  async describe(_job: JobContext): Promise<Description> {
+    const { digest, attributes } = this.#id;
+    return { identifier: String(this.#id), digest, filename: fileName(readShape(attributes).filename, digest) };
+  }
+
+  /** Makes the blob present in the store, verified. */
+  async pull(job: JobContext): Promise<void> {
+    if ((await this.#env.store.blobs.size(this.#id.digest)) !== undefined) return;
+    await fetchLayer(job, this.#env.store, this.#id.provider(this.#env), this.#descriptor);
+  }
+
+  async snapshot(_job: JobContext): Promise<ImmutableRef> {
+    const { digest, attributes } = this.#id;
+    const shape = readShape(attributes);
+    return this.#env.store.ref({
+      id: sha256(`blob\n${blobKey(digest, attributes).key}`),
+      produce: async (job, dir, options) => {
+        await this.pull(job);
+        const from = this.#env.store.blobs.path(digest);
+        return writeSingleFile(
+          job.signal,
+          dir,
+          { from, name: fileName(shape.filename, digest), shape, mtime: 0 },
+          options,
+        );
+      },
+    });
+  }
+}
+
+export const source: Source = {
+  schemes: [REGISTRY_BLOB, LAYOUT_BLOB],
+  grammar: [
+    {
+      scheme: REGISTRY_BLOB,
+      form: 'docker-image+blob://NAME@DIGEST',
+      example: 'docker-image+blob://alpine@sha256:96d9c2b1bfa20ad0537bfad71ada43bdae3754eb5aae61fef67ee8ba706ec08e',
+      summary: 'one blob of a repository in a registry, as a file',
+    },
+    {
+      scheme: LAYOUT_BLOB,
+      form: 'oci-layout+blob://PATH@DIGEST',
+      example: 'oci-layout+blob://./base@sha256:96d9c2b1bfa20ad0537bfad71ada43bdae3754eb5aae61fef67ee8ba706ec08e',
+      summary: 'one blob of an OCI layout directory, as a file',
+    },
+  ],
+  attributes: FILE_ATTRIBUTES,
+  identify,
+  resolve(id: Identifier, env: SourceEnv): SourceInstance {
+    if (!(id instanceof BlobIdentifier)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of blobs`);
+    return new BlobInstance(id, env);
+  },
+};

@@ -1,0 +1,217 @@
+/**
+ * An image in a tar file as `docker save` writes it, read in place. `manifest.json` names a configuration and layers by
+ * their paths, without digests: those of layers are their diff IDs where they lie uncompressed, else they are in the
+ * path or computed. A manifest of them is made up here, so that the rest of the program sees an image like any other.
+ */
+import { createHash } from 'node:crypto';
+import type { JobContext } from '../contract/index.ts';
+import type { IngestSource } from '../contract/store.ts';
+import { type Digest, isDigest, sha256 } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import * as go from '../core/go-json-decode.ts';
+import { Once } from '../core/once.ts';
+import { ArchiveFile } from '../image/archive-file.ts';
+import type { ContentProvider } from '../image/provider.ts';
+import { detectCompression } from '../layer/decompress.ts';
+import type { TarMember } from '../layer/tar-index.ts';
+import { decodeConfig, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
+import { MEDIA_TYPE } from '../oci/media-types.ts';
+import { formatReference, parseNormalizedReference, withDefaultTag } from '../oci/reference.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { formatLayoutReference, type LayoutReference } from './layout-reference.ts';
+
+/** What `manifest.json` says about one image. */
+interface SavedImage {
+  readonly Config: string;
+  readonly RepoTags: readonly string[];
+  readonly Layers: readonly string[];
+}
+
+const manifestFile = go.list(go.struct({ Config: go.text, RepoTags: go.list(go.text), Layers: go.list(go.text) }));
+
+/** An image found, and where each blob of it lies. */
+interface Opened {
+  readonly root: Descriptor;
+  readonly documents: ReadonlyMap<Digest, Uint8Array>;
+  readonly layers: ReadonlyMap<Digest, TarMember>;
+}
+
+export class DockerArchiveProvider implements ContentProvider {
+  readonly #reference: LayoutReference;
+  readonly phase = 'copy';
+  readonly storeName: string;
+  readonly #file = new Once<ArchiveFile>();
+  readonly #opened = new Once<Opened>();
+
+  constructor(reference: LayoutReference) {
+    this.#reference = reference;
+    this.storeName = formatLayoutReference(reference, 'docker-archive');
+  }
+
+  /** A reference to such an archive names no digest. */
+  pinned(): undefined {
+    return undefined;
+  }
+
+  async resolve(job: JobContext): Promise<Descriptor> {
+    return (await this.#open(job)).root;
+  }
+
+  async document(job: JobContext, { digest }: Descriptor): Promise<Uint8Array> {
+    const bytes = (await this.#open(job)).documents.get(digest);
+    if (bytes === undefined) throw this.#missing(digest);
+    return bytes;
+  }
+
+  async layer(job: JobContext, { digest }: Descriptor, { offset }: { readonly offset: number }): Promise<IngestSource> {
+    const member = (await this.#open(job)).layers.get(digest);
+    if (member === undefined) throw this.#missing(digest);
+    return { body: (await this.#archive(job)).stream(member, offset), offset };
+  }
+
+  async candidates(job: JobContext): Promise<readonly string[]> {
+    return candidatesOf(await this.#images(await this.#archive(job)));
+  }
+
+  #archive(job: JobContext): Promise<ArchiveFile> {
+    return this.#file.runFor(job.signal, () => ArchiveFile.open(this.#reference.path, job.signal));
+  }
+
+  #open(job: JobContext): Promise<Opened> {
+    return this.#opened.runFor(job.signal, async () => {
+      const file = await this.#archive(job);
+      const image = choose(await this.#images(file), this.#reference);
+      const configBytes = await this.#document(file, image.Config);
+      const config: Descriptor = {
+        mediaType: MEDIA_TYPE.dockerConfig,
+        digest: sha256(configBytes),
+        size: configBytes.length,
+      };
+      const { rootfs } = decodeConfig(configBytes, `${image.Config} of ${file.path}`).value;
+      const layers = new Map<Digest, TarMember>();
+      const descriptors: Descriptor[] = [];
+      for (const [index, path] of image.Layers.entries()) {
+        const member = file.find(path);
+        if (member === undefined)
+          throw this.#invalid(`manifest.json names the layer ${JSON.stringify(path)}, which is not there`);
+        const descriptor = await this.#layerDescriptor(job, file, path, member, rootfs.diffIds[index]);
+        layers.set(descriptor.digest, member);
+        descriptors.push(descriptor);
+      }
+      const manifest = Buffer.from(
+        JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.dockerManifest, config, layers: descriptors }),
+      );
+      const root: Descriptor = {
+        mediaType: MEDIA_TYPE.dockerManifest,
+        digest: sha256(manifest),
+        size: manifest.length,
+      };
+      return {
+        root,
+        documents: new Map([
+          [root.digest, manifest],
+          [config.digest, configBytes],
+        ]),
+        layers,
+      };
+    });
+  }
+
+  async #layerDescriptor(
+    job: JobContext,
+    file: ArchiveFile,
+    path: string,
+    member: TarMember,
+    diffId: string | undefined,
+  ): Promise<Descriptor> {
+    const { size } = member;
+    const compression = detectCompression(await firstBytes(file, member));
+    const mediaType = compression === 'none' ? MEDIA_TYPE.dockerLayerTar : MEDIA_TYPE.dockerLayerGzip;
+    if (compression === 'none' && diffId !== undefined && isDigest(diffId)) return { mediaType, digest: diffId, size };
+    const named = /(?:^|\/)blobs\/(sha256)\/([0-9a-f]{64})$/.exec(path);
+    if (named !== null) return { mediaType, digest: `${named[1]}:${named[2]}`, size };
+    const hash = createHash('sha256');
+    for await (const chunk of file.stream(member, 0)) {
+      job.signal.throwIfAborted();
+      hash.update(chunk);
+    }
+    return { mediaType, digest: `sha256:${hash.digest('hex')}`, size };
+  }
+
+  async #images(file: ArchiveFile): Promise<readonly SavedImage[]> {
+    const bytes = await this.#document(file, 'manifest.json');
+    return go.decodeGoJson(bytes, manifestFile, (problem) => this.#invalid(`manifest.json: ${problem}`));
+  }
+
+  async #document(file: ArchiveFile, name: string): Promise<Buffer> {
+    const member = file.find(name);
+    if (member === undefined) throw this.#invalid(`it has no file ${JSON.stringify(name)}`);
+    return file.readMember(member, MAX_DOCUMENT_BYTES, name);
+  }
+
+  #missing(digest: Digest): CtxsrcError {
+    return new CtxsrcError('E_BLOB_NOT_FOUND', `there is no ${digest} in ${this.#reference.path}`);
+  }
+
+  #invalid(problem: string): CtxsrcError {
+    return new CtxsrcError(
+      'E_LAYOUT_INVALID',
+      `${this.#reference.path} is no image as docker save writes it: ${problem}`,
+      {
+        hint: `a tar file of an OCI layout is oci-archive://${this.#reference.path}`,
+      },
+    );
+  }
+}
+
+/** Enough to see how it is compressed. */
+async function firstBytes(file: ArchiveFile, member: TarMember): Promise<Buffer> {
+  const start: TarMember = { offset: member.offset, size: Math.min(member.size, 16) };
+  return file.readMember(start, 16, 'a layer');
+}
+
+function candidatesOf(images: readonly SavedImage[]): readonly string[] {
+  return images.flatMap(({ RepoTags, Config }) => (RepoTags.length === 0 ? [`(untagged: ${Config})`] : RepoTags));
+}
+
+/**
+ * The image with that name: `alpine:3.20` as it was saved, in another spelling of the same, or its tag alone. Without
+ * one `latest`, else the only image there.
+ */
+function choose(images: readonly SavedImage[], { path, tag }: LayoutReference): SavedImage {
+  const details = { candidates: candidatesOf(images) };
+  const there = `there is ${details.candidates.slice(0, 20).join(', ')}`;
+  if (images.length === 0) throw new CtxsrcError('E_NOT_FOUND', `${path} holds no image`);
+  const found = images.filter(({ RepoTags }) => RepoTags.some((name) => means(name, tag ?? 'latest')));
+  const distinct = new Set(found.map(({ Config }) => Config));
+  if (distinct.size > 1) {
+    throw new CtxsrcError('E_TAG_AMBIGUOUS', `${tag ?? 'latest'} means several images in ${path}: ${there}`, {
+      hint: `name one of them: docker-archive://${path}:${details.candidates[0]}`,
+      details,
+    });
+  }
+  if (found[0] !== undefined) return found[0];
+  if (tag !== undefined)
+    throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no image ${tag} in ${path}: ${there}`, { details });
+  if (images.length > 1) {
+    throw new CtxsrcError('E_TAG_AMBIGUOUS', `${path} holds several images and none is latest: ${there}`, {
+      hint: `name one of them: docker-archive://${path}:${details.candidates[0]}`,
+      details,
+    });
+  }
+  return images[0] as SavedImage;
+}
+
+function means(saved: string, asked: string): boolean {
+  if (saved === asked || saved.slice(saved.lastIndexOf(':') + 1) === asked) return true;
+  try {
+    return normal(saved) === normal(asked);
+  } catch {
+    // Not a name that Docker would take: it means only itself.
+    return false;
+  }
+}
+
+function normal(name: string): string {
+  return formatReference(withDefaultTag(parseNormalizedReference(name)));
+}
