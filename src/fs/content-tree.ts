@@ -9,20 +9,12 @@ import { cleanPath } from './go-path.ts';
 
 /** What is known of one path. Every directory on the way to a record needs a record of its own, except the root. */
 export interface TreeRecord {
-  /** Relative to the root. */
-  readonly path: ByteString;
+  /** The path with NUL before each component: what records are ordered by. */
+  readonly key: ByteString;
   readonly kind: 'file' | 'dir' | 'symlink';
   /** Hex sha256 of the entry; of a directory, of its header. */
   readonly digest: string;
   /** Text of a symlink. */
-  readonly target?: ByteString | undefined;
-}
-
-/** A record in key order. Keys are paths with NUL between (and before) components. */
-export interface KeyedRecord {
-  readonly key: ByteString;
-  readonly kind: TreeRecord['kind'];
-  readonly digest: string;
   readonly target: ByteString | undefined;
 }
 
@@ -32,7 +24,7 @@ const MAX_LINKS = 255;
 /** Digest of nothing: the root's header after a local sync, which never sends the root. */
 export const EMPTY_DIGEST = hexDigest('');
 
-/** The key of a path that is cleaned and absolute, or empty for the root. */
+/** The key of a path that is cleaned and begins with a slash, or is empty for the root. */
 export function keyOf(path: ByteString): ByteString {
   return path.replaceAll('/', '\0');
 }
@@ -53,7 +45,7 @@ export function pathNotFound(path: ByteString): CtxsrcError {
 /** A tree of records with their digests. */
 export class ContentTree {
   /** All records in key order; the first is the root. */
-  readonly records: readonly KeyedRecord[];
+  readonly records: readonly TreeRecord[];
   /** Position after the last record below the one at the same position. */
   readonly #ends: Int32Array;
   /** Recursive digests of directories, by position. */
@@ -64,9 +56,9 @@ export class ContentTree {
    * @param records in any order; those of a walk are in key order already
    * @param rootHeader hex digest of the root's header: of its real one for files on disk, `EMPTY_DIGEST` after a local sync
    */
-  constructor(records: Iterable<TreeRecord>, rootHeader: string) {
-    const keyed: KeyedRecord[] = [{ key: '', kind: 'dir', digest: rootHeader, target: undefined }];
-    for (const { path, kind, digest, target } of records) keyed.push({ key: keyOf(`/${path}`), kind, digest, target });
+  constructor(records: readonly TreeRecord[], rootHeader: string) {
+    const root: TreeRecord = { key: '', kind: 'dir', digest: rootHeader, target: undefined };
+    const keyed = [root, ...records];
     if (!isSorted(keyed)) keyed.sort((a, b) => compareBytes(a.key, b.key));
     this.records = keyed;
     this.#ends = subtreeEnds(keyed);
@@ -172,12 +164,12 @@ export class ContentTree {
   }
 }
 
-function isSorted(records: readonly KeyedRecord[]): boolean {
+function isSorted(records: readonly TreeRecord[]): boolean {
   for (let i = 1; i < records.length; i += 1) if (records[i - 1]!.key >= records[i]!.key) return false;
   return true;
 }
 
-function subtreeEnds(records: readonly KeyedRecord[]): Int32Array {
+function subtreeEnds(records: readonly TreeRecord[]): Int32Array {
   const ends = new Int32Array(records.length);
   const open: number[] = [];
   for (const [i, { key }] of records.entries()) {

@@ -1,5 +1,5 @@
 /** What the system tells about one entry of a tree, and how trees are read. */
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from './byte-string.ts';
 
 export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
@@ -31,21 +31,21 @@ export interface TreeReader {
   target(path: ByteString): ByteString;
 }
 
-const TYPES: Readonly<Record<number, EntryType>> = {
-  16807: 'file',
-  9604: 'dir',
-  21609: 'symlink',
-  4802: 'char',
-  14406: 'block',
-  2401: 'fifo',
-  26411: 'socket',
-};
+const TYPES: ReadonlyMap<number, EntryType> = new Map([
+  [constants.S_IFREG, 'file'],
+  [constants.S_IFDIR, 'dir'],
+  [constants.S_IFLNK, 'symlink'],
+  [constants.S_IFCHR, 'char'],
+  [constants.S_IFBLK, 'block'],
+  [constants.S_IFIFO, 'fifo'],
+  [constants.S_IFSOCK, 'socket'],
+]);
 
 /** The entry that a `stat` describes. */
 export function entryOf(path: ByteString, stat: Stats): TreeEntry {
   return {
     path,
-    type: TYPES[stat.mode & 0o170000] ?? 'file',
+    type: TYPES.get(stat.mode & constants.S_IFMT) ?? 'file',
     mode: stat.mode & 0o7777,
     size: stat.size,
     uid: stat.uid,

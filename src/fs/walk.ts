@@ -5,7 +5,7 @@
  */
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { type ByteString, bytesOfText, compareBytes, textOfBytes } from './byte-string.ts';
+import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { followPaths, withoutNested } from './follow-paths.ts';
 import { type MatchVector, type Pattern, PatternMatcher } from './patterns.ts';
 import type { TreeEntry, TreeReader } from './tree-entry.ts';
@@ -101,7 +101,8 @@ class Walk {
   /** Sorted names of a directory; one that is not taken and may not be read counts as empty, as does one that is gone. */
   names(path: ByteString, taken: boolean): ByteString[] {
     try {
-      return this.#reader.names(path).sort(compareBytes);
+      // Without a comparison, text is sorted by its code units, which here are bytes.
+      return this.#reader.names(path).sort();
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (path !== '' && (code === 'ENOENT' || code === 'ENOTDIR')) return [];

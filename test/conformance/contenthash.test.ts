@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
 import { checksum } from '../../src/fs/checksum.ts';
-import { ContentTree, EMPTY_DIGEST, type TreeRecord } from '../../src/fs/content-tree.ts';
+import { ContentTree, EMPTY_DIGEST, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
 import { entryHeader, type HashedEntry, hexDigest } from '../../src/fs/entry-header.ts';
 import { type VectorEntry, vectorPath } from '../support/context-tree.ts';
 
@@ -71,7 +71,7 @@ function treeOf(entries: readonly VectorEntry[], origin: Origin): ContentTree {
       const source = original(entries, entry);
       const header = entryHeader(hashed(source, origin));
       return {
-        path: vectorPath(entry),
+        key: keyOf(`/${vectorPath(entry)}`),
         kind: source.type === 'dir' || source.type === 'symlink' ? source.type : 'file',
         digest: hexDigest(header + bytesOfText(source.content ?? '')),
         target: source.type === 'symlink' ? bytesOfText(source.linkname!) : undefined,

@@ -1,0 +1,24 @@
+/** What the pool and its workers tell each other. */
+import type { ByteString } from './byte-string.ts';
+
+/** Numbers for each file of a batch: mode, uid, gid, size, ino, mtimeMs, ctimeMs. */
+export const TASK_FIELDS = 7;
+
+export interface HashWorkerData {
+  readonly root: ByteString;
+  /** Read extended attributes. */
+  readonly xattrs: boolean;
+}
+
+export interface HashBatch {
+  readonly paths: readonly ByteString[];
+  /** `TASK_FIELDS` for each file. */
+  readonly numbers: Float64Array;
+}
+
+export interface HashedBatch {
+  /** In the order of the batch; undefined for a file that was not what the walk saw. */
+  readonly digests: readonly (string | undefined)[];
+  readonly incomplete: boolean;
+  readonly failure?: { readonly path: ByteString; readonly code: string | undefined; readonly message: string };
+}
