@@ -14,7 +14,7 @@ import type { HashPool } from './hash-pool.ts';
 import { loadNative, type Native, splitDevice } from './native.ts';
 import { StatCache } from './stat-cache.ts';
 import { DiskReader, type TreeEntry } from './tree-entry.ts';
-import { type Slot, TreeHasher } from './tree-hasher.ts';
+import { type FinishedTree, type Slot, TreeHasher } from './tree-hasher.ts';
 import { type Ignored, type TreeFilter, walkTree } from './walk.ts';
 import { readXattrs } from './xattrs.ts';
 
@@ -41,6 +41,9 @@ export interface HashTreeOptions {
 export interface HashedTree {
   /** Hex sha256 of the whole. */
   readonly digest: string;
+  /** What was hashed last: the names at the top and their digests, the bytes of names as UTF-8. */
+  readonly preimage: string;
+  readonly entries: number;
   /** Entries that are not directories, and the bytes of regular files. */
   readonly files: number;
   readonly bytes: number;
@@ -131,10 +134,12 @@ class Run {
     await this.#retryChanged();
     if (this.#pool?.incomplete) this.#incomplete = true;
     if (!this.#incomplete) this.#cache.save(this.#native?.calls !== undefined || this.#cache.xattrs === true);
-    const digest = this.#hasher.finish();
+    const { digest, preimage } = this.#entries > 0 ? this.#hasher.finish() : this.#emptyTree();
     this.#task.end(this.#native === undefined ? 'cached' : 'done');
     return {
-      digest: this.#entries > 0 ? digest : this.#emptyDigest(),
+      digest,
+      preimage: textOfBytes(preimage),
+      entries: this.#entries,
       files: this.#files,
       bytes: this.#bytes,
       incomplete: this.#seesXattrs() ? [] : ['xattrs'],
@@ -315,7 +320,7 @@ class Run {
   }
 
   /** A sync that sends nothing leaves a tree that BuildKit scans: one fresh directory. */
-  #emptyDigest(): string {
+  #emptyTree(): FinishedTree {
     const header = { type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 } as const;
     return new TreeHasher(this.#scan ? this.#rootHeader() : hexDigest(entryHeader(header))).finish();
   }

@@ -20,6 +20,12 @@ interface Echo {
   readonly digest: string;
 }
 
+/** Hex digest of the root, and the bytes that it is the digest of. */
+export interface FinishedTree {
+  readonly digest: string;
+  readonly preimage: ByteString;
+}
+
 export class OpenDirectory {
   readonly path: ByteString;
   readonly slot: Slot | undefined;
@@ -43,7 +49,7 @@ export class OpenDirectory {
 export class TreeHasher {
   /** The directories on the way to the present one. */
   readonly #open: OpenDirectory[];
-  #root: string | undefined;
+  #root: FinishedTree | undefined;
 
   /** @param rootHeader hex digest of the root's header */
   constructor(rootHeader: string) {
@@ -73,7 +79,7 @@ export class TreeHasher {
   }
 
   /** The digest of all, after the last entry and the last `settle`. */
-  finish(): string {
+  finish(): FinishedTree {
     this.#leaveUpTo(0);
     const root = this.#open.pop();
     if (root !== undefined) {
@@ -107,9 +113,10 @@ export class TreeHasher {
   #finishIfDone(from: OpenDirectory): void {
     let dir = from;
     while (dir.closed && dir.awaited === 0) {
-      const digest = hexDigest(preimage(dir));
+      const hashed = preimage(dir);
+      const digest = hexDigest(hashed);
       if (dir.slot === undefined) {
-        this.#root = digest;
+        this.#root = { digest, preimage: hashed };
         return;
       }
       const { dir: parent, index } = dir.slot;

@@ -13,6 +13,7 @@ interface SourceEntry {
 const BUILT_IN: readonly SourceEntry[] = [
   { schemes: ['docker-image'], load: () => import('./docker-image.ts') },
   { schemes: ['oci-layout'], load: () => import('./oci-layout.ts') },
+  { schemes: ['local'], load: () => import('./local.ts') },
   { schemes: ['git'], load: () => import('./git.ts') },
   { schemes: ['http', 'https'], load: () => import('./http.ts') },
   { schemes: ['docker-image+blob', 'oci-layout+blob'], load: () => import('./blob.ts') },

@@ -1,0 +1,326 @@
+/**
+ * Writes the filtered tree of a directory into a directory of the caller's. The source is only read, and no link in it
+ * is followed; everything is hashed on the way, so that what was written is what the key says, or an error.
+ */
+import { closeSync, constants, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { JobContext, WriteOptions, WriteReport, WrittenEntry } from '../../contract/index.ts';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { Task } from '../../core/progress.ts';
+import { type ByteString, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { EMPTY_DIGEST } from '../../fs/content-tree.ts';
+import { entryHeader, hexDigest, type Xattrs } from '../../fs/entry-header.ts';
+import { keptMode, type Modes } from '../../fs/hash-tree.ts';
+import { loadNative, type Native, splitDevice } from '../../fs/native.ts';
+import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';
+import { TreeHasher } from '../../fs/tree-hasher.ts';
+import { type TreeFilter, walkTree } from '../../fs/walk.ts';
+import { PathFilter } from '../../fs/write-filter.ts';
+import { readXattrs } from '../../fs/xattrs.ts';
+import { copyFile } from './copy-file.ts';
+import { type FinishedAs, Finisher } from './finish-entry.ts';
+
+export interface CopyRequest {
+  /** The source, resolved, bytes. */
+  readonly root: ByteString;
+  readonly filter: TreeFilter;
+  readonly modes: Modes;
+  /** Hex content hash that the tree must have. */
+  readonly digest: string;
+  /** Empty and the caller's own. */
+  readonly dir: string;
+  readonly options: WriteOptions;
+}
+
+interface Directory {
+  readonly place: ByteString;
+  readonly entry: TreeEntry;
+  readonly xattrs: Xattrs;
+  written: boolean;
+}
+
+/** Work between two turns of the event loop. */
+const SLICE_MS = 15;
+const NO_XATTRS: Xattrs = new Map();
+
+/**
+ * Copies the tree.
+ * @throws CtxsrcError `E_IO` when the source is no longer what its key says, `E_PERMISSION` for what cannot be read,
+ * `E_LIMIT`, `E_DISK_FULL`, `E_PATH_NOT_FOUND` for a subpath that is no directory of the source
+ */
+export async function copyTree(job: JobContext, request: CopyRequest): Promise<WriteReport> {
+  const copy = new Copy(job, request);
+  try {
+    return await copy.run();
+  } finally {
+    copy.end();
+  }
+}
+
+class Copy {
+  readonly #job: JobContext;
+  readonly #request: CopyRequest;
+  readonly #reader: DiskReader;
+  readonly #target: DiskReader;
+  readonly #paths: PathFilter;
+  readonly #native: Native | undefined = loadNative();
+  readonly #hasher = new TreeHasher(EMPTY_DIGEST);
+  readonly #finisher: Finisher;
+  readonly #task: Task;
+  readonly #entries: WrittenEntry[] = [];
+  /** The directories on the way to the present entry. */
+  readonly #dirs: Directory[] = [];
+  /** Those that were written, whose times are set when nothing more is written into them. */
+  readonly #made: (Directory & { readonly index: number })[] = [];
+  /** First place of each inode that has several names. */
+  readonly #links = new Map<string, ByteString>();
+  #bytes = 0;
+  #subpathSeen = false;
+
+  constructor(job: JobContext, request: CopyRequest) {
+    this.#job = job;
+    this.#request = request;
+    this.#reader = new DiskReader(request.root);
+    this.#target = new DiskReader(Buffer.from(request.dir).toString('latin1'));
+    this.#paths = new PathFilter(request.options.filter);
+    this.#finisher = new Finisher(this.#native, request.options);
+    this.#task = new Task(job.progress, 'copy', printable(textOfBytes(request.root)));
+  }
+
+  end(): void {
+    this.#task.end('failed');
+  }
+
+  async run(): Promise<WriteReport> {
+    let sliceStart = performance.now();
+    for (const entry of walkTree(this.#reader, this.#request.filter)) {
+      this.#take(entry);
+      if (performance.now() - sliceStart < SLICE_MS) continue;
+      await setImmediate();
+      this.#job.signal.throwIfAborted();
+      this.#task.advance(this.#bytes);
+      sliceStart = performance.now();
+    }
+    if (this.#hasher.finish().digest !== this.#request.digest) throw this.#changed();
+    this.#finishDirectories();
+    this.#task.end('done');
+    return {
+      files: this.#entries.length,
+      bytes: this.#bytes,
+      losses: this.#finisher.losses,
+      lossCounts: this.#finisher.lossCounts,
+      entries: this.#entries,
+      via: 'copy',
+    };
+  }
+
+  /** Hashes an entry, and writes it where the filter of the writing puts it. */
+  #take(entry: TreeEntry): void {
+    const xattrs = this.#xattrs(entry.path);
+    const place = this.#paths.place(entry.path);
+    const isDir = entry.type === 'dir';
+    if (place === '' && isDir) this.#subpathSeen = true;
+    if (place === '' && !isDir) throw subpathProblem(entry.path);
+    const wanted = place !== undefined && place !== '' && this.#paths.wants(place);
+    while (this.#dirs.length > 0 && !`${place}`.startsWith(`${this.#dirs.at(-1)!.place}/`)) this.#dirs.pop();
+    if (isDir) {
+      this.#hasher.directory(entry.path, this.#headerDigest(entry, xattrs));
+      if (place !== undefined && place !== '') this.#dirs.push({ place, entry, xattrs, written: false });
+    }
+    if (wanted) this.#writeDirectories();
+    const target = wanted ? place : undefined;
+    if (entry.type === 'file') this.#file(entry, xattrs, target);
+    else if (!isDir) this.#other(entry, xattrs, target);
+  }
+
+  /** The directories that what comes next lies in: they are written when something in them is, or when they are asked for. */
+  #writeDirectories(): void {
+    for (const dir of this.#dirs) {
+      if (dir.written) continue;
+      const { place, xattrs } = dir;
+      this.#count(0);
+      this.#write(place, () => mkdirSync(this.#target.full(place), 0o700));
+      dir.written = true;
+      this.#made.push({ ...dir, index: this.#entries.length });
+      // What the directory is in the end is known when its content is.
+      this.#entries.push(this.#finisher.report(place, 'dir', this.#lstat(place), xattrs));
+    }
+  }
+
+  #xattrs(path: ByteString): Xattrs {
+    if (this.#native === undefined) return NO_XATTRS;
+    try {
+      return readXattrs(this.#native, this.#reader.full(path)).xattrs;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw this.#changed(path);
+      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
+    }
+  }
+
+  #header(entry: TreeEntry, xattrs: Xattrs, target?: ByteString): ByteString {
+    const isDevice = entry.type === 'char' || entry.type === 'block';
+    return entryHeader({
+      type: entry.type,
+      mode: keptMode(entry, this.#request.modes),
+      uid: 0,
+      gid: 0,
+      size: entry.size,
+      target,
+      xattrs,
+      ...(isDevice ? splitDevice(entry.rdev) : {}),
+    });
+  }
+
+  #headerDigest(entry: TreeEntry, xattrs: Xattrs, target?: ByteString): string {
+    return hexDigest(this.#header(entry, xattrs, target));
+  }
+
+  #file(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): void {
+    const inode = `${entry.dev}:${entry.ino}`;
+    const first = entry.nlink > 1 ? this.#links.get(inode) : undefined;
+    const writes = place !== undefined && first === undefined;
+    if (writes) this.#count(entry.size);
+    const copied = copyFile(
+      this.#reader.full(entry.path),
+      writes ? this.#target.full(place) : undefined,
+      entry,
+      this.#header(entry, xattrs),
+    );
+    if (copied === undefined) throw this.#changed(entry.path);
+    this.#hasher.file(entry.path, copied.digest);
+    if (place === undefined) return;
+    if (first !== undefined) {
+      this.#write(place, () => linkSync(this.#target.full(first), this.#target.full(place)));
+      this.#count(0);
+      this.#entries.push({
+        ...this.#finisher.report(place, 'hardlink', this.#lstat(place)),
+        ...named('target', first),
+      });
+      return;
+    }
+    if (entry.nlink > 1) this.#links.set(inode, place);
+    this.#bytes += entry.size;
+    this.#finish(entry, place, xattrs, { size: entry.size, digest: `sha256:${copied.content}` });
+  }
+
+  /** Everything that has no content: links, devices, pipes, and sockets, which become empty files. */
+  #other(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): void {
+    const target = entry.type === 'symlink' ? this.#readTarget(entry.path) : undefined;
+    this.#hasher.file(entry.path, this.#headerDigest(entry, xattrs, target));
+    if (place === undefined) return;
+    this.#count(0);
+    const path = this.#target.full(place);
+    if (target !== undefined) {
+      this.#write(place, () => symlinkSync(fsPath(target), path));
+      this.#finish(entry, place, xattrs, named('target', target));
+    } else if (entry.type === 'socket') {
+      this.#write(place, () => closeSync(openSync(path, 'wx', 0o600)));
+      this.#finisher.lose({ path: textOfBytes(place), kind: 'socket', detail: 'written as an empty file' });
+      this.#finish(entry, place, xattrs, { size: 0, digest: `sha256:${EMPTY_DIGEST}` });
+    } else {
+      this.#special(entry, place, xattrs);
+    }
+  }
+
+  #special(entry: TreeEntry, place: ByteString, xattrs: Xattrs): void {
+    const { major, minor } = splitDevice(entry.rdev);
+    const type = { char: constants.S_IFCHR, block: constants.S_IFBLK }[entry.type as string] ?? constants.S_IFIFO;
+    const isFifo = entry.type === 'fifo';
+    try {
+      if (this.#native === undefined) throw Object.assign(new Error('no native calls'), { code: 'ENOSYS' });
+      this.#native.mknod(this.#target.full(place), type | 0o600, isFifo ? 0 : major, isFifo ? 0 : minor);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EPERM' && code !== 'EACCES' && code !== 'ENOSYS' && code !== 'ENOTSUP') {
+        throw ioError(error, `cannot write ${printable(textOfBytes(place))}`);
+      }
+      const detail = isFifo ? 'fifo' : `${entry.type} ${major}:${minor}`;
+      this.#finisher.lose({ path: textOfBytes(place), kind: isFifo ? 'fifo' : 'device', detail });
+      return;
+    }
+    this.#finish(entry, place, xattrs, isFifo ? {} : { target: `${major}:${minor}` });
+  }
+
+  #readTarget(path: ByteString): ByteString {
+    try {
+      return readlinkSync(this.#reader.full(path), 'latin1');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'EINVAL') throw this.#changed(path);
+      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
+    }
+  }
+
+  #finishDirectories(): void {
+    const { subpath } = this.#paths;
+    if (subpath !== '' && !this.#subpathSeen) throw subpathProblem(subpath);
+    for (const { place, entry, xattrs, index } of this.#made.reverse()) {
+      this.#finisher.finish(this.#target.full(place), place, this.#source(entry), xattrs);
+      this.#entries[index] = this.#finisher.report(place, 'dir', this.#lstat(place), xattrs);
+    }
+    this.#finisher.finishRoot(this.#target.full(''), this.#mtime(subpath));
+  }
+
+  #source(entry: TreeEntry): FinishedAs {
+    const { type, uid, gid } = entry;
+    return { type, uid, gid, mode: keptMode(entry, this.#request.modes), mtime: this.#mtime(entry.path) };
+  }
+
+  /** Nanoseconds, which `TreeEntry` does not have. */
+  #mtime(path: ByteString): bigint {
+    const stat = lstatSync(this.#reader.full(path), { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) throw this.#changed(path);
+    return stat.mtimeNs;
+  }
+
+  #finish(entry: TreeEntry, place: ByteString, xattrs: Xattrs, more: Partial<WrittenEntry>): void {
+    this.#finisher.finish(this.#target.full(place), place, this.#source(entry), xattrs);
+    const type = entry.type === 'socket' ? 'file' : entry.type;
+    this.#entries.push({ ...this.#finisher.report(place, type, this.#lstat(place), xattrs), ...more });
+  }
+
+  #lstat(place: ByteString) {
+    return lstatSync(this.#target.full(place), { bigint: true });
+  }
+
+  #write(place: ByteString, make: () => unknown): void {
+    try {
+      make();
+    } catch (error) {
+      throw ioError(error, `cannot write ${printable(textOfBytes(place))}`);
+    }
+  }
+
+  #count(bytes: number): void {
+    const { maxBytes, maxFiles } = this.#request.options.limits;
+    if (this.#entries.length + 1 > maxFiles) {
+      throw new CtxsrcError('E_LIMIT', `the directory has more than ${maxFiles} entries`, {
+        hint: 'allow more with --max-files',
+      });
+    }
+    if (this.#bytes + bytes > maxBytes) {
+      throw new CtxsrcError('E_LIMIT', `the files of the directory are larger than ${maxBytes} bytes`, {
+        hint: 'allow more with --max-bytes',
+      });
+    }
+  }
+
+  #changed(path?: ByteString): CtxsrcError {
+    const what = path === undefined ? 'the directory' : printable(textOfBytes(path));
+    return new CtxsrcError('E_IO', `${what} changed while it was copied`, {
+      hint: 'wait until nothing writes to the directory, then run the command again',
+    });
+  }
+}
+
+function subpathProblem(path: ByteString): CtxsrcError {
+  return new CtxsrcError('E_PATH_NOT_FOUND', `${printable(textOfBytes(path))} is no directory of the source`, {
+    hint: 'ctxsrc inspect shows what the source holds; --subpath names a directory of it',
+  });
+}
+
+/** A member of a written entry whose bytes may not be UTF-8. */
+function named(member: 'target', bytes: ByteString): Partial<WrittenEntry> {
+  return isUtf8(bytes) ? { [member]: textOfBytes(bytes) } : { [member]: bytes, [`${member}Bytes`]: true };
+}

@@ -1,0 +1,190 @@
+/** What `ctxsrc inspect DIR` shows: size, what is ignored and why, the largest files, and what differs between machines. */
+import { accessSync, constants } from 'node:fs';
+import type { JobContext } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { cleanPath } from '../../fs/go-path.ts';
+import type { HashedTree } from '../../fs/hash-tree.ts';
+import type { Pattern } from '../../fs/patterns.ts';
+import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';
+import { walkTree } from '../../fs/walk.ts';
+import type { FilteredDirectory } from './instance.ts';
+
+/** Paths shown of a kind; the count is of all. */
+const SHOWN = 10;
+
+/** Paths of one kind, the first few by name. */
+interface Sample {
+  readonly count: number;
+  readonly paths: readonly string[];
+}
+
+/**
+ * The facts of a directory.
+ * @param why a path of the directory: what decides on it
+ * @param hash hashes the tree; not called when something in it cannot be read
+ */
+export async function describeTree(
+  job: JobContext,
+  directory: FilteredDirectory,
+  why: string | undefined,
+  hash: () => Promise<HashedTree>,
+): Promise<Record<string, unknown>> {
+  const survey = new Survey(directory);
+  for (const entry of walkTree(survey.reader, directory.filter, survey.ignored)) survey.take(entry);
+  job.signal.throwIfAborted();
+  const hashed = survey.unreadable.count === 0 ? await hash() : undefined;
+  return {
+    ...(hashed === undefined ? {} : { key: `sha256:${hashed.digest}`, incomplete: hashed.incomplete }),
+    files: survey.files,
+    directories: survey.directories,
+    bytes: survey.bytes,
+    ...(directory.ignoreFile === undefined ? {} : { ignoreFile: directory.ignoreFile.name }),
+    ignored: survey.ignoredFacts(),
+    largest: survey.largest(),
+    machineDependent: survey.machineDependent(),
+    ...(why === undefined ? {} : { why: survey.why(why) }),
+  };
+}
+
+class Collector {
+  count = 0;
+  readonly paths: string[] = [];
+
+  add(path: ByteString): void {
+    this.count += 1;
+    if (this.paths.length < SHOWN) this.paths.push(shown(path));
+  }
+
+  get sample(): Sample | undefined {
+    return this.count === 0 ? undefined : { count: this.count, paths: this.paths };
+  }
+}
+
+class Survey {
+  readonly #directory: FilteredDirectory;
+  readonly reader: DiskReader;
+  readonly #ignored = new Map<ByteString, Pattern | 'not included'>();
+  readonly #taken = new Set<ByteString>();
+  #largest: TreeEntry[] = [];
+  files = 0;
+  directories = 0;
+  bytes = 0;
+  readonly unreadable = new Collector();
+  readonly #sockets = new Collector();
+  readonly #devices = new Collector();
+  readonly #pipes = new Collector();
+  readonly #modes = new Collector();
+  readonly #names = new Collector();
+
+  constructor(directory: FilteredDirectory) {
+    this.#directory = directory;
+    this.reader = new DiskReader(directory.root);
+  }
+
+  readonly ignored = (path: ByteString, by: Pattern | 'not included'): void => {
+    this.#ignored.set(path, by);
+  };
+
+  take(entry: TreeEntry): void {
+    const { path, type, mode } = entry;
+    this.#taken.add(path);
+    // A parent of something that is taken back is sent although a pattern matches it.
+    this.#ignored.delete(path);
+    if (type === 'dir') this.directories += 1;
+    else this.files += 1;
+    if (type === 'socket') this.#sockets.add(path);
+    if (type === 'char' || type === 'block') this.#devices.add(path);
+    if (type === 'fifo') this.#pipes.add(path);
+    if (!isUtf8(path)) this.#names.add(path);
+    if (dependsOnUmask(type, mode)) this.#modes.add(path);
+    if ((type === 'file' || type === 'dir') && !this.#isReadable(entry)) this.unreadable.add(path);
+    if (type === 'file') this.#weigh(entry);
+  }
+
+  #weigh(entry: TreeEntry): void {
+    this.bytes += entry.size;
+    this.#largest.push(entry);
+    if (this.#largest.length > 1_000) this.#largest = this.#sorted();
+  }
+
+  #sorted(): TreeEntry[] {
+    return this.#largest.sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1)).slice(0, SHOWN);
+  }
+
+  #isReadable(entry: TreeEntry): boolean {
+    try {
+      accessSync(this.reader.full(entry.path), entry.type === 'dir' ? constants.R_OK | constants.X_OK : constants.R_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  largest(): unknown[] {
+    return this.#sorted().map(({ path, size }) => ({ path: shown(path), size }));
+  }
+
+  /** What was left out, by the pattern that did it. A directory that nothing in it could pass counts as one. */
+  ignoredFacts(): Record<string, unknown> {
+    const groups = new Map<Pattern | 'not included', Collector>();
+    for (const [path, by] of this.#ignored) {
+      const group = groups.get(by) ?? new Collector();
+      group.add(path);
+      groups.set(by, group);
+    }
+    const by = [...groups].map(([pattern, { count, paths }]) => ({ ...this.#decision(pattern), count, paths }));
+    return { count: this.#ignored.size, by };
+  }
+
+  machineDependent(): Record<string, Sample | undefined> {
+    return Object.fromEntries(
+      Object.entries({
+        unreadable: this.unreadable.sample,
+        sockets: this.#sockets.sample,
+        devices: this.#devices.sample,
+        pipes: this.#pipes.sample,
+        modes: this.#modes.sample,
+        namesNotUtf8: this.#names.sample,
+      }).filter(([, sample]) => sample !== undefined),
+    );
+  }
+
+  /** Whether a path is taken, and what decides on it: the pattern that matched it or a directory above it last. */
+  why(asked: string): Record<string, unknown> {
+    const path = cleanPath(bytesOfText(asked)).replace(/^\/+/, '');
+    if (path === '' || path === '.' || path.startsWith('..')) {
+      throw new CtxsrcError('E_USAGE', `--why asks for a path inside the directory, not ${printable(asked)}`, {
+        hint: 'write it relative to the directory, for instance src/main.c',
+      });
+    }
+    const answer = { path: shown(path) };
+    if (this.#taken.has(path)) return { ...answer, ignored: false };
+    for (let at = path.length; at > 0; at = path.lastIndexOf('/', at - 1)) {
+      const by = this.#ignored.get(path.slice(0, at));
+      if (by !== undefined) return { ...answer, ignored: true, ...this.#decision(by) };
+    }
+    throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no ${printable(asked)} in the directory`, {
+      hint: 'write the path relative to the directory',
+    });
+  }
+
+  #decision(by: Pattern | 'not included'): Record<string, unknown> {
+    if (by === 'not included') return { by: 'no --include or --follow-path takes it' };
+    const { ignoreFile, filter } = this.#directory;
+    const line = ignoreFile?.lines[by.index];
+    if (line === undefined) return { by: '--exclude', pattern: filter.exclude?.[by.index] };
+    return { by: ignoreFile!.name, line: line.line, pattern: line.pattern };
+  }
+}
+
+/** Modes that a checkout under the usual umask of 022 would not have given. */
+function dependsOnUmask(type: TreeEntry['type'], mode: number): boolean {
+  if (type === 'symlink') return false;
+  return type === 'dir' ? mode !== 0o755 : mode !== 0o644 && mode !== 0o755;
+}
+
+function shown(path: ByteString): string {
+  return printable(textOfBytes(path));
+}

@@ -1,0 +1,145 @@
+/** One directory, bound to a store: its keys and its content. */
+import { realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type CacheKeyResult,
+  type Description,
+  type Digests,
+  type Identifier,
+  type ImmutableRef,
+  type JobContext,
+  NO_CACHE_OPTS,
+  type SourceEnv,
+  type SourceInstance,
+} from '../../contract/index.ts';
+import { sha256 } from '../../core/digest.ts';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { Once } from '../../core/once.ts';
+import { printable } from '../../core/printable.ts';
+import { textOfBytes } from '../../fs/byte-string.ts';
+import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
+import type { TreeFilter } from '../../fs/walk.ts';
+import type { LocalOptions } from './attributes.ts';
+import { copyTree } from './copy-tree.ts';
+import { definitionKey } from './definition.ts';
+import { describeTree } from './describe.ts';
+import { type IgnoreFile, loadIgnoreFile } from './ignore.ts';
+
+/** Folder of the store for stat caches. */
+const STAT_CACHE = 'stat-cache';
+/** What a builder calls the directory that has no name. */
+const MAIN_CONTEXT = 'context';
+
+export interface LocalSubject {
+  readonly identifier: Identifier;
+  /** Absolute. */
+  readonly path: string;
+  readonly name: string | undefined;
+  readonly options: LocalOptions;
+  readonly env: SourceEnv;
+}
+
+/** The directory as it is filtered. */
+export interface FilteredDirectory {
+  /** Resolved, bytes. */
+  readonly root: string;
+  readonly ignoreFile: IgnoreFile | undefined;
+  readonly filter: TreeFilter;
+}
+
+export class LocalInstance implements SourceInstance {
+  readonly #subject: LocalSubject;
+  readonly #directory = new Once<FilteredDirectory>();
+  readonly #definition = new Once<CacheKeyResult>();
+  readonly #hashed = new Once<HashedTree>();
+
+  constructor(subject: LocalSubject) {
+    this.#subject = subject;
+  }
+
+  async cacheKey(job: JobContext, index: number): Promise<CacheKeyResult> {
+    if (index === 0) return this.#definition.run(() => this.#definitionKey(job));
+    const { digest, preimage, incomplete } = await this.#hash(job);
+    const key = `sha256:${digest}`;
+    return { key, pin: key, done: true, opts: NO_CACHE_OPTS, preimage, incomplete };
+  }
+
+  async digests(job: JobContext): Promise<Digests> {
+    return { digest: `sha256:${(await this.#hash(job)).digest}` };
+  }
+
+  async snapshot(job: JobContext): Promise<ImmutableRef | null> {
+    const hashed = await this.#hash(job);
+    if (hashed.entries === 0) return null;
+    const { root, filter } = await this.#filtered();
+    const { modes } = this.#subject.options;
+    return this.#subject.env.store.ref({
+      id: sha256(`local:sha256:${hashed.digest}`),
+      produce: (producing, dir, options) =>
+        copyTree(producing, { root, filter, modes, digest: hashed.digest, dir, options }),
+    });
+  }
+
+  async describe(job: JobContext, options: { readonly why?: string | undefined } = {}): Promise<Description> {
+    const directory = await this.#filtered();
+    const facts = await describeTree(job, directory, options.why, () => this.#hash(job));
+    return { identifier: String(this.#subject.identifier), ...facts };
+  }
+
+  #filtered(): Promise<FilteredDirectory> {
+    return this.#directory.run(async () => {
+      const { path, options, name } = this.#subject;
+      const root = resolveDirectory(path);
+      const ignoreFile = loadIgnoreFile(textOfBytes(root), options, name === undefined);
+      const exclude = [...(ignoreFile?.lines ?? []).map(({ pattern }) => pattern), ...options.exclude];
+      const filter = {
+        ...(options.include.length === 0 ? {} : { include: options.include }),
+        ...(exclude.length === 0 ? {} : { exclude }),
+        ...(options.follow.length === 0 ? {} : { follow: options.follow }),
+      };
+      return { root, ignoreFile, filter };
+    });
+  }
+
+  async #definitionKey(job: JobContext): Promise<CacheKeyResult> {
+    const { name, options } = this.#subject;
+    const { filter } = await this.#filtered();
+    const definition = definitionKey({
+      name: name ?? MAIN_CONTEXT,
+      session: options.session ?? job.session.id,
+      include: filter.include ?? null,
+      exclude: filter.exclude ?? null,
+      follow: filter.follow ?? null,
+    });
+    return { ...definition, done: false, opts: NO_CACHE_OPTS };
+  }
+
+  #hash(job: JobContext): Promise<HashedTree> {
+    return this.#hashed.run(() => this.#hashAll(job));
+  }
+
+  async #hashAll(job: JobContext): Promise<HashedTree> {
+    const { root, filter } = await this.#filtered();
+    const { env, options: own } = this.#subject;
+    return hashTree(root, {
+      filter,
+      modes: own.modes,
+      cacheDir: env.statCache ? join(env.store.root, STAT_CACHE) : undefined,
+      signal: job.signal,
+      progress: job.progress,
+    });
+  }
+}
+
+/** The directory without links, as bytes. */
+function resolveDirectory(path: string): string {
+  try {
+    const root = realpathSync(path, 'latin1');
+    if (statSync(Buffer.from(root, 'latin1')).isDirectory()) return root;
+  } catch (error) {
+    throw ioError(error, `cannot read the directory ${printable(path)}`);
+  }
+  throw new CtxsrcError('E_PATH_NOT_FOUND', `${printable(path)} is not a directory`, {
+    hint: 'a local source is a directory; name the one that the file lies in',
+  });
+}

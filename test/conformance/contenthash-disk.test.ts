@@ -1,0 +1,59 @@
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { afterAll, describe, expect, test } from 'vitest';
+import { hashTree } from '../../src/fs/hash-tree.ts';
+import { buildTree, type VectorEntry, vectorPath } from '../support/context-tree.ts';
+import { needsRoot } from '../support/needs.ts';
+import { tempDir } from '../support/temp.ts';
+
+interface Check {
+  readonly path?: string;
+  readonly opts: Readonly<Record<string, unknown>>;
+  readonly digest?: string;
+}
+
+interface Case {
+  readonly name: string;
+  readonly input: { readonly entries: readonly VectorEntry[] };
+  readonly expect: { readonly scan: readonly Check[]; readonly localSync?: readonly Check[] };
+}
+
+const vectors = JSON.parse(readFileSync(new URL('./vectors/contenthash.json', import.meta.url), 'utf8')) as {
+  count: number;
+  cases: Case[];
+};
+
+const dir = tempDir('contenthash');
+const cacheDir = tempDir('stat-cache');
+const built: { close(): void }[] = [];
+afterAll(() => {
+  for (const tree of built) tree.close();
+});
+
+/** The plain digest of the whole tree among the checks. */
+function wholeTree(checks: readonly Check[] | undefined): string | undefined {
+  return checks?.find(({ path, opts }) => path === '/' && Object.keys(opts).length === 0)?.digest?.slice(7);
+}
+
+describe.skipIf(!needsRoot('contenthash.json on disk'))(`contenthash.json, ${vectors.count} trees, on disk`, () => {
+  test.each(vectors.cases.map((item, number) => ({ ...item, number })))('$name', async (item) => {
+    const root = `${dir}/${item.number}`;
+    mkdirSync(root);
+    chmodSync(root, 0o755);
+    const own = item.input.entries.filter((entry) => vectorPath(entry) === '.');
+    built.push(await buildTree(root, item.input.entries));
+    for (const entry of own) chmodSync(root, Number.parseInt(entry.mode, 8));
+    const scanned = await hashTree(root, { origin: 'scan' });
+    expect(scanned.digest).toBe(wholeTree(item.expect.scan) ?? scanned.digest);
+    expect(scanned.incomplete).toEqual([]);
+    const wanted = wholeTree(item.expect.localSync);
+    for (const options of [{}, { cacheDir }, { cacheDir }]) {
+      const synced = await hashTree(root, options);
+      if (wanted !== undefined) expect(synced.digest).toBe(wanted);
+    }
+  });
+
+  test('every tree but the one that BuildKit cannot send has its digest', () => {
+    expect(vectors.cases.filter((item) => wholeTree(item.expect.localSync) === undefined)).toHaveLength(1);
+    expect(vectors.cases.filter((item) => wholeTree(item.expect.scan) === undefined)).toHaveLength(0);
+  });
+});
