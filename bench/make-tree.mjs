@@ -18,7 +18,9 @@ export function makeTree(dir, { files = 28_600, bytes = 1_000_000_000 } = {}) {
       const start = (made * 104_729) % (noise.length - 16_384);
       const chunks = [];
       for (let left = size; left > 0; left -= noise.length) {
-        chunks.push(left > noise.length ? noise : noise.subarray(left > 16_384 ? 0 : start, (left > 16_384 ? 0 : start) + left));
+        chunks.push(
+          left > noise.length ? noise : noise.subarray(left > 16_384 ? 0 : start, (left > 16_384 ? 0 : start) + left),
+        );
       }
       writeFileSync(join(path, `file-${f}.js`), Buffer.concat(chunks));
     }
