@@ -5,7 +5,7 @@ import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
 import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
-import type { BlobMessage, GrowthCounters } from '../layer/unpack-protocol.ts';
+import type { BlobTable } from '../layer/unpack-protocol.ts';
 
 /** Layers that are fetched at the same time. */
 const CONCURRENCY = 6;
@@ -16,8 +16,8 @@ export class BlobFeed {
   readonly #job: JobContext;
   readonly #store: Store;
   readonly #layers: readonly RecipeLayer[];
-  readonly #growth: GrowthCounters;
-  readonly #tell: (message: BlobMessage) => void;
+  readonly #blobs: BlobTable;
+  readonly #onChange: () => void;
   readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
   readonly #cached = new Set<number>();
@@ -28,16 +28,16 @@ export class BlobFeed {
     job: JobContext,
     store: Store,
     layers: readonly RecipeLayer[],
-    growth: GrowthCounters,
-    tell: (message: BlobMessage) => void,
+    blobs: BlobTable,
+    onChange: () => void,
     abort: AbortSignal,
   ) {
     this.#job = job;
     this.#abort = abort;
     this.#store = store;
     this.#layers = layers;
-    this.#growth = growth;
-    this.#tell = tell;
+    this.#blobs = blobs;
+    this.#onChange = onChange;
   }
 
   /** Resolves when all blobs are in the store, whole and verified. */
@@ -109,17 +109,17 @@ export class BlobFeed {
   }
 
   #announce(layer: number, path: string, bytes: number): void {
-    const first = !this.#fds.has(layer);
-    if (first) {
+    if (!this.#fds.has(layer)) {
       try {
-        this.#fds.set(layer, openSync(path, 'r'));
+        const fd = openSync(path, 'r');
+        this.#fds.set(layer, fd);
+        this.#blobs.open(layer, fd);
       } catch (error) {
         throw ioError(error, `cannot read the blob ${path}`);
       }
     }
-    const asked = this.#growth.grow(layer, bytes);
-    if (first) this.#tell({ layer, fd: this.#fds.get(layer)! });
-    else if (asked) this.#tell({ layer });
+    this.#blobs.grow(layer, bytes);
+    this.#onChange();
   }
 }
 

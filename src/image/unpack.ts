@@ -6,9 +6,9 @@ import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts'
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
-import { GrowthCounters } from '../layer/unpack-protocol.ts';
+import { BlobTable } from '../layer/unpack-protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
-import { UnpackThread } from './unpack-thread.ts';
+import { UnpackThreads } from './unpack-threads.ts';
 
 /**
  * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
@@ -26,25 +26,25 @@ export async function unpackLayers(
   job.signal.throwIfAborted();
   const stop = new AbortController();
   const inner: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
-  const growth = new GrowthCounters(layers.length);
-  const thread = new UnpackThread(job, { dir, options, layers, growth });
-  const feed = new BlobFeed(inner, store, layers, growth, (message) => thread.tell(message), job.signal);
+  const blobs = new BlobTable(layers.length);
+  const threads = new UnpackThreads(job, { dir, options, layers, blobs });
+  const feed = new BlobFeed(inner, store, layers, blobs, () => threads.blobsChanged(), job.signal);
   try {
-    const [report] = await Promise.all([thread.result(job.signal), feed.run()]);
+    const [report] = await Promise.all([threads.result(job.signal), feed.run()]);
+    await threads.close('done');
     return report;
   } catch (error) {
     stop.abort(new CtxsrcError('E_INTERRUPTED', 'unpacking has ended'));
-    await thread.close();
+    await threads.close(job.signal.aborted ? 'aborted' : 'failed');
     // A blob that is not what it was announced as is the reason, not what came of unpacking it.
     const reason = await feed.failure();
     if (reason !== undefined && !job.signal.aborted) throw reason;
-    const layer = thread.failedLayer;
+    const layer = threads.failedLayer;
     if (layer !== undefined && isCtxsrcError(error) && feed.wasCached(layer)) {
       throw await explainMismatch(store, layers[layer]!.descriptor.digest, error);
     }
     throw error;
   } finally {
-    await thread.close();
     feed.close();
   }
 }

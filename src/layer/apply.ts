@@ -3,18 +3,8 @@
  * Changesets"): names are resolved inside the root, following links in parents; whiteouts and opaque markers remove;
  * what exists is replaced unless old and new are both directories; directories get their metadata at the end.
  */
-import { createHash, type Hash, hash } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  ftruncateSync,
-  linkSync,
-  mkdirSync,
-  rmdirSync,
-  symlinkSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { createHash, type Hash } from 'node:crypto';
+import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { WriteOptions } from '../contract/ref.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { at, closeDirectory, createFile, type OpenDirectory, openChild, openRoot } from '../fs/confined.ts';
@@ -23,6 +13,7 @@ import { DigestTable } from './digest-table.ts';
 import { archiveError } from './header.ts';
 import { LossList } from './losses.ts';
 import { MetadataWriter } from './metadata.ts';
+import { type PlainFile, writeAll, writePlainFile } from './plain-file.ts';
 import type { TarEntry, TarHandler } from './tar-reader.ts';
 import {
   type Directory,
@@ -48,7 +39,7 @@ const MAX_METADATA = 512 << 20;
 /** Each level takes a descriptor. */
 const MAX_DEPTH = 1000;
 const MAX_OPEN_DIRECTORIES = 200;
-const EMPTY_DIGEST = createHash('sha256').digest();
+const EMPTY = Buffer.alloc(0);
 const ZEROS = Buffer.alloc(64 << 10);
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
@@ -62,11 +53,22 @@ interface OpenFile {
   readonly size: number;
   readonly meta: Metadata;
   readonly sparse: boolean;
+  /** Place in the table of digests. */
+  readonly digest: number;
   fd: number;
   hash: Hash | undefined;
   /** Bytes hashed, holes included. */
   hashed: number;
-  digest: Uint8Array;
+  /** It has been written, or somebody has been asked to. */
+  written: boolean;
+}
+
+/** Another thread that writes files. */
+export interface FileHelper {
+  /** @returns false when it does not take the file; else `onDone` is called with the sha256 before `drain` returns */
+  offer(file: PlainFile, onDone: (digest: Uint8Array) => void): boolean;
+  /** Waits until all it took is written. */
+  drain(): void;
 }
 
 export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits'> & {
@@ -86,6 +88,7 @@ export class LayerApplier implements TarHandler {
   readonly #limits: ApplyOptions['limits'];
   readonly #whiteouts: boolean;
   readonly #metadata: MetadataWriter;
+  readonly #helper: FileHelper | undefined;
   readonly #rootHandle: OpenDirectory;
   /** Open directories, in the order of their opening. */
   readonly #handles = new Map<Directory, OpenDirectory>();
@@ -99,8 +102,9 @@ export class LayerApplier implements TarHandler {
   #lastParent: Directory | undefined;
 
   /** @param dir an empty directory that is nobody else's */
-  constructor(dir: string, options: ApplyOptions) {
+  constructor(dir: string, options: ApplyOptions, helper?: FileHelper) {
     this.#limits = options.limits;
+    this.#helper = helper;
     this.#whiteouts = options.whiteouts ?? true;
     this.#rootHandle = openRoot(dir);
     try {
@@ -123,6 +127,7 @@ export class LayerApplier implements TarHandler {
 
   /** Gives directories their metadata. */
   finish(): void {
+    this.#helper?.drain();
     this.#settle(this.root, this.#rootHandle, '');
   }
 
@@ -157,16 +162,11 @@ export class LayerApplier implements TarHandler {
     if (file === undefined) return;
     try {
       if (file.fd === -1) {
-        file.fd = this.#open(file);
-        if (chunk.length === file.size) {
-          writeFully(file.fd, chunk, undefined);
-          file.digest = hash('sha256', chunk, 'buffer');
-          return;
-        }
-        file.hash = createHash('sha256');
+        if (chunk.length === file.size && this.#writePlain(file, chunk)) return;
+        this.#open(file);
       }
       this.#hashHole(file, offset);
-      writeFully(file.fd, chunk, file.sparse ? offset : undefined);
+      writeAll(file.fd, chunk, file.sparse ? offset : undefined);
       file.hash!.update(chunk);
       file.hashed += chunk.length;
     } catch (error) {
@@ -178,15 +178,7 @@ export class LayerApplier implements TarHandler {
     const file = this.#file;
     if (file === undefined) return;
     try {
-      if (file.fd === -1) file.fd = this.#open(file);
-      if (file.sparse) {
-        file.hash ??= createHash('sha256');
-        this.#hashHole(file, file.size);
-        ftruncateSync(file.fd, file.size);
-      }
-      if (file.hash !== undefined) file.digest = file.hash.digest();
-      this.#metadata.file(file.fd, file.path, file.meta);
-      closeSync(file.fd);
+      if (!file.written && (file.size > 0 || !this.#writePlain(file, EMPTY))) this.#endFile(file);
     } catch (error) {
       throw this.#failure(error, file.path);
     }
@@ -197,14 +189,41 @@ export class LayerApplier implements TarHandler {
       meta: file.meta,
       size: file.size,
       target: '',
-      digest: this.digests.add(file.digest),
+      digest: file.digest,
       missing: false,
       layer: this.#layer,
     });
   }
 
-  #open(file: OpenFile): number {
-    return createFile(this.#handle(file.parent), file.name, this.#metadata.creationMode(file.meta.mode));
+  /** Writes a file whose whole content is at hand, or has it written. @returns false when it is not plain enough */
+  #writePlain(file: OpenFile, content: Buffer): boolean {
+    const chmod = this.#metadata.plain(file.path, file.meta);
+    if (chmod === undefined) return false;
+    const { mode, mtime } = file.meta;
+    const path = at(this.#handle(file.parent), file.name);
+    const plain: PlainFile = { path, mode, chmod, mtime, content };
+    const digest = file.digest;
+    const onDone = (value: Uint8Array): void => this.digests.set(digest, value);
+    if (this.#helper?.offer(plain, onDone) !== true) onDone(writePlainFile(plain));
+    file.written = true;
+    return true;
+  }
+
+  #endFile(file: OpenFile): void {
+    if (file.fd === -1) this.#open(file);
+    if (file.sparse) {
+      this.#hashHole(file, file.size);
+      ftruncateSync(file.fd, file.size);
+    }
+    this.digests.set(file.digest, file.hash!.digest());
+    this.#metadata.file(file.fd, file.path, file.meta);
+    closeSync(file.fd);
+    file.fd = -1;
+  }
+
+  #open(file: OpenFile): void {
+    file.fd = createFile(this.#handle(file.parent), file.name, this.#metadata.creationMode(file.meta.mode));
+    file.hash = createHash('sha256');
   }
 
   /** Hashes zeros up to where the next piece begins. */
@@ -258,10 +277,11 @@ export class LayerApplier implements TarHandler {
           size: entry.size,
           meta,
           sparse: entry.sparse !== undefined,
+          digest: this.digests.reserve(),
           fd: -1,
           hash: undefined,
           hashed: 0,
-          digest: EMPTY_DIGEST,
+          written: false,
         };
         return;
       case 'symlink':
@@ -293,7 +313,10 @@ export class LayerApplier implements TarHandler {
     const leaf = leafOf(target);
     this.#count(name, '', undefined);
     if (leaf.missing) this.#loseSpecial(pathIn(parent, name), leaf);
-    else linkSync(at(this.#handle(targetParent!), targetName!), at(this.#handle(parent), name));
+    else {
+      this.#helper?.drain();
+      linkSync(at(this.#handle(targetParent!), targetName!), at(this.#handle(parent), name));
+    }
     this.#put(parent, name, { kind: 'link', leaf, layer: this.#layer });
   }
 
@@ -367,6 +390,7 @@ export class LayerApplier implements TarHandler {
 
   #remove(parent: Directory, name: string, node: Node): void {
     this.#lastParentText = undefined;
+    this.#helper?.drain();
     if (node.kind === 'dir') {
       for (const [childName, child] of node.children) this.#remove(node, childName, child);
       this.#closeHandle(node);
@@ -492,6 +516,7 @@ export class LayerApplier implements TarHandler {
 
   /** Closes the directories opened first. Only between entries: one entry may need several at once. */
   #trimHandles(): void {
+    this.#helper?.drain();
     for (const oldest of this.#handles.keys()) {
       if (this.#handles.size <= MAX_OPEN_DIRECTORIES) return;
       this.#closeHandle(oldest);
@@ -537,13 +562,6 @@ function cleanComponents(name: string): string[] {
     else result.push(part);
   }
   return result;
-}
-
-function writeFully(fd: number, chunk: Buffer, position: number | undefined): void {
-  let at = 0;
-  while (at < chunk.length) {
-    at += writeSync(fd, chunk, at, chunk.length - at, position === undefined ? null : position + at);
-  }
 }
 
 function isAufs(components: readonly string[], name: string): boolean {

@@ -1,19 +1,28 @@
 /**
- * Decompression of layers: gzip and zstd by `node:zlib`, zstd in JavaScript where Node has none, or nothing at all. The
- * first bytes decide, as in containerd, whatever the media type claims.
+ * Decompression of layers: gzip and zstd by Node's zlib, zstd in JavaScript where Node has none, or nothing at all. The
+ * first bytes decide, as in containerd, whatever the media type claims. Members and frames may follow one another;
+ * anything else behind them, and an end before their end, is `E_ARCHIVE_INVALID`.
  */
-
-import type { Transform } from 'node:stream';
-import * as zlib from 'node:zlib';
-import { Decompress as ZstdDecompress } from 'fzstd';
+import { createGunzip } from 'node:zlib';
+import { Decompress as ZstdDecoder } from 'fzstd';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { archiveError } from './header.ts';
+import { InflateError, type SyncInflate, syncInflate } from './sync-inflate.ts';
+import { ZstdFrames } from './zstd-frames.ts';
 
-/** Bytes of output at a time; Node's default of 16 KiB halves the speed. */
-const CHUNK_SIZE = 256 << 10;
+/** Where decompressed bytes go. */
+export interface ByteSink {
+  /** Memory to write into and where its free part, which is not empty, begins. May wait for room. */
+  room(): { readonly buffer: Buffer; readonly offset: number };
+  /** So many bytes have been written there. */
+  filled(bytes: number): void;
+}
+
 /** Output that is not yet a bomb, however small its input. */
 const RATIO_GRACE = 64 << 20;
+/** Bytes of output at a time. For the stream of Node its default of 16 KiB would halve the speed. */
+const CHUNK_SIZE = 256 << 10;
 
 /** What the first bytes say. */
 export function detectCompression(start: Uint8Array): Compression {
@@ -28,6 +37,7 @@ export function detectCompression(start: Uint8Array): Compression {
 export class RatioGuard {
   readonly #maxRatio: number;
 
+  /** @param maxRatio as `WriteLimits.maxRatio` */
   constructor(maxRatio: number) {
     this.#maxRatio = maxRatio;
   }
@@ -42,47 +52,200 @@ export class RatioGuard {
 }
 
 /**
- * Decompresses what `input` brings, in pieces that belong to the consumer. Members and frames may follow one another;
- * anything else behind them, and an end before their end, is `E_ARCHIVE_INVALID`.
- * @param maxRatio as `WriteLimits.maxRatio`
+ * Decompresses what `source` gives, piece by piece (each is free again at the next call) until it gives undefined, into
+ * memory of the sink's. Synchronous, but for versions of Node that allow no such thing.
+ * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
  */
+export async function decompressInto(
+  source: () => Buffer | undefined,
+  sink: ByteSink,
+  maxRatio: number,
+): Promise<void> {
+  const first = source();
+  if (first === undefined) return;
+  const compression = detectCompression(first);
+  const guarded = new GuardedSink(sink, maxRatio);
+  const decoder = syncDecoder(compression, guarded);
+  if (decoder === undefined) {
+    for await (const chunk of gunzipStream(copies(first, source), new RatioGuard(maxRatio))) guarded.write(chunk);
+    return;
+  }
+  try {
+    for (let input: Buffer | undefined = first; input !== undefined; input = source()) {
+      guarded.input += input.length;
+      decoder.push(input);
+    }
+    decoder.finish();
+  } catch (error) {
+    throw damaged(error, compression);
+  } finally {
+    decoder.close();
+  }
+}
+
+/** The same for what comes asynchronously; the pieces belong to the consumer. */
 export async function* decompress(
   input: AsyncIterable<Buffer>,
   compression: Compression,
   maxRatio: number,
 ): AsyncGenerator<Buffer> {
-  const guard = new RatioGuard(maxRatio);
-  if (compression === 'none') yield* input;
-  else if (compression === 'gzip') yield* inflate(input, guard, zlib.createGunzip(options()), 'gzip');
-  else if (hasNativeZstd(zlib)) yield* inflate(input, guard, zlib.createZstdDecompress(options()), 'zstd');
-  else yield* zstdInJavaScript(input, guard);
+  if (compression === 'none') {
+    yield* input;
+    return;
+  }
+  const pieces = new Pieces();
+  const guarded = new GuardedSink(pieces, maxRatio);
+  const decoder = syncDecoder(compression, guarded);
+  if (decoder === undefined) {
+    yield* gunzipStream(input, new RatioGuard(maxRatio));
+    return;
+  }
+  try {
+    for await (const chunk of input) {
+      guarded.input += chunk.length;
+      decoder.push(chunk);
+      yield* pieces.take();
+    }
+    decoder.finish();
+    yield* pieces.takeRest();
+  } catch (error) {
+    throw damaged(error, compression);
+  } finally {
+    decoder.close();
+  }
 }
 
-function options(): zlib.ZlibOptions & { readableHighWaterMark: number } {
-  return { chunkSize: CHUNK_SIZE, readableHighWaterMark: 2 * CHUNK_SIZE };
+/** A sink that watches the ratio. */
+class GuardedSink {
+  /** Compressed bytes so far. */
+  input = 0;
+  readonly #sink: ByteSink;
+  readonly #guard: RatioGuard;
+  #output = 0;
+
+  constructor(sink: ByteSink, maxRatio: number) {
+    this.#sink = sink;
+    this.#guard = new RatioGuard(maxRatio);
+  }
+
+  room(): { readonly buffer: Buffer; readonly offset: number } {
+    return this.#sink.room();
+  }
+
+  filled(bytes: number): void {
+    this.#output += bytes;
+    this.#guard.check(this.input, this.#output);
+    this.#sink.filled(bytes);
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const { buffer, offset } = this.room();
+      const n = Math.min(buffer.length - offset, bytes.length - at);
+      buffer.set(bytes.subarray(at, at + n), offset);
+      at += n;
+      this.filled(n);
+    }
+  }
 }
 
-/** Node 22.15 and newer. */
-interface NativeZstd {
-  createZstdDecompress(options: zlib.ZlibOptions): Transform & { readonly bytesWritten: number };
+/** A sink of buffers of its own. */
+class Pieces implements ByteSink {
+  #buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+  #fill = 0;
+  #full: Buffer[] = [];
+
+  room(): { readonly buffer: Buffer; readonly offset: number } {
+    return { buffer: this.#buffer, offset: this.#fill };
+  }
+
+  filled(bytes: number): void {
+    this.#fill += bytes;
+    if (this.#fill < CHUNK_SIZE) return;
+    this.#full.push(this.#buffer);
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+    this.#fill = 0;
+  }
+
+  take(): Buffer[] {
+    const full = this.#full;
+    this.#full = [];
+    return full;
+  }
+
+  takeRest(): Buffer[] {
+    return [...this.take(), ...(this.#fill > 0 ? [this.#buffer.subarray(0, this.#fill)] : [])];
+  }
 }
 
-function hasNativeZstd(module: object): module is NativeZstd {
-  return 'createZstdDecompress' in module;
+interface SyncDecoder {
+  push(input: Buffer): void;
+  finish(): void;
+  close(): void;
 }
 
-async function* inflate(
-  input: AsyncIterable<Buffer>,
-  guard: RatioGuard,
-  stream: Transform & { readonly bytesWritten: number },
-  name: string,
-): AsyncGenerator<Buffer> {
+/** Undefined where gzip can only be had as a stream. */
+function syncDecoder(compression: Compression, sink: GuardedSink): SyncDecoder | undefined {
+  if (compression === 'none') {
+    return { push: (input) => sink.write(input), finish: () => undefined, close: () => undefined };
+  }
+  const inflate = syncInflate(compression);
+  if (compression === 'gzip') {
+    return inflate && { push: stepper(inflate, sink), finish: () => inflate.finish(), close: () => inflate.close() };
+  }
+  const frames = new ZstdFrames();
+  const decode = inflate === undefined ? zstdInJavaScript(sink) : stepper(inflate, sink);
+  return {
+    push(input) {
+      frames.push(input);
+      decode(input);
+    },
+    finish: () => frames.finish(),
+    close: () => inflate?.close(),
+  };
+}
+
+function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => void {
+  return (input) => {
+    // A full output may have left some behind in the decompressor.
+    for (let at = 0, more = true; at < input.length || more; ) {
+      const { buffer, offset } = sink.room();
+      const { read, written } = inflate.step(input, at, buffer, offset);
+      if (at < input.length && read === 0 && written === 0) throw archiveError('something follows its compressed data');
+      more = written === buffer.length - offset;
+      at += read;
+      if (written > 0) sink.filled(written);
+    }
+  };
+}
+
+function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
+  const decoder = new ZstdDecoder((chunk) => sink.write(chunk));
+  // A copy, since the decoder keeps what it cannot decode yet.
+  return (input) => decoder.push(Uint8Array.from(input), false);
+}
+
+async function* copies(first: Buffer, source: () => Buffer | undefined): AsyncGenerator<Buffer> {
+  for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = source()) yield Buffer.from(chunk);
+}
+
+async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): AsyncGenerator<Buffer> {
+  const stream = createGunzip({ chunkSize: CHUNK_SIZE });
   let fed = 0;
-  const feeding = feed(input, stream, (bytes) => {
-    fed += bytes;
+  const feed = async (): Promise<void> => {
+    for await (const chunk of input) {
+      if (stream.destroyed || stream.readableEnded) return;
+      fed += chunk.length;
+      await new Promise<void>((resolve) => {
+        stream.once('close', resolve).once('end', resolve);
+        stream.write(chunk, () => resolve());
+      });
+    }
+    stream.end();
+  };
+  const feeding = feed().catch((error: unknown) => {
+    stream.destroy(error as Error);
   });
-  // Whatever goes wrong there shows here, since the stream is destroyed.
-  feeding.catch(() => undefined);
   let produced = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -91,64 +254,19 @@ async function* inflate(
       yield chunk;
     }
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (/^(Z_|ZSTD_)/.test(code)) {
-      throw archiveError(`its ${name} data is ${code === 'Z_BUF_ERROR' ? 'cut short' : 'damaged'}`, { cause: error });
-    }
-    throw error;
+    throw damaged(error, 'gzip');
   } finally {
     stream.destroy();
   }
   await feeding;
-  if (stream.bytesWritten !== fed) throw archiveError(`something follows its ${name} data`);
+  if (stream.bytesWritten !== fed) throw archiveError('something follows its compressed data');
 }
 
-async function feed(input: AsyncIterable<Buffer>, stream: Transform, count: (bytes: number) => void): Promise<void> {
-  try {
-    for await (const chunk of input) {
-      if (stream.destroyed || stream.readableEnded) return;
-      count(chunk.length);
-      if (!stream.write(chunk)) await drained(stream);
-    }
-    stream.end();
-  } catch (error) {
-    stream.destroy(error as Error);
-    throw error;
-  }
-}
-
-function drained(stream: Transform): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done).off('close', done).off('end', done);
-      resolve();
-    };
-    stream.on('drain', done).on('close', done).on('end', done);
-  });
-}
-
-async function* zstdInJavaScript(input: AsyncIterable<Buffer>, guard: RatioGuard): AsyncGenerator<Buffer> {
-  let output: Buffer[] = [];
-  let fed = 0;
-  let produced = 0;
-  const decoder = new ZstdDecompress((chunk) => {
-    produced += chunk.length;
-    guard.check(fed, produced);
-    output.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-  });
-  const push = (chunk: Uint8Array, last: boolean): Buffer[] => {
-    output = [];
-    try {
-      decoder.push(chunk, last);
-    } catch (error) {
-      if (error instanceof CtxsrcError) throw error;
-      throw archiveError('its zstd data is damaged or cut short', { cause: error });
-    }
-    return output;
-  };
-  for await (const chunk of input) {
-    fed += chunk.length;
-    yield* push(chunk, false);
-  }
-  yield* push(new Uint8Array(0), true);
+/** What a decompressor throws, in our words. */
+function damaged(error: unknown, compression: Compression): unknown {
+  if (error instanceof CtxsrcError) return error;
+  const code = (error as { code?: unknown }).code;
+  if (code === 'Z_BUF_ERROR') return archiveError('its gzip data is cut short', { cause: error });
+  const known = error instanceof InflateError || typeof code === 'number' || /^(?:Z_|ZSTD_)/.test(String(code));
+  return known ? archiveError(`its ${compression} data is damaged`, { cause: error }) : error;
 }

@@ -7,13 +7,15 @@ export class DigestTable {
   readonly #chunks: Buffer[] = [];
   #length = 0;
 
-  /** @returns the place to ask for the digest by */
-  add(digest: Uint8Array): number {
-    const place = this.#length % PER_CHUNK;
-    if (place === 0) this.#chunks.push(Buffer.allocUnsafeSlow(PER_CHUNK * DIGEST_BYTES));
-    this.#chunks.at(-1)!.set(digest, place * DIGEST_BYTES);
+  /** @returns a place for a digest, to be set before it is asked for */
+  reserve(): number {
+    if (this.#length % PER_CHUNK === 0) this.#chunks.push(Buffer.allocUnsafeSlow(PER_CHUNK * DIGEST_BYTES));
     this.#length += 1;
     return this.#length - 1;
+  }
+
+  set(index: number, digest: Uint8Array): void {
+    this.#chunks[Math.floor(index / PER_CHUNK)]!.set(digest, (index % PER_CHUNK) * DIGEST_BYTES);
   }
 
   hex(index: number): string {

@@ -103,8 +103,9 @@ function verifyChecksum(block: Buffer, offset: number): void {
 
 /** Bytes up to the first NUL. */
 function text(block: Buffer, start: number, length: number): string {
-  const nul = block.indexOf(0, start);
-  return block.toString('latin1', start, nul === -1 || nul > start + length ? start + length : nul);
+  let end = start;
+  while (end < start + length && block[end] !== 0) end += 1;
+  return end === start ? '' : block.toString('latin1', start, end);
 }
 
 /** An octal number, or a big-endian one where the first bit is set (GNU). */

@@ -72,6 +72,22 @@ export class MetadataWriter {
     return mode & 0o777;
   }
 
+  /**
+   * Whether a file will need neither a change of owner, nor attributes, nor fractions of a second: then it can be made as
+   * a `PlainFile`. Settles what of its metadata cannot be kept.
+   * @returns whether its mode must be set again after creation; undefined when it is not that plain
+   */
+  plain(path: string, meta: Metadata): boolean | undefined {
+    const { uid, gid, umask } = this.#created;
+    if (meta.mtimeNs !== 0 || meta.mtime < 0 || meta.xattrs !== undefined) return undefined;
+    if (meta.uid !== uid || meta.gid !== gid) {
+      if (this.#mayChown) return undefined;
+      this.#loseOwner(path, meta);
+      this.#dropSetId(path, meta);
+    }
+    return (meta.mode & (SPECIAL | umask)) !== 0;
+  }
+
   /** A file that was created with `creationMode` and has its content. Changes `meta` to what the file really has. */
   file(fd: number, path: string, meta: Metadata): void {
     const wanted = meta.mode;
@@ -130,10 +146,14 @@ export class MetadataWriter {
         if (!isRefusal(error)) throw error;
       }
     }
-    if (this.#ownerAsked) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
-    meta.uid = uid;
-    meta.gid = gid;
+    this.#loseOwner(path, meta);
     return false;
+  }
+
+  #loseOwner(path: string, meta: Metadata): void {
+    if (this.#ownerAsked) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
+    meta.uid = this.#created.uid;
+    meta.gid = this.#created.gid;
   }
 
   /** A program that runs as its owner must not do so as somebody else. */

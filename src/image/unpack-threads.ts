@@ -1,0 +1,96 @@
+/** The threads that unpack an image, seen from outside. */
+import { Worker } from 'node:worker_threads';
+import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import { shortDigest } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import { workerUrl } from '../core/worker-url.ts';
+import { jobMemory } from '../layer/file-jobs.ts';
+import { unpackReport } from '../layer/report.ts';
+import { Signal } from '../layer/signal.ts';
+import { ringMemory } from '../layer/slot-ring.ts';
+import { type BlobTable, reviveError, type UnpackEvent, type UnpackJob } from '../layer/unpack-protocol.ts';
+
+export interface UnpackOptions {
+  readonly dir: string;
+  readonly options: WriteOptions;
+  readonly layers: readonly RecipeLayer[];
+  readonly blobs: BlobTable;
+}
+
+export class UnpackThreads {
+  readonly #workers: Worker[];
+  readonly #job: JobContext;
+  readonly #layers: readonly RecipeLayer[];
+  readonly #signal = new Signal();
+  #task: Task | undefined;
+  #closed: Promise<unknown> | undefined;
+  /** The layer at which unpacking failed. */
+  failedLayer: number | undefined;
+
+  constructor(job: JobContext, { dir, options, layers, blobs }: UnpackOptions) {
+    this.#job = job;
+    this.#layers = layers;
+    const shared = {
+      dir,
+      options: { owner: options.owner, epoch: options.epoch, limits: options.limits },
+      layers: layers.map(({ descriptor, diffId }) => ({ digest: descriptor.digest, size: descriptor.size, diffId })),
+      ring: ringMemory(),
+      jobs: jobMemory(),
+      blobs: blobs.memory,
+      decompressSignal: this.#signal.memory,
+      applySignal: new Signal().memory,
+    };
+    const roles = ['decompress', 'apply'] as const;
+    this.#workers = roles.map((role) => {
+      const workerData: UnpackJob = { ...shared, role };
+      return new Worker(workerUrl('worker-unpack'), { workerData, name: `ctxsrc-${role}` });
+    });
+  }
+
+  /** There is more in the table of blobs. */
+  blobsChanged(): void {
+    this.#signal.raise();
+  }
+
+  /** What they make, or what they fail with; the reason of the signal when that is aborted first. */
+  result(signal: AbortSignal): Promise<WriteReport> {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      for (const worker of this.#workers) {
+        worker.on('message', (event: UnpackEvent) => {
+          if (event.type === 'done') resolve(unpackReport(event.report));
+          else if (event.type === 'failed') reject(this.#failed(event));
+          else this.#progress(event);
+        });
+        worker.on('error', reject);
+        worker.on('exit', (code) => {
+          reject(new CtxsrcError('E_INTERNAL', `an unpacking thread ended with code ${code}`));
+        });
+      }
+    });
+  }
+
+  /** Ends the threads, whatever they are doing, and waits until they have. */
+  async close(status: 'done' | 'failed' | 'aborted'): Promise<void> {
+    this.#task?.end(status);
+    this.#closed ??= Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await this.#closed;
+  }
+
+  #failed({ layer, error }: Extract<UnpackEvent, { type: 'failed' }>): CtxsrcError {
+    this.failedLayer = layer;
+    return reviveError(error);
+  }
+
+  #progress(event: Extract<UnpackEvent, { layer: number }>): void {
+    if (event.type === 'advance') {
+      this.#task?.advance(event.done);
+      return;
+    }
+    this.#task?.end();
+    const { digest, size } = this.#layers[event.layer]!.descriptor;
+    this.#task = new Task(this.#job.progress, 'unpack', `layer ${shortDigest(digest)}`, size);
+  }
+}

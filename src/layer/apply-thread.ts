@@ -1,0 +1,58 @@
+/** Applies the archives that come through the ring, and reports what has been written. */
+import { LayerApplier } from './apply.ts';
+import { FileJobs } from './file-jobs.ts';
+import { packEntries } from './report.ts';
+import { Signal } from './signal.ts';
+import { SlotRing } from './slot-ring.ts';
+import { TarReader } from './tar-reader.ts';
+import type { UnpackEvent, UnpackJob } from './unpack-protocol.ts';
+
+export function applyLayers(
+  job: UnpackJob,
+  send: (event: UnpackEvent, transfer?: ArrayBuffer[]) => void,
+  onLayer: (layer: number) => void,
+): void {
+  const ring = new SlotRing(job.ring);
+  const jobs = new FileJobs(job.jobs);
+  const own = new Signal(job.applySignal);
+  const other = new Signal(job.decompressSignal);
+  const work = (): boolean => jobs.work();
+  const applier = new LayerApplier(job.dir, job.options, {
+    offer(file, onDone) {
+      if (!jobs.offer(file, onDone)) return false;
+      other.raise();
+      return true;
+    },
+    drain: () => own.sleepUntil(() => jobs.collectAll(), work),
+  });
+  try {
+    for (const layer of job.layers.keys()) {
+      onLayer(layer);
+      send({ type: 'layer', layer });
+      const reader = new TarReader(applier);
+      applier.beginLayer();
+      for (let last = false; !last; ) {
+        if (!ring.hasData) own.sleepUntil(() => ring.hasData, work);
+        const slot = ring.oldest;
+        reader.push(slot.bytes);
+        last = slot.last;
+        ring.release();
+        other.raise();
+      }
+      reader.finish();
+      applier.endLayer();
+    }
+    applier.finish();
+    const report = {
+      ...packEntries(applier.root, applier.digests),
+      losses: applier.losses.losses,
+      lossCounts: applier.losses.counts,
+    };
+    send(
+      { type: 'done', report },
+      report.chunks.map((chunk) => chunk.buffer),
+    );
+  } finally {
+    applier.close();
+  }
+}

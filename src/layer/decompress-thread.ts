@@ -1,0 +1,82 @@
+/** Reads the blobs of all layers in order, from files that may still grow, and decompresses them into the ring. */
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { digestAlgorithm, digestHex } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { decompressInto } from './decompress.ts';
+import { FileJobs } from './file-jobs.ts';
+import { Signal } from './signal.ts';
+import { SlotRing } from './slot-ring.ts';
+import { BlobTable, type UnpackEvent, type UnpackJob } from './unpack-protocol.ts';
+
+const READ_SIZE = 128 << 10;
+const PROGRESS_BYTES = 4 << 20;
+
+/**
+ * Works until the other thread needs it no more, which ends it from outside: when there is nothing to decompress, or no
+ * room for it, it writes files.
+ */
+export async function decompressLayers(
+  job: UnpackJob,
+  send: (event: UnpackEvent) => void,
+  onLayer: (layer: number) => void,
+): Promise<void> {
+  const ring = new SlotRing(job.ring);
+  const jobs = new FileJobs(job.jobs);
+  const blobs = new BlobTable(job.blobs);
+  const own = new Signal(job.decompressSignal);
+  const other = new Signal(job.applySignal);
+  const waitUntil = (ready: () => boolean): void => {
+    if (ready()) return;
+    own.sleepUntil(ready, () => {
+      if (!jobs.work()) return false;
+      other.raise();
+      return true;
+    });
+  };
+  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+
+  for (const [layer, { digest, size, diffId }] of job.layers.entries()) {
+    onLayer(layer);
+    const hash = createHash(digestAlgorithm(diffId));
+    let position = 0;
+    let reported = 0;
+    const source = (): Buffer | undefined => {
+      if (position >= size) return undefined;
+      waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);
+      const wanted = Math.min(READ_SIZE, blobs.available(layer) - position);
+      const n = readSync(blobs.fd(layer)!, buffer, 0, wanted, position);
+      if (n === 0) throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`);
+      position += n;
+      if (position - reported >= PROGRESS_BYTES) {
+        reported = position;
+        send({ type: 'advance', layer, done: position });
+      }
+      return buffer.subarray(0, n);
+    };
+    const hasSpace = (): boolean => ring.hasSpace;
+    const sink = {
+      room() {
+        waitUntil(hasSpace);
+        return ring.slot;
+      },
+      filled(bytes: number) {
+        const { buffer: slot, offset } = ring.slot;
+        hash.update(slot.subarray(offset, offset + bytes));
+        if (ring.filled(bytes)) other.raise();
+      },
+    };
+    await decompressInto(source, sink, job.options.limits.maxRatio);
+    const actual = hash.digest('hex');
+    if (actual !== digestHex(diffId)) {
+      throw new CtxsrcError(
+        'E_DIFF_ID_MISMATCH',
+        `the content of layer ${digest} has the digest ${digestAlgorithm(diffId)}:${actual}, but the image configuration says ${diffId}`,
+      );
+    }
+    waitUntil(hasSpace);
+    ring.endLayer();
+    other.raise();
+  }
+  waitUntil(() => false);
+}

@@ -1,0 +1,35 @@
+/** The common case of a file: all of its content is at hand, and it needs nothing but a mode and whole seconds. */
+import { hash } from 'node:crypto';
+import { closeSync, constants, fchmodSync, futimesSync, openSync, writeSync } from 'node:fs';
+
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+export interface PlainFile {
+  /** As `at` of `fs/confined.ts` gives it. */
+  readonly path: string | Buffer;
+  readonly mode: number;
+  /** The umask would take something from the mode. */
+  readonly chmod: boolean;
+  readonly mtime: number;
+  readonly content: Buffer;
+}
+
+/** Creates the file, which must not exist. @returns the sha256 of its content */
+export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile): Uint8Array {
+  const fd = openSync(path, CREATE, mode);
+  try {
+    writeAll(fd, content);
+    if (chmod) fchmodSync(fd, mode);
+    futimesSync(fd, mtime, mtime);
+  } finally {
+    closeSync(fd);
+  }
+  return hash('sha256', content, 'buffer');
+}
+
+/** Writes all bytes, at the given position of the file or where it stands. */
+export function writeAll(fd: number, bytes: Buffer, position?: number): void {
+  for (let at = 0; at < bytes.length; ) {
+    at += writeSync(fd, bytes, at, bytes.length - at, position === undefined ? null : position + at);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Decompressed bytes on their way from the thread that makes them to the one that writes files: a ring of slots in
+ * shared memory, filled in place and read in place. One producer, one consumer.
+ */
+
+/** Bytes of a slot: what stays in the cache of a core. */
+const SLOT_SIZE = 256 << 10;
+const SLOTS = 16;
+
+/** Indices of the counters. */
+const PRODUCED = 0;
+const CONSUMED = 1;
+const FIRST_LENGTH = 2;
+/** Added to a slot's length: the layer ends with it. */
+const LAST = 1 << 30;
+
+export interface RingMemory {
+  readonly data: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
+export function ringMemory(): RingMemory {
+  return {
+    data: new SharedArrayBuffer(SLOTS * SLOT_SIZE),
+    counters: new SharedArrayBuffer(4 * (FIRST_LENGTH + SLOTS)),
+  };
+}
+
+export class SlotRing {
+  readonly #counters: Int32Array;
+  readonly #slots: Buffer[];
+  /** Bytes in the slot that is being filled. */
+  #fill = 0;
+
+  constructor({ data, counters }: RingMemory) {
+    this.#counters = new Int32Array(counters);
+    this.#slots = Array.from({ length: SLOTS }, (_, i) => Buffer.from(data, i * SLOT_SIZE, SLOT_SIZE));
+  }
+
+  /** Producer: whether there is a slot to fill. */
+  get hasSpace(): boolean {
+    return this.#produced - this.#consumed < SLOTS;
+  }
+
+  /** Consumer: whether there is a slot to read. */
+  get hasData(): boolean {
+    return this.#produced !== this.#consumed;
+  }
+
+  /** Producer: the slot that is being filled, and where its free part begins. Only while `hasSpace`. */
+  get slot(): { readonly buffer: Buffer; readonly offset: number } {
+    return { buffer: this.#slots[this.#produced % SLOTS]!, offset: this.#fill };
+  }
+
+  /** Producer: so many bytes more are in the slot. @returns whether the slot went to the consumer, being full */
+  filled(bytes: number): boolean {
+    this.#fill += bytes;
+    if (this.#fill < SLOT_SIZE) return false;
+    this.#publish(SLOT_SIZE);
+    return true;
+  }
+
+  /** Producer: the layer ends here. Only while `hasSpace`. */
+  endLayer(): void {
+    this.#publish(this.#fill | LAST);
+  }
+
+  /** Consumer: the bytes of the oldest slot, until `release`. Only while `hasData`. */
+  get oldest(): { readonly bytes: Buffer; readonly last: boolean } {
+    const slot = this.#consumed % SLOTS;
+    const length = Atomics.load(this.#counters, FIRST_LENGTH + slot);
+    return { bytes: this.#slots[slot]!.subarray(0, length & ~LAST), last: (length & LAST) !== 0 };
+  }
+
+  /** Consumer: the oldest slot may be filled again. */
+  release(): void {
+    Atomics.add(this.#counters, CONSUMED, 1);
+  }
+
+  #publish(length: number): void {
+    Atomics.store(this.#counters, FIRST_LENGTH + (this.#produced % SLOTS), length);
+    this.#fill = 0;
+    Atomics.add(this.#counters, PRODUCED, 1);
+  }
+
+  // Unsigned, so that they may wrap.
+  get #produced(): number {
+    return Atomics.load(this.#counters, PRODUCED) >>> 0;
+  }
+
+  get #consumed(): number {
+    return Atomics.load(this.#counters, CONSUMED) >>> 0;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Decompression into memory of the caller's, without a stream: Node's zlib streams allocate a new buffer for every piece
+ * of output and cross to a thread pool and back for it, which takes longer than inflating. What this uses of Node is not
+ * documented (`minizlib` relies on the same); where it is not as expected, `syncInflate` gives undefined and the caller
+ * uses the stream.
+ */
+import * as zlib from 'node:zlib';
+
+/** One call of zlib: reads from `input`, writes to `output`. */
+export interface SyncInflate {
+  step(input: Buffer, inputOffset: number, output: Buffer, outputOffset: number): { read: number; written: number };
+  /** No more input. @throws InflateError when that is too early (gzip only) */
+  finish(): void;
+  close(): void;
+}
+
+interface Handle {
+  writeSync(
+    flush: number,
+    input: Uint8Array | undefined,
+    inputOffset: number,
+    inputLength: number,
+    output: Uint8Array,
+    outputOffset: number,
+    outputLength: number,
+  ): void;
+  onerror: ((message: string, errno: number, code: string) => void) | undefined;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** What zlib says of damaged data. */
+export class InflateError extends Error {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Undefined where this version of Node has no such thing. */
+export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
+  const create =
+    kind === 'gzip' ? zlib.createGunzip : (zlib as { createZstdDecompress?: () => object }).createZstdDecompress;
+  if (create === undefined) return undefined;
+  const stream = create() as { _handle?: Handle; _writeState?: unknown; close(): void };
+  const handle = stream._handle;
+  const state = stream._writeState;
+  if (typeof handle?.writeSync !== 'function' || !(state instanceof Uint32Array) || state.length !== 2)
+    return undefined;
+  let failure: InflateError | undefined;
+  handle.onerror = (message, _errno, code) => {
+    failure = new InflateError(message, code);
+  };
+  return {
+    step(input, inputOffset, output, outputOffset) {
+      const inputLength = input.length - inputOffset;
+      const outputLength = output.length - outputOffset;
+      handle.writeSync(zlib.constants.Z_NO_FLUSH, input, inputOffset, inputLength, output, outputOffset, outputLength);
+      if (failure !== undefined) throw failure;
+      // The state holds what is left: of the output, then of the input.
+      return { written: outputLength - state[0]!, read: inputLength - state[1]! };
+    },
+    finish() {
+      handle.writeSync(zlib.constants.Z_FINISH, NOTHING, 0, 0, Buffer.alloc(1), 0, 1);
+      if (failure !== undefined) throw failure;
+    },
+    close: () => stream.close(),
+  };
+}
