@@ -24,7 +24,8 @@ const SUBDIRECTORIES = [
   'tmp',
   'workspaces',
 ];
-const OWN_NAMES = new Set(['oci-layout', 'index.json', MARKER, ...SUBDIRECTORIES]);
+/** The stat cache of local directories is written without the rest: a key of a directory needs no store. */
+const OWN_NAMES = new Set(['oci-layout', 'index.json', MARKER, 'stat-cache', ...SUBDIRECTORIES]);
 const EMPTY_INDEX = `${JSON.stringify({
   schemaVersion: 2,
   mediaType: 'application/vnd.oci.image.index.v1+json',
