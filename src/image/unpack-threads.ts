@@ -34,7 +34,7 @@ export class UnpackThreads {
     this.#layers = layers;
     const shared = {
       dir,
-      options: { owner: options.owner, epoch: options.epoch, limits: options.limits },
+      options: { owner: options.owner, epoch: options.epoch, limits: options.limits, filter: options.filter },
       layers: layers.map(({ descriptor, diffId }) => ({ digest: descriptor.digest, size: descriptor.size, diffId })),
       ring: ringMemory(),
       jobs: jobMemory(),

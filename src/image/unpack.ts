@@ -6,6 +6,7 @@ import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts'
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { PathFilter } from '../fs/write-filter.ts';
 import { BlobTable } from '../layer/unpack-protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
 import { UnpackThreads } from './unpack-threads.ts';
@@ -13,7 +14,7 @@ import { UnpackThreads } from './unpack-threads.ts';
 /**
  * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
  * for the caller to remove; no thread and no download goes on.
- * @throws CtxsrcError `E_DIGEST_MISMATCH` (a blob), `E_DIFF_ID_MISMATCH`, `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`,
+ * @throws CtxsrcError `E_PATTERN` and `E_PATH_NOT_FOUND` (the filter), `E_DIGEST_MISMATCH` (a blob), `E_DIFF_ID_MISMATCH`, `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`,
  * local I/O, what fetching fails with, or the reason of the abort
  */
 export async function unpackLayers(
@@ -24,6 +25,8 @@ export async function unpackLayers(
   options: WriteOptions,
 ): Promise<WriteReport> {
   job.signal.throwIfAborted();
+  // Patterns are read again where they are used; a wrong one must be known before anything is fetched.
+  if (options.filter !== undefined) new PathFilter(options.filter);
   const stop = new AbortController();
   const inner: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
   const blobs = new BlobTable(layers.length);

@@ -4,10 +4,21 @@
  * what exists is replaced unless old and new are both directories; directories get their metadata at the end.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { chmodSync, closeSync, ftruncateSync, linkSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from 'node:fs';
 import type { WriteOptions } from '../contract/ref.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { at, closeDirectory, createFile, type OpenDirectory, openChild, openRoot } from '../fs/confined.ts';
+import { PathFilter } from '../fs/write-filter.ts';
 import { bytePath, printableBytes } from './byte-names.ts';
 import { DigestTable } from './digest-table.ts';
 import { archiveError } from './header.ts';
@@ -71,7 +82,7 @@ export interface FileHelper {
   drain(): void;
 }
 
-export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits'> & {
+export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits' | 'filter'> & {
   /** False for an archive that is no layer: names that would be whiteouts are names like others. */
   readonly whiteouts?: boolean | undefined;
 };
@@ -84,9 +95,10 @@ export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits'> & {
 export class LayerApplier implements TarHandler {
   readonly root: Directory;
   readonly digests = new DigestTable();
-  readonly losses = new LossList();
+  readonly losses: LossList;
   readonly #limits: ApplyOptions['limits'];
   readonly #whiteouts: boolean;
+  readonly #filter: PathFilter | undefined;
   readonly #metadata: MetadataWriter;
   readonly #helper: FileHelper | undefined;
   readonly #rootHandle: OpenDirectory;
@@ -106,6 +118,8 @@ export class LayerApplier implements TarHandler {
     this.#limits = options.limits;
     this.#helper = helper;
     this.#whiteouts = options.whiteouts ?? true;
+    this.#filter = options.filter === undefined ? undefined : new PathFilter(options.filter);
+    this.losses = new LossList(this.#filter === undefined ? undefined : Number.POSITIVE_INFINITY);
     this.#rootHandle = openRoot(dir);
     try {
       this.#metadata = new MetadataWriter(this.#rootHandle, options, this.losses);
@@ -125,9 +139,10 @@ export class LayerApplier implements TarHandler {
     if (this.#file !== undefined) throw archiveError('it ends within a file');
   }
 
-  /** Gives directories their metadata. */
+  /** Keeps what the filter chooses, and gives directories their metadata. */
   finish(): void {
     this.#helper?.drain();
+    if (this.#filter !== undefined) this.#select(this.#filter);
     this.#settle(this.root, this.#rootHandle, '');
   }
 
@@ -395,7 +410,7 @@ export class LayerApplier implements TarHandler {
       for (const [childName, child] of node.children) this.#remove(node, childName, child);
       this.#closeHandle(node);
       rmdirSync(at(this.#handle(parent), name));
-    } else if (!leafOf(node).missing) {
+    } else if (!isMissing(node)) {
       unlinkSync(at(this.#handle(parent), name));
     }
     parent.children.delete(name);
@@ -530,6 +545,77 @@ export class LayerApplier implements TarHandler {
     closeDirectory(handle);
   }
 
+  /**
+   * Removes what the filter leaves out. Only now: what is left out may be what a hard link or a symlink of a later layer
+   * leads to.
+   */
+  #select(filter: PathFilter): void {
+    const top = this.#resolve(filter.subpath.split('/'), false);
+    if (top === undefined) {
+      throw new CtxsrcError('E_PATH_NOT_FOUND', `the image has no directory ${printableBytes(filter.subpath)}`, {
+        hint: 'subpath names a directory of the image',
+      });
+    }
+    this.#prune(top, '', filter);
+    const prefix = top.parent === undefined ? '' : `${pathIn(top.parent, top.name)}/`;
+    this.losses.choose((path) => {
+      const place = path.startsWith(prefix) ? path.slice(prefix.length) : undefined;
+      return place !== undefined && this.#exists(top, place) ? place : undefined;
+    });
+    if (top !== this.root) this.#hoist(top);
+  }
+
+  /** @returns whether anything is left in the directory */
+  #prune(directory: Directory, path: string, filter: PathFilter): boolean {
+    for (const [name, node] of directory.children) {
+      const place = path === '' ? name : `${path}/${name}`;
+      const kept = node.kind === 'dir' && this.#prune(node, place, filter);
+      if (!kept && !filter.wants(place)) this.#remove(directory, name, node);
+    }
+    return directory.children.size > 0;
+  }
+
+  #exists(top: Directory, path: string): boolean {
+    let node: Node | undefined = top;
+    for (const name of path.split('/')) node = node?.kind === 'dir' ? node.children.get(name) : undefined;
+    return node !== undefined;
+  }
+
+  /** Makes a directory the root: everything else goes, its children move up. */
+  #hoist(top: Directory): void {
+    const chain = [top];
+    for (let dir = top.parent; dir?.parent !== undefined; dir = dir.parent) chain.unshift(dir);
+    let above = this.root;
+    for (const dir of chain) {
+      for (const [name, node] of above.children) if (node !== dir) this.#remove(above, name, node);
+      above = dir;
+    }
+    const first = chain[0]!;
+    // A child may have the name of the directory above it, which goes last.
+    let aside = '.ctxsrc-subpath';
+    while (top.children.has(aside)) aside += '-';
+    const from = this.#handle(top);
+    for (const [name, node] of top.children) {
+      if (node.kind === 'dir') this.#closeHandles(node);
+      if (!isMissing(node)) renameSync(at(from, name), at(this.#rootHandle, name === first.name ? aside : name));
+    }
+    for (const dir of chain.toReversed()) {
+      this.#closeHandle(dir);
+      rmdirSync(at(this.#handle(dir.parent!), dir.name));
+    }
+    this.root.children.clear();
+    for (const [name, node] of top.children) {
+      if (name === first.name && !isMissing(node)) renameSync(at(this.#rootHandle, aside), at(this.#rootHandle, name));
+      if (node.kind === 'dir') node.parent = this.root;
+      this.root.children.set(name, node);
+    }
+  }
+
+  #closeHandles(directory: Directory): void {
+    this.#closeHandle(directory);
+    for (const node of directory.children.values()) if (node.kind === 'dir') this.#closeHandles(node);
+  }
+
   /** Children first: a directory's mode may forbid to reach them, and they change its times. */
   #settle(directory: Directory, handle: OpenDirectory, path: string): void {
     try {
@@ -562,6 +648,10 @@ function cleanComponents(name: string): string[] {
     else result.push(part);
   }
   return result;
+}
+
+function isMissing(node: Node): boolean {
+  return node.kind !== 'dir' && leafOf(node).missing;
 }
 
 function isAufs(components: readonly string[], name: string): boolean {

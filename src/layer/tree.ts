@@ -46,7 +46,7 @@ export interface Directory {
   readonly kind: 'dir';
   readonly name: string;
   /** Undefined for the root. */
-  readonly parent: Directory | undefined;
+  parent: Directory | undefined;
   readonly depth: number;
   readonly children: Map<string, Node>;
   /** What it shall have in the end; it is set last, since children change the times, and modes may forbid them. */
