@@ -100,24 +100,25 @@ export function pointer<T>(shape: Shape<T>): Shape<T | undefined> {
   };
 }
 
-/** Elements that a list held before it was shortened: Go decodes the next list of that name into them. */
-const hiddenElements = new WeakMap<readonly unknown[], unknown[]>();
+/** All elements that a list ever held: Go decodes the next list of that name into them. */
+const backings = new WeakMap<readonly unknown[], unknown[]>();
 
 /** Go `[]T`. A list decoded into a longer or shorter one reuses its elements, as Go does. */
 export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
+  const zero: readonly T[] = [];
   return {
-    zero: [],
+    zero,
     decode(node, previous, path) {
-      if (node === null) return [];
+      if (node === null) return zero;
       if (!isArray(node)) throw mismatch(path, 'an array', node);
-      if (node.length === 0) return [];
-      const old = (hiddenElements.get(previous) as T[] | undefined) ?? previous;
-      const all = [...old];
-      node.forEach((item, index) => {
-        all[index] = shape.decode(item, index < old.length ? old[index]! : shape.zero, `${path}[${index}]`);
-      });
-      const visible = all.slice(0, node.length);
-      if (all.length > visible.length) hiddenElements.set(visible, all);
+      if (node.length === 0) return zero;
+      const backing = (backings.get(previous) as T[] | undefined) ?? [];
+      for (const [index, item] of node.entries()) {
+        const old = index < backing.length ? backing[index]! : shape.zero;
+        backing[index] = shape.decode(item, old, `${path}[${index}]`);
+      }
+      const visible = backing.length === node.length ? backing : backing.slice(0, node.length);
+      backings.set(visible, backing);
       return visible;
     },
   };
@@ -125,12 +126,14 @@ export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
 
 /** Go `map[string]T`: later members of a name replace earlier ones. */
 export function map<T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> {
+  const zero: ReadonlyMap<string, T> = new Map();
   return {
-    zero: new Map(),
+    zero,
     decode(node, previous, path) {
-      if (node === null) return new Map();
+      if (node === null) return zero;
       if (!(node instanceof JsonObject)) throw mismatch(path, 'an object', node);
-      const entries = new Map(previous);
+      // What an earlier member made is nobody else's yet.
+      const entries = previous === zero ? new Map<string, T>() : (previous as Map<string, T>);
       for (const [name, value] of node.members) {
         entries.set(name, shape.decode(value, shape.zero, member(path, name)));
       }
@@ -176,14 +179,23 @@ function isArray(node: JsonNode): node is readonly JsonNode[] {
 }
 
 /**
- * Decodes a document (buildkit-semantics 0.2).
+ * Reads a document once, to be decoded into one shape or several (buildkit-semantics 0.2).
  * @param fail makes the error of what is wrong, for instance `layers[0].size: expected an integer, found a string`
  */
+export function readGoJson(bytes: Uint8Array, fail: (problem: string) => Error): <T>(shape: Shape<T>) => T {
+  const failing = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof JsonProblem) throw fail(error.message);
+      throw error;
+    }
+  };
+  const node = failing(() => parseGoJson(bytes));
+  return (shape) => failing(() => shape.decode(node, shape.zero, ''));
+}
+
+/** Reads and decodes a document; `fail` as for `readGoJson`. */
 export function decodeGoJson<T>(bytes: Uint8Array, shape: Shape<T>, fail: (problem: string) => Error): T {
-  try {
-    return shape.decode(parseGoJson(bytes), shape.zero, '');
-  } catch (error) {
-    if (error instanceof JsonProblem) throw fail(error.message);
-    throw error;
-  }
+  return readGoJson(bytes, fail)(shape);
 }

@@ -35,11 +35,11 @@ interface OpenObject {
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const LITERALS: readonly (readonly [string, null | boolean])[] = [
-  ['null', null],
-  ['true', true],
-  ['false', false],
-];
+const LITERALS: ReadonlyMap<string, readonly [word: string, value: null | boolean]> = new Map([
+  ['n', ['null', null]],
+  ['t', ['true', true]],
+  ['f', ['false', false]],
+]);
 
 /** Reads one document: iterative, so that depth is bounded by Go's limit and not by the stack. */
 class Parser {
@@ -138,11 +138,12 @@ class Parser {
   }
 
   #scalar(): JsonNode {
-    for (const [word, value] of LITERALS) {
-      if (this.#text.startsWith(word, this.#at)) {
-        this.#at += word.length;
-        return value;
-      }
+    const literal = LITERALS.get(this.#text[this.#at] ?? '');
+    if (literal !== undefined) {
+      const [word, value] = literal;
+      if (!this.#text.startsWith(word, this.#at)) throw this.#unexpected('where a value should begin');
+      this.#at += word.length;
+      return value;
     }
     NUMBER.lastIndex = this.#at;
     const number = NUMBER.exec(this.#text);

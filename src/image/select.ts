@@ -2,7 +2,7 @@
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
-import { platformMatcher } from '../core/platform-match.ts';
+import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
 import { decodeConfig, decodeIndex, decodeManifest, schema1Error, usable } from '../oci/decode.ts';
 import { isConfigType, isIndexType, isManifestType, isSchema1Type } from '../oci/media-types.ts';
 import type { Descriptor, ImageConfig, Manifest, Raw } from '../oci/types.ts';
@@ -76,18 +76,17 @@ export async function selectImage(
 }
 
 /** The entry to follow: one that names its platform goes before one that does not, then the better, then the earlier. */
-function bestEntry(
-  entries: readonly Descriptor[],
-  matcher: ReturnType<typeof platformMatcher>,
-): Descriptor | undefined {
-  return entries
-    .filter(({ platform }) => platform === undefined || matcher.matches(platform))
-    .sort((a, b) => {
-      if (a.platform === undefined || b.platform === undefined) {
-        return Number(a.platform === undefined) - Number(b.platform === undefined);
-      }
-      return matcher.compare(a.platform, b.platform);
-    })[0];
+function bestEntry(entries: readonly Descriptor[], matcher: PlatformMatcher): Descriptor | undefined {
+  let best: Descriptor | undefined;
+  for (const entry of entries) {
+    if (entry.platform === undefined) best ??= entry;
+    else if (matcher.matches(entry.platform) && goesBefore(entry.platform, best, matcher)) best = entry;
+  }
+  return best;
+}
+
+function goesBefore(platform: Platform, best: Descriptor | undefined, matcher: PlatformMatcher): boolean {
+  return best?.platform === undefined || matcher.compare(platform, best.platform) < 0;
 }
 
 async function readConfig(

@@ -137,12 +137,13 @@ export function usable(entry: Descriptor, where: string): Descriptor {
 }
 
 /**
- * Checks that a document is what its descriptor says (3.3).
+ * Reads a document that has to be what its descriptor says (3.3).
  * @throws E_SCHEMA1, E_MANIFEST_INVALID
  */
-function checkKind(bytes: Uint8Array, mediaType: string, what: string): void {
+function readKind(bytes: Uint8Array, mediaType: string, what: string): <T>(shape: go.Shape<T>) => T {
   if (isSchema1Type(mediaType)) throw schema1Error(what);
-  const found = go.decodeGoJson(bytes, outline, (problem) => invalidManifest(what, problem));
+  const decode = go.readGoJson(bytes, (problem) => invalidManifest(what, problem));
+  const found = decode(outline);
   if (found.fsLayers) throw schema1Error(what);
   if (isManifestType(mediaType) && (found.manifests || isIndexType(found.mediaType))) {
     throw invalidManifest(what, `an index where a manifest (${mediaType}) was expected`);
@@ -150,6 +151,7 @@ function checkKind(bytes: Uint8Array, mediaType: string, what: string): void {
   if (isIndexType(mediaType) && (found.config || found.layers || isManifestType(found.mediaType))) {
     throw invalidManifest(what, `a manifest where an index (${mediaType}) was expected`);
   }
+  return decode;
 }
 
 /**
@@ -157,8 +159,7 @@ function checkKind(bytes: Uint8Array, mediaType: string, what: string): void {
  * @throws E_SCHEMA1, E_MANIFEST_INVALID
  */
 export function decodeManifest(bytes: Uint8Array, mediaType: string, what: string): Raw<Manifest> {
-  checkKind(bytes, mediaType, what);
-  const value = go.decodeGoJson(bytes, manifest, (problem) => invalidManifest(what, problem));
+  const value = readKind(bytes, mediaType, what)(manifest);
   return {
     bytes,
     value: {
@@ -175,8 +176,7 @@ export function decodeManifest(bytes: Uint8Array, mediaType: string, what: strin
  * @throws E_SCHEMA1, E_MANIFEST_INVALID
  */
 export function decodeIndex(bytes: Uint8Array, mediaType: string, what: string): Raw<Index> {
-  checkKind(bytes, mediaType, what);
-  const value = go.decodeGoJson(bytes, index, (problem) => invalidManifest(what, problem));
+  const value = readKind(bytes, mediaType, what)(index);
   return {
     bytes,
     value: {
