@@ -9,18 +9,24 @@ interface ConnectionTrouble {
   readonly text: string;
   readonly hint?: string;
   readonly passing: boolean;
+  /** The other side ended the connection without a word. */
+  readonly closed?: boolean;
 }
 
 /**
  * Types what a connection failed with. Failures that may pass come as `PassingFailure`, others as the error itself.
  * An error that is typed already is returned as it is.
+ * @param anonymous a TLS connection without a client certificate: some servers just close it when they want one
  */
-export function connectionError(error: unknown, subject: Subject): Error {
+export function connectionError(error: unknown, subject: Subject, anonymous = false): Error {
   if (error instanceof CtxsrcError || error instanceof PassingFailure) return error;
   const trouble = troubleOf(error, subject.host);
   const typed = new CtxsrcError(trouble.code, `cannot get ${subject.what} from ${subject.host}: ${trouble.text}`, {
     cause: error,
-    hint: trouble.hint,
+    hint:
+      anonymous && trouble.closed
+        ? `${trouble.hint}; if the server wants a client certificate: --client-cert FILE`
+        : trouble.hint,
     details: { host: subject.host },
   });
   return trouble.passing ? new PassingFailure(typed) : typed;
@@ -121,9 +127,9 @@ const CLIENT_CERTIFICATE = untrusted(
 
 const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
-  ECONNRESET: network('the connection was reset'),
+  ECONNRESET: { ...network('the connection was reset'), closed: true },
   EPIPE: network('the connection was closed'),
-  UND_ERR_SOCKET: network('the connection was closed'),
+  UND_ERR_SOCKET: { ...network('the connection was closed'), closed: true },
   UND_ERR_CLOSED: network('the connection was closed'),
   UND_ERR_DESTROYED: network('the connection was closed'),
   UND_ERR_ABORTED: network('the connection was closed'),

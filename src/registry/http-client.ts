@@ -138,7 +138,8 @@ export function createHttpClient(options: {
       return { ...response, body: guarded(response.body, job.signal, subject) };
     } catch (error) {
       if (job.signal.aborted) throw job.signal.reason;
-      const typed = connectionError(error, subject);
+      const anonymous = url.protocol === 'https:' && network.clientCert === undefined;
+      const typed = connectionError(error, subject, anonymous);
       report(undefined, (typed instanceof PassingFailure ? typed.error : (typed as CtxsrcError)).code);
       throw typed;
     }

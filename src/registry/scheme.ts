@@ -52,7 +52,9 @@ async function discover<T extends { readonly status: number }>(
     return { scheme: 'https', answer: await send('https', false) };
   } catch (error) {
     if (!(error instanceof CtxsrcError)) throw error;
-    if (error.code !== 'E_NETWORK' && !speaksNoTls(error)) throw error;
-    return plain === undefined ? { scheme: 'http' } : { scheme: 'http', answer: plain };
+    if (plain !== undefined && speaksNoTls(error)) return { scheme: 'http', answer: plain };
+    if (plain === undefined && (error.code === 'E_NETWORK' || speaksNoTls(error))) return { scheme: 'http' };
+    // It does speak TLS: what went wrong there is what the user has to know.
+    throw error;
   }
 }

@@ -10,8 +10,8 @@ import { tempDir } from './temp.ts';
 export interface DockerRegistryOptions {
   /** Ask for the user name and password below. */
   readonly auth?: boolean | undefined;
-  /** PEM files; the registry then speaks https. */
-  readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
+  /** PEM files; the registry then speaks https, with an authority only to clients that it signed. */
+  readonly tls?: { readonly certificate: string; readonly key: string; readonly clientAuthority?: string } | undefined;
   /** More lines of its configuration file (YAML). */
   readonly extra?: string | undefined;
   /** Where it keeps its content; a fresh directory unless given. */
@@ -54,8 +54,9 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
 }
 
 function config(host: string, dir: string, storage: string, options: DockerRegistryOptions): string {
-  const tls =
-    options.tls === undefined ? '' : `  tls: {certificate: ${options.tls.certificate}, key: ${options.tls.key}}\n`;
+  const { certificate, key, clientAuthority } = options.tls ?? {};
+  const clients = clientAuthority === undefined ? '' : `, clientcas: [${clientAuthority}]`;
+  const tls = options.tls === undefined ? '' : `  tls: {certificate: ${certificate}, key: ${key}${clients}}\n`;
   const auth = options.auth === true ? `auth: {htpasswd: {realm: test, path: ${join(dir, 'htpasswd')}}}\n` : '';
   return `version: 0.1
 log: {level: warn}
