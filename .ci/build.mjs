@@ -18,7 +18,13 @@ const workers = {
   'worker-unpack': 'src/layer/unpack-worker.ts',
   'worker-clone': 'src/store/clone-worker.ts',
 };
-const entryPoints = { cli: 'src/cli/main.ts', index: 'src/index.ts', ...workers };
+const entryPoints = {
+  cli: 'src/cli/main.ts',
+  index: 'src/index.ts',
+  conformance: 'src/conformance/kit.ts',
+  'conformance-child': 'src/conformance/conformance-child.ts',
+  ...workers,
+};
 for (const [name, file] of Object.entries(entryPoints)) {
   if (!existsSync(join(root, file))) delete entryPoints[name];
 }

@@ -188,10 +188,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'sources',
-    args: '',
-    summary: 'list the schemes with their grammar',
+    args: '[test] [module]',
+    summary: 'list the schemes with their grammar; test runs the conformance kit on a source module',
     takesReferences: false,
-    examples: ['ctxsrc sources'],
+    words: ['test'],
+    examples: ['ctxsrc sources', 'ctxsrc sources test ./my-source.js'],
     load: () => import('./commands/sources.ts'),
   },
   {

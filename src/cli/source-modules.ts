@@ -21,25 +21,36 @@ export async function loadSourceModules(
     ...config.sources.map((module) => ({ module, base: config.directory })),
     ...sourceFlags(argv).map((module) => ({ module, base: cwd })),
   ];
-  for (const { module, base } of named) table.add(await loadSourceModule(module, base), module);
+  for (const { module, base } of named) table.add((await loadModule(module, base)).source, module);
 }
 
-/** The source that a module exports as `source`, or as its default export. `E_SOURCE_MODULE` when there is none. */
-export async function loadSourceModule(module: string, base: string): Promise<Source> {
-  let exported: Record<string, unknown>;
+/** A module with a source in it. */
+export interface SourceModule {
+  readonly source: Source;
+  readonly exported: Readonly<Record<string, unknown>>;
+  readonly url: string;
+}
+
+/** Loads a module that exports a source as `source`, or as its default export. `E_SOURCE_MODULE` when there is none. */
+export async function loadModule(module: string, base: string): Promise<SourceModule> {
+  const { url, exported } = await importModule(module, base);
+  const source = exported.source ?? exported.default;
+  if (isSource(source)) return { source, exported, url };
+  throw new CtxsrcError('E_SOURCE_MODULE', `the module ${module} exports no source`, {
+    hint: 'export const source = { schemes, grammar, attributes, identify, resolve }; docs/sources.md shows a whole one',
+  });
+}
+
+async function importModule(module: string, base: string): Promise<{ url: string; exported: Record<string, unknown> }> {
   try {
-    exported = (await import(moduleUrl(module, base))) as Record<string, unknown>;
+    const url = moduleUrl(module, base);
+    return { url, exported: (await import(url)) as Record<string, unknown> };
   } catch (error) {
     throw new CtxsrcError('E_SOURCE_MODULE', `cannot load the source module ${module}: ${(error as Error).message}`, {
       cause: error,
       hint: 'name a file (./my-source.js) or an installed package that exports `source`',
     });
   }
-  const source = exported.source ?? exported.default;
-  if (isSource(source)) return source;
-  throw new CtxsrcError('E_SOURCE_MODULE', `the module ${module} exports no source`, {
-    hint: 'export const source = { schemes, grammar, attributes, identify, resolve }; docs/sources.md shows a whole one',
-  });
 }
 
 function moduleUrl(module: string, base: string): string {

@@ -74,12 +74,15 @@ export interface ErrorOptions {
   details?: Record<string, unknown> | undefined;
 }
 
+const BRAND = Symbol.for('ctxsrc.error');
+
 /** A failure with a stable code, one sentence that says what happened to what, and a hint that says what to type next. */
 export class CtxsrcError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly details: Record<string, unknown> | undefined;
   ref: string | undefined;
+  readonly [BRAND] = true;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -96,9 +99,15 @@ export class CtxsrcError extends Error {
   }
 }
 
-/** True for a CtxsrcError, with the given code when one is named. */
+/**
+ * True for a CtxsrcError, with the given code when one is named. A source from outside may bring a copy of this package:
+ * its errors count too.
+ */
 export function isCtxsrcError(error: unknown, code?: ErrorCode): error is CtxsrcError {
-  return error instanceof CtxsrcError && (code === undefined || error.code === code);
+  const ours =
+    error instanceof CtxsrcError ||
+    (error instanceof Error && BRAND in error && Object.hasOwn(ERROR_EXITS, (error as CtxsrcError).code));
+  return ours && (code === undefined || (error as CtxsrcError).code === code);
 }
 
 /** True for the error an aborted operation ends with, whoever threw it. */

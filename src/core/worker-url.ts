@@ -1,10 +1,10 @@
 declare const __CTXSRC_BUNDLED__: boolean | undefined;
 
 /**
- * Where the code of a worker lies. Workers are built as entry points of their own at the top of `dist/`; the caller is
+ * Where the code of a worker, or of another process, lies. They are built as entry points of their own at the top of `dist/`; the caller is
  * in a chunk one folder below it, or, when the sources are run by a test, in `src/<folder>/`.
  */
-export function workerUrl(name: 'worker-hash' | 'worker-unpack' | 'worker-clone'): URL {
+export function workerUrl(name: 'worker-hash' | 'worker-unpack' | 'worker-clone' | 'conformance-child'): URL {
   const here = import.meta.url;
   if (typeof __CTXSRC_BUNDLED__ === 'boolean') {
     return new URL(here.includes('/chunks/') ? `../${name}.js` : `./${name}.js`, here);

@@ -1,7 +1,16 @@
+import type { Subject } from '../../conformance/kit.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import type { Run } from '../run.ts';
+import { loadModule } from '../source-modules.ts';
 
-/** `ctxsrc sources` */
-export async function run(run: Run): Promise<undefined> {
+/** `ctxsrc sources`, `ctxsrc sources test <module>` */
+export async function run(run: Run, [action, module]: readonly string[]): Promise<number | undefined> {
+  if (action === 'test' && module !== undefined) return testSource(run, module);
+  if (action !== undefined) {
+    throw new CtxsrcError('E_USAGE', 'sources takes no argument, or test and a module', {
+      hint: 'ctxsrc sources test ./my-source.js',
+    });
+  }
   const sources = await run.table.loadAll();
   if (run.json) {
     const list = sources.flatMap((source) =>
@@ -20,4 +29,32 @@ export async function run(run: Run): Promise<undefined> {
     if (source.attributes.length > 0)
       await run.line(`  flags    ${source.attributes.map((spec) => `--${spec.name}`).join(' ')}`);
   }
+}
+
+/** Runs the conformance kit on a module that exports `source` and `prepare`. A broken rule is exit 1: a defect of the source. */
+async function testSource(run: Run, module: string): Promise<number | undefined> {
+  const { RULES, runConformance } = await import('../../conformance/kit.ts');
+  const { source, exported, url } = await loadModule(module, run.io.cwd);
+  const prepare = exported.prepare as Subject['prepare'] | undefined;
+  if (typeof prepare !== 'function') {
+    throw new CtxsrcError(
+      'E_SOURCE_MODULE',
+      `the module ${module} exports no prepare function for the conformance kit`,
+      {
+        hint: 'export async function prepare(dir) { … return { reference, change, malformed }; }; docs/sources.md shows one',
+      },
+    );
+  }
+  const report = await runConformance({ source, prepare, origin: { module: url } }, (check) => {
+    if (!run.json)
+      void run.line(
+        `${check.status.padEnd(7)} rule ${check.rule}: ${check.name}${check.detail === undefined ? '' : `: ${check.detail}`}`,
+      );
+  });
+  if (run.json) await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', ...report })}\n`);
+  else {
+    for (const rule of report.brokenRules) await run.line(`rule ${rule} is broken: ${RULES[rule]}`);
+    await run.line(`${report.executed} checks executed, ${report.failed} failed`);
+  }
+  return report.passed ? undefined : 1;
 }

@@ -1,0 +1,55 @@
+/** The ten rules in words a newcomer understands, and what a run of the kit came to. */
+
+export const RULES: Readonly<Record<number, string>> = {
+  1: 'an identifier reads itself back: identify(parse(String(id)), id.attributes) equals id, and what is no reference is refused with exit 2',
+  2: 'the same content gives the same content key in any process, directory, time zone, locale and time; other content gives another',
+  3: 'a content key holds no secret, no path of the machine, no time of the run and nothing random',
+  4: 'index 0 costs no more than the last index, and after done a further index repeats the last answer',
+  5: 'the pin identifies immutable content: the pinned reference gives the same keys and files',
+  6: 'the snapshot of an empty source is null',
+  7: 'snapshot works after the store lost its content; with offline it fails with exit 3 and names what is missing',
+  8: 'an abort at any moment leaves no half-made snapshot, no temporary directory and no child process',
+  9: 'two at once share one download and one snapshot',
+  10: 'the source itself is never written to',
+};
+
+export interface CheckResult {
+  readonly rule: number;
+  /** What was tried. */
+  readonly name: string;
+  readonly status: 'passed' | 'failed' | 'skipped';
+  /** What went wrong, or why it was not tried. */
+  readonly detail?: string | undefined;
+}
+
+export interface ConformanceReport {
+  readonly schemes: readonly string[];
+  readonly checks: readonly CheckResult[];
+  /** Checks that ran; none is a failure. */
+  readonly executed: number;
+  readonly failed: number;
+  readonly passed: boolean;
+  /** Rules with a failed check. */
+  readonly brokenRules: readonly number[];
+}
+
+export function summarize(schemes: readonly string[], checks: readonly CheckResult[]): ConformanceReport {
+  const executed = checks.filter((check) => check.status !== 'skipped').length;
+  const failures = checks.filter((check) => check.status === 'failed');
+  return {
+    schemes,
+    checks,
+    executed,
+    failed: failures.length,
+    passed: executed > 0 && failures.length === 0,
+    brokenRules: [...new Set(failures.map((check) => check.rule))].sort((a, b) => a - b),
+  };
+}
+
+/** A rule that is broken: the kit's own failure, told in the report. */
+export class BrokenRule extends Error {}
+
+/** Says that a rule is broken unless the condition holds. */
+export function expectRule(condition: boolean, otherwise: string): asserts condition {
+  if (!condition) throw new BrokenRule(otherwise);
+}

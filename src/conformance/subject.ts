@@ -1,0 +1,33 @@
+/** What the author of a source hands to the kit beside the source: how to make something to read. */
+import type { Attributes, NetworkOptions, Source } from '../contract/index.ts';
+
+/** References to check a source with. */
+export interface Prepared {
+  /** A reference with content. */
+  readonly reference: string;
+  readonly attributes?: Attributes | undefined;
+  /** Changes one byte of the content that `reference` names: another content key has to follow. */
+  readonly change: () => Promise<void>;
+  /** References that are not valid: each has to be refused with exit 2. */
+  readonly malformed: readonly string[];
+  /** A reference to something that exists and is empty, where the source knows such a thing. */
+  readonly empty?: string | undefined;
+  /** Files and directories that the source reads and may not write. */
+  readonly watched?: readonly string[] | undefined;
+  /** True when the content comes over a connection: `--offline` then has to fail. */
+  readonly remote?: boolean | undefined;
+  /** Stops what was started. */
+  readonly close?: (() => Promise<void>) | undefined;
+}
+
+export interface Subject {
+  readonly source: Source;
+  /**
+   * Makes the references in an empty directory of the kit's. It is called several times; the content must be the same
+   * each time, whatever the directory is called.
+   */
+  readonly prepare: (dir: string) => Promise<Prepared>;
+  /** How the source is loaded in another process: a module that exports `source`, as an URL, or a built-in scheme. */
+  readonly origin: { readonly module: string } | { readonly scheme: string };
+  readonly network?: Partial<NetworkOptions> | undefined;
+}

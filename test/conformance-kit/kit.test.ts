@@ -1,0 +1,107 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { tempDir } from '../support/temp.ts';
+
+/** A folder as an author of a source has it: the sources, and this package installed. */
+function authorsFolder(): string {
+  const dir = tempDir('kit');
+  for (const name of ['one-file.js', 'broken-sources.js'])
+    cpSync(join(packageRoot, 'test', 'conformance-kit', name), join(dir, name));
+  mkdirSync(join(dir, 'node_modules'));
+  symlinkSync(packageRoot, join(dir, 'node_modules', 'ctxsrc'));
+  writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  for (let rule = 1; rule <= 10; rule += 1) {
+    writeFileSync(
+      join(dir, `broken-${rule}.js`),
+      `import { brokenSource } from './broken-sources.js';\nexport const { source, prepare } = brokenSource(${rule});\n`,
+    );
+  }
+  return dir;
+}
+
+interface Report {
+  readonly passed: boolean;
+  readonly executed: number;
+  readonly brokenRules: readonly number[];
+  readonly checks: readonly { readonly rule: number; readonly status: string; readonly detail?: string }[];
+}
+
+const cwd = authorsFolder();
+
+describe('the conformance kit', () => {
+  it('passes a good source, and says how much it tried', async () => {
+    const { code, stdout } = await ctxsrc(['sources', 'test', './one-file.js'], { cwd });
+    expect(stdout).toMatch(/(\d\d) checks executed, 0 failed\n$/);
+    expect(code).toBe(0);
+    const json = await ctxsrc(['sources', 'test', '--json', './one-file.js'], { cwd });
+    const report = JSON.parse(json.stdout) as Report;
+    expect(report.executed).toBeGreaterThanOrEqual(15);
+    expect([...new Set(report.checks.filter(({ status }) => status === 'passed').map(({ rule }) => rule))]).toEqual(
+      [1, 2, 3, 4, 5, 7, 8, 9, 10].filter((rule) => rule !== 5),
+    );
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])('a source that breaks rule %i fails on exactly that rule', async (rule) => {
+    const { code, stdout } = await ctxsrc(['sources', 'test', '--json', `./broken-${rule}.js`], { cwd });
+    const report = JSON.parse(stdout) as Report;
+    expect(
+      report.checks.filter(({ status }) => status === 'failed').map((check) => [check.rule, check.detail]),
+    ).toEqual(
+      report.checks
+        .filter((check) => check.status === 'failed' && check.rule === rule)
+        .map((check) => [check.rule, check.detail]),
+    );
+    expect(report.brokenRules).toEqual([rule]);
+    expect(code).toBe(1);
+  });
+
+  it('a module without prepare, without a source, or that is not there is exit 2', async () => {
+    writeFileSync(join(cwd, 'no-prepare.js'), `export { source } from './one-file.js';\n`);
+    writeFileSync(join(cwd, 'no-source.js'), 'export const x = 1;\n');
+    for (const module of ['./no-prepare.js', './no-source.js', './nowhere.js']) {
+      const { code, stdout, stderr } = await ctxsrc(['sources', 'test', module], { cwd });
+      expect([module, code, stdout]).toEqual([module, 2, '']);
+      expect(stderr).toContain('hint: ');
+    }
+  });
+});
+
+describe('a source from outside', () => {
+  it('has its scheme in key, snapshot, help, sources and completion', async () => {
+    writeFileSync(join(cwd, 'data.csv'), 'a,b\n');
+    const args = ['--source', './one-file.js'];
+    const { stdout: key } = await ctxsrc(['key', ...args, 'one-file://data.csv'], { cwd });
+    expect(key).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+    const snapshot = await ctxsrc(['snapshot', ...args, 'one-file://data.csv', 'out'], { cwd });
+    expect([snapshot.code, snapshot.stdout]).toEqual([0, key]);
+    expect(execFileSync('cat', [join(cwd, 'out', 'data.csv')], { encoding: 'utf8' })).toBe('a,b\n');
+    expect((await ctxsrc(['sources', ...args], { cwd })).stdout).toContain('one-file://PATH');
+    expect((await ctxsrc(['key', 'one-file://data.csv'], { cwd })).code).toBe(2);
+    const unknown = await ctxsrc(['key', ...args, 'nope://x'], { cwd });
+    expect(unknown.stderr).toContain('one-file');
+    const candidates = await ctxsrc(['completion', 'candidates', ...args, '--', 'key', 'one'], { cwd });
+    expect(candidates.stdout).toBe('one-file://\n');
+  });
+
+  it('comes from the configuration file of the user, never from the current directory', async () => {
+    writeFileSync(join(cwd, 'config.json'), JSON.stringify({ sources: ['./one-file.js'] }));
+    writeFileSync(join(cwd, 'ctxsrc.config.json'), JSON.stringify({ sources: ['./one-file.js'] }));
+    expect((await ctxsrc(['key', 'one-file://data.csv'], { cwd })).code).toBe(2);
+    expect(
+      (await ctxsrc(['key', 'one-file://data.csv'], { cwd, env: { CTXSRC_CONFIG: join(cwd, 'config.json') } })).code,
+    ).toBe(0);
+  });
+
+  it('cannot shadow a built-in scheme', async () => {
+    writeFileSync(
+      join(cwd, 'shadow.js'),
+      `import { source as one } from './one-file.js';\nexport const source = { ...one, schemes: ['oci-layout'] };\n`,
+    );
+    const { code, stderr } = await ctxsrc(['key', '--source', './shadow.js', 'oci-layout://x'], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toContain('already there');
+  });
+});
