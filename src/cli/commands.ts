@@ -4,7 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
-import { addNetworkFlags, addSnapshotFlags, type Flags, listOption } from './flags.ts';
+import { addNetworkFlags, addWriteFlags, type Flags, listOption } from './flags.ts';
 import type { Run } from './run.ts';
 
 export interface CommandSpec {
@@ -115,7 +115,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write the files into a directory and print the content key',
     takesReferences: true,
     flags: (command) => {
-      addSnapshotFlags(command);
+      command.addOption(new Option('--force', 'replace what is at the target'));
+      addWriteFlags(command);
       command.addOption(safe).addOption(githubOutput);
     },
     uses: () => ['include', 'exclude'],
@@ -178,12 +179,40 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/auth.ts'),
   },
   {
+    name: 'export',
+    args: '<ref>',
+    summary: 'write an image as an OCI layout, or the files of any source as one reproducible tar',
+    takesReferences: true,
+    flags: (command) => {
+      command.addOption(
+        new Option('-o, --output <type=tar|oci,dest=PATH|-[,tar=true|false]>', 'what to write, and where'),
+      );
+      addWriteFlags(command);
+    },
+    uses: () => ['include', 'exclude'],
+    examples: [
+      'ctxsrc export docker-image://alpine:3.20 -o type=oci,dest=alpine.tar',
+      'ctxsrc export ./app -o type=tar,dest=- | tar -t',
+    ],
+    load: () => import('./commands/export.ts'),
+  },
+  {
     name: 'cache',
-    args: '<what>',
-    summary: 'the store: path prints where it is',
+    args: '<ls|du|prune|verify|path>',
+    summary: 'the store: list it, measure it, make room, hash everything again, say where it is',
+    details:
+      'prune without flags removes what nothing refers to and no running process uses. verify removes what is bad (exit 5): the next run fetches it again.',
     takesReferences: false,
-    words: ['path'],
-    examples: ['ctxsrc cache path'],
+    flags: (command) => {
+      command
+        .addOption(new Option('--max-size <size>', 'prune: the most that may remain; least recently used goes first'))
+        .addOption(new Option('--keep-duration <duration>', 'prune: keep what was used within this time'))
+        .addOption(new Option('--all', 'prune: everything that no running process uses'))
+        .addOption(new Option('--dry-run', 'prune: only say what would go'))
+        .addOption(listOption('--filter <filter>', 'prune: only what matches, e.g. kind=snapshot or id~=alpine'));
+    },
+    words: ['ls', 'du', 'prune', 'verify', 'path'],
+    examples: ['ctxsrc cache du', 'ctxsrc cache prune --max-size 5GB', 'ctxsrc cache prune --dry-run --all'],
     load: () => import('./commands/cache.ts'),
   },
   {

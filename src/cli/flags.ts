@@ -56,10 +56,9 @@ export function addNetworkFlags(command: Command): void {
     .addOption(new Option('--parallel <n>', 'downloads at a time per host (default: 4)'));
 }
 
-/** Flags that choose what a snapshot writes and how. */
-export function addSnapshotFlags(command: Command): void {
+/** Flags that choose what is written of a source, and how. */
+export function addWriteFlags(command: Command): void {
   command
-    .addOption(new Option('--force', 'replace what is at the target'))
     .addOption(new Option('--subpath <path>', 'write only this directory of the source'))
     .addOption(listOption('--include <pattern>', 'write only what matches'))
     .addOption(listOption('--exclude <pattern>', 'leave out what matches'))

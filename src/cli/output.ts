@@ -4,7 +4,7 @@ import { printable } from '../core/printable.ts';
 import type { Io } from './io.ts';
 
 /** Writes and waits until the text is handed over; a reader that went away is no error. */
-export function write(stream: NodeJS.WritableStream, text: string): Promise<void> {
+export function write(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => {
       if (error === null || error === undefined || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve();

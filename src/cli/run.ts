@@ -12,11 +12,13 @@ import { type Identified, identify, type Resolved, withReference } from '../sour
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
+import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import { readLock } from './lock-file.ts';
 import { write } from './output.ts';
 import { createReporter } from './progress.ts';
 import type { Reporter } from './reporter.ts';
+import { parseSize } from './values.ts';
 
 interface RunOptions {
   readonly io: Io;
@@ -262,8 +264,23 @@ export class Run {
     }
   }
 
+  /** `CTXSRC_CACHE_MAX_SIZE`: what a run has brought makes room for itself. */
+  async #pruneAfterwards(): Promise<void> {
+    const limit = this.io.env.CTXSRC_CACHE_MAX_SIZE;
+    if (!limit || this.#environment === undefined || this.signal.aborted) return;
+    const maxSize = parseSize('CTXSRC_CACHE_MAX_SIZE', limit);
+    const environment = await this.#environment.catch(() => undefined);
+    if (environment === undefined) return;
+    const { freed } = await environment.store.prune(await this.job(), { maxSize });
+    if (freed > 0) this.note(`removed ${formatBytes(freed)} from the store, to stay below CTXSRC_CACHE_MAX_SIZE`);
+  }
+
   /** Stops the progress view and releases what the store holds for this process. */
   async close(): Promise<void> {
+    await this.#pruneAfterwards().catch((error: unknown) => {
+      // The answer is there: that no room could be made is not the failure of the command.
+      this.note(`could not make room in the store: ${(error as Error).message}`, 'warning');
+    });
     this.#reporter.close();
     if (this.#environment !== undefined) await (await this.#environment.catch(() => undefined))?.close();
   }

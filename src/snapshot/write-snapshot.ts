@@ -1,6 +1,15 @@
 /** From an instance to a directory: keys, content, target. What `ctxsrc snapshot` and the library's `snapshot` do. */
-import type { CacheKeyResult, Identifier, JobContext, SourceInstance, Store, WriteOptions } from '../contract/index.ts';
+import type {
+  CacheKeyResult,
+  Identifier,
+  JobContext,
+  SourceInstance,
+  Store,
+  WriteFilter,
+  WriteOptions,
+} from '../contract/index.ts';
 import { solverDigest } from '../core/solver-digest.ts';
+import { bytesOfText } from '../fs/byte-string.ts';
 import { type Materialized, materialize } from './materialize.ts';
 
 /** The most that is written unless the caller says otherwise: generous for an image, small for a bomb. */
@@ -51,8 +60,19 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
       strict: request.strict,
       localSource: identifier.localPath,
       storeRoot: request.store.root,
+      contentHash: hasFilter(options.filter) ? hashOfTree : undefined,
     });
   } finally {
     await ref?.release();
   }
+}
+
+const hasFilter = (filter: WriteFilter | undefined): boolean =>
+  filter !== undefined && Object.values(filter).some((value) => value !== undefined);
+
+/** As the content key of a directory: `ctxsrc key --no-ignore-file DIR` prints the same. */
+async function hashOfTree(job: JobContext, dir: string): Promise<string> {
+  const { hashTree } = await import('../fs/hash-tree.ts');
+  const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal });
+  return `sha256:${digest}`;
 }

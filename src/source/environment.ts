@@ -1,7 +1,7 @@
 /** What a run gives its sources, made in one place for the command line and the library: store, session, network. */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { NetworkOptions, Session, SourceEnv, Store } from '../contract/index.ts';
+import type { NetworkOptions, Session, SourceEnv, Store, StoreAdmin } from '../contract/index.ts';
 import { HOST } from '../core/platform.ts';
 import type { Progress } from '../core/progress.ts';
 import { createSession } from './session.ts';
@@ -47,7 +47,7 @@ export interface EnvironmentOptions {
 export interface Environment {
   readonly env: SourceEnv;
   readonly session: Session;
-  readonly store: Store;
+  readonly store: Store & StoreAdmin;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,46 @@
+import type { WriteFilter, WriteOptions } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { DEFAULT_LIMITS } from '../snapshot/write-snapshot.ts';
+import type { Resolved } from '../source/resolve.ts';
+import { type Flags, textFlag } from './flags.ts';
+import type { Run } from './run.ts';
+import { parseCount, parseSize } from './values.ts';
+
+/** What the flags and the environment say of writing files. */
+export function writeOptions(run: Run, one: Resolved, flags: Flags): WriteOptions {
+  const text = (name: string) => textFlag(flags, name);
+  const bytes = text('maxBytes');
+  const files = text('maxFiles');
+  const owner = (text('owner') ?? 'auto') as WriteOptions['owner'];
+  const mode = (text('mode') ?? 'auto') as WriteOptions['mode'];
+  return {
+    owner,
+    mode,
+    limits: {
+      ...DEFAULT_LIMITS,
+      ...(bytes === undefined ? {} : { maxBytes: parseSize('--max-bytes', bytes) }),
+      ...(files === undefined ? {} : { maxFiles: parseCount('--max-files', files, 0) }),
+    },
+    filter: writeFilter(one, flags),
+    epoch: sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH),
+  };
+}
+
+/** Patterns that the source declares as its own are part of its identity; others choose what is written of it. */
+function writeFilter(one: Resolved, flags: Flags): WriteFilter | undefined {
+  const own = new Set(one.source.attributes.map((spec) => spec.name));
+  const filter = {
+    subpath: textFlag(flags, 'subpath'),
+    include: own.has('include') ? undefined : (flags.include as readonly string[] | undefined),
+    exclude: own.has('exclude') ? undefined : (flags.exclude as readonly string[] | undefined),
+  };
+  return Object.values(filter).some((value) => value !== undefined) ? filter : undefined;
+}
+
+function sourceDateEpoch(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,12}$/.test(text)) return Number(text);
+  throw new CtxsrcError('E_USAGE', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}`, {
+    hint: 'it takes seconds since 1970, or unset it',
+  });
+}
