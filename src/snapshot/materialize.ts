@@ -96,7 +96,7 @@ async function write(
       ...facts,
       ...(tree === undefined ? {} : { tree }),
       written: String(root.ctimeNs),
-      root: { mode: ROOT_MODE, uid: Number(root.uid), gid: Number(root.gid) },
+      root: { mode: ROOT_MODE, uid: Number(root.uid), gid: Number(root.gid), inode: String(root.ino) },
       files,
       bytes,
       losses,

@@ -48,7 +48,8 @@ export interface Sidecar extends SnapshotFacts {
   readonly tree?: string | undefined;
   /** Time of the file system when all files were there, in nanoseconds: what has a later ctime was touched since. */
   readonly written: string;
-  readonly root: { readonly mode: number; readonly uid: number; readonly gid: number };
+  /** The directory itself; `inode` tells whether it still is the one that was written, and not another put in its place. */
+  readonly root: { readonly mode: number; readonly uid: number; readonly gid: number; readonly inode: string };
   readonly files: number;
   readonly bytes: number;
   readonly losses: readonly Loss[];
@@ -198,7 +199,12 @@ function decode(value: unknown): Sidecar {
     }),
     tree: optionalString(doc.tree, 'tree'),
     written: nanoseconds(doc.written, 'written'),
-    root: { mode: count(root.mode, 'mode'), uid: count(root.uid, 'uid'), gid: count(root.gid, 'gid') },
+    root: {
+      mode: count(root.mode, 'mode'),
+      uid: count(root.uid, 'uid'),
+      gid: count(root.gid, 'gid'),
+      inode: string(root.inode, 'inode'),
+    },
     files: count(doc.files, 'files'),
     bytes: count(doc.bytes, 'bytes'),
     losses: list(doc.losses, 'losses').map((item) => {

@@ -52,7 +52,8 @@ export async function verifySnapshot(job: JobContext, dir: string): Promise<Veri
 
 /**
  * The quick form for a snapshot that may be there already: the same comparison, but what was not touched since the
- * sidecar was written (by the file system's change times, which no program can set) is not read again.
+ * sidecar was written (by the file system's change times, which no program can set) is not read again. That holds for the
+ * very directory that was written; another in its place, a copy say, is read like `verifySnapshot` reads it.
  */
 export async function isIntact(dir: string, sidecar: Sidecar, signal?: AbortSignal): Promise<boolean> {
   const comparison = new Comparison(dir, sidecar, true);
@@ -76,7 +77,7 @@ class Comparison {
   readonly incomplete = new Set<string>();
   readonly #dir: string;
   readonly #sidecar: Sidecar;
-  readonly #quick: boolean;
+  #quick: boolean;
   readonly #native: Native | undefined;
   /** Milliseconds, with a microsecond for the rounding of a time to a number. */
   readonly #written: number;
@@ -101,6 +102,8 @@ class Comparison {
     const root = lstatSync(this.#dir, { throwIfNoEntry: false });
     if (root === undefined) return this.#differs('.', 'missing', 'the directory itself');
     if (!root.isDirectory()) return this.#differs('.', 'type', `it is ${typeOf(root)}, it was dir`);
+    const inode = lstatSync(this.#dir, { bigint: true, throwIfNoEntry: false })?.ino;
+    if (String(inode) !== this.#sidecar.root.inode) this.#quick = false;
     this.#compareModeAndOwner('.', root, { ...this.#sidecar.root, type: 'dir' });
 
     const { entries } = this.#sidecar;

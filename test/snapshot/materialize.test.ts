@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -5,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -143,6 +145,22 @@ describe('a target that is not empty', () => {
     utimesSync(join(target, 'etc/passwd'), 1, 1);
     chmodSync(join(target, 'etc/shadow'), 0o600);
     expect(await snapshot()).toMatchObject({ status: 'unchanged' });
+  });
+
+  test('another directory in its place, older and with the same sizes and times, is no snapshot', async () => {
+    const other = join(parent, 'other');
+    await snapshot({ target: other, ref: fakeRef({ ...TREE, 'etc/passwd': 'toor' }) });
+    await snapshot();
+    removeTree(target);
+    renameSync(other, target);
+    await expect(snapshot()).rejects.toMatchObject({ code: 'E_TARGET_EXISTS' });
+  });
+
+  test('a copy is the same snapshot', async () => {
+    await snapshot();
+    execFileSync('cp', ['-a', target, join(parent, 'copy')]);
+    execFileSync('cp', ['-a', `${target}.ctxsrc.json`, join(parent, 'copy.ctxsrc.json')]);
+    expect(await snapshot({ target: join(parent, 'copy') })).toMatchObject({ status: 'unchanged' });
   });
 
   test('another key, or the same with other options: refused with a hint', async () => {

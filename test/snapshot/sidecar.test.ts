@@ -25,7 +25,7 @@ const SIDECAR: Sidecar = {
   layers: [{ digest: DIGEST, diffId: DIGEST, size: 3, mediaType: 'application/vnd.oci.image.layer.v1.tar' }],
   tree: DIGEST,
   written: '1700000000000000000',
-  root: { mode: 0o755, uid: 0, gid: 0 },
+  root: { mode: 0o755, uid: 0, gid: 0, inode: '18446744073709551615' },
   files: 6,
   bytes: 1,
   losses: [{ path: 'dev/zero', kind: 'device', detail: 'char 1:5' }],
