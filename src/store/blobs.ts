@@ -14,7 +14,7 @@ import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDi
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import type { Progress } from '../core/progress.ts';
 import { type IngestOptions, Ingests } from './ingest.ts';
-import { isUnwritable, type OnStep, type StoreDirectory } from './layout.ts';
+import { isUnwritable, type StoreDirectory } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 
@@ -29,11 +29,11 @@ export class FileBlobStore implements BlobStore {
   readonly #used = new Set<Digest>();
   #noted = false;
 
-  constructor(directory: StoreDirectory, locks: Locks, leases: Leases, progress: Progress, onStep: OnStep) {
+  constructor(directory: StoreDirectory, locks: Locks, leases: Leases, progress: Progress) {
     this.#directory = directory;
     this.#leases = leases;
     this.#progress = progress;
-    this.#ingests = new Ingests(directory, locks, this, onStep);
+    this.#ingests = new Ingests(directory, locks, this);
   }
 
   path(digest: Digest): string {

@@ -16,7 +16,7 @@ import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.t
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { bootId } from './identity.ts';
-import type { OnStep, StoreDirectory } from './layout.ts';
+import type { StoreDirectory } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 export interface IngestOptions {
@@ -45,14 +45,12 @@ export class Ingests {
   readonly #directory: StoreDirectory;
   readonly #locks: Locks;
   readonly #shelf: Shelf;
-  readonly #onStep: OnStep;
   readonly #running = new Map<Digest, Promise<void>>();
 
-  constructor(directory: StoreDirectory, locks: Locks, shelf: Shelf, onStep: OnStep) {
+  constructor(directory: StoreDirectory, locks: Locks, shelf: Shelf) {
     this.#directory = directory;
     this.#locks = locks;
     this.#shelf = shelf;
-    this.#onStep = onStep;
   }
 
   /** `BlobStore.ingest` of the contract. @throws E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_DISK_FULL, E_LOCK_TIMEOUT, what `produce` throws */
@@ -155,7 +153,7 @@ export class Ingests {
       const source = await produce({ offset: kept.size, validator: kept.validator });
       // Written for each ingest, and before its first byte: a part without it is of unknown origin and not gone on with.
       await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
-      this.#onStep('ingest:begun');
+      this.#directory.step('ingest:begun');
       const written = await write(job, source, file, kept.size, {
         digest,
         size,
@@ -179,11 +177,11 @@ export class Ingests {
         );
       }
       await file.datasync();
-      this.#onStep('ingest:synced');
+      this.#directory.step('ingest:synced');
       await file.close();
       file = undefined;
       await rename(partial, this.#shelf.path(digest));
-      this.#onStep('ingest:renamed');
+      this.#directory.step('ingest:renamed');
       await rm(note, { force: true });
       return true;
     } catch (error) {

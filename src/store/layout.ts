@@ -4,7 +4,7 @@
  * can be written.
  */
 import { constants } from 'node:fs';
-import { access, link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { ownedName } from './identity.ts';
@@ -37,10 +37,13 @@ export type OnStep = (step: string) => void;
 
 export class StoreDirectory {
   readonly root: string;
+  /** Called when a step that changes the disk is over. */
+  readonly step: OnStep;
   #ready: Promise<void> | undefined;
 
-  constructor(root: string) {
+  constructor(root: string, step: OnStep = () => undefined) {
     this.root = root;
+    this.step = step;
   }
 
   /** True when something was, or is being, written by this process. */
@@ -121,7 +124,9 @@ export class StoreDirectory {
       } finally {
         await file.close();
       }
+      this.step('file:written');
       await give(temporary, path);
+      this.step('file:named');
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
@@ -143,17 +148,25 @@ export class StoreDirectory {
     await mkdir(this.root, { recursive: true, mode: 0o700 });
     if ((await this.#version()) === STORE_VERSION) {
       await access(this.path('tmp'), constants.W_OK);
-      // What a cache service restored may lack the directories that were empty.
+      // What a cache service restored may lack the directories that were empty, and after a power loss a small file that
+      // was not synced may be empty.
       await this.#makeDirectories();
+      await this.#makeLayout();
       return;
     }
     await this.inspect();
     await this.#makeDirectories();
     // Each step is complete in itself and the marker comes last: whoever finds it missing, after a crash or while another
     // process is here, does the same steps again. A link never replaces an index that another process filled meanwhile.
-    await this.#publish(this.path('oci-layout'), '{"imageLayoutVersion":"1.0.0"}\n', false, rename);
+    await this.#makeLayout();
     await this.#publish(this.path('index.json'), EMPTY_INDEX, false, linkNew);
     await this.#publish(this.path(MARKER), `{"schema":"ctxsrc/store","version":${STORE_VERSION}}\n`, false, rename);
+  }
+
+  async #makeLayout(): Promise<void> {
+    const text = '{"imageLayoutVersion":"1.0.0"}\n';
+    const found = await stat(this.path('oci-layout')).catch(() => undefined);
+    if (found?.size !== text.length) await this.#publish(this.path('oci-layout'), text, false, rename);
   }
 
   async #makeDirectories(): Promise<void> {
@@ -161,6 +174,7 @@ export class StoreDirectory {
       await mkdir(this.path(name)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'EEXIST') throw error;
       });
+      this.step('store:directory');
     }
   }
 }

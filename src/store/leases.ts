@@ -124,6 +124,7 @@ export class Leases {
     this.#home ??= this.#settle();
     if (!(await this.#home)) return false;
     await writeFile(this.#directory.path('leases', this.#name, resource), '');
+    this.#directory.step('lease:taken');
     while (await this.#locks.isHeld(COLLECT_LOCK)) await sleep(COLLECTOR_POLL);
     return true;
   }

@@ -163,6 +163,7 @@ export class Locks {
   async #take(path: string): Promise<void> {
     await writeFile(path, hostname(), { flag: 'wx' });
     this.#held.add(path);
+    this.#directory.step('lock:taken');
     this.#timer ??= setInterval(() => {
       const now = new Date();
       // A file that is gone was removed by someone who thought this process dead; nothing here can mend that.
@@ -177,6 +178,7 @@ export class Locks {
       this.#timer = undefined;
     }
     await rm(path, { force: true });
+    this.#directory.step('lock:dropped');
   }
 
   /** Living others; what the dead left is removed on the way. */

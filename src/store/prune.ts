@@ -15,13 +15,11 @@ import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { blobResource } from './blobs.ts';
 import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
-import type { OnStep } from './layout.ts';
 import { COLLECT_LOCK } from './leases.ts';
 import type { Snapshots } from './snapshots.ts';
 
 export interface PruneEnv extends InventoryEnv {
   readonly snapshots: Snapshots;
-  readonly onStep: OnStep;
 }
 
 /** Files removed between two turns of the event loop. */
@@ -121,14 +119,14 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
   if (names.size > 0) {
     // The names go before what they refer to: a crash in between leaves blobs that nothing refers to.
     await env.index.remove(names);
-    env.onStep('prune:index');
+    env.directory.step('prune:index');
   }
   let number = 0;
   for (const path of blobs.values()) {
     unlinkIfThere(path);
     number += 1;
     if (number % BATCH !== 0) continue;
-    env.onStep('prune:blobs');
+    env.directory.step('prune:blobs');
     await setImmediate();
     job.signal.throwIfAborted();
   }

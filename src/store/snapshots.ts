@@ -22,7 +22,7 @@ import { removeTree } from '../fs/remove-tree.ts';
 import { cloneTree, restateLines } from './clone.ts';
 import { type CloneSpec, CloneUnable } from './clone-entry.ts';
 import { bootId } from './identity.ts';
-import { isUnwritable, type OnStep, type StoreDirectory } from './layout.ts';
+import { isUnwritable, type StoreDirectory } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Lock, Locks } from './locks.ts';
 import type { FileRecordStore } from './records.ts';
@@ -60,7 +60,6 @@ export interface SnapshotEnv {
   readonly locks: Locks;
   readonly leases: Leases;
   readonly records: FileRecordStore;
-  readonly onStep: OnStep;
 }
 
 export class Snapshots {
@@ -181,7 +180,7 @@ export class Snapshots {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       throw ioError(error, `cannot remove snapshot ${name} from the cache`);
     }
-    this.#env.onStep('snapshot:removed');
+    this.#env.directory.step('snapshot:removed');
     await removeTree(away);
   }
 
@@ -396,14 +395,14 @@ export class Snapshots {
       entries: digest,
     };
     await this.#writeHeader(temporary, header, 'no');
-    this.#env.onStep('snapshot:made');
+    this.#env.directory.step('snapshot:made');
   }
 
   async #publish(temporary: string, home: string): Promise<void> {
     // What is there cannot be used, or this would not have been made.
     await this.remove(home.slice(home.lastIndexOf('/') + 1));
     await rename(temporary, home);
-    this.#env.onStep('snapshot:renamed');
+    this.#env.directory.step('snapshot:renamed');
   }
 
   async #writeHeader(home: string, header: SnapshotHeader, sync: 'no' | 'directory'): Promise<void> {

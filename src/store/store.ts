@@ -36,17 +36,16 @@ export interface StoreOptions {
  * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
  */
 export async function openStore(options: StoreOptions): Promise<Store & StoreAdmin> {
-  const directory = new StoreDirectory(resolve(options.root));
+  const directory = new StoreDirectory(resolve(options.root), options.onStep);
   await directory.inspect();
   const progress = options.progress ?? silentProgress;
   const heartbeat = options.heartbeat ?? HEARTBEAT;
-  const onStep = options.onStep ?? (() => undefined);
   const locks = new Locks(directory, heartbeat);
   const leases = new Leases(directory, locks, heartbeat);
-  const blobs = new FileBlobStore(directory, locks, leases, progress, onStep);
+  const blobs = new FileBlobStore(directory, locks, leases, progress);
   const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
   const index = new IndexFile(directory, locks);
-  const snapshots = new Snapshots({ directory, locks, leases, records, onStep });
+  const snapshots = new Snapshots({ directory, locks, leases, records });
   const workspaces = new Workspaces(directory, locks, leases);
   const inventoryEnv = { directory, locks, leases, index };
   const temporary = new Set<string>();
@@ -95,7 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     list: async () => (await import('./prune.ts')).list(inventoryEnv),
     usage: async () => (await import('./prune.ts')).usage(inventoryEnv),
     prune: async (job, pruneOptions) =>
-      (await import('./prune.ts')).prune(job, { ...inventoryEnv, snapshots, onStep }, pruneOptions),
+      (await import('./prune.ts')).prune(job, { ...inventoryEnv, snapshots }, pruneOptions),
     verify: async (job) => (await import('./verify.ts')).verifyStore(job, { ...inventoryEnv, blobs, snapshots }),
   };
 }

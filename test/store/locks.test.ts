@@ -1,0 +1,138 @@
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { ownIdentity } from '../../src/store/identity.ts';
+import { StoreDirectory } from '../../src/store/layout.ts';
+import { Leases } from '../../src/store/leases.ts';
+import { Locks } from '../../src/store/locks.ts';
+import { tempDir } from '../support/temp.ts';
+
+const QUICK = { interval: 40, voidAfter: 160 };
+/** An owner that is no process here: of another boot, so that only its heartbeat counts. */
+const ELSEWHERE = `1-1-1-${'f'.repeat(32)}-0123456789ab`;
+
+let directory: StoreDirectory;
+let root: string;
+
+beforeEach(async () => {
+  root = join(tempDir('locks'), 'cache');
+  directory = new StoreDirectory(root);
+  await directory.ensure();
+});
+
+const held = (): string[] => readdirSync(join(root, 'locks'));
+
+describe('a lock', () => {
+  it('is held by one at a time, also between holders that do not know each other', async () => {
+    const contenders = Array.from({ length: 6 }, () => new Locks(directory));
+    let inside = 0;
+    let most = 0;
+    await Promise.all(
+      contenders.map(async (locks) => {
+        for (let round = 0; round < 5; round += 1) {
+          const lock = await locks.acquire('x');
+          inside += 1;
+          most = Math.max(most, inside);
+          await sleep(Math.random() * 3);
+          inside -= 1;
+          await lock.release();
+        }
+      }),
+    );
+    expect(most).toBe(1);
+    expect(held()).toEqual([]);
+  });
+
+  it('counts who waits, and lets them in', async () => {
+    const [one, two] = [new Locks(directory), new Locks(directory)];
+    const first = await one.acquire('x');
+    const [second, third] = [one.acquire('x'), two.acquire('x')];
+    await sleep(100);
+    expect(await first.waiters()).toBe(2);
+    expect(await (await one.acquire('y')).waiters()).toBe(0);
+    await first.release();
+    await (await Promise.race([second, third])).release();
+    await Promise.all([second, third].map(async (lock) => (await lock).release()));
+  });
+
+  it('of a dead process is no lock', async () => {
+    const { namespace, boot, start, pid } = ownIdentity();
+    // A process ID that is in use, by a process that started at another time.
+    for (const owner of [
+      `4194305-1-${namespace}-${boot}-0123456789ab`,
+      `${pid}-${Number(start) + 1}-${namespace}-${boot}-0123456789ab`,
+      'rubbish',
+    ]) {
+      writeFileSync(join(root, 'locks', `x~${owner}`), '');
+    }
+    await (await new Locks(directory).acquire('x', { timeout: 1000 })).release();
+    expect(held()).toEqual([]);
+  });
+
+  it('of a container that beats is one, until it falls silent and stays so', async () => {
+    const path = join(root, 'locks', `x~${ELSEWHERE}`);
+    writeFileSync(path, 'their-host');
+    const locks = new Locks(directory, QUICK);
+    const beat = setInterval(() => utimesSync(path, new Date(), new Date()), 30);
+    const waiting = expect(locks.acquire('x', { timeout: 300 })).rejects;
+    await waiting.toMatchObject({
+      code: 'E_LOCK_TIMEOUT',
+      message: expect.stringMatching(/x, which is held by process 1 of another container or machine \(their-host\)/),
+    });
+    clearInterval(beat);
+    await (await locks.acquire('x', { timeout: 2000 })).release();
+  });
+
+  it('that is old because the machine slept is watched before it is void', async () => {
+    const path = join(root, 'locks', `x~${ELSEWHERE}`);
+    writeFileSync(path, '');
+    utimesSync(path, 1, 1);
+    const locks = new Locks(directory, QUICK);
+    const entering = locks.acquire('x', { timeout: 2000 });
+    await sleep(25);
+    utimesSync(path, new Date(), new Date());
+    const before = performance.now();
+    await (await entering).release();
+    expect(performance.now() - before).toBeGreaterThan(QUICK.voidAfter - 60);
+  });
+
+  it('waits on while its holder gets on, and stops waiting when told to', async () => {
+    writeFileSync(join(root, 'locks', `x~${ELSEWHERE}`), '');
+    const locks = new Locks(directory);
+    let bytes = 0;
+    const controller = new AbortController();
+    const waiting = locks.acquire('x', { timeout: 150, signal: controller.signal, onWait: () => (bytes += 1) });
+    const outcome = waiting.catch((error: unknown) => error);
+    await sleep(500);
+    controller.abort();
+    expect(await outcome).toMatchObject({ name: 'AbortError' });
+    expect(held()).toEqual([`x~${ELSEWHERE}`]);
+  });
+});
+
+describe('a lease', () => {
+  it('waits for a collector that may not have seen it', async () => {
+    const [mine, theirs] = [new Locks(directory), new Locks(directory)];
+    const leases = new Leases(directory, mine);
+    const collecting = await theirs.acquire('collect');
+    let taken = false;
+    const taking = leases.hold('blob-x').then(() => {
+      taken = true;
+    });
+    await sleep(80);
+    expect(taken).toBe(false);
+    expect(await new Leases(directory, theirs).resources()).toEqual(new Set(['blob-x']));
+    await collecting.release();
+    await taking;
+    await leases.drop('blob-x');
+    expect(await leases.resources()).toEqual(new Set());
+    await leases.close();
+    expect(readdirSync(join(root, 'leases'))).toEqual([]);
+  });
+
+  it('needs no store to be there', async () => {
+    const none = new StoreDirectory(join(root, 'none'));
+    expect(await new Leases(none, new Locks(none)).hold('blob-x')).toBe(false);
+  });
+});
