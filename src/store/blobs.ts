@@ -11,10 +11,10 @@ import type { BlobStore, IngestSource } from '../contract/blobs.ts';
 import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import type { Progress } from '../core/progress.ts';
 import { type IngestOptions, Ingests } from './ingest.ts';
-import { isUnwritable, type StoreDirectory } from './layout.ts';
+import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 
@@ -47,7 +47,7 @@ export class FileBlobStore implements BlobStore {
       return found.isFile() ? found.size : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw ioError(error, `cannot look for blob ${digest} in the cache`);
+      throw storeError(error, `cannot look for blob ${digest} in the cache`);
     }
   }
 
@@ -67,7 +67,7 @@ export class FileBlobStore implements BlobStore {
       }
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw ioError(error, `cannot read blob ${digest} from the cache`);
+      throw storeError(error, `cannot read blob ${digest} from the cache`);
     }
     if (digestLike(digest, bytes) === digest) return bytes;
     await this.discard(digest);
@@ -98,7 +98,7 @@ export class FileBlobStore implements BlobStore {
       await this.makeParent(digest);
       await this.#directory.replaceFile(this.path(digest), bytes, 'file');
     } catch (error) {
-      const failure = ioError(error, `cannot write the cache ${this.#directory.root}`);
+      const failure = storeError(error, `cannot write the cache ${this.#directory.root}`);
       // The caller has the bytes: without a cache it goes on, only slower.
       if (!isUnwritable(failure)) throw failure;
       this.noteUnwritable(failure);

@@ -6,7 +6,13 @@ import { type ChunkResult, type CloneSpec, CloneUnable, workOnLines } from './cl
 export type WorkerAnswer =
   | { readonly result: ChunkResult }
   | { readonly unable: string }
-  | { readonly failure: { readonly code: string | undefined; readonly message: string } };
+  | {
+      readonly failure: {
+        readonly code: string | undefined;
+        readonly syscall: string | undefined;
+        readonly message: string;
+      };
+    };
 
 parentPort?.on('message', (text: string) => {
   parentPort?.postMessage(answer(text));
@@ -17,7 +23,7 @@ function answer(text: string): WorkerAnswer {
     return { result: workOnLines(workerData as CloneSpec, text.split('\n')) };
   } catch (error) {
     if (error instanceof CloneUnable) return { unable: error.message };
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { failure: { code, message } };
+    const { code, syscall, message } = error as NodeJS.ErrnoException;
+    return { failure: { code, syscall, message } };
   }
 }

@@ -223,7 +223,7 @@ class Pool {
       const done = waiting.shift();
       if ('result' in answer) done?.(answer.result);
       else if ('unable' in answer) this.#failure ??= new CloneUnable(answer.unable);
-      else this.#failure ??= Object.assign(new Error(answer.failure.message), { code: answer.failure.code });
+      else this.#failure ??= Object.assign(new Error(answer.failure.message), answer.failure);
       this.#wake?.();
     });
     worker.on('error', (error) => {

@@ -4,10 +4,10 @@
  */
 import { readFile } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
-import { ioError } from '../core/errors.ts';
+
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
-import { type StoreDirectory, syncDirectory } from './layout.ts';
+import { type StoreDirectory, storeError, syncDirectory } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 /** image-spec, annotations.md: the name of an image within a layout. */
@@ -34,7 +34,7 @@ export class IndexFile {
       text = await readFile(this.#directory.path('index.json'), 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw ioError(error, `cannot read ${this.#directory.path('index.json')}`);
+      throw storeError(error, `cannot read ${this.#directory.path('index.json')}`);
     }
     try {
       const { manifests } = JSON.parse(text) as { manifests?: unknown };
@@ -60,7 +60,7 @@ export class IndexFile {
       const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: after };
       await this.#directory.replaceFile(this.#directory.path('index.json'), `${JSON.stringify(index)}\n`, 'directory');
     } catch (error) {
-      throw ioError(error, `cannot write ${this.#directory.path('index.json')}`);
+      throw storeError(error, `cannot write ${this.#directory.path('index.json')}`);
     } finally {
       await lock.release();
     }

@@ -13,10 +13,10 @@ import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'no
 import type { BlobGrowth, IngestSource } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { bootId } from './identity.ts';
-import type { StoreDirectory } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 export interface IngestOptions {
@@ -185,7 +185,7 @@ export class Ingests {
       await rm(note, { force: true });
       return true;
     } catch (error) {
-      const failure = ioError(error, `cannot store blob ${digest} in the cache`);
+      const failure = storeError(error, `cannot store blob ${digest} in the cache`);
       // Room is what is missing: the part goes too.
       if (failure instanceof CtxsrcError && /^E_(DISK_FULL|SIZE_MISMATCH|DIGEST_MISMATCH)$/.test(failure.code))
         keep = false;

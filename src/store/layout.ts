@@ -90,7 +90,7 @@ export class StoreDirectory {
   ensure(): Promise<void> {
     this.#ready ??= this.#create().catch((error: unknown) => {
       this.#ready = undefined;
-      throw ioError(error, `cannot write the cache ${this.root}`);
+      throw storeError(error, `cannot write the cache ${this.root}`);
     });
     return this.#ready;
   }
@@ -211,6 +211,12 @@ export async function syncDirectory(path: string | Buffer): Promise<void> {
   } finally {
     await directory?.close();
   }
+}
+
+/** `ioError` for what the system refused; a failure of anything else is no failure of the disk and stays what it is. */
+export function storeError(error: unknown, what: string): Error {
+  if ((error as NodeJS.ErrnoException | undefined)?.syscall !== undefined) return ioError(error, what);
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** True when the failure means that the store cannot be written at all, as with a read-only home directory. */

@@ -9,10 +9,10 @@
  */
 import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ioError } from '../core/errors.ts';
+
 import { removeTree } from '../fs/remove-tree.ts';
 import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from './identity.ts';
-import type { StoreDirectory } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 /** Held by whoever removes content. */
@@ -52,7 +52,7 @@ export class Leases {
       return taken;
     } catch (error) {
       this.#held.delete(resource);
-      throw ioError(error, `cannot lease ${resource} in the cache`);
+      throw storeError(error, `cannot lease ${resource} in the cache`);
     }
   }
 

@@ -13,9 +13,9 @@
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from './identity.ts';
-import type { StoreDirectory } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 
 export interface Lock {
   /** How many others, in this process and elsewhere, wait for the lock. */
@@ -84,7 +84,7 @@ export class Locks {
       // The next in the queue waits for those before this one.
       void before.then(done);
       options.signal?.throwIfAborted();
-      throw ioError(error, `cannot lock ${name} in the cache`);
+      throw storeError(error, `cannot lock ${name} in the cache`);
     }
   }
 

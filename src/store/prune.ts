@@ -10,11 +10,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { JobContext } from '../contract/session.ts';
 import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { blobResource } from './blobs.ts';
 import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
+import { storeError } from './layout.ts';
 import { COLLECT_LOCK } from './leases.ts';
 import type { Snapshots } from './snapshots.ts';
 
@@ -39,7 +40,7 @@ export async function prune(job: JobContext, env: PruneEnv, options: PruneOption
     return report(planned);
   } catch (error) {
     task.end('failed');
-    throw ioError(error, `cannot collect in the cache ${env.directory.root}`);
+    throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
   } finally {
     await lock.release();
   }

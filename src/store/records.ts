@@ -6,8 +6,8 @@ import { mkdir, readFile, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
-import { ioError } from '../core/errors.ts';
-import { isUnwritable, type StoreDirectory } from './layout.ts';
+
+import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 
 export class FileRecordStore implements RecordStore {
   readonly #directory: StoreDirectory;
@@ -46,7 +46,7 @@ export class FileRecordStore implements RecordStore {
         await this.#directory.replaceFile(path, text);
       });
     } catch (error) {
-      const failure = ioError(error, `cannot write the cache ${this.#directory.root}`);
+      const failure = storeError(error, `cannot write the cache ${this.#directory.root}`);
       if (!isUnwritable(failure)) throw failure;
       this.#noteUnwritable(failure);
     }
@@ -56,7 +56,7 @@ export class FileRecordStore implements RecordStore {
     try {
       await rm(this.#path(kind, key), { force: true });
     } catch (error) {
-      throw ioError(error, `cannot remove the record of ${key} from the cache`);
+      throw storeError(error, `cannot remove the record of ${key} from the cache`);
     }
   }
 

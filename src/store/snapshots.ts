@@ -16,13 +16,13 @@ import { join } from 'node:path';
 import type { Recipe, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
-import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { cloneTree, restateLines } from './clone.ts';
 import { type CloneSpec, CloneUnable } from './clone-entry.ts';
 import { bootId } from './identity.ts';
-import { isUnwritable, type StoreDirectory } from './layout.ts';
+import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Lock, Locks } from './locks.ts';
 import type { FileRecordStore } from './records.ts';
@@ -120,7 +120,7 @@ export class Snapshots {
       await this.#publish(temporary, home);
     } catch (error) {
       await removeTree(temporary);
-      throw ioError(error, `cannot store the files of ${id} in the cache`);
+      throw storeError(error, `cannot store the files of ${id} in the cache`);
     } finally {
       await lock.release();
     }
@@ -178,7 +178,7 @@ export class Snapshots {
       await rename(this.#home(name), away);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw ioError(error, `cannot remove snapshot ${name} from the cache`);
+      throw storeError(error, `cannot remove snapshot ${name} from the cache`);
     }
     this.#env.directory.step('snapshot:removed');
     await removeTree(away);
@@ -273,7 +273,7 @@ export class Snapshots {
         await emptied(dir);
         return undefined;
       }
-      throw meansError(ioError(error, `cannot write ${dir}`), options.mode);
+      throw meansError(storeError(error, `cannot write ${dir}`), options.mode);
     }
   }
 
@@ -318,7 +318,7 @@ export class Snapshots {
       return files;
     } catch (error) {
       await removeTree(temporary);
-      throw ioError(error, `cannot store the files of ${recipe.id} in the cache`);
+      throw storeError(error, `cannot store the files of ${recipe.id} in the cache`);
     } finally {
       await lock.release();
     }
@@ -449,7 +449,7 @@ export class Snapshots {
       if (code === 'ENOENT') return undefined;
       // A store that cannot be written has no other process that changes it.
       if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return source;
-      throw ioError(error, `cannot use the cache ${this.#env.directory.root}`);
+      throw storeError(error, `cannot use the cache ${this.#env.directory.root}`);
     }
   }
 

@@ -5,14 +5,14 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
 import type { Store, StoreAdmin } from '../contract/store.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { FileBlobStore } from './blobs.ts';
 import { HEARTBEAT, type Heartbeat } from './identity.ts';
 import { IndexFile } from './index-file.ts';
-import { type OnStep, StoreDirectory } from './layout.ts';
+import { type OnStep, StoreDirectory, storeError } from './layout.ts';
 import { Leases } from './leases.ts';
 import { Locks } from './locks.ts';
 import { FileRecordStore } from './records.ts';
@@ -72,7 +72,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       try {
         await mkdir(path, { mode: 0o700 });
       } catch (error) {
-        throw ioError(error, `cannot make a directory in the cache ${directory.root}`);
+        throw storeError(error, `cannot make a directory in the cache ${directory.root}`);
       }
       temporary.add(path);
       return path;

@@ -4,12 +4,12 @@ import { readFile, rm } from 'node:fs/promises';
 import type { JobContext } from '../contract/session.ts';
 import type { VerifyReport } from '../contract/store.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
-import { ioError } from '../core/errors.ts';
+
 import { Task } from '../core/progress.ts';
 import type { FileBlobStore } from './blobs.ts';
 import { imageGraph } from './image-graph.ts';
 import { type IndexFile, imageName } from './index-file.ts';
-import type { StoreDirectory } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 import { parseRecord } from './records.ts';
@@ -42,7 +42,7 @@ export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<Veri
     return { blobs: blobs.count, snapshots: snapshots.count, bytes: blobs.bytes + snapshots.bytes, problems };
   } catch (error) {
     task.end('failed');
-    throw ioError(error, `cannot check the cache ${env.directory.root}`);
+    throw storeError(error, `cannot check the cache ${env.directory.root}`);
   }
 }
 

@@ -6,9 +6,9 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext } from '../contract/session.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
-import { ioError, isAbort } from '../core/errors.ts';
+import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import type { StoreDirectory } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 
@@ -50,7 +50,7 @@ export class Workspaces {
         await utimes(home, now, now);
       } catch (error) {
         await lock.release();
-        throw ioError(error, `cannot make a directory in the cache ${this.#directory.root}`);
+        throw storeError(error, `cannot make a directory in the cache ${this.#directory.root}`);
       }
       return { path, release: () => this.#leases.drop(resource).finally(() => lock.release()) };
     } catch (error) {
