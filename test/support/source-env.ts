@@ -1,5 +1,5 @@
 /** What a source is given to work with in tests: a real store in a temporary directory, a session with secrets. */
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type {
   JobContext,
@@ -19,7 +19,10 @@ export function newStore(): Promise<Store> {
 
 /** Loses every blob of the store, as a collection does. */
 export function dropBlobs(store: Store): void {
-  rmSync(join(store.root, 'blobs'), { recursive: true, force: true });
+  const dir = join(store.root, 'blobs');
+  for (const algorithm of readdirSync(dir)) {
+    for (const name of readdirSync(join(dir, algorithm))) rmSync(join(dir, algorithm, name));
+  }
 }
 
 export interface JobOptions {

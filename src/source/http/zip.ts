@@ -4,6 +4,7 @@
  * something else, wrong sizes and checksums, encryption, special files.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -233,26 +234,37 @@ async function* unpacked(
   seen: (packed: number) => void,
 ): AsyncGenerator<Buffer> {
   if (entry.packed === 0) return;
-  const raw = file.createReadStream({ start, end: start + entry.packed - 1, autoClose: false, highWaterMark: CHUNK });
+  const raw = slices(file, start, entry.packed, seen);
   if (entry.method === 0) {
-    for await (const chunk of raw as AsyncIterable<Buffer>) {
-      seen(chunk.length);
-      yield chunk;
-    }
+    yield* raw;
     return;
   }
   const inflate = createInflateRaw({ chunkSize: CHUNK });
-  raw.on('error', (error) => inflate.destroy(error));
-  raw.on('data', (chunk) => seen(chunk.length));
-  raw.pipe(inflate);
+  const feed = Readable.from(raw, { objectMode: false });
+  feed.on('error', (error) => inflate.destroy(error));
+  feed.pipe(inflate);
   try {
     yield* inflate as AsyncIterable<Buffer>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
     throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} is damaged`, { cause: error });
   } finally {
-    raw.destroy();
+    feed.destroy();
     inflate.destroy();
+  }
+}
+
+async function* slices(
+  file: FileHandle,
+  start: number,
+  length: number,
+  seen: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for (let done = 0; done < length; ) {
+    const chunk = await readAt(file, start + done, Math.min(CHUNK, length - done));
+    done += chunk.length;
+    seen(chunk.length);
+    yield chunk;
   }
 }
 
