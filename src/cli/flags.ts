@@ -35,6 +35,7 @@ export function addCommonFlags(command: Command): void {
     .addOption(new Option('--no-color', 'no colours'))
     .addOption(new Option('--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'))
     .addOption(new Option('--offline', 'open no connection'))
+    .addOption(new Option('--no-stat-cache', 'hash every file of a directory again'))
     .addOption(new Option('--lock <file>', 'take references by their names in this lock file'))
     .addOption(listOption('--source <module>', 'add a source from outside (a file or a package)'));
 }

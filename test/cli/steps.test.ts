@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ERROR_EXITS } from '../../src/core/errors.ts';
 import { cliHome, cliPath, ctxsrc, packageRoot, run } from '../support/cli.ts';
-import { DIGEST, directory, layoutRef } from '../support/cli-expect.ts';
+import { DIGEST, directory, expectFailure, layoutRef } from '../support/cli-expect.ts';
 import { digestOf } from '../support/layout-builder.ts';
 import { tempDir } from '../support/temp.ts';
 import { listTree } from '../support/tree.ts';
@@ -239,13 +239,18 @@ describe('a directory', () => {
 
   it('the ignore file of its Dockerfile goes first', async () => {
     const target = join(tempDir('target'), 'out');
-    await ok(['snapshot', directory('monorepo'), target, '-f', 'api/Dockerfile']);
+    await ok(['snapshot', '.', target, '-f', 'api/Dockerfile'], { cwd: directory('monorepo') });
     expect(listTree(target).map((entry) => entry.path)).toEqual([
       'api',
       'api/Dockerfile',
       'api/Dockerfile.dockerignore',
       'api/server.js',
     ]);
+  });
+
+  it('a Dockerfile that is not there is an error, not another ignore file', async () => {
+    const args = ['key', directory('monorepo'), '-f', 'nowhere/Dockerfile'];
+    await expectFailure(args, { code: 'E_PATH_NOT_FOUND', message: /nowhere/, hint: /current directory/ });
   });
 
   it('digest is the content key; there is no pinned form', async () => {
@@ -287,7 +292,7 @@ describe('output', () => {
   it('key prints a line for each reference, in order, and nothing else', async () => {
     const refs = [layoutRef('hello'), directory('app'), layoutRef('everything', 'amd64')];
     const each = await Promise.all(refs.map((ref) => ok(['key', ref])));
-    const result = await ctxsrc(['key', ...refs]);
+    const result = await ctxsrc(['key', '--quiet', ...refs]);
     expect(result).toMatchObject({ code: 0, stdout: each.join(''), stderr: '' });
   });
 
@@ -335,7 +340,7 @@ describe('output', () => {
       run('bash', ['-o', 'pipefail', '-c', `"$0" "$@" | ${to}`, process.execPath, cliPath(), ...args]);
     expect(await piped('true', 'sources')).toMatchObject({ code: 0, stdout: '', stderr: '' });
     const many = Array.from({ length: 300 }, () => directory('app'));
-    expect(await piped('head -c 1 >/dev/null', 'key', '--json', ...many)).toMatchObject({
+    expect(await piped('head -c 1 >/dev/null', 'key', '--json', '--quiet', ...many)).toMatchObject({
       code: 0,
       stdout: '',
       stderr: '',

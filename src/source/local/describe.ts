@@ -8,8 +8,16 @@ import { cleanPath } from '../../fs/go-path.ts';
 import type { HashedTree } from '../../fs/hash-tree.ts';
 import type { Pattern } from '../../fs/patterns.ts';
 import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';
-import { walkTree } from '../../fs/walk.ts';
-import type { FilteredDirectory } from './instance.ts';
+import { type TreeFilter, walkTree } from '../../fs/walk.ts';
+import type { IgnoreFile } from './ignore.ts';
+
+/** The directory as it is filtered. */
+export interface FilteredDirectory {
+  /** Resolved, bytes. */
+  readonly root: string;
+  readonly ignoreFile: IgnoreFile | undefined;
+  readonly filter: TreeFilter;
+}
 
 /** Paths shown of a kind; the count is of all. */
 const SHOWN = 10;

@@ -1,5 +1,5 @@
 /** Which ignore file applies to a directory, and what it says (buildkit-semantics 4.5). */
-import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -19,7 +19,7 @@ export interface IgnoreFile {
  * The ignore file: the one that is named; else the Dockerfile's own, for the main context; else `.dockerignore`.
  * @param root the directory, resolved
  * @param isMain the reference has no name: it is the context that a Dockerfile belongs to
- * @throws CtxsrcError `E_PATH_NOT_FOUND` for a file that is named and missing, `E_UNSAFE` for one that leads out of the
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` for an ignore file or a Dockerfile that is named and missing, `E_UNSAFE` for one that leads out of the
  * directory, `E_LIMIT`, `E_PATTERN`
  */
 export function loadIgnoreFile(root: string, options: LocalOptions, isMain: boolean): IgnoreFile | undefined {
@@ -35,6 +35,11 @@ export function loadIgnoreFile(root: string, options: LocalOptions, isMain: bool
   }
   if (isMain) {
     const dockerfile = options.dockerfile === undefined ? join(root, 'Dockerfile') : resolve(options.dockerfile);
+    if (options.dockerfile !== undefined && !existsSync(dockerfile)) {
+      throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no Dockerfile ${printable(options.dockerfile)}`, {
+        hint: '--file is taken from the current directory, not from the context',
+      });
+    }
     const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
     const bytes = read(own);
     if (bytes !== undefined) return parsed(shownName(root, own), bytes);

@@ -18,12 +18,11 @@ import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
-import type { TreeFilter } from '../../fs/walk.ts';
 import type { LocalOptions } from './attributes.ts';
 import { copyTree } from './copy-tree.ts';
 import { definitionKey } from './definition.ts';
-import { describeTree } from './describe.ts';
-import { type IgnoreFile, loadIgnoreFile } from './ignore.ts';
+import { describeTree, type FilteredDirectory } from './describe.ts';
+import { loadIgnoreFile } from './ignore.ts';
 
 /** Folder of the store for stat caches. */
 const STAT_CACHE = 'stat-cache';
@@ -37,14 +36,6 @@ export interface LocalSubject {
   readonly name: string | undefined;
   readonly options: LocalOptions;
   readonly env: SourceEnv;
-}
-
-/** The directory as it is filtered. */
-export interface FilteredDirectory {
-  /** Resolved, bytes. */
-  readonly root: string;
-  readonly ignoreFile: IgnoreFile | undefined;
-  readonly filter: TreeFilter;
 }
 
 export class LocalInstance implements SourceInstance {
