@@ -103,10 +103,8 @@ function debootstrap(work, name, include) {
   const packages = include.length > 0 ? [`--include=${include.join(',')}`] : [];
   rmSync(`${root}.tmp`, { recursive: true, force: true });
   execFileSync('debootstrap', ['--variant=minbase', ...packages, SUITE, `${root}.tmp`, MIRROR], { stdio: 'ignore' });
-  for (const path of ['dev', 'var/cache/apt', 'var/lib/apt/lists', 'var/log']) {
-    rmSync(join(`${root}.tmp`, path), { recursive: true, force: true });
-    mkdirSync(join(`${root}.tmp`, path), { recursive: true });
-  }
+  rmSync(join(`${root}.tmp`, 'dev'), { recursive: true, force: true });
+  mkdirSync(join(`${root}.tmp`, 'dev'));
   renameSync(`${root}.tmp`, root);
   return root;
 }
@@ -121,17 +119,7 @@ function packagesLayer(work) {
   const out = join(work, 'packages.tar');
   if (existsSync(out)) return out;
   const base = debootstrap(work, 'debian-root', []);
-  const full = debootstrap(work, 'devimg-root', [
-    'git',
-    'gcc',
-    'g++',
-    'make',
-    'python3',
-    'perl',
-    'curl',
-    'ca-certificates',
-    'cmake',
-  ]);
+  const full = debootstrap(work, 'devimg-root', ['git', 'gcc', 'make', 'python3', 'perl', 'curl', 'ca-certificates']);
   const changed = [];
   const visit = (path) => {
     for (const name of readdirSync(join(full, path)).sort()) {
@@ -178,13 +166,14 @@ function npmLayer(work) {
   const pool = sourceText(16 << 20, 1);
   const next = random(2);
   const tar = new TarFile(out);
+  tar.add({ name: 'usr/lib/node_modules/', type: '5', mode: 0o755 });
   for (let i = 0; i < 600; i += 1) {
     const module = `usr/lib/node_modules/module-${i}`;
     tar.add({ name: `${module}/`, type: '5', mode: 0o755 });
     for (const sub of ['lib', 'dist', 'test', 'types']) {
       tar.add({ name: `${module}/${sub}/`, type: '5', mode: 0o755 });
       for (let j = 0; j < 12; j += 1) {
-        const size = Math.min(200_000, Math.floor(700 * Math.exp(next(1000) / 230)) + next(900));
+        const size = Math.min(200_000, Math.floor(400 * Math.exp(next(1000) / 230)) + next(900));
         const start = next(pool.length - size);
         tar.add({ name: `${module}/${sub}/file-${j}.js`, mode: 0o644, content: pool.subarray(start, start + size) });
       }
@@ -253,6 +242,7 @@ function blobLayer(work) {
   if (existsSync(out)) return out;
   const tar = new TarFile(out);
   const size = 300 << 20;
+  tar.add({ name: 'opt/', type: '5', mode: 0o755 });
   tar.header({ name: 'opt/blob.bin', size });
   let key = Buffer.from('blob');
   for (let written = 0; written < size; written += 1 << 20) {
@@ -268,6 +258,7 @@ function manySmall(work) {
   const out = join(work, 'manysmall.tar');
   if (existsSync(out)) return out;
   const tar = new TarFile(out);
+  tar.add({ name: 'data/', type: '5', mode: 0o755 });
   for (let i = 0; i < 500; i += 1) {
     tar.add({ name: `data/d${i}/`, type: '5', mode: 0o755 });
     for (let j = 0; j < 200; j += 1) {
@@ -285,6 +276,7 @@ function manyLayers(work) {
   return Array.from({ length: 60 }, (_, layer) => {
     const out = join(work, `many-${layer}.tar`);
     const tar = new TarFile(out);
+    tar.add({ name: 'app/', type: '5', mode: 0o755 });
     tar.add({ name: `app/layer-${layer}/`, type: '5', mode: 0o755 });
     for (let i = 0; i < 66; i += 1) {
       const size = next(18_000);

@@ -19,6 +19,7 @@ export interface ByteSink {
   filled(bytes: number): void;
 }
 
+const MAGIC_LENGTH = 4;
 /** Output that is not yet a bomb, however small its input. */
 const RATIO_GRACE = 64 << 20;
 /** Bytes of output at a time. For the stream of Node its default of 16 KiB would halve the speed. */
@@ -61,13 +62,13 @@ export async function decompressInto(
   sink: ByteSink,
   maxRatio: number,
 ): Promise<void> {
-  const first = source();
+  const first = beginning(source);
   if (first === undefined) return;
   const compression = detectCompression(first);
   const guarded = new GuardedSink(sink, maxRatio);
   const decoder = syncDecoder(compression, guarded);
   if (decoder === undefined) {
-    for await (const chunk of gunzipStream(copies(first, source), new RatioGuard(maxRatio))) guarded.write(chunk);
+    for await (const chunk of gunzipStream(copies(first, source), new RatioGuard(maxRatio))) write(sink, chunk);
     return;
   }
   try {
@@ -116,7 +117,7 @@ export async function* decompress(
 }
 
 /** A sink that watches the ratio. */
-class GuardedSink {
+class GuardedSink implements ByteSink {
   /** Compressed bytes so far. */
   input = 0;
   readonly #sink: ByteSink;
@@ -137,16 +138,30 @@ class GuardedSink {
     this.#guard.check(this.input, this.#output);
     this.#sink.filled(bytes);
   }
+}
 
-  write(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      const { buffer, offset } = this.room();
-      const n = Math.min(buffer.length - offset, bytes.length - at);
-      buffer.set(bytes.subarray(at, at + n), offset);
-      at += n;
-      this.filled(n);
-    }
+function write(sink: ByteSink, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    const { buffer, offset } = sink.room();
+    const n = Math.min(buffer.length - offset, bytes.length - at);
+    buffer.set(bytes.subarray(at, at + n), offset);
+    at += n;
+    sink.filled(n);
   }
+}
+
+/** The first piece, long enough to tell the compression by. */
+function beginning(source: () => Buffer | undefined): Buffer | undefined {
+  const first = source();
+  if (first === undefined || first.length >= MAGIC_LENGTH) return first;
+  const pieces = [Buffer.from(first)];
+  for (let length = first.length; length < MAGIC_LENGTH; ) {
+    const next = source();
+    if (next === undefined) break;
+    pieces.push(Buffer.from(next));
+    length += next.length;
+  }
+  return Buffer.concat(pieces);
 }
 
 /** A sink of buffers of its own. */
@@ -187,7 +202,7 @@ interface SyncDecoder {
 /** Undefined where gzip can only be had as a stream. */
 function syncDecoder(compression: Compression, sink: GuardedSink): SyncDecoder | undefined {
   if (compression === 'none') {
-    return { push: (input) => sink.write(input), finish: () => undefined, close: () => undefined };
+    return { push: (input) => write(sink, input), finish: () => undefined, close: () => undefined };
   }
   const inflate = syncInflate(compression);
   if (compression === 'gzip') {
@@ -220,7 +235,7 @@ function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => vo
 }
 
 function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
-  const decoder = new ZstdDecoder((chunk) => sink.write(chunk));
+  const decoder = new ZstdDecoder((chunk) => write(sink, chunk));
   // A copy, since the decoder keeps what it cannot decode yet.
   return (input) => decoder.push(Uint8Array.from(input), false);
 }

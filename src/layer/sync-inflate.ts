@@ -39,16 +39,21 @@ export class InflateError extends Error {
   }
 }
 
+/** Lets a test see what happens where this version of Node has no such thing. */
+export const internals = {
+  available: (handle: Partial<Handle> | undefined, state: unknown): boolean =>
+    typeof handle?.writeSync === 'function' && state instanceof Uint32Array && state.length === 2,
+};
+
 /** Undefined where this version of Node has no such thing. */
 export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
   const create =
     kind === 'gzip' ? zlib.createGunzip : (zlib as { createZstdDecompress?: () => object }).createZstdDecompress;
   if (create === undefined) return undefined;
   const stream = create() as { _handle?: Handle; _writeState?: unknown; close(): void };
-  const handle = stream._handle;
-  const state = stream._writeState;
-  if (typeof handle?.writeSync !== 'function' || !(state instanceof Uint32Array) || state.length !== 2)
-    return undefined;
+  const handle = stream._handle!;
+  const state = stream._writeState as Uint32Array;
+  if (!internals.available(handle, state)) return undefined;
   let failure: InflateError | undefined;
   handle.onerror = (message, _errno, code) => {
     failure = new InflateError(message, code);
