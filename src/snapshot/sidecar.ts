@@ -7,7 +7,7 @@
  */
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import type { Loss, WrittenEntry } from '../contract/ref.ts';
-import { type Digest, isDigest } from '../core/digest.ts';
+import { isDigest } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 
@@ -233,36 +233,39 @@ function decodeEntries(rows: readonly unknown[]): WrittenEntry[] {
   });
 }
 
+/** An entry while it is put together: a hundred thousand of them are worth no intermediate objects. */
+type Draft = { -readonly [K in keyof WrittenEntry]: WrittenEntry[K] };
+
 function decodeRow(row: unknown): WrittenEntry {
   if (!Array.isArray(row) || row.length < 8 || row.length > 9) throw new Malformed('entries: wrong number of columns');
   const [rawPath, letter, mode, uid, gid, size, mtime, last, xattrs] = row as unknown[];
   const path = text(rawPath, 'path');
-  if (!isInside(path.value)) throw new Malformed(`entries: ${path.value} is no path inside the directory`);
+  if (!isInside(path)) throw new Malformed(`entries: ${path} is no path inside the directory`);
   const type = TYPE.get(letter);
-  if (type === undefined) throw new Malformed(`entries: ${path.value} has no known type`);
-  const common = {
-    path: path.value,
-    ...(path.isBytes ? { pathBytes: true as const } : {}),
+  if (type === undefined) throw new Malformed(`entries: ${path} has no known type`);
+  const entry: Draft = {
+    path,
     type,
     mode: count(mode, 'mode'),
     uid: count(uid, 'uid'),
     gid: count(gid, 'gid'),
     size: count(size, 'size'),
     mtime: nanoseconds(mtime, 'mtime'),
-    ...(xattrs === undefined ? {} : { xattrs: decodeXattrs(xattrs) }),
   };
-  if (common.mode > 0o7777) throw new Malformed(`entries: ${path.value} has more than permission bits`);
+  if (entry.mode > 0o7777) throw new Malformed(`entries: ${path} has more than permission bits`);
+  if (typeof rawPath !== 'string') entry.pathBytes = true;
+  if (xattrs !== undefined) entry.xattrs = decodeXattrs(xattrs);
   if (type === 'file') {
-    if (typeof last !== 'string' || !isDigest(last)) throw new Malformed(`entries: ${path.value} has no digest`);
-    return { ...common, digest: last as Digest };
+    if (typeof last !== 'string' || !isDigest(last)) throw new Malformed(`entries: ${path} has no digest`);
+    entry.digest = last;
+  } else if (last !== null) {
+    entry.target = text(last, 'target');
+    if (typeof last !== 'string') entry.targetBytes = true;
+    if (type === 'hardlink' && !isInside(entry.target)) throw new Malformed(`entries: ${path} links outside`);
+  } else if (type === 'symlink' || type === 'hardlink') {
+    throw new Malformed(`entries: ${path} has no target`);
   }
-  if (last === null) {
-    if (type === 'symlink' || type === 'hardlink') throw new Malformed(`entries: ${path.value} has no target`);
-    return common;
-  }
-  const target = text(last, 'target');
-  if (type === 'hardlink' && !isInside(target.value)) throw new Malformed(`entries: ${path.value} links outside`);
-  return { ...common, target: target.value, ...(target.isBytes ? { targetBytes: true as const } : {}) };
+  return entry;
 }
 
 /** A relative path without empty, `.` and `..` components. */
@@ -276,9 +279,9 @@ function decodeXattrs(value: unknown): Record<string, string> {
   return attributes as Record<string, string>;
 }
 
-function text(value: unknown, what: string): { value: string; isBytes: boolean } {
-  if (typeof value === 'string') return { value, isBytes: false };
-  return { value: string(object(value, what).latin1, what), isBytes: true };
+/** Text, or bytes as `{ "latin1": … }`. */
+function text(value: unknown, what: string): string {
+  return typeof value === 'string' ? value : string(object(value, what).latin1, what);
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

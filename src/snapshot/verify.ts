@@ -252,9 +252,11 @@ class Comparison {
   }
 }
 
+const NON_ASCII = /[^\0-\x7f]/;
+
 /** The path's bytes, one character each. */
 function latin1(path: string, isBytes: true | undefined): string {
-  return isBytes === true ? path : Buffer.from(path, 'utf8').toString('latin1');
+  return isBytes === true || !NON_ASCII.test(path) ? path : Buffer.from(path, 'utf8').toString('latin1');
 }
 
 /** Bytes as text where they are UTF-8, else one character a byte. */
