@@ -43,7 +43,8 @@ export async function verifySnapshot(job: JobContext, dir: string): Promise<Veri
     task.end('done');
     const { differences, notes, incomplete } = comparison;
     differences.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
-    return { sidecar, differences, notes, incomplete: [...incomplete] };
+    const different = new Set(differences.map(({ path }) => path));
+    return { sidecar, differences, notes: notes.filter((path) => !different.has(path)), incomplete: [...incomplete] };
   } catch (error) {
     task.end(job.signal.aborted ? 'aborted' : 'failed');
     throw ioError(error, `cannot verify ${printable(dir)}`);

@@ -16,5 +16,8 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   });
   if (run.json)
     await run.out(`${JSON.stringify({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...facts })}\n`);
-  else await run.out(renderFacts(why === undefined ? (facts as Facts) : ((facts as { why?: Facts }).why ?? (facts as Facts))));
+  else
+    await run.out(
+      renderFacts(why === undefined ? (facts as Facts) : ((facts as { why?: Facts }).why ?? (facts as Facts))),
+    );
 }
