@@ -135,6 +135,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/verify.ts'),
   },
   {
+    name: 'diff',
+    args: '<a> <b>',
+    summary: 'print why two keys differ: options, digests, layers, paths',
+    details:
+      'Each side is a reference, a directory or a snapshot. Directories and snapshots are compared path by path; ' +
+      'of images no layer is read without --files. The exit code is 0 unless --exit-code asks for 6. ' +
+      'Paths are added, deleted, ignored or unignored, or differ in type, content, mode, owner, target, device or xattr.',
+    takesReferences: true,
+    flags: (command) => {
+      command
+        .addOption(new Option('--files', 'compare the files of images too: reads their layers'))
+        .addOption(new Option('--exit-code', 'exit 6 when they differ'));
+    },
+    examples: [
+      'ctxsrc diff ./app ../other/app',
+      'ctxsrc diff docker-image://alpine:3.19 docker-image://alpine:3.20',
+      'ctxsrc diff --files --exit-code docker-image://alpine:3.20 ./rootfs',
+    ],
+    load: () => import('./commands/diff.ts'),
+  },
+  {
     name: 'lock',
     args: '[name=ref...]',
     summary: 'write ctxsrc.lock: what each named context points at now',

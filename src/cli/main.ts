@@ -2,12 +2,24 @@
 import { VERSION } from '../core/version.ts';
 import { processIo } from './io.ts';
 
-/** Runs the command line on the process and sets its exit code. */
+/** Runs the command line on the process and ends it with the exit code of the command. */
 export async function main(argv: readonly string[]): Promise<void> {
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
     process.stdout.write(`${VERSION}\n`);
     return;
   }
   const { runProgram } = await import('./program.ts');
-  process.exitCode = await runProgram(argv, processIo());
+  const code = await runProgram(argv, processIo());
+  // Everything is closed, but a compilation that a library has begun in the background would keep the process for half a
+  // second more. Leaving must not cut off what a slow reader has not taken yet.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit(code);
+}
+
+/** Resolves when all that was written before has been handed over, or never can be. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('error', () => resolve());
+    stream.write('', () => resolve());
+  });
 }

@@ -108,10 +108,24 @@ export interface SourceInstance {
   pull?(job: JobContext): Promise<void>;
   /** What `inspect` shows and `diff` compares without content. */
   describe?(job: JobContext, options?: { readonly why?: string | undefined }): Promise<Description>;
+  /** The files where they lie on this machine already: `diff` compares them in place, without a copy. */
+  files?(job: JobContext): Promise<FilesInPlace>;
   /** The chosen platform's manifest and configuration, their bytes as received, to export an image as it is. */
   image?(job: JobContext): Promise<ImageDocuments>;
   /** What could have been meant (tags of a layout, platforms of an index): for errors and completion. */
   candidates?(job: JobContext): Promise<readonly string[]>;
+}
+
+/** A directory of this machine, and what of it belongs to the source. */
+export interface FilesInPlace {
+  /** Absolute, without links, one character (U+0000 to U+00FF) a byte. */
+  readonly root: string;
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly follow?: readonly string[] | undefined;
+  readonly modes: 'exact' | 'exec';
+  /** For people, where the exclude pattern of an index comes from: `.dockerignore line 3: *.log`. */
+  excludedBy(index: number): string;
 }
 
 /** The two documents of an image that are no layers. */

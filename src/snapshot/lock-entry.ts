@@ -81,11 +81,12 @@ export function heldToLock(instance: SourceInstance, name: string, entry: LockEn
 }
 
 function boundMethods(instance: SourceInstance): Partial<SourceInstance> {
-  const { digests, pull, describe, image, candidates } = instance;
+  const { digests, pull, describe, files, image, candidates } = instance;
   return {
     ...(digests === undefined ? {} : { digests: digests.bind(instance) }),
     ...(pull === undefined ? {} : { pull: pull.bind(instance) }),
     ...(describe === undefined ? {} : { describe: describe.bind(instance) }),
+    ...(files === undefined ? {} : { files: files.bind(instance) }),
     ...(image === undefined ? {} : { image: image.bind(instance) }),
     ...(candidates === undefined ? {} : { candidates: candidates.bind(instance) }),
   };

@@ -5,6 +5,7 @@ import {
   type CacheKeyResult,
   type Description,
   type Digests,
+  type FilesInPlace,
   type Identifier,
   type ImmutableRef,
   type JobContext,
@@ -75,6 +76,20 @@ export class LocalInstance implements SourceInstance {
     const directory = await this.#filtered();
     const facts = await describeTree(job, directory, options.why, () => this.#hash(job));
     return { identifier: String(this.#subject.identifier), ...facts };
+  }
+
+  async files(): Promise<FilesInPlace> {
+    const { root, filter, ignoreFile } = await this.#filtered();
+    return {
+      root,
+      ...filter,
+      modes: this.#subject.options.modes,
+      excludedBy: (index) => {
+        const line = ignoreFile?.lines[index];
+        if (line === undefined) return `--exclude ${filter.exclude?.[index] ?? ''}`;
+        return `${ignoreFile?.name} line ${line.line}: ${line.pattern}`;
+      },
+    };
   }
 
   #filtered(): Promise<FilteredDirectory> {

@@ -1,0 +1,98 @@
+/**
+ * What differs between two descriptions of sources (`SourceInstance.describe`), without looking at a file: digests,
+ * platform, configuration, layers by index, or whatever a source tells of itself.
+ */
+
+/** Facts by name, JSON-safe. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+export interface FactDifference {
+  /** Name of the fact, for instance `digest`; `option`, `layer`. */
+  readonly what: string;
+  /** Of an option: its name. */
+  readonly name?: string;
+  /** Of a layer: counted from 0, base first. */
+  readonly index?: number;
+  readonly from?: unknown;
+  readonly to?: unknown;
+  /** Of an object (an image configuration): the members that differ, for instance `config.Env`. */
+  readonly members?: readonly string[];
+  /** Of a layer: the same files, packed otherwise. */
+  readonly sameContent?: true;
+}
+
+/** They follow from the name that was asked for, or from another fact. */
+const DERIVED: ReadonlySet<string> = new Set(['identifier', 'pinned', 'size', 'key', 'incomplete']);
+
+/**
+ * The facts that differ, in the order of `a`.
+ * @param partial one of the sides does not know all facts: those that only the other has are no difference
+ */
+export function compareFacts(a: Facts, b: Facts, partial: boolean): FactDifference[] {
+  const differences: FactDifference[] = [];
+  for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+    const [from, to] = [a[name], b[name]];
+    if (DERIVED.has(name) || same(from, to) || (partial && (from === undefined || to === undefined))) continue;
+    if (name === 'layers') differences.push(...compareLayers(listOf(from), listOf(to)));
+    else if (isObject(from) && isObject(to)) differences.push({ what: name, members: membersThatDiffer(from, to) });
+    else differences.push({ what: name, ...given('from', from), ...given('to', to) });
+  }
+  return differences;
+}
+
+/** The attributes that differ: options as the user gave them. */
+export function compareOptions(a: Facts, b: Facts): FactDifference[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    .filter((name) => !same(a[name], b[name]))
+    .sort()
+    .map((name) => ({ what: 'option', name, ...given('from', a[name]), ...given('to', b[name]) }));
+}
+
+function compareLayers(a: readonly Facts[], b: readonly Facts[]): FactDifference[] {
+  const differences: FactDifference[] = [];
+  for (let index = 0; index < Math.max(a.length, b.length); index += 1) {
+    const [from, to] = [a[index], b[index]];
+    if (from?.digest === to?.digest && from?.diffId === to?.diffId) continue;
+    const sameContent = from?.diffId !== undefined && from.diffId === to?.diffId ? { sameContent: true as const } : {};
+    differences.push({ what: 'layer', index, ...given('from', from), ...given('to', to), ...sameContent });
+  }
+  return differences;
+}
+
+/** Paths of members, two levels deep: enough to know what to look at. */
+function membersThatDiffer(a: Facts, b: Facts, depth = 2): string[] {
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+  return names.flatMap((name) => {
+    const [from, to] = [a[name], b[name]];
+    if (same(from, to)) return [];
+    if (depth === 1 || !isObject(from) || !isObject(to)) return [name];
+    return membersThatDiffer(from, to, depth - 1).map((member) => `${name}.${member}`);
+  });
+}
+
+function given(name: 'from' | 'to', value: unknown): { from?: unknown; to?: unknown } {
+  return value === undefined ? {} : { [name]: value };
+}
+
+function listOf(value: unknown): readonly Facts[] {
+  return Array.isArray(value) ? (value as readonly unknown[]).filter(isObject) : [];
+}
+
+function isObject(value: unknown): value is Facts {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
+}
+
+/** Members in one order: a configuration written anew by another tool is the same. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([name, member]) => [name, ordered(member)] as const)
+      .sort(([x], [y]) => (x < y ? -1 : 1)),
+  );
+}

@@ -1,0 +1,335 @@
+/**
+ * Two directory trees side by side: both are walked in the same order at the same time, so that nothing is kept in
+ * memory but the directories on the way. Only what a content key covers is compared: never times.
+ */
+import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { FilesInPlace, JobContext } from '../contract/index.ts';
+import { ioError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { Task } from '../core/progress.ts';
+import { type ByteString, bytesOfText, textOfBytes } from '../fs/byte-string.ts';
+import { keptMode } from '../fs/hash-tree.ts';
+import { loadNative, type Native, splitDevice } from '../fs/native.ts';
+import type { Pattern } from '../fs/patterns.ts';
+import { DiskReader, type TreeEntry } from '../fs/tree-entry.ts';
+import { walkTree } from '../fs/walk.ts';
+import { readXattrs } from '../fs/xattrs.ts';
+
+/** What of a path differs. `ignored`: still on the disk of the second side, but filtered out there. */
+export type PathAspect =
+  | 'added'
+  | 'deleted'
+  | 'ignored'
+  | 'unignored'
+  | 'type'
+  | 'content'
+  | 'mode'
+  | 'owner'
+  | 'target'
+  | 'device'
+  | 'xattr';
+
+export interface PathDifference {
+  readonly what: PathAspect;
+  /** Relative; bytes that are not UTF-8 one character each, under `pathBytes: true`. */
+  readonly path: string;
+  readonly pathBytes?: true;
+  /** The type, octal mode, size in bytes, owner, link target or device on either side. Absent where there is none. */
+  readonly from?: string | number;
+  readonly to?: string | number;
+  /** Which rule ignores it, or which extended attribute differs. */
+  readonly by?: string;
+}
+
+/** One side of a comparison. */
+export interface ComparedTree extends FilesInPlace {
+  /** Owners on disk are those of the source. */
+  readonly keepsOwners: boolean;
+}
+
+export interface TreeComparison {
+  readonly differences: number;
+  /** What could not be looked at: `xattrs`. */
+  readonly incomplete: readonly string[];
+  /** A guess at why they differ, for people. */
+  readonly note?: string | undefined;
+}
+
+/** Synchronous work between two turns of the event loop. */
+const SLICE_MS = 15;
+const CHUNK = 256 * 1024;
+
+/**
+ * Every difference, in the order of the walk. An undefined side is an empty tree.
+ * @throws CtxsrcError `E_PERMISSION`, `E_IO` for what cannot be read, `E_PATTERN`
+ */
+export async function* compareTrees(
+  job: JobContext,
+  a: ComparedTree | undefined,
+  b: ComparedTree | undefined,
+): AsyncGenerator<PathDifference, TreeComparison> {
+  const task = new Task(job.progress, 'verify', 'the files of both', undefined, 'files');
+  const comparison = new Comparison(a, b);
+  let sliceStart = performance.now();
+  let entries = 0;
+  try {
+    for (const difference of comparison.run()) {
+      entries += 1;
+      if (difference !== undefined) yield difference;
+      if (performance.now() - sliceStart <= SLICE_MS) continue;
+      await setImmediate();
+      job.signal.throwIfAborted();
+      task.advance(entries);
+      sliceStart = performance.now();
+    }
+    task.end('done');
+    return comparison.summary();
+  } finally {
+    task.end(job.signal.aborted ? 'aborted' : 'failed');
+  }
+}
+
+class Comparison {
+  readonly #a: Side;
+  readonly #b: Side;
+  readonly #native: Native | undefined = loadNative();
+  readonly #modes: FilesInPlace['modes'];
+  readonly #owners: boolean;
+  readonly #buffers = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)] as const;
+  #differences = 0;
+  #unseen = false;
+  /** Mode bits that differ anywhere; undefined once something else does. */
+  #onlyModes: number | undefined = 0;
+
+  constructor(a: ComparedTree | undefined, b: ComparedTree | undefined) {
+    this.#a = new Side(a);
+    this.#b = new Side(b);
+    this.#modes = a?.modes === 'exec' || b?.modes === 'exec' ? 'exec' : 'exact';
+    this.#owners = a?.keepsOwners === true && b?.keepsOwners === true;
+  }
+
+  /** Something for every pair of entries, so that the caller can pause: a difference, or undefined. */
+  *run(): Generator<PathDifference | undefined> {
+    const [a, b] = [this.#a, this.#b];
+    for (let [left, right] = [a.next(), b.next()]; left !== undefined || right !== undefined; ) {
+      const order = pathOrder(left?.path, right?.path);
+      if (order < 0) yield this.#differs(left!, onlyOn(left!, b, 'deleted', 'ignored'));
+      else if (order > 0) yield this.#differs(right!, onlyOn(right!, a, 'added', 'unignored'));
+      else {
+        yield;
+        yield* this.#aspects(left!, right!);
+      }
+      if (order <= 0) left = a.next();
+      if (order >= 0) right = b.next();
+    }
+  }
+
+  summary(): TreeComparison {
+    const blind = this.#native === undefined && process.platform !== 'win32';
+    const bits = this.#differences > 0 && this.#modes === 'exact' ? this.#onlyModes : undefined;
+    return {
+      differences: this.#differences,
+      incomplete: this.#unseen || blind ? ['xattrs'] : [],
+      ...(bits === undefined || (bits & ~0o077) !== 0
+        ? {}
+        : { note: `only ${bitNames(bits)} differs: umask? try --modes exec` }),
+    };
+  }
+
+  *#aspects(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
+    const type = typeOf(a);
+    if (type !== typeOf(b)) {
+      yield this.#differs(a, { what: 'type', from: type, to: typeOf(b) });
+      return;
+    }
+    if (type !== 'symlink') yield* this.#compareModes(a, b);
+    if (this.#owners) yield* this.#compare(a, 'owner', `${a.uid}:${a.gid}`, `${b.uid}:${b.gid}`);
+    if (type === 'file' && !this.#sameContent(a, b)) {
+      yield this.#differs(a, { what: 'content', from: a.size, to: b.size });
+    }
+    if (type === 'symlink') yield* this.#compare(a, 'target', this.#a.target(a), this.#b.target(b));
+    if (type === 'char' || type === 'block') yield* this.#compare(a, 'device', deviceOf(a), deviceOf(b));
+    if (this.#native !== undefined) yield* this.#compareXattrs(this.#native, a, b);
+  }
+
+  *#compareModes(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
+    const [from, to] = [keptMode(a, this.#modes), keptMode(b, this.#modes)];
+    if (from === to) return;
+    const fromUmask = keptMode(a, 'exec') === keptMode(b, 'exec');
+    const bits = this.#onlyModes;
+    yield this.#differs(a, { what: 'mode', from: octal(from), to: octal(to) });
+    this.#onlyModes = fromUmask && bits !== undefined ? bits | (from ^ to) : undefined;
+  }
+
+  *#compare(entry: TreeEntry, what: PathAspect, from: string, to: string): Generator<PathDifference> {
+    if (from !== to) yield this.#differs(entry, { what, from, to });
+  }
+
+  *#compareXattrs(native: Native, a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
+    const [from, to] = [this.#xattrs(native, this.#a, a), this.#xattrs(native, this.#b, b)];
+    if (from.size === 0 && to.size === 0) return;
+    for (const name of [...new Set([...from.keys(), ...to.keys()])].sort()) {
+      if (from.get(name) !== to.get(name)) yield this.#differs(a, { what: 'xattr', by: textOfBytes(name) });
+    }
+  }
+
+  #xattrs(native: Native, side: Side, entry: TreeEntry): ReadonlyMap<ByteString, ByteString> {
+    const { xattrs, incomplete } = side.read(entry, (path) => readXattrs(native, path));
+    if (incomplete) this.#unseen = true;
+    return xattrs;
+  }
+
+  #sameContent(a: TreeEntry, b: TreeEntry): boolean {
+    if (a.size !== b.size) return false;
+    if (a.size === 0 || (a.dev === b.dev && a.ino === b.ino)) return true;
+    return this.#a.read(a, (left) => this.#b.read(b, (right) => sameBytes(left, right, this.#buffers)));
+  }
+
+  #differs({ path }: TreeEntry, difference: Omit<PathDifference, 'path' | 'pathBytes'>): PathDifference {
+    this.#differences += 1;
+    this.#onlyModes = difference.what === 'mode' ? this.#onlyModes : undefined;
+    const text = textOfBytes(path);
+    const { what, ...rest } = difference;
+    return bytesOfText(text) === path ? { what, path: text, ...rest } : { what, path, pathBytes: true, ...rest };
+  }
+}
+
+/** One of the two walks, and what it leaves out near where it is. */
+class Side {
+  readonly #tree: ComparedTree | undefined;
+  readonly #reader: DiskReader;
+  readonly #walk: Iterator<TreeEntry>;
+  /** What was left out since the last entry that was asked for, in the order of the walk. */
+  readonly #ignored = new Map<ByteString, Pattern | 'not included'>();
+
+  constructor(tree: ComparedTree | undefined) {
+    this.#tree = tree;
+    this.#reader = new DiskReader(tree?.root ?? '/');
+    this.#walk =
+      tree === undefined
+        ? [][Symbol.iterator]()
+        : walkTree(this.#reader, tree, (path, by) => void this.#ignored.set(path, by));
+  }
+
+  next(): TreeEntry | undefined {
+    const { value, done } = this.#walk.next();
+    return done === true ? undefined : value;
+  }
+
+  /** Why this side does not have a path that lies on its disk; undefined when it does not lie there. */
+  whyIgnored(path: ByteString): string | undefined {
+    this.#forgetBefore(path);
+    const tree = this.#tree;
+    const at = this.#ignored.has(path) ? path : [...this.#ignored.keys()].findLast((dir) => path.startsWith(`${dir}/`));
+    const by = at === undefined ? undefined : this.#ignored.get(at);
+    if (tree === undefined || by === undefined) return undefined;
+    if (lstatSync(this.#reader.full(path), { throwIfNoEntry: false }) === undefined) return undefined;
+    return by === 'not included' ? 'no --include or --follow-path takes it' : tree.excludedBy(by.index);
+  }
+
+  /** Both walks go forward only: what lies before the path, and does not hold it, is never asked for again. */
+  #forgetBefore(path: ByteString): void {
+    for (const earlier of this.#ignored.keys()) {
+      if (pathOrder(earlier, path) >= 0) return;
+      if (!path.startsWith(`${earlier}/`)) this.#ignored.delete(earlier);
+    }
+  }
+
+  target(entry: TreeEntry): string {
+    return textOfBytes(this.read(entry, () => this.#reader.target(entry.path)));
+  }
+
+  read<T>({ path }: TreeEntry, read: (full: string | Buffer) => T): T {
+    try {
+      return read(this.#reader.full(path));
+    } catch (error) {
+      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
+    }
+  }
+}
+
+function onlyOn(
+  entry: TreeEntry,
+  other: Side,
+  gone: 'added' | 'deleted',
+  ignored: 'ignored' | 'unignored',
+): Omit<PathDifference, 'path' | 'pathBytes'> {
+  const by = other.whyIgnored(entry.path);
+  const type = gone === 'added' ? { to: typeOf(entry) } : { from: typeOf(entry) };
+  return by === undefined ? { what: gone, ...type } : { what: ignored, ...type, by };
+}
+
+/** Order of a walk: a directory, what is in it, then its next sibling. A side that is at its end comes last. */
+function pathOrder(a: ByteString | undefined, b: ByteString | undefined): number {
+  if (a === b) return 0;
+  if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
+  let i = 0;
+  while (i < a.length && a.charCodeAt(i) === b.charCodeAt(i)) i += 1;
+  return rankAt(a, i) - rankAt(b, i);
+}
+
+/** The end comes before a slash, a slash before every byte of a name. */
+function rankAt(path: ByteString, index: number): number {
+  if (index === path.length) return -1;
+  const code = path.charCodeAt(index);
+  return code === 0x2f ? 0 : code;
+}
+
+/** A content key takes a socket for an empty file. */
+function typeOf(entry: TreeEntry): Exclude<TreeEntry['type'], 'socket'> {
+  return entry.type === 'socket' ? 'file' : entry.type;
+}
+
+function sameBytes(a: string | Buffer, b: string | Buffer, [left, right]: readonly [Buffer, Buffer]): boolean {
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  const one = openSync(a, flags);
+  try {
+    const other = openSync(b, flags);
+    try {
+      for (;;) {
+        const length = readFully(one, left);
+        if (readFully(other, right) !== length || left.compare(right, 0, length, 0, length) !== 0) return false;
+        if (length < left.length) return true;
+      }
+    } finally {
+      closeSync(other);
+    }
+  } finally {
+    closeSync(one);
+  }
+}
+
+function readFully(fd: number, buffer: Buffer): number {
+  let length = 0;
+  while (length < buffer.length) {
+    const read = readSync(fd, buffer, length, buffer.length - length, null);
+    if (read === 0) break;
+    length += read;
+  }
+  return length;
+}
+
+function deviceOf(entry: TreeEntry): string {
+  const { major, minor } = splitDevice(entry.rdev);
+  return `${major}:${minor}`;
+}
+
+const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
+
+function bitNames(bits: number): string {
+  const names = [];
+  for (const [shift, who] of [
+    [3, 'group'],
+    [0, 'other'],
+  ] as const) {
+    for (const [bit, what] of [
+      [4, 'read'],
+      [2, 'write'],
+      [1, 'execute'],
+    ] as const) {
+      if ((bits & (bit << shift)) !== 0) names.push(`${who}-${what}`);
+    }
+  }
+  return names.join(', ');
+}
