@@ -38,20 +38,27 @@ let scratch: Buffer | undefined;
  * @throws errors of `node:fs`, for instance `EACCES`
  */
 export function digestFile(path: string | Buffer, task: FileTask, native: Native | undefined): FileDigest | undefined {
+  let incomplete = false;
+  const digest = digestOpened(path, task, (fd) => {
+    const seen = native === undefined ? NOT_SEEN : readXattrs(native, fd);
+    incomplete = seen.incomplete;
+    const { mode, uid, gid, size } = task;
+    return entryHeader({ type: 'file', mode, uid, gid, size, xattrs: seen.xattrs });
+  });
+  return digest === undefined ? undefined : { digest, incomplete };
+}
+
+/** As `digestFile`, but hex sha256 of the content alone. */
+export function digestFileContent(path: string | Buffer, task: FileTask): string | undefined {
+  return digestOpened(path, task, () => '');
+}
+
+function digestOpened(path: string | Buffer, task: FileTask, headerOf: (fd: number) => string): string | undefined {
   const fd = open(path);
   if (fd === undefined) return undefined;
   try {
-    const { xattrs, incomplete } = native === undefined ? NOT_SEEN : readXattrs(native, fd);
-    const header = entryHeader({
-      type: 'file',
-      mode: task.mode,
-      uid: task.uid,
-      gid: task.gid,
-      size: task.size,
-      xattrs,
-    });
-    const digest = digestContent(fd, header, task.size);
-    return digest !== undefined && isUnchanged(fstatSync(fd), task) ? { digest, incomplete } : undefined;
+    const digest = digestContent(fd, headerOf(fd), task.size);
+    return digest !== undefined && isUnchanged(fstatSync(fd), task) ? digest : undefined;
   } finally {
     closeSync(fd);
   }

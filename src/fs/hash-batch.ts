@@ -8,6 +8,8 @@ export interface HashWorkerData {
   readonly root: ByteString;
   /** Read extended attributes. */
   readonly xattrs: boolean;
+  /** Hash the content alone, without a header in front of it. */
+  readonly contentOnly?: boolean | undefined;
 }
 
 export interface HashBatch {

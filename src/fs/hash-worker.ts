@@ -1,11 +1,11 @@
 /** A worker thread that hashes files in batches, with synchronous calls. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { digestFile, type FileTask } from './file-digest.ts';
+import { digestFile, digestFileContent, type FileTask } from './file-digest.ts';
 import { type HashBatch, type HashedBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
 import { loadNative } from './native.ts';
 import { DiskReader } from './tree-entry.ts';
 
-const { root, xattrs } = workerData as HashWorkerData;
+const { root, xattrs, contentOnly } = workerData as HashWorkerData;
 const reader = new DiskReader(root);
 const native = xattrs ? loadNative() : undefined;
 
@@ -26,6 +26,10 @@ function hashBatch({ paths, numbers }: HashBatch): HashedBatch {
       ctimeMs: numbers[at + 6]!,
     };
     try {
+      if (contentOnly === true) {
+        digests.push(digestFileContent(reader.full(path), task));
+        continue;
+      }
       const result = digestFile(reader.full(path), task, native);
       incomplete ||= result?.incomplete === true;
       digests.push(result?.digest);

@@ -1,58 +1,60 @@
-import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+/** The contents of many files hashed: on all cores when there is much to read, here when there is little. */
 import { setImmediate } from 'node:timers/promises';
-import type { Digest } from '../core/digest.ts';
+import { type ByteString, fsPath } from '../fs/byte-string.ts';
+import { digestFileContent } from '../fs/file-digest.ts';
+import { HashPool, type PoolItem } from '../fs/hash-pool.ts';
 
-const CHUNK = 1024 * 1024;
-/** Bytes hashed between two turns of the event loop; an opened file counts as some. */
-const TURN = 16 * 1024 * 1024;
-const OPEN_COST = 64 * 1024;
+/** Threads take about as long to start as so much takes to read; a file costs like some bytes, however small. */
+const WORTH_THREADS = 64 << 20;
+const FILE_COST = 64 << 10;
+/** Read between two turns of the event loop. */
+const TURN = 16 << 20;
 
 /**
- * `sha256:` of each file's content; undefined for one that is no longer there, `unreadable` where this user may not.
- * @param onBytes told how many bytes are done so far
+ * Hashes files below `root`.
+ * @param onDigest told of each file: hex sha256, or undefined when it is not (or no longer) what its `file` says
+ * @throws CtxsrcError `E_PERMISSION`, `E_IO`; errors of `node:fs`; the reason of the abort
  */
-export async function hashFiles(
-  files: readonly { readonly path: string | Buffer; readonly size: number }[],
+export async function hashFiles<T extends PoolItem>(
+  root: ByteString,
+  items: readonly T[],
+  onDigest: (item: T, digest: string | undefined) => void,
   signal: AbortSignal | undefined,
-  onBytes: (total: number) => void,
-): Promise<(Digest | 'unreadable' | undefined)[]> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
-  const digests: (Digest | 'unreadable' | undefined)[] = [];
-  let bytes = 0;
+): Promise<void> {
+  const cost = items.reduce((sum, { file }) => sum + file.size + FILE_COST, 0);
+  if (cost > WORTH_THREADS) return hashInThreads(root, items, onDigest, signal);
   let turn = 0;
-  for (const { path, size } of files) {
-    digests.push(hashFile(path, buffer));
-    bytes += size;
-    turn += size + OPEN_COST;
+  for (const item of items) {
+    turn += item.file.size + FILE_COST;
     if (turn > TURN) {
       turn = 0;
-      onBytes(bytes);
       await setImmediate();
       signal?.throwIfAborted();
     }
+    onDigest(item, digestFileContent(fsPath(`${root}/${item.path}`), item.file));
   }
-  onBytes(bytes);
-  return digests;
 }
 
-function hashFile(path: string | Buffer, buffer: Buffer): Digest | 'unreadable' | undefined {
-  let fd: number;
+async function hashInThreads<T extends PoolItem>(
+  root: ByteString,
+  items: readonly T[],
+  onDigest: (item: T, digest: string | undefined) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const pool = new HashPool<T>({ root, xattrs: false, contentOnly: true }, onDigest);
+  const abort = (): void => void pool.close();
+  signal?.addEventListener('abort', abort, { once: true });
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') return 'unreadable';
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
-    throw error;
-  }
-  try {
-    const hash = createHash('sha256');
-    for (let length = readSync(fd, buffer); length > 0; length = readSync(fd, buffer)) {
-      hash.update(length === buffer.length ? buffer : buffer.subarray(0, length));
+    for (const item of items) {
+      pool.add(item);
+      await pool.drain();
     }
-    return `sha256:${hash.digest('hex')}`;
+    await pool.finish();
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
   } finally {
-    closeSync(fd);
+    signal?.removeEventListener('abort', abort);
+    await pool.close();
   }
 }

@@ -1,13 +1,15 @@
 /**
  * Whether a directory still is the snapshot that its sidecar describes. Offline, read-only, links are never followed.
  */
-import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { WrittenEntry } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
+import type { FileTask } from '../fs/file-digest.ts';
 import { loadNative, type Native, splitDevice } from '../fs/native.ts';
 import { hashFiles } from './hash-files.ts';
 import { readSidecar, type Sidecar } from './sidecar.ts';
@@ -82,12 +84,11 @@ class Comparison {
   readonly #native: Native | undefined;
   /** Milliseconds, with a microsecond for the rounding of a time to a number. */
   readonly #written: number;
-  /** Paths as bytes in latin-1, which is what names on disk are compared with. */
-  readonly #expected = new Map<string, WrittenEntry>();
+  readonly #expected = new Map<ByteString, WrittenEntry>();
   /** Where there should be a directory and is none: nothing is looked for below, least of all through a link. */
-  readonly #gone = new Set<string>();
-  readonly #inodes = new Map<string, string>();
-  readonly #toHash: { path: string | Buffer; entry: WrittenEntry }[] = [];
+  readonly #gone = new Set<ByteString>();
+  readonly #inodes = new Map<ByteString, string>();
+  readonly #toHash: { path: ByteString; file: FileTask; entry: WrittenEntry }[] = [];
 
   constructor(dir: string, sidecar: Sidecar, quick: boolean) {
     this.#dir = dir;
@@ -108,7 +109,7 @@ class Comparison {
     this.#compareModeAndOwner('.', root, { ...this.#sidecar.root, type: 'dir' });
 
     const { entries } = this.#sidecar;
-    for (const entry of entries) this.#expected.set(latin1(entry.path, entry.pathBytes), entry);
+    for (const entry of entries) this.#expected.set(bytesOf(entry.path, entry.pathBytes), entry);
     this.#lookForAdded('', this.#dir);
     let visited = 0;
     for (const entry of entries) {
@@ -124,7 +125,7 @@ class Comparison {
   }
 
   #compareEntry(entry: WrittenEntry): void {
-    const key = latin1(entry.path, entry.pathBytes);
+    const key = bytesOf(entry.path, entry.pathBytes);
     const slash = key.lastIndexOf('/');
     if (slash > 0 && this.#gone.has(key.slice(0, slash))) {
       this.#gone.add(key);
@@ -148,14 +149,14 @@ class Comparison {
     const inode = `${stat.dev}:${stat.ino}`;
     this.#compareModeAndOwner(entry.path, stat, { ...entry, type });
     if (entry.type === 'hardlink') {
-      if (this.#inodes.get(latin1(entry.target ?? '', entry.targetBytes)) !== inode) {
+      if (this.#inodes.get(bytesOf(entry.target ?? '', entry.targetBytes)) !== inode) {
         this.#differs(entry.path, 'target', `it is no longer the same file as ${entry.target ?? ''}`);
       }
       return;
     }
     if (stat.nlink > 1 && type !== 'dir') this.#inodes.set(key, inode);
     const untouched = this.#quick && stat.ctimeMs <= this.#written;
-    if (type === 'file') this.#compareFile(entry, path, stat, untouched);
+    if (type === 'file') this.#compareFile(entry, key, path, stat, untouched);
     if (untouched) return;
     if (type === 'dir') this.#lookForAdded(key, path);
     if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'buffer' }).toString('latin1'));
@@ -180,16 +181,17 @@ class Comparison {
     }
   }
 
-  #compareFile(entry: WrittenEntry, path: string | Buffer, stat: Stats, untouched: boolean): void {
-    if (stat.size !== entry.size)
-      this.#differs(entry.path, 'content', `its size is ${stat.size}, it was ${entry.size}`);
-    else if (!untouched) this.#toHash.push({ path, entry });
+  #compareFile(entry: WrittenEntry, key: ByteString, path: string | Buffer, stat: Stats, untouched: boolean): void {
+    const { mode, uid, gid, size, ino, mtimeMs, ctimeMs } = stat;
+    if (size !== entry.size) this.#differs(entry.path, 'content', `its size is ${size}, it was ${entry.size}`);
+    else if (untouched) return;
+    else if (!isReadable(path)) this.incomplete.add('unreadable files');
+    else this.#toHash.push({ path: key, file: { mode, uid, gid, size, ino, mtimeMs, ctimeMs }, entry });
   }
 
   #compareTarget(entry: WrittenEntry, is: string): void {
-    if (is !== latin1(entry.target ?? '', entry.targetBytes)) {
-      const shown = Buffer.from(is, 'latin1').toString();
-      this.#differs(entry.path, 'target', `it is ${shown}, it was ${entry.target ?? 'unknown'}`);
+    if (is !== bytesOf(entry.target ?? '', entry.targetBytes)) {
+      this.#differs(entry.path, 'target', `it is ${shown(is)}, it was ${entry.target ?? 'unknown'}`);
     }
   }
 
@@ -232,16 +234,13 @@ class Comparison {
   }
 
   async #compareContent(signal: AbortSignal | undefined, onBytes: (total: number) => void): Promise<void> {
-    const files = this.#toHash;
-    const digests = await hashFiles(
-      files.map((file) => ({ path: file.path, size: file.entry.size })),
-      signal,
-      onBytes,
-    );
-    for (const [i, { entry }] of files.entries()) {
-      if (digests[i] === 'unreadable') this.incomplete.add('unreadable files');
-      else if (digests[i] !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
-    }
+    let bytes = 0;
+    const compare = ({ entry }: { entry: WrittenEntry }, digest: string | undefined): void => {
+      if (`sha256:${digest}` !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
+      bytes += entry.size;
+      onBytes(bytes);
+    };
+    await hashFiles(bytesOfText(this.#dir), this.#toHash, compare, signal);
   }
 
   #bytesPath(key: string): Buffer {
@@ -253,17 +252,24 @@ class Comparison {
   }
 }
 
-const NON_ASCII = /[^\0-\x7f]/;
-
-/** The path's bytes, one character each. */
-function latin1(path: string, isBytes: true | undefined): string {
-  return isBytes === true || !NON_ASCII.test(path) ? path : Buffer.from(path, 'utf8').toString('latin1');
+/** The bytes of a path or target as the sidecar has it. */
+function bytesOf(path: string, isBytes: true | undefined): ByteString {
+  return isBytes === true ? path : bytesOfText(path);
 }
 
 /** Bytes as text where they are UTF-8, else one character a byte. */
-function shown(key: string): string {
-  const text = Buffer.from(key, 'latin1').toString('utf8');
-  return Buffer.from(text, 'utf8').toString('latin1') === key ? text : key;
+function shown(key: ByteString): string {
+  return isUtf8(key) ? textOfBytes(key) : key;
+}
+
+function isReadable(path: string | Buffer): boolean {
+  if (process.getuid?.() === 0) return true;
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES';
+  }
 }
 
 function statOf(path: string | Buffer): Stats | 'hidden' | undefined {

@@ -146,6 +146,24 @@ describe('every other change is named', () => {
   });
 });
 
+test('many files are hashed by threads, and still each change is named', async () => {
+  const names = Array.from({ length: 1500 }, (_, i) => `f${i}`);
+  const target = `${dir}-many`;
+  const facts = { reference: 'r', identifier: 'i', key: 'k', pin: 'p', keys: [], options: {}, layers: [] };
+  const ref = fakeRef(Object.fromEntries(names.map((name) => [name, `content of ${name}`])));
+  await materialize(fakeJob(), { ref, target, facts, options: WRITE_OPTIONS, force: false, strict: false });
+  expect((await verifySnapshot(fakeJob(), target)).differences).toEqual([]);
+  writeFileSync(join(target, 'f700'), 'CONTENT OF f700');
+  rmSync(join(target, 'f1499'));
+  const { differences } = await verifySnapshot(fakeJob(), target);
+  expect(differences.map(({ path, kind }) => `${kind} ${path}`)).toEqual(['missing f1499', 'content f700']);
+  const abort = new AbortController();
+  const job = fakeJob(abort.signal);
+  const verification = verifySnapshot(job, target);
+  setTimeout(() => abort.abort(), 5);
+  await expect(verification).rejects.toMatchObject({ name: 'AbortError' });
+});
+
 test('no sidecar is exit 3, an abort is an abort', async () => {
   const abort = new AbortController();
   abort.abort();
