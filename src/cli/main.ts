@@ -1,4 +1,5 @@
 /** The entry of the command line. What needs no command is answered here, without loading anything else. */
+import { setFlagsFromString } from 'node:v8';
 import { VERSION } from '../core/version.ts';
 import { processIo } from './io.ts';
 
@@ -8,6 +9,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${VERSION}\n`);
     return;
   }
+  // undici reads HTTP with WebAssembly. V8 would optimise that after the first answer, for 200 ms that a short run then
+  // waits for at its end; with this budget only a long one does.
+  setFlagsFromString('--wasm-tiering-budget=1000000000');
   const { runProgram } = await import('./program.ts');
   const code = await runProgram(argv, processIo());
   // Everything is closed, but a compilation that a library has begun in the background would keep the process for half a

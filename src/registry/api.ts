@@ -3,9 +3,10 @@ import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import type { CtxsrcError } from '../core/errors.ts';
 import { type Answer, Authorizer } from './auth.ts';
+import { readStart } from './body.ts';
 import type { Clock } from './clock.ts';
 import { answerError, type Subject } from './errors.ts';
-import { type HttpAnswer, type HttpClient, type HttpRequest, type HttpResponse, readStart } from './http-client.ts';
+import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
 import type { Endpoint } from './mirrors.ts';
 import { Schemes } from './scheme.ts';
 

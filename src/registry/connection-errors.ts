@@ -80,8 +80,24 @@ function errorCode(error: unknown): string {
   if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
   // undici's own code for a broken connection says less than what broke it.
   if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
+  if (code === 'EPROTO') return tlsCode(error);
   return typeof code === 'string' ? code : '';
 }
+
+/** Node has one code for all that goes wrong in a TLS handshake; OpenSSL's own number is in its text. */
+function tlsCode(error: object): string {
+  const number = /:error:([0-9A-F]{8}):/.exec(String((error as Partial<Error>).message))?.[1];
+  // The reason is in the low 23 bits; from 1000 on it is an alert that the server sent (RFC 8446, section 6).
+  const alert = number === undefined ? -1 : (Number.parseInt(number, 16) & 0x7fffff) - 1000;
+  return alert < 0 ? 'EPROTO' : (ALERTS[alert] ?? `ERR_SSL_ALERT_${alert}`);
+}
+
+const ALERTS: Readonly<Record<number, string>> = {
+  40: 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE',
+  42: 'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
+  48: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
+  116: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+};
 
 /** What the connection failed with, by the name that Node or undici gives it; empty when it was something else. */
 export function connectionCode(error: CtxsrcError): string {
@@ -120,6 +136,10 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
+/** Codes of this program's own time limits. */
+export const NO_ANSWER = 'CTXSRC_NO_ANSWER';
+export const STALLED = 'CTXSRC_STALLED';
+
 const CLIENT_CERTIFICATE = untrusted(
   'the server wants a client certificate',
   'name one with --client-cert FILE and --client-key FILE',
@@ -141,6 +161,8 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   EAI_AGAIN: network('the name could not be resolved for now'),
   // A name that does not exist will not exist in a second either.
   ENOTFOUND: { ...network('the host name does not exist', 'check the spelling of the host'), passing: false },
+  [NO_ANSWER]: stalled('no answer in time'),
+  [STALLED]: stalled('the transfer stalled'),
   UND_ERR_HEADERS_TIMEOUT: stalled('no answer in time'),
   UND_ERR_BODY_TIMEOUT: stalled('the transfer stalled'),
   UND_ERR_HEADERS_OVERFLOW: {

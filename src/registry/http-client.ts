@@ -5,15 +5,17 @@
 import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
-import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { connectionError } from './connection-errors.ts';
+import { createTransport } from './engines.ts';
 import { answerError, type Subject } from './errors.ts';
 import { header, type ResponseHeaders } from './headers.ts';
 import type { Environment } from './proxy.ts';
 import { quota, retryAfter } from './rate-limit.ts';
 import { PassingFailure, type RetryPolicy, retry } from './retry.ts';
-import { createTransport, type TransportResponse } from './transport.ts';
+import type { TransportResponse } from './transport.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
@@ -81,7 +83,7 @@ export function createHttpClient(options: {
   const transport = createTransport(network, env);
   const policy: RetryPolicy = { retries: network.retry, maxWait: network.maxWait, clock };
 
-  async function follow(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
+  async function follow(job: JobContext, request: HttpRequest, stream: boolean): Promise<HttpResponse> {
     let url = withoutUser(request.url);
     let { method, body } = request;
     for (let redirects = 0; ; redirects += 1) {
@@ -93,6 +95,7 @@ export function createHttpClient(options: {
         body,
         headers: { ...request.headers, ...(own ? request.secretHeaders : undefined) },
         own,
+        stream,
       });
       const location = header(response.headers, 'location');
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
@@ -114,7 +117,7 @@ export function createHttpClient(options: {
 
   async function sendOne(
     job: JobContext,
-    request: HttpRequest & { readonly own: boolean },
+    request: HttpRequest & { readonly own: boolean; readonly stream: boolean },
   ): Promise<TransportResponse> {
     const { method, url, subject, body, own } = request;
     const started = performance.now();
@@ -133,7 +136,15 @@ export function createHttpClient(options: {
     setMaxListeners(0, job.signal);
     try {
       const headers = { ...request.headers };
-      const response = await transport.send({ method, url, headers, body, signal: job.signal, identify: own });
+      const response = await transport.send({
+        method,
+        url,
+        headers,
+        body,
+        signal: job.signal,
+        identify: own,
+        stream: request.stream,
+      });
       report(response.status);
       return { ...response, body: guarded(response.body, job.signal, subject) };
     } catch (error) {
@@ -145,8 +156,12 @@ export function createHttpClient(options: {
     }
   }
 
-  async function attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
-    const response = await follow(job, request);
+  async function attempt(
+    job: JobContext,
+    request: HttpRequest,
+    stream = request.method !== 'HEAD',
+  ): Promise<HttpResponse> {
+    const response = await follow(job, request, stream);
     const { status } = response;
     // 501 is a refusal for good: the method is not known there.
     if (status !== 408 && status !== 429 && (status < 500 || status === 501)) return response;
@@ -179,11 +194,11 @@ export function createHttpClient(options: {
 
   return {
     policy,
-    attempt,
+    attempt: (job, request) => attempt(job, request),
     request: (job, request) => repeat(job, request, () => attempt(job, request)),
     fetch: (job, request, maxBytes) =>
       repeat(job, request, async () => {
-        const response = await attempt(job, request);
+        const response = await attempt(job, request, false);
         const bytes = await readAll(response, maxBytes, request.subject);
         return { status: response.status, headers: response.headers, url: response.url, bytes };
       }),
@@ -200,59 +215,6 @@ function connectOnce<T>(work: () => Promise<T>): () => Promise<T> {
       throw code === 'E_NETWORK' || code === 'E_REGISTRY_PROTOCOL' ? (error as PassingFailure).error : error;
     }
   };
-}
-
-/** The whole body. Errors: E_LIMIT over `maxBytes`; failures of the connection as `connectionError` has them. */
-export async function readAll(response: HttpResponse, maxBytes: number, subject: Subject): Promise<Uint8Array> {
-  const tooLong = (): CtxsrcError =>
-    new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`, {
-      hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
-      details: { host: subject.host, limit: maxBytes },
-    });
-  const announced = header(response.headers, 'content-length');
-  if (announced !== undefined && Number(announced) > maxBytes) {
-    response.discard();
-    throw tooLong();
-  }
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body) {
-    length += chunk.length;
-    // Leaving the loop closes the connection.
-    if (length > maxBytes) throw tooLong();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
-}
-
-/** The start of an error's body; empty when it cannot be read, for the status is what matters. */
-export async function readStart(response: HttpResponse, maxBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of response.body) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length >= maxBytes) break;
-    }
-  } catch (error) {
-    if (isAbort(error)) throw error;
-  }
-  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
-}
-
-/** The same body with typed errors; an abort ends it with the signal's reason. */
-async function* guarded(
-  body: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-  subject: Subject,
-): AsyncIterable<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    throw connectionError(error, subject);
-  }
 }
 
 function withoutUser(url: URL): URL {
