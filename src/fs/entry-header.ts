@@ -41,15 +41,19 @@ export function entryHeader(entry: HashedEntry): ByteString {
   const isLink = entry.type === 'symlink';
   const mode = isLink ? 0o777 | (entry.mode & 0o7000) : entry.mode;
   const size = entry.type === 'file' ? entry.size : 0;
-  const xattrs = [...(entry.xattrs ?? [])]
-    .filter(([name]) => isHashedXattr(name))
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => name + value);
   return (
     `namemode${mode}uid${entry.uid}gid${entry.gid}size${size}typeflag${TYPE_FLAGS[entry.type]}` +
     `linkname${isLink ? (entry.target ?? '') : ''}unamegnamedevmajor${entry.major ?? 0}devminor${entry.minor ?? 0}` +
-    xattrs.join('')
+    (entry.xattrs === undefined || entry.xattrs.size === 0 ? '' : xattrText(entry.xattrs))
   );
+}
+
+function xattrText(xattrs: Xattrs): ByteString {
+  return [...xattrs]
+    .filter(([name]) => isHashedXattr(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => name + value)
+    .join('');
 }
 
 /** Hex sha256 of bytes. */

@@ -2,7 +2,7 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { entryHeader } from './entry-header.ts';
-import type { Native } from './native.ts';
+import type { Native, NativeStat } from './native.ts';
 import { readXattrs } from './xattrs.ts';
 
 /** A file as it was seen by the walk: what goes into its header, and what tells that it has changed since. */
@@ -39,7 +39,7 @@ let scratch: Buffer | undefined;
  */
 export function digestFile(path: string | Buffer, task: FileTask, native: Native | undefined): FileDigest | undefined {
   let incomplete = false;
-  const digest = digestOpened(path, task, (fd) => {
+  const digest = digestOpened(path, task, native, (fd) => {
     const seen = native === undefined ? NOT_SEEN : readXattrs(native, fd);
     incomplete = seen.incomplete;
     const { mode, uid, gid, size } = task;
@@ -50,15 +50,21 @@ export function digestFile(path: string | Buffer, task: FileTask, native: Native
 
 /** As `digestFile`, but hex sha256 of the content alone. */
 export function digestFileContent(path: string | Buffer, task: FileTask): string | undefined {
-  return digestOpened(path, task, () => '');
+  return digestOpened(path, task, undefined, () => '');
 }
 
-function digestOpened(path: string | Buffer, task: FileTask, headerOf: (fd: number) => string): string | undefined {
+function digestOpened(
+  path: string | Buffer,
+  task: FileTask,
+  native: Native | undefined,
+  headerOf: (fd: number) => string,
+): string | undefined {
   const fd = open(path);
   if (fd === undefined) return undefined;
   try {
     const digest = digestContent(fd, headerOf(fd), task.size);
-    return digest !== undefined && isUnchanged(fstatSync(fd), task) ? digest : undefined;
+    const stat = native?.capabilities.stat === true ? native.fstat(fd) : fstatSync(fd);
+    return digest !== undefined && isUnchanged(stat, task) ? digest : undefined;
   } finally {
     closeSync(fd);
   }
@@ -94,12 +100,12 @@ function digestContent(fd: number, header: string, size: number): string | undef
 }
 
 /** True when a file is still the one that was seen, with the same content as far as the system can tell. */
-export function isUnchanged(stat: Stats, task: Omit<FileTask, 'mode' | 'uid' | 'gid'>): boolean {
+export function isUnchanged(stat: Stats | NativeStat, task: Omit<FileTask, 'mode' | 'uid' | 'gid'>): boolean {
   return (
     stat.size === task.size &&
     stat.mtimeMs === task.mtimeMs &&
     stat.ctimeMs === task.ctimeMs &&
     stat.ino === task.ino &&
-    stat.isFile()
+    (stat.mode & constants.S_IFMT) === constants.S_IFREG
   );
 }

@@ -1,4 +1,4 @@
-/** Threads that hash files on all cores. */
+/** Threads that hash files, beside the caller, on all cores. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';
@@ -13,8 +13,10 @@ const MAX_WORKERS = 8;
 /** A batch ends at so many files or bytes, whichever comes first. */
 const BATCH_FILES = 64;
 const BATCH_BYTES = 8 << 20;
-/** The walk waits when more batches than this are queued, so that memory does not grow with the tree. */
-const MAX_QUEUED = 256;
+/** When more batches than this are queued, the walk stops to help, so that memory does not grow with the tree. */
+const MAX_QUEUED = 32;
+/** Reading a larger file would hold the caller's event loop up. */
+const STEALABLE_BYTES = 8 << 20;
 /** Batches that a worker has at once: it never waits for the next, and little is queued when the run is aborted. */
 const IN_FLIGHT = 2;
 
@@ -46,7 +48,7 @@ export class HashPool<T extends PoolItem> {
 
   constructor(data: HashWorkerData, hashed: Hashed<T>) {
     this.#hashed = hashed;
-    const count = Math.min(availableParallelism(), MAX_WORKERS);
+    const count = Math.max(1, Math.min(availableParallelism() - 1, MAX_WORKERS));
     for (let i = 0; i < count; i += 1) this.#crew.push(this.#hire(data));
   }
 
@@ -61,10 +63,17 @@ export class HashPool<T extends PoolItem> {
     if (this.#batch.length >= BATCH_FILES || this.#bytes >= BATCH_BYTES) this.#flush();
   }
 
-  /** Waits while so much is queued that the walk had better not run further ahead. */
-  async drain(): Promise<void> {
-    while (this.#failure === undefined && this.#queue.length > MAX_QUEUED) await this.#nextAnswer();
+  /**
+   * A batch that no thread has begun, for the caller to read; undefined when the threads will soon have begun all.
+   * @param all also when little is queued
+   */
+  steal(all: boolean): readonly T[] | undefined {
     if (this.#failure !== undefined) throw this.#failure;
+    if (all) this.#flush();
+    const last = this.#queue.length - 1;
+    if (last < 0 || (!all && last < MAX_QUEUED)) return undefined;
+    const batch = this.#queue[last]!;
+    return batch.some(({ file }) => file.size > STEALABLE_BYTES) ? undefined : this.#queue.pop();
   }
 
   /**

@@ -209,7 +209,9 @@ class Run {
       return hexDigest(
         entryHeader({
           type: entry.type,
-          ...this.#attributes(entry),
+          mode: keptMode(entry, this.#modes),
+          uid: this.#scan ? entry.uid : 0,
+          gid: this.#scan ? entry.gid : 0,
           size: 0,
           target: entry.type === 'symlink' ? this.#reader.target(entry.path) : undefined,
           xattrs,
@@ -222,14 +224,12 @@ class Run {
     }
   }
 
-  #attributes(entry: TreeEntry): { mode: number; uid: number; gid: number } {
-    const owner = this.#scan ? { uid: entry.uid, gid: entry.gid } : { uid: 0, gid: 0 };
-    return { mode: keptMode(entry, this.#modes), ...owner };
-  }
-
   #fileTask(entry: TreeEntry): FileTask {
+    const mode = keptMode(entry, this.#modes);
+    const uid = this.#scan ? entry.uid : 0;
+    const gid = this.#scan ? entry.gid : 0;
     const { size, ino, mtimeMs, ctimeMs } = entry;
-    return { ...this.#attributes(entry), size, ino, mtimeMs, ctimeMs };
+    return { mode, uid, gid, size, ino, mtimeMs, ctimeMs };
   }
 
   #readLater(pending: Pending): void {
@@ -248,19 +248,31 @@ class Run {
     }
     for (const item of this.#pending) this.#pool.add(item);
     this.#pending = [];
-    await this.#interruptible(this.#pool, this.#pool.drain());
+    await this.#help(this.#pool, false);
+  }
+
+  /** Reads files here too: those that the threads would not begin soon, or all that they have not begun. */
+  async #help(pool: HashPool<Pending>, all: boolean): Promise<void> {
+    for (let batch = pool.steal(all); batch !== undefined; batch = pool.steal(all)) await this.#readHere(batch);
+  }
+
+  async #readHere(items: readonly Pending[]): Promise<void> {
+    for (const item of items) {
+      this.#read(item);
+      if (performance.now() - this.#sliceStart > SLICE_MS) await this.#pause();
+    }
   }
 
   /** Returns when everything that was waiting is read. */
   async #readPending(): Promise<void> {
     await this.#handOver();
-    if (this.#pool !== undefined) return this.#interruptible(this.#pool, this.#pool.finish());
+    if (this.#pool !== undefined) {
+      await this.#help(this.#pool, true);
+      return this.#interruptible(this.#pool, this.#pool.finish());
+    }
     const pending = this.#pending;
     this.#pending = [];
-    for (const item of pending) {
-      this.#read(item);
-      if (performance.now() - this.#sliceStart > SLICE_MS) await this.#pause();
-    }
+    await this.#readHere(pending);
   }
 
   #receive(item: Pending, digest: string | undefined): void {

@@ -36,19 +36,43 @@ export interface Native {
   setTimesFd(fd: number, mtime: bigint, atime?: bigint): void;
   /** Exchanges two existing paths of one file system in one step. `EINVAL` or `ENOSYS` where the system cannot. */
   exchange(a: NativePath, b: NativePath): void;
+  /**
+   * What `lstat` says, at two thirds of its cost and without its garbage: for trees of many files. Undefined when there is
+   * no such entry. The answer is the same object each time.
+   */
+  lstat(path: NativePath): NativeStat | undefined;
+  fstat(fd: number): NativeStat;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
   mkdirAt(dirFd: number, path: NativePath, mode: number): void;
+}
+
+/** The members of `fs.Stats` under their names there; only valid until the next call. */
+export interface NativeStat {
+  readonly mode: number;
+  readonly size: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly nlink: number;
+  readonly dev: number;
+  readonly ino: number;
+  readonly rdev: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
 }
 
 /** What this system's C library offers; extended attributes are there whenever `Native` is. */
 export interface NativeCapabilities {
   readonly mknod: boolean;
   readonly exchange: boolean;
+  /** `lstat` and `fstat` work. */
+  readonly stat: boolean;
 }
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC_STATS = 0x7ff;
 const RENAME_EXCHANGE = 2;
 const O_CLOEXEC = 0o2000000;
 const UTIME_OMIT = 0x3ffffffen;
@@ -118,8 +142,11 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const openat = lib.func('int openat(int, const void *, int, uint32_t)');
   const mkdirat = lib.func('int mkdirat(int, const void *, uint32_t)');
   const mknodat = bindMknod(lib);
+  const statx = optional(lib, 'int statx(int, const void *, int, uint32_t, void *)');
   const renameat2 = optional(lib, 'int renameat2(int, const void *, int, const void *, uint32_t)');
   const scratch = Buffer.allocUnsafeSlow(XATTR_MAX);
+
+  const stat = new StatxBuffer();
 
   const fail = (syscall: string, path?: NativePath): never => {
     throw systemError(koffi.errno(), syscall, path);
@@ -137,7 +164,7 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
 
   return {
-    capabilities: { mknod: mknodat !== undefined, exchange: renameat2 !== undefined },
+    capabilities: { mknod: mknodat !== undefined, exchange: renameat2 !== undefined, stat: statx !== undefined },
     listXattrs: (path) => names(fill('llistxattr', llistxattr(cString(path), scratch, XATTR_MAX), path)),
     listXattrsFd: (fd) => names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX))),
     getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
@@ -162,6 +189,16 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       if (renameat2 === undefined) throw systemError(osConstants.errno.ENOSYS, 'renameat2', a);
       if (renameat2(AT_FDCWD, cString(a), AT_FDCWD, cString(b), RENAME_EXCHANGE) !== 0) fail('renameat2', a);
     },
+    lstat(path) {
+      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx', path);
+      if (statx(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes) === 0) return stat;
+      return koffi.errno() === osConstants.errno.ENOENT ? undefined : fail('statx', path);
+    },
+    fstat(fd) {
+      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
+      if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes) !== 0) fail('statx');
+      return stat;
+    },
     openAt(dirFd, path, flags, mode = 0) {
       const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
       return fd >= 0 ? fd : fail('openat', path);
@@ -170,6 +207,59 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       if (mkdirat(dirFd, cString(path), mode) !== 0) fail('mkdirat', path);
     },
   };
+}
+
+/** `struct statx` of the kernel, read in place. */
+class StatxBuffer implements NativeStat {
+  readonly bytes = Buffer.alloc(256);
+  readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+
+  get nlink(): number {
+    return this.#view.getUint32(16, true);
+  }
+  get uid(): number {
+    return this.#view.getUint32(20, true);
+  }
+  get gid(): number {
+    return this.#view.getUint32(24, true);
+  }
+  get mode(): number {
+    return this.#view.getUint16(28, true);
+  }
+  get ino(): number {
+    return this.#wide(32);
+  }
+  get size(): number {
+    return this.#wide(40);
+  }
+  get ctimeMs(): number {
+    return this.#time(96);
+  }
+  get mtimeMs(): number {
+    return this.#time(112);
+  }
+  get rdev(): number {
+    return this.#device(128);
+  }
+  get dev(): number {
+    return this.#device(136);
+  }
+
+  #wide(at: number): number {
+    return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** The sum that Node makes of seconds and nanoseconds, so that both compare. */
+  #time(at: number): number {
+    const seconds = this.#view.getInt32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
+    return seconds * 1000 + this.#view.getUint32(at + 8, true) / 1_000_000;
+  }
+
+  #device(at: number): number {
+    const [major, minor] = [this.#view.getUint32(at, true), this.#view.getUint32(at + 4, true)];
+    if (major < 0x1000 && minor < 0x100) return major * 0x100 + minor;
+    return Number(deviceNumber(major, minor));
+  }
 }
 
 /** A function that not every C library has. */
@@ -198,7 +288,7 @@ function bindMknod(lib: CLibrary): Mknod | undefined {
   };
 }
 
-/** `makedev` of glibc and musl. */
+/** `makedev` of glibc and musl, which is how Node shows device numbers too. */
 function deviceNumber(major: number, minor: number): bigint {
   const [x, y] = [BigInt(major), BigInt(minor)];
   return ((x & 0xfffff000n) << 32n) | ((x & 0xfffn) << 8n) | ((y & 0xffffff00n) << 12n) | (y & 0xffn);

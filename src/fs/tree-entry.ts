@@ -1,6 +1,7 @@
 /** What the system tells about one entry of a tree, and how trees are read. */
 import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from './byte-string.ts';
+import { loadNative, type Native, type NativeStat } from './native.ts';
 
 export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -42,7 +43,7 @@ const TYPES: ReadonlyMap<number, EntryType> = new Map([
 ]);
 
 /** The entry that a `stat` describes. */
-export function entryOf(path: ByteString, stat: Stats): TreeEntry {
+export function entryOf(path: ByteString, stat: Stats | NativeStat): TreeEntry {
   return {
     path,
     type: TYPES.get(stat.mode & constants.S_IFMT) ?? 'file',
@@ -59,9 +60,14 @@ export function entryOf(path: ByteString, stat: Stats): TreeEntry {
   };
 }
 
+/** From so many entries on, loading the native calls costs less than they save. */
+const MANY = 5_000;
+
 /** A directory on disk. */
 export class DiskReader implements TreeReader {
   readonly root: ByteString;
+  #asked = 0;
+  #native: Native | undefined;
 
   /** @param root absolute */
   constructor(root: ByteString) {
@@ -78,11 +84,19 @@ export class DiskReader implements TreeReader {
   }
 
   entry(path: ByteString): TreeEntry | undefined {
-    const stat = lstatSync(this.full(path), { throwIfNoEntry: false });
+    this.#asked += 1;
+    if (this.#asked === MANY) this.#native = nativeStat();
+    const full = this.full(path);
+    const stat = this.#native === undefined ? lstatSync(full, { throwIfNoEntry: false }) : this.#native.lstat(full);
     return stat === undefined ? undefined : entryOf(path, stat);
   }
 
   target(path: ByteString): ByteString {
     return readlinkSync(this.full(path), 'latin1');
   }
+}
+
+function nativeStat(): Native | undefined {
+  const native = loadNative();
+  return native?.capabilities.stat === true ? native : undefined;
 }
