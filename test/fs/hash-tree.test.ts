@@ -1,0 +1,271 @@
+import { createHash } from 'node:crypto';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { ProgressEvent } from '../../src/core/progress.ts';
+import { type HashTreeOptions, hashTree } from '../../src/fs/hash-tree.ts';
+import { listTree } from '../../src/fs/list-tree.ts';
+import { loadNative } from '../../src/fs/native.ts';
+import { oracleDigest } from '../support/properties.ts';
+import { tempDir } from '../support/temp.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+function makeTree(label: string): string {
+  const root = join(tempDir(label), 'tree');
+  mkdirSync(join(root, 'd', 'e'), { recursive: true });
+  writeFileSync(join(root, 'a'), 'one');
+  writeFileSync(join(root, 'd', 'b'), 'two');
+  writeFileSync(join(root, 'd', 'e', 'c'), '');
+  return root;
+}
+
+/** Hashes, and says whether anything had to be read. */
+async function hashed(root: string, options: HashTreeOptions): Promise<{ digest: string; status: string }> {
+  const events: ProgressEvent[] = [];
+  const { digest } = await hashTree(root, { ...options, progress: { emit: (event) => events.push(event) } });
+  const end = events.find((event) => event.type === 'end');
+  return { digest, status: end?.type === 'end' ? end.status : 'none' };
+}
+
+/** Moves the clock of the program, not that of the system. */
+function shiftClock(ms: number): void {
+  const real = Date.now.bind(Date);
+  vi.spyOn(Date, 'now').mockImplementation(() => real() + ms);
+}
+
+describe('hashTree', () => {
+  test('gives the digest that the rules give', async () => {
+    const root = makeTree('rules');
+    expect((await hashTree(root)).digest).toBe(oracleDigest(root));
+    expect((await hashTree(root)).files).toBe(3);
+  });
+
+  test('threads give the same digest, and find what cannot be read', async () => {
+    const root = makeTree('threads');
+    for (let i = 0; i < 300; i += 1) writeFileSync(join(root, `file-${i}`), `content ${i}`);
+    writeFileSync(join(root, 'large'), '');
+    truncateSync(join(root, 'large'), 150_000_000);
+    expect((await hashTree(root)).digest).toBe(oracleDigest(root));
+  });
+
+  test('an abort ends the threads', async () => {
+    const root = makeTree('abort');
+    for (let i = 0; i < 4; i += 1) {
+      writeFileSync(join(root, `large-${i}`), '');
+      truncateSync(join(root, `large-${i}`), 400_000_000);
+    }
+    const controller = new AbortController();
+    const running = hashTree(root, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 50);
+    await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  test('a file that changes after the walk is read again as it is then', async () => {
+    const root = makeTree('changes');
+    let changed = false;
+    const { digest } = await hashTree(root, {
+      visit: ({ path }) => {
+        if (path === 'd' && !changed) {
+          changed = true;
+          appendFileSync(join(root, 'a'), ' more');
+        }
+      },
+    });
+    expect(digest).toBe(oracleDigest(root));
+  });
+
+  test('a file that cannot be read is named', async () => {
+    const root = makeTree('unreadable');
+    chmodSync(join(root, 'd', 'b'), 0);
+    const asRoot = process.getuid?.() === 0;
+    if (asRoot) process.seteuid!(65534);
+    try {
+      await expect(hashTree(root)).rejects.toMatchObject({
+        code: 'E_PERMISSION',
+        message: expect.stringContaining('d/b'),
+      });
+      const without = await hashTree(root, { filter: { exclude: ['d'] } });
+      expect(without.files).toBe(1);
+    } finally {
+      if (asRoot) process.seteuid!(0);
+    }
+  });
+
+  test('a socket counts as an empty file', async () => {
+    const root = makeTree('socket');
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(join(root, 's'), resolve));
+    const withSocket = (await hashTree(root)).digest;
+    await new Promise((resolve) => server.close(resolve));
+    writeFileSync(join(root, 's'), '');
+    chmodSync(join(root, 's'), 0o755);
+    const { list } = await listTree(root);
+    expect(list.map(({ path }) => path)).toEqual(['a', 'd', 'd/b', 'd/e', 'd/e/c', 's']);
+    expect((await hashTree(root)).digest).toBe(withSocket);
+  });
+
+  test('with exec modes a checkout under another umask has the same key', async () => {
+    const [strict, open] = [makeTree('umask-077'), makeTree('umask-002')];
+    for (const [root, file, dir, program] of [
+      [strict, 0o600, 0o700, 0o700],
+      [open, 0o664, 0o775, 0o775],
+    ] as const) {
+      writeFileSync(join(root, 'program'), '#!');
+      for (const path of ['a', 'd/b', 'd/e/c']) chmodSync(join(root, path), file);
+      for (const path of ['d', 'd/e']) chmodSync(join(root, path), dir);
+      chmodSync(join(root, 'program'), program);
+    }
+    const of = async (root: string, modes: 'exact' | 'exec') => (await hashTree(root, { modes })).digest;
+    expect(await of(strict, 'exec')).toBe(await of(open, 'exec'));
+    expect(await of(strict, 'exact')).not.toBe(await of(open, 'exact'));
+    chmodSync(join(open, 'program'), 0o664);
+    expect(await of(open, 'exec')).not.toBe(await of(strict, 'exec'));
+  });
+
+  test.skipIf(loadNative() === undefined)('an extended attribute changes the key, also of a directory', async () => {
+    const root = makeTree('xattr');
+    const plain = await hashTree(root);
+    expect(plain.incomplete).toEqual([]);
+    loadNative()!.setXattr(join(root, 'd'), 'user.x', Buffer.from([1, 0xff]));
+    const attributed = await hashTree(root);
+    expect(attributed.digest).not.toBe(plain.digest);
+    loadNative()!.setXattr(join(root, 'd'), 'user.x', Buffer.from([1, 0xfe]));
+    expect((await hashTree(root)).digest).not.toBe(attributed.digest);
+  });
+
+  test('an empty tree is one fresh directory', async () => {
+    const root = join(tempDir('empty'), 'tree');
+    mkdirSync(root);
+    chmodSync(root, 0o700);
+    expect((await hashTree(root)).digest).toMatch(/^0e5db883/);
+  });
+});
+
+describe('the stat cache', () => {
+  test('an unchanged tree is not read again', async () => {
+    const root = makeTree('unchanged');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    const first = await hashed(root, { cacheDir });
+    expect(first.status).toBe('done');
+    expect(await hashed(root, { cacheDir })).toEqual({ digest: first.digest, status: 'cached' });
+    expect(await hashed(root, {})).toEqual({ digest: first.digest, status: 'done' });
+  });
+
+  test('what is younger than the slack is not kept', async () => {
+    const root = makeTree('young');
+    const cacheDir = tempDir('cache');
+    await hashed(root, { cacheDir });
+    const [at, mt] = [new Date(1_000_000), new Date(1_000_000)];
+    utimesSync(join(root, 'a'), at, mt);
+    const before = await hashed(root, { cacheDir });
+    writeFileSync(join(root, 'a'), 'uno');
+    utimesSync(join(root, 'a'), at, mt);
+    const after = await hashed(root, { cacheDir });
+    expect(after.digest).not.toBe(before.digest);
+    expect(after.digest).toBe(oracleDigest(root));
+  });
+
+  test('content that changes with size and mtime kept is seen by its ctime', async () => {
+    const root = makeTree('ctime');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    const before = await hashed(root, { cacheDir });
+    const time = new Date(1_000_000);
+    writeFileSync(join(root, 'a'), 'uno');
+    utimesSync(join(root, 'a'), time, time);
+    expect((await hashed(root, { cacheDir })).digest).not.toBe(before.digest);
+  });
+
+  test('a cache from the future is ignored: the clock was stepped back', async () => {
+    const root = makeTree('future');
+    const cacheDir = tempDir('cache');
+    shiftClock(3_600_000);
+    const { digest } = await hashed(root, { cacheDir });
+    vi.restoreAllMocks();
+    shiftClock(10_000);
+    expect(await hashed(root, { cacheDir })).toEqual({ digest, status: 'done' });
+  });
+
+  test.each([
+    ['cut off', (bytes: Buffer) => bytes.subarray(0, bytes.length - 1)],
+    ['empty', () => Buffer.alloc(0)],
+    ['changed in one bit', (bytes: Buffer) => Buffer.from(bytes.map((byte, i) => (i === 200 ? byte ^ 1 : byte)))],
+    ['of another machine', (bytes: Buffer) => reseal(bytes, (header) => ({ ...header, machine: 'another' }))],
+    ['of another format', (bytes: Buffer) => reseal(bytes, (header) => ({ ...header, format: 'older' }))],
+  ])('a cache that is %s is ignored, and replaced', async (_, damage) => {
+    const root = makeTree('damage');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    const { digest } = await hashed(root, { cacheDir });
+    const [name] = readdirSync(cacheDir);
+    const file = join(cacheDir, name!);
+    writeFileSync(file, damage(readFileSync(file)));
+    expect(await hashed(root, { cacheDir })).toEqual({ digest, status: 'done' });
+    expect(await hashed(root, { cacheDir })).toEqual({ digest, status: 'cached' });
+  });
+
+  test('each filter and each way of keeping modes has its own', async () => {
+    const root = makeTree('variants');
+    const cacheDir = tempDir('cache');
+    chmodSync(join(root, 'a'), 0o600);
+    shiftClock(10_000);
+    for (const options of [
+      {},
+      { modes: 'exec' as const },
+      { filter: { exclude: ['d'] } },
+      { origin: 'scan' as const },
+    ]) {
+      const plain = await hashed(root, options);
+      for (let i = 0; i < 2; i += 1) expect((await hashed(root, { ...options, cacheDir })).digest).toBe(plain.digest);
+    }
+  });
+
+  test('additions and removals do not shift what is known', async () => {
+    const root = makeTree('shift');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    await hashed(root, { cacheDir });
+    writeFileSync(join(root, 'A'), 'first');
+    expect((await hashed(root, { cacheDir })).digest).toBe(oracleDigest(root));
+    writeFileSync(join(root, 'd', 'zz'), 'later');
+    expect((await hashed(root, { cacheDir })).digest).toBe(oracleDigest(root));
+    expect((await hashed(root, { cacheDir })).status).toBe('cached');
+  });
+
+  test('several runs at once leave one whole cache', async () => {
+    const root = makeTree('at-once');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    const all = await Promise.all(Array.from({ length: 6 }, () => hashed(root, { cacheDir })));
+    expect(new Set(all.map(({ digest }) => digest)).size).toBe(1);
+    expect(readdirSync(cacheDir)).toHaveLength(1);
+    expect((await hashed(root, { cacheDir })).status).toBe('cached');
+  });
+
+  test('a folder that cannot be written costs time only', async () => {
+    const root = makeTree('read-only');
+    const { digest } = await hashed(root, {});
+    writeFileSync(join(root, '..', 'file'), '');
+    expect((await hashed(root, { cacheDir: join(root, '..', 'file', 'cache') })).digest).toBe(digest);
+  });
+});
+
+/** The file with another header and a checksum that fits. */
+function reseal(bytes: Buffer, change: (header: Record<string, unknown>) => unknown): Buffer {
+  const end = bytes.indexOf(10);
+  const header = JSON.parse(bytes.toString('utf8', 0, end)) as Record<string, unknown>;
+  const body = Buffer.concat([Buffer.from(`${JSON.stringify(change(header))}\n`), bytes.subarray(end + 1, -32)]);
+  return Buffer.concat([body, createHash('sha256').update(body).digest()]);
+}
