@@ -1,4 +1,4 @@
-/** Threads that hash files, beside the caller, on all cores. */
+/** Threads that hash files on all cores. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';
@@ -46,9 +46,11 @@ export class HashPool<T extends PoolItem> {
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(data: HashWorkerData, hashed: Hashed<T>) {
+  /** @param callerHelps the caller keeps a core busy itself, with what it steals */
+  constructor(data: HashWorkerData, hashed: Hashed<T>, callerHelps = false) {
     this.#hashed = hashed;
-    const count = Math.max(1, Math.min(availableParallelism() - 1, MAX_WORKERS));
+    const cores = availableParallelism() - (callerHelps ? 1 : 0);
+    const count = Math.max(1, Math.min(cores, MAX_WORKERS));
     for (let i = 0; i < count; i += 1) this.#crew.push(this.#hire(data));
   }
 
@@ -74,6 +76,12 @@ export class HashPool<T extends PoolItem> {
     if (last < 0 || (!all && last < MAX_QUEUED)) return undefined;
     const batch = this.#queue[last]!;
     return batch.some(({ file }) => file.size > STEALABLE_BYTES) ? undefined : this.#queue.pop();
+  }
+
+  /** Waits while so much is queued that the caller had better not run further ahead. */
+  async drain(): Promise<void> {
+    while (this.#failure === undefined && this.#queue.length > MAX_QUEUED) await this.#nextAnswer();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /**

@@ -244,7 +244,7 @@ class Run {
       if (this.#cost <= THREADS_MS) return;
       const { HashPool } = await import('./hash-pool.ts');
       const data = { root: this.#reader.root, xattrs: this.#calls() !== undefined };
-      this.#pool = new HashPool<Pending>(data, (item, digest) => this.#receive(item, digest));
+      this.#pool = new HashPool<Pending>(data, (item, digest) => this.#receive(item, digest), true);
     }
     for (const item of this.#pending) this.#pool.add(item);
     this.#pending = [];

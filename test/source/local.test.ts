@@ -139,12 +139,14 @@ describe('the keys', () => {
     expect(await patterns({})).toBe('["general"]');
     writeFileSync(join(root, 'Dockerfile.dockerignore'), 'specific\n');
     writeFileSync(join(root, 'src', 'app.Dockerfile.dockerignore'), 'of the app\n');
+    for (const name of ['src/app.Dockerfile', 'other']) writeFileSync(join(root, name), 'FROM scratch\n');
     expect(await patterns({})).toBe('["specific"]');
     expect(await patterns({ file: join(root, 'src', 'app.Dockerfile') })).toBe('["of the app"]');
     expect(await patterns({ file: join(root, 'other') })).toBe('["general"]');
     expect(await patterns({}, `base=${root}`)).toBe('["general"]');
     expect(await patterns({ 'no-ignore-file': true })).toBe('null');
     expect(await patterns({ 'ignore-file': join(root, 'Dockerfile.dockerignore') })).toBe('["specific"]');
+    await expect(patterns({ file: join(root, 'none') })).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
     await expect(patterns({ 'ignore-file': join(root, 'none') })).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
   });
 
