@@ -211,14 +211,20 @@ function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | 
   const wanted = spec.task === 'keep' ? storedMode(spec, entry) : entry.mode;
   if (entry.type !== 'symlink' && present !== wanted) chmodSync(path, wanted);
   const mtime = clampTime(entry.mtime, spec.epoch);
-  if (/^-?\d+000000000$/.test(mtime) || mtime === '0') {
-    const seconds = Number(mtime.slice(0, -9));
+  setTime(path, mtime);
+}
+
+/** Whole seconds are exact in Node's own call; it takes numbers below 0 for the present. */
+function setTime(path: Path, mtime: string): void {
+  const seconds = Number(mtime) / 1e9;
+  if (/^(\d+000000000|0)$/.test(mtime)) {
     lutimesSync(path, seconds, seconds);
-  } else {
-    const calls = loadNative();
-    if (calls === undefined) lutimesSync(path, Number(mtime) / 1e9, Number(mtime) / 1e9);
-    else calls.setTimes(path, BigInt(mtime));
+    return;
   }
+  const native = loadNative();
+  if (native !== undefined) native.setTimes(path, BigInt(mtime));
+  else if (seconds < 0) throw new CloneUnable('the native calls are missing');
+  else lutimesSync(path, seconds, seconds);
 }
 
 /** The mode that an entry has in the store. */
