@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import {
-  type BigIntStats,
   chmodSync,
   closeSync,
   constants,
@@ -17,6 +16,7 @@ import {
   openSync,
   readlinkSync,
   readSync,
+  type Stats,
   symlinkSync,
 } from 'node:fs';
 import type { Digest } from '../core/digest.ts';
@@ -52,6 +52,8 @@ export interface ChunkResult {
 
 type Path = string | Buffer;
 
+/** Nanoseconds. Times that Node sets or tells go through floating point. */
+const TIME_SLACK = 1000;
 const BUFFER_SIZE = 1 << 20;
 let readBuffer: Buffer | undefined;
 
@@ -92,10 +94,10 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   const target = entryPath(spec.to, entry);
   // A link shows the mode and times of the stored file; where those are not the entry's, it is copied.
   const linked = spec.how === 'hardlink' && storedMode(spec, entry) === entry.mode && spec.epoch === undefined;
-  let unlinked: BigIntStats | undefined;
+  let unlinked: Stats | undefined;
   try {
     if (linked) {
-      unlinked = lstatSync(source, { bigint: true });
+      unlinked = lstatSync(source);
       linkSync(source, target);
     } else {
       const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
@@ -106,11 +108,11 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
     throw error;
   }
   // Looked at after the copy: what was written into the source before or meanwhile shows in its ctime.
-  const found = lstatSync(source, { bigint: true });
+  const found = lstatSync(source);
   const problem = differs(spec, entry, found);
   if (problem !== undefined) return { problem };
   const seen = unlinked ?? found;
-  if (!spec.trust || String(seen.ctimeNs) !== entry.ctime || String(found.ino) !== entry.ino) {
+  if (!spec.trust || !isAsRecorded(entry, seen)) {
     if (hashFile(linked ? source : target) !== entry.digest) return { problem: 'has other content' };
   }
   if (!linked) finish(spec, entry, target, storedMode(spec, entry));
@@ -127,7 +129,7 @@ function keepEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined
   copyFileSync(entryPath(spec.from, entry), target, constants.COPYFILE_EXCL | flags);
   finish(spec, entry, target, entry.mode);
   const digest = entry.digest ?? hashFile(target);
-  return { ...entry, digest, ...stamp(lstatSync(target, { bigint: true })) };
+  return { ...entry, digest, ...stamp(lstatSync(target)) };
 }
 
 function noteEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
@@ -136,12 +138,12 @@ function noteEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined
   const mode = storedMode(spec, entry);
   if (mode !== entry.mode) chmodSync(path, mode);
   const digest = entry.digest ?? hashFile(path);
-  return { ...entry, digest, ...stamp(lstatSync(path, { bigint: true })) };
+  return { ...entry, digest, ...stamp(lstatSync(path)) };
 }
 
 function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
   const path = entryPath(spec.from, entry);
-  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return { problem: 'is missing' };
   if (entry.type === 'symlink') {
     const target = readlinkSync(path, { encoding: 'buffer' });
@@ -151,8 +153,7 @@ function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   if (entry.type !== 'file') return undefined;
   const problem = differs(spec, entry, found);
   if (problem !== undefined) return { problem };
-  const same = String(found.ctimeNs) === entry.ctime && String(found.ino) === entry.ino;
-  if (same && spec.trust && spec.task !== 'hash') return undefined;
+  if (isAsRecorded(entry, found) && spec.trust && spec.task !== 'hash') return undefined;
   if (hashFile(path) !== entry.digest) return { problem: 'has other content' };
   return restated(entry, found);
 }
@@ -176,11 +177,11 @@ export function makeHardLink(spec: CloneSpec, entry: StoredEntry): void {
 
 /** Checks a directory, or that a hard link shares the inode of its first path. */
 export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefined {
-  const found = lstatSync(entryPath(spec.from, entry), { bigint: true, throwIfNoEntry: false });
+  const found = lstatSync(entryPath(spec.from, entry), { throwIfNoEntry: false });
   if (found === undefined) return 'is missing';
   if (entry.type === 'dir') return found.isDirectory() ? undefined : 'is no directory';
   const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
-  const other = lstatSync(entryPath(spec.from, first), { bigint: true, throwIfNoEntry: false });
+  const other = lstatSync(entryPath(spec.from, first), { throwIfNoEntry: false });
   return other?.ino === found.ino ? undefined : 'is no longer a hard link';
 }
 
@@ -233,29 +234,26 @@ function storedMode({ opened }: CloneSpec, entry: StoredEntry): number {
   return entry.mode | (entry.type === 'dir' ? 0o700 : 0o400);
 }
 
-function differs(spec: CloneSpec, entry: StoredEntry, found: BigIntStats): string | undefined {
+function differs(spec: CloneSpec, entry: StoredEntry, found: Stats): string | undefined {
   if (!found.isFile()) return 'is no file';
-  if (Number(found.size) !== entry.size) return 'has another size';
-  if ((Number(found.mode) & 0o7777) !== storedMode(spec, entry)) return 'has another mode';
-  if (!isSameTime(found.mtimeNs, BigInt(entry.mtime))) return 'has another time';
-  if (Number(found.uid) !== entry.uid || Number(found.gid) !== entry.gid) return 'has another owner';
+  if (found.size !== entry.size) return 'has another size';
+  if ((found.mode & 0o7777) !== storedMode(spec, entry)) return 'has another mode';
+  if (Math.abs(found.mtimeMs * 1e6 - Number(entry.mtime)) > TIME_SLACK) return 'has another time';
+  if (found.uid !== entry.uid || found.gid !== entry.gid) return 'has another owner';
   return undefined;
 }
 
-/** Where native calls are missing, times are set through floating point, which is not exact to the nanosecond. */
-function isSameTime(a: bigint, b: bigint): boolean {
-  const difference = a - b;
-  return difference < 1000n && difference > -1000n;
-}
-
 /** The entry with the inode and ctime that were seen; undefined when they are as recorded. */
-function restated(entry: StoredEntry, found: BigIntStats): StoredEntry | undefined {
-  const now = stamp(found);
-  return now.ino === entry.ino && now.ctime === entry.ctime ? undefined : { ...entry, ...now };
+function restated(entry: StoredEntry, found: Stats): StoredEntry | undefined {
+  return isAsRecorded(entry, found) ? undefined : { ...entry, ...stamp(found) };
 }
 
-function stamp(found: BigIntStats): { ino: string; ctime: string } {
-  return { ino: String(found.ino), ctime: String(found.ctimeNs) };
+function isAsRecorded(entry: StoredEntry, found: Stats): boolean {
+  return found.ino === entry.ino && found.ctimeMs === entry.ctime;
+}
+
+function stamp(found: Stats): { ino: number; ctime: number } {
+  return { ino: found.ino, ctime: found.ctimeMs };
 }
 
 function entryPath(root: string, entry: { readonly path: string; readonly pathBytes?: true }): Path {

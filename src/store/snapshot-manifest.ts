@@ -22,9 +22,9 @@ const READ_SIZE = 1 << 18;
 
 /** One line of the list of entries. */
 export type StoredEntry = WrittenEntry & {
-  /** Inode number and ctime (nanoseconds) of a file, decimal. */
-  readonly ino?: string;
-  readonly ctime?: string;
+  /** Inode number and ctime (milliseconds) of a file. */
+  readonly ino?: number;
+  readonly ctime?: number;
 };
 
 /** `snapshot.json`. */
@@ -90,16 +90,19 @@ export function peekEntry(line: string): { readonly type: string; readonly size:
 export function* readLines(path: string): Generator<string> {
   const fd = openSync(path, 'r');
   try {
-    const buffer = Buffer.allocUnsafe(READ_SIZE);
-    let rest: Buffer = Buffer.alloc(0);
-    for (let length = readSync(fd, buffer); length > 0; length = readSync(fd, buffer)) {
-      let data = Buffer.concat([rest, buffer.subarray(0, length)]);
-      const end = data.lastIndexOf(10);
-      rest = data.subarray(end + 1);
-      data = data.subarray(0, Math.max(end, 0));
-      if (end > 0) yield* data.toString('utf8').split('\n');
+    let buffer = Buffer.allocUnsafe(READ_SIZE);
+    let kept = 0;
+    for (;;) {
+      const length = readSync(fd, buffer, kept, buffer.length - kept, null);
+      if (length === 0) break;
+      const end = buffer.lastIndexOf(10, kept + length - 1);
+      if (end > 0) yield* buffer.toString('utf8', 0, end).split('\n');
+      buffer.copyWithin(0, end + 1, kept + length);
+      kept += length - end - 1;
+      // A line that is longer than all of it.
+      if (kept === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
     }
-    if (rest.length > 0) throw new Error('a list of entries ends within a line');
+    if (kept > 0) throw new Error('a list of entries ends within a line');
   } finally {
     closeSync(fd);
   }
