@@ -37,6 +37,11 @@ export class PathFilter {
     if (this.#include !== undefined && !this.#include.matchesOrParentMatches(place)) return false;
     return this.#exclude === undefined || !this.#exclude.matchesOrParentMatches(place);
   }
+
+  /** False when nothing below a place can be wanted. */
+  mayWantBelow(place: ByteString): boolean {
+    return this.#exclude === undefined || this.#exclude.hasExceptions || !this.#exclude.matchesOrParentMatches(place);
+  }
 }
 
 function matcher(patterns: readonly string[] | undefined): PatternMatcher | undefined {

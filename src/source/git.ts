@@ -224,7 +224,7 @@ class GitInstance implements SourceInstance {
         limits: options.limits,
         keepGitDir: selection.keepGitDir,
         skipSubmodules: selection.skipSubmodules,
-        wanted: (path) => filter.wants(path),
+        filter,
         remoteOf: (url) => this.#remote(job, url),
       });
       const remote = await this.#remote(job, reference.url);
@@ -251,9 +251,13 @@ class GitInstance implements SourceInstance {
       const { selection } = this.#id;
       const known = resolveLocally(selection);
       if (known !== undefined) return known;
-      const ref =
-        selection.ref === '' ? defaultBranch(await this.#lsRemote(job, ['--symref'], ['HEAD'])) : selection.ref;
-      return chooseRef(parseLsRemote(await this.#lsRemote(job, [], [ref, `${ref}^{}`])), ref, selection);
+      const { ref } = selection;
+      if (ref !== '')
+        return chooseRef(parseLsRemote(await this.#lsRemote(job, [], [ref, `${ref}^{}`])), ref, selection);
+      // HEAD and the branch that it is come in one answer, so that they cannot disagree.
+      const head = await this.#lsRemote(job, ['--symref'], ['HEAD']);
+      const branch = defaultBranch(head);
+      return chooseRef(new Map([[branch, parseLsRemote(head).get('HEAD') ?? '']]), branch, selection);
     });
   }
 

@@ -4,12 +4,13 @@
  * written through a link or outside. Submodules are commits of other repositories, written in their place.
  */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import type { PathFilter } from '../../fs/write-filter.ts';
 import type { ResolvedRef } from './key.ts';
 import { type Remote, Repository, type TreeEntry } from './repository.ts';
 import { readModules, submoduleUrl } from './submodules.ts';
@@ -26,8 +27,8 @@ export interface CheckoutPlan {
   readonly limits: WriteLimits;
   readonly keepGitDir: boolean;
   readonly skipSubmodules: boolean;
-  /** Chooses files by their path below the root of what is written (bytes as latin-1). */
-  readonly wanted: (path: string) => boolean;
+  /** Chooses files by their path below the root of what is written. */
+  readonly filter: PathFilter;
   /** Remote of a submodule's repository. */
   readonly remoteOf: (url: GitUrl) => Promise<Remote>;
 }
@@ -62,7 +63,7 @@ export class Checkout {
     let modules: readonly Submodule[];
     let time: number;
     try {
-      const commit = await repository.fetch(job, target.resolved);
+      const { id: commit, time: committed } = await repository.fetch(job, target.resolved);
       const entries = await this.#choose(job, repository, commit, target, prefix);
       await this.#writeFiles(
         job,
@@ -75,7 +76,7 @@ export class Checkout {
       // `.git` belongs to a whole repository: BuildKit leaves it out of a subdirectory too.
       if (this.#plan.keepGitDir && target.subdir === '') await keepGitDir(job, repository, target, commit, dir);
       modules = this.#plan.skipSubmodules ? [] : await this.#findModules(job, repository, commit, target, entries);
-      time = await repository.commitTime(job, commit);
+      time = committed;
     } finally {
       // Before the submodules: they are held in turn, and one may be this very repository.
       await repository.release();
@@ -99,6 +100,7 @@ export class Checkout {
         `${prefix}${latin1(module.path)}/`,
         nesting + 1,
       );
+      if (!this.#plan.filter.wants(prefix + latin1(module.path))) removeEmpty(dir, module.path);
     }
     return time;
   }
@@ -124,11 +126,14 @@ export class Checkout {
         );
       }
       tree = entry.id;
-      await repository.fetchBlobs(job, [tree, ...(await attributeFiles(job, repository, commit, subdir))]);
+      await repository.fetchBlobs(job, commit, [subdir, '.gitmodules', ...attributeFiles(subdir)]);
     }
     const listed = await repository.list(job, tree, true);
     checkPaths(listed);
-    const chosen = listed.filter((entry) => this.#plan.wanted(prefix + entry.path));
+    const { filter } = this.#plan;
+    const chosen = listed.filter(({ mode, path }) =>
+      mode === GITLINK ? filter.mayWantBelow(prefix + path) : filter.wants(prefix + path),
+    );
     this.#count(chosen);
     return chosen.map((entry) => ({ ...entry, path: within + entry.path }));
   }
@@ -210,20 +215,9 @@ interface Submodule {
 }
 
 /** The `.gitattributes` of the directories above, which decide on line ends and encodings of what is below. */
-async function attributeFiles(
-  job: JobContext,
-  repository: Repository,
-  commit: string,
-  subdir: string,
-): Promise<string[]> {
-  const found: string[] = [];
+function attributeFiles(subdir: string): string[] {
   const parts = subdir.split('/');
-  for (let depth = 0; depth < parts.length; depth += 1) {
-    const path = [...parts.slice(0, depth), '.gitattributes'].join('/');
-    const entry = await repository.entryAt(job, commit, path);
-    if (entry !== undefined && entry.mode.startsWith('100')) found.push(entry.id);
-  }
-  return found;
+  return parts.map((_, depth) => [...parts.slice(0, depth), '.gitattributes'].join('/'));
 }
 
 /**
@@ -260,6 +254,14 @@ function makeDirectories(dir: string, path: string): void {
     const stats = lstatSync(current, { throwIfNoEntry: false });
     if (stats === undefined) mkdirSync(current);
     else if (!stats.isDirectory()) throw unsafe(path, 'leads through something that is no directory');
+  }
+}
+
+/** Takes away the directories of a path that nothing was written into, deepest first. */
+function removeEmpty(dir: string, path: string): void {
+  for (let current = path; current !== '.'; current = posix.dirname(current)) {
+    if (readdirSync(join(dir, current)).length > 0) return;
+    rmdirSync(join(dir, current));
   }
 }
 

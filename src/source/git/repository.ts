@@ -2,7 +2,7 @@
  * The bare repository that the store keeps for a remote: only what was asked for is fetched into it, one commit deep.
  * Of a repository whose subdirectory is asked for, a second one is kept, without the blobs that nobody needed yet.
  */
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, Store } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
@@ -23,6 +23,12 @@ export interface Remote {
   readonly offline: boolean;
 }
 
+export interface Commit {
+  readonly id: string;
+  /** Committer date, in seconds since the epoch. */
+  readonly time: number;
+}
+
 /** A path of a commit. `path` and names are bytes, as latin-1. */
 export interface TreeEntry {
   readonly path: string;
@@ -36,6 +42,8 @@ export class Repository {
   readonly #remote: Remote;
   readonly dir: string;
   readonly #partial: boolean;
+  /** Nothing was fetched into it yet. */
+  #empty = false;
   readonly release: () => Promise<void>;
 
   private constructor(remote: Remote, dir: string, partial: boolean, release: () => Promise<void>) {
@@ -74,10 +82,26 @@ export class Repository {
     } catch (error) {
       throw ioError(error, `cannot read ${this.dir}`);
     }
-    const probe = await this.local(job, ['rev-parse', '--is-bare-repository'], { okExits: [128] });
-    if (probe.exit === 0) return;
+    if (await this.#looksWhole()) return;
     for (const name of await readdir(this.dir)) await rm(join(this.dir, name), { recursive: true, force: true });
     await this.local(job, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.dir]);
+    this.#empty = true;
+  }
+
+  /** What git itself looks for. Objects that are damaged are found when they are read. */
+  async #looksWhole(): Promise<boolean> {
+    try {
+      const [head, config] = await Promise.all(
+        ['HEAD', 'config'].map((name) => readFile(join(this.dir, name), 'utf8')),
+      );
+      return (
+        /^ref: refs\//.test(head ?? '') &&
+        (config ?? '').includes('[core]') &&
+        (await exists(join(this.dir, 'objects')))
+      );
+    } catch {
+      return false;
+    }
   }
 
   /** A call that reaches nothing but this repository. */
@@ -86,15 +110,22 @@ export class Repository {
     return this.#remote.git.run(job.signal, what, args, { gitDir: this.dir, ...call, reach: 'none' });
   }
 
-  /** Makes the object that the ref was resolved to present, with its tree. Returns the commit. */
-  async fetch(job: JobContext, resolved: ResolvedRef): Promise<string> {
-    if (!(await this.#has(job, resolved.pin))) await this.#fetchPin(job, resolved);
-    const commit = await this.local(job, ['rev-parse', '--verify', '--quiet', `${resolved.pin}^{commit}`]);
-    return commit.stdout.toString('latin1').trim();
+  /** Makes the object that the ref was resolved to present, with its tree. Returns its commit. */
+  async fetch(job: JobContext, resolved: ResolvedRef): Promise<Commit> {
+    const known = this.#empty ? undefined : await this.#find(job, resolved.pin);
+    if (known !== undefined) return known;
+    await this.#fetchPin(job, resolved);
+    this.#empty = false;
+    const found = await this.#find(job, resolved.pin);
+    if (found !== undefined) return found;
+    throw new CtxsrcError('E_NOT_FOUND', `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`);
   }
 
-  async #has(job: JobContext, id: string): Promise<boolean> {
-    return (await this.local(job, ['cat-file', '-e', `${id}^{commit}`], { okExits: [1, 128] })).exit === 0;
+  /** The commit that is, or is tagged by, the object; undefined when it is not here. */
+  async #find(job: JobContext, id: string): Promise<Commit | undefined> {
+    const { exit, stdout } = await this.local(job, ['log', '-1', '--format=%H %ct', id, '--'], { okExits: [128] });
+    const match = /^([0-9a-f]+) (\d+)\n$/.exec(stdout.toString('latin1'));
+    return exit !== 0 || match === null ? undefined : { id: match[1] as string, time: Number(match[2]) };
   }
 
   /**
@@ -115,15 +146,13 @@ export class Repository {
     if (onRef) {
       try {
         await this.#fetchRefs(job, ['--depth=1'], [`+${resolved.name}:${kept}`]);
-        if (await this.#has(job, resolved.pin)) return;
+        if ((await this.#find(job, resolved.pin)) !== undefined) return;
       } catch (error) {
         if (!isCtxsrcError(error, 'E_REGISTRY_PROTOCOL')) throw error;
       }
     }
     const deepen = (await exists(join(this.dir, 'shallow'))) ? ['--unshallow'] : [];
     await this.#fetchRefs(job, deepen, ['+refs/*:refs/ctxsrc/all/*']);
-    if (await this.#has(job, resolved.pin)) return;
-    throw new CtxsrcError('E_NOT_FOUND', `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`);
   }
 
   async #fetchRefs(job: JobContext, depth: readonly string[], refspecs: readonly string[]): Promise<void> {
@@ -131,11 +160,14 @@ export class Repository {
     await this.#fetch(job, [...depth, ...filter, '--', 'origin', ...refspecs]);
   }
 
-  /** Fetches the blobs of a commit's directory that a partial repository does not have yet, all in one request. */
-  async fetchBlobs(job: JobContext, objects: readonly string[]): Promise<void> {
-    if (!this.#partial || objects.length === 0) return;
-    const args = ['rev-list', '--objects', '--no-object-names', '--missing=print', '--stdin'];
-    const { stdout } = await this.local(job, args, { stdin: `${objects.join('\n')}\n` });
+  /**
+   * Fetches what a partial repository does not have yet of the files and directories at these paths of the commit, all
+   * in one request. Paths that are not there need nothing.
+   */
+  async fetchBlobs(job: JobContext, commit: string, paths: readonly string[]): Promise<void> {
+    if (!this.#partial) return;
+    const args = ['rev-list', '--objects', '--no-walk', '--missing=print', commit, '--', ...paths];
+    const { stdout } = await this.local(job, args);
     const missing = stdout
       .toString('latin1')
       .split('\n')
@@ -197,12 +229,6 @@ export class Repository {
     const match = /^(\d+) \w+ ([0-9a-f]+)\t([^\0]*)\0$/.exec(stdout.toString('latin1'));
     if (match === null) return undefined;
     return { mode: match[1] as string, id: match[2] as string, path: match[3] as string, size: 0 };
-  }
-
-  /** Committer date of the commit, in seconds. */
-  async commitTime(job: JobContext, commit: string): Promise<number> {
-    const { stdout } = await this.local(job, ['show', '--no-patch', '--format=%ct', commit]);
-    return Number(stdout.toString('latin1').trim());
   }
 }
 

@@ -15,7 +15,6 @@ export async function readModules(
   const entry = await repository.entryAt(job, commit, '.gitmodules');
   const urls = new Map<string, string>();
   if (entry === undefined || !entry.mode.startsWith('100')) return urls;
-  await repository.fetchBlobs(job, [entry.id]);
   const args = [
     'config',
     '--null',
