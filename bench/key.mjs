@@ -1,0 +1,93 @@
+// Measures `ctxsrc key DIR` against nix-hash, git status and an empty Node program: a first run without any cache and a
+// run with nothing changed, medians of five taken in turn, and the peak memory at 30,000 and at 400,000 files.
+// Usage: node bench/key.mjs [DIR on a file system with room for 3 GB; default: the temporary directory] [--large]
+// Needs dist/ (npm run build), nix-hash (nix-bin), git and GNU time.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeTree } from './make-tree.mjs';
+
+const ROUNDS = 5;
+const cli = join(fileURLToPath(new URL('.', import.meta.url)), '..', 'bin', 'ctxsrc.js');
+const arguments_ = process.argv.slice(2);
+const large = arguments_.includes('--large');
+const base = mkdtempSync(join(arguments_.find((text) => !text.startsWith('-')) ?? tmpdir(), 'ctxsrc-bench-'));
+const tree = join(base, 'tree');
+const store = join(base, 'store');
+const gitDir = join(base, 'git');
+const env = { ...process.env, CTXSRC_CACHE_DIR: store, GIT_DIR: gitDir, GIT_WORK_TREE: tree };
+
+/** Wall and CPU seconds and peak memory (MB) of one run. */
+function run(command, args) {
+  const { stderr, status } = spawnSync('/usr/bin/time', ['-f', '%e %U %S %M', command, ...args], {
+    env,
+    cwd: tree,
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+    maxBuffer: 1 << 28,
+  });
+  if (status !== 0) throw new Error(`${command} failed: ${stderr}`);
+  const [wall, user, system, kilobytes] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  return { wall, cpu: user + system, memory: kilobytes / 1024 };
+}
+
+function median(values) {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+const medians = (runs) => ({
+  wall: median(runs.map(({ wall }) => wall)),
+  cpu: median(runs.map(({ cpu }) => cpu)),
+  memory: Math.max(...runs.map(({ memory }) => memory)),
+});
+
+const show = (name, { wall, cpu, memory }) =>
+  console.log(`| ${name} | ${wall.toFixed(2)} | ${cpu.toFixed(2)} | ${memory.toFixed(0)} |`);
+
+try {
+  mkdirSync(tree, { recursive: true });
+  const files = makeTree(tree);
+  execFileSync('git', ['init', '-q', tree], { env });
+  execFileSync('git', ['add', '-A'], { env, cwd: tree });
+  execFileSync('git', ['-c', 'user.name=b', '-c', 'user.email=b@localhost', 'commit', '-qm', 'tree'], {
+    env,
+    cwd: tree,
+  });
+  // Entries younger than two seconds are never taken from a cache, neither by git nor by ctxsrc.
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  run('git', ['status', '--short']);
+  const kinds = { 'nix-hash': [], first: [], unchanged: [], status: [], node: [] };
+  for (let round = 0; round < ROUNDS; round += 1) {
+    kinds['nix-hash'].push(run('nix-hash', ['--type', 'sha256', '.']));
+    rmSync(store, { recursive: true, force: true });
+    kinds.first.push(run(process.execPath, [cli, 'key', '-q', '.']));
+    run(process.execPath, [cli, 'key', '-q', '.']);
+    kinds.unchanged.push(run(process.execPath, [cli, 'key', '-q', '.']));
+    kinds.status.push(run('git', ['status', '--short']));
+    kinds.node.push(run(process.execPath, ['-e', '0']));
+  }
+  const of = Object.fromEntries(Object.entries(kinds).map(([name, runs]) => [name, medians(runs)]));
+  console.log(
+    `${files} files, 1.0 GB; ${cpus().length} × ${cpus()[0].model}, Node ${process.version}, load ${loadavg()[0].toFixed(1)}`,
+  );
+  console.log('| run | wall s | cpu s | peak MB |\n|---|---|---|---|');
+  for (const [name, values] of Object.entries(of)) show(name, values);
+  const bar = of.node.wall + 3 * of.status.wall;
+  console.log(`first / nix-hash: ${(of.first.wall / of['nix-hash'].wall).toFixed(2)} (bar 0.90)`);
+  console.log(`unchanged: ${of.unchanged.wall.toFixed(2)} s (bar: node + 3 x git status = ${bar.toFixed(2)} s)`);
+  if (large) {
+    rmSync(tree, { recursive: true, force: true });
+    mkdirSync(tree);
+    makeTree(tree, { files: 400_000, bytes: 2_100_000_000 });
+    writeFileSync(join(tree, 'one more'), '');
+    rmSync(store, { recursive: true, force: true });
+    show('400,000 files, first', run(process.execPath, [cli, 'key', '-q', '.']));
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    run(process.execPath, [cli, 'key', '-q', '.']);
+    show('400,000 files, unchanged', run(process.execPath, [cli, 'key', '-q', '.']));
+  }
+} finally {
+  rmSync(base, { recursive: true, force: true });
+}
