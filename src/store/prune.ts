@@ -17,10 +17,10 @@ import { blobResource } from './blobs.ts';
 import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
 import { storeError } from './layout.ts';
 import { COLLECT_LOCK } from './leases.ts';
-import type { Snapshots } from './snapshots.ts';
+import type { SnapshotShelf } from './snapshot-shelf.ts';
 
 export interface PruneEnv extends InventoryEnv {
-  readonly snapshots: Snapshots;
+  readonly shelf: SnapshotShelf;
 }
 
 /** Files removed between two turns of the event loop. */
@@ -133,7 +133,7 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
   }
   for (const { kind, path } of removed) {
     job.signal.throwIfAborted();
-    if (kind === 'snapshot') await env.snapshots.remove(basename(path));
+    if (kind === 'snapshot') await env.shelf.remove(basename(path));
     else if (kind === 'workspace') await removeTree(path);
     else if (kind === 'record' || kind === 'partial') await rm(path, { force: true });
   }

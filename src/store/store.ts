@@ -17,6 +17,7 @@ import { Leases } from './leases.ts';
 import { Locks } from './locks.ts';
 import { FileRecordStore } from './records.ts';
 import { StoredRef } from './ref.ts';
+import { SnapshotShelf } from './snapshot-shelf.ts';
 import { Snapshots } from './snapshots.ts';
 import { Workspaces } from './workspaces.ts';
 
@@ -45,7 +46,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   const blobs = new FileBlobStore(directory, locks, leases, progress);
   const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
   const index = new IndexFile(directory, locks);
-  const snapshots = new Snapshots({ directory, locks, leases, records });
+  const shelf = new SnapshotShelf(directory, leases);
+  const snapshots = new Snapshots(shelf, locks, records);
   const workspaces = new Workspaces(directory, locks, leases);
   const inventoryEnv = { directory, locks, leases, index };
   const temporary = new Set<string>();
@@ -82,7 +84,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     close: async () => {
       for (const path of temporary) await removeTree(path);
       temporary.clear();
-      await snapshots.close();
+      await shelf.close();
       // Whoever has written also clears up after those who could not.
       if (directory.isOpen) {
         await leases.removeDead();
@@ -94,8 +96,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     list: async () => (await import('./prune.ts')).list(inventoryEnv),
     usage: async () => (await import('./prune.ts')).usage(inventoryEnv),
     prune: async (job, pruneOptions) =>
-      (await import('./prune.ts')).prune(job, { ...inventoryEnv, snapshots }, pruneOptions),
-    verify: async (job) => (await import('./verify.ts')).verifyStore(job, { ...inventoryEnv, blobs, snapshots }),
+      (await import('./prune.ts')).prune(job, { ...inventoryEnv, shelf }, pruneOptions),
+    verify: async (job) => (await import('./verify.ts')).verifyStore(job, { ...inventoryEnv, blobs, shelf }),
   };
 }
 

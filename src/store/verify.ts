@@ -14,7 +14,7 @@ import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 import { parseRecord } from './records.ts';
 import { readHeader } from './snapshot-manifest.ts';
-import type { Snapshots } from './snapshots.ts';
+import type { SnapshotShelf } from './snapshot-shelf.ts';
 
 export interface VerifyEnv {
   readonly directory: StoreDirectory;
@@ -22,7 +22,7 @@ export interface VerifyEnv {
   readonly leases: Leases;
   readonly blobs: FileBlobStore;
   readonly index: IndexFile;
-  readonly snapshots: Snapshots;
+  readonly shelf: SnapshotShelf;
 }
 
 type Problem = VerifyReport['problems'][number];
@@ -94,7 +94,7 @@ async function matches(blobs: FileBlobStore, digest: Digest): Promise<boolean> {
 
 async function verifySnapshots(
   job: JobContext,
-  { directory, snapshots }: VerifyEnv,
+  { directory, shelf }: VerifyEnv,
   problems: Problem[],
 ): Promise<{ count: number; bytes: number }> {
   let count = 0;
@@ -103,12 +103,12 @@ async function verifySnapshots(
     job.signal.throwIfAborted();
     count += 1;
     const header = await readHeader(directory.path('snapshots', name));
-    const problem = await snapshots.check(job, name, true);
+    const problem = await shelf.check(job, name, true);
     if (problem === undefined) {
       bytes += header?.bytes ?? 0;
       continue;
     }
-    await snapshots.remove(name);
+    await shelf.remove(name);
     problems.push({ kind: 'snapshot', id: header?.id ?? name, problem });
   }
   return { count, bytes };

@@ -1,0 +1,349 @@
+/**
+ * The snapshots that are in the store, as files and their record: made under a temporary name and renamed when whole,
+ * checked, cloned, taken away.
+ */
+import { createHash } from 'node:crypto';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { chmod, copyFile, link, lstat, mkdir, rename, rm, utimes } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { WriteOptions, WriteReport } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import { shortDigest } from '../core/digest.ts';
+import { isAbort } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import { removeTree } from '../fs/remove-tree.ts';
+import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
+import { type CloneSpec, CloneUnable } from './clone-entry.ts';
+import { chooseMeans, meansError, noteSharing } from './clone-means.ts';
+import { bootId } from './identity.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
+import type { Leases } from './leases.ts';
+import {
+  entriesPath,
+  FILES,
+  headerPath,
+  readHeader,
+  readLines,
+  reportEntries,
+  reportOf,
+  type SnapshotHeader,
+} from './snapshot-manifest.ts';
+
+/** A snapshot of the store that may be used. */
+interface Stored {
+  readonly home: string;
+  readonly header: SnapshotHeader;
+}
+
+export class SnapshotShelf {
+  readonly #directory: StoreDirectory;
+  readonly #leases: Leases;
+  /** Lists of entries that reports read from, until the store is closed. */
+  readonly #lists = new Set<string>();
+
+  constructor(directory: StoreDirectory, leases: Leases) {
+    this.#directory = directory;
+    this.#leases = leases;
+  }
+
+  /** The files of a snapshot of this name. */
+  files(name: string): string {
+    return join(this.#home(name), FILES);
+  }
+
+  /** A snapshot that this user wrote. */
+  async load(name: string): Promise<Stored | undefined> {
+    const home = this.#home(name);
+    const header = await readHeader(home);
+    return header === undefined || header.uid !== ownUid() ? undefined : { home, header };
+  }
+
+  /**
+   * A new snapshot: `fill` puts the files into a directory and says what they are; whatever had the name goes.
+   * @param task `note`: the files are there; `keep`: they are copied from `from`
+   */
+  async make(
+    name: string,
+    signal: AbortSignal,
+    fill: (dir: string) => Promise<{
+      readonly task: 'keep' | 'note';
+      readonly from: string;
+      readonly lines: Iterable<string>;
+      readonly facts: Pick<SnapshotHeader, 'id' | 'losses' | 'lossCounts'>;
+    }>,
+  ): Promise<void> {
+    const temporary = this.#directory.temporaryPath();
+    try {
+      await this.#leases.announce();
+      await mkdir(join(temporary, FILES), { recursive: true });
+      await chmod(join(temporary, FILES), 0o755);
+      const { task, from, lines, facts } = await fill(join(temporary, FILES));
+      await this.#note(temporary, task, from, lines, facts, signal);
+      // What is there cannot be used, or this would not have been made.
+      await this.remove(name);
+      await rename(temporary, this.#home(name));
+      this.#directory.step('snapshot:renamed');
+    } catch (error) {
+      await removeTree(temporary);
+      throw error;
+    }
+  }
+
+  /** The files are synced, so that they need not be hashed again after the next boot. */
+  async makeDurable(name: string): Promise<void> {
+    const stored = await this.load(name);
+    if (stored === undefined || stored.header.durable) return;
+    const { syncTree } = await import('./sync-tree.ts');
+    await syncTree(join(stored.home, FILES));
+    await this.#writeHeader(stored.home, { ...stored.header, durable: true }, 'directory');
+  }
+
+  /**
+   * Compares the files of a snapshot with its record. @param name of the directory @param all every byte is read
+   * @returns what is wrong, undefined when nothing is
+   */
+  async check(job: JobContext, name: string, all: boolean): Promise<string | undefined> {
+    const home = this.#home(name);
+    const header = await readHeader(home);
+    if (header === undefined) return 'its record cannot be read';
+    const files = join(home, FILES);
+    const trust = !all && isSettled(header);
+    const spec = cloneSpec({ task: all ? 'hash' : 'check', from: files, to: files, trust, opened: header.uid !== 0 });
+    try {
+      const outcome = await cloneTree({
+        spec,
+        lines: readLines(entriesPath(home, header.entries)),
+        signal: job.signal,
+        size: header,
+      });
+      const problem = problemOf(outcome, header);
+      if (problem === undefined) await this.#settle({ home, header }, outcome.restated, !trust);
+      return problem;
+    } catch (error) {
+      if (isAbort(error) || job.signal.aborted) throw error;
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Takes a snapshot out of the store. */
+  async remove(name: string): Promise<void> {
+    const away = this.#directory.temporaryPath();
+    try {
+      await rename(this.#home(name), away);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw storeError(error, `cannot remove snapshot ${name} from the cache`);
+    }
+    this.#directory.step('snapshot:removed');
+    await removeTree(away);
+  }
+
+  async close(): Promise<void> {
+    for (const list of this.#lists) await rm(list, { force: true });
+    this.#lists.clear();
+  }
+
+  #home(name: string): string {
+    return this.#directory.path('snapshots', name);
+  }
+
+  /** Clones a snapshot into an empty directory; undefined, and the directory empty, where that cannot be done. */
+  async clone(
+    job: JobContext,
+    { home, header }: Stored,
+    dir: string,
+    options: WriteOptions,
+  ): Promise<WriteReport | undefined> {
+    const list = await this.#holdEntries(home, header);
+    if (list === undefined) return undefined;
+    const how = await chooseMeans(list, dir, options.mode);
+    const trust = isSettled(header);
+    const spec = cloneSpec({
+      task: 'clone',
+      from: join(home, FILES),
+      to: dir,
+      how,
+      trust,
+      epoch: options.epoch,
+      owner: await ownerOfNewFiles(dir),
+    });
+    const task = new Task(job.progress, 'copy', `files of ${shortDigest(header.id)}`, header.count, 'files');
+    try {
+      const outcome = await cloneTree({
+        spec,
+        lines: readLines(list),
+        signal: job.signal,
+        size: header,
+        onProgress: (entries) => task.advance(entries),
+      });
+      const problem = problemOf(outcome, header);
+      if (problem === undefined) {
+        await this.#settle({ home, header }, outcome.restated, !trust).catch(() => undefined);
+        const now = new Date();
+        await utimes(headerPath(home), now, now).catch(() => undefined);
+        task.end();
+        if (how === 'hardlink') noteSharing(job, header.id);
+        return reportOf(header, reportEntries(list, options.epoch), how);
+      }
+      task.end('failed');
+      await emptied(dir);
+      // One that another process has just collected is no damage.
+      if ((await readHeader(home)) !== undefined) await this.discard(job, basename(home), problem);
+      return undefined;
+    } catch (error) {
+      task.end(isAbort(error) ? 'aborted' : 'failed');
+      if (isAbort(error) || job.signal.aborted) throw error;
+      if (error instanceof CloneUnable) {
+        await emptied(dir);
+        return undefined;
+      }
+      throw meansError(storeError(error, `cannot write ${dir}`), options.mode);
+    }
+  }
+
+  /** Takes a snapshot away that is not what it should be, with a warning. */
+  async discard(job: JobContext, name: string, problem: string): Promise<void> {
+    await this.remove(name);
+    job.progress.emit({
+      type: 'message',
+      level: 'warning',
+      text: `snapshot ${name} in the cache was changed (${problem}) and has been removed`,
+      hint: 'files that were hard-linked from the cache must not be written to',
+    });
+  }
+
+  /** Writes list and header of the snapshot being made in `temporary`, copying or stamping its files on the way. */
+  async #note(
+    temporary: string,
+    task: 'keep' | 'note',
+    from: string,
+    entries: Iterable<string>,
+    facts: Pick<SnapshotHeader, 'id' | 'losses' | 'lossCounts'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const to = join(temporary, FILES);
+    const list = join(temporary, 'entries');
+    const hash = createHash('sha256');
+    let bytes = 0;
+    let files = 0;
+    const fd = openSync(list, 'wx');
+    let count: number;
+    try {
+      const how = task === 'keep' ? await chooseMeans(list, from, 'auto') : 'copy';
+      const spec = cloneSpec({ task, from, to, how, owner: await ownerOfNewFiles(to) });
+      const counted = function* (): Generator<string> {
+        for (const line of entries) {
+          const size = /^\{"type":"file","size":(\d+)/.exec(line)?.[1];
+          if (size !== undefined) bytes += Number(size);
+          files += 1;
+          yield line;
+        }
+      };
+      const record = (text: string): void => {
+        hash.update(text);
+        writeSync(fd, text);
+      };
+      ({ count } = await cloneTree({ spec, lines: counted(), signal, record }));
+    } finally {
+      closeSync(fd);
+    }
+    const digest = `sha256:${hash.digest('hex')}` as const;
+    await rename(list, entriesPath(temporary, digest));
+    const { id, losses, lossCounts } = facts;
+    const header: SnapshotHeader = {
+      id,
+      uid: ownUid(),
+      boot: bootId(),
+      durable: false,
+      files,
+      bytes,
+      count,
+      losses,
+      lossCounts,
+      entries: digest,
+    };
+    await this.#writeHeader(temporary, header, 'no');
+    this.#directory.step('snapshot:made');
+  }
+
+  async #writeHeader(home: string, header: SnapshotHeader, sync: 'no' | 'directory'): Promise<void> {
+    await this.#directory.replaceFile(headerPath(home), `${JSON.stringify(header)}\n`, sync);
+  }
+
+  /** Records what was seen when it differs from what was recorded, and that all was hashed when it was. */
+  async #settle({ home, header }: Stored, restated: ReadonlyMap<number, string>, hashed: boolean): Promise<void> {
+    if (restated.size === 0 && (!hashed || header.durable)) return;
+    let { entries } = header;
+    if (restated.size > 0) {
+      const temporary = this.#directory.temporaryPath();
+      const hash = createHash('sha256');
+      const fd = openSync(temporary, 'wx');
+      try {
+        for (const text of restateLines(readLines(entriesPath(home, header.entries)), restated)) {
+          hash.update(text);
+          writeSync(fd, text);
+        }
+      } finally {
+        closeSync(fd);
+      }
+      entries = `sha256:${hash.digest('hex')}`;
+      await rename(temporary, entriesPath(home, entries));
+    }
+    await this.#writeHeader(home, { ...header, entries, durable: header.durable || hashed, boot: bootId() }, 'no');
+    if (entries !== header.entries) await rm(entriesPath(home, header.entries), { force: true });
+  }
+
+  /** The list of entries under a name of this process, which stays when the snapshot is collected or restated. */
+  async #holdEntries(home: string, header: SnapshotHeader): Promise<string | undefined> {
+    const source = entriesPath(home, header.entries);
+    const held = this.#directory.temporaryPath();
+    try {
+      await this.#leases.announce();
+      await link(source, held).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') throw error;
+        return copyFile(source, held, constants.COPYFILE_EXCL);
+      });
+      this.#lists.add(held);
+      return held;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
+      // A store that cannot be written has no other process that changes it.
+      if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return source;
+      throw storeError(error, `cannot use the cache ${this.#directory.root}`);
+    }
+  }
+}
+
+/** Recorded by this boot, or known to be on the disk. */
+function isSettled(header: SnapshotHeader): boolean {
+  return header.durable || (header.boot === bootId() && header.boot !== '0');
+}
+
+function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partial<CloneSpec>): CloneSpec {
+  return { how: 'copy', trust: true, owner: undefined, opened: ownUid() !== 0, ...spec };
+}
+
+/** What a new file in `dir` belongs to; not certain where a directory hands its group down. */
+async function ownerOfNewFiles(dir: string): Promise<CloneSpec['owner']> {
+  const gid = process.getegid?.();
+  if (gid === undefined || ((await lstat(dir)).mode & 0o2000) !== 0) return undefined;
+  return { uid: ownUid(), gid };
+}
+
+function ownUid(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+/** An empty directory in the place of one with half a clone in it. */
+async function emptied(dir: string): Promise<void> {
+  const { mode } = await lstat(dir);
+  await removeTree(dir);
+  await mkdir(dir);
+  await chmod(dir, mode & 0o7777);
+}
+
+function problemOf({ damage, digest }: CloneOutcome, { entries }: SnapshotHeader): string | undefined {
+  if (damage !== undefined) return `${damage.path} ${damage.problem}`;
+  return digest === entries ? undefined : 'its list of entries was changed';
+}
