@@ -101,11 +101,16 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   };
 }
 
-/** The files of a committed directory are in the store or nowhere. */
+/** The files of a committed directory are in the store or nowhere, and there as a whole. */
 function committedRecipe(id: string): Recipe {
   return {
     id,
-    produce: () => {
+    produce: async (_job, _dir, { filter }) => {
+      if (filter !== undefined) {
+        throw new CtxsrcError('E_ATTRIBUTE', 'this source writes all of its files or none', {
+          hint: 'leave --include, --exclude and --subpath out',
+        });
+      }
       throw new CtxsrcError('E_BLOB_NOT_FOUND', `the files of ${id} are no longer in the cache`, {
         hint: 'run again to make them anew',
       });
