@@ -10,7 +10,7 @@ import { type Check, skipCheck } from './check.ts';
 import { fingerprint } from './fingerprint.ts';
 import { expectRule } from './report.ts';
 
-/** Moments at which an abort is tried. */
+/** Moments at which an abort is tried when the subject does not say. */
 const ABORTS = 12;
 
 export const SNAPSHOT_CHECKS: readonly Check[] = [
@@ -88,8 +88,9 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
       const { env, counters } = await bench.environment('store-whole');
       const whole = await mounted(bench.instance(env), bench.job(counters));
       const steps = counters.steps;
-      for (let attempt = 0; attempt < Math.min(ABORTS, steps); attempt += 1) {
-        const at = Math.floor((attempt * steps) / Math.min(ABORTS, steps)) + 1;
+      const attempts = Math.min(bench.subject.aborts ?? ABORTS, steps);
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const at = Math.floor((attempt * steps) / attempts) + 1;
         await abortedAt(bench, at, whole);
       }
     },
@@ -179,9 +180,16 @@ async function abortedAt(bench: Bench, at: number, whole: string | undefined): P
   expectRule(next === whole, `after an abort at step ${at} the next run gave other files`);
 }
 
+/** How long, in milliseconds, work that was aborted may take to clear up behind a caller who left at once. */
+const CLEARING_UP = 2000;
+
 /** No temporary directory is left; a partial download may be, it is what the next run goes on from. */
 async function expectClean(root: string, after: string): Promise<void> {
-  const left = await readdir(join(root, 'tmp')).catch(() => [] as string[]);
+  const temporary = () => readdir(join(root, 'tmp')).catch(() => [] as string[]);
+  let left = await temporary();
+  for (const start = Date.now(); left.length > 0 && Date.now() - start < CLEARING_UP; left = await temporary()) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   expectRule(left.length === 0, `${after} left temporary files: ${left.join(', ')}`);
 }
 

@@ -6,8 +6,11 @@ export interface Prepared {
   /** A reference with content. */
   readonly reference: string;
   readonly attributes?: Attributes | undefined;
-  /** Changes one byte of the content that `reference` names: another content key has to follow. */
-  readonly change: () => Promise<void>;
+  /**
+   * Changes one byte of the content that `reference` names: another content key has to follow. Absent where a reference
+   * names content by its digest and there is nothing that could change.
+   */
+  readonly change?: (() => Promise<void>) | undefined;
   /** References that are not valid: each has to be refused with exit 2. */
   readonly malformed: readonly string[];
   /** A reference to something that exists and is empty, where the source knows such a thing. */
@@ -30,4 +33,6 @@ export interface Subject {
   /** How the source is loaded in another process: a module that exports `source`, as an URL, or a built-in scheme. */
   readonly origin: { readonly module: string } | { readonly scheme: string };
   readonly network?: Partial<NetworkOptions> | undefined;
+  /** Moments of a snapshot at which an abort is tried; 12 when absent. */
+  readonly aborts?: number | undefined;
 }

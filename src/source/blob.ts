@@ -14,13 +14,12 @@ import type {
   SourceInstance,
 } from '../contract/index.ts';
 import { NO_CACHE_OPTS } from '../contract/index.ts';
-import { type Digest, digestHex, sha256 } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
+import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
+import { Task } from '../core/progress.ts';
 import type { ContentProvider } from '../image/provider.ts';
-import { fetchLayer } from '../image/pull.ts';
 import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
-import type { Descriptor } from '../oci/types.ts';
 import { LayoutProvider } from './layout-provider.ts';
 import { formatLayoutReference, parseLayoutReference } from './layout-reference.ts';
 import { RegistryProvider } from './registry-provider.ts';
@@ -106,12 +105,10 @@ function fileName(filename: string | undefined, digest: Digest): string {
 class BlobInstance implements SourceInstance {
   readonly #id: BlobIdentifier;
   readonly #env: SourceEnv;
-  readonly #descriptor: Descriptor;
 
   constructor(id: BlobIdentifier, env: SourceEnv) {
     this.#id = id;
     this.#env = env;
-    this.#descriptor = { mediaType: 'application/octet-stream', digest: id.digest, size: 0 };
   }
 
   async cacheKey(_job: JobContext, _index: number): Promise<CacheKeyResult> {
@@ -130,8 +127,20 @@ class BlobInstance implements SourceInstance {
 
   /** Makes the blob present in the store, verified. */
   async pull(job: JobContext): Promise<void> {
-    if ((await this.#env.store.blobs.size(this.#id.digest)) !== undefined) return;
-    await fetchLayer(job, this.#env.store, this.#id.provider(this.#env), this.#descriptor);
+    const { blobs } = this.#env.store;
+    const { digest } = this.#id;
+    if ((await blobs.size(digest)) !== undefined) return;
+    const provider = this.#id.provider(this.#env);
+    const task = new Task(job.progress, provider.phase, `blob ${shortDigest(digest)}`);
+    try {
+      // Nobody says how long a single blob is: only its digest is checked.
+      const descriptor = { mediaType: 'application/octet-stream', digest, size: 0 };
+      const outcome = await blobs.ingest(job, { digest }, (resume) => provider.layer(job, descriptor, resume));
+      task.end(outcome === 'cached' ? 'cached' : 'done');
+    } catch (error) {
+      task.end(isAbort(error) ? 'aborted' : 'failed');
+      throw error;
+    }
   }
 
   async snapshot(_job: JobContext): Promise<ImmutableRef> {
