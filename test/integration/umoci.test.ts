@@ -154,14 +154,23 @@ describe.skipIf(!isRoot || !hasUmoci)('as umoci unpack', () => {
   });
 });
 
-/** Debian's packages as `debootstrap` unpacks them, an archive, kept in the temporary directory for the next run. */
-function debian(): Buffer {
+/**
+ * Debian's packages as `debootstrap` unpacks them, an archive, kept in the temporary directory for the next run.
+ * Undefined where no mirror can be reached, which is a failure in CI.
+ */
+function debian(): Buffer | undefined {
   const cached = join(tmpdir(), `ctxsrc-test-debian-${process.getuid!()}.tar`);
   const stat = lstatSync(cached, { throwIfNoEntry: false });
   if (stat?.isFile() && stat.uid === process.getuid!()) return readFileSync(cached);
   const root = join(tempDir('debian'), 'root');
   const mirror = process.env.CTXSRC_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
-  execFileSync('debootstrap', ['--variant=minbase', '--foreign', 'bookworm', root, mirror], { stdio: 'pipe' });
+  try {
+    execFileSync('debootstrap', ['--variant=minbase', '--foreign', 'bookworm', root, mirror], { stdio: 'pipe' });
+  } catch (error) {
+    if (process.env.CI) throw error;
+    console.warn(`SKIPPED (debootstrap cannot reach ${mirror}): comparison of a Debian system with umoci`);
+    return undefined;
+  }
   const archive = tarOf(root, '--exclude=./var/cache/apt/archives', '.');
   const mine = `${cached}.${process.pid}`;
   writeFileSync(mine, archive, { mode: 0o600, flag: 'wx' });
@@ -175,8 +184,8 @@ function tarOf(root: string, ...paths: string[]): Buffer {
 }
 
 describe.skipIf(!isRoot || !hasUmoci || !needs('debootstrap', 'tar'))('a real root file system', () => {
-  test('Debian, and a layer that changes some of it', { timeout: 300_000 }, async () => {
-    const base = debian();
+  test('Debian, and a layer that changes some of it', { timeout: 600_000 }, async ({ skip }) => {
+    const base = debian() ?? skip();
     const dir = tempDir('debian');
     writeFileSync(join(dir, 'base.tar'), base);
     mkdirSync(join(dir, 'root'));

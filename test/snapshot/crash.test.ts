@@ -102,7 +102,7 @@ describe.each(ways)('%s', (way) => {
   });
 });
 
-test('what a run on another machine left is removed when it has been silent for long', async () => {
+test('what a run on another machine has begun is left alone while that may still live', async () => {
   const foreign = `.out.ctxsrc-1-1-1-${'0'.repeat(32)}-${'a'.repeat(12)}.tree`;
   mkdirSync(join(parent, foreign));
   await snapshot('new');
