@@ -1,7 +1,7 @@
-// Bundles the command line, the library and the workers into dist/, with split chunks so that a subcommand
+// Bundles the command line, the library and the workers into dist/, with the heavy packages split off so that a command
 // loads only what it needs, and writes the type declarations beside them.
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,36 +29,122 @@ for (const [name, file] of Object.entries(entryPoints)) {
   if (!existsSync(join(root, file))) delete entryPoints[name];
 }
 
-// HTTP/2 is switched off in the transport, and loading node:http2 for it would cost each request's start 5 ms.
-const withoutHttp2 = {
-  name: 'without-http2',
-  setup(bundler) {
-    bundler.onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({
-      contents: 'module.exports = undefined',
-    }));
-  },
+// Packages that most commands do not need are files of their own, loaded when they are.
+const vendors = {
+  'undici-pool': 'undici/lib/dispatcher/pool.js',
+  'undici-request': 'undici/lib/api/api-request.js',
+  ora: 'ora',
+  tar: 'tar',
+  yaml: 'yaml',
 };
 
-await build({
+const common = {
   absWorkingDir: root,
-  plugins: [withoutHttp2],
-  entryPoints,
-  outdir: dist,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  external: ['koffi'],
   legalComments: 'linked',
   minifySyntax: true,
-  chunkNames: 'chunks/[name]-[hash]',
+  minifyWhitespace: true,
   define: { __CTXSRC_BUNDLED__: 'true', __CTXSRC_VERSION__: JSON.stringify(pkg.version) },
-  // undici and parts of ora are CommonJS: bundled as ESM they still call require for node: modules.
+  // Packages that are CommonJS still call require for node: modules when they are bundled as ESM.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   logLevel: 'warning',
+};
+
+const vendored = {
+  name: 'vendored',
+  setup({ onResolve }) {
+    const names = Object.fromEntries(Object.entries(vendors).map(([name, specifier]) => [specifier, name]));
+    onResolve({ filter: /^[a-z]/ }, ({ path, importer }) =>
+      Object.hasOwn(names, path) && !importer.includes('node_modules')
+        ? { path: `./vendor/${names[path]}.js`, external: true }
+        : undefined,
+    );
+  },
+};
+
+// What a key of a directory or a layout needs. The bundler makes a chunk of each set of modules that the same entries
+// reach, and each chunk costs a start about a millisecond: so that these become one, every module that is loaded when
+// needed is made to reach all of them.
+const base = [
+  'src/cli/program.ts',
+  'src/cli/commands/key.ts',
+  'src/image/instance.ts',
+  'src/source/oci-layout.ts',
+  'src/source/docker-image.ts',
+  'src/source/local.ts',
+  'src/store/store.ts',
+];
+const oneBase = {
+  name: 'one-base',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^base:$/ }, () => ({ path: 'base', namespace: 'base' }));
+    onLoad({ filter: /.*/, namespace: 'base' }, () => ({
+      contents: base.map((file) => `import ${JSON.stringify(join(root, file))};`).join('\n'),
+      resolveDir: root,
+    }));
+    const lazy = lazyModules();
+    onLoad({ filter: /src\/.*\.ts$/ }, ({ path }) => {
+      if (!lazy.has(path)) return undefined;
+      return { contents: `${readFileSync(path, 'utf8')}\nimport 'base:';\n`, loader: 'ts' };
+    });
+  },
+};
+
+/** The modules of ours that some module loads when it needs them. */
+function lazyModules() {
+  const lazy = new Set();
+  for (const name of readdirSync(join(root, 'src'), { recursive: true })) {
+    if (!name.endsWith('.ts')) continue;
+    const file = join(root, 'src', name);
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(/\bimport\('(\.[^']+)'\)/g))
+      lazy.add(join(dirname(file), path));
+  }
+  return lazy;
+}
+
+// An `import` of a module of Node's evaluates every lazy part of it (streams for node:fs, webcrypto for node:crypto);
+// asking the process for it does not.
+const builtins = {
+  name: 'builtins',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    }));
+  },
+};
+
+// HTTP/2 is switched off in the transport, and loading node:http2 for it would cost each request's start 5 ms.
+const withoutHttp2 = {
+  name: 'without-http2',
+  setup({ onLoad }) {
+    onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: 'module.exports = undefined' }));
+  },
+};
+
+const { cli, ...others } = entryPoints;
+await build({
+  ...common,
+  entryPoints: { cli },
+  outdir: dist,
+  external: ['koffi'],
+  plugins: [vendored, oneBase, builtins],
+  splitting: true,
+  chunkNames: '[name]-[hash]',
+});
+await build({ ...common, entryPoints: others, outdir: dist, external: ['koffi'], plugins: [vendored, builtins] });
+await build({
+  ...common,
+  entryPoints: vendors,
+  plugins: [withoutHttp2, builtins],
+  outdir: join(dist, 'vendor'),
+  splitting: true,
+  chunkNames: 'chunk-[hash]',
 });
 
 if (!process.argv.includes('--no-types')) {

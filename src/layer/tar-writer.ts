@@ -6,7 +6,7 @@
  * The same entries give the same bytes: no user or group names, no access times, no process or host in any name.
  */
 import { open } from 'node:fs/promises';
-import { Header } from 'tar';
+import type { Header } from 'tar';
 import type { WrittenEntry } from '../contract/ref.ts';
 
 /** An entry as it is written: `mtime` in nanoseconds, owners as they shall be. */
@@ -45,6 +45,7 @@ const SECOND = 1_000_000_000n;
 
 /** The archive of the entries, in their order. @throws Error when a file has another size than its entry says; errors of the system as they are */
 export async function* writeTar(entries: Iterable<TarEntry> | AsyncIterable<TarEntry>): AsyncGenerator<Buffer> {
+  const { Header: TarHeader } = await import('tar');
   let gathered: Uint8Array[] = [];
   let size = 0;
   let total = 0;
@@ -55,7 +56,7 @@ export async function* writeTar(entries: Iterable<TarEntry> | AsyncIterable<TarE
     return buffer;
   };
   for await (const entry of entries) {
-    for await (const piece of writeEntry(entry)) {
+    for await (const piece of writeEntry(entry, TarHeader)) {
       gathered.push(piece);
       size += piece.length;
       total += piece.length;
@@ -69,7 +70,12 @@ export async function* writeTar(entries: Iterable<TarEntry> | AsyncIterable<TarE
   yield take();
 }
 
-async function* writeEntry(entry: TarEntry): AsyncGenerator<Uint8Array> {
+async function* writeEntry(entry: TarEntry, TarHeader: typeof Header): AsyncGenerator<Uint8Array> {
+  const header = (data: ConstructorParameters<typeof Header>[0]): Buffer => {
+    const block = Buffer.alloc(BLOCK);
+    new TarHeader(data).encode(block, 0);
+    return block;
+  };
   const name = nameOf(entry);
   const link = targetOf(entry);
   const size = entry.type === 'file' ? entry.size : 0;
@@ -101,12 +107,6 @@ async function* writeEntry(entry: TarEntry): AsyncGenerator<Uint8Array> {
   }
   if (written !== size) throw new Error(`${entry.path} changed its size while it was archived`);
   yield padding(size);
-}
-
-function header(data: ConstructorParameters<typeof Header>[0]): Buffer {
-  const block = Buffer.alloc(BLOCK);
-  new Header(data).encode(block, 0);
-  return block;
 }
 
 /** Bytes of a name; directories end in a slash. */
