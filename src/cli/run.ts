@@ -1,20 +1,18 @@
 /** One run of a command: its flags, its progress, and, made when first needed, the store, session and environment. */
 import { appendFile } from 'node:fs/promises';
-import { dirname, resolve as resolvePath } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import type { Lock } from '../snapshot/lock.ts';
 import { heldToLock } from '../snapshot/lock-entry.ts';
 import { defaultCacheDir, type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
-import { parseReference } from '../source/parse.ts';
-import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
+import { type Identified, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
-import { readLock } from './lock-file.ts';
+import { openLock, type ReferenceSite, type Understood, understand } from './lock-references.ts';
 import { write } from './output.ts';
 import { createReporter } from './progress.ts';
 import type { Reporter } from './reporter.ts';
@@ -102,81 +100,36 @@ export class Run {
     return { session, signal: this.signal, progress: this.#reporter };
   }
 
-  /** Understands references; a flag that means nothing for any of them is an error. */
-  async identify(references: readonly string[]): Promise<Identified[]> {
-    const attributes = attributesOf(this.flags, this.#specs);
-    const identified: Identified[] = [];
-    for (const text of references) identified.push(await identify(this.table, text, attributes));
-    this.#refuseIdleFlags(attributes, identified);
-    return identified;
-  }
-
-  /**
-   * Understands references and binds them to the store, session and network of this run. With `--lock` a word that is an
-   * entry of the lock file is that entry, before any directory.
-   */
-  async resolve(references: readonly string[]): Promise<Resolved[]> {
-    const path = this.#lockPath();
-    const lock = path === undefined ? undefined : readLock(path);
-    if (path !== undefined && lock === undefined) {
-      throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no lock file ${path}`, {
-        hint: 'write one: ctxsrc lock NAME=REF…',
-      });
-    }
-    if (lock === undefined || path === undefined) return this.#bind(await this.identify(references));
-    const resolved: Resolved[] = [];
-    for (const text of references) {
-      if (lock.has(text)) resolved.push(...(await this.#locked(lock, [text], path, true)));
-      else
-        resolved.push(...(await this.#bind([await identify(this.table, text, attributesOf(this.flags, this.#specs))])));
-    }
-    this.#refuseIdleFlags(attributesOf(this.flags, this.#specs), resolved);
-    return resolved;
-  }
-
-  /** Entries of a lock file as what they were written from: to see whether they moved, or to renew them. */
-  resolveLocked(lock: Lock, names: readonly string[], path: string): Promise<Resolved[]> {
-    return this.#locked(lock, names, path, false);
-  }
-
-  /** The same reference for a reader in another directory. */
-  async rebased(text: string, from: string, to: string): Promise<string> {
-    const ref = parseReference(text, from);
-    const source = await this.table.load(ref.scheme);
-    return source.rebase?.(ref, from, to) ?? text.slice(text.indexOf('=') + 1);
-  }
-
-  async #locked(lock: Lock, names: readonly string[], path: string, pinned: boolean): Promise<Resolved[]> {
-    const resolved: Resolved[] = [];
-    for (const name of names) {
-      const entry = lock.get(name);
-      if (entry === undefined) {
-        throw new CtxsrcError('E_NOT_FOUND', `the lock file ${path} has no context ${JSON.stringify(name)}`, {
-          hint: `it has ${[...lock.keys()].join(', ')}`,
-        });
-      }
-      const reference = await this.rebased(
-        `${name}=${(pinned ? entry.pinned : undefined) ?? entry.ref}`,
-        dirname(path),
-        this.io.cwd,
-      );
-      const attributes = { ...attributesOf(this.flags, this.#specs), ...entry.attributes };
-      const [one] = await this.#bind([await identify(this.table, `${name}=${reference}`, attributes)]);
-      resolved.push(
-        pinned && entry.pinned === undefined ? { ...one!, instance: heldToLock(one!.instance, name, entry) } : one!,
-      );
-    }
-    return resolved;
-  }
-
-  #lockPath(): string | undefined {
+  /** Understands references, by their names in the file of `--lock` too; a flag that means nothing for any is an error. */
+  async identify(references: readonly string[], defaults?: Attributes): Promise<Understood[]> {
     const path = textFlag(this.flags, 'lock');
-    return path === undefined || this.#ownsLock ? undefined : resolvePath(this.io.cwd, path);
+    const lock = path === undefined || this.#ownsLock ? undefined : openLock(resolvePath(this.io.cwd, path));
+    const understood = await understand(this.site(defaults), references, lock);
+    this.#refuseIdleFlags(understood);
+    return understood;
   }
 
-  async #bind(identified: readonly Identified[]): Promise<Resolved[]> {
+  /** Understands references and binds them to the store, session and network of this run. */
+  async resolve(references: readonly string[], defaults?: Attributes): Promise<Resolved[]> {
+    return this.bind(await this.identify(references, defaults));
+  }
+
+  /** Binds what was understood. */
+  async bind(understood: readonly Understood[]): Promise<Resolved[]> {
     const { env } = await this.environment();
-    return identified.map((one) => ({ ...one, instance: one.source.resolve(one.identifier, env) }));
+    return understood.map(({ held, ...one }) => {
+      const instance = one.source.resolve(one.identifier, env);
+      return { ...one, instance: held === undefined ? instance : heldToLock(instance, one.ref.name!, held) };
+    });
+  }
+
+  /** Where references are read; `defaults` are attributes that flags win over. */
+  site(defaults: Attributes = {}): ReferenceSite {
+    return {
+      table: this.table,
+      cwd: this.io.cwd,
+      attributes: { ...defaults, ...attributesOf(this.flags, this.#specs) },
+    };
   }
 
   /**
@@ -191,12 +144,12 @@ export class Run {
     });
   }
 
-  #refuseIdleFlags(attributes: Attributes, identified: readonly Identified[]): void {
+  #refuseIdleFlags(identified: readonly Identified[]): void {
     const useful = new Set([
       ...this.#uses,
       ...identified.flatMap((one) => one.source.attributes.map((spec) => spec.name)),
     ]);
-    for (const name of Object.keys(attributes)) {
+    for (const name of Object.keys(attributesOf(this.flags, this.#specs))) {
       if (useful.has(name)) continue;
       const texts = identified.map((one) => one.ref.text).join(', ');
       throw new CtxsrcError('E_ATTRIBUTE', `--${name} means nothing for ${texts}`, {

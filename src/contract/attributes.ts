@@ -19,4 +19,9 @@ export interface AttributeSpec {
   /** A value that works, for help and errors. */
   readonly example?: string;
   readonly choices?: readonly string[];
+  /**
+   * What a lock file keeps of it: of a `path` one that is relative to the file; `never` anything of what says how this
+   * user reaches the source, and may be a secret. Unless given the value as it is.
+   */
+  readonly locked?: 'path' | 'never';
 }

@@ -1,13 +1,14 @@
 /** One entry of a lock file: made of an instance, compared with one, and turned back into a reference. */
-import type { JobContext, SourceInstance } from '../contract/index.ts';
+import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { rebasePath } from '../source/rebase-path.ts';
 import { allKeys, type Identified, type Resolved } from '../source/resolve.ts';
 import type { LockEntry } from './lock.ts';
 
 /** One thing that is not as the lock file says. */
 export interface Drift {
   readonly name: string;
-  readonly what: 'digest' | 'key' | 'reference' | 'added' | 'removed';
+  readonly what: 'digest' | 'key' | 'reference' | 'added';
   readonly from: string;
   readonly to: string;
 }
@@ -18,11 +19,23 @@ export function lockedReference(one: Identified, cwd: string, lockDir: string): 
   return source.rebase === undefined ? identifier.toString() : source.rebase(ref, cwd, lockDir);
 }
 
+/** The attributes as a lock file keeps them, for a reader in the directory `to` instead of `from`. */
+export function rebasedAttributes(source: Source, attributes: Attributes, from: string, to: string): Attributes {
+  const kept: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    const locked = source.attributes.find((spec) => spec.name === name)?.locked;
+    if (locked === 'never') continue;
+    kept[name] = locked === 'path' ? rebasePath(String(value), from, to) : value;
+  }
+  return kept;
+}
+
 /** What the lock file keeps of a reference: root, manifest and config digests, and the content key. Layers are not read. */
-export async function lockEntry(job: JobContext, one: Resolved, reference: string): Promise<LockEntry> {
+export async function lockEntry(job: JobContext, one: Resolved, cwd: string, lockDir: string): Promise<LockEntry> {
   const digests = await one.instance.digests?.(job);
   const keys = await allKeys(one.instance, job);
-  const { attributes } = one.identifier;
+  const attributes = rebasedAttributes(one.source, one.identifier.attributes, cwd, lockDir);
+  const reference = lockedReference(one, cwd, lockDir);
   return {
     ref: reference,
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
@@ -59,35 +72,35 @@ export async function driftOf(
 
 /**
  * An instance that stands for an entry without a pinned form: its content key has to be the locked one (`E_DRIFT`, exit
- * 6), and its content is not given out before it is.
+ * 6), and nothing is told or given out of its content before it is.
  */
 export function heldToLock(instance: SourceInstance, name: string, entry: LockEntry): SourceInstance {
-  const cacheKey: SourceInstance['cacheKey'] = async (job, index) => {
-    const result = await instance.cacheKey(job, index);
-    if (!result.done || result.key === entry.key) return result;
-    throw new CtxsrcError('E_DRIFT', `${name} has moved: its key was ${entry.key} and is ${result.key}`, {
+  const check = async (job: JobContext): Promise<void> => {
+    const { key } = (await allKeys(instance, job)).at(-1)!;
+    if (key === entry.key) return;
+    throw new CtxsrcError('E_DRIFT', `${name} has moved: its key was ${entry.key} and is ${key}`, {
       hint: `look at the change, then: ctxsrc lock --update ${name}`,
-      details: { name, from: entry.key, to: result.key },
+      details: { name, from: entry.key, to: key },
     });
   };
+  const gated = (member: (typeof CONTENT)[number] | 'snapshot') => {
+    const method = instance[member] as (job: JobContext, ...rest: unknown[]) => Promise<unknown>;
+    return async (job: JobContext, ...rest: unknown[]): Promise<unknown> => {
+      await check(job);
+      return method.call(instance, job, ...rest);
+    };
+  };
+  const given = CONTENT.filter((member) => instance[member] !== undefined);
   return {
-    ...boundMethods(instance),
-    cacheKey,
-    snapshot: async (job) => {
-      await allKeys({ ...instance, cacheKey, snapshot: async () => null }, job);
-      return instance.snapshot(job);
+    ...(Object.fromEntries(given.map((member) => [member, gated(member)])) as Partial<SourceInstance>),
+    snapshot: gated('snapshot') as SourceInstance['snapshot'],
+    cacheKey: async (job, index) => {
+      const result = await instance.cacheKey(job, index);
+      if (result.done) await check(job);
+      return result;
     },
   };
 }
 
-function boundMethods(instance: SourceInstance): Partial<SourceInstance> {
-  const { digests, pull, describe, files, image, candidates } = instance;
-  return {
-    ...(digests === undefined ? {} : { digests: digests.bind(instance) }),
-    ...(pull === undefined ? {} : { pull: pull.bind(instance) }),
-    ...(describe === undefined ? {} : { describe: describe.bind(instance) }),
-    ...(files === undefined ? {} : { files: files.bind(instance) }),
-    ...(image === undefined ? {} : { image: image.bind(instance) }),
-    ...(candidates === undefined ? {} : { candidates: candidates.bind(instance) }),
-  };
-}
+/** What of an instance tells of its content. */
+const CONTENT = ['digests', 'pull', 'describe', 'files', 'image'] as const;

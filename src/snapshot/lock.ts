@@ -85,6 +85,8 @@ export function decodeLock(text: string, path: string): Lock {
       const valid = value === undefined ? !REQUIRED.has(member) : typeof value === 'string';
       if (!valid) return fail(`${member} of the context ${name} is no text`);
     }
+    if (typeof entry.pinned === 'string' && !entry.pinned.includes(entry.digest as string))
+      return fail(`the pinned reference of the context ${name} does not name its digest`);
     if (entry.attributes !== undefined && !isAttributes(entry.attributes))
       return fail(`the attributes of the context ${name} are not valid`);
     lock.set(name, entry as unknown as LockEntry);

@@ -68,6 +68,10 @@ describe('the lock file', () => {
     ['{"lockfile":1,"contexts":{"x":{"ref":"./a","digest":"d"}}}', 'key of'],
     ['{"lockfile":1,"contexts":{"x":{"ref":"./a","digest":"d","key":"k","pinned":1}}}', 'pinned of'],
     ['{"lockfile":1,"contexts":{"x":{"ref":"./a","digest":"d","key":"k","attributes":{"a":{}}}}}', 'attributes of'],
+    [
+      '{"lockfile":1,"contexts":{"x":{"ref":"./a","digest":"d","key":"k","pinned":"./a@e"}}}',
+      'does not name its digest',
+    ],
   ])('refuses %s', (text, message) => {
     expect(() => decodeLock(text, 'ctxsrc.lock')).toThrow(
       expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining(message) }),
@@ -118,6 +122,49 @@ describe('the lock file in the words of other tools', () => {
         },
       ],
     });
-    expect(omitted).toEqual(['app']);
+    expect(omitted).toEqual([{ name: 'app', why: 'no policy can pin such a source' }]);
+  });
+
+  const git: LockEntry = {
+    ref: 'https://example.test/o/r.git#main:docs',
+    digest: 'a'.repeat(40),
+    key: 'a'.repeat(40),
+    pinned: `https://example.test/o/r.git#${'a'.repeat(40)}:docs`,
+  };
+  const file: LockEntry = { ref: 'https://example.test/data.tar.gz', digest: 'sha256:ff', key: 'sha256:00' };
+  const archive: LockEntry = { ref: 'oci-archive://./a.tar', digest: 'sha256:11', key: 'sha256:22' };
+  const others = new Map([
+    ['archive', archive],
+    ['blank', { ...directory, ref: './a b' }],
+    ['file', file],
+    ['git', git],
+    ['scp', { ...git, ref: 'git@example.test:o/r.git', pinned: `git@example.test:o/r.git#${'a'.repeat(40)}` }],
+  ]);
+
+  it('names git and files on the web as each tool does, and leaves out what a tool cannot read', () => {
+    const contexts = asBuildContexts(others);
+    expect(contexts.text.split('\n')).toEqual([
+      `--build-context file=${file.ref}`,
+      `--build-context git=${git.pinned}`,
+      `--build-context scp=git@example.test:o/r.git#${git.digest}`,
+      '',
+    ]);
+    expect(contexts.omitted.map(({ name }) => name)).toEqual(['archive', 'blank']);
+    const policy = asBuildkitPolicy(others);
+    expect((JSON.parse(policy.text) as { rules: unknown[] }).rules).toMatchObject([
+      {
+        selector: { identifier: file.ref },
+        updates: { identifier: file.ref, attrs: { 'http.checksum': file.digest } },
+      },
+      {
+        selector: { identifier: 'git://example.test/o/r.git#main:docs' },
+        updates: { identifier: `git://example.test/o/r.git#${git.digest}:docs` },
+      },
+      {
+        selector: { identifier: 'git://example.test/o/r.git' },
+        updates: { identifier: `git://example.test/o/r.git#${git.digest}` },
+      },
+    ]);
+    expect(policy.omitted.map(({ name }) => name)).toEqual(['archive', 'blank']);
   });
 });

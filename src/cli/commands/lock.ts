@@ -5,27 +5,34 @@ import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snap
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock-entry.ts';
 import { asBake, asBuildContexts, asBuildkitPolicy } from '../../snapshot/lock-formats.ts';
 import { readNamedContexts } from '../../snapshot/lock-from.ts';
+import type { Resolved } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { DEFAULT_LOCK, readLock, writeLock } from '../lock-file.ts';
+import { type OpenLock, openLock, rebased, lockedReference as referenceOf } from '../lock-references.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc lock [name=ref…]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
   const path = resolvePath(run.io.cwd, textFlag(flags, 'lock') ?? DEFAULT_LOCK);
-  const existing = readLock(path);
   const updates = flags.update === true;
-  const asked = updates ? undefined : await askedContexts(run, args, textFlag(flags, 'from'));
-  if (flags.check === true) return check(run, required(existing, path), asked, path);
+  const from = textFlag(flags, 'from');
+  if (updates && from !== undefined) {
+    throw new CtxsrcError('E_USAGE', '--update and --from exclude each other', {
+      hint: '--from alone resolves the contexts of the file anew',
+    });
+  }
+  const asked = updates ? undefined : await askedContexts(run, args, from);
+  if (flags.check === true) return check(run, openLock(path), asked);
   const format = textFlag(flags, 'format');
   const printsOnly = format !== undefined && !updates && asked === undefined;
-  const lock = printsOnly
-    ? required(existing, path)
-    : await resolveLock(run, { existing, asked, updates: updates ? args : undefined, path });
-  if (!printsOnly && !(await writeLock(path, encodeLock(lock)))) run.note(`${path} is up to date`);
+  const lock = printsOnly ? openLock(path) : await renewed(run, path, asked, updates ? args : undefined);
+  if (!printsOnly && !(await writeLock(path, encodeLock(lock.entries)))) run.note(`${path} is up to date`);
   if (format !== undefined) return print(run, lock, format, flags);
   if (run.json)
-    await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', lock: path, contexts: Object.fromEntries(lock) })}\n`);
-  else for (const [name, entry] of lock) await run.line(`${name} ${entry.digest}`);
+    await run.out(
+      `${JSON.stringify({ schema: 'ctxsrc/v1', lock: path, contexts: Object.fromEntries(lock.entries) })}\n`,
+    );
+  else for (const [name, entry] of lock.entries) await run.line(`${name} ${entry.digest}`);
   return undefined;
 }
 
@@ -44,7 +51,7 @@ async function askedContexts(
     const { contexts, skipped } = await readNamedContexts(path, text);
     for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
     for (const [name, reference] of contexts)
-      asked.set(name, await run.rebased(`${name}=${reference}`, dirname(path), run.io.cwd));
+      asked.set(name, await rebased(run.site(), `${name}=${reference}`, dirname(path), run.io.cwd));
   }
   for (const arg of args) {
     const equals = arg.indexOf('=');
@@ -59,72 +66,95 @@ async function askedContexts(
   return asked.size === 0 && from === undefined ? undefined : asked;
 }
 
-function required(lock: Lock | undefined, path: string): Lock {
-  if (lock !== undefined) return lock;
-  throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no lock file ${path}`, {
-    hint: 'write one: ctxsrc lock NAME=REF…',
-  });
-}
-
-interface LockRequest {
-  readonly existing: Lock | undefined;
-  readonly asked: ReadonlyMap<string, string> | undefined;
-  /** Names of `--update`; empty: all. Undefined without the flag. */
-  readonly updates: readonly string[] | undefined;
-  readonly path: string;
-}
-
-/** The new lock: what was asked for, or all there is, resolved now; the rest as it was. */
-async function resolveLock(run: Run, { existing, asked, updates, path }: LockRequest): Promise<Lock> {
-  const lockDir = dirname(path);
-  const lock = new Map<string, LockEntry>(asked === undefined ? required(existing, path) : (existing ?? []));
-  const stale = updates !== undefined && updates.length > 0 ? updates : [...lock.keys()];
+/**
+ * The new lock: what was asked for, or all there is, resolved now; the rest as it was. The platform is written down, so
+ * that the file says the same on every machine.
+ * @param updates names of `--update`, none for all; undefined without the flag
+ */
+async function renewed(
+  run: Run,
+  path: string,
+  asked: ReadonlyMap<string, string> | undefined,
+  updates: readonly string[] | undefined,
+): Promise<OpenLock> {
+  const existing = asked === undefined ? openLock(path) : { path, entries: readLock(path) ?? new Map() };
+  const stale = updates !== undefined && updates.length > 0 ? updates : [...existing.entries.keys()];
   const resolved =
     asked === undefined
-      ? await run.resolveLocked(lock, stale, path)
-      : await run.resolve([...asked].map(([name, reference]) => `${name}=${reference}`));
+      ? await resolveEntries(run, existing, stale)
+      : await run.resolve(
+          [...asked].map(([name, reference]) => `${name}=${reference}`),
+          { platform: run.defaultPlatform() },
+        );
   const job = await run.job();
-  const entries = await run.each(resolved, async (one) =>
-    lockEntry(job, one, lockedReference(one, run.io.cwd, lockDir)),
-  );
-  for (const [index, one] of resolved.entries()) lock.set(one.ref.name!, entries[index]!);
-  return new Map([...lock].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+  const keys = await run.each(resolved, (one) => lockEntry(job, one, run.io.cwd, dirname(path)));
+  const entries = new Map<string, LockEntry>(existing.entries);
+  for (const [index, one] of resolved.entries()) entries.set(one.ref.name!, keys[index]!);
+  return { path, entries: sorted(entries) };
+}
+
+function sorted(entries: Lock): Lock {
+  return new Map([...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+}
+
+/** Entries as they were written, not as they are pinned. */
+async function resolveEntries(run: Run, lock: OpenLock, names: readonly string[]): Promise<Resolved[]> {
+  const references = [];
+  for (const name of names) references.push(await referenceOf(run.site(), lock, name, 'written'));
+  return run.bind(references);
 }
 
 /** Says what moved. Nothing is downloaded; exit 6 when something did. */
 async function check(
   run: Run,
-  lock: Lock,
+  lock: OpenLock,
   asked: ReadonlyMap<string, string> | undefined,
-  path: string,
 ): Promise<number | undefined> {
+  const { path, entries } = lock;
   const drifts: Drift[] = [];
   for (const [name, reference] of asked ?? []) {
-    const entry = lock.get(name);
+    const entry = entries.get(name);
     const [one] = await run.identify([`${name}=${reference}`]);
     const written = lockedReference(one!, run.io.cwd, dirname(path));
     if (entry === undefined) drifts.push({ name, what: 'added', from: '', to: written });
     else if (entry.ref !== written) drifts.push({ name, what: 'reference', from: entry.ref, to: written });
   }
-  const same = [...lock.keys()].filter((name) => !drifts.some((drift) => drift.name === name));
-  const resolved = await run.resolveLocked(lock, same, path);
+  const same = [...entries.keys()].filter((name) => !drifts.some((drift) => drift.name === name));
+  const resolved = await resolveEntries(run, lock, same);
   const job = await run.job();
-  const found = await run.each(resolved, (one) => driftOf(job, one.ref.name!, lock.get(one.ref.name!)!, one.instance));
+  const found = await run.each(resolved, (one) =>
+    driftOf(job, one.ref.name!, entries.get(one.ref.name!)!, one.instance),
+  );
   drifts.push(...found.filter((drift) => drift !== undefined));
   if (run.json) await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', drift: drifts })}\n`);
   else
     for (const { name, what, from, to } of drifts)
       await run.line(`${name} ${what} ${from === '' ? '' : `${from} -> `}${to}`);
-  return drifts.length === 0 ? undefined : new CtxsrcError('E_DRIFT', '').exit;
+  if (drifts.length > 0) return new CtxsrcError('E_DRIFT', '').exit;
+  run.note(`${path}: nothing has moved`);
+  return undefined;
 }
 
-async function print(run: Run, lock: Lock, format: string, flags: Flags): Promise<undefined> {
+async function print(run: Run, lock: OpenLock, format: string, flags: Flags): Promise<undefined> {
+  const here = await readable(run, lock);
   const rendered =
     format === 'bake'
-      ? asBake(lock, textFlag(flags, 'target') ?? 'default')
+      ? asBake(here, textFlag(flags, 'target') ?? 'default')
       : format === 'buildkit-policy'
-        ? asBuildkitPolicy(lock)
-        : asBuildContexts(lock);
-  for (const name of rendered.omitted) run.note(`${name} has no pinned form: left out of the ${format}`, 'warning');
+        ? asBuildkitPolicy(here)
+        : asBuildContexts(here);
+  for (const { name, why } of rendered.omitted) run.note(`${name} is left out of the ${format}: ${why}`, 'warning');
   await run.out(rendered.text);
+}
+
+/** The entries with paths as the current directory reads them: that is where the other tool is run. */
+async function readable(run: Run, { path, entries }: OpenLock): Promise<Lock> {
+  const here = async (name: string, reference: string): Promise<string> =>
+    rebased(run.site(), `${name}=${reference}`, dirname(path), run.io.cwd);
+  const lock = new Map<string, LockEntry>();
+  for (const [name, entry] of entries) {
+    const pinned = entry.pinned === undefined ? undefined : await here(name, entry.pinned);
+    lock.set(name, { ...entry, ref: await here(name, entry.ref), pinned });
+  }
+  return lock;
 }

@@ -1,0 +1,84 @@
+/** From the entries of a lock file to references that sources understand: paths rebased, roots pinned. */
+import { dirname } from 'node:path';
+import type { Attributes } from '../contract/index.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { Lock, LockEntry } from '../snapshot/lock.ts';
+import { rebasedAttributes } from '../snapshot/lock-entry.ts';
+import { parseReference } from '../source/parse.ts';
+import { type Identified, identify } from '../source/resolve.ts';
+import type { SourceTable } from '../source/table.ts';
+import { readLock } from './lock-file.ts';
+
+/** A lock file that was read. */
+export interface OpenLock {
+  /** Absolute. */
+  readonly path: string;
+  readonly entries: Lock;
+}
+
+/** Where references are read: the sources there are, the current directory, the attributes given by flags. */
+export interface ReferenceSite {
+  readonly table: SourceTable;
+  readonly cwd: string;
+  readonly attributes: Attributes;
+}
+
+/** A reference that was understood; `held`: its key has to be the one of this entry, for nothing else pins it. */
+export interface Understood extends Identified {
+  readonly held?: LockEntry | undefined;
+}
+
+/** Reads a lock file that has to be there: `E_PATH_NOT_FOUND`, `E_CONFIG`. */
+export function openLock(path: string): OpenLock {
+  const entries = readLock(path);
+  if (entries !== undefined) return { path, entries };
+  throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no lock file ${path}`, {
+    hint: 'write one: ctxsrc lock NAME=REF…',
+  });
+}
+
+/** Understands references; a word that is an entry of the lock file is that entry, before any directory. */
+export async function understand(
+  site: ReferenceSite,
+  references: readonly string[],
+  lock: OpenLock | undefined,
+): Promise<Understood[]> {
+  const understood: Understood[] = [];
+  for (const text of references) {
+    if (lock?.entries.has(text)) understood.push(await lockedReference(site, lock, text, 'pinned'));
+    else understood.push(await identify(site.table, text, site.attributes));
+  }
+  return understood;
+}
+
+/**
+ * One entry: `pinned` to what it pointed at, or as it was `written`, to see where that points now. Flags win over the
+ * attributes that the file keeps. `E_NOT_FOUND` for a name that it does not have.
+ */
+export async function lockedReference(
+  site: ReferenceSite,
+  lock: OpenLock,
+  name: string,
+  form: 'pinned' | 'written',
+): Promise<Understood> {
+  const entry = lock.entries.get(name);
+  if (entry === undefined) {
+    throw new CtxsrcError('E_NOT_FOUND', `the lock file ${lock.path} has no context ${JSON.stringify(name)}`, {
+      hint: `it has ${[...lock.entries.keys()].join(', ')}`,
+    });
+  }
+  const from = dirname(lock.path);
+  const pinned = form === 'pinned' ? entry.pinned : undefined;
+  const reference = await rebased(site, `${name}=${pinned ?? entry.ref}`, from, site.cwd);
+  const source = await site.table.load(parseReference(`${name}=${reference}`, site.cwd).scheme);
+  const kept = rebasedAttributes(source, entry.attributes ?? {}, from, site.cwd);
+  const identified = await identify(site.table, `${name}=${reference}`, { ...kept, ...site.attributes });
+  return form === 'pinned' && pinned === undefined ? { ...identified, held: entry } : identified;
+}
+
+/** The value of `NAME=REF` for a reader in another directory. */
+export async function rebased(site: ReferenceSite, text: string, from: string, to: string): Promise<string> {
+  const ref = parseReference(text, from);
+  const source = await site.table.load(ref.scheme);
+  return source.rebase?.(ref, from, to) ?? text.slice(text.indexOf('=') + 1);
+}
