@@ -90,9 +90,10 @@ function parseJson(text: string, fail: Fail): unknown {
 }
 
 async function parseYaml(text: string, fail: Fail): Promise<unknown> {
-  const { parse } = await import('yaml');
+  // A CommonJS package: bundled, it has nothing but its default export.
+  const { default: yaml } = await import('yaml');
   try {
-    return parse(text, { maxAliasCount: 100 });
+    return yaml.parse(text, { maxAliasCount: 100 });
   } catch (error) {
     return fail((error as Error).message.split('\n')[0]!);
   }
