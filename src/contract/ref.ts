@@ -104,6 +104,12 @@ export interface WrittenEntry {
   readonly xattrs?: Readonly<Record<string, string>>;
 }
 
+/** Entries, and where their maker has them so, the same as rows of a sidecar. */
+export interface WrittenEntries extends Iterable<WrittenEntry> {
+  /** UTF-8. Each piece holds whole rows; there is a comma and a newline between two rows, and none at the ends of a piece. */
+  readonly rows?: readonly Uint8Array[] | undefined;
+}
+
 export interface WriteReport {
   readonly files: number;
   readonly bytes: number;
@@ -115,7 +121,7 @@ export interface WriteReport {
    * their inode in `target`. An iterable, which can be walked again, because an image has more files than belong in
    * memory as objects: it makes one entry at a time.
    */
-  readonly entries: Iterable<WrittenEntry>;
+  readonly entries: WrittenEntries;
   /** How the files came: unpacked from layers, or cloned by which means. */
   readonly via: 'unpack' | 'copy' | 'reflink' | 'hardlink';
 }

@@ -25,7 +25,7 @@ export class UnpackThreads {
   readonly #layers: readonly RecipeLayer[];
   readonly #signal = new Signal();
   #task: Task | undefined;
-  #closed: Promise<unknown> | undefined;
+  #closed: Promise<void> | undefined;
   /** The layer at which unpacking failed. */
   failedLayer: number | undefined;
 
@@ -75,8 +75,13 @@ export class UnpackThreads {
   /** Ends the threads, whatever they are doing, and waits until they have. */
   async close(status: 'done' | 'failed' | 'aborted'): Promise<void> {
     this.#task?.end(status);
-    this.#closed ??= Promise.all(this.#workers.map((worker) => worker.terminate()));
+    this.#closed ??= this.#terminate();
     await this.#closed;
+  }
+
+  /** The one that helps first: with the one that applies go the descriptors below which both write. */
+  async #terminate(): Promise<void> {
+    for (const worker of this.#workers) await worker.terminate();
   }
 
   #failed({ layer, error }: Extract<UnpackEvent, { type: 'failed' }>): CtxsrcError {

@@ -148,6 +148,12 @@ export class LayerApplier implements TarHandler {
 
   /** Closes everything. */
   close(): void {
+    try {
+      // Somebody may still be writing below a descriptor that is about to be closed, and then to be another's.
+      this.#helper?.drain();
+    } catch {
+      // What cannot be written matters only where `finish` has to wait for it.
+    }
     if (this.#file !== undefined && this.#file.fd !== -1) closeSync(this.#file.fd);
     this.#file = undefined;
     for (const handle of this.#handles.values()) closeDirectory(handle);

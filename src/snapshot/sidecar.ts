@@ -6,10 +6,11 @@
  * fraction of a second and `grep` and `diff` work on it. `docs/` describes the columns.
  */
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
-import type { Loss, WrittenEntry } from '../contract/ref.ts';
+import type { Loss, WrittenEntries, WrittenEntry } from '../contract/ref.ts';
 import { isDigest } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { TYPE_LETTER } from '../layer/entry-rows.ts';
 
 /** A key of the source at one index, as `ctxsrc key --json` shows it. */
 export interface SnapshotKey {
@@ -55,7 +56,7 @@ export interface Sidecar extends SnapshotFacts {
   readonly losses: readonly Loss[];
   readonly lossCounts: Readonly<Record<string, number>>;
   /** Depth first, a directory before what is in it. */
-  readonly entries: Iterable<WrittenEntry>;
+  readonly entries: WrittenEntries;
 }
 
 /** A sidecar larger than this is not one: some 4 million paths. */
@@ -63,10 +64,8 @@ const MAX_SIDECAR_BYTES = 512 * 1024 * 1024;
 
 const SCHEMA = 'ctxsrc/v1';
 
-/** Letters of the types, those of `find -printf %y` and `h` for a hard link. */
-const LETTER = { file: 'f', dir: 'd', symlink: 'l', hardlink: 'h', char: 'c', block: 'b', fifo: 'p' } as const;
 const TYPE: ReadonlyMap<unknown, WrittenEntry['type']> = new Map(
-  Object.entries(LETTER).map(([type, letter]) => [letter, type as WrittenEntry['type']]),
+  Object.entries(TYPE_LETTER).map(([type, letter]) => [letter, type as WrittenEntry['type']]),
 );
 
 const LOSS_KINDS: readonly string[] = ['owner', 'device', 'capability', 'xattr', 'setuid', 'fifo', 'socket', 'mtime'];
@@ -94,10 +93,20 @@ export async function writeSidecar(path: string, sidecar: Sidecar): Promise<void
 }
 
 /** The text in pieces of some hundred kilobytes. */
-function* serialise(sidecar: Sidecar): Generator<string> {
+function* serialise(sidecar: Sidecar): Generator<string | Uint8Array> {
   const { entries, ...head } = sidecar;
   let text = `${JSON.stringify({ schema: SCHEMA, ...head }).slice(0, -1)},"entries":[`;
   let separator = '\n';
+  if (entries.rows !== undefined) {
+    for (const piece of entries.rows) {
+      yield text + separator;
+      yield piece;
+      text = '';
+      separator = ',\n';
+    }
+    yield `${text}\n]}\n`;
+    return;
+  }
   for (const entry of entries) {
     text += separator + JSON.stringify(toRow(entry));
     separator = ',\n';
@@ -115,7 +124,7 @@ function toRow(entry: WrittenEntry): unknown[] {
   const last = type === 'file' ? entry.digest : bytesOrText(entry.target, entry.targetBytes);
   const row: unknown[] = [
     bytesOrText(entry.path, entry.pathBytes),
-    LETTER[type],
+    TYPE_LETTER[type],
     entry.mode,
     entry.uid,
     entry.gid,
