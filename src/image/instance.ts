@@ -154,9 +154,21 @@ export function imageInstance(request: ImageRequest): SourceInstance {
     async snapshot(job) {
       const loaded = await getImage(job);
       if (loaded.layers.length === 0) return null;
-      return env.store.ref(recipe(await recipeLayers(loaded)));
+      const layers = await recipeLayers(loaded);
+      if (layers.some(({ file }) => file === undefined)) await remember(loaded, layers);
+      return env.store.ref(recipe(layers));
     },
   };
+
+  /** The record refers to what the snapshot brings into the store, so that it is not collected while the name stands for it. */
+  async function remember(loaded: LoadedImage, layers: readonly RecipeLayer[]): Promise<void> {
+    const documents = [...loaded.indexes, loaded.manifest, loaded.config].map(({ descriptor }) => descriptor.digest);
+    await env.store.records.set('image', provider.storeName, {
+      documents,
+      layers: layers.map(({ descriptor }) => descriptor.digest),
+      chainId: layers.at(-1)!.chainId,
+    });
+  }
 
   async function recipeLayers({ layers, diffIds, config }: LoadedImage): Promise<readonly RecipeLayer[]> {
     const chain = chainIds(diffIds);

@@ -23,7 +23,7 @@ export function randomFrom(seed: string): () => number {
 }
 
 /** An image of three layers with some hundred files, in a registry. */
-async function serve(): Promise<{ registry: TestRegistry; reference: string; blobs: readonly string[] }> {
+export async function serve(): Promise<{ registry: TestRegistry; reference: string; blobs: readonly string[] }> {
   const random = randomFrom('content');
   const registry = await TestRegistry.start();
   const layout = new LayoutBuilder();
