@@ -19,6 +19,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { WriteReport, WrittenEntry } from '../contract/ref.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { type ByteString, bytesOfText, compareBytes, fsPath, isUtf8, textOfBytes } from './byte-string.ts';
 
 export interface SettleOptions {
   readonly signal: AbortSignal;
@@ -38,18 +39,17 @@ const BATCH = 64;
  * bytes. Throws what `ioError` makes of a failed call, and the abort reason of the signal.
  */
 export async function settleTree(dir: string, options: SettleOptions): Promise<WriteReport> {
+  options.signal.throwIfAborted();
   const settling = new Settling(options);
-  const root = Buffer.from(dir).toString('latin1');
-  await settling.children(root, '');
-  settling.settle(root, lstatSync(bytes(root), { bigint: true }), 'dir');
-  return {
-    files: settling.entries.length,
-    bytes: settling.bytes,
-    losses: [],
-    lossCounts: {},
-    entries: settling.entries,
-    via: 'unpack',
-  };
+  const root = bytesOfText(dir);
+  try {
+    await settling.children(root, '');
+    settling.settle(root, lstatSync(fsPath(root), { bigint: true }), 'dir');
+  } catch (error) {
+    throw ioError(error, `cannot settle ${dir}`);
+  }
+  const { entries, bytes } = settling;
+  return { files: entries.length, bytes, losses: [], lossCounts: {}, entries, via: 'unpack' };
 }
 
 class Settling {
@@ -66,7 +66,7 @@ class Settling {
 
   /** @param parent path on disk, and `below` path below the root; both bytes as latin-1 */
   async children(parent: string, below: string): Promise<void> {
-    const names = readdirSync(bytes(parent), { encoding: 'latin1' }).sort((a, b) => (a < b ? -1 : 1));
+    const names = readdirSync(fsPath(parent), { encoding: 'latin1' }).sort(compareBytes);
     for (const name of names) {
       this.#batch += 1;
       if (this.#batch % BATCH === 0) {
@@ -84,7 +84,7 @@ class Settling {
   }
 
   async #entry(real: string, path: string): Promise<void> {
-    const stats = lstatSync(bytes(real), { bigint: true });
+    const stats = lstatSync(fsPath(real), { bigint: true });
     if (stats.isDirectory()) {
       // Its place in the report is before its children, what it is in the end is known after them.
       const place = this.entries.length;
@@ -93,11 +93,11 @@ class Settling {
       this.entries[place] = this.#report(
         path,
         'dir',
-        this.settle(real, lstatSync(bytes(real), { bigint: true }), 'dir'),
+        this.settle(real, lstatSync(fsPath(real), { bigint: true }), 'dir'),
       );
     } else if (stats.isSymbolicLink()) {
       const settled = this.settle(real, stats, 'symlink');
-      const target = named(readlinkSync(bytes(real), { encoding: 'latin1' }));
+      const target = named(readlinkSync(fsPath(real), { encoding: 'latin1' }));
       this.entries.push({
         ...this.#report(path, 'symlink', settled),
         target: target.text,
@@ -130,7 +130,7 @@ class Settling {
 
   #hash(real: string): `sha256:${string}` {
     const hash = createHash('sha256');
-    const fd = openSync(bytes(real), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    const fd = openSync(fsPath(real), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
     try {
       for (let read = readSync(fd, this.#chunk); read > 0; read = readSync(fd, this.#chunk)) {
         hash.update(this.#chunk.subarray(0, read));
@@ -147,13 +147,13 @@ class Settling {
     const { modeOf, mtime, epoch } = this.#options;
     const had = Number(stats.mode & 0o7777n);
     const mode = type === 'symlink' ? had : (modeOf?.(type, had) ?? had);
-    if (mode !== had) chmodSync(bytes(real), mode);
+    if (mode !== had) chmodSync(fsPath(real), mode);
     let time = stats.mtimeNs;
     if (mtime !== undefined) time = BigInt(mtime) * 1_000_000_000n;
     if (epoch !== undefined && time > BigInt(epoch) * 1_000_000_000n) time = BigInt(epoch) * 1_000_000_000n;
     if (time !== stats.mtimeNs) {
       const seconds = Number(time / 1_000_000_000n);
-      lutimesSync(bytes(real), seconds, seconds);
+      lutimesSync(fsPath(real), seconds, seconds);
     }
     return { mode, uid: Number(stats.uid), gid: Number(stats.gid), mtimeNs: time };
   }
@@ -184,18 +184,7 @@ interface Settled {
   readonly mtimeNs: bigint;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** A name as text where its bytes are UTF-8, else as the latin-1 string it is. */
-function named(latin1: string): { text: string; isBytes: boolean } {
-  if (!/[\x80-\xff]/.test(latin1)) return { text: latin1, isBytes: false };
-  try {
-    return { text: utf8.decode(bytes(latin1)), isBytes: false };
-  } catch {
-    return { text: latin1, isBytes: true };
-  }
-}
-
-function bytes(latin1: string): Buffer {
-  return Buffer.from(latin1, 'latin1');
+/** A name as text where its bytes are UTF-8, else as the bytes it is. */
+function named(bytes: ByteString): { text: string; isBytes: boolean } {
+  return isUtf8(bytes) ? { text: textOfBytes(bytes), isBytes: false } : { text: bytes, isBytes: true };
 }

@@ -29,7 +29,7 @@ export const source: Source = {
   attributes: ATTRIBUTES,
 
   identify(ref, attrs): DockerArchiveIdentifier {
-    const reference = parseLayoutReference(ref.rest, existsSync);
+    const reference = parseLayoutReference(ref.rest, existsSync, FORM);
     if (reference.digest !== undefined) {
       throw new CtxsrcError('E_REFERENCE', 'an image in a tar file of docker cannot be named by a digest', {
         hint: `write ${FORM}`,

@@ -19,12 +19,17 @@ export function formatLayoutReference({ path, tag, digest }: LayoutReference, sc
 /**
  * Splits `PATH[:TAG][@DIGEST]`. The longest path that exists wins, so that `:` and `@` may be part of it; nothing is
  * percent-decoded. Where none exists, the last `:` after the last `/` begins the tag.
+ * @param form what to write, for the hint of an error
  * @throws E_REFERENCE, E_DIGEST_INVALID
  */
-export function parseLayoutReference(text: string, exists: (path: string) => boolean): LayoutReference {
+export function parseLayoutReference(
+  text: string,
+  exists: (path: string) => boolean,
+  form: string = LAYOUT_FORM,
+): LayoutReference {
   const cuts = [...text.matchAll(/[:@]/g)].map((match) => match.index).reverse();
   const existing = [text.length, ...cuts].find((cut) => cut > 0 && exists(text.slice(0, cut)));
-  return splitAt(text, existing ?? guessedCut(text));
+  return splitAt(text, existing ?? guessedCut(text), form);
 }
 
 function guessedCut(text: string): number {
@@ -35,14 +40,15 @@ function guessedCut(text: string): number {
   return colon < 0 ? end : name + colon;
 }
 
-function splitAt(text: string, cut: number): LayoutReference {
+function splitAt(text: string, cut: number, form: string): LayoutReference {
   const path = text.slice(0, cut);
   const suffix = text.slice(cut);
-  if (path === '') throw refuse(text, 'it names no path');
+  if (path === '') throw refuse(text, 'it names no path', form);
   const at = suffix.lastIndexOf('@');
   const tagged = at < 0 ? suffix : suffix.slice(0, at);
-  if (tagged === ':') throw refuse(text, 'its tag is empty');
-  if (tagged !== '' && !tagged.startsWith(':')) throw refuse(text, `${JSON.stringify(suffix)} is no tag or digest`);
+  if (tagged === ':') throw refuse(text, 'its tag is empty', form);
+  if (tagged !== '' && !tagged.startsWith(':'))
+    throw refuse(text, `${JSON.stringify(suffix)} is no tag or digest`, form);
   return {
     path,
     tag: tagged === '' ? undefined : tagged.slice(1),
@@ -50,8 +56,8 @@ function splitAt(text: string, cut: number): LayoutReference {
   };
 }
 
-function refuse(text: string, why: string): CtxsrcError {
+function refuse(text: string, why: string, form: string): CtxsrcError {
   return new CtxsrcError('E_REFERENCE', `layout reference ${JSON.stringify(text)} is not valid: ${why}`, {
-    hint: `write ${LAYOUT_FORM}, for instance oci-layout://./base:latest`,
+    hint: `write ${form}`,
   });
 }

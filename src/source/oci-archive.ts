@@ -36,7 +36,7 @@ export const source: Source = {
   attributes: ATTRIBUTES,
 
   identify(ref, attrs): OciArchiveIdentifier {
-    const reference = parseLayoutReference(ref.rest, existsSync);
+    const reference = parseLayoutReference(ref.rest, existsSync, FORM);
     const { platform, layerLimit } = readImageAttributes(attrs, ATTRIBUTES);
     const attributes = {
       ...(platform === undefined ? {} : { platform }),

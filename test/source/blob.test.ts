@@ -1,0 +1,106 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Attributes, SourceInstance, Store } from '../../src/contract/index.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { isCtxsrcError } from '../../src/core/errors.ts';
+import { source } from '../../src/source/blob.ts';
+import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
+import { TestRegistry } from '../support/registry.ts';
+import { dropBlobs, newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
+import { tempDir } from '../support/temp.ts';
+import { listTree } from '../support/tree.ts';
+
+async function open(
+  ref: string,
+  attrs: Attributes = {},
+  store?: Store,
+  plainHttp: readonly string[] = [],
+): Promise<SourceInstance> {
+  const [scheme = '', rest = ''] = ref.split(/:\/\/(.*)/s);
+  const id = source.identify({ scheme, rest, text: ref }, attrs);
+  return source.resolve(id, newEnv(store ?? (await newStore()), { network: { plainHttp } }));
+}
+
+async function code(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    if (isCtxsrcError(error)) return error.code;
+    throw error;
+  }
+  throw new Error('no failure');
+}
+
+describe('a blob of a layout', () => {
+  let dir: string;
+  let digest: Digest;
+  beforeAll(() => {
+    const builder = new LayoutBuilder();
+    digest = builder.blob('a blob\n', 'text/plain').digest;
+    dir = builder.write(join(tempDir('layout'), 'image'));
+  });
+
+  it('is written as a file named by its digest, or as asked for', async () => {
+    const plain = await writeSnapshot(await open(`oci-layout+blob://${dir}@${digest}`));
+    expect(listTree(plain.dir, { omit: ['uid', 'gid'] })).toEqual([
+      { path: digest.slice(7), type: 'file', mode: '0600', size: 7, mtime: '0', sha256: digest.slice(7) },
+    ]);
+    const named = await writeSnapshot(
+      await open(`oci-layout+blob://${dir}@${digest}`, { filename: 'x/readme', perm: '0644' }),
+    );
+    expect(listTree(named.dir, { omit: ['uid', 'gid', 'sha256'] })).toEqual([
+      { path: 'readme', type: 'file', mode: '0644', size: 7, mtime: '0' },
+    ]);
+  });
+
+  it('is its own pinned form, with a key that needs nothing', async () => {
+    const ref = `oci-layout+blob://${dir}@${digest}`;
+    expect(await (await open(ref)).digests?.(newJob())).toMatchObject({ digest, pinned: ref });
+    expect(await (await open(ref)).cacheKey(newJob(), 0)).toMatchObject({ pin: digest, done: true });
+  });
+
+  it('is verified, and fetched again when the store lost it', async () => {
+    const store = await newStore();
+    const instance = await open(`oci-layout+blob://${dir}@${digest}`, {}, store);
+    await instance.pull?.(newJob());
+    dropBlobs(store);
+    expect(readFileSync(join((await writeSnapshot(instance)).dir, digest.slice(7)), 'utf8')).toBe('a blob\n');
+    const missing = digestOf('missing');
+    expect(await code(writeSnapshot(await open(`oci-layout+blob://${dir}@${missing}`)))).toBe('E_BLOB_NOT_FOUND');
+    writeFileSync(join(dir, 'blobs', 'sha256', missing.slice(7)), 'other');
+    expect(await code(writeSnapshot(await open(`oci-layout+blob://${dir}@${missing}`)))).toBe('E_DIGEST_MISMATCH');
+  });
+
+  it('needs a digest', () => {
+    expect(() => source.identify({ scheme: 'oci-layout+blob', rest: dir, text: '' }, {})).toThrow(
+      /named by its digest/,
+    );
+    expect(() => source.identify({ scheme: 'docker-image+blob', rest: 'alpine:3', text: '' }, {})).toThrow(
+      /named by its digest/,
+    );
+  });
+});
+
+describe('a blob of a registry', () => {
+  let registry: TestRegistry;
+  let digest: Digest;
+  beforeAll(async () => {
+    registry = await TestRegistry.start();
+    digest = digestOf('from a registry\n');
+    registry.blobs.set(digest, Buffer.from('from a registry\n'));
+    registry.manifests.set('a/b', new Map());
+  });
+  afterAll(() => registry.stop());
+
+  it('is written as a file', async () => {
+    const instance = await open(`docker-image+blob://${registry.host}/a/b:tag@${digest}`, {}, undefined, [
+      registry.host,
+    ]);
+    expect(readFileSync(join((await writeSnapshot(instance)).dir, digest.slice(7)), 'utf8')).toBe('from a registry\n');
+    const missing = await open(`docker-image+blob://${registry.host}/a/b@${digestOf('none')}`, {}, undefined, [
+      registry.host,
+    ]);
+    expect(await code(writeSnapshot(missing))).toBe('E_BLOB_NOT_FOUND');
+  });
+});
