@@ -1,4 +1,4 @@
-// Ten sources, each wrong in one way: the rule that its number says.
+// Ten sources, each wrong in one way: the rule that its number says. one-file.js is the example of docs/sources.md.
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { source as oneFile, prepare as prepareOneFile } from './one-file.js';

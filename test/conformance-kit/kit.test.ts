@@ -2,14 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { shownFile } from '../docs/pages.ts';
 import { ctxsrc, packageRoot } from '../support/cli.ts';
 import { tempDir } from '../support/temp.ts';
 
-/** A folder as an author of a source has it: the sources, and this package installed. */
+/** A folder as an author of a source has it: the source of docs/sources.md and broken ones, and this package installed. */
 function authorsFolder(): string {
   const dir = tempDir('kit');
-  for (const name of ['one-file.js', 'broken-sources.js'])
-    cpSync(join(packageRoot, 'test', 'conformance-kit', name), join(dir, name));
+  writeFileSync(join(dir, 'one-file.js'), shownFile('docs/sources.md', 'one-file.mjs'));
+  cpSync(join(packageRoot, 'test', 'conformance-kit', 'broken-sources.js'), join(dir, 'broken-sources.js'));
   mkdirSync(join(dir, 'node_modules'));
   symlinkSync(packageRoot, join(dir, 'node_modules', 'ctxsrc'));
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');

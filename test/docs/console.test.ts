@@ -11,12 +11,14 @@ const pages = ['README.md', ...readdirSync(join(packageRoot, 'docs')).map((name)
 
 describe('what the pages show in a terminal is what the program prints', () => {
   for (const page of pages) {
-    const blocks = codeBlocks(page).filter(({ language }) => language === 'console');
+    const blocks = codeBlocks(page).filter(({ language, file }) => language === 'console' || file !== undefined);
     if (blocks.length === 0) continue;
     it(page, { timeout: 300_000 }, () => {
       if (blocks.some(({ text }) => text.includes('jq ')) && !needs('jq')) return;
       const terminal = new Terminal();
       for (const block of blocks) {
+        terminal.append(block);
+        if (block.language !== 'console') continue;
         for (const { command, output } of shownCommands(block)) {
           const ran = terminal.run(command);
           expect(ran.output, `${page}:${block.line}: $ ${command}`).toMatch(
@@ -29,6 +31,6 @@ describe('what the pages show in a terminal is what the program prints', () => {
 
   it('is checked for the pages that matter', () => {
     const withBlocks = pages.filter((page) => codeBlocks(page).some(({ language }) => language === 'console'));
-    expect(withBlocks).toEqual(expect.arrayContaining(['README.md', 'docs/keys.md']));
+    expect(withBlocks).toEqual(expect.arrayContaining(['README.md', 'docs/keys.md', 'docs/sources.md']));
   });
 });

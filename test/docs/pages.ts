@@ -1,12 +1,14 @@
 /** Pages of the documentation: their code blocks, and a place to run what they show. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { packageRoot } from '../support/cli.ts';
 import { tempDir } from '../support/temp.ts';
 
 export interface CodeBlock {
   readonly language: string;
+  /** The word after the language: a file that the block is a part of. */
+  readonly file: string | undefined;
   readonly text: string;
   /** Line of the page where the block begins. */
   readonly line: number;
@@ -15,11 +17,19 @@ export interface CodeBlock {
 /** The fenced code blocks of a page. */
 export function codeBlocks(page: string): CodeBlock[] {
   const text = readFileSync(join(packageRoot, page), 'utf8');
-  return [...text.matchAll(/^```(\w+)[^\n]*\n([\s\S]*?)^```$/gm)].map((match) => ({
+  return [...text.matchAll(/^```(\w+) ?(\S*)\n([\s\S]*?)^```$/gm)].map((match) => ({
     language: match[1]!,
-    text: match[2]!,
+    file: match[2] === '' ? undefined : match[2],
+    text: match[3]!,
     line: text.slice(0, match.index).split('\n').length,
   }));
+}
+
+/** A file as a page builds it up, block after block. */
+export function shownFile(page: string, file: string): string {
+  const parts = codeBlocks(page).filter((block) => block.file === file);
+  if (parts.length === 0) throw new Error(`${page} has no code of ${file}`);
+  return parts.map(({ text }) => text).join('');
 }
 
 /** One command of a console block, and what the page says it prints (both streams). */
@@ -47,7 +57,7 @@ export function shownCommands(block: CodeBlock): ShownCommand[] {
     });
 }
 
-/** A folder with the fixtures and the program on its PATH; commands share it, as they do on a page. */
+/** A folder with the fixtures, the program on its PATH and the package installed; commands share it, as they do on a page. */
 export class Terminal {
   readonly cwd: string;
   readonly env: Record<string, string>;
@@ -57,6 +67,8 @@ export class Terminal {
     this.cwd = join(home, 'work');
     mkdirSync(this.cwd);
     cpSync(join(packageRoot, 'fixtures'), join(this.cwd, 'fixtures'), { recursive: true, verbatimSymlinks: true });
+    mkdirSync(join(home, 'node_modules'));
+    symlinkSync(packageRoot, join(home, 'node_modules', 'ctxsrc'));
     const bin = join(home, 'bin');
     mkdirSync(bin);
     const program = join(packageRoot, 'bin', 'ctxsrc.js');
@@ -74,6 +86,11 @@ export class Terminal {
   /** Adds a program to the PATH. */
   addProgram(name: string, script: string): void {
     writeFileSync(join(this.env.HOME!, 'bin', name), script, { mode: 0o755 });
+  }
+
+  /** Adds a block of code to the file that it belongs to. */
+  append({ file, text }: CodeBlock): void {
+    if (file !== undefined) appendFileSync(join(this.cwd, file), text);
   }
 
   run(script: string): { readonly code: number | null; readonly output: string } {
