@@ -44,7 +44,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
     const table = new SourceTable();
     const config = readConfig(io.env);
     await loadSourceModules(table, argv, config, io.cwd);
-    const invocation = await understand(argv, table, io);
+    const invocation = await understand(commandFirst(argv), table, io);
     if ('exit' in invocation) return invocation.exit;
     return await runCommand(invocation, table, config, io, abort.signal);
   } catch (error) {
@@ -83,17 +83,24 @@ async function runCommand(
   }
 }
 
+/** `ctxsrc --json key .` as `ctxsrc key --json .`: flags belong to the commands, but some people write them first. */
+function commandFirst(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex((arg) => COMMANDS.some(({ name }) => name === arg));
+  const startsWithFlag = argv[0]?.startsWith('-') === true && argv[0] !== '--';
+  return startsWithFlag && at > 0 ? [argv[at]!, ...argv.slice(0, at), ...argv.slice(at + 1)] : argv;
+}
+
 async function understand(argv: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
   const spec = COMMANDS.find((command) => command.name === argv.find((arg) => !arg.startsWith('-')));
   const wantsHelp = argv.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
   const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
   try {
-    return await parseArguments(argv, wantsHelp ? await allAttributes(table) : named, io);
+    return await parseArguments(argv, spec, wantsHelp ? await allAttributes(table) : named, io);
   } catch (error) {
     if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw usageError(error);
   }
   try {
-    return await parseArguments(argv, await allAttributes(table), io);
+    return await parseArguments(argv, spec, await allAttributes(table), io);
   } catch (error) {
     throw usageError(error);
   }
@@ -120,11 +127,17 @@ async function namedSources(argv: readonly string[], table: SourceTable): Promis
   return sources.flatMap((source) => source.attributes);
 }
 
-async function parseArguments(argv: readonly string[], specs: readonly AttributeSpec[], io: Io): Promise<Invocation> {
+async function parseArguments(
+  argv: readonly string[],
+  only: CommandSpec | undefined,
+  specs: readonly AttributeSpec[],
+  io: Io,
+): Promise<Invocation> {
   let invocation: Invocation | undefined;
-  const program = buildProgram(specs, io, (chosen) => {
-    invocation = chosen;
-  });
+  const chosen = (given: Exclude<Invocation, { exit: number }>) => {
+    invocation = given;
+  };
+  const program = buildProgram(specs, io, chosen, only);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -134,11 +147,15 @@ async function parseArguments(argv: readonly string[], specs: readonly Attribute
   return invocation ?? { exit: 0 };
 }
 
-/** The whole program for commander; also what completion and the manual are made from. */
+/**
+ * The program for commander; also what completion and the manual are made from.
+ * @param only the one command that gets its flags: declaring those of all costs a start several milliseconds
+ */
 export function buildProgram(
   specs: readonly AttributeSpec[],
   io: Pick<Io, 'stdout'>,
   chosen: (invocation: Exclude<Invocation, { exit: number }>) => void,
+  only?: CommandSpec,
 ): Command {
   const program = new Command('ctxsrc')
     .description('Cache keys, root digests and snapshots of build-context sources, as BuildKit computes them.')
@@ -157,6 +174,7 @@ export function buildProgram(
       .command(`${spec.name} ${spec.args}`.trim())
       .summary(spec.summary)
       .description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
+    if (only !== undefined && spec !== only) continue;
     spec.flags?.(command);
     addCommonFlags(command);
     let attributes: AttributeSpec[] = [];
