@@ -28,7 +28,8 @@ export async function unpackArchive(
   options: WriteOptions,
 ): Promise<WriteReport> {
   const task = new Task(job.progress, 'unpack', from);
-  const applier = new LayerApplier(dir, { ...options, whiteouts: false });
+  // What is not wanted is left out before it is written; the applier has nothing to choose.
+  const applier = new LayerApplier(dir, { ...options, filter: undefined, whiteouts: false });
   try {
     const filter = new PathFilter(options.filter);
     const selector = new Selector(applier, strip, filter);
