@@ -1,0 +1,92 @@
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import type { BlobGrowth, JobContext, RecipeLayer, Store } from '../../src/contract/index.ts';
+import { sha256 } from '../../src/core/digest.ts';
+import { unpackLayers } from '../../src/image/unpack.ts';
+import { tar } from '../support/tar-builder.ts';
+import { tempDir } from '../support/temp.ts';
+
+const OPTIONS = { owner: 'current', mode: 'auto', limits: { maxBytes: 1e9, maxFiles: 1e5, maxRatio: 1000 } } as const;
+
+function jobOf(signal: AbortSignal = new AbortController().signal): JobContext {
+  return { signal, progress: { emit: () => undefined } } as unknown as JobContext;
+}
+
+/** A layer whose blob comes by `bring`, into a store that is empty otherwise. */
+function layerOf(
+  archive: Buffer,
+  bring: (blob: Buffer, path: string, growth: BlobGrowth, job: JobContext) => Promise<void>,
+) {
+  const folder = tempDir('unpack');
+  const blob = gzipSync(archive);
+  const path = join(folder, 'blob');
+  const discarded: string[] = [];
+  const store = {
+    blobs: {
+      path: () => path,
+      size: async () => (existsSync(path) ? readFileSync(path).length : undefined),
+      discard: async (digest: string) => void discarded.push(digest),
+    },
+  } as unknown as Store;
+  const layer: RecipeLayer = {
+    descriptor: { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256(blob), size: blob.length },
+    diffId: sha256(archive),
+    chainId: sha256(archive),
+    fetch: (job, growth) => bring(blob, path, growth!, job),
+  };
+  return { store, layer, path, blob, discarded };
+}
+
+const archive = tar(Array.from({ length: 300 }, (_, i) => ({ name: `d/${i}`, content: `file ${i} `.repeat(i) })));
+
+describe('unpackLayers', () => {
+  it('unpacks a blob while it grows, a byte at first', async () => {
+    const { store, layer } = layerOf(archive, async (blob, path, growth) => {
+      for (let at = 0, step = 1; at < blob.length; at += step, step = 500) {
+        appendFileSync(path, blob.subarray(at, at + step));
+        growth(path, Math.min(blob.length, at + step));
+        await setTimeout(1);
+      }
+    });
+    const dir = tempDir('unpack');
+    const report = await unpackLayers(jobOf(), store, [layer], dir, OPTIONS);
+    expect([report.files, report.via]).toEqual([301, 'unpack']);
+    expect(readFileSync(join(dir, 'd', '299'), 'utf8')).toBe('file 299 '.repeat(299));
+    const entry = [...report.entries].find(({ path }) => path === 'd/299')!;
+    expect(entry.digest).toBe(sha256('file 299 '.repeat(299)));
+  });
+
+  it('refuses another diff ID', async () => {
+    const { store, layer, path, blob } = layerOf(archive, async () => undefined);
+    writeFileSync(path, blob);
+    const wrong = { ...layer, diffId: sha256('something else') };
+    await expect(unpackLayers(jobOf(), store, [wrong], tempDir('unpack'), OPTIONS)).rejects.toMatchObject({
+      code: 'E_DIFF_ID_MISMATCH',
+    });
+  });
+
+  it('blames and removes a damaged blob of the store', async () => {
+    const { store, layer, path, blob, discarded } = layerOf(archive, async () => undefined);
+    writeFileSync(path, Buffer.from(blob.map((byte, i) => (i === blob.length - 20 ? byte ^ 1 : byte))));
+    await expect(unpackLayers(jobOf(), store, [layer], tempDir('unpack'), OPTIONS)).rejects.toMatchObject({
+      code: 'E_STORE_CORRUPT',
+    });
+    expect(discarded).toEqual([layer.descriptor.digest]);
+  });
+
+  it('ends at once when aborted, though it waits for bytes', async () => {
+    const abort = new AbortController();
+    const { store, layer } = layerOf(archive, async (blob, path, growth, job) => {
+      writeFileSync(path, blob.subarray(0, 100));
+      growth(path, 100);
+      await setTimeout(60_000, undefined, { signal: job.signal });
+    });
+    const running = unpackLayers(jobOf(abort.signal), store, [layer], tempDir('unpack'), OPTIONS);
+    await setTimeout(100);
+    abort.abort(new Error('stop'));
+    await expect(running).rejects.toThrow('stop');
+  });
+});
