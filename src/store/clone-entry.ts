@@ -200,7 +200,8 @@ function makeOther(spec: CloneSpec, entry: StoredEntry): void {
 
 /** Owner, attributes, mode and times, in the order in which none undoes another. @param mode what it has already */
 function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | undefined): void {
-  let present = mode;
+  // Writing, as a copy does, takes setuid and setgid away for all but root.
+  let present = mode !== undefined && (mode & 0o6000) === 0 ? mode : undefined;
   if (spec.owner === undefined || spec.owner.uid !== entry.uid || spec.owner.gid !== entry.gid) {
     lchownSync(path, entry.uid, entry.gid);
     // A change of owner takes setuid and setgid away.

@@ -2,7 +2,7 @@
  * What one process of a multi-process test does: fetches three blobs, enters an image, writes its files, as `ctxsrc
  * snapshot` would. Built by `buildChild` and started with one JSON argument; answers with one JSON line.
  */
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Recipe } from '../../src/contract/ref.ts';
@@ -26,6 +26,8 @@ export interface ChildTask {
   readonly pause?: number;
   /** The process ends itself by SIGKILL when so many steps are over. */
   readonly killAt?: number;
+  /** Works with so many file descriptors; the others that the process may have are taken. */
+  readonly descriptors?: number;
   /** Collects everything first, as a store with little room would. */
   readonly prune?: boolean;
 }
@@ -62,6 +64,7 @@ export const BLOBS = 3;
 
 async function run(task: ChildTask): Promise<ChildAnswer> {
   let steps = 0;
+  if (task.descriptors !== undefined) leaveDescriptors(task.descriptors);
   const store = await openStore({
     root: task.root,
     onStep: () => {
@@ -130,6 +133,15 @@ async function run(task: ChildTask): Promise<ChildAnswer> {
     return { steps, error: { code: error.code, message: error.message } };
   } finally {
     await store.close();
+  }
+}
+
+function leaveDescriptors(number: number): void {
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'));
+  } catch {
+    for (const fd of taken.slice(0, number)) closeSync(fd);
   }
 }
 

@@ -153,16 +153,16 @@ describe('a store', () => {
     const one = { root: join(base, 'cache'), target: join(base, 'target'), log: join(base, 'log'), blobSize: 300_000 };
     chmodSync(base, 0o700);
     const outcomes: (string | undefined)[] = [];
-    for (const limit of [20, 22, 23, 24]) {
-      const child = startChild(script, { ...one, target: `${one.target}-${limit}` }, [
+    for (const descriptors of [1, 2, 4, 20]) {
+      const child = startChild(script, { ...one, target: `${one.target}-${descriptors}`, descriptors }, [
         'sh',
         '-c',
-        `ulimit -n ${limit}; exec "$@"`,
+        `ulimit -n 100; exec "$@"`,
         'sh',
       ]);
       const { answer } = await child.ended;
       outcomes.push(answer?.error?.code);
-      if (answer !== undefined && answer.error === undefined) expectFiles(`${one.target}-${limit}`, one.blobSize);
+      if (answer !== undefined && answer.error === undefined) expectFiles(`${one.target}-${descriptors}`, one.blobSize);
     }
     await expectRecovery(script, one);
     // What fails for want of descriptors is local I/O, never a wrong result.
