@@ -7,6 +7,7 @@ import { printable } from '../core/printable.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import { formatBytes, formatDuration } from './format.ts';
 import { MessageWriter } from './progress-messages.ts';
+import { Rates } from './progress-rate.ts';
 import { DOING, isTransfer, quantity, type RunningTask, TaskTable } from './progress-tasks.ts';
 import type { Reporter } from './reporter.ts';
 
@@ -25,11 +26,12 @@ export class LiveView implements Reporter {
   readonly #start = performance.now();
   readonly #timer: NodeJS.Timeout;
   #drawn: readonly string[] = [];
+  #drawnColumns = 0;
+  #summedUp = 0;
   #cursorHidden = false;
   #closed = false;
   #spinner: Ora | 'loading' | undefined;
-  /** Bytes seen at earlier moments, newest last, for the rate of the last seconds. */
-  #samples: { at: number; bytes: number }[] = [];
+  readonly #rates = new Rates();
 
   constructor(stream: NodeJS.WriteStream, options: { verbose: number; color: boolean }) {
     this.#stream = stream;
@@ -49,20 +51,29 @@ export class LiveView implements Reporter {
     this.#stream.write(`${line}\n`);
   }
 
+  makeRoom(): void {
+    this.#wipe();
+    this.#sumUp();
+    this.#restore();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
-    this.#wipe();
-    const { finished, finishedBytes } = this.#tasks;
-    if (finished > 0) {
-      const took = formatDuration(performance.now() - this.#start);
-      this.#stream.write(
-        `${finished} ${finished === 1 ? 'layer' : 'layers'}, ${formatBytes(finishedBytes)} in ${took}\n`,
-      );
-    }
-    this.#restore();
+    this.makeRoom();
     process.off('exit', this.#restore);
+  }
+
+  /** One line that stays: what was transferred. Not said again unless there is more. */
+  #sumUp(): void {
+    const { finished, finishedBytes } = this.#tasks;
+    if (finished === this.#summedUp) return;
+    this.#summedUp = finished;
+    const took = formatDuration(performance.now() - this.#start);
+    this.#stream.write(
+      `${finished} ${finished === 1 ? 'layer' : 'layers'}, ${formatBytes(finishedBytes)} in ${took}\n`,
+    );
   }
 
   readonly #restore = (): void => {
@@ -72,14 +83,16 @@ export class LiveView implements Reporter {
 
   #frame(): void {
     const now = performance.now();
-    const shown = [...this.#tasks.running.values()].filter((task) => now - task.since >= PATIENCE_MS);
-    const transfers = shown.filter(isTransfer);
-    if (transfers.length > 0) {
+    const isShown = (task: RunningTask): boolean => now - task.since >= PATIENCE_MS;
+    const transfers = this.#tasks.transfers().filter(isShown);
+    const step = [...this.#tasks.running.values()].find((task) => !isTransfer(task) && isShown(task));
+    // Between two layers the total stays where it is.
+    if (transfers.length > 0 || (step === undefined && this.#drawn.length > 0 && this.#tasks.running.size > 0)) {
       this.#stopSpinner();
       this.#draw(this.#lines(transfers));
-    } else if (shown[0] !== undefined) {
+    } else if (step !== undefined) {
       this.#erase();
-      this.#spin(shown[0]);
+      this.#spin(step);
     } else {
       this.#wipe();
     }
@@ -89,29 +102,20 @@ export class LiveView implements Reporter {
     const columns = this.#stream.columns || 80;
     const rows = Math.max(2, (this.#stream.rows || 24) - 1);
     const room = Math.min(transfers.length, rows - 1);
-    const lines = transfers.slice(0, room).map((task) => taskLine(task, columns));
-    return [...lines, this.#totalLine(transfers, transfers.length - room)].map((line) => line.slice(0, columns - 1));
+    const lines = transfers.slice(0, room).map((task) => taskLine(task, this.#rates.of(task.id, task.done), columns));
+    return [...lines, this.#totalLine(transfers, transfers.length - room, columns)].map((line) =>
+      line.slice(0, columns - 1),
+    );
   }
 
-  #totalLine(transfers: readonly RunningTask[], hidden: number): string {
-    const bytes = transfers.filter((task) => task.unit === 'bytes').reduce((sum, task) => sum + task.done, 0);
-    const rate = this.#rate(this.#tasks.finishedBytes + bytes);
-    const parts = [
-      `${this.#tasks.finished} done, ${transfers.length} in flight${hidden > 0 ? ` (${hidden} not shown)` : ''}`,
-      formatBytes(this.#tasks.finishedBytes + bytes),
-      `${formatBytes(rate)}/s`,
-      formatDuration(performance.now() - this.#start),
-    ];
-    return parts.join('  ');
-  }
-
-  /** Bytes a second over the last three seconds. */
-  #rate(bytes: number): number {
-    const now = performance.now();
-    this.#samples = [...this.#samples.filter((sample) => now - sample.at < 3_000), { at: now, bytes }];
-    const first = this.#samples[0]!;
-    const span = now - first.at;
-    return span < FRAME_MS ? 0 : Math.max(0, Math.round(((bytes - first.bytes) * 1000) / span));
+  #totalLine(transfers: readonly RunningTask[], hidden: number, columns: number): string {
+    const inFlight = transfers.filter((task) => task.unit === 'bytes').reduce((sum, task) => sum + task.done, 0);
+    const bytes = this.#tasks.finishedBytes + inFlight;
+    const more = hidden > 0 ? ` (${hidden} not shown)` : '';
+    const count = `${this.#tasks.finished} done, ${transfers.length} ${columns < NARROW ? 'more' : 'in flight'}${more}`;
+    const rate = `${formatBytes(this.#rates.of('', bytes))}/s`;
+    const took = formatDuration(performance.now() - this.#start);
+    return [count, formatBytes(bytes), ...(columns < NARROW ? [] : [rate]), took].join('  ');
   }
 
   #draw(lines: readonly string[]): void {
@@ -119,8 +123,12 @@ export class LiveView implements Reporter {
     this.#cursorHidden = true;
     // One write a frame, each line overwritten before its rest is erased: nothing flickers.
     const body = lines.map((line) => `${line}\u001b[K\n`).join('');
-    this.#stream.write(`${hide}${this.#upToFirst()}${body}${ERASE_BELOW}`);
+    // A terminal joins the rows of a line that it broke when it becomes wider again, unless they were erased as a whole.
+    const columns = this.#stream.columns || 80;
+    const erase = columns === this.#drawnColumns ? '' : ERASE_BELOW;
+    this.#stream.write(`${hide}${this.#upToFirst()}${erase}${body}${ERASE_BELOW}`);
     this.#drawn = lines;
+    this.#drawnColumns = columns;
   }
 
   /** To the first line of what was drawn. A terminal that became narrower has broken lines into several rows. */
@@ -165,17 +173,33 @@ export class LiveView implements Reporter {
 /** Without its spinner a step is merely not shown. */
 const ignore = (): void => undefined;
 
-function taskLine(task: RunningTask, columns: number): string {
-  const doing = columns < 60 ? (task.phase === 'download' ? 'get' : 'put') : DOING[task.phase].padEnd(11);
-  const label = printable(task.label).slice(0, columns < 60 ? 8 : 32);
-  const amount = amountOf(task);
-  const line = `${doing} ${label}  ${amount}`;
-  const width = columns - line.length - 10;
-  if (task.total === undefined || task.total === 0 || width < 8) return line;
-  const part = Math.min(1, task.done / task.total);
-  const cells = Math.min(30, width);
+/** Below this many columns words are shorter and there is no bar. */
+const NARROW = 60;
+
+function taskLine(task: RunningTask, rate: number, columns: number): string {
+  const speed = task.unit === 'bytes' && task.phase === 'download' ? `${formatBytes(rate)}/s` : '';
+  if (columns < NARROW) {
+    const label = printable(task.label)
+      .replace(/^layer /, '')
+      .slice(0, 8);
+    return `${task.phase === 'download' ? 'get' : 'put'} ${label} ${percentOf(task)} ${quantity(task.done, task.unit)} ${speed}`;
+  }
+  const label = printable(task.label).slice(0, 30);
+  const line = `${DOING[task.phase].padEnd(11)} ${label}  ${amountOf(task).padEnd(17)}  ${speed.padEnd(9)}`;
+  const cells = Math.min(30, columns - line.length - 9);
+  const part = partOf(task);
+  if (part === undefined || cells < 5) return line.trimEnd();
   const filled = Math.round(part * cells);
-  return `${line}  [${'='.repeat(filled)}${' '.repeat(cells - filled)}] ${String(Math.floor(part * 100)).padStart(3)}%`;
+  return `${line} [${'='.repeat(filled)}${' '.repeat(cells - filled)}] ${percentOf(task)}`;
+}
+
+function partOf(task: RunningTask): number | undefined {
+  return task.total === undefined || task.total === 0 ? undefined : Math.min(1, task.done / task.total);
+}
+
+function percentOf(task: RunningTask): string {
+  const part = partOf(task);
+  return part === undefined ? '' : `${String(Math.floor(part * 100)).padStart(3)}%`;
 }
 
 function stepText(task: RunningTask, width: number): string {

@@ -42,5 +42,7 @@ export class MessageWriter implements Progress {
     return `${level === 'verbose' ? '' : `${level}: `}${printable(event.text)}${hint}`;
   }
 
+  makeRoom(): void {}
+
   close(): void {}
 }

@@ -33,6 +33,8 @@ export class PlainView implements Reporter {
     if (line !== undefined) this.#write(line);
   }
 
+  makeRoom(): void {}
+
   close(): void {
     clearInterval(this.#timer);
   }

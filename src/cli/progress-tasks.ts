@@ -40,10 +40,18 @@ export interface RunningTask {
 /** What runs now, in the order of starting; and what has been done so far. */
 export class TaskTable {
   readonly running = new Map<string, RunningTask>();
-  /** Layers and other pieces of several that are over. */
-  finished = 0;
-  /** Bytes of finished byte tasks. */
-  finishedBytes = 0;
+  /** Bytes of each layer, or other piece of several, of which something was done; by its label. */
+  readonly #finished = new Map<string, number>();
+
+  /** How many layers had something done to them that is over. */
+  get finished(): number {
+    return this.#finished.size;
+  }
+
+  /** Their bytes; a layer that was downloaded and unpacked counts once. */
+  get finishedBytes(): number {
+    return [...this.#finished.values()].reduce((sum, bytes) => sum + bytes, 0);
+  }
 
   /** @returns the task that the event ended, when it was done */
   apply(event: ProgressEvent): RunningTask | undefined {
@@ -71,10 +79,20 @@ export class TaskTable {
     this.running.delete(event.id);
     if (event.status !== 'done') return undefined;
     if (isTransfer(task)) {
-      this.finished += 1;
-      if (task.unit === 'bytes') this.finishedBytes += task.total ?? task.done;
+      const bytes = task.unit === 'bytes' ? (task.total ?? task.done) : 0;
+      this.#finished.set(task.label, Math.max(bytes, this.#finished.get(task.label) ?? 0));
     }
     return task;
+  }
+
+  /** Layers in flight, one task each: of one that is downloaded and unpacked at the same time, the download. */
+  transfers(): RunningTask[] {
+    const byLabel = new Map<string, RunningTask>();
+    for (const task of this.running.values()) {
+      if (!isTransfer(task)) continue;
+      if (task.phase === 'download' || !byLabel.has(task.label)) byLabel.set(task.label, task);
+    }
+    return [...byLabel.values()];
   }
 }
 

@@ -46,9 +46,10 @@ function rawJson(io: Io): Reporter {
   return {
     emit: (event) => {
       io.stderr.write(
-        `${JSON.stringify({ schema: 'ctxsrc/v1', ms: Math.round(performance.now() - start), ...event })}\n`,
+        `${JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(performance.now() - start), ...event })}\n`,
       );
     },
+    makeRoom: () => undefined,
     close: () => undefined,
   };
 }

@@ -2,5 +2,7 @@ import type { Progress } from '../core/progress.ts';
 
 /** A sink of progress events that shows them on stderr, and can be stopped. */
 export interface Reporter extends Progress {
+  /** The answer is about to be written, perhaps to the same terminal: what is drawn there makes room for it. */
+  makeRoom(): void;
   close(): void;
 }

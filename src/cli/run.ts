@@ -160,6 +160,7 @@ export class Run {
 
   /** Writes the answer. */
   async out(text: string): Promise<void> {
+    this.#reporter.makeRoom();
     await write(this.io.stdout, text);
   }
 

@@ -57,6 +57,9 @@ export async function selectImage(
     const best = bestEntry(entries, matcher);
     if (best === undefined) throw noMatch(requested, `index ${digest}`, entries);
     descriptor = usable(best, `manifests[${entries.indexOf(best)}] of index ${digest}`);
+    const chosen = best.platform === undefined ? 'the entry without a platform' : formatPlatformAll(best.platform);
+    const text = `platform ${formatPlatformAll(requested)}: ${chosen} of ${entries.length} in ${digest}: ${descriptor.digest}`;
+    job.progress.emit({ type: 'message', level: 'debug', text });
   }
   if (isSchema1Type(descriptor.mediaType)) throw schema1Error(descriptor.digest);
   if (!isManifestType(descriptor.mediaType)) {

@@ -208,6 +208,9 @@ export class Authorizer {
     try {
       const credential = await job.session.credentials(this.#options.host, repository === '' ? undefined : repository);
       for (const secret of credentialSecrets(credential)) this.#secrets.add(secret);
+      const chosen = credential === undefined ? 'none' : `${credential.kind} from ${credential.origin}`;
+      const text = `credential for ${[this.#options.host, repository].filter(Boolean).join('/')}: ${chosen}`;
+      job.progress.emit({ type: 'message', level: 'debug', text });
       return credential;
     } catch (error) {
       if (!isCtxsrcError(error, 'E_CREDENTIALS')) throw error;

@@ -67,6 +67,8 @@ export function createRegistryClient(options: {
     const [origin, ...mirrors] = endpointsFor(name, network.mirrors);
     const failed: string[] = [];
     for (const mirror of mirrors) {
+      const text = `mirror for ${name.host}: ${mirror.host}/${mirror.repository}`;
+      job.progress.emit({ type: 'message', level: 'debug', text });
       try {
         return await work(mirror);
       } catch (error) {
