@@ -62,6 +62,11 @@ export function leafOf(node: Leaf | HardLink): Leaf {
   return node.kind === 'link' ? node.leaf : node;
 }
 
+/** Whether a name stands for what could not be made. */
+export function isMissing(node: Node): boolean {
+  return node.kind !== 'dir' && leafOf(node).missing;
+}
+
 /** The path of a child below the root, latin-1. */
 export function pathIn(directory: Directory, name: string): string {
   let path = name;

@@ -1,5 +1,6 @@
 /** Mistakes put into the applier and the reader, each of which the fuzzer must notice: what it is, and how it gets in. */
 const APPLY = 'src/layer/apply.ts';
+const TREE = 'src/layer/written-tree.ts';
 const READER = 'src/layer/tar-reader.ts';
 
 export interface LayerMutation {
@@ -13,25 +14,25 @@ export interface LayerMutation {
 export const LAYER_MUTATIONS: readonly LayerMutation[] = [
   {
     what: 'an opaque marker removes what its own layer wrote',
-    file: APPLY,
-    from: 'if (node.layer !== this.#layer) this.#remove(directory, name, node);',
-    to: 'if (node.layer !== -2) this.#remove(directory, name, node);',
+    file: TREE,
+    from: 'if (node.layer !== this.layer) this.remove(directory, name, node);',
+    to: 'if (node.layer !== -2) this.remove(directory, name, node);',
   },
   {
     what: 'an opaque marker keeps what lies in directories of its own layer',
-    file: APPLY,
-    from: "else if (node.kind === 'dir') this.#removeOlder(node);",
+    file: TREE,
+    from: "else if (node.kind === 'dir') this.removeOlder(node);",
     to: '',
   },
   {
     what: 'a whiteout removes nothing',
     file: APPLY,
-    from: 'if (node !== undefined) this.#remove(parent, victim, node);',
+    from: 'if (node !== undefined) this.#tree.remove(parent, victim, node);',
     to: '',
   },
   {
     what: 'absolute links start where they are',
-    file: APPLY,
+    file: TREE,
     from: "if (leaf.target.startsWith('/')) dir = this.root;",
     to: '',
   },
@@ -43,15 +44,15 @@ export const LAYER_MUTATIONS: readonly LayerMutation[] = [
   },
   {
     what: 'the parent of the last entry is remembered though it is gone',
-    file: APPLY,
-    from: '#remove(parent: Directory, name: string, node: Node): void {\n    this.#lastParentText = undefined;',
-    to: '#remove(parent: Directory, name: string, node: Node): void {',
+    file: TREE,
+    from: 'remove(parent: Directory, name: string, node: Node): void {\n    this.removals += 1;',
+    to: 'remove(parent: Directory, name: string, node: Node): void {',
   },
   {
     what: 'only the parent counts as written by a layer, not what is above it',
-    file: APPLY,
-    from: 'dir !== undefined && dir.layer !== this.#layer; dir = dir.parent',
-    to: 'dir !== undefined && dir.layer !== this.#layer; dir = undefined',
+    file: TREE,
+    from: 'dir !== undefined && dir.layer !== this.layer; dir = dir.parent',
+    to: 'dir !== undefined && dir.layer !== this.layer; dir = undefined',
   },
   {
     what: '.. in a name takes nothing away',
