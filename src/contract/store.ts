@@ -53,7 +53,7 @@ export interface StoreAdmin {
 }
 
 export interface StoreItem {
-  readonly kind: 'image' | 'blob' | 'snapshot' | 'record' | 'partial' | 'workspace';
+  readonly kind: 'image' | 'blob' | 'snapshot' | 'record' | 'stat-cache' | 'partial' | 'workspace';
   /** Name of an image, digest of a blob, id of a snapshot, kind and key of a record or workspace. */
   readonly id: string;
   readonly digest?: Digest | undefined;
@@ -71,6 +71,7 @@ export interface StoreItem {
 export interface StoreUsage {
   readonly blobs: SizeCount;
   readonly snapshots: SizeCount;
+  /** Records and the stat caches of directories. */
   readonly records: SizeCount;
   /** Partial downloads and directories of running processes. */
   readonly temporary: SizeCount;

@@ -112,6 +112,11 @@ export async function takeInventory({ directory, locks, leases, index }: Invento
       ...use,
     });
   }
+  for (const name of namesIn(directory.path('stat-cache'))) {
+    const path = directory.path('stat-cache', name);
+    const use = { leased: false, referenced: true };
+    items.push({ kind: 'stat-cache', id: name, size: sizeOf(path), lastUsed: mtimeOf(path), path, ...use });
+  }
   for (const name of namesIn(directory.path('workspaces'))) {
     const path = directory.path('workspaces', name);
     const resource = workspaceResource(name);

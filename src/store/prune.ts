@@ -135,7 +135,7 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
     job.signal.throwIfAborted();
     if (kind === 'snapshot') await env.shelf.remove(basename(path));
     else if (kind === 'workspace') await removeTree(path);
-    else if (kind === 'record' || kind === 'partial') await rm(path, { force: true });
+    else if (kind === 'record' || kind === 'partial' || kind === 'stat-cache') await rm(path, { force: true });
   }
 }
 
@@ -173,7 +173,11 @@ export async function usage(env: InventoryEnv): Promise<StoreUsage> {
     bytes: [...inventory.blobs.values()].reduce((bytes, { size }) => bytes + size, 0),
     count: inventory.blobs.size,
   };
-  const [snapshots, records, working] = [sum(['snapshot']), sum(['record']), sum(['partial', 'workspace'])];
+  const [snapshots, records, working] = [
+    sum(['snapshot']),
+    sum(['record', 'stat-cache']),
+    sum(['partial', 'workspace']),
+  ];
   const temporary = add(working, inventory.temporary);
   const total = [blobs, snapshots, records, temporary].reduce(add);
   const { freed } = plan(inventory, {}, () => true);

@@ -176,6 +176,19 @@ describe('list', () => {
   });
 });
 
+describe('what directories left in the store', () => {
+  it('is listed, counted and removed with everything else', async () => {
+    await mkdir(join(root, 'stat-cache'), { recursive: true });
+    writeFileSync(join(root, 'stat-cache', 'a'), Buffer.alloc(100));
+    const other = await stranger();
+    expect(await other.list()).toMatchObject([{ kind: 'stat-cache', id: 'a', size: 100, referenced: true }]);
+    expect((await other.usage()).records).toEqual({ bytes: 100, count: 1 });
+    expect((await other.prune(testJob())).removed).toEqual([]);
+    expect((await other.prune(testJob(), { all: true })).freed).toBe(100);
+    expect(readdirSync(join(root, 'stat-cache'))).toEqual([]);
+  });
+});
+
 describe('verify', () => {
   it('finds, reports and removes what is bad', async () => {
     const image = await storeImage(store, 'example.test/a:1', [1000]);
