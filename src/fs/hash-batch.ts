@@ -16,11 +16,21 @@ export interface HashBatch {
   readonly paths: readonly ByteString[];
   /** `TASK_FIELDS` for each file. */
   readonly numbers: Float64Array;
+  /** Shared; 0 until a thread (a worker, or the caller that steals it) makes it 1 and so takes the batch. */
+  readonly claim: Int32Array;
 }
+
+/** The answer to a batch; undefined to one that the caller has stolen. */
+export type HashAnswer = HashedBatch | undefined;
 
 export interface HashedBatch {
   /** In the order of the batch; undefined for a file that was not what the walk saw. */
   readonly digests: readonly (string | undefined)[];
   readonly incomplete: boolean;
   readonly failure?: { readonly path: ByteString; readonly code: string | undefined; readonly message: string };
+}
+
+/** True for the one thread that may do the batch. */
+export function claimBatch(claim: Int32Array): boolean {
+  return Atomics.compareExchange(claim, 0, 0, 1) === 0;
 }

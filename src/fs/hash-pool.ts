@@ -6,7 +6,7 @@ import { printable } from '../core/printable.ts';
 import { workerUrl } from '../core/worker-url.ts';
 import { type ByteString, textOfBytes } from './byte-string.ts';
 import type { FileTask } from './file-digest.ts';
-import { type HashBatch, type HashedBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
+import { claimBatch, type HashAnswer, type HashBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
 
 /** More threads than this gain nothing and cost memory. */
 const MAX_WORKERS = 8;
@@ -15,10 +15,14 @@ const BATCH_FILES = 64;
 const BATCH_BYTES = 8 << 20;
 /** When more batches than this are queued, the walk stops to help, so that memory does not grow with the tree. */
 const MAX_QUEUED = 32;
-/** Reading a larger file would hold the caller's event loop up. */
-const STEALABLE_BYTES = 8 << 20;
-/** Batches that a worker has at once: it never waits for the next, and little is queued when the run is aborted. */
-const IN_FLIGHT = 2;
+/** Reading a larger file would hold the caller's event loop up for more than some hundredths of a second. */
+const STEALABLE_BYTES = 64 << 20;
+/**
+ * A worker has so many batches or bytes at once, whichever comes first: enough to be busy until the caller, which walks
+ * and reads itself, looks at the answers again.
+ */
+const IN_FLIGHT = 24;
+const IN_FLIGHT_BYTES = 64 << 20;
 
 /** What the pool needs of a file, and gives back when it is hashed. */
 export interface PoolItem {
@@ -29,16 +33,24 @@ export interface PoolItem {
 /** Receives the digest of a file, or undefined when the file has changed since the walk. */
 export type Hashed<T> = (item: T, digest: string | undefined) => void;
 
+/** Files that are hashed by one thread, one after the other. */
+interface Batch<T> {
+  readonly items: readonly T[];
+  readonly bytes: number;
+  readonly claim: Int32Array;
+}
+
 interface Crew<T> {
   readonly worker: Worker;
   /** Batches sent and not yet answered, in order. */
-  readonly sent: (readonly T[])[];
+  readonly sent: Batch<T>[];
+  bytes: number;
 }
 
 /** A pool for one tree. Files are added while the walk goes on; `finish` waits for all of them. */
 export class HashPool<T extends PoolItem> {
   readonly #crew: Crew<T>[] = [];
-  readonly #queue: (readonly T[])[] = [];
+  readonly #queue: Batch<T>[] = [];
   readonly #hashed: Hashed<T>;
   #batch: T[] = [];
   #bytes = 0;
@@ -67,15 +79,27 @@ export class HashPool<T extends PoolItem> {
 
   /**
    * A batch that no thread has begun, for the caller to read; undefined when the threads will soon have begun all.
-   * @param all also when little is queued
+   * @param all also when little is queued, or when a thread has it before it
    */
   steal(all: boolean): readonly T[] | undefined {
     if (this.#failure !== undefined) throw this.#failure;
     if (all) this.#flush();
-    const last = this.#queue.length - 1;
-    if (last < 0 || (!all && last < MAX_QUEUED)) return undefined;
-    const batch = this.#queue[last]!;
-    return batch.some(({ file }) => file.size > STEALABLE_BYTES) ? undefined : this.#queue.pop();
+    const last = this.#queue.at(-1);
+    if (last === undefined) return all ? this.#stealSent() : undefined;
+    if ((!all && this.#queue.length <= MAX_QUEUED) || !isStealable(last)) return undefined;
+    this.#queue.pop();
+    return last.items;
+  }
+
+  /** A batch that lies before a thread; the last one, which it would begin last. */
+  #stealSent(): readonly T[] | undefined {
+    for (const { sent } of this.#crew) {
+      for (let i = sent.length - 1; i >= 0; i -= 1) {
+        const batch = sent[i]!;
+        if (isStealable(batch) && claimBatch(batch.claim)) return batch.items;
+      }
+    }
+    return undefined;
   }
 
   /** Waits while so much is queued that the caller had better not run further ahead. */
@@ -108,39 +132,42 @@ export class HashPool<T extends PoolItem> {
 
   #hire(data: HashWorkerData): Crew<T> {
     const worker = new Worker(workerUrl('worker-hash'), { workerData: data });
-    const crew: Crew<T> = { worker, sent: [] };
-    worker.on('message', (batch: HashedBatch) => this.#receive(crew, batch));
+    const crew: Crew<T> = { worker, sent: [], bytes: 0 };
+    worker.on('message', (answer: HashAnswer) => this.#receive(crew, answer));
     worker.on('error', (error) => this.#fail(error));
     return crew;
   }
 
   #flush(): void {
     if (this.#batch.length === 0) return;
-    this.#queue.push(this.#batch);
+    const claim = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    this.#queue.push({ items: this.#batch, bytes: this.#bytes, claim });
     this.#batch = [];
     this.#bytes = 0;
     for (const crew of this.#crew) this.#feed(crew);
   }
 
   #feed(crew: Crew<T>): void {
-    while (crew.sent.length < IN_FLIGHT) {
-      const items = this.#queue.shift();
-      if (items === undefined) return;
-      crew.sent.push(items);
-      crew.worker.postMessage(pack(items));
+    while (crew.sent.length < IN_FLIGHT && crew.bytes < IN_FLIGHT_BYTES) {
+      const batch = this.#queue.shift();
+      if (batch === undefined) return;
+      crew.sent.push(batch);
+      crew.bytes += batch.bytes;
+      crew.worker.postMessage(pack(batch));
     }
   }
 
-  #receive(crew: Crew<T>, batch: HashedBatch): void {
-    const items = crew.sent.shift()!;
-    this.#incomplete ||= batch.incomplete;
-    if (batch.failure !== undefined) {
-      const { path, code, message } = batch.failure;
+  #receive(crew: Crew<T>, answer: HashAnswer): void {
+    const { items, bytes } = crew.sent.shift()!;
+    crew.bytes -= bytes;
+    this.#incomplete ||= answer?.incomplete === true;
+    if (answer?.failure !== undefined) {
+      const { path, code, message } = answer.failure;
       this.#fail(ioError(Object.assign(new Error(message), { code }), `cannot read ${printable(textOfBytes(path))}`));
       return;
     }
     this.#feed(crew);
-    for (let i = 0; i < items.length; i += 1) this.#hashed(items[i]!, batch.digests[i]);
+    if (answer !== undefined) for (let i = 0; i < items.length; i += 1) this.#hashed(items[i]!, answer.digests[i]);
     this.#wake?.();
   }
 
@@ -150,7 +177,11 @@ export class HashPool<T extends PoolItem> {
   }
 }
 
-function pack(items: readonly PoolItem[]): HashBatch {
+function isStealable({ items }: Batch<PoolItem>): boolean {
+  return items.every(({ file }) => file.size <= STEALABLE_BYTES);
+}
+
+function pack({ items, claim }: Batch<PoolItem>): HashBatch {
   const numbers = new Float64Array(items.length * TASK_FIELDS);
   let at = 0;
   for (const { file } of items) {
@@ -163,5 +194,5 @@ function pack(items: readonly PoolItem[]): HashBatch {
     numbers[at + 6] = file.ctimeMs;
     at += TASK_FIELDS;
   }
-  return { paths: items.map(({ path }) => path), numbers };
+  return { paths: items.map(({ path }) => path), numbers, claim };
 }

@@ -71,13 +71,28 @@ export async function hashTree(root: ByteString, options: HashTreeOptions = {}):
   }
 }
 
-/** A file that has to be read. */
-interface Pending {
-  readonly path: ByteString;
+/** A file that has to be read. A tree may have very many of them at once: what follows from the entry is not kept. */
+class Pending {
+  readonly run: Run;
   readonly entry: TreeEntry;
-  readonly file: FileTask;
   readonly slot: Slot;
-  readonly remember: ((digest: string) => void) | undefined;
+  /** Where the stat cache keeps the digest. */
+  readonly record: number | undefined;
+
+  constructor(run: Run, entry: TreeEntry, slot: Slot, record: number | undefined) {
+    this.run = run;
+    this.entry = entry;
+    this.slot = slot;
+    this.record = record;
+  }
+
+  get path(): ByteString {
+    return this.entry.path;
+  }
+
+  get file(): FileTask {
+    return this.run.fileTask(this.entry);
+  }
 }
 
 /** Synchronous work between two turns of the event loop. */
@@ -178,23 +193,23 @@ class Run {
     const { path } = entry;
     let digest = this.#cache.lookup(entry);
     if (digest === undefined) {
-      const remember = this.#cache.add(entry);
+      const record = this.#cache.add(entry);
       if (entry.type === 'file') {
-        this.#readLater({ path, entry, file: this.#fileTask(entry), slot: this.#hasher.file(path, ''), remember });
+        this.#readLater(new Pending(this, entry, this.#hasher.file(path, ''), record));
         return;
       }
       digest = this.#headerDigest(entry);
       if (digest === undefined) return;
-      remember?.(digest);
+      this.#cache.settle(record, digest);
     }
     this.#options.visit?.(entry, digest);
     if (entry.type === 'dir') this.#hasher.directory(path, digest);
     else this.#hasher.file(path, digest);
   }
 
-  #settle({ entry, slot, remember }: Pending, digest: string): void {
+  #settle({ entry, slot, record }: Pending, digest: string): void {
     this.#hasher.settle(slot, digest);
-    remember?.(digest);
+    this.#cache.settle(record, digest);
     this.#hashedBytes += entry.size;
     this.#options.visit?.(entry, digest);
   }
@@ -224,7 +239,8 @@ class Run {
     }
   }
 
-  #fileTask(entry: TreeEntry): FileTask {
+  /** What reading a file has to know. */
+  fileTask(entry: TreeEntry): FileTask {
     const mode = keptMode(entry, this.#modes);
     const uid = this.#scan ? entry.uid : 0;
     const gid = this.#scan ? entry.gid : 0;
@@ -319,7 +335,7 @@ class Run {
         const entry = this.#reader.entry(path);
         if (entry === undefined) this.#hasher.settle(slot, undefined);
         else if (entry.type !== 'file') throw changing(entry);
-        else this.#readLater({ path, entry, file: this.#fileTask(entry), slot, remember: undefined });
+        else this.#readLater(new Pending(this, entry, slot, undefined));
       }
       await this.#readPending();
     }

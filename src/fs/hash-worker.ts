@@ -1,7 +1,7 @@
 /** A worker thread that hashes files in batches, with synchronous calls. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { digestFile, digestFileContent, type FileTask } from './file-digest.ts';
-import { type HashBatch, type HashedBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
+import { claimBatch, type HashAnswer, type HashBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
 import { loadNative } from './native.ts';
 import { DiskReader } from './tree-entry.ts';
 
@@ -11,7 +11,8 @@ const native = xattrs ? loadNative() : undefined;
 
 parentPort!.on('message', (batch: HashBatch) => parentPort!.postMessage(hashBatch(batch)));
 
-function hashBatch({ paths, numbers }: HashBatch): HashedBatch {
+function hashBatch({ paths, numbers, claim }: HashBatch): HashAnswer {
+  if (!claimBatch(claim)) return undefined;
   const digests: (string | undefined)[] = [];
   let incomplete = false;
   for (const [i, path] of paths.entries()) {

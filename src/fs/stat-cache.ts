@@ -55,6 +55,9 @@ const CHECKSUM_BYTES = 32;
 /** Layout of a record: mode with type bits, length of the path, five numbers, digest, path. */
 const FIXED = 4 + 4 + 5 * 8 + 32;
 
+/** Stands where a digest is still to come. */
+const NO_DIGEST = Buffer.alloc(32);
+
 const TYPE_CODES: readonly TreeEntry['type'][] = ['file', 'dir', 'symlink', 'char', 'block', 'fifo', 'socket'];
 
 interface Header {
@@ -123,14 +126,19 @@ export class StatCache {
 
   /**
    * Remembers an entry that `lookup` did not know, unless it is too young to be trusted.
-   * @returns sets the digest, once it is known; undefined when nothing will be kept
+   * @returns where `settle` puts the digest, once it is known; undefined when nothing will be kept
    */
-  add(entry: TreeEntry): ((digest: string) => void) | undefined {
+  add(entry: TreeEntry): number | undefined {
     if (this.#file === undefined) return undefined;
     const slack = this.#remote || entry.dev !== this.#rootDevice ? REMOTE_SLACK_MS : SLACK_MS;
     if (Math.max(entry.mtimeMs, entry.ctimeMs) >= this.#begun - slack) return undefined;
     this.#startWriting();
     return this.#writer!.append(entry);
+  }
+
+  /** The digest (hex) of an entry that was added. */
+  settle(at: number | undefined, digest: string): void {
+    if (at !== undefined) this.#writer!.settle(at, digest);
   }
 
   /** Writes the cache if anything in it changed. That it cannot be written is no error: the next run reads the tree again. */
@@ -215,11 +223,11 @@ function pathAt(buffer: Buffer, at: number): ByteString {
 class RecordWriter {
   #buffer: Buffer;
   #length: number;
-  /** Records whose digest is still to come. */
-  readonly #open = new Set<number>();
+  /** Records whose digest is still to come: theirs is `NO_DIGEST`. */
+  #open = 0;
 
   constructor(start: Buffer) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(1 << 16, start.length * 2));
+    this.#buffer = Buffer.allocUnsafe(Math.max(1 << 18, start.length * 2));
     this.#length = start.copy(this.#buffer);
   }
 
@@ -228,7 +236,7 @@ class RecordWriter {
     this.#length += from.copy(this.#buffer, this.#length, start, end);
   }
 
-  append(entry: TreeEntry): (digest: string) => void {
+  append(entry: TreeEntry): number {
     this.#reserve(FIXED + entry.path.length);
     const at = this.#length;
     const buffer = this.#buffer;
@@ -240,20 +248,23 @@ class RecordWriter {
     buffer.writeDoubleLE(entry.ino, at + 32);
     buffer.writeDoubleLE(entry.dev, at + 40);
     buffer.write(entry.path, at + FIXED, 'latin1');
+    NO_DIGEST.copy(buffer, at + FIXED - 32);
     this.#length += FIXED + entry.path.length;
-    this.#open.add(at);
-    return (digest) => {
-      this.#buffer.write(digest, at + FIXED - 32, 'hex');
-      this.#open.delete(at);
-    };
+    this.#open += 1;
+    return at;
+  }
+
+  settle(at: number, digest: string): void {
+    this.#buffer.write(digest, at + FIXED - 32, 'hex');
+    this.#open -= 1;
   }
 
   finish(): Buffer {
     const all = this.#buffer.subarray(0, this.#length);
-    if (this.#open.size === 0) return all;
+    if (this.#open === 0) return all;
     const kept: Buffer[] = [];
     for (let at = 0; at < all.length; at = recordEnd(all, at)) {
-      if (!this.#open.has(at)) kept.push(all.subarray(at, recordEnd(all, at)));
+      if (NO_DIGEST.compare(all, at + FIXED - 32, at + FIXED) !== 0) kept.push(all.subarray(at, recordEnd(all, at)));
     }
     return Buffer.concat(kept);
   }
