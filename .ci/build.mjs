@@ -1,7 +1,7 @@
 // Bundles the command line, the library and the workers into dist/, with the heavy packages split off so that a command
 // loads only what it needs, and writes the type declarations beside them.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -146,6 +146,31 @@ await build({
   splitting: true,
   chunkNames: 'chunk-[hash]',
 });
+
+// The command line as one file, for those who want to copy it somewhere. Its URL's query says which part it is.
+const parts = { 'conformance-child': entryPoints['conformance-child'], ...workers };
+await build({
+  ...common,
+  minifyIdentifiers: true,
+  stdin: {
+    contents: `
+      const parts = {
+        ${Object.entries(parts).map(([name, file]) => `'?${name}': () => import('./${file}')`)}
+      };
+      const part = parts[new URL(import.meta.url).search];
+      if (part !== undefined) await part();
+      else await (await import('./${cli}')).main(process.argv.slice(2));
+    `,
+    resolveDir: root,
+  },
+  outfile: join(dist, 'ctxsrc.mjs'),
+  external: ['koffi'],
+  plugins: [withoutHttp2, builtins],
+  define: { ...common.define, __CTXSRC_SINGLE_FILE__: 'true' },
+  banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
+  legalComments: 'eof',
+});
+chmodSync(join(dist, 'ctxsrc.mjs'), 0o755);
 
 if (!process.argv.includes('--no-types')) {
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');

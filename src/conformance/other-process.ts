@@ -25,7 +25,8 @@ export async function keysInAnotherProcess(bench: Bench): Promise<string> {
     network: bench.subject.network ?? {},
     cacheDir: join(bench.dir, 'store-other'),
   };
-  const child = spawn(process.execPath, [workerUrl('conformance-child').pathname], {
+  const program = `import(${JSON.stringify(workerUrl('conformance-child').href)})`;
+  const child = spawn(process.execPath, ['--eval', program], {
     cwd: resolve('/'),
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH, HOME: home, TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' },

@@ -1,13 +1,23 @@
 declare const __CTXSRC_BUNDLED__: boolean | undefined;
+declare const __CTXSRC_SINGLE_FILE__: boolean | undefined;
 
 /**
  * Where the code of a worker, or of another process, lies. They are built as entry points of their own at the top of
- * `dist/`; the caller is a bundle beside them, or, when the sources are run by a test, in `src/<folder>/`.
+ * `dist/`; the caller is a bundle beside them, or, when the sources are run by a test, in `src/<folder>/`. The
+ * single-file bundle is all of them: it looks at the query of its own URL, which only an import keeps.
  */
 export function workerUrl(name: 'worker-hash' | 'worker-unpack' | 'worker-clone' | 'conformance-child'): URL {
   const here = import.meta.url;
-  if (typeof __CTXSRC_BUNDLED__ === 'boolean') {
-    return new URL(`./${name}.js`, here);
+  if (typeof __CTXSRC_SINGLE_FILE__ === 'boolean') {
+    const self = new URL(here);
+    self.search = name;
+    return new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(self.href)};`)}`);
   }
+  if (typeof __CTXSRC_BUNDLED__ === 'boolean') return new URL(`./${name}.js`, here);
   return new URL(`../../dist/${name}.js`, here);
+}
+
+/** Node's own arguments for a worker: those of the process, but for the one that it refuses for code from a file. */
+export function workerArguments(): string[] {
+  return process.execArgv.filter((argument) => !argument.startsWith('--input-type'));
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { workerUrl } from '../core/worker-url.ts';
+import { workerArguments, workerUrl } from '../core/worker-url.ts';
 import { type ByteString, textOfBytes } from './byte-string.ts';
 import type { FileTask } from './file-digest.ts';
 import { claimBatch, type HashAnswer, type HashBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
@@ -131,7 +131,7 @@ export class HashPool<T extends PoolItem> {
   }
 
   #hire(data: HashWorkerData): Crew<T> {
-    const worker = new Worker(workerUrl('worker-hash'), { workerData: data });
+    const worker = new Worker(workerUrl('worker-hash'), { execArgv: workerArguments(), workerData: data });
     const crew: Crew<T> = { worker, sent: [], bytes: 0 };
     worker.on('message', (answer: HashAnswer) => this.#receive(crew, answer));
     worker.on('error', (error) => this.#fail(error));

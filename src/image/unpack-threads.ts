@@ -5,7 +5,7 @@ import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { workerUrl } from '../core/worker-url.ts';
+import { workerArguments, workerUrl } from '../core/worker-url.ts';
 import { jobMemory } from '../layer/file-jobs.ts';
 import { unpackReport } from '../layer/report.ts';
 import { Signal } from '../layer/signal.ts';
@@ -45,7 +45,11 @@ export class UnpackThreads {
     const roles = ['decompress', 'apply'] as const;
     this.#workers = roles.map((role) => {
       const workerData: UnpackJob = { ...shared, role };
-      return new Worker(workerUrl('worker-unpack'), { workerData, name: `ctxsrc-${role}` });
+      return new Worker(workerUrl('worker-unpack'), {
+        execArgv: workerArguments(),
+        workerData,
+        name: `ctxsrc-${role}`,
+      });
     });
   }
 

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Digest } from '../core/digest.ts';
-import { workerUrl } from '../core/worker-url.ts';
+import { workerArguments, workerUrl } from '../core/worker-url.ts';
 import {
   type ChunkResult,
   type CloneSpec,
@@ -216,7 +216,7 @@ class Pool {
   }
 
   #start(): void {
-    const worker = new Worker(workerUrl('worker-clone'), { workerData: this.#spec });
+    const worker = new Worker(workerUrl('worker-clone'), { execArgv: workerArguments(), workerData: this.#spec });
     const waiting: Done[] = [];
     this.#workers.push({ worker, waiting });
     worker.on('message', (answer: WorkerAnswer) => {
