@@ -1,5 +1,6 @@
 /** Brings the blobs of an image's layers into the store, in order and a few at a time, and says where they can be read. */
-import { closeSync, createReadStream, fstatSync, openSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
 import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
@@ -7,10 +8,12 @@ import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
 import type { BlobTable } from '../layer/unpack-protocol.ts';
 
+const readInto = promisify(read);
+
 /** Layers that are fetched at the same time. */
 const CONCURRENCY = 6;
 
-const MiB = 1024 * 1024;
+const READ_SIZE = 512 << 10;
 
 export class BlobFeed {
   readonly #job: JobContext;
@@ -95,10 +98,14 @@ export class BlobFeed {
     }
     // Not stopped when unpacking fails: a blob that is not its digest's is then the reason.
     const hash = hasherFor(digest);
-    const bytes = createReadStream(file, { fd, autoClose: false, start: 0, highWaterMark: MiB });
-    for await (const chunk of bytes) {
+    // One buffer again and again: fresh ones, as a stream makes them, cost more than reading into them.
+    const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+    for (let position = 0; position < size; ) {
       this.#abort.throwIfAborted();
-      hash.update(chunk as Buffer);
+      const n = await readAt(fd, buffer, position);
+      if (n === 0) throw new CtxsrcError('E_SIZE_MISMATCH', `${file} became shorter while it was read`);
+      hash.update(buffer.subarray(0, n));
+      position += n;
     }
     if (hash.digest('hex') !== digestHex(digest)) {
       throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${file} do not have the digest that names it`, {
@@ -136,4 +143,8 @@ export async function explainMismatch(store: Store, digest: Digest, error: Ctxsr
     hint: 'run the same command again: it will be fetched anew',
     cause: error,
   });
+}
+
+async function readAt(fd: number, buffer: Buffer, position: number): Promise<number> {
+  return (await readInto(fd, buffer, 0, buffer.length, position)).bytesRead;
 }

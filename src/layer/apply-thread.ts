@@ -7,6 +7,9 @@ import { SlotRing } from './slot-ring.ts';
 import { TarReader } from './tar-reader.ts';
 import type { UnpackEvent, UnpackJob } from './unpack-protocol.ts';
 
+/** Waking the other thread for each file costs more than writing it. */
+const WAKE_EVERY = 16;
+
 export function applyLayers(
   job: UnpackJob,
   send: (event: UnpackEvent, transfer?: ArrayBuffer[]) => void,
@@ -16,11 +19,13 @@ export function applyLayers(
   const jobs = new FileJobs(job.jobs);
   const own = new Signal(job.applySignal);
   const other = new Signal(job.decompressSignal);
+  let offered = 0;
   const work = (): boolean => jobs.work();
   const applier = new LayerApplier(job.dir, job.options, {
     offer(file, onDone) {
       if (!jobs.offer(file, onDone)) return false;
-      other.raise();
+      offered += 1;
+      if (offered % WAKE_EVERY === 0) other.raise();
       return true;
     },
     drain: () => own.sleepUntil(() => jobs.collectAll(), work),

@@ -177,12 +177,15 @@ export class WrittenTree {
     return handle;
   }
 
-  /** Closes the directories opened first. Only between entries: one entry may need several at once. */
+  /**
+   * Closes the directories opened first. Only between entries: one entry may need several at once. Half of them at a
+   * time, for all writing has to stop meanwhile.
+   */
   trimHandles(): void {
     if (this.#handles.size <= MAX_OPEN_DIRECTORIES) return;
     this.#drain();
     for (const oldest of this.#handles.keys()) {
-      if (this.#handles.size <= MAX_OPEN_DIRECTORIES) return;
+      if (this.#handles.size <= MAX_OPEN_DIRECTORIES / 2) return;
       this.closeHandle(oldest);
     }
   }
