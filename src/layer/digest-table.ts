@@ -14,8 +14,10 @@ export class DigestTable {
     return this.#length - 1;
   }
 
-  set(index: number, digest: Uint8Array): void {
-    this.#chunks[Math.floor(index / PER_CHUNK)]!.set(digest, (index % PER_CHUNK) * DIGEST_BYTES);
+  /** @param digest 32 bytes as latin-1 */
+  set(index: number, digest: string): void {
+    const start = (index % PER_CHUNK) * DIGEST_BYTES;
+    this.#chunks[Math.floor(index / PER_CHUNK)]!.write(digest, start, DIGEST_BYTES, 'latin1');
   }
 
   hex(index: number): string {

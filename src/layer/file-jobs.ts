@@ -33,7 +33,7 @@ export class FileJobs {
   #nextOffer = 0;
   #nextWork = 0;
   /** What to do with the digest of each job that was offered. */
-  readonly #onDone: (((digest: Uint8Array) => void) | undefined)[] = [];
+  readonly #onDone: (((digest: string) => void) | undefined)[] = [];
 
   constructor({ data, states }: JobMemory) {
     this.#states = new Int32Array(states);
@@ -41,7 +41,7 @@ export class FileJobs {
   }
 
   /** Offers a file. @returns false when it is too large or all jobs are waiting: write it yourself */
-  offer(file: PlainFile, onDone: (digest: Uint8Array) => void): boolean {
+  offer(file: PlainFile, onDone: (digest: string) => void): boolean {
     const { path, mode, chmod, mtime, content } = file;
     if (BODY_AT + path.length + content.length > JOB_SIZE) return false;
     const index = this.#nextOffer;
@@ -90,7 +90,7 @@ export class FileJobs {
   }
 
   #collect(index: number): void {
-    this.#onDone[index]!(this.#jobs[index]!.subarray(DIGEST_AT, DIGEST_AT + DIGEST_LENGTH));
+    this.#onDone[index]!(this.#jobs[index]!.toString('latin1', DIGEST_AT, DIGEST_AT + DIGEST_LENGTH));
     this.#onDone[index] = undefined;
     Atomics.store(this.#states, index, FREE);
   }
@@ -106,6 +106,6 @@ export class FileJobs {
       chmod: job.readUInt32LE(12) === 1,
       mtime: job.readDoubleLE(24),
     });
-    job.set(digest, DIGEST_AT);
+    job.write(digest, DIGEST_AT, DIGEST_LENGTH, 'latin1');
   }
 }

@@ -34,8 +34,8 @@ export interface ComingFile {
 
 /** Another thread that writes files. */
 export interface FileHelper {
-  /** @returns false when it does not take the file; else `onDone` is called with the sha256 before `drain` returns */
-  offer(file: PlainFile, onDone: (digest: Uint8Array) => void): boolean;
+  /** @returns false when it does not take the file; else `onDone` is called with the sha256, latin-1, before `drain` returns */
+  offer(file: PlainFile, onDone: (digest: string) => void): boolean;
   /** Waits until all it took is written. */
   drain(): void;
 }
@@ -85,7 +85,7 @@ export class FileWriter {
     const path = at(this.#tree.handle(file.parent), file.name);
     const plain: PlainFile = { path, mode, chmod, mtime, content };
     const digest = file.digest;
-    const onDone = (value: Uint8Array): void => this.#digests.set(digest, value);
+    const onDone = (value: string): void => this.#digests.set(digest, value);
     if (this.#helper?.offer(plain, onDone) !== true) onDone(writePlainFile(plain));
     file.written = true;
     return true;
@@ -97,7 +97,7 @@ export class FileWriter {
       this.#hashHole(file, file.size);
       ftruncateSync(file.fd, file.size);
     }
-    this.#digests.set(file.digest, file.hash!.digest());
+    this.#digests.set(file.digest, file.hash!.digest('binary'));
     this.#metadata.file(file.fd, file.path, file.meta);
     closeSync(file.fd);
     file.fd = -1;

@@ -14,8 +14,11 @@ export interface PlainFile {
   readonly content: Buffer;
 }
 
-/** Creates the file, which must not exist. @returns the sha256 of its content */
-export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile): Uint8Array {
+/**
+ * Creates the file, which must not exist.
+ * @returns the sha256 of its content, as latin-1: a buffer made for each would take longer than hashing a small file
+ */
+export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile): string {
   const fd = openSync(path, CREATE, mode);
   try {
     writeAll(fd, content);
@@ -24,7 +27,7 @@ export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile)
   } finally {
     closeSync(fd);
   }
-  return hash('sha256', content, 'buffer');
+  return hash('sha256', content, 'binary');
 }
 
 /** Writes all bytes, at the given position of the file or where it stands. */
