@@ -26,7 +26,8 @@ try {
   const tarball = join(work, packed.filename);
   const files = packed.files.map((file) => file.path);
   check(
-    files.includes('bin/ctxsrc.js') && files.includes('dist/cli.js') && files.includes('dist/types/index.d.ts'),
+    ['bin/ctxsrc.js', 'dist/cli.js', 'dist/ctxsrc.mjs'].every((path) => files.includes(path)) &&
+      files.includes('dist/types/index.d.ts'),
     'the tarball has the program, the library and its types',
   );
   check(
@@ -64,7 +65,7 @@ try {
   const user = join(work, 'full');
   writeFileSync(
     join(user, 'types.ts'),
-    "import * as library from 'ctxsrc';\nimport type { Source } from 'ctxsrc';\nexport const names: string[] = Object.keys(library);\nexport type Schemes = Source['schemes'];\n",
+    "import * as library from 'ctxsrc';\nimport { runConformance } from 'ctxsrc/conformance';\nimport type { Source } from 'ctxsrc';\nexport const kit: unknown = runConformance;\nexport const names: string[] = Object.keys(library);\nexport type Schemes = Source['schemes'];\n",
   );
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   for (const [module, resolution] of [
