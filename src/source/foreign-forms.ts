@@ -1,0 +1,49 @@
+/** References in the words of other tools: what buildx and buildah take as a context, what a BuildKit source policy pins. */
+import { isGitReference, parseGitReference } from './git/url.ts';
+
+const BUILD_CONTEXT = /^(?:(?:docker-image|oci-layout|https?|ssh|git):\/\/|[^/@:]+@[^/:]+:|\.{0,2}(?:\/|$))/;
+
+/** True for what `--build-context` takes: images, layouts, git, files on the web, and directories, which are plain paths. */
+export function isBuildContext(value: string): boolean {
+  return BUILD_CONTEXT.test(value);
+}
+
+/** What is known of a reference that is to be pinned. */
+export interface Pinnable {
+  readonly ref: string;
+  readonly pinned?: string | undefined;
+  /** Root digest. */
+  readonly digest: string;
+}
+
+/** `moby.buildkit.v1.sourcepolicy.Rule` as BuildKit reads it from JSON. */
+export interface PolicyRule {
+  readonly action: 'CONVERT';
+  readonly selector: { readonly identifier: string; readonly matchType: 'EXACT' };
+  readonly updates: { readonly identifier: string; readonly attrs?: Readonly<Record<string, string>> };
+}
+
+/** The rule that pins a reference, or why none is needed; undefined when there can be none. */
+export function sourcePolicyRule({ ref, pinned, digest }: Pinnable): PolicyRule | 'pinned already' | undefined {
+  const convert = (identifier: string, updates: PolicyRule['updates']): PolicyRule => ({
+    action: 'CONVERT',
+    selector: { identifier, matchType: 'EXACT' },
+    updates,
+  });
+  if (isGitReference(ref)) {
+    if (pinned === undefined || pinned === ref) return 'pinned already';
+    return convert(gitIdentifier(ref), { identifier: gitIdentifier(pinned) });
+  }
+  if (ref.startsWith('docker-image://') && pinned !== undefined) {
+    return pinned === ref ? 'pinned already' : convert(ref, { identifier: pinned });
+  }
+  if (/^https?:\/\//.test(ref)) return convert(ref, { identifier: ref, attrs: { 'http.checksum': digest } });
+  return /^docker-image\+blob:/.test(ref) ? 'pinned already' : undefined;
+}
+
+/** As BuildKit names a git source: `git://HOST/PATH#REF:SUBDIR`, whatever the transport. */
+function gitIdentifier(reference: string): string {
+  const { url, ref, subdir } = parseGitReference(reference);
+  const fragment = `${ref}${subdir === '' ? '' : `:${subdir}`}`;
+  return `git://${url.host}/${url.path.replace(/^\/+/, '')}${fragment === '' ? '' : `#${fragment}`}`;
+}
