@@ -81,7 +81,8 @@ function errorCode(error: unknown): string {
   // undici's own code for a broken connection says less than what broke it.
   if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
   if (code === 'EPROTO') return tlsCode(error);
-  return typeof code === 'string' ? code : '';
+  // Newer versions of OpenSSL say ssl/tls where older ones said sslv3.
+  return typeof code === 'string' ? code.replace('ERR_SSL_SSL/TLS_ALERT_', 'ERR_SSL_SSLV3_ALERT_') : '';
 }
 
 /** Node has one code for all that goes wrong in a TLS handshake; OpenSSL's own number is in its text. */

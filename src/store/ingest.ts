@@ -180,9 +180,10 @@ export class Ingests {
       this.#directory.step('ingest:synced');
       await file.close();
       file = undefined;
+      // The note goes first: a run that dies here leaves a part that is fetched anew, not a note that nobody looks at again.
+      await rm(note, { force: true });
       await rename(partial, this.#shelf.path(digest));
       this.#directory.step('ingest:renamed');
-      await rm(note, { force: true });
       return true;
     } catch (error) {
       const failure = storeError(error, `cannot store blob ${digest} in the cache`);

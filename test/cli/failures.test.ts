@@ -156,7 +156,8 @@ describe('broken images', () => {
     expect(codes).toContain(error.code);
     const left = readdirSync(parent, { recursive: true, encoding: 'utf8' });
     expect(left.filter((path) => path !== 'deep')).toEqual([]);
-    expect(readdirSync(join(home, 'tmp'))).toEqual([]);
+    // Node's own cache of compiled code, where there is one.
+    expect(readdirSync(join(home, 'tmp')).filter((name) => name !== 'node-compile-cache')).toEqual([]);
   });
 
   it('a manifest over 4 MiB', async () => {

@@ -144,8 +144,18 @@ describe('ingest', () => {
   it('is taken over when the caller who works gives up', async () => {
     const first = testJob();
     let produced = 0;
+    let secondAsks: () => void = () => undefined;
+    const secondAsked = new Promise<void>((resolve) => {
+      secondAsks = resolve;
+    });
+    let firstWorks: () => void = () => undefined;
+    const firstWorking = new Promise<void>((resolve) => {
+      firstWorks = resolve;
+    });
     const slow = async function* (offset: number) {
       yield content.subarray(offset, offset + 1_000_000);
+      firstWorks();
+      await secondAsked;
       if (produced === 1) first.abort();
       yield content.subarray(offset + 1_000_000);
     };
@@ -153,10 +163,11 @@ describe('ingest', () => {
       produced += 1;
       return { body: slow(offset), offset };
     };
-    const [aborted, other] = await Promise.allSettled([
-      store.blobs.ingest(first, { digest }, produce),
-      store.blobs.ingest(testJob(), { digest }, produce),
-    ]);
+    const working = store.blobs.ingest(first, { digest }, produce);
+    await firstWorking;
+    const waiting = store.blobs.ingest(testJob(), { digest }, produce);
+    secondAsks();
+    const [aborted, other] = await Promise.allSettled([working, waiting]);
     expect(aborted.status).toBe('rejected');
     expect(other).toEqual({ status: 'fulfilled', value: 'stored' });
     expect(produced).toBe(2);
