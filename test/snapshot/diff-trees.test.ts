@@ -86,8 +86,9 @@ describe('two trees', () => {
     [
       'a mode and content',
       () => {
-        chmodSync(join(b, 'exec'), 0o4755);
+        // In this order: writing takes setuid away from what a normal user owns.
         writeFileSync(join(b, 'exec'), 'more');
+        chmodSync(join(b, 'exec'), 0o4755);
       },
       [
         { what: 'mode', path: 'exec', from: '0755', to: '4755' },

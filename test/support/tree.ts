@@ -1,7 +1,7 @@
 /** Lists a tree entry by entry, for comparison with what another program made of the same image. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { type BigIntStats, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { type BigIntStats, chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { which } from './needs.ts';
 
 export interface TreeEntry {
@@ -49,10 +49,13 @@ export function listTree(dir: string, options: TreeOptions = {}): TreeEntry[] {
       entries.push(entry);
     }
     if (!stat.isDirectory()) return;
-    const names = readdirSync(full, { encoding: 'buffer' }).sort(Buffer.compare);
-    for (const name of names) {
-      visit(Buffer.concat([full, Buffer.from('/'), name]), path + (path === '' ? '' : '/') + name.toString('latin1'));
-    }
+    const names = whenReadable(full, 0o500, () => readdirSync(full, { encoding: 'buffer' })).sort(Buffer.compare);
+    const children = (): void => {
+      for (const name of names) {
+        visit(Buffer.concat([full, Buffer.from('/'), name]), path + (path === '' ? '' : '/') + name.toString('latin1'));
+      }
+    };
+    whenReadable(full, 0o700, children);
   };
   visit(Buffer.from(dir), '');
   return entries;
@@ -101,8 +104,26 @@ function deviceText(rdev: bigint): string {
   return `${major}:${minor}`;
 }
 
+/** Reads what its mode hides from its owner, a normal user, by lifting the mode for that moment. */
+function whenReadable<T>(full: Buffer, needed: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+  }
+  const mode = lstatSync(full).mode & 0o7777;
+  chmodSync(full, mode | needed);
+  try {
+    return read();
+  } finally {
+    chmodSync(full, mode);
+  }
+}
+
 function sha256File(full: Buffer): string {
-  return createHash('sha256').update(readFileSync(full)).digest('hex');
+  return createHash('sha256')
+    .update(whenReadable(full, 0o400, () => readFileSync(full)))
+    .digest('hex');
 }
 
 function xattrsOf(all: Map<string, Record<string, string>> | undefined, path: string): Pick<TreeEntry, 'xattrs'> {
