@@ -225,7 +225,7 @@ describe('IPv6', () => {
 
   it('addresses work as hosts', async (context) => {
     port = (server.address() as AddressInfo | null)?.port ?? 0;
-    if (port === 0) context.skip('no IPv6 here');
+    if (port === 0 && !process.env.CI) context.skip('no IPv6 here');
     const client = createHttpClient({ network: networkOptions(), env: {} });
     const url = new URL(`http://[::1]:${port}/`);
     const answer = await client.fetch(
