@@ -1,6 +1,5 @@
 /** Runs docker's credential helpers (`docker-credential-NAME get`): no shell, the registry on stdin, a time limit. */
 import { spawn } from 'node:child_process';
-import { foreignText } from './errors.ts';
 import type { Environment } from './proxy.ts';
 
 export type HelperAnswer =
@@ -55,19 +54,16 @@ export function askHelper(name: string, key: string, env: Environment, timeout: 
     // A helper that does not read its input is no failure of ours.
     child.stdin.on('error', () => undefined);
     child.stdin.end(`${key}\n`);
-    child.once('close', (status) => finish(readAnswer(program, status, Buffer.concat(chunks).toString('utf8'))));
+    child.once('close', (status) => finish(readAnswer(program, key, status, Buffer.concat(chunks).toString('utf8'))));
   });
 }
 
-function readAnswer(program: string, status: number | null, output: string): HelperAnswer {
+function readAnswer(program: string, key: string, status: number | null, output: string): HelperAnswer {
   if (status !== 0) {
     if (NOT_FOUND.test(output)) return { kind: 'none' };
-    // A helper that fails says why on stdout; what it would say on success is JSON, which is not repeated.
-    const said = output.trim().startsWith('{') ? '' : foreignText(output);
-    return {
-      kind: 'failed',
-      why: `${program} failed with exit code ${status ?? 'none'}${said === '' ? '' : `: ${said}`}`,
-    };
+    // What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only.
+    const silent = output.trim() === '' ? '' : `; to see what it says: echo ${key} | ${program} get`;
+    return { kind: 'failed', why: `${program} failed with exit code ${status ?? 'none'}${silent}` };
   }
   let answer: unknown;
   try {

@@ -220,7 +220,11 @@ describe('credential helpers', () => {
   });
 
   it.each([
-    ['a code', `echo 'backend locked' ; exit 3`, 'exit code 3: backend locked'],
+    [
+      'a code',
+      `echo 'locked: ${SECRET}' ; exit 3`,
+      'exit code 3; to see what it says: echo r.example | docker-credential-broken get',
+    ],
     ['no JSON', `echo ${SECRET}`, 'something else than a credential'],
     ['JSON of another shape', `echo '{"Secret":{}}'`, 'something else than a credential'],
     ['JSON and a code', `echo '{"Secret":"${SECRET}"}'; exit 1`, 'exit code 1'],
