@@ -53,6 +53,17 @@ export interface WriteOptions {
   readonly filter?: WriteFilter | undefined;
   /** Later mtimes are clamped to this, in seconds (SOURCE_DATE_EPOCH). */
   readonly epoch?: number | undefined;
+  /** A directory that was written with the same files and options before; asked for when the store has no files to clone. */
+  readonly earlier?: (() => Promise<EarlierTree | undefined>) | undefined;
+}
+
+/** A snapshot outside the store, which may have been changed since. */
+export interface EarlierTree {
+  readonly dir: string;
+  /** What was written then. */
+  readonly report: WriteReport;
+  /** When it was complete, in milliseconds by the clock of its file system: what has a later ctime was touched since. */
+  readonly settled: number;
 }
 
 export interface WriteLimits {

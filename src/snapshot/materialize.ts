@@ -8,9 +8,12 @@
 import { chmod, lstat, mkdir, utimes } from 'node:fs/promises';
 import type { ImmutableRef, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
+import type { RecordStore } from '../contract/store.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { findEarlier, rememberTree } from './earlier.ts';
 import { readSidecar, type Sidecar, type SnapshotFacts, sidecarPath, writeSidecar } from './sidecar.ts';
+import { stableJson } from './stable-json.ts';
 import { commit, discard, exclusively, heartbeat, newStaging, recover, type Staging } from './staging.ts';
 import { createParents, type Protected, removeParents, resolveTarget, stateOf } from './target.ts';
 import { isIntact } from './verify.ts';
@@ -27,6 +30,8 @@ export interface MaterializeRequest extends Protected {
   readonly force: boolean;
   /** Refuse to lose anything. */
   readonly strict: boolean;
+  /** Where to remember the directory for the next snapshot of the same, and to look for an earlier one. */
+  readonly records?: RecordStore | undefined;
   /** Hashes the written tree, where its content is not what the key says. */
   readonly contentHash?: ((job: JobContext, dir: string) => Promise<string>) | undefined;
 }
@@ -61,8 +66,14 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   const parents = await createParents(dir);
   const run = newStaging(dir);
   try {
-    const { sidecar, via } = await write(job, run, request, facts);
-    if (await commit(job, run, request.force)) return { status: 'written', dir, sidecar, via };
+    const { sidecar, via, digest } = await write(job, run, request, facts);
+    if (await commit(job, run, request.force)) {
+      // As many bytes are read from a directory of this machine as from an earlier snapshot of it.
+      if (facts.layers.length > 0 && request.records !== undefined) {
+        await rememberTree(request.records, facts, dir, digest).catch(() => undefined);
+      }
+      return { status: 'written', dir, sidecar, via };
+    }
   } catch (error) {
     await removeParents(parents);
     throw error;
@@ -79,11 +90,11 @@ async function write(
   run: Staging,
   request: MaterializeRequest,
   facts: SnapshotFacts,
-): Promise<{ sidecar: Sidecar; via: WriteReport['via'] }> {
+): Promise<{ sidecar: Sidecar; via: WriteReport['via']; digest: string }> {
   try {
     job.signal.throwIfAborted();
     await mkdir(run.tree, { mode: ROOT_MODE });
-    const report = await writeFiles(job, run.tree, request);
+    const report = await writeFiles(job, run.tree, request, facts);
     if (request.strict) refuseLosses(run.target, report.lossCounts);
     const tree = await request.contentHash?.(job, run.tree);
     const { epoch } = request.options;
@@ -103,9 +114,9 @@ async function write(
       lossCounts,
       entries,
     };
-    await writeSidecar(run.json, sidecar);
+    const digest = await writeSidecar(run.json, sidecar);
     job.signal.throwIfAborted();
-    return { sidecar, via };
+    return { sidecar, via, digest };
   } catch (error) {
     await discard(job, run);
     const isSystemCall = (error as NodeJS.ErrnoException).syscall !== undefined;
@@ -113,11 +124,17 @@ async function write(
   }
 }
 
-async function writeFiles(job: JobContext, dir: string, { ref, options }: MaterializeRequest): Promise<WriteReport> {
+async function writeFiles(
+  job: JobContext,
+  dir: string,
+  { ref, options, records }: MaterializeRequest,
+  facts: SnapshotFacts,
+): Promise<WriteReport> {
   if (ref === null) return NOTHING;
   const beat = heartbeat(dir);
   try {
-    return await ref.writeTo(job, dir, options);
+    const earlier = records === undefined ? undefined : () => findEarlier(records, facts);
+    return await ref.writeTo(job, dir, { ...options, earlier });
   } finally {
     beat.stop();
   }
@@ -130,7 +147,7 @@ async function findExisting(job: JobContext, dir: string, facts: SnapshotFacts):
   let sidecar = await sidecarOf(dir);
   // A run may have put its tree in place and not yet its sidecar.
   if (sidecar === undefined && busy) sidecar = await exclusively(newStaging(dir), () => sidecarOf(dir), job.signal);
-  if (sidecar === undefined || sidecar.key !== facts.key || stable(sidecar.options) !== stable(facts.options)) {
+  if (sidecar === undefined || sidecar.key !== facts.key || stableJson(sidecar.options) !== stableJson(facts.options)) {
     return undefined;
   }
   return (await isIntact(dir, sidecar, job.signal)) ? sidecar : undefined;
@@ -175,13 +192,4 @@ function effectiveOptions({ facts, options }: MaterializeRequest): Readonly<Reco
   const { subpath, include, exclude } = options.filter ?? {};
   const all = { ...facts.options, owner, subpath, include, exclude, epoch: options.epoch };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
-}
-
-/** JSON with the members of every object in one order. */
-function stable(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

@@ -5,6 +5,7 @@
  * One JSON document; each entry is an array on a line of its own, so that 100,000 of them are written and read in a
  * fraction of a second and `grep` and `diff` work on it. `docs/` describes the columns.
  */
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import type { Loss, WrittenEntries, WrittenEntry } from '../contract/ref.ts';
 import { isDigest } from '../core/digest.ts';
@@ -77,14 +78,20 @@ export function sidecarPath(dir: string): string {
 
 /**
  * Writes a sidecar to a new file, synced: the caller gives it its name when the directory it describes has its own.
+ * @returns SHA-256 of the file, in hex
  * @throws CtxsrcError `E_DISK_FULL`, `E_PERMISSION` or `E_IO`
  */
-export async function writeSidecar(path: string, sidecar: Sidecar): Promise<void> {
+export async function writeSidecar(path: string, sidecar: Sidecar): Promise<string> {
   let handle: FileHandle | undefined;
+  const hash = createHash('sha256');
   try {
     handle = await open(path, 'wx', 0o644);
-    for (const chunk of serialise(sidecar)) await handle.writeFile(chunk);
+    for (const chunk of serialise(sidecar)) {
+      hash.update(chunk);
+      await handle.writeFile(chunk);
+    }
     await handle.datasync();
+    return hash.digest('hex');
   } catch (error) {
     throw ioError(error, `cannot write ${printable(path)}`);
   } finally {
@@ -150,18 +157,21 @@ export async function readSidecar(dir: string): Promise<Sidecar> {
   return readSidecarFile(sidecarPath(dir));
 }
 
-/** As `readSidecar`, by the path of the sidecar itself. */
-export async function readSidecarFile(path: string): Promise<Sidecar> {
-  let text: string;
+/** As `readSidecar`, by the path of the sidecar itself. @param sha256 what the file must have, in hex */
+export async function readSidecarFile(path: string, sha256?: string): Promise<Sidecar> {
+  let bytes: Buffer;
   try {
     const { size } = await stat(path);
     if (size > MAX_SIDECAR_BYTES) throw invalid(path, 'it is too large');
-    text = await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (error) {
     throw ioError(error, `cannot read ${printable(path)}`);
   }
+  if (sha256 !== undefined && createHash('sha256').update(bytes).digest('hex') !== sha256) {
+    throw invalid(path, 'it was changed');
+  }
   try {
-    return decode(JSON.parse(text));
+    return decode(JSON.parse(bytes.toString('utf8')));
   } catch (error) {
     if (isCtxsrcError(error)) throw error;
     throw invalid(path, error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message);

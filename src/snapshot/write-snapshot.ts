@@ -60,6 +60,7 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
       strict: request.strict,
       localSource: identifier.localPath,
       storeRoot: request.store.root,
+      records: request.store.records,
       contentHash: hasFilter(options.filter) ? hashOfTree : undefined,
     });
   } finally {

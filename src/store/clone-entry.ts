@@ -35,6 +35,11 @@ export interface CloneSpec {
   readonly how: 'copy' | 'reflink' | 'hardlink';
   /** False: every file is hashed, whatever it looks like. */
   readonly trust: boolean;
+  /**
+   * For a source without recorded inodes: milliseconds by the clock of its file system. What has no later ctime is
+   * believed, as no program can set that.
+   */
+  readonly settled?: number | undefined;
   /** Later mtimes are this, in seconds. */
   readonly epoch?: number | undefined;
   /** Owner that a new file gets by itself; undefined where that is not certain. */
@@ -50,7 +55,7 @@ export interface ChunkResult {
   readonly damage?: { readonly path: string; readonly problem: string } | undefined;
 }
 
-type Path = string | Buffer;
+export type Path = string | Buffer;
 
 /** Nanoseconds. Times that Node sets or tells go through floating point. */
 const TIME_SLACK = 1000;
@@ -112,11 +117,11 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   const problem = differs(spec, entry, found);
   if (problem !== undefined) return { problem };
   const seen = unlinked ?? found;
-  if (!spec.trust || !isAsRecorded(entry, seen)) {
+  if (!spec.trust || !isAsRecorded(spec, entry, seen)) {
     if (hashFile(linked ? source : target) !== entry.digest) return { problem: 'has other content' };
   }
   if (!linked) finish(spec, entry, target, storedMode(spec, entry));
-  return restated(entry, found);
+  return restated(spec, entry, found);
 }
 
 function keepEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
@@ -153,9 +158,9 @@ function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   if (entry.type !== 'file') return undefined;
   const problem = differs(spec, entry, found);
   if (problem !== undefined) return { problem };
-  if (isAsRecorded(entry, found) && spec.trust && spec.task !== 'hash') return undefined;
+  if (isAsRecorded(spec, entry, found) && spec.trust && spec.task !== 'hash') return undefined;
   if (hashFile(path) !== entry.digest) return { problem: 'has other content' };
-  return restated(entry, found);
+  return restated(spec, entry, found);
 }
 
 /** A directory's facts, once everything is in it. */
@@ -245,11 +250,12 @@ function differs(spec: CloneSpec, entry: StoredEntry, found: Stats): string | un
 }
 
 /** The entry with the inode and ctime that were seen; undefined when they are as recorded. */
-function restated(entry: StoredEntry, found: Stats): StoredEntry | undefined {
-  return isAsRecorded(entry, found) ? undefined : { ...entry, ...stamp(found) };
+function restated(spec: CloneSpec, entry: StoredEntry, found: Stats): StoredEntry | undefined {
+  return isAsRecorded(spec, entry, found) ? undefined : { ...entry, ...stamp(found) };
 }
 
-function isAsRecorded(entry: StoredEntry, found: Stats): boolean {
+function isAsRecorded({ settled }: CloneSpec, entry: StoredEntry, found: Stats): boolean {
+  if (settled !== undefined) return found.ctimeMs <= settled;
   return found.ino === entry.ino && found.ctimeMs === entry.ctime;
 }
 
@@ -257,7 +263,8 @@ function stamp(found: Stats): { ino: number; ctime: number } {
   return { ino: found.ino, ctime: found.ctimeMs };
 }
 
-function entryPath(root: string, entry: { readonly path: string; readonly pathBytes?: true }): Path {
+/** Where an entry lies below a root. */
+export function entryPath(root: string, entry: { readonly path: string; readonly pathBytes?: true }): Path {
   if (entry.pathBytes === undefined) return `${root}/${entry.path}`;
   return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(entry.path, 'latin1')]);
 }

@@ -6,10 +6,10 @@ import type { WriteOptions } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import type { CloneSpec } from './clone-entry.ts';
+import type { CloneSpec, Path } from './clone-entry.ts';
 
-/** By what means files get from the store into `dir`. @param sample a file of the store */
-export async function chooseMeans(sample: string, dir: string, mode: WriteOptions['mode']): Promise<CloneSpec['how']> {
+/** By what means files get into `dir`. @param sample one of the files */
+export async function chooseMeans(sample: Path, dir: string, mode: WriteOptions['mode']): Promise<CloneSpec['how']> {
   if (mode === 'hardlink' || mode === 'copy' || mode === 'reflink') return mode;
   const probe = join(dir, `.ctxsrc-probe-${process.pid}`);
   try {

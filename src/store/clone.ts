@@ -79,6 +79,9 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
           const problem = checkOther(spec, entry);
           if (problem !== undefined) damage ??= { path: entry.path, problem };
         } else if (makes && entry.type === 'dir') {
+          // The store's own directories are what they were; in one of the user's nothing is looked for through a link.
+          const problem = spec.settled === undefined ? undefined : checkOther(spec, entry);
+          if (problem !== undefined) damage ??= { path: entry.path, problem };
           makeDirectory(spec, entry);
         }
       }

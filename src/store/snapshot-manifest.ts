@@ -75,6 +75,11 @@ export function formatEntry({ type, size, ...rest }: StoredEntry): string {
   return `${JSON.stringify({ type, size, ...rest })}\n`;
 }
 
+/** The lines of a list, without their ends. */
+export function* entryLines(entries: Iterable<StoredEntry>): Generator<string> {
+  for (const entry of entries) yield formatEntry(entry).slice(0, -1);
+}
+
 export function parseEntry(line: string): StoredEntry {
   return JSON.parse(line) as StoredEntry;
 }

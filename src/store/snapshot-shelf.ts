@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { chmod, copyFile, link, lstat, mkdir, rename, rm, utimes } from 'node:fs/promises';
+import { chmod, copyFile, link, mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
@@ -13,8 +13,9 @@ import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
-import { type CloneSpec, CloneUnable } from './clone-entry.ts';
+import { CloneUnable } from './clone-entry.ts';
 import { chooseMeans, meansError, noteSharing } from './clone-means.ts';
+import { cloneSpec, emptied, ownerOfNewFiles, ownUid } from './clone-spec.ts';
 import { bootId } from './identity.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -318,29 +319,6 @@ export class SnapshotShelf {
 /** Recorded by this boot, or known to be on the disk. */
 function isSettled(header: SnapshotHeader): boolean {
   return header.durable || (header.boot === bootId() && header.boot !== '0');
-}
-
-function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partial<CloneSpec>): CloneSpec {
-  return { how: 'copy', trust: true, owner: undefined, opened: ownUid() !== 0, ...spec };
-}
-
-/** What a new file in `dir` belongs to; not certain where a directory hands its group down. */
-async function ownerOfNewFiles(dir: string): Promise<CloneSpec['owner']> {
-  const gid = process.getegid?.();
-  if (gid === undefined || ((await lstat(dir)).mode & 0o2000) !== 0) return undefined;
-  return { uid: ownUid(), gid };
-}
-
-function ownUid(): number {
-  return process.geteuid?.() ?? 0;
-}
-
-/** An empty directory in the place of one with half a clone in it. */
-async function emptied(dir: string): Promise<void> {
-  const { mode } = await lstat(dir);
-  await removeTree(dir);
-  await mkdir(dir);
-  await chmod(dir, mode & 0o7777);
 }
 
 function problemOf({ damage, digest }: CloneOutcome, { entries }: SnapshotHeader): string | undefined {

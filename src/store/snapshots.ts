@@ -2,8 +2,9 @@
  * Snapshots: the files of refs, kept in `snapshots/<id>/` so that they can be cloned instead of made again.
  *
  * Keeping files costs as much as writing them once more, which a run that happens once must not pay. So the first
- * request for an id streams straight into the caller's directory and only leaves a record; the second one, and a first
- * one whose end other processes are waiting for, also leaves a copy in the store; later ones clone that. `extract` and
+ * request for an id streams straight into the caller's directory and only leaves a record. Later ones clone that directory
+ * while it is there. One that finds nothing to clone for the second time, and a first one whose end other processes are
+ * waiting for, also leaves a copy in the store, which is cloned from then on. `extract` and
  * `mount` make the files in the store at once.
  *
  * Whoever makes the files of an id holds its lock, so that they are made once however many ask. The copy is made under a
@@ -16,11 +17,12 @@ import { shortDigest } from '../core/digest.ts';
 import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
+import { cloneEarlier } from './clone-earlier.ts';
 import { isUnwritable, storeError } from './layout.ts';
 import type { Lock, Locks } from './locks.ts';
 import type { FileRecordStore } from './records.ts';
 import { scanTree } from './scan.ts';
-import { formatEntry, type StoredEntry } from './snapshot-manifest.ts';
+import { entryLines } from './snapshot-manifest.ts';
 import type { SnapshotShelf } from './snapshot-shelf.ts';
 
 /** Kind of the records that remember which ids were asked for. They keep nothing from being collected. */
@@ -47,7 +49,7 @@ export class Snapshots {
   /** `ImmutableRef.writeTo` of the contract. */
   async writeTo(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
     // What a filter leaves is seldom asked for twice.
-    if (options.filter !== undefined) return recipe.produce(job, dir, options);
+    if (options.filter !== undefined) return this.#make(job, recipe, dir, options);
     const quick = await this.#cloneStored(job, recipe.id, dir, options);
     if (quick !== undefined) return quick;
     if (options.mode === 'hardlink' || options.mode === 'reflink') {
@@ -61,8 +63,8 @@ export class Snapshots {
     try {
       const cloned = await this.#cloneStored(job, recipe.id, dir, options);
       if (cloned !== undefined) return cloned;
-      const report = await recipe.produce(job, dir, options);
-      if (lock !== undefined && (await this.#isWantedAgain(recipe, name, lock))) {
+      const report = await this.#make(job, recipe, dir, options);
+      if (lock !== undefined && (await this.#pays(recipe, name, lock, report))) {
         await this.#keep(job, recipe.id, dir, report, options);
       }
       return report;
@@ -85,7 +87,12 @@ export class Snapshots {
       await this.#shelf.make(name, new AbortController().signal, async (files) => {
         await rmdir(files);
         await rename(dir, files);
-        return { task: 'note', from: files, lines: lines(scanTree(files)), facts: { id, losses: [], lossCounts: {} } };
+        return {
+          task: 'note',
+          from: files,
+          lines: entryLines(scanTree(files)),
+          facts: { id, losses: [], lossCounts: {} },
+        };
       });
     } catch (error) {
       throw storeError(error, `cannot store the files of ${id} in the cache`);
@@ -97,6 +104,17 @@ export class Snapshots {
   /** What is in the store of a ref is synced; one that is lazy has nothing to sync. */
   async finalize(id: string): Promise<void> {
     await this.#shelf.makeDurable(snapshotName(id, 'auto'));
+  }
+
+  /** Files that are not in the store: of an earlier snapshot if that can be had, else made. */
+  async #make(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
+    const earlier = await options.earlier?.();
+    const { maxBytes, maxFiles } = options.limits;
+    if (earlier !== undefined && earlier.report.bytes <= maxBytes && earlier.report.files <= maxFiles) {
+      const report = await cloneEarlier(job, earlier, dir, options);
+      if (report !== undefined) return report;
+    }
+    return recipe.produce(job, dir, options);
   }
 
   async #cloneStored(
@@ -127,7 +145,7 @@ export class Snapshots {
       if (await this.#isUsable(job, name)) return files;
       await this.#shelf.make(name, job.signal, async (dir) => {
         const report = await recipe.produce(job, dir, { ...IN_STORE, owner });
-        return { task: 'note', from: dir, lines: lines(report.entries), facts: { id: recipe.id, ...report } };
+        return { task: 'note', from: dir, lines: entryLines(report.entries), facts: { id: recipe.id, ...report } };
       });
       return files;
     } catch (error) {
@@ -149,7 +167,7 @@ export class Snapshots {
     const epoch = isClamped(report, options.epoch) ? options.epoch : undefined;
     try {
       await this.#shelf.make(snapshotName(id, options.owner, epoch), job.signal, async () => {
-        return { task: 'keep', from: dir, lines: lines(report.entries), facts: { id, ...report } };
+        return { task: 'keep', from: dir, lines: entryLines(report.entries), facts: { id, ...report } };
       });
     } catch (error) {
       if (isAbort(error) || job.signal.aborted) throw error;
@@ -186,8 +204,9 @@ export class Snapshots {
     }
   }
 
-  /** Whether a copy pays: someone waits for it, or the id is asked for the second time. */
-  async #isWantedAgain({ id, layers }: Recipe, name: string, lock: Lock): Promise<boolean> {
+  /** Whether a copy pays: someone waits for it, or the files had to be made for the second time. */
+  async #pays({ id, layers }: Recipe, name: string, lock: Lock, { via }: WriteReport): Promise<boolean> {
+    if (via !== 'unpack') return (await lock.waiters()) > 0;
     const before = await this.#records.get(SNAPSHOT_RECORD, name);
     const described = layers?.map(({ descriptor: { digest, size }, diffId }) => ({ digest, size, diffId }));
     await this.#records.set(SNAPSHOT_RECORD, name, { id, layers: described });
@@ -204,10 +223,6 @@ export function snapshotName(id: string, owner: WriteOptions['owner'], epoch?: n
 /** Name of a snapshot among leases and locks, whatever its variant. */
 export function snapshotResource(name: string): string {
   return `snapshot-${snapshotName(name.replace(/\+.*$/, ''), 'auto')}`;
-}
-
-function* lines(entries: Iterable<StoredEntry>): Generator<string> {
-  for (const entry of entries) yield formatEntry(entry).slice(0, -1);
 }
 
 function isClamped(report: WriteReport, epoch: number | undefined): boolean {

@@ -1,0 +1,63 @@
+/** Clones a directory of the user's that was written with the same files before, if it still has them. */
+import type { EarlierTree, WriteOptions, WriteReport } from '../contract/ref.ts';
+import type { JobContext } from '../contract/session.ts';
+import { isAbort } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { Task } from '../core/progress.ts';
+import { cloneTree } from './clone.ts';
+import { entryPath } from './clone-entry.ts';
+import { chooseMeans } from './clone-means.ts';
+import { cloneSpec, emptied, ownerOfNewFiles } from './clone-spec.ts';
+import { entryLines } from './snapshot-manifest.ts';
+
+/**
+ * Every file is looked at when it has been copied: one that was touched since the earlier snapshot was complete is hashed.
+ * @returns undefined, and `dir` empty, where the files are no longer what they were, or cannot be copied: they are then
+ * made from the source, and what is wrong with the target shows there
+ */
+export async function cloneEarlier(
+  job: JobContext,
+  { dir: from, report, settled }: EarlierTree,
+  dir: string,
+  options: WriteOptions,
+): Promise<WriteReport | undefined> {
+  const size = { bytes: report.bytes, count: report.files };
+  const task = new Task(job.progress, 'copy', `files of ${printable(from)}`, size.count, 'files');
+  try {
+    const how = await means(from, report, dir, options.mode);
+    const owner = await ownerOfNewFiles(dir);
+    const { damage } = await cloneTree({
+      // Unlike in the store, every file has its own mode, be it one that its owner cannot read.
+      spec: cloneSpec({ task: 'clone', from, to: dir, how, settled, owner, opened: false }),
+      lines: entryLines(report.entries),
+      signal: job.signal,
+      size,
+      onProgress: (entries) => task.advance(entries),
+    });
+    if (damage === undefined) {
+      task.end();
+      return { ...report, via: how };
+    }
+    return await unable(job, task, from, dir, `${damage.path} ${damage.problem}`);
+  } catch (error) {
+    if (isAbort(error) || job.signal.aborted) {
+      task.end('aborted');
+      throw error;
+    }
+    return unable(job, task, from, dir, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function unable(job: JobContext, task: Task, from: string, dir: string, why: string): Promise<undefined> {
+  task.end('failed');
+  await emptied(dir);
+  const text = `${printable(from)} cannot be copied: ${printable(why)}`;
+  job.progress.emit({ type: 'message', level: 'verbose', text });
+}
+
+async function means(from: string, report: WriteReport, dir: string, mode: WriteOptions['mode']) {
+  for (const entry of report.entries) {
+    if (entry.type === 'file') return chooseMeans(entryPath(from, entry), dir, mode);
+  }
+  return 'copy';
+}
