@@ -31,8 +31,6 @@ for (const [name, file] of Object.entries(entryPoints)) {
 
 // Packages that most commands do not need are files of their own, loaded when they are.
 const vendors = {
-  'undici-pool': 'undici/lib/dispatcher/pool.js',
-  'undici-request': 'undici/lib/api/api-request.js',
   ora: 'ora',
   tar: 'tar',
   yaml: 'yaml',
@@ -119,14 +117,6 @@ const builtins = {
   },
 };
 
-// HTTP/2 is switched off in the transport, and loading node:http2 for it would cost each request's start 5 ms.
-const withoutHttp2 = {
-  name: 'without-http2',
-  setup({ onLoad }) {
-    onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: 'module.exports = undefined' }));
-  },
-};
-
 const { cli, ...others } = entryPoints;
 await build({
   ...common,
@@ -141,7 +131,7 @@ await build({ ...common, entryPoints: others, outdir: dist, external: ['koffi'],
 await build({
   ...common,
   entryPoints: vendors,
-  plugins: [withoutHttp2, builtins],
+  plugins: [builtins],
   outdir: join(dist, 'vendor'),
   splitting: true,
   chunkNames: 'chunk-[hash]',
@@ -165,7 +155,7 @@ await build({
   },
   outfile: join(dist, 'ctxsrc.mjs'),
   external: ['koffi'],
-  plugins: [withoutHttp2, builtins],
+  plugins: [builtins],
   define: { ...common.define, __CTXSRC_SINGLE_FILE__: 'true' },
   banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
   legalComments: 'eof',

@@ -24,7 +24,6 @@ const ORDER = [
 
 /** Where each third-party package may be imported. */
 const PACKAGES: Record<string, RegExp> = {
-  undici: /^registry\//,
   koffi: /^fs\/native\.ts$/,
   yaml: /^snapshot\/lock-from\.ts$/,
   tar: /^layer\/tar-writer\.ts$/,
@@ -34,10 +33,10 @@ const PACKAGES: Record<string, RegExp> = {
 };
 
 /** Imported by one file only, so that there is one place to look at and to replace. */
-const ONE_FILE = ['undici', 'koffi', 'tar', 'yaml', 'ora'];
+const ONE_FILE = ['koffi', 'tar', 'yaml', 'ora'];
 
 /** Loaded when needed, never with the module that needs it. */
-const LAZY = ['undici', 'koffi', 'yaml', 'ora'];
+const LAZY = ['koffi', 'yaml', 'ora'];
 
 interface Import {
   readonly specifier: string;

@@ -9,9 +9,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${VERSION}\n`);
     return;
   }
-  // undici reads HTTP with WebAssembly. V8 would optimise that after the first answer, for 200 ms that a short run then
-  // waits for at its end; with this budget only a long one does.
-  setFlagsFromString('--wasm-tiering-budget=1000000000');
+  // A run of a second or two does not get back what it takes to optimise so much code: V8 shall wait eight times as long.
+  setFlagsFromString('--interrupt-budget=1000000');
   const { runProgram } = await import('./program.ts');
   const code = await runProgram(argv, processIo());
   // Everything is closed, but a compilation that a library has begun in the background would keep the process for half a

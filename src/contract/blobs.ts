@@ -45,6 +45,7 @@ export type BlobGrowth = (path: string, bytes: number) => void;
 
 /** The answer of a blob's origin. `offset` is where `body` begins: smaller than asked for when the origin cannot resume. */
 export interface IngestSource {
+  /** A piece belongs to the origin again when the next one is asked for: who wants to keep it copies it. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly offset: number;
   /** Lets the origin recognise that a later range belongs to the same bytes (ETag). Kept beside a partial download. */

@@ -17,7 +17,11 @@ export function workerUrl(name: 'worker-hash' | 'worker-unpack' | 'worker-clone'
   return new URL(`../../dist/${name}.js`, here);
 }
 
-/** Node's own arguments for a worker: those of the process, but for the one that it refuses for code from a file. */
-export function workerArguments(): string[] {
-  return process.execArgv.filter((argument) => !argument.startsWith('--input-type'));
+/**
+ * Node's own arguments for a worker: undefined, with which it inherits those of the process, but where one of them is
+ * refused for code from a file. (Given as a list, even V8's would be.)
+ */
+export function workerArguments(): string[] | undefined {
+  const kept = process.execArgv.filter((argument) => !argument.startsWith('--input-type'));
+  return kept.length === process.execArgv.length ? undefined : kept;
 }

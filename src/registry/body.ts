@@ -22,7 +22,7 @@ export async function readAll(response: TransportResponse, maxBytes: number, sub
     length += chunk.length;
     // Leaving the loop closes the connection.
     if (length > maxBytes) throw tooLong();
-    chunks.push(chunk);
+    chunks.push(new Uint8Array(chunk));
   }
   return Buffer.concat(chunks, length);
 }
@@ -33,7 +33,7 @@ export async function readStart(response: TransportResponse, maxBytes: number): 
   let length = 0;
   try {
     for await (const chunk of response.body) {
-      chunks.push(chunk);
+      chunks.push(new Uint8Array(chunk));
       length += chunk.length;
       if (length >= maxBytes) break;
     }

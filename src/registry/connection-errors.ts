@@ -53,14 +53,6 @@ function troubleOf(error: unknown, host: string): ConnectionTrouble {
   const known = TROUBLES[code];
   if (known !== undefined)
     return { ...known, text: known.text, ...(known.hint ? { hint: known.hint.replaceAll('HOST', host) } : {}) };
-  if (code.startsWith('HPE_')) {
-    return {
-      code: 'E_REGISTRY_PROTOCOL',
-      text: 'the answer is not HTTP',
-      hint: `check the port of ${host}`,
-      passing: true,
-    };
-  }
   if (/^(CERT_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|CRL_)|SELF_SIGNED/.test(code)) {
     return {
       code: 'E_TLS',
@@ -72,15 +64,14 @@ function troubleOf(error: unknown, host: string): ConnectionTrouble {
   return network(`the connection failed${code === '' ? '' : ` (${code})`}`);
 }
 
-/** The code of an error, of the error inside it, or of the last of several (one for each address that was tried). */
-function errorCode(error: unknown): string {
+/** The code of an error, or of the last of several (one for each address that was tried). */
+export function errorCode(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
-  const { code, errors, cause, name } = error as Partial<Record<'code' | 'errors' | 'cause' | 'name', unknown>>;
-  if (name === 'HTTPParserError') return typeof code === 'string' ? code : 'HPE_INVALID';
+  const { code, errors } = error as Partial<Record<'code' | 'errors', unknown>>;
   if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
-  // undici's own code for a broken connection says less than what broke it.
-  if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
   if (code === 'EPROTO') return tlsCode(error);
+  // From Node's own parser, which reads what a proxy answers.
+  if (typeof code === 'string' && code.startsWith('HPE_')) return NOT_HTTP;
   // Newer versions of OpenSSL say ssl/tls where older ones said sslv3.
   return typeof code === 'string' ? code.replace('ERR_SSL_SSL/TLS_ALERT_', 'ERR_SSL_SSLV3_ALERT_') : '';
 }
@@ -100,7 +91,7 @@ const ALERTS: Readonly<Record<number, string>> = {
   116: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
 };
 
-/** What the connection failed with, by the name that Node or undici gives it; empty when it was something else. */
+/** What the connection failed with, by the name that Node gives it; empty when it was something else. */
 export function connectionCode(error: CtxsrcError): string {
   return errorCode(error.cause);
 }
@@ -137,9 +128,18 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
-/** Codes of this program's own time limits. */
+/** Codes of what goes wrong above the socket. */
 export const NO_ANSWER = 'CTXSRC_NO_ANSWER';
 export const STALLED = 'CTXSRC_STALLED';
+export const CLOSED = 'CTXSRC_CLOSED';
+export const CUT_OFF = 'CTXSRC_CUT_OFF';
+export const NOT_HTTP = 'CTXSRC_NOT_HTTP';
+export const LONG_HEAD = 'CTXSRC_LONG_HEAD';
+
+/** An error with one of these codes, or of Node's. */
+export function failure(code: string, text: string): Error {
+  return Object.assign(new Error(text), { code });
+}
 
 const CLIENT_CERTIFICATE = untrusted(
   'the server wants a client certificate',
@@ -150,13 +150,9 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
   ECONNRESET: { ...network('the connection was reset'), closed: true },
   EPIPE: network('the connection was closed'),
-  UND_ERR_SOCKET: { ...network('the connection was closed'), closed: true },
-  UND_ERR_CLOSED: network('the connection was closed'),
-  UND_ERR_DESTROYED: network('the connection was closed'),
-  UND_ERR_ABORTED: network('the connection was closed'),
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: network('the answer was cut off'),
+  [CLOSED]: { ...network('the connection was closed'), closed: true },
+  [CUT_OFF]: network('the answer was cut off'),
   ETIMEDOUT: network('no connection in time', 'check the host, and HTTPS_PROXY if there is a proxy'),
-  UND_ERR_CONNECT_TIMEOUT: network('no connection in time', 'check the host, and HTTPS_PROXY if there is a proxy'),
   EHOSTUNREACH: network('no route to the host'),
   ENETUNREACH: network('no route to the network'),
   EAI_AGAIN: network('the name could not be resolved for now'),
@@ -164,9 +160,13 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ENOTFOUND: { ...network('the host name does not exist', 'check the spelling of the host'), passing: false },
   [NO_ANSWER]: stalled('no answer in time'),
   [STALLED]: stalled('the transfer stalled'),
-  UND_ERR_HEADERS_TIMEOUT: stalled('no answer in time'),
-  UND_ERR_BODY_TIMEOUT: stalled('the transfer stalled'),
-  UND_ERR_HEADERS_OVERFLOW: {
+  [NOT_HTTP]: {
+    code: 'E_REGISTRY_PROTOCOL',
+    text: 'the answer is not HTTP',
+    hint: 'check the port of HOST',
+    passing: true,
+  },
+  [LONG_HEAD]: {
     code: 'E_LIMIT',
     text: 'the headers of the answer are too long',
     hint: 'check that HOST is a registry',

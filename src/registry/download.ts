@@ -12,6 +12,7 @@ import { PassingFailure, Patience, type RetryPolicy } from './retry.ts';
 export interface DownloadResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
+  /** A piece is the caller's until it asks for the next one. */
   readonly body: AsyncIterable<Uint8Array>;
   discard(): void;
 }

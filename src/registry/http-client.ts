@@ -9,9 +9,9 @@ import { CtxsrcError } from '../core/errors.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { connectionError } from './connection-errors.ts';
-import { createTransport } from './engines.ts';
 import { answerError, type Subject } from './errors.ts';
 import { header, type ResponseHeaders } from './headers.ts';
+import { createTransport } from './http-transport.ts';
 import type { Environment } from './proxy.ts';
 import { quota, retryAfter } from './rate-limit.ts';
 import { PassingFailure, type RetryPolicy, retry } from './retry.ts';
@@ -39,6 +39,7 @@ export interface HttpResponse {
   readonly headers: ResponseHeaders;
   /** Where the answer came from, after redirects. */
   readonly url: URL;
+  /** A piece is the caller's until it asks for the next one. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Gives the connection back without reading the rest. */
   discard(): void;
@@ -83,7 +84,7 @@ export function createHttpClient(options: {
   const transport = createTransport(network, env);
   const policy: RetryPolicy = { retries: network.retry, maxWait: network.maxWait, clock };
 
-  async function follow(job: JobContext, request: HttpRequest, stream: boolean): Promise<HttpResponse> {
+  async function follow(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
     let url = withoutUser(request.url);
     let { method, body } = request;
     for (let redirects = 0; ; redirects += 1) {
@@ -95,7 +96,6 @@ export function createHttpClient(options: {
         body,
         headers: { ...request.headers, ...(own ? request.secretHeaders : undefined) },
         own,
-        stream,
       });
       const location = header(response.headers, 'location');
       if (![301, 302, 303, 307, 308].includes(response.status) || location === undefined) {
@@ -117,7 +117,7 @@ export function createHttpClient(options: {
 
   async function sendOne(
     job: JobContext,
-    request: HttpRequest & { readonly own: boolean; readonly stream: boolean },
+    request: HttpRequest & { readonly own: boolean },
   ): Promise<TransportResponse> {
     const { method, url, subject, body, own } = request;
     const started = performance.now();
@@ -143,7 +143,6 @@ export function createHttpClient(options: {
         body,
         signal: job.signal,
         identify: own,
-        stream: request.stream,
       });
       report(response.status);
       return { ...response, body: guarded(response.body, job.signal, subject) };
@@ -156,12 +155,8 @@ export function createHttpClient(options: {
     }
   }
 
-  async function attempt(
-    job: JobContext,
-    request: HttpRequest,
-    stream = request.method !== 'HEAD',
-  ): Promise<HttpResponse> {
-    const response = await follow(job, request, stream);
+  async function attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
+    const response = await follow(job, request);
     const { status } = response;
     // 501 is a refusal for good: the method is not known there.
     if (status !== 408 && status !== 429 && (status < 500 || status === 501)) return response;
@@ -194,11 +189,11 @@ export function createHttpClient(options: {
 
   return {
     policy,
-    attempt: (job, request) => attempt(job, request),
+    attempt,
     request: (job, request) => repeat(job, request, () => attempt(job, request)),
     fetch: (job, request, maxBytes) =>
       repeat(job, request, async () => {
-        const response = await attempt(job, request, false);
+        const response = await attempt(job, request);
         const bytes = await readAll(response, maxBytes, request.subject);
         return { status: response.status, headers: response.headers, url: response.url, bytes };
       }),

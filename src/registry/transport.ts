@@ -9,13 +9,12 @@ export interface TransportRequest {
   readonly signal: AbortSignal;
   /** Whether the client certificate may be shown to this server: not to one that another server redirected to. */
   readonly identify: boolean;
-  /** The body may be long and its reader slow. */
-  readonly stream: boolean;
 }
 
 export interface TransportResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
+  /** A piece belongs to the transport again when the next one is asked for: who wants to keep it copies it. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Gives the connection back without reading the rest. */
   discard(): void;
@@ -26,6 +25,3 @@ export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
-
-/** A server's connections above those that downloads may take, so that a download that is held back starves no other request. */
-export const SPARE_CONNECTIONS = 4;

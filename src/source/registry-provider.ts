@@ -120,7 +120,7 @@ async function wholeBody({ body }: IngestSource, { digest, size }: Descriptor): 
     if (length > size) {
       throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has more bytes than the ${size} that were declared`);
     }
-    chunks.push(chunk);
+    chunks.push(new Uint8Array(chunk));
   }
   return Buffer.concat(chunks, length);
 }

@@ -37,9 +37,8 @@ interface Shelf {
   makeParent(digest: Digest): Promise<void>;
 }
 
-/** Bytes gathered before they are written: a call for each network chunk costs more than it writes. */
-const WRITE_SIZE = 1 << 20;
-const WRITE_CHUNKS = 512;
+/** How much of an earlier part is read at once. */
+const READ_SIZE = 1 << 20;
 
 export class Ingests {
   readonly #directory: StoreDirectory;
@@ -220,7 +219,7 @@ async function keptPart(
 }
 
 async function rehash(partial: string, size: number, hash: Hash): Promise<void> {
-  const stream = createReadStream(partial, { end: size - 1, highWaterMark: WRITE_SIZE });
+  const stream = createReadStream(partial, { end: size - 1, highWaterMark: READ_SIZE });
   for await (const chunk of stream as AsyncIterable<Buffer>) hash.update(chunk);
 }
 
@@ -241,55 +240,32 @@ async function write(
     );
   }
   let position = offset;
-  let gathered: Uint8Array[] = [];
-  let gatheredBytes = 0;
-  let writing: Promise<unknown> = Promise.resolve();
-  const flush = async (): Promise<void> => {
-    const chunks = gathered;
-    const at = position - gatheredBytes;
-    gathered = [];
-    gatheredBytes = 0;
-    await writing;
-    const end = position;
-    writing = writeAll(file, chunks, at).then(() => blob.grown(end));
-    // Its failure is met by the next flush; until then it must not count as unhandled.
-    writing.catch(() => undefined);
-  };
-  try {
-    for await (let chunk of source.body) {
-      job.signal.throwIfAborted();
-      if (skip > 0) {
-        const skipped = Math.min(skip, chunk.length);
-        skip -= skipped;
-        chunk = chunk.subarray(skipped);
-      }
-      if (chunk.length === 0) continue;
-      if (blob.size !== undefined && position + chunk.length > blob.size) {
-        throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${blob.digest} goes on after its ${blob.size} bytes`);
-      }
-      blob.hash.update(chunk);
-      position += chunk.length;
-      gathered.push(chunk);
-      gatheredBytes += chunk.length;
-      if (gatheredBytes >= WRITE_SIZE || gathered.length >= WRITE_CHUNKS) await flush();
-    }
+  for await (let chunk of source.body) {
     job.signal.throwIfAborted();
-  } finally {
-    // When the body breaks off, what came so far is kept too.
-    await flush();
-    await writing;
+    if (skip > 0) {
+      const skipped = Math.min(skip, chunk.length);
+      skip -= skipped;
+      chunk = chunk.subarray(skipped);
+    }
+    if (chunk.length === 0) continue;
+    if (blob.size !== undefined && position + chunk.length > blob.size) {
+      throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${blob.digest} goes on after its ${blob.size} bytes`);
+    }
+    // Written by another thread, hashed by this one. Only when both are done is the chunk its maker's again.
+    const written = writeAll(file, chunk, position);
+    blob.hash.update(chunk);
+    await written;
+    position += chunk.length;
+    blob.grown(position);
   }
+  job.signal.throwIfAborted();
   return position;
 }
 
-async function writeAll(file: FileHandle, chunks: readonly Uint8Array[], at: number): Promise<void> {
-  if (chunks.length === 0) return;
-  let { bytesWritten: written } = await file.writev(chunks, at);
-  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-  if (written === total) return;
-  // A short write is what a nearly full disk does; writing the rest tells why.
-  const whole = Buffer.concat(chunks);
-  while (written < total) written += (await file.write(whole, written, total - written, at + written)).bytesWritten;
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+  }
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -37,7 +37,7 @@ function client(network: Partial<NetworkOptions> = {}, clock = new TestClock()):
 
 async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(new Uint8Array(chunk));
   return Buffer.concat(chunks);
 }
 

@@ -264,7 +264,7 @@ export async function runCase(row: Row, target: (typeof TARGETS)[number]): Promi
     const source = await client.blob(job, name, layer.digest);
     expect(source.offset).toBe(0);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of source.body) chunks.push(chunk);
+    for await (const chunk of source.body) chunks.push(new Uint8Array(chunk));
     // What the store does.
     if (digestOf(Buffer.concat(chunks)) !== layer.digest)
       throw new CtxsrcError('E_DIGEST_MISMATCH', 'found by the reader');

@@ -254,7 +254,9 @@ async function receiveEncoded(
   try {
     const feeding = (async () => {
       for await (const chunk of response.body) {
-        if (!gunzip.write(chunk)) await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
+        // A copy: the chunk is the transport's again before the stream has used it.
+        if (!gunzip.write(new Uint8Array(chunk)))
+          await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
       }
       gunzip.end();
     })().catch((error: Error) => gunzip.destroy(error));

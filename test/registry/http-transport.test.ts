@@ -1,0 +1,255 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { NetworkOptions } from '../../src/contract/source.ts';
+import { createTransport } from '../../src/registry/http-transport.ts';
+import type { Transport, TransportRequest } from '../../src/registry/transport.ts';
+import { networkOptions } from '../support/registry-job.ts';
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+interface Peer {
+  readonly url: URL;
+  readonly connections: Socket[];
+  /** Heads of the requests, in order. */
+  readonly requests: string[];
+}
+
+/** A server of bytes: `answer` is called with each request's text, its body included. */
+async function serve(answer: (socket: Socket, request: string, nth: number) => void): Promise<Peer> {
+  const connections: Socket[] = [];
+  const requests: string[] = [];
+  const server: Server = createServer((socket) => {
+    connections.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => {
+      requests.push(bytes.toString('latin1'));
+      answer(socket, requests.at(-1)!, requests.length);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  closing.push(() => {
+    for (const socket of connections) socket.destroy();
+    server.close();
+  });
+  return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/a?b`), connections, requests };
+}
+
+function transport(options: Partial<NetworkOptions> = {}): Transport {
+  const made = createTransport(networkOptions(options), {});
+  closing.push(() => made.close());
+  return made;
+}
+
+function get(url: URL, more: Partial<TransportRequest> = {}): TransportRequest {
+  return { method: 'GET', url, headers: {}, signal: new AbortController().signal, identify: false, ...more };
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = '';
+  for await (const piece of body) text += Buffer.from(piece).toString('latin1');
+  return text;
+}
+
+async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+}
+
+const ok = (body: string): string => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+describe('a connection', () => {
+  it('is used again when an answer has been read, or a short one been left unread', async () => {
+    const peer = await serve((socket, _request, nth) => socket.write(ok(`answer ${nth}`)));
+    const client = transport();
+    expect(await textOf((await client.send(get(peer.url))).body)).toBe('answer 1');
+    (await client.send(get(peer.url))).discard();
+    await sleep(20);
+    expect(await textOf((await client.send(get(peer.url))).body)).toBe('answer 3');
+    expect(peer.connections).toHaveLength(1);
+  });
+
+  it.each([
+    ['says so', `HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 1\r\n\r\nx`],
+    ['sent more than was asked for', `${ok('x')}HTTP/1.1 200 OK\r\n`],
+  ])('is not, when the server %s', async (_name, answer) => {
+    const peer = await serve((socket) => socket.write(answer));
+    const client = transport();
+    for (let i = 0; i < 3; i += 1) expect(await textOf((await client.send(get(peer.url))).body)).toBe('x');
+    expect(peer.connections).toHaveLength(3);
+  });
+
+  it('is closed when a long answer is left, by its reader or unread', async () => {
+    const peer = await serve((socket) => socket.write(ok('x'.repeat(3_000_000))));
+    const client = transport();
+    for await (const _piece of (await client.send(get(peer.url))).body) break;
+    await closed(peer.connections[0]!);
+    (await client.send(get(peer.url))).discard();
+    await closed(peer.connections[1]!);
+  });
+
+  it('that the server closed in the meantime is replaced by a new one', async () => {
+    const peer = await serve((socket, _request, nth) => {
+      // The second request comes over the first connection, just as that is closed.
+      if (nth === 2) socket.destroy();
+      else socket.write(ok(`answer ${nth}`));
+    });
+    const client = transport();
+    expect(await textOf((await client.send(get(peer.url))).body)).toBe('answer 1');
+    expect(await textOf((await client.send(get(peer.url))).body)).toBe('answer 3');
+    expect(peer.connections).toHaveLength(2);
+  });
+
+  it('that is new and closed without an answer is a failure', async () => {
+    const peer = await serve((socket) => socket.end());
+    await expect(transport().send(get(peer.url))).rejects.toMatchObject({ code: 'CTXSRC_CLOSED' });
+    expect(peer.connections).toHaveLength(1);
+  });
+
+  it('keeps no process alive once nothing is asked for', async () => {
+    const peer = await serve((socket) => socket.write(ok('x')));
+    await textOf((await transport().send(get(peer.url))).body);
+    expect(process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length).toBeLessThanOrEqual(1);
+  });
+});
+
+it('has so many connections to a server at most, and requests wait for one', async () => {
+  const answers: (() => void)[] = [];
+  const peer = await serve((socket) => answers.push(() => socket.write(ok('x'))));
+  const client = transport({ parallel: 1 });
+  const all = Array.from({ length: 8 }, async () => textOf((await client.send(get(peer.url))).body));
+  for (let answered = 0; answered < 8; ) {
+    await sleep(20);
+    expect(answers.length).toBeLessThanOrEqual(5);
+    answered += answers.length;
+    for (const answer of answers.splice(0)) answer();
+  }
+  await Promise.all(all);
+  expect(peer.connections.length).toBeLessThanOrEqual(5);
+});
+
+describe('a body', () => {
+  const long = Buffer.alloc(5_000_000, 'some text, ');
+
+  it.each([
+    ['a length', `HTTP/1.1 200 OK\r\ncontent-length: ${long.length}\r\n\r\n`, (): Buffer => long],
+    ['chunks', 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', (): Buffer => chunked(long)],
+    ['the end of the connection', 'HTTP/1.1 200 OK\r\n\r\n', (): Buffer => long],
+  ])('with %s comes whole, to a slow reader too, in memory that is used again', async (name, head, body) => {
+    const peer = await serve((socket) => {
+      socket.write(head);
+      socket.write(body());
+      if (name.startsWith('the end')) socket.end();
+    });
+    const memory = new Set<ArrayBufferLike>();
+    const pieces: Buffer[] = [];
+    for await (const piece of (await transport().send(get(peer.url))).body) {
+      await sleep(1);
+      memory.add(piece.buffer);
+      pieces.push(Buffer.from(piece));
+    }
+    expect(Buffer.concat(pieces).equals(long)).toBe(true);
+    expect(memory.size).toBeLessThanOrEqual(4);
+  });
+
+  it('that comes slowly is handed over as it comes', async () => {
+    const peer = await serve((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na');
+      setTimeout(() => socket.write('b'), 1000);
+    });
+    const started = performance.now();
+    const body = (await transport().send(get(peer.url))).body[Symbol.asyncIterator]();
+    expect(Buffer.from((await body.next()).value as Uint8Array).toString()).toBe('a');
+    expect(performance.now() - started).toBeLessThan(900);
+    expect(Buffer.from((await body.next()).value as Uint8Array).toString()).toBe('b');
+    expect((await body.next()).done).toBe(true);
+  });
+
+  it.each([
+    ['cut off', (socket: Socket): unknown => socket.end(), 'CTXSRC_CUT_OFF'],
+    ['stalled', (): unknown => undefined, 'CTXSRC_STALLED'],
+  ])('that is %s gives what came, and then the failure', async (_name, then, code) => {
+    const peer = await serve((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf');
+      then(socket);
+    });
+    const { body } = await transport({ stallTimeout: 300 }).send(get(peer.url));
+    let text = '';
+    const reading = (async () => {
+      for await (const piece of body) text += Buffer.from(piece).toString();
+    })();
+    await expect(reading).rejects.toMatchObject({ code });
+    expect(text).toBe('half');
+  });
+
+  it('does not stall while its reader is slow', async () => {
+    const peer = await serve((socket) => socket.write(ok('x'.repeat(2_000_000))));
+    let length = 0;
+    for await (const piece of (await transport({ stallTimeout: 200 }).send(get(peer.url))).body) {
+      if (length === 0) await sleep(500);
+      length += piece.length;
+    }
+    expect(length).toBe(2_000_000);
+  });
+
+  it('ends with the reason of an abort, before what is left of it', async () => {
+    const peer = await serve((socket) =>
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 9000000\r\n\r\n${'x'.repeat(1_000_000)}`),
+    );
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const { body } = await transport().send(get(peer.url, { signal: stop.signal }));
+    const reading = (async () => {
+      for await (const _piece of body) stop.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
+    await closed(peer.connections[0]!);
+  });
+});
+
+describe('a request', () => {
+  it('is what was asked for', async () => {
+    const peer = await serve((socket) => socket.write(ok('')));
+    const client = transport();
+    await client.send(get(peer.url, { headers: { accept: 'x/y', range: 'bytes=1-' } }));
+    await client.send(get(peer.url, { method: 'POST', body: 'grant=ä' }));
+    expect(peer.requests).toEqual([
+      `GET /a?b HTTP/1.1\r\nhost: ${peer.url.host}\r\nconnection: keep-alive\r\naccept: x/y\r\nrange: bytes=1-\r\n\r\n`,
+      `POST /a?b HTTP/1.1\r\nhost: ${peer.url.host}\r\nconnection: keep-alive\r\ncontent-length: 8\r\n\r\n${Buffer.from('grant=ä').toString('latin1')}`,
+    ]);
+  });
+
+  it.each([
+    { 'x-a': 'b\r\nx-c: d' },
+    { 'x-a': 'b\0' },
+    { 'x-a': 'ab\u{2028}' },
+    { 'x a': 'b' },
+    { 'x-a: b\r\nx-c': 'd' },
+  ])('whose header would be more than one line is not sent: %j', async (headers: Record<string, string>) => {
+    const peer = await serve((socket) => socket.write(ok('')));
+    await expect(transport().send(get(peer.url, { headers }))).rejects.toMatchObject({ code: 'ERR_INVALID_CHAR' });
+    expect(peer.requests).toEqual([]);
+  });
+
+  it('without an answer in time fails, as does one that is aborted', async () => {
+    const peer = await serve(() => undefined);
+    const client = transport({ stallTimeout: 200 });
+    await expect(client.send(get(peer.url))).rejects.toMatchObject({ code: 'CTXSRC_NO_ANSWER' });
+    const signal = AbortSignal.timeout(50);
+    await expect(client.send(get(peer.url, { signal }))).rejects.toMatchObject({ name: 'TimeoutError' });
+    for (const connection of peer.connections) await closed(connection);
+  });
+});
+
+function chunked(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7 + 1) % 700_001) {
+    const piece = bytes.subarray(at, at + size);
+    parts.push(Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n'));
+  }
+  return Buffer.concat([...parts, Buffer.from('0\r\n\r\n')]);
+}
