@@ -1,11 +1,11 @@
 // Bundles the command line, the library and the workers into dist/, with the heavy packages split off so that a command
 // loads only what it needs, and writes the type declarations beside them.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
@@ -30,36 +30,33 @@ for (const [name, file] of Object.entries(entryPoints)) {
 }
 
 // Packages that most commands do not need are files of their own, loaded when they are.
-const vendors = {
-  ora: 'ora',
-  tar: 'tar',
-  yaml: 'yaml',
-};
+const vendors = { ora: 'ora', tar: 'tar', yaml: 'yaml' };
 
 const common = {
   absWorkingDir: root,
   bundle: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20.19',
   legalComments: 'linked',
   minifySyntax: true,
   minifyWhitespace: true,
   define: { __CTXSRC_BUNDLED__: 'true', __CTXSRC_VERSION__: JSON.stringify(pkg.version) },
+  logLevel: 'warning',
+};
+const asModules = {
+  format: 'esm',
   // Packages that are CommonJS still call require for node: modules when they are bundled as ESM.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  logLevel: 'warning',
 };
 
 const vendored = {
   name: 'vendored',
   setup({ onResolve }) {
-    const names = Object.fromEntries(Object.entries(vendors).map(([name, specifier]) => [specifier, name]));
     onResolve({ filter: /^[a-z]/ }, ({ path, importer }) =>
-      Object.hasOwn(names, path) && !importer.includes('node_modules')
-        ? { path: `./vendor/${names[path]}.js`, external: true }
+      Object.hasOwn(vendors, path) && !importer.includes('node_modules')
+        ? { path: `./vendor/${path}.cjs`, external: true }
         : undefined,
     );
   },
@@ -117,30 +114,126 @@ const builtins = {
   },
 };
 
+// commander requires this for a kind of subcommand that is a program of its own.
+const lazyChildProcess = {
+  name: 'lazy-child-process',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ path, kind }) =>
+      kind === 'require-call' ? { path, namespace: 'lazy' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
+      contents: `module.exports = __lazy("${path}", ["spawn"])`,
+    }));
+  },
+};
+
+/** What the chunks use. */
+const prologue = {
+  __lazy: `function __lazy(module, names) {
+    const members = {};
+    for (const name of names) {
+      Object.defineProperty(members, name, {
+        configurable: true,
+        get() {
+          const value = process.getBuiltinModule(module)[name];
+          Object.defineProperty(members, name, { value });
+          return value;
+        },
+      });
+    }
+    return members;
+  }`,
+  __load: `async function __load(part) {
+    const exported = require(part);
+    return exported.__esModule ? exported : { ...exported, default: exported };
+  }`,
+  __url: 'const __url = require("node:url").pathToFileURL(__filename).href;',
+};
+
 const { cli, ...others } = entryPoints;
+await buildCommandLine();
 await build({
   ...common,
-  entryPoints: { cli },
+  ...asModules,
+  entryPoints: others,
   outdir: dist,
   external: ['koffi'],
-  plugins: [vendored, oneBase, builtins],
-  splitting: true,
-  chunkNames: '[name]-[hash]',
+  plugins: [vendored, builtins],
 });
-await build({ ...common, entryPoints: others, outdir: dist, external: ['koffi'], plugins: [vendored, builtins] });
 await build({
   ...common,
+  format: 'cjs',
   entryPoints: vendors,
-  plugins: [builtins],
   outdir: join(dist, 'vendor'),
-  splitting: true,
-  chunkNames: 'chunk-[hash]',
+  outExtension: { '.js': '.cjs' },
 });
+
+/**
+ * The command line, in chunks, as CommonJS: Node's loader of ECMAScript modules would cost each start 20 ms. esbuild
+ * makes chunks of modules only, so each chunk is translated afterwards.
+ */
+async function buildCommandLine() {
+  const { outputFiles } = await build({
+    ...common,
+    format: 'esm',
+    entryPoints: { cli },
+    outdir: dist,
+    outExtension: { '.js': '.cjs' },
+    external: ['koffi'],
+    plugins: [vendored, oneBase, lazyChildProcess],
+    define: { ...common.define, 'import.meta.url': '__url' },
+    splitting: true,
+    chunkNames: '[name]-[hash]',
+    write: false,
+  });
+  mkdirSync(dist, { recursive: true });
+  await Promise.all(
+    outputFiles.map(async ({ path, text }) => {
+      writeFileSync(path, path.endsWith('.cjs') ? await asCommonJs(text) : text);
+    }),
+  );
+}
+
+/** Only parts of the program are required; a module that the user names is imported as before. */
+async function asCommonJs(text) {
+  const parts = text.replace(/\bimport\("(\.\/[^"]+)"\)/g, '__load("$1")');
+  const { code } = await transform(parts, { format: 'cjs', platform: 'node', target: common.target });
+  const lazy = lazyBuiltins(code);
+  const used = Object.entries(prologue).filter(([name]) => lazy.includes(name));
+  // The names at the top stay as they are, so that the stack of a defect says something.
+  const small = await transform(`${used.map(([, declaration]) => declaration).join('\n')}\n${lazy}`, {
+    minify: true,
+    platform: 'node',
+    target: common.target,
+  });
+  return small.code;
+}
+
+/**
+ * Most modules of Node's own cost a start milliseconds: each is loaded when something in it is first used, and asked for
+ * once in a chunk, not once for each of our files.
+ */
+function lazyBuiltins(code) {
+  const requires = /\b(import_\w+) = require\("(node:[\w/]+)"\)/g;
+  const variables = {};
+  for (const [, variable, module] of code.matchAll(requires)) {
+    variables[module] = [...(variables[module] ?? []), variable];
+  }
+  return code.replace(requires, (whole, variable, module) => {
+    const [first] = variables[module];
+    if (variable !== first) return `${variable} = ${first}`;
+    // Loaded already when a program starts, and called often.
+    if (['node:fs', 'node:path'].includes(module)) return whole;
+    const uses = code.matchAll(new RegExp(`\\b(?:${variables[module].join('|')})\\.(\\w+)`, 'g'));
+    return `${variable} = __lazy("${module}", ${JSON.stringify([...new Set(Array.from(uses, ([, name]) => name))])})`;
+  });
+}
 
 // The command line as one file, for those who want to copy it somewhere. Its URL's query says which part it is.
 const parts = { 'conformance-child': entryPoints['conformance-child'], ...workers };
 await build({
   ...common,
+  ...asModules,
   minifyIdentifiers: true,
   stdin: {
     contents: `
@@ -157,7 +250,7 @@ await build({
   external: ['koffi'],
   plugins: [builtins],
   define: { ...common.define, __CTXSRC_SINGLE_FILE__: 'true' },
-  banner: { js: `#!/usr/bin/env node\n${common.banner.js}` },
+  banner: { js: `#!/usr/bin/env node\n${asModules.banner.js}` },
   legalComments: 'eof',
 });
 chmodSync(join(dist, 'ctxsrc.mjs'), 0o755);

@@ -26,7 +26,7 @@ try {
   const tarball = join(work, packed.filename);
   const files = packed.files.map((file) => file.path);
   check(
-    ['bin/ctxsrc.js', 'dist/cli.js', 'dist/ctxsrc.mjs'].every((path) => files.includes(path)) &&
+    ['bin/ctxsrc.js', 'dist/cli.cjs', 'dist/ctxsrc.mjs'].every((path) => files.includes(path)) &&
       files.includes('dist/types/index.d.ts'),
     'the tarball has the program, the library and its types',
   );

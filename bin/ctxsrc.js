@@ -1,7 +1,4 @@
 #!/usr/bin/env node
-import * as module from 'node:module';
-
-// Node 22.8 and newer keep compiled code between runs; it saves about 10 ms a start.
-module.enableCompileCache?.();
-const { main } = await import('../dist/cli.js');
-await main(process.argv.slice(2));
+// CommonJS, for it starts in less time than an ECMAScript module. Node 22.8 and newer keep compiled code between runs.
+if (Number.parseInt(process.versions.node, 10) >= 22) require('node:module').enableCompileCache?.();
+require('../dist/cli.cjs').main(process.argv.slice(2));

@@ -1,12 +1,71 @@
-/** Where a run of the command line reads and writes; tests hand in their own. */
+/** Where a run of the command line reads and writes. */
+import { writeSync } from 'node:fs';
+
 export interface Io {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Writes to stdout and waits until the text is handed over; a reader that went away is no error. */
+  print(text: string): Promise<void>;
 }
 
-/** The process's own. */
-export function processIo(): Io {
-  return { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd() };
+/** The process's own. A stream is made when it is first used: each costs a start several milliseconds. */
+export class ProcessIo implements Io {
+  readonly env = process.env;
+  readonly cwd = process.cwd();
+  #stdout: NodeJS.WriteStream | undefined;
+  #stderr: NodeJS.WriteStream | undefined;
+
+  get stdout(): NodeJS.WriteStream {
+    this.#stdout ??= tolerant(process.stdout);
+    return this.#stdout;
+  }
+
+  get stderr(): NodeJS.WriteStream {
+    this.#stderr ??= tolerant(process.stderr);
+    return this.#stderr;
+  }
+
+  async print(text: string): Promise<void> {
+    const rest = this.#stdout === undefined ? writeDirectly(text) : text;
+    if (rest.length === 0) return;
+    const { write } = await import('./output.ts');
+    await write(this.stdout, rest);
+  }
+
+  /** Resolves when all that was written has been handed over, or never can be. */
+  async flush(): Promise<void> {
+    await Promise.all([this.#stdout, this.#stderr].map((stream) => stream && flushed(stream)));
+  }
+}
+
+/** A reader that closes the pipe early is no error. */
+function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  return stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+/**
+ * Writes to stdout without a stream.
+ * @returns what is left for the stream: it can wait for a slow reader, and says what is wrong
+ */
+function writeDirectly(text: string): Uint8Array {
+  let rest: Uint8Array = Buffer.from(text);
+  // The consoles of Windows take no UTF-8.
+  if (process.platform === 'win32') return rest;
+  try {
+    while (rest.length > 0) rest = rest.subarray(writeSync(1, rest));
+  } catch {
+    // The stream meets the same.
+  }
+  return rest;
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('error', () => resolve());
+    stream.write('', () => resolve());
+  });
 }

@@ -30,11 +30,6 @@ type Invocation =
 export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
   const abort = new AbortController();
   const release = abortOnSignals(abort);
-  const swallowEpipe = (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  };
-  io.stdout.on('error', swallowEpipe);
-  io.stderr.on('error', swallowEpipe);
   const beforeEnd = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const errorForm = {
     json: beforeEnd.includes('--json'),
@@ -53,8 +48,6 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
     return failure.exit;
   } finally {
     release();
-    io.stdout.off('error', swallowEpipe);
-    io.stderr.off('error', swallowEpipe);
   }
 }
 

@@ -3,6 +3,7 @@
  * a single step is an ora spinner. The cursor comes back on every exit, and what was drawn is wiped before the answer.
  */
 import type { Ora } from 'ora';
+import { monotonicMs } from '../core/monotonic.ts';
 import { printable } from '../core/printable.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import { formatBytes, formatDuration } from './format.ts';
@@ -23,7 +24,7 @@ export class LiveView implements Reporter {
   readonly #messages: MessageWriter;
   readonly #tasks = new TaskTable();
   readonly #color: boolean;
-  readonly #start = performance.now();
+  readonly #start = monotonicMs();
   readonly #timer: NodeJS.Timeout;
   #drawn: readonly string[] = [];
   #drawnColumns = 0;
@@ -70,7 +71,7 @@ export class LiveView implements Reporter {
     const { finished, finishedBytes } = this.#tasks;
     if (finished === this.#summedUp) return;
     this.#summedUp = finished;
-    const took = formatDuration(performance.now() - this.#start);
+    const took = formatDuration(monotonicMs() - this.#start);
     this.#stream.write(
       `${finished} ${finished === 1 ? 'layer' : 'layers'}, ${formatBytes(finishedBytes)} in ${took}\n`,
     );
@@ -82,7 +83,7 @@ export class LiveView implements Reporter {
   };
 
   #frame(): void {
-    const now = performance.now();
+    const now = monotonicMs();
     const isShown = (task: RunningTask): boolean => now - task.since >= PATIENCE_MS;
     const transfers = this.#tasks.transfers().filter(isShown);
     const step = [...this.#tasks.running.values()].find((task) => !isTransfer(task) && isShown(task));
@@ -114,7 +115,7 @@ export class LiveView implements Reporter {
     const more = hidden > 0 ? ` (${hidden} not shown)` : '';
     const count = `${this.#tasks.finished} done, ${transfers.length} ${columns < NARROW ? 'more' : 'in flight'}${more}`;
     const rate = `${formatBytes(this.#rates.of('', bytes))}/s`;
-    const took = formatDuration(performance.now() - this.#start);
+    const took = formatDuration(monotonicMs() - this.#start);
     return [count, formatBytes(bytes), ...(columns < NARROW ? [] : [rate]), took].join('  ');
   }
 

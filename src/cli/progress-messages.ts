@@ -1,15 +1,16 @@
 import { printable } from '../core/printable.ts';
 import type { Progress, ProgressEvent } from '../core/progress.ts';
+import type { LineSink } from './reporter.ts';
 
 type Message = Extract<ProgressEvent, { type: 'message' | 'request' }>;
 
 /** Notes, warnings and, with -v, requests as lines; tasks are not shown. */
 export class MessageWriter implements Progress {
-  readonly #stream: NodeJS.WritableStream;
+  readonly #stream: LineSink;
   readonly #least: 'none' | 'warning' | 'note';
   readonly #verbose: number;
 
-  constructor(stream: NodeJS.WritableStream, options: { level: 'none' | 'warning' | 'note'; verbose: number }) {
+  constructor(stream: LineSink, options: { level: 'none' | 'warning' | 'note'; verbose: number }) {
     this.#stream = stream;
     this.#least = options.level;
     this.#verbose = options.verbose;

@@ -1,9 +1,10 @@
+import { monotonicMs } from '../core/monotonic.ts';
 import { printable } from '../core/printable.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import { formatDuration } from './format.ts';
 import { MessageWriter } from './progress-messages.ts';
 import { DOING, DONE, isTransfer, quantity, type RunningTask, TaskTable } from './progress-tasks.ts';
-import type { Reporter } from './reporter.ts';
+import type { LineSink, Reporter } from './reporter.ts';
 
 /** A CI system takes silence for a hang: while there is work, a line comes at least this often. */
 const SILENCE_MS = 15_000;
@@ -12,13 +13,13 @@ const WORTH_A_LINE_MS = 2_000;
 
 /** One line for each piece of work that is worth it, when it is done; and a sign of life every 15 seconds. */
 export class PlainView implements Reporter {
-  readonly #stream: NodeJS.WritableStream;
+  readonly #stream: LineSink;
   readonly #messages: MessageWriter;
   readonly #tasks = new TaskTable();
   readonly #timer: NodeJS.Timeout;
-  #lastLine = performance.now();
+  #lastLine = monotonicMs();
 
-  constructor(stream: NodeJS.WritableStream, options: { verbose: number }) {
+  constructor(stream: LineSink, options: { verbose: number }) {
     this.#stream = stream;
     this.#messages = new MessageWriter(stream, { level: 'note', verbose: options.verbose });
     this.#timer = setInterval(() => this.#breakSilence(), 1_000);
@@ -40,7 +41,7 @@ export class PlainView implements Reporter {
   }
 
   #finished(task: RunningTask): void {
-    const took = performance.now() - task.since;
+    const took = monotonicMs() - task.since;
     if (took < WORTH_A_LINE_MS && !isTransfer(task)) return;
     this.#write(
       `${DONE[task.phase]} ${printable(task.label)}${amount(task.total ?? task.done, task.unit)} in ${formatDuration(took)}`,
@@ -48,7 +49,7 @@ export class PlainView implements Reporter {
   }
 
   #breakSilence(): void {
-    if (this.#tasks.running.size === 0 || performance.now() - this.#lastLine < SILENCE_MS) return;
+    if (this.#tasks.running.size === 0 || monotonicMs() - this.#lastLine < SILENCE_MS) return;
     const [first] = this.#tasks.running.values();
     if (first === undefined) return;
     const total = first.total === undefined ? '' : ` of ${quantity(first.total, first.unit)}`;
@@ -58,7 +59,7 @@ export class PlainView implements Reporter {
   }
 
   #write(line: string): void {
-    this.#lastLine = performance.now();
+    this.#lastLine = monotonicMs();
     this.#stream.write(`${line}\n`);
   }
 }

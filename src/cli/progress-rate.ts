@@ -1,4 +1,6 @@
 /** How far back a rate looks, and how often a value is noted for it, in milliseconds. */
+import { monotonicMs } from '../core/monotonic.ts';
+
 const WINDOW_MS = 3_000;
 const STEP_MS = 100;
 
@@ -13,7 +15,7 @@ export class Rates {
 
   /** The rate of one transfer, of which `bytes` are done now. Asked for in every frame. */
   of(id: string, bytes: number): number {
-    const now = performance.now();
+    const now = monotonicMs();
     const samples = (this.#samples.get(id) ?? []).filter((sample) => now - sample.at < WINDOW_MS);
     samples.push({ at: now, bytes });
     this.#samples.set(id, samples);

@@ -1,4 +1,5 @@
 /** The tasks of a run as progress events describe them, and the words for what they do. */
+import { monotonicMs } from '../core/monotonic.ts';
 import type { Phase, ProgressEvent } from '../core/progress.ts';
 import { formatBytes } from './format.ts';
 
@@ -30,7 +31,7 @@ export interface RunningTask {
   readonly id: string;
   readonly label: string;
   readonly unit: 'bytes' | 'files';
-  /** `performance.now()` of its start. */
+  /** `monotonicMs()` of its start. */
   readonly since: number;
   phase: Phase;
   done: number;
@@ -60,7 +61,7 @@ export class TaskTable {
         id: event.id,
         label: event.label,
         unit: event.unit ?? 'bytes',
-        since: performance.now(),
+        since: monotonicMs(),
         phase: event.phase,
         done: 0,
         total: event.total,

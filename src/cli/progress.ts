@@ -1,37 +1,59 @@
 /** Which view of the progress a run gets. */
 
 import { CtxsrcError } from '../core/errors.ts';
+import { monotonicMs } from '../core/monotonic.ts';
 import { type Flags, PROGRESS_MODES } from './flags.ts';
 import type { Io } from './io.ts';
 import { LiveView } from './progress-live.ts';
 import { MessageWriter } from './progress-messages.ts';
 import { PlainView } from './progress-plain.ts';
-import type { Reporter } from './reporter.ts';
+import type { LineSink, Reporter } from './reporter.ts';
 
 /**
  * `--progress`, else `BUILDKIT_PROGRESS`, else `auto`: a live view for a person at a terminal, plain lines elsewhere.
- * `--quiet` shows nothing but errors.
+ * `--quiet` shows nothing but errors. The view is made when there is something to show: many runs have nothing.
  */
 export function createReporter(flags: Flags, io: Io): Reporter {
   const verbose = (flags.verbose as number | undefined) ?? 0;
-  if (flags.quiet === true) return new MessageWriter(io.stderr, { level: 'none', verbose: 0 });
+  const stderr: LineSink = { write: (text) => io.stderr.write(text) };
+  if (flags.quiet === true) return new MessageWriter(stderr, { level: 'none', verbose: 0 });
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
-  const mode = wanted === 'auto' ? (io.stderr.isTTY && !io.env.CI && io.env.TERM !== 'dumb' ? 'tty' : 'plain') : wanted;
-  switch (mode) {
+  const plain = (): Reporter => new PlainView(stderr, { verbose });
+  const live = (): Reporter => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
+  switch (wanted) {
+    case 'auto':
+      return whenNeeded(() => (isForPerson(io) ? live() : plain()));
     case 'none':
     case 'quiet':
-      return new MessageWriter(io.stderr, { level: 'warning', verbose });
+      return new MessageWriter(stderr, { level: 'warning', verbose });
     case 'rawjson':
       return rawJson(io);
     case 'plain':
-      return new PlainView(io.stderr, { verbose });
+      return whenNeeded(plain);
     case 'tty':
-      return new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
+      return whenNeeded(live);
     default:
       throw new CtxsrcError('E_USAGE', `BUILDKIT_PROGRESS is ${JSON.stringify(wanted)}`, {
         hint: `it takes ${PROGRESS_MODES.join(', ')}`,
       });
   }
+}
+
+function whenNeeded(make: () => Reporter): Reporter {
+  let view: Reporter | undefined;
+  return {
+    emit(event) {
+      view ??= make();
+      view.emit(event);
+    },
+    makeRoom: () => view?.makeRoom(),
+    close: () => view?.close(),
+  };
+}
+
+/** A terminal that can move its cursor, and nobody says that it is a log. */
+function isForPerson({ env, stderr }: Io): boolean {
+  return stderr.isTTY && !env.CI && env.TERM !== 'dumb';
 }
 
 /** `--no-color` and `NO_COLOR` say no, `FORCE_COLOR` says yes, else a terminal gets colours. */
@@ -42,12 +64,10 @@ function usesColor(flags: Flags, io: Io): boolean {
 
 /** Every event as one line of JSON, with the milliseconds since the start. */
 function rawJson(io: Io): Reporter {
-  const start = performance.now();
+  const start = monotonicMs();
   return {
     emit: (event) => {
-      io.stderr.write(
-        `${JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(performance.now() - start), ...event })}\n`,
-      );
+      io.stderr.write(`${JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(monotonicMs() - start), ...event })}\n`);
     },
     makeRoom: () => undefined,
     close: () => undefined,

@@ -13,9 +13,9 @@ import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import { openLock, type ReferenceSite, type Understood, understand } from './lock-references.ts';
-import { write } from './output.ts';
 import { createReporter } from './progress.ts';
 import type { Reporter } from './reporter.ts';
+import { tunedForWork } from './tuning.ts';
 import { parseSize } from './values.ts';
 
 interface RunOptions {
@@ -52,7 +52,7 @@ export class Run {
     this.#specs = options.attributes;
     this.#uses = options.uses;
     this.#ownsLock = options.ownsLock;
-    this.#reporter = createReporter(options.flags, options.io);
+    this.#reporter = tunedForWork(createReporter(options.flags, options.io));
   }
 
   get json(): boolean {
@@ -161,7 +161,7 @@ export class Run {
   /** Writes the answer. */
   async out(text: string): Promise<void> {
     this.#reporter.makeRoom();
-    await write(this.io.stdout, text);
+    await this.io.print(text);
   }
 
   /** Writes one line of the answer, made safe for a terminal. */

@@ -4,6 +4,7 @@
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { CtxsrcError, ioError } from '../core/errors.ts';
+import { monotonicMs } from '../core/monotonic.ts';
 import { printable } from '../core/printable.ts';
 import { type Progress, silentProgress, Task } from '../core/progress.ts';
 import { type ByteString, textOfBytes } from './byte-string.ts';
@@ -123,7 +124,7 @@ class Run {
   #files = 0;
   #bytes = 0;
   #hashedBytes = 0;
-  #sliceStart = performance.now();
+  #sliceStart = monotonicMs();
 
   constructor(root: ByteString, options: HashTreeOptions) {
     this.#options = options;
@@ -141,7 +142,7 @@ class Run {
   async result(): Promise<HashedTree> {
     for (const entry of walkTree(this.#reader, this.#options.filter, this.#options.ignored)) {
       this.#take(entry);
-      if (performance.now() - this.#sliceStart <= SLICE_MS) continue;
+      if (monotonicMs() - this.#sliceStart <= SLICE_MS) continue;
       await this.#handOver();
       await this.#pause();
     }
@@ -170,7 +171,7 @@ class Run {
     await setImmediate();
     this.#options.signal?.throwIfAborted();
     this.#task.advance(this.#hashedBytes);
-    this.#sliceStart = performance.now();
+    this.#sliceStart = monotonicMs();
   }
 
   /** The native calls, loaded when the first entry needs them. */
@@ -275,7 +276,7 @@ class Run {
   async #readHere(items: readonly Pending[]): Promise<void> {
     for (const item of items) {
       this.#read(item);
-      if (performance.now() - this.#sliceStart > SLICE_MS) await this.#pause();
+      if (monotonicMs() - this.#sliceStart > SLICE_MS) await this.#pause();
     }
   }
 
@@ -311,7 +312,7 @@ class Run {
       clearInterval(ticker);
       signal?.removeEventListener('abort', stop);
     }
-    this.#sliceStart = performance.now();
+    this.#sliceStart = monotonicMs();
   }
 
   #read(item: Pending): void {

@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { monotonicMs } from '../core/monotonic.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { connectionError } from './connection-errors.ts';
@@ -120,14 +121,14 @@ export function createHttpClient(options: {
     request: HttpRequest & { readonly own: boolean },
   ): Promise<TransportResponse> {
     const { method, url, subject, body, own } = request;
-    const started = performance.now();
+    const started = monotonicMs();
     const report = (status: number | undefined, error?: string): void => {
       job.progress.emit({
         type: 'request',
         method,
         url: `${url.origin}${url.pathname}`,
         status,
-        ms: Math.round(performance.now() - started),
+        ms: Math.round(monotonicMs() - started),
         ...(error === undefined ? {} : { error }),
       });
     };

@@ -6,6 +6,7 @@ import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { FilesInPlace, JobContext } from '../contract/index.ts';
 import { ioError } from '../core/errors.ts';
+import { monotonicMs } from '../core/monotonic.ts';
 import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../fs/byte-string.ts';
@@ -71,17 +72,17 @@ export async function* compareTrees(
 ): AsyncGenerator<PathDifference, TreeComparison> {
   const task = new Task(job.progress, 'verify', 'the files of both', undefined, 'files');
   const comparison = new Comparison(a, b);
-  let sliceStart = performance.now();
+  let sliceStart = monotonicMs();
   let entries = 0;
   try {
     for (const difference of comparison.run()) {
       entries += 1;
       if (difference !== undefined) yield difference;
-      if (performance.now() - sliceStart <= SLICE_MS) continue;
+      if (monotonicMs() - sliceStart <= SLICE_MS) continue;
       await setImmediate();
       job.signal.throwIfAborted();
       task.advance(entries);
-      sliceStart = performance.now();
+      sliceStart = monotonicMs();
     }
     task.end('done');
     return comparison.summary();

@@ -20,9 +20,12 @@ function randomId(): string {
 
 /** A session for one run. */
 export function createSession(options: SessionOptions = {}): Session {
-  const id = options.id ?? randomId();
+  let { id } = options;
   return {
-    id,
+    get id() {
+      id ??= randomId();
+      return id;
+    },
     credentials: async (host, repository) => options.credentials?.(host, repository),
     secret: async (name) => options.secrets?.get(name)?.(),
     localDirectory: (name) => options.directories?.get(name),

@@ -3,8 +3,8 @@
  * no place for. It is created when something is first written, so that a command that only reads works where nothing
  * can be written.
  */
-import { constants } from 'node:fs';
-import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, readdirSync, readFileSync } from 'node:fs';
+import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { ownedName } from './identity.ts';
@@ -56,20 +56,20 @@ export class StoreDirectory {
   }
 
   /**
-   * Looks at what is there, without writing.
+   * Looks at what is there, without writing; two small reads, and synchronous, for every run begins with them.
    * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
    */
-  async inspect(): Promise<void> {
+  inspect(): void {
     let names: string[];
     try {
-      names = await readdir(this.root);
+      names = readdirSync(this.root);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       // Without the right to read there is no cache, which is no reason to fail a command that needs none.
       if ((error as NodeJS.ErrnoException).code === 'EACCES') return;
       throw ioError(error, `cannot use ${this.root} as the cache directory`);
     }
-    const version = await this.#version();
+    const version = this.#version();
     if (version !== undefined && version > STORE_VERSION) {
       throw new CtxsrcError(
         'E_STORE_VERSION',
@@ -133,10 +133,10 @@ export class StoreDirectory {
     }
   }
 
-  async #version(): Promise<number | undefined> {
+  #version(): number | undefined {
     let text: string;
     try {
-      text = await readFile(this.path(MARKER), 'utf8');
+      text = readFileSync(this.path(MARKER), 'utf8');
     } catch {
       return undefined;
     }
@@ -146,7 +146,7 @@ export class StoreDirectory {
 
   async #create(): Promise<void> {
     await mkdir(this.root, { recursive: true, mode: 0o700 });
-    if ((await this.#version()) === STORE_VERSION) {
+    if (this.#version() === STORE_VERSION) {
       await access(this.path('tmp'), constants.W_OK);
       // What a cache service restored may lack the directories that were empty, and after a power loss a small file that
       // was not synced may be empty.
@@ -154,7 +154,7 @@ export class StoreDirectory {
       await this.#makeLayout();
       return;
     }
-    await this.inspect();
+    this.inspect();
     await this.#makeDirectories();
     // Each step is complete in itself and the marker comes last: whoever finds it missing, after a crash or while another
     // process is here, does the same steps again. A link never replaces an index that another process filled meanwhile.

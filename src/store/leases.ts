@@ -24,8 +24,8 @@ export class Leases {
   readonly #directory: StoreDirectory;
   readonly #locks: Locks;
   readonly #heartbeat: Heartbeat;
-  readonly #name = ownedName();
   readonly #held = new Map<string, { count: number; taken: Promise<boolean> }>();
+  #ownName: string | undefined;
   #home: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -33,6 +33,11 @@ export class Leases {
     this.#directory = directory;
     this.#locks = locks;
     this.#heartbeat = heartbeat;
+  }
+
+  get #name(): string {
+    this.#ownName ??= ownedName();
+    return this.#ownName;
   }
 
   /**

@@ -14,6 +14,7 @@ import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CtxsrcError } from '../core/errors.ts';
+import { monotonicMs } from '../core/monotonic.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from './identity.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 
@@ -223,8 +224,8 @@ export class Locks {
       // A machine that slept, or whose clock was stepped, makes living owners look silent until their next heartbeat:
       // one is void only when it also stayed silent while it was watched for longer than that.
       const before = this.#silentSince.get(file.file);
-      if (before?.mtime !== mtime) this.#silentSince.set(file.file, { mtime, seen: performance.now() });
-      const watched = before?.mtime === mtime ? performance.now() - before.seen : 0;
+      if (before?.mtime !== mtime) this.#silentSince.set(file.file, { mtime, seen: monotonicMs() });
+      const watched = before?.mtime === mtime ? monotonicMs() - before.seen : 0;
       if (watched < this.#heartbeat.interval * 1.2) return mtime;
     }
     this.#silentSince.delete(file.file);

@@ -38,7 +38,7 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store & StoreAdmin> {
   const directory = new StoreDirectory(resolve(options.root), options.onStep);
-  await directory.inspect();
+  directory.inspect();
   const progress = options.progress ?? silentProgress;
   const heartbeat = options.heartbeat ?? HEARTBEAT;
   const locks = new Locks(directory, heartbeat);

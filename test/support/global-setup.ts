@@ -1,6 +1,6 @@
 /** Builds dist/ once per run of vitest when a source is newer than it. Two runs that overlap build one after the other. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -47,14 +47,11 @@ function isAlive(pid: number): boolean {
 }
 
 function isStale(): boolean {
-  const outputs = ['cli', 'index'].filter((name) =>
-    existsSync(join(root, 'src', name === 'cli' ? 'cli/main.ts' : 'index.ts')),
-  );
-  const built = outputs.map(
-    (name) => statSync(join(root, 'dist', `${name}.js`), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  const built = ['cli.cjs', 'index.js'].map(
+    (name) => statSync(join(root, 'dist', name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
   );
   const newest = Math.max(...['src', '.ci/build.mjs', 'package.json'].map((path) => newestBelow(join(root, path))));
-  return outputs.length > 0 && Math.min(...built) < newest;
+  return Math.min(...built) < newest;
 }
 
 /** Latest mtime of a file, or of everything below a directory (the directories count: a deleted file is a change). */

@@ -6,6 +6,7 @@ import { closeSync, constants, linkSync, lstatSync, mkdirSync, openSync, readlin
 import { setImmediate } from 'node:timers/promises';
 import type { JobContext, WriteOptions, WriteReport, WrittenEntry } from '../../contract/index.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { type ByteString, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
@@ -93,14 +94,14 @@ class Copy {
   }
 
   async run(): Promise<WriteReport> {
-    let sliceStart = performance.now();
+    let sliceStart = monotonicMs();
     for (const entry of walkTree(this.#reader, this.#request.filter)) {
       this.#take(entry);
-      if (performance.now() - sliceStart < SLICE_MS) continue;
+      if (monotonicMs() - sliceStart < SLICE_MS) continue;
       await setImmediate();
       this.#job.signal.throwIfAborted();
       this.#task.advance(this.#bytes);
-      sliceStart = performance.now();
+      sliceStart = monotonicMs();
     }
     if (this.#hasher.finish().digest !== this.#request.digest) throw this.#changed();
     this.#finishDirectories();
