@@ -64,6 +64,9 @@ export interface Sidecar extends SnapshotFacts {
 const MAX_SIDECAR_BYTES = 512 * 1024 * 1024;
 
 const SCHEMA = 'ctxsrc/v1';
+/** Around the rows, which have a line each; the rest is one line. */
+const ENTRIES_START = '"entries":[\n';
+const ENTRIES_END = '\n]}\n';
 
 const TYPE: ReadonlyMap<unknown, WrittenEntry['type']> = new Map(
   Object.entries(TYPE_LETTER).map(([type, letter]) => [letter, type as WrittenEntry['type']]),
@@ -111,7 +114,7 @@ function* serialise(sidecar: Sidecar): Generator<string | Uint8Array> {
       text = '';
       separator = ',\n';
     }
-    yield `${text}\n]}\n`;
+    yield text + ENTRIES_END;
     return;
   }
   for (const entry of entries) {
@@ -122,7 +125,7 @@ function* serialise(sidecar: Sidecar): Generator<string | Uint8Array> {
       text = '';
     }
   }
-  yield `${text}\n]}\n`;
+  yield text + ENTRIES_END;
 }
 
 /** Columns: path, type, mode, uid, gid, size, mtime, digest or target (null for neither), xattrs (absent for none). */
@@ -157,7 +160,10 @@ export async function readSidecar(dir: string): Promise<Sidecar> {
   return readSidecarFile(sidecarPath(dir));
 }
 
-/** As `readSidecar`, by the path of the sidecar itself. @param sha256 what the file must have, in hex */
+/**
+ * As `readSidecar`, by the path of the sidecar itself.
+ * @param sha256 in hex, of a file that `writeSidecar` wrote and that must be that still: its entries then come with rows
+ */
 export async function readSidecarFile(path: string, sha256?: string): Promise<Sidecar> {
   let bytes: Buffer;
   try {
@@ -171,7 +177,8 @@ export async function readSidecarFile(path: string, sha256?: string): Promise<Si
     throw invalid(path, 'it was changed');
   }
   try {
-    return decode(JSON.parse(bytes.toString('utf8')));
+    const sidecar = decode(JSON.parse(bytes.toString('utf8')));
+    return sha256 === undefined ? sidecar : { ...sidecar, entries: withRows(sidecar.entries, bytes) };
   } catch (error) {
     if (isCtxsrcError(error)) throw error;
     throw invalid(path, error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message);
@@ -239,6 +246,13 @@ function decode(value: unknown): Sidecar {
     lossCounts: counts(doc.lossCounts),
     entries: decodeEntries(list(doc.entries, 'entries')),
   };
+}
+
+/** The entries with their rows as they are in the file: as `serialise` writes it, no other line ends like these. */
+function withRows(entries: WrittenEntries, file: Buffer): WrittenEntries {
+  const start = file.indexOf(ENTRIES_START) + ENTRIES_START.length;
+  const end = file.length - ENTRIES_END.length;
+  return Object.assign(entries, { rows: start < end ? [file.subarray(start, end)] : [] });
 }
 
 function decodeEntries(rows: readonly unknown[]): WrittenEntry[] {

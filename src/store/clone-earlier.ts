@@ -7,7 +7,7 @@ import { Task } from '../core/progress.ts';
 import { cloneTree } from './clone.ts';
 import { entryPath } from './clone-entry.ts';
 import { chooseMeans } from './clone-means.ts';
-import { cloneSpec, emptied, ownerOfNewFiles } from './clone-spec.ts';
+import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
 import { entryLines } from './snapshot-manifest.ts';
 
 /**
@@ -25,13 +25,14 @@ export async function cloneEarlier(
   const task = new Task(job.progress, 'copy', `files of ${printable(from)}`, size.count, 'files');
   try {
     const how = await means(from, report, dir, options.mode);
-    const owner = await ownerOfNewFiles(dir);
+    const created = await createdIn(dir);
     const { damage } = await cloneTree({
       // Unlike in the store, every file has its own mode, be it one that its owner cannot read.
-      spec: cloneSpec({ task: 'clone', from, to: dir, how, settled, owner, opened: false }),
+      spec: cloneSpec({ task: 'clone', from, to: dir, how, settled, created, opened: false }),
       lines: entryLines(report.entries),
       signal: job.signal,
       size,
+      digest: false,
       onProgress: (entries) => task.advance(entries),
     });
     if (damage === undefined) {

@@ -8,6 +8,8 @@ import {
   closeSync,
   constants,
   copyFileSync,
+  fstatSync,
+  futimesSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -18,6 +20,7 @@ import {
   readSync,
   type Stats,
   symlinkSync,
+  writeSync,
 } from 'node:fs';
 import type { Digest } from '../core/digest.ts';
 import { loadNative, type Native } from '../fs/native.ts';
@@ -42,8 +45,8 @@ export interface CloneSpec {
   readonly settled?: number | undefined;
   /** Later mtimes are this, in seconds. */
   readonly epoch?: number | undefined;
-  /** Owner that a new file gets by itself; undefined where that is not certain. */
-  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** What a new file gets by itself, for tasks that make some. */
+  readonly created?: { readonly uid: number; readonly gid: number; readonly umask: number } | undefined;
   /** As a normal user: files and directories in the store stay readable for their owner. */
   readonly opened: boolean;
 }
@@ -60,6 +63,8 @@ export type Path = string | Buffer;
 /** Nanoseconds. Times that Node sets or tells go through floating point. */
 const TIME_SLACK = 1000;
 const BUFFER_SIZE = 1 << 20;
+/** Copied through memory. */
+const SMALL_FILE = 64 << 10;
 let readBuffer: Buffer | undefined;
 
 /** Does the task for all entries but directories and hard links, which need others to exist or to be complete. */
@@ -100,28 +105,71 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   // A link shows the mode and times of the stored file; where those are not the entry's, it is copied.
   const linked = spec.how === 'hardlink' && storedMode(spec, entry) === entry.mode && spec.epoch === undefined;
   let unlinked: Stats | undefined;
+  let found: Stats;
   try {
     if (linked) {
       unlinked = lstatSync(source);
       linkSync(source, target);
+      found = lstatSync(source);
     } else {
-      const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
-      copyFileSync(source, target, constants.COPYFILE_EXCL | flags);
+      found = copyFile(spec, entry, source, target);
     }
   } catch (error) {
     if (isGone(source)) return { problem: 'is missing' };
+    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return { problem: 'is no file' };
     throw error;
   }
-  // Looked at after the copy: what was written into the source before or meanwhile shows in its ctime.
-  const found = lstatSync(source);
   const problem = differs(spec, entry, found);
   if (problem !== undefined) return { problem };
   const seen = unlinked ?? found;
   if (!spec.trust || !isAsRecorded(spec, entry, seen)) {
     if (hashFile(linked ? source : target) !== entry.digest) return { problem: 'has other content' };
   }
-  if (!linked) finish(spec, entry, target, storedMode(spec, entry));
   return restated(spec, entry, found);
+}
+
+/**
+ * Copies content and facts. @returns the source as it was after the copy: what was written into it before or meanwhile
+ * shows in its ctime
+ */
+function copyFile(spec: CloneSpec, entry: StoredEntry, source: Path, target: Path): Stats {
+  if (spec.how === 'copy' && entry.size <= SMALL_FILE && isPlain(spec, entry)) {
+    return copySmallFile(entry, source, target, clampTime(entry.mtime, spec.epoch));
+  }
+  const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
+  copyFileSync(source, target, constants.COPYFILE_EXCL | flags);
+  const found = lstatSync(source);
+  finish(spec, entry, target, found.mode & 0o7777);
+  return found;
+}
+
+/** Whether a new file needs nothing but its content and times to be the entry. */
+function isPlain({ created }: CloneSpec, { uid, gid, mode, xattrs }: StoredEntry): boolean {
+  if (created === undefined || xattrs !== undefined) return false;
+  return uid === created.uid && gid === created.gid && (mode & (0o7000 | created.umask)) === 0;
+}
+
+/** Half the system calls of the general way, which tries to share blocks first and sets everything by path. */
+function copySmallFile({ size, mode }: StoredEntry, source: Path, target: Path, mtime: string): Stats {
+  readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
+  const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
+  let length = 0;
+  let found: Stats;
+  try {
+    // One byte more than there should be tells a longer file; its size, which is looked at afterwards, does too.
+    length = readSync(from, readBuffer, 0, size + 1, null);
+    found = fstatSync(from);
+  } finally {
+    closeSync(from);
+  }
+  const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
+  try {
+    for (let at = 0; at < length; ) at += writeSync(to, readBuffer, at, length - at);
+    setTime(to, mtime);
+  } finally {
+    closeSync(to);
+  }
+  return found;
 }
 
 function keepEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
@@ -130,9 +178,7 @@ function keepEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined
     return undefined;
   }
   const target = entryPath(spec.to, entry);
-  const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
-  copyFileSync(entryPath(spec.from, entry), target, constants.COPYFILE_EXCL | flags);
-  finish(spec, entry, target, entry.mode);
+  copyFile(spec, { ...entry, mode: storedMode(spec, entry) }, entryPath(spec.from, entry), target);
   const digest = entry.digest ?? hashFile(target);
   return { ...entry, digest, ...stamp(lstatSync(target)) };
 }
@@ -207,7 +253,7 @@ function makeOther(spec: CloneSpec, entry: StoredEntry): void {
 function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | undefined): void {
   // Writing, as a copy does, takes setuid and setgid away for all but root.
   let present = mode !== undefined && (mode & 0o6000) === 0 ? mode : undefined;
-  if (spec.owner === undefined || spec.owner.uid !== entry.uid || spec.owner.gid !== entry.gid) {
+  if (spec.created?.uid !== entry.uid || spec.created.gid !== entry.gid) {
     lchownSync(path, entry.uid, entry.gid);
     // A change of owner takes setuid and setgid away.
     if ((entry.mode & 0o6000) !== 0) present = undefined;
@@ -221,17 +267,21 @@ function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | 
   setTime(path, mtime);
 }
 
-/** Whole seconds are exact in Node's own call; it takes numbers below 0 for the present. */
-function setTime(path: Path, mtime: string): void {
+/** Whole seconds are exact in Node's own calls; these take numbers below 0 for the present. @param file an open one, or a path */
+function setTime(file: number | Path, mtime: string): void {
   const seconds = Number(mtime) / 1e9;
-  if (/^(\d+000000000|0)$/.test(mtime)) {
-    lutimesSync(path, seconds, seconds);
-    return;
-  }
+  const own = (): void => {
+    if (typeof file === 'number') futimesSync(file, seconds, seconds);
+    else lutimesSync(file, seconds, seconds);
+  };
+  if (mtime === '0' || (mtime.endsWith('000000000') && !mtime.startsWith('-'))) return own();
   const native = loadNative();
-  if (native !== undefined) native.setTimes(path, BigInt(mtime));
-  else if (seconds < 0) throw new CloneUnable('the native calls are missing');
-  else lutimesSync(path, seconds, seconds);
+  if (native === undefined) {
+    if (seconds < 0) throw new CloneUnable('the native calls are missing');
+    return own();
+  }
+  if (typeof file === 'number') native.setTimesFd(file, BigInt(mtime));
+  else native.setTimes(file, BigInt(mtime));
 }
 
 /** The mode that an entry has in the store. */

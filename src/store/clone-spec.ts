@@ -1,18 +1,31 @@
 /** What a clone is to do, completed with what holds for this process and the directory it goes to. */
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { removeTree } from '../fs/remove-tree.ts';
 import type { CloneSpec } from './clone-entry.ts';
 
 /** A spec with what holds for this process; files are believed to be as recorded unless `trust` says otherwise. */
 export function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partial<CloneSpec>): CloneSpec {
-  return { how: 'copy', trust: true, owner: undefined, opened: ownUid() !== 0, ...spec };
+  return {
+    how: 'copy',
+    trust: true,
+
+    opened: ownUid() !== 0,
+    ...spec,
+  };
 }
 
-/** What a new file in `dir` belongs to; not certain where a directory hands its group down. */
-export async function ownerOfNewFiles(dir: string): Promise<CloneSpec['owner']> {
-  const gid = process.getegid?.();
-  if (gid === undefined || ((await lstat(dir)).mode & 0o2000) !== 0) return undefined;
-  return { uid: ownUid(), gid };
+/** What a new file in `dir` gets, found out by making one. */
+export async function createdIn(dir: string): Promise<CloneSpec['created']> {
+  const probe = join(dir, `.ctxsrc-probe-${process.pid}`);
+  const file = await open(probe, 'wx', 0o777);
+  try {
+    const { uid, gid, mode } = await file.stat();
+    return { uid, gid, umask: 0o777 & ~mode };
+  } finally {
+    await file.close();
+    await rm(probe, { force: true });
+  }
 }
 
 /** 0 where there are no users. */

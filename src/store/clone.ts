@@ -42,12 +42,14 @@ export interface CloneOptions {
   /** Gets the list as it should be recorded, in order, in pieces. */
   readonly record?: ((text: string) => void) | undefined;
   readonly onProgress?: ((entries: number) => void) | undefined;
+  /** False: nobody asks for the digest of the lines. */
+  readonly digest?: false | undefined;
 }
 
 export interface CloneOutcome {
   readonly damage?: ChunkResult['damage'];
   /** Digest and number of the lines that were worked on. */
-  readonly digest: Digest;
+  readonly digest: Digest | undefined;
   readonly count: number;
   /** By number of the piece, what its lines should be: see `restateLines`. Empty when all is as recorded. */
   readonly restated: ReadonlyMap<number, string>;
@@ -58,7 +60,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   const { spec, signal, record } = options;
   const makes = spec.task === 'clone' || spec.task === 'keep';
   const checks = spec.task === 'check' || spec.task === 'hash';
-  const hash = createHash('sha256');
+  const hash = options.digest === false ? undefined : createHash('sha256');
   const pool = new Pool(spec, options.size);
   const directories: StoredEntry[] = [];
   const hardLinks: StoredEntry[] = [];
@@ -71,7 +73,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
     for (const piece of pieces(options.lines)) {
       signal.throwIfAborted();
       if (damage !== undefined) break;
-      hash.update(piece.lines.join('\n')).update('\n');
+      hash?.update(piece.lines.join('\n')).update('\n');
       count += piece.lines.length;
       for (const entry of piece.others) {
         (entry.type === 'dir' ? directories : hardLinks).push(entry);
@@ -104,7 +106,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
     if (makes) for (const entry of hardLinks) makeHardLink(spec, entry);
     for (const entry of directories.reverse()) finishDirectory(spec, entry);
   }
-  return { damage, digest: `sha256:${hash.digest('hex')}`, count, restated };
+  return { damage, digest: hash && `sha256:${hash.digest('hex')}`, count, restated };
 }
 
 /** The list of entries with the pieces that `cloneTree` restated. */

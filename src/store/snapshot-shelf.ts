@@ -15,7 +15,7 @@ import { removeTree } from '../fs/remove-tree.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
 import { CloneUnable } from './clone-entry.ts';
 import { chooseMeans, meansError, noteSharing } from './clone-means.ts';
-import { cloneSpec, emptied, ownerOfNewFiles, ownUid } from './clone-spec.ts';
+import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { bootId } from './identity.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -166,7 +166,7 @@ export class SnapshotShelf {
       how,
       trust,
       epoch: options.epoch,
-      owner: await ownerOfNewFiles(dir),
+      created: await createdIn(dir),
     });
     const task = new Task(job.progress, 'copy', `files of ${shortDigest(header.id)}`, header.count, 'files');
     try {
@@ -231,7 +231,7 @@ export class SnapshotShelf {
     let count: number;
     try {
       const how = task === 'keep' ? await chooseMeans(list, from, 'auto') : 'copy';
-      const spec = cloneSpec({ task, from, to, how, owner: await ownerOfNewFiles(to) });
+      const spec = cloneSpec({ task, from, to, how, created: await createdIn(to) });
       const counted = function* (): Generator<string> {
         for (const line of entries) {
           const size = /^\{"type":"file","size":(\d+)/.exec(line)?.[1];
