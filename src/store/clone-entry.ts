@@ -60,8 +60,8 @@ export interface ChunkResult {
 
 export type Path = string | Buffer;
 
-/** Nanoseconds. Times that Node sets or tells go through floating point. */
-const TIME_SLACK = 1000;
+/** Nanoseconds. Times that Node sets lose what is below a microsecond, and those that it tells are rounded to a quarter of one. */
+const TIME_SLACK = 2000;
 const BUFFER_SIZE = 1 << 20;
 /** Copied through memory. */
 const SMALL_FILE = 64 << 10;
@@ -270,18 +270,16 @@ function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | 
 /** Whole seconds are exact in Node's own calls; these take numbers below 0 for the present. @param file an open one, or a path */
 function setTime(file: number | Path, mtime: string): void {
   const seconds = Number(mtime) / 1e9;
-  const own = (): void => {
-    if (typeof file === 'number') futimesSync(file, seconds, seconds);
-    else lutimesSync(file, seconds, seconds);
-  };
-  if (mtime === '0' || (mtime.endsWith('000000000') && !mtime.startsWith('-'))) return own();
-  const native = loadNative();
-  if (native === undefined) {
-    if (seconds < 0) throw new CloneUnable('the native calls are missing');
-    return own();
+  const isWhole = mtime === '0' || (mtime.endsWith('000000000') && !mtime.startsWith('-'));
+  const native = isWhole ? undefined : loadNative();
+  if (native !== undefined) {
+    if (typeof file === 'number') native.setTimesFd(file, BigInt(mtime));
+    else native.setTimes(file, BigInt(mtime));
+    return;
   }
-  if (typeof file === 'number') native.setTimesFd(file, BigInt(mtime));
-  else native.setTimes(file, BigInt(mtime));
+  if (seconds < 0) throw new CloneUnable('the native calls are missing');
+  if (typeof file === 'number') futimesSync(file, seconds, seconds);
+  else lutimesSync(file, seconds, seconds);
 }
 
 /** The mode that an entry has in the store. */
