@@ -113,16 +113,21 @@ export function* readLines(path: string): Generator<string> {
   }
 }
 
+/** The entries of a list. */
+export function* storedEntries(path: string): Generator<StoredEntry> {
+  for (const line of readLines(path)) yield parseEntry(line);
+}
+
 /** The entries as a report gives them, each time anew from `path`. @param epoch later mtimes are this, in seconds */
 export function reportEntries(path: string, epoch: number | undefined): Iterable<WrittenEntry> {
-  return {
-    *[Symbol.iterator]() {
-      for (const line of readLines(path)) {
-        const { ino: _ino, ctime: _ctime, ...entry } = parseEntry(line);
-        yield epoch === undefined ? entry : { ...entry, mtime: clampTime(entry.mtime, epoch) };
-      }
-    },
-  };
+  return { [Symbol.iterator]: () => reported(storedEntries(path), epoch) };
+}
+
+/** Without what only the store knows, and with clamped times. */
+export function* reported(entries: Iterable<StoredEntry>, epoch: number | undefined): Generator<WrittenEntry> {
+  for (const { ino: _ino, ctime: _ctime, ...entry } of entries) {
+    yield epoch === undefined ? entry : { ...entry, mtime: clampTime(entry.mtime, epoch) };
+  }
 }
 
 /** @param mtime nanoseconds, decimal @param epoch seconds */

@@ -19,15 +19,19 @@ import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { bootId } from './identity.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
+import { selectEntries } from './select-entries.ts';
 import {
   entriesPath,
+  entryLines,
   FILES,
   headerPath,
   readHeader,
   readLines,
   reportEntries,
+  reported,
   reportOf,
   type SnapshotHeader,
+  storedEntries,
 } from './snapshot-manifest.ts';
 
 /** A snapshot of the store that may be used. */
@@ -148,7 +152,10 @@ export class SnapshotShelf {
     return this.#directory.path('snapshots', name);
   }
 
-  /** Clones a snapshot into an empty directory; undefined, and the directory empty, where that cannot be done. */
+  /**
+   * Clones a snapshot, or what the filter chooses of it, into an empty directory; undefined, and the directory empty, where
+   * that cannot be done.
+   */
   async clone(
     job: JobContext,
     { home, header }: Stored,
@@ -159,9 +166,12 @@ export class SnapshotShelf {
     if (list === undefined) return undefined;
     const how = await chooseMeans(list, dir, options.mode);
     const trust = isSettled(header);
+    const chosen = options.filter && selectEntries(storedEntries(list), header, options.filter);
+    if (options.filter !== undefined && chosen === undefined) return undefined;
+    const files = join(home, FILES);
     const spec = cloneSpec({
       task: 'clone',
-      from: join(home, FILES),
+      from: chosen === undefined ? files : join(files, chosen.subpath),
       to: dir,
       how,
       trust,
@@ -172,19 +182,20 @@ export class SnapshotShelf {
     try {
       const outcome = await cloneTree({
         spec,
-        lines: readLines(list),
+        lines: chosen === undefined ? readLines(list) : entryLines(chosen.entries),
         signal: job.signal,
-        size: header,
+        size: chosen === undefined ? header : { bytes: chosen.facts.bytes, count: chosen.facts.files },
         onProgress: (entries) => task.advance(entries),
       });
-      const problem = problemOf(outcome, header);
+      const problem = problemOf(outcome, chosen === undefined ? header : undefined);
       if (problem === undefined) {
-        await this.#settle({ home, header }, outcome.restated, !trust).catch(() => undefined);
+        if (chosen === undefined) await this.#settle({ home, header }, outcome.restated, !trust).catch(() => undefined);
         const now = new Date();
         await utimes(headerPath(home), now, now).catch(() => undefined);
         task.end();
         if (how === 'hardlink') noteSharing(job, header.id);
-        return reportOf(header, reportEntries(list, options.epoch), how);
+        if (chosen === undefined) return reportOf(header, reportEntries(list, options.epoch), how);
+        return { ...chosen.facts, entries: [...reported(chosen.entries, options.epoch)], via: how };
       }
       task.end('failed');
       await emptied(dir);
@@ -321,7 +332,8 @@ function isSettled(header: SnapshotHeader): boolean {
   return header.durable || (header.boot === bootId() && header.boot !== '0');
 }
 
-function problemOf({ damage, digest }: CloneOutcome, { entries }: SnapshotHeader): string | undefined {
+/** @param header of all that was worked on */
+function problemOf({ damage, digest }: CloneOutcome, header: SnapshotHeader | undefined): string | undefined {
   if (damage !== undefined) return `${damage.path} ${damage.problem}`;
-  return digest === entries ? undefined : 'its list of entries was changed';
+  return header === undefined || digest === header.entries ? undefined : 'its list of entries was changed';
 }

@@ -48,8 +48,11 @@ export class Snapshots {
 
   /** `ImmutableRef.writeTo` of the contract. */
   async writeTo(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
-    // What a filter leaves is seldom asked for twice.
-    if (options.filter !== undefined) return this.#make(job, recipe, dir, options);
+    // What a filter leaves of an image is seldom asked for twice. Other files may be in the store and nowhere else.
+    if (options.filter !== undefined) {
+      const stored = recipe.layers === undefined ? await this.#cloneStored(job, recipe.id, dir, options) : undefined;
+      return stored ?? this.#make(job, recipe, dir, options);
+    }
     const quick = await this.#cloneStored(job, recipe.id, dir, options);
     if (quick !== undefined) return quick;
     if (options.mode === 'hardlink' || options.mode === 'reflink') {

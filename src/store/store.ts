@@ -105,12 +105,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
 function committedRecipe(id: string): Recipe {
   return {
     id,
-    produce: async (_job, _dir, { filter }) => {
-      if (filter !== undefined) {
-        throw new CtxsrcError('E_ATTRIBUTE', 'this source writes all of its files or none', {
-          hint: 'leave --include, --exclude and --subpath out',
-        });
-      }
+    produce: async () => {
       throw new CtxsrcError('E_BLOB_NOT_FOUND', `the files of ${id} are no longer in the cache`, {
         hint: 'run again to make them anew',
       });

@@ -1,8 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { WriteReport } from '../../src/contract/ref.ts';
+import type { WriteOptions, WriteReport } from '../../src/contract/ref.ts';
 import type { Store } from '../../src/contract/store.ts';
+import { sha256 } from '../../src/core/digest.ts';
 import { openStore } from '../../src/store/store.ts';
 import { tempDir } from '../support/temp.ts';
 import { listTree } from '../support/tree.ts';
@@ -155,5 +156,35 @@ describe('commit', () => {
     oddTree(second);
     await (await store.commit(second, 'git:abc')).release();
     expect(readdirSync(join(root, 'tmp')).length).toBeLessThanOrEqual(1);
+  });
+
+  it('writes the part that a filter chooses', async () => {
+    const dir = await store.tempDir();
+    oddTree(dir);
+    const ref = await store.commit(dir, 'git:abc');
+    const written = async (filter: WriteOptions['filter']) => {
+      const to = target();
+      const report = await ref.writeTo(testJob(), to, { ...WRITE, filter });
+      const names = [...report.entries].map(({ path }) => path);
+      expect(listTree(to).map(({ path }) => path)).toEqual(names);
+      expect(report.files).toBe(names.length);
+      return { to, names, entries: [...report.entries] };
+    };
+    const { to, names, entries } = await written({ subpath: 'sub', exclude: ['f*'] });
+    expect(names).toEqual(['absolute', 'alias', 'deep', 'deep/empty']);
+    // Its first path is not there, so the hard link is the file.
+    expect(entries[1]).toMatchObject({ type: 'file', digest: sha256('#!/bin/sh\n') });
+    expect(readFileSync(join(to, 'alias'), 'utf8')).toBe('#!/bin/sh\n');
+    expect((await written({ include: ['sub/deep/*', 'tool', 'sub/alias'] })).names).toEqual([
+      'sub',
+      'sub/alias',
+      'sub/deep',
+      'sub/deep/empty',
+      'tool',
+    ]);
+    expect((await written({ include: ['nothing'] })).names).toEqual([]);
+    await expect(written({ subpath: 'nowhere' })).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
+    await expect(written({ subpath: 'tool' })).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
+    await expect(written({ include: ['['] })).rejects.toMatchObject({ code: 'E_PATTERN' });
   });
 });

@@ -1,0 +1,109 @@
+/** The part of a stored snapshot that a filter chooses, as entries of a tree of its own. */
+import type { WriteFilter, WriteReport } from '../contract/ref.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
+import { PathFilter } from '../fs/write-filter.ts';
+import type { SnapshotHeader, StoredEntry } from './snapshot-manifest.ts';
+
+export interface Selection {
+  /** The directory of the snapshot that the paths are relative to; empty for its root. */
+  readonly subpath: string;
+  readonly entries: readonly StoredEntry[];
+  readonly facts: Pick<WriteReport, 'files' | 'bytes' | 'losses' | 'lossCounts'>;
+}
+
+/**
+ * Chooses among all entries of a snapshot, depth first. A directory is chosen when it is wanted or has something that is;
+ * a hard link whose first path is left out becomes the file.
+ * @returns undefined where what is lost of the part cannot be said, because the list of losses was cut
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` when there is no directory at the filter's subpath; `E_PATTERN`, `E_ATTRIBUTE`
+ */
+export function selectEntries(
+  all: Iterable<StoredEntry>,
+  { losses, lossCounts }: Pick<SnapshotHeader, 'losses' | 'lossCounts'>,
+  options: WriteFilter,
+): Selection | undefined {
+  const filter = new PathFilter(options);
+  const selecting = new Selecting(filter);
+  for (const entry of all) selecting.add(entry);
+  if (!selecting.found) {
+    throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no directory ${printable(options.subpath ?? '')}`, {
+      hint: 'subpath names a directory of the source',
+    });
+  }
+  const total = Object.values(lossCounts).reduce((sum, count) => sum + count, 0);
+  if (losses.length < total) return undefined;
+  const chosen = new Set(selecting.entries.map(({ path }) => path));
+  const kept = losses.flatMap((loss) => {
+    const path = filter.place(bytesOfText(loss.path));
+    return path !== undefined && chosen.has(textOfBytes(path)) ? [{ ...loss, path: textOfBytes(path) }] : [];
+  });
+  const counts: Record<string, number> = {};
+  for (const { kind } of kept) counts[kind] = (counts[kind] ?? 0) + 1;
+  return {
+    subpath: textOfBytes(filter.subpath),
+    entries: selecting.entries,
+    facts: { files: selecting.entries.length, bytes: selecting.bytes, losses: kept, lossCounts: counts },
+  };
+}
+
+class Selecting {
+  readonly entries: StoredEntry[] = [];
+  bytes = 0;
+  /** The subpath is there and a directory. */
+  found: boolean;
+  readonly #filter: PathFilter;
+  /** Directories above the present entry that nothing was chosen of yet. */
+  #above: { readonly place: ByteString; readonly entry: StoredEntry }[] = [];
+  /** By path: files that were left out, and where a hard link to one was chosen in their place. */
+  readonly #leftOut = new Map<ByteString, StoredEntry>();
+  readonly #instead = new Map<ByteString, ByteString>();
+
+  constructor(filter: PathFilter) {
+    this.#filter = filter;
+    this.found = filter.subpath === '';
+  }
+
+  add(entry: StoredEntry): void {
+    const path = entry.pathBytes === undefined ? bytesOfText(entry.path) : entry.path;
+    const place = this.#filter.place(path);
+    if (place === '') {
+      this.found = entry.type === 'dir';
+      return;
+    }
+    this.#above = this.#above.filter((above) => place?.startsWith(`${above.place}/`));
+    if (place === undefined || !this.#filter.wants(place)) {
+      if (entry.type === 'file') this.#leftOut.set(path, entry);
+      if (entry.type === 'dir' && place !== undefined) this.#above.push({ place, entry });
+      return;
+    }
+    for (const above of this.#above) this.entries.push(renamed(above.entry, above.place));
+    this.#above = [];
+    const chosen = entry.type === 'hardlink' ? this.#link(entry, place) : renamed(entry, place);
+    if (chosen.type === 'file') this.bytes += chosen.size;
+    this.entries.push(chosen);
+  }
+
+  #link(entry: StoredEntry, place: ByteString): StoredEntry {
+    const first = entry.targetBytes === undefined ? bytesOfText(entry.target ?? '') : (entry.target ?? '');
+    const file = this.#leftOut.get(first);
+    const instead = this.#instead.get(first);
+    if (file !== undefined && instead === undefined) {
+      this.#instead.set(first, place);
+      return renamed(file, place);
+    }
+    const { target: _, targetBytes: __, ...rest } = renamed(entry, place);
+    const { text, isBytes } = named(instead ?? this.#filter.place(first) ?? first);
+    return { ...rest, target: text, ...(isBytes ? { targetBytes: true } : {}) };
+  }
+}
+
+function renamed({ path: _, pathBytes: __, ...entry }: StoredEntry, place: ByteString): StoredEntry {
+  const { text, isBytes } = named(place);
+  return { ...entry, path: text, ...(isBytes ? { pathBytes: true } : {}) };
+}
+
+function named(bytes: ByteString): { readonly text: string; readonly isBytes: boolean } {
+  return isUtf8(bytes) ? { text: textOfBytes(bytes), isBytes: false } : { text: bytes, isBytes: true };
+}
