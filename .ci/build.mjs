@@ -1,9 +1,9 @@
 // Bundles the command line, the library and the workers into dist/, with the heavy packages split off so that a command
 // loads only what it needs, and writes the type declarations beside them.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, transform } from 'esbuild';
 
@@ -62,44 +62,72 @@ const vendored = {
   },
 };
 
-// What a key of a directory or a layout needs. The bundler makes a chunk of each set of modules that the same entries
-// reach, and each chunk costs a start about a millisecond: so that these become one, every module that is loaded when
-// needed is made to reach all of them.
-const base = [
-  'src/cli/program.ts',
-  'src/cli/commands/key.ts',
-  'src/image/instance.ts',
-  'src/source/oci-layout.ts',
-  'src/source/docker-image.ts',
-  'src/source/local.ts',
-  'src/store/store.ts',
-];
-const oneBase = {
-  name: 'one-base',
-  setup({ onLoad, onResolve }) {
-    onResolve({ filter: /^base:$/ }, () => ({ path: 'base', namespace: 'base' }));
-    onLoad({ filter: /.*/, namespace: 'base' }, () => ({
-      contents: base.map((file) => `import ${JSON.stringify(join(root, file))};`).join('\n'),
+// The bundler makes a chunk of each set of modules that the same entries reach, and each chunk costs a start about a
+// millisecond. So what a key of a layout needs, what a directory needs beside it, and what a registry needs, are made one
+// chunk each: every module that is loaded when needed, and reaches a part of one, is made to reach all of it.
+const groups = {
+  base: [
+    'src/cli/program.ts',
+    'src/cli/commands/digest.ts',
+    'src/cli/commands/key.ts',
+    'src/image/instance.ts',
+    'src/source/oci-layout.ts',
+    'src/store/store.ts',
+  ],
+  local: ['src/source/local.ts'],
+  registry: ['src/source/docker-image.ts', 'src/registry/client.ts', 'src/registry/credentials.ts'],
+};
+const grouped = {
+  name: 'grouped',
+  async setup({ onLoad, onResolve }) {
+    const wanted = await groupsOfLazyModules();
+    onResolve({ filter: /^group:/ }, ({ path }) => ({ path, namespace: 'group' }));
+    onLoad({ filter: /.*/, namespace: 'group' }, ({ path }) => ({
+      contents: importAll(groups[path.slice('group:'.length)].map((file) => join(root, file))),
       resolveDir: root,
     }));
-    const lazy = lazyModules();
     onLoad({ filter: /src\/.*\.ts$/ }, ({ path }) => {
-      if (!lazy.has(path)) return undefined;
-      return { contents: `${readFileSync(path, 'utf8')}\nimport 'base:';\n`, loader: 'ts' };
+      const names = wanted.get(path);
+      if (names === undefined) return undefined;
+      return { contents: readFileSync(path, 'utf8') + importAll(names.map((name) => `group:${name}`)), loader: 'ts' };
     });
   },
 };
 
-/** The modules of ours that some module loads when it needs them. */
-function lazyModules() {
-  const lazy = new Set();
-  for (const name of readdirSync(join(root, 'src'), { recursive: true })) {
-    if (!name.endsWith('.ts')) continue;
-    const file = join(root, 'src', name);
-    for (const [, path] of readFileSync(file, 'utf8').matchAll(/\bimport\('(\.[^']+)'\)/g))
-      lazy.add(join(dirname(file), path));
-  }
-  return lazy;
+const importAll = (paths) => paths.map((path) => `\nimport ${JSON.stringify(path)};`).join('');
+
+/** For each module of ours that another one loads when it needs it, the groups that it reaches a part of. */
+async function groupsOfLazyModules() {
+  const { metafile } = await build({
+    ...common,
+    format: 'esm',
+    entryPoints: [entryPoints.cli],
+    outdir: dist,
+    packages: 'external',
+    metafile: true,
+    write: false,
+  });
+  const importsOf = (file, lazy) =>
+    metafile.inputs[file].imports
+      .filter(({ kind, external }) => external !== true && (kind === 'dynamic-import') === lazy)
+      .map(({ path }) => path);
+  const reach = (files, seen = new Set()) => {
+    for (const file of files) if (!seen.has(file)) reach(importsOf(file, false), seen.add(file));
+    return seen;
+  };
+  const base = reach(groups.base);
+  const parts = Object.entries(groups).map(([name, files]) => [
+    name,
+    new Set([...reach(files)].filter((file) => !base.has(file))),
+  ]);
+  const lazy = new Set(Object.keys(metafile.inputs).flatMap((file) => importsOf(file, true)));
+  return new Map(
+    Array.from(lazy, (file) => {
+      const reached = reach([file]);
+      const names = parts.filter(([name, part]) => name === 'base' || [...part].some((file) => reached.has(file)));
+      return [join(root, file), names.map(([name]) => name)];
+    }),
+  );
 }
 
 // An `import` of a module of Node's evaluates every lazy part of it (streams for node:fs, webcrypto for node:crypto);
@@ -143,8 +171,9 @@ const prologue = {
     }
     return members;
   }`,
-  __load: `async function __load(part) {
+  __load: `async function __load(part, names) {
     const exported = require(part);
+    if (names) return Object.fromEntries(Object.entries(names).map(([name, from]) => [name, exported[from]]));
     return exported.__esModule ? exported : { ...exported, default: exported };
   }`,
   __url: 'const __url = require("node:url").pathToFileURL(__filename).href;',
@@ -180,23 +209,40 @@ async function buildCommandLine() {
     outdir: dist,
     outExtension: { '.js': '.cjs' },
     external: ['koffi'],
-    plugins: [vendored, oneBase, lazyChildProcess],
+    plugins: [vendored, grouped, lazyChildProcess],
     define: { ...common.define, 'import.meta.url': '__url' },
     splitting: true,
     chunkNames: '[name]-[hash]',
     write: false,
   });
+  const chunks = new Map(outputFiles.map(({ path, text }) => [`./${basename(path)}`, text]));
+  const doors = new Map(Array.from(chunks, ([name, text]) => [name, doorTo(text)]).filter(([, door]) => door));
   mkdirSync(dist, { recursive: true });
-  await Promise.all(
-    outputFiles.map(async ({ path, text }) => {
-      writeFileSync(path, path.endsWith('.cjs') ? await asCommonJs(text) : text);
-    }),
+  for (const [name, text] of chunks) {
+    if (doors.has(name)) continue;
+    writeFileSync(join(dist, name), name.endsWith('.cjs') ? await asCommonJs(text, doors) : text);
+  }
+}
+
+/** Where a chunk leads that holds nothing and only gives names to what another one has; undefined for all others. */
+function doorTo(text) {
+  const match = /^(?:import"[^"]+";)*import\{([^}]+)\}from("[^"]+");(?:import"[^"]+";)*export\{([^}]+)\};\s*$/.exec(
+    text,
   );
+  if (match === null) return undefined;
+  const pairs = (list) =>
+    list
+      .split(',')
+      .map((item) => item.split(' as '))
+      .map(([from, to = from]) => [to, from]);
+  const imported = Object.fromEntries(pairs(match[1]));
+  const names = pairs(match[3]).map(([name, local]) => `${name}: "${imported[local]}"`);
+  return `__load(${match[2]}, { ${names.join(', ')} })`;
 }
 
 /** Only parts of the program are required; a module that the user names is imported as before. */
-async function asCommonJs(text) {
-  const parts = text.replace(/\bimport\("(\.\/[^"]+)"\)/g, '__load("$1")');
+async function asCommonJs(text, doors) {
+  const parts = text.replace(/\bimport\("(\.\/[^"]+)"\)/g, (_, path) => doors.get(path) ?? `__load("${path}")`);
   const { code } = await transform(parts, { format: 'cjs', platform: 'node', target: common.target });
   const lazy = lazyBuiltins(code);
   const used = Object.entries(prologue).filter(([name]) => lazy.includes(name));

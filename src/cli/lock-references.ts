@@ -41,11 +41,11 @@ export function openLock(path: string): OpenLock {
 export async function understand(
   site: ReferenceSite,
   references: readonly string[],
-  lock: OpenLock | undefined,
+  lock: OpenLock,
 ): Promise<Understood[]> {
   const understood: Understood[] = [];
   for (const text of references) {
-    if (lock?.entries.has(text)) understood.push(await lockedReference(site, lock, text, 'pinned'));
+    if (lock.entries.has(text)) understood.push(await lockedReference(site, lock, text, 'pinned'));
     else understood.push(await identify(site.table, text, site.attributes));
   }
   return understood;

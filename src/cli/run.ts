@@ -4,15 +4,14 @@ import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { heldToLock } from '../snapshot/lock-entry.ts';
 import { defaultCacheDir, type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
-import { type Identified, type Resolved, withReference } from '../source/resolve.ts';
+import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
-import { openLock, type ReferenceSite, type Understood, understand } from './lock-references.ts';
+import type { ReferenceSite, Understood } from './lock-references.ts';
 import { createReporter } from './progress.ts';
 import type { Reporter } from './reporter.ts';
 import { tunedForWork } from './tuning.ts';
@@ -102,10 +101,19 @@ export class Run {
 
   /** Understands references, by their names in the file of `--lock` too; a flag that means nothing for any is an error. */
   async identify(references: readonly string[], defaults?: Attributes): Promise<Understood[]> {
-    const path = textFlag(this.flags, 'lock');
-    const lock = path === undefined || this.#ownsLock ? undefined : openLock(resolvePath(this.io.cwd, path));
-    const understood = await understand(this.site(defaults), references, lock);
+    const understood = await this.#understand(this.site(defaults), references);
     this.#refuseIdleFlags(understood);
+    return understood;
+  }
+
+  async #understand(site: ReferenceSite, references: readonly string[]): Promise<Understood[]> {
+    const path = textFlag(this.flags, 'lock');
+    if (path !== undefined && !this.#ownsLock) {
+      const { openLock, understand } = await import('./lock-references.ts');
+      return understand(site, references, openLock(resolvePath(this.io.cwd, path)));
+    }
+    const understood: Understood[] = [];
+    for (const text of references) understood.push(await identify(site.table, text, site.attributes));
     return understood;
   }
 
@@ -117,10 +125,14 @@ export class Run {
   /** Binds what was understood. */
   async bind(understood: readonly Understood[]): Promise<Resolved[]> {
     const { env } = await this.environment();
-    return understood.map(({ held, ...one }) => {
-      const instance = one.source.resolve(one.identifier, env);
-      return { ...one, instance: held === undefined ? instance : heldToLock(instance, one.ref.name!, held) };
-    });
+    return Promise.all(
+      understood.map(async ({ held, ...one }) => {
+        const instance = one.source.resolve(one.identifier, env);
+        if (held === undefined) return { ...one, instance };
+        const { heldToLock } = await import('../snapshot/lock-entry.ts');
+        return { ...one, instance: heldToLock(instance, one.ref.name!, held) };
+      }),
+    );
   }
 
   /** Where references are read; `defaults` are attributes that flags win over. */

@@ -13,7 +13,7 @@ import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Progress } from '../core/progress.ts';
-import { type IngestOptions, Ingests } from './ingest.ts';
+import type { IngestOptions, Ingests } from './ingest.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
@@ -25,15 +25,16 @@ export class FileBlobStore implements BlobStore {
   readonly #directory: StoreDirectory;
   readonly #leases: Leases;
   readonly #progress: Progress;
-  readonly #ingests: Ingests;
+  readonly #locks: Locks;
   readonly #used = new Set<Digest>();
+  #ingests: Promise<Ingests> | undefined;
   #noted = false;
 
   constructor(directory: StoreDirectory, locks: Locks, leases: Leases, progress: Progress) {
     this.#directory = directory;
     this.#leases = leases;
     this.#progress = progress;
-    this.#ingests = new Ingests(directory, locks, this);
+    this.#locks = locks;
   }
 
   path(digest: Digest): string {
@@ -84,7 +85,8 @@ export class FileBlobStore implements BlobStore {
     produce: (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>,
     options: IngestOptions = {},
   ): Promise<'stored' | 'cached'> {
-    return this.#ingests.run(job, blob, produce, options);
+    this.#ingests ??= import('./ingest.ts').then(({ Ingests }) => new Ingests(this.#directory, this.#locks, this));
+    return (await this.#ingests).run(job, blob, produce, options);
   }
 
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {

@@ -5,21 +5,15 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
 import type { Store, StoreAdmin } from '../contract/store.ts';
-import { CtxsrcError } from '../core/errors.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
-import { removeTree } from '../fs/remove-tree.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { FileBlobStore } from './blobs.ts';
 import { HEARTBEAT, type Heartbeat } from './identity.ts';
-import { IndexFile } from './index-file.ts';
 import { type OnStep, StoreDirectory, storeError } from './layout.ts';
 import { Leases } from './leases.ts';
 import { Locks } from './locks.ts';
 import { FileRecordStore } from './records.ts';
-import { StoredRef } from './ref.ts';
-import { SnapshotShelf } from './snapshot-shelf.ts';
-import { Snapshots } from './snapshots.ts';
-import { Workspaces } from './workspaces.ts';
+import type { Refs } from './refs.ts';
 
 export interface StoreOptions {
   /** The cache directory. It is created when something is first written. */
@@ -45,28 +39,26 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   const leases = new Leases(directory, locks, heartbeat);
   const blobs = new FileBlobStore(directory, locks, leases, progress);
   const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
-  const index = new IndexFile(directory, locks);
-  const shelf = new SnapshotShelf(directory, leases);
-  const snapshots = new Snapshots(shelf, locks, records);
-  const workspaces = new Workspaces(directory, locks, leases);
-  const inventoryEnv = { directory, locks, leases, index };
   const temporary = new Set<string>();
+  let refs: Promise<Refs> | undefined;
+
+  // Most runs want a key, and no key needs what follows: it is loaded when it is asked for.
+  const openRefs = (): Promise<Refs> => {
+    refs ??= import('./refs.ts').then(({ Refs }) => new Refs({ directory, locks, leases, blobs, records }));
+    return refs;
+  };
+  const inventoryEnv = async () => {
+    const { IndexFile } = await import('./index-file.ts');
+    return { directory, locks, leases, index: new IndexFile(directory, locks) };
+  };
+  const adminEnv = async () => ({ ...(await inventoryEnv()), blobs, shelf: (await openRefs()).shelf });
 
   return {
     root: directory.root,
     blobs,
     records,
-    ref: (recipe: Recipe): Promise<ImmutableRef> => StoredRef.open({ blobs, leases, snapshots }, recipe),
-    commit: async (dir, id): Promise<ImmutableRef> => {
-      const ref = await StoredRef.open({ blobs, leases, snapshots }, committedRecipe(id));
-      try {
-        await snapshots.commit(dir, id);
-      } catch (error) {
-        await ref.release();
-        throw error;
-      }
-      return ref;
-    },
+    ref: async (recipe: Recipe): Promise<ImmutableRef> => (await openRefs()).open(recipe),
+    commit: async (dir, id): Promise<ImmutableRef> => (await openRefs()).commit(dir, id),
     tempDir: async () => {
       await directory.ensure();
       await leases.announce();
@@ -79,12 +71,21 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       temporary.add(path);
       return path;
     },
-    workspace: (job, kind, key) => workspaces.open(job, kind, key),
-    tagImage: (name: string, descriptor: Descriptor) => index.tag(name, descriptor),
+    workspace: async (job, kind, key) => {
+      const { Workspaces } = await import('./workspaces.ts');
+      return new Workspaces(directory, locks, leases).open(job, kind, key);
+    },
+    tagImage: async (name: string, descriptor: Descriptor) => {
+      const { index } = await inventoryEnv();
+      await index.tag(name, descriptor);
+    },
     close: async () => {
-      for (const path of temporary) await removeTree(path);
-      temporary.clear();
-      await shelf.close();
+      if (temporary.size > 0) {
+        const { removeTree } = await import('../fs/remove-tree.ts');
+        for (const path of temporary) await removeTree(path);
+        temporary.clear();
+      }
+      await (await refs)?.shelf.close();
       // Whoever has written also clears up after those who could not.
       if (directory.isOpen) {
         await leases.removeDead();
@@ -92,23 +93,9 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       }
       await leases.close();
     },
-    // What only `ctxsrc cache` needs is loaded when it is asked for.
-    list: async () => (await import('./prune.ts')).list(inventoryEnv),
-    usage: async () => (await import('./prune.ts')).usage(inventoryEnv),
-    prune: async (job, pruneOptions) =>
-      (await import('./prune.ts')).prune(job, { ...inventoryEnv, shelf }, pruneOptions),
-    verify: async (job) => (await import('./verify.ts')).verifyStore(job, { ...inventoryEnv, blobs, shelf }),
-  };
-}
-
-/** The files of a committed directory are in the store or nowhere, and there as a whole. */
-function committedRecipe(id: string): Recipe {
-  return {
-    id,
-    produce: async () => {
-      throw new CtxsrcError('E_BLOB_NOT_FOUND', `the files of ${id} are no longer in the cache`, {
-        hint: 'run again to make them anew',
-      });
-    },
+    list: async () => (await import('./prune.ts')).list(await inventoryEnv()),
+    usage: async () => (await import('./prune.ts')).usage(await inventoryEnv()),
+    prune: async (job, pruneOptions) => (await import('./prune.ts')).prune(job, await adminEnv(), pruneOptions),
+    verify: async (job) => (await import('./verify.ts')).verifyStore(job, await adminEnv()),
   };
 }

@@ -20,9 +20,8 @@ import { printable } from '../../core/printable.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
 import type { LocalOptions } from './attributes.ts';
-import { copyTree } from './copy-tree.ts';
 import { definitionKey } from './definition.ts';
-import { describeTree, type FilteredDirectory } from './describe.ts';
+import type { FilteredDirectory } from './describe.ts';
 import { loadIgnoreFile } from './ignore.ts';
 
 /** Folder of the store for stat caches. */
@@ -67,13 +66,16 @@ export class LocalInstance implements SourceInstance {
     const { modes } = this.#subject.options;
     return this.#subject.env.store.ref({
       id: sha256(`local:sha256:${hashed.digest}`),
-      produce: (producing, dir, options) =>
-        copyTree(producing, { root, filter, modes, digest: hashed.digest, dir, options }),
+      produce: async (producing, dir, options) => {
+        const { copyTree } = await import('./copy-tree.ts');
+        return copyTree(producing, { root, filter, modes, digest: hashed.digest, dir, options });
+      },
     });
   }
 
   async describe(job: JobContext, options: { readonly why?: string | undefined } = {}): Promise<Description> {
     const directory = await this.#filtered();
+    const { describeTree } = await import('./describe.ts');
     const facts = await describeTree(job, directory, options.why, () => this.#hash(job));
     return { identifier: String(this.#subject.identifier), ...facts };
   }

@@ -1,0 +1,57 @@
+/** The refs of a store, and what they share: the files that were kept for them. */
+import type { ImmutableRef, Recipe } from '../contract/ref.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import type { FileBlobStore } from './blobs.ts';
+import type { StoreDirectory } from './layout.ts';
+import type { Leases } from './leases.ts';
+import type { Locks } from './locks.ts';
+import type { FileRecordStore } from './records.ts';
+import { type RefEnv, StoredRef } from './ref.ts';
+import { SnapshotShelf } from './snapshot-shelf.ts';
+import { Snapshots } from './snapshots.ts';
+
+export class Refs {
+  readonly shelf: SnapshotShelf;
+  readonly #env: RefEnv;
+
+  constructor(store: {
+    readonly directory: StoreDirectory;
+    readonly locks: Locks;
+    readonly leases: Leases;
+    readonly blobs: FileBlobStore;
+    readonly records: FileRecordStore;
+  }) {
+    const { directory, locks, leases, blobs, records } = store;
+    this.shelf = new SnapshotShelf(directory, leases);
+    this.#env = { blobs, leases, snapshots: new Snapshots(this.shelf, locks, records) };
+  }
+
+  /** `Store.ref` of the contract. */
+  open(recipe: Recipe): Promise<ImmutableRef> {
+    return StoredRef.open(this.#env, recipe);
+  }
+
+  /** `Store.commit` of the contract. */
+  async commit(dir: string, id: string): Promise<ImmutableRef> {
+    const ref = await this.open(committedRecipe(id));
+    try {
+      await this.#env.snapshots.commit(dir, id);
+    } catch (error) {
+      await ref.release();
+      throw error;
+    }
+    return ref;
+  }
+}
+
+/** The files of a committed directory are in the store or nowhere, and there as a whole. */
+function committedRecipe(id: string): Recipe {
+  return {
+    id,
+    produce: async () => {
+      throw new CtxsrcError('E_BLOB_NOT_FOUND', `the files of ${id} are no longer in the cache`, {
+        hint: 'run again to make them anew',
+      });
+    },
+  };
+}
