@@ -142,7 +142,7 @@ async function parseArguments(
 
 /**
  * The program for commander; also what completion and the manual are made from.
- * @param only the one command that gets its flags: declaring those of all costs a start several milliseconds
+ * @param only the one command that is asked for: declaring all of them costs a start several milliseconds
  */
 export function buildProgram(
   specs: readonly AttributeSpec[],
@@ -162,12 +162,11 @@ export function buildProgram(
     '\nA reference is SCHEME://…, or a path: docker-image://alpine:3.20, oci-layout://./base:latest, ./app.\n' +
       'ctxsrc sources lists the schemes, ctxsrc explain the error codes.',
   );
-  for (const spec of COMMANDS) {
+  for (const spec of only === undefined ? COMMANDS : [only]) {
     const command = program
       .command(`${spec.name} ${spec.args}`.trim())
       .summary(spec.summary)
       .description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
-    if (only !== undefined && spec !== only) continue;
     spec.flags?.(command);
     addCommonFlags(command);
     let attributes: AttributeSpec[] = [];

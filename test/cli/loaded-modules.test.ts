@@ -48,6 +48,49 @@ describe('what a command loads', () => {
     expect(loaded.filter((name) => ['ora', 'tar', 'yaml', 'koffi'].includes(name))).toEqual([]);
   });
 
+  /** What a run loads after Node itself has started: bytes of our own code, and which of Node's modules. */
+  async function loadedBy(args: readonly string[]): Promise<{ readonly bytes: number; readonly builtins: string[] }> {
+    const folder = tempDir('loaded');
+    const hook = join(folder, 'hook.cjs');
+    writeFileSync(
+      hook,
+      `const before = new Set(process.moduleLoadList);
+      process.on('exit', () => {
+        const builtins = process.moduleLoadList.filter((name) => !before.has(name));
+        const bytes = Object.keys(require.cache).filter((file) => file !== __filename)
+          .reduce((sum, file) => sum + require('node:fs').statSync(file).size, 0);
+        require('node:fs').writeFileSync(__filename + '.json', JSON.stringify({ bytes, builtins }));
+      });`,
+    );
+    const result = await ctxsrc(args, { nodeArgs: ['--require', hook] });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    const { bytes, builtins } = JSON.parse(readFileSync(`${hook}.json`, 'utf8')) as Record<'bytes', number> &
+      Record<'builtins', string[]>;
+    return { bytes, builtins: builtins.map((name) => name.replace('NativeModule ', '')) };
+  }
+
+  it('key of a layout: a part of the program, and of Node little more than its hashes', async () => {
+    const layout = join(packageRoot, 'fixtures', 'layouts', 'hello');
+    const { bytes, builtins } = await loadedBy(['key', `oci-layout://${layout}`]);
+    expect(bytes).toBeLessThan(200_000);
+    const dear = [
+      'child_process',
+      'worker_threads',
+      'net',
+      'perf_hooks',
+      'v8',
+      'fs/promises',
+      'internal/modules/esm/load',
+    ];
+    expect(builtins.filter((name) => dear.includes(name))).toEqual([]);
+  });
+
+  it('key of a small directory: no threads', async () => {
+    const { builtins } = await loadedBy(['key', dir]);
+    expect(builtins).toContain('crypto');
+    expect(builtins).not.toContain('worker_threads');
+  });
+
   it('--version: nothing that costs a start', async () => {
     const loaded = await packagesLoaded(['--version']);
     expect(loaded.filter((name) => ['koffi', 'tar', 'yaml', 'ora'].includes(name))).toEqual([]);
