@@ -4,8 +4,12 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { CtxsrcError } from './errors.ts';
+import { smallSha256 } from './small-sha256.ts';
 
 export type Digest = `${string}:${string}`;
+
+/** Up to so many bytes, as most manifests and configurations have, loading `node:crypto` takes longer than doing without. */
+const SMALL = 16 * 1024;
 
 const HEX_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
@@ -52,7 +56,9 @@ export function digestHex(digest: Digest): string {
 
 /** `sha256:` of the bytes (text is hashed as UTF-8). */
 export function sha256(data: string | Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  if (bytes.length <= SMALL) return `sha256:${smallSha256(bytes)}`;
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 /** A running hash for the algorithm of the given digest. */
@@ -62,6 +68,7 @@ export function hasherFor(digest: Digest): Hash {
 
 /** Digest of the bytes with the algorithm of `like`. */
 export function digestLike(like: Digest, data: Uint8Array): Digest {
+  if (digestAlgorithm(like) === 'sha256') return sha256(data);
   return `${digestAlgorithm(like)}:${hasherFor(like).update(data).digest('hex')}`;
 }
 
