@@ -3,7 +3,7 @@ import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
 import { baseName, cleanPath, dirName, hasWildcard, joinPath, Wildcard } from './go-path.ts';
-import type { TreeReader } from './tree-entry.ts';
+import type { TreeReader, WalkedEntry } from './tree-entry.ts';
 
 /**
  * Every link met on the way to the given paths and every path they end at, sorted; undefined when the root itself is
@@ -12,7 +12,7 @@ import type { TreeReader } from './tree-entry.ts';
  * @param paths may hold wildcards in any component
  * @throws CtxsrcError `E_PERMISSION` or `E_IO` when a directory on the way cannot be read
  */
-export function followPaths(reader: TreeReader, paths: readonly ByteString[]): ByteString[] | undefined {
+export function followPaths(reader: TreeReader<WalkedEntry>, paths: readonly ByteString[]): ByteString[] | undefined {
   const resolver = new Resolver(reader);
   for (const path of paths) resolver.add(path);
   return withoutNested([...resolver.resolved].sort(compareBytes));
@@ -30,9 +30,9 @@ export function withoutNested(paths: readonly ByteString[]): ByteString[] | unde
 
 class Resolver {
   readonly resolved = new Set<ByteString>();
-  readonly #reader: TreeReader;
+  readonly #reader: TreeReader<WalkedEntry>;
 
-  constructor(reader: TreeReader) {
+  constructor(reader: TreeReader<WalkedEntry>) {
     this.#reader = reader;
   }
 

@@ -2,25 +2,27 @@
  * Hashes a directory on disk: the walk, the stat cache, threads for what has to be read, and the digest of the whole
  * (buildkit-semantics 5). The event loop is left alone for at most some hundredths of a second at a time.
  */
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { CtxsrcError, ioError } from '../core/errors.ts';
-import { monotonicMs } from '../core/monotonic.ts';
 import { printable } from '../core/printable.ts';
 import { type Progress, silentProgress, Task } from '../core/progress.ts';
 import { type ByteString, textOfBytes } from './byte-string.ts';
 import { EMPTY_DIGEST } from './content-tree.ts';
 import { entryHeader, hexDigest } from './entry-header.ts';
-import { digestFile, type FileTask } from './file-digest.ts';
-import type { HashPool } from './hash-pool.ts';
-import { loadNative, type Native, splitDevice } from './native.ts';
-import { StatCache } from './stat-cache.ts';
+import { CHANGED, type EntryRows, FIRST_ROW, GONE, WAITING } from './entry-rows.ts';
+import { fileCalls } from './file-calls.ts';
+import { FileClock } from './file-clock.ts';
+import { HashReader } from './hash-reader.ts';
+import { keptMode, type Modes } from './kept-mode.ts';
+import { loadNative, type Native } from './native.ts';
+import { splitDevice } from './native-stat.ts';
+import { RowHasher } from './row-hasher.ts';
+import { Slices } from './slices.ts';
+import { type CachedTree, StatCache } from './stat-cache.ts';
 import { DiskReader, type TreeEntry } from './tree-entry.ts';
-import { type FinishedTree, type Slot, TreeHasher } from './tree-hasher.ts';
-import { type Ignored, type TreeFilter, walkTree } from './walk.ts';
+import { TreeHasher } from './tree-hasher.ts';
+import { type TreeFilter, walkTree } from './walk.ts';
 import { readXattrs } from './xattrs.ts';
-
-/** `exact`: modes as they are. `exec`: what a checkout can keep under any umask: who may execute, nothing else. */
-export type Modes = 'exact' | 'exec';
 
 export interface HashTreeOptions {
   readonly filter?: TreeFilter | undefined;
@@ -34,9 +36,6 @@ export interface HashTreeOptions {
   readonly cacheDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress | undefined;
-  /** Told of every entry, with its digest (of a directory: of its header) when that is known: not in order. */
-  readonly visit?: ((entry: TreeEntry, digest: string) => void) | undefined;
-  readonly ignored?: Ignored | undefined;
 }
 
 export interface HashedTree {
@@ -52,126 +51,180 @@ export interface HashedTree {
   readonly incomplete: readonly string[];
 }
 
-/** The mode that is hashed and written. */
-export function keptMode(entry: { readonly type: TreeEntry['type']; readonly mode: number }, modes: Modes): number {
-  if (modes === 'exact' || entry.type === 'symlink') return entry.mode;
-  return entry.type === 'dir' || (entry.mode & 0o100) !== 0 ? 0o755 : 0o644;
-}
-
 /**
  * The digest of a directory.
  * @param root absolute, resolved
  * @throws CtxsrcError `E_PERMISSION` for what cannot be read, `E_PATTERN`, `E_IO` also for a file that keeps changing
  */
 export async function hashTree(root: ByteString, options: HashTreeOptions = {}): Promise<HashedTree> {
-  const run = new Run(root, options);
-  try {
-    return await run.result();
-  } finally {
-    await run.close();
+  for (;;) {
+    const run = new Run(root, options);
+    try {
+      const result = await run.result();
+      // What was changed after the step may have looked older than the run: then everything is done again.
+      if (!run.clock.steppedBack) return result;
+    } finally {
+      await run.close();
+    }
   }
 }
 
-/** A file that has to be read. A tree may have very many of them at once: what follows from the entry is not kept. */
-class Pending {
-  readonly run: Run;
-  readonly entry: TreeEntry;
-  readonly slot: Slot;
-  /** Where the stat cache keeps the digest. */
-  readonly record: number | undefined;
-
-  constructor(run: Run, entry: TreeEntry, slot: Slot, record: number | undefined) {
-    this.run = run;
-    this.entry = entry;
-    this.slot = slot;
-    this.record = record;
-  }
-
-  get path(): ByteString {
-    return this.entry.path;
-  }
-
-  get file(): FileTask {
-    return this.run.fileTask(this.entry);
-  }
-}
-
-/** Synchronous work between two turns of the event loop. */
-const SLICE_MS = 15;
-/** Reading that would take longer than this is given to threads, which need about as long to start. */
-const THREADS_MS = 60;
-/** Rough cost of reading, for that decision alone. */
-const MS_PER_FILE = 0.02;
-const MS_PER_BYTE = 1 / 1_200_000;
+/** Rows added between two looks of the threads. */
+const PUBLISHED = 64;
 /** Pauses before a file that changed while it was read is tried again. */
 const RETRIES_MS = [0, 20, 100, 500];
 
 class Run {
+  readonly clock: FileClock;
   readonly #options: HashTreeOptions;
-  readonly #reader: DiskReader;
-  readonly #cache: StatCache;
+  readonly #root: ByteString;
   readonly #modes: Modes;
   readonly #scan: boolean;
   readonly #task: Task;
-  readonly #hasher: TreeHasher;
-  #pending: Pending[] = [];
-  #changed: Pending[] = [];
-  #pool: HashPool<Pending> | undefined;
-  #cost = 0;
+  readonly #slices: Slices;
+  readonly #cache: StatCache;
+  readonly #hasher: RowHasher;
+  #disk: DiskReader;
   #native: { readonly calls: Native | undefined } | undefined;
+  /** Something was not in the cache. */
+  #hasRead = false;
+  /** The rows of this run are no longer the first ones of the cache. */
+  #differs = false;
   #incomplete = false;
-  #entries = 0;
-  #files = 0;
-  #bytes = 0;
-  #hashedBytes = 0;
-  #sliceStart = monotonicMs();
+  /** Files that have to be read. */
+  #waiting = 0;
 
   constructor(root: ByteString, options: HashTreeOptions) {
+    const { filter = {}, modes = 'exact', signal } = options;
     this.#options = options;
-    this.#reader = new DiskReader(root);
-    this.#modes = options.modes ?? 'exact';
+    this.#modes = modes;
     this.#scan = options.origin === 'scan';
-    const { filter = {} } = options;
-    this.#cache = new StatCache(options.cacheDir, { root, variant: [filter, this.#modes, this.#scan] });
-    // Digests made without extended attributes are of no use where these can be seen.
-    if (this.#cache.xattrs === false && this.#calls() !== undefined) this.#cache.drop();
-    this.#hasher = new TreeHasher(this.#rootHeader());
+    this.#disk = new DiskReader(root);
+    this.#root = this.#disk.root;
+    this.clock = new FileClock(this.#root);
+    this.#cache = new StatCache(options.cacheDir, { root, variant: [filter, modes, this.#scan] }, this.clock);
+    this.#slices = new Slices(signal, () => this.#task.advance(this.#hasher.hashedBytes));
+    const { device } = this.clock;
+    const settledBefore = this.clock.settledBefore(device);
+    const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
+    this.#hasher = new RowHasher(task, this.#slices, signal);
     this.#task = new Task(options.progress ?? silentProgress, 'hash', printable(textOfBytes(root)));
   }
 
   async result(): Promise<HashedTree> {
-    for (const entry of walkTree(this.#reader, this.#options.filter, this.#options.ignored)) {
-      this.#take(entry);
-      if (monotonicMs() - this.#sliceStart <= SLICE_MS) continue;
-      await this.#handOver();
-      await this.#pause();
-    }
-    await this.#readPending();
-    await this.#retryChanged();
-    if (this.#pool?.incomplete) this.#incomplete = true;
-    if (!this.#incomplete) this.#cache.save(this.#native?.calls !== undefined || this.#cache.xattrs === true);
-    const { digest, preimage } = this.#entries > 0 ? this.#hasher.finish() : this.#emptyTree();
-    this.#task.end(this.#native === undefined ? 'cached' : 'done');
-    return {
-      digest,
-      preimage: textOfBytes(preimage),
-      entries: this.#entries,
-      files: this.#files,
-      bytes: this.#bytes,
-      incomplete: this.#seesXattrs() ? [] : ['xattrs'],
-    };
+    await this.#loadCache();
+    await this.#walk();
+    const tree = this.#isCached() ? await this.#cachedTree() : await this.#hashedTree();
+    this.#task.end(this.#hasRead ? 'done' : 'cached');
+    const incomplete = this.#seesXattrs(tree) ? [] : ['xattrs'];
+    return { ...tree, preimage: textOfBytes(tree.preimage), incomplete };
   }
 
   async close(): Promise<void> {
     this.#task.end('failed');
-    await this.#pool?.close();
+    await this.#hasher.close();
   }
 
-  async #pause(): Promise<void> {
-    await setImmediate();
-    this.#options.signal?.throwIfAborted();
-    this.#task.advance(this.#hashedBytes);
-    this.#sliceStart = monotonicMs();
+  async #loadCache(): Promise<void> {
+    await this.#cache.load(this.#slices);
+    // Digests made without extended attributes are of no use where these can be seen.
+    if (this.#cache.xattrs === false && this.#calls() !== undefined) this.#cache.drop();
+    if (this.#cache.rows === undefined) this.#disk = new DiskReader(this.#root, this.#calls());
+  }
+
+  async #walk(): Promise<void> {
+    const { filter } = this.#options;
+    const calls = fileCalls(this.#native?.calls);
+    const { clock } = this;
+    const reader = new HashReader(this.#disk, calls, { clock, cache: this.#cache, namesTell: namesTell(filter) });
+    let added = 0;
+    for (const entry of walkTree(reader, filter)) {
+      if (entry.type === 'unseen') this.#takeUnseen(entry.path);
+      else this.#take(entry);
+      added += 1;
+      if (added % PUBLISHED !== 0) continue;
+      this.#hasher.publish(this.#waiting);
+      if (this.#slices.over) await this.#slices.pause();
+    }
+  }
+
+  #takeUnseen(path: ByteString): void {
+    this.#hasRead = true;
+    this.#differs = true;
+    this.#waiting += 1;
+    this.#hasher.table.addUnseen(path);
+  }
+
+  #take(entry: TreeEntry): void {
+    const expected = this.#cache.position;
+    const found = this.#cache.find(entry);
+    if (found === expected && !this.#differs) return;
+    this.#differ(expected);
+    const { table } = this.#hasher;
+    const { rows } = this.#cache;
+    if (found !== undefined && rows !== undefined) {
+      table.copy(rows, found, rows.next(found));
+      return;
+    }
+    this.#hasRead = true;
+    if (entry.type === 'file') {
+      this.#waiting += 1;
+      table.add(entry);
+      return;
+    }
+    const digest = this.#headerDigest(entry);
+    if (digest !== undefined) table.add(entry, digest);
+  }
+
+  /** From here on the table has the rows; those that were found so far come first. */
+  #differ(position: number): void {
+    if (this.#differs) return;
+    this.#differs = true;
+    const { rows } = this.#cache;
+    if (rows !== undefined) this.#hasher.table.copy(rows, FIRST_ROW, position);
+  }
+
+  /** True when the tree is, entry by entry, the one that the cache was made of. */
+  #isCached(): boolean {
+    const { rows, position } = this.#cache;
+    return !this.#differs && rows !== undefined && position === rows.end && position > FIRST_ROW;
+  }
+
+  async #cachedTree(): Promise<CachedTree> {
+    const { tree, rows } = this.#cache;
+    return tree ?? (await this.#digestRows([rows!]));
+  }
+
+  async #hashedTree(): Promise<CachedTree> {
+    this.#differ(this.#cache.position);
+    await this.#hasher.finish();
+    await this.#retryChanged();
+    if (this.#hasher.incomplete) this.#incomplete = true;
+    const tree = await this.#digestRows(this.#hasher.table.chunks);
+    if (this.#incomplete) return tree;
+    const xattrs = this.#hasRead ? this.#native?.calls !== undefined : this.#cache.xattrs === true;
+    await this.#cache.save(this.#hasher.table, tree, xattrs, this.#slices);
+    return tree;
+  }
+
+  async #digestRows(chunks: readonly EntryRows[]): Promise<CachedTree> {
+    const hasher = new TreeHasher(this.#rootHeader());
+    let [entries, files, bytes] = [0, 0, 0];
+    for (const rows of chunks) {
+      for (let at = FIRST_ROW; at < rows.end; at = rows.next(at)) {
+        if (rows.state(at) === GONE) continue;
+        entries += 1;
+        if (rows.isDirectory(at)) hasher.directory(rows.path(at), rows.digest(at));
+        else {
+          files += 1;
+          bytes += rows.size(at);
+          hasher.file(rows.path(at), rows.digest(at));
+        }
+        if (entries % PUBLISHED === 0 && this.#slices.over) await this.#slices.pause();
+      }
+    }
+    const { digest, preimage } = entries > 0 ? hasher.finish() : this.#emptyTree();
+    return { digest, preimage, entries, files, bytes };
   }
 
   /** The native calls, loaded when the first entry needs them. */
@@ -180,44 +233,16 @@ class Run {
     return this.#native.calls;
   }
 
-  #seesXattrs(): boolean {
+  #seesXattrs(tree: CachedTree): boolean {
     if (this.#incomplete || process.platform === 'win32') return !this.#incomplete;
     // Where nothing had to be read, the cache knows; an empty tree has none to see.
-    if (this.#native === undefined) return this.#entries === 0 || this.#cache.xattrs === true;
-    return this.#native.calls !== undefined;
-  }
-
-  #take(entry: TreeEntry): void {
-    this.#entries += 1;
-    if (entry.type !== 'dir') this.#files += 1;
-    if (entry.type === 'file') this.#bytes += entry.size;
-    const { path } = entry;
-    let digest = this.#cache.lookup(entry);
-    if (digest === undefined) {
-      const record = this.#cache.add(entry);
-      if (entry.type === 'file') {
-        this.#readLater(new Pending(this, entry, this.#hasher.file(path, ''), record));
-        return;
-      }
-      digest = this.#headerDigest(entry);
-      if (digest === undefined) return;
-      this.#cache.settle(record, digest);
-    }
-    this.#options.visit?.(entry, digest);
-    if (entry.type === 'dir') this.#hasher.directory(path, digest);
-    else this.#hasher.file(path, digest);
-  }
-
-  #settle({ entry, slot, record }: Pending, digest: string): void {
-    this.#hasher.settle(slot, digest);
-    this.#cache.settle(record, digest);
-    this.#hashedBytes += entry.size;
-    this.#options.visit?.(entry, digest);
+    if (!this.#hasRead) return tree.entries === 0 || this.#cache.xattrs === true;
+    return this.#calls() !== undefined;
   }
 
   /** Digest of an entry without content; undefined when it has vanished. */
   #headerDigest(entry: TreeEntry): string | undefined {
-    const path = this.#reader.full(entry.path);
+    const path = this.#disk.full(entry.path);
     try {
       const native = this.#calls();
       const { xattrs, incomplete } = native === undefined ? UNSEEN : readXattrs(native, path);
@@ -229,7 +254,7 @@ class Run {
           uid: this.#scan ? entry.uid : 0,
           gid: this.#scan ? entry.gid : 0,
           size: 0,
-          target: entry.type === 'symlink' ? this.#reader.target(entry.path) : undefined,
+          target: entry.type === 'symlink' ? this.#disk.target(entry.path) : undefined,
           xattrs,
           ...(this.#scan || !isDevice(entry) ? {} : splitDevice(entry.rdev)),
         }),
@@ -240,116 +265,45 @@ class Run {
     }
   }
 
-  /** What reading a file has to know. */
-  fileTask(entry: TreeEntry): FileTask {
-    const mode = keptMode(entry, this.#modes);
-    const uid = this.#scan ? entry.uid : 0;
-    const gid = this.#scan ? entry.gid : 0;
-    const { size, ino, mtimeMs, ctimeMs } = entry;
-    return { mode, uid, gid, size, ino, mtimeMs, ctimeMs };
-  }
-
-  #readLater(pending: Pending): void {
-    this.#calls();
-    this.#pending.push(pending);
-    this.#cost += MS_PER_FILE + pending.entry.size * MS_PER_BYTE;
-  }
-
-  /** Gives what is waiting to be read to threads, if that pays; the walk goes on meanwhile. */
-  async #handOver(): Promise<void> {
-    if (this.#pool === undefined) {
-      if (this.#cost <= THREADS_MS) return;
-      const { HashPool } = await import('./hash-pool.ts');
-      const data = { root: this.#reader.root, xattrs: this.#calls() !== undefined };
-      this.#pool = new HashPool<Pending>(data, (item, digest) => this.#receive(item, digest), true);
-    }
-    for (const item of this.#pending) this.#pool.add(item);
-    this.#pending = [];
-    await this.#help(this.#pool, false);
-  }
-
-  /** Reads files here too: those that the threads would not begin soon, or all that they have not begun. */
-  async #help(pool: HashPool<Pending>, all: boolean): Promise<void> {
-    for (let batch = pool.steal(all); batch !== undefined; batch = pool.steal(all)) await this.#readHere(batch);
-  }
-
-  async #readHere(items: readonly Pending[]): Promise<void> {
-    for (const item of items) {
-      this.#read(item);
-      if (monotonicMs() - this.#sliceStart > SLICE_MS) await this.#pause();
-    }
-  }
-
-  /** Returns when everything that was waiting is read. */
-  async #readPending(): Promise<void> {
-    await this.#handOver();
-    if (this.#pool !== undefined) {
-      await this.#help(this.#pool, true);
-      return this.#interruptible(this.#pool, this.#pool.finish());
-    }
-    const pending = this.#pending;
-    this.#pending = [];
-    await this.#readHere(pending);
-  }
-
-  #receive(item: Pending, digest: string | undefined): void {
-    if (digest === undefined) this.#changed.push(item);
-    else this.#settle(item, digest);
-  }
-
-  /** Waits for the threads; an abort ends them. */
-  async #interruptible(pool: HashPool<Pending>, waiting: Promise<void>): Promise<void> {
-    const { signal } = this.#options;
-    const stop = (): void => void pool.close();
-    signal?.addEventListener('abort', stop, { once: true });
-    const ticker = setInterval(() => this.#task.advance(this.#hashedBytes), 100);
-    try {
-      await waiting;
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      clearInterval(ticker);
-      signal?.removeEventListener('abort', stop);
-    }
-    this.#sliceStart = monotonicMs();
-  }
-
-  #read(item: Pending): void {
-    try {
-      const result = digestFile(this.#reader.full(item.path), item.file, this.#calls());
-      if (result?.incomplete) this.#incomplete = true;
-      this.#receive(item, result?.digest);
-    } catch (error) {
-      throw ioError(error, `cannot read ${printable(textOfBytes(item.path))}`);
-    }
-  }
-
   /** Files that changed between the walk and the end of reading them are looked at again, a few times. */
   async #retryChanged(): Promise<void> {
+    let changed = this.#changed();
     for (const pause of RETRIES_MS) {
-      if (this.#changed.length === 0) return;
+      if (changed.length === 0) return;
       await setTimeout(pause, undefined, { ...(this.#options.signal && { signal: this.#options.signal }) });
-      const changed = this.#changed;
-      this.#changed = [];
-      for (const { path, slot } of changed) {
-        const entry = this.#reader.entry(path);
-        if (entry === undefined) this.#hasher.settle(slot, undefined);
-        else if (entry.type !== 'file') throw changing(entry);
-        else this.#readLater(new Pending(this, entry, slot, undefined));
-      }
-      await this.#readPending();
+      for (const { rows, at } of changed) this.#lookAgain(rows, at);
+      await this.#hasher.finish();
+      changed = this.#changed();
     }
-    if (this.#changed.length > 0) throw changing(this.#changed[0]!.entry);
+    const [first] = changed;
+    if (first !== undefined) throw changing(first.rows.path(first.at));
+  }
+
+  #lookAgain(rows: EntryRows, at: number): void {
+    const entry = this.#disk.entry(rows.path(at));
+    if (entry === undefined) {
+      rows.setState(at, GONE);
+      return;
+    }
+    if (entry.type !== 'file') throw changing(entry.path);
+    rows.writeEntry(at, entry);
+    rows.setState(at, WAITING);
+  }
+
+  #changed(): { readonly rows: EntryRows; readonly at: number }[] {
+    if (this.#waiting === 0) return [];
+    const found: { readonly rows: EntryRows; readonly at: number }[] = [];
+    for (const row of this.#hasher.table) if (row.rows.state(row.at) === CHANGED) found.push(row);
+    return found;
   }
 
   #rootHeader(): string {
     if (!this.#scan) return EMPTY_DIGEST;
-    return this.#headerDigest(this.#reader.entry('')!) ?? EMPTY_DIGEST;
+    return this.#headerDigest(this.#disk.entry('')!) ?? EMPTY_DIGEST;
   }
 
   /** A sync that sends nothing leaves a tree that BuildKit scans: one fresh directory. */
-  #emptyTree(): FinishedTree {
+  #emptyTree(): ReturnType<TreeHasher['finish']> {
     const header = { type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 } as const;
     return new TreeHasher(this.#scan ? this.#rootHeader() : hexDigest(entryHeader(header))).finish();
   }
@@ -357,12 +311,18 @@ class Run {
 
 const UNSEEN = { xattrs: undefined, incomplete: false };
 
+/** True when a filter decides by names alone, so that nothing is looked at in a directory but what is taken of it. */
+function namesTell({ include, exclude, follow }: TreeFilter = {}): boolean {
+  const excludes = exclude ?? [];
+  return (include ?? []).length === 0 && follow === undefined && !excludes.some((line) => line.trim().startsWith('!'));
+}
+
 function isDevice(entry: TreeEntry): boolean {
   return entry.type === 'char' || entry.type === 'block';
 }
 
-function changing(entry: TreeEntry): CtxsrcError {
-  return new CtxsrcError('E_IO', `${printable(textOfBytes(entry.path))} changes while it is read`, {
+function changing(path: ByteString): CtxsrcError {
+  return new CtxsrcError('E_IO', `${printable(textOfBytes(path))} changes while it is read`, {
     hint: 'wait until nothing writes to the directory, or add the file to the ignore file',
   });
 }

@@ -1,43 +1,66 @@
-/** A worker thread that hashes files in batches, with synchronous calls. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { digestFile, digestFileContent, type FileTask } from './file-digest.ts';
-import { claimBatch, type HashAnswer, type HashBatch, type HashWorkerData, TASK_FIELDS } from './hash-batch.ts';
-import { loadNative } from './native.ts';
-import { DiskReader } from './tree-entry.ts';
+/** A worker thread that reads the files of rows, with synchronous calls, until there are no more. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { EntryRows, FIRST_ROW } from './entry-rows.ts';
+import { FileDigester } from './file-digester.ts';
+import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, VERSION } from './hash-control.ts';
 
-const { root, xattrs, contentOnly } = workerData as HashWorkerData;
-const reader = new DiskReader(root);
-const native = xattrs ? loadNative() : undefined;
+const { task, control } = workerData as CrewData;
+const digester = new FileDigester(task);
+const chunks: EntryRows[] = [];
+let chunk = 0;
+let at = FIRST_ROW;
+/** Bytes that the others do not know of yet. */
+let hashed = 0;
 
-parentPort!.on('message', (batch: HashBatch) => parentPort!.postMessage(hashBatch(batch)));
+parentPort!.postMessage(work());
 
-function hashBatch({ paths, numbers, claim }: HashBatch): HashAnswer {
-  if (!claimBatch(claim)) return undefined;
-  const digests: (string | undefined)[] = [];
-  let incomplete = false;
-  for (const [i, path] of paths.entries()) {
-    const at = i * TASK_FIELDS;
-    const task: FileTask = {
-      mode: numbers[at]!,
-      uid: numbers[at + 1]!,
-      gid: numbers[at + 2]!,
-      size: numbers[at + 3]!,
-      ino: numbers[at + 4]!,
-      mtimeMs: numbers[at + 5]!,
-      ctimeMs: numbers[at + 6]!,
-    };
-    try {
-      if (contentOnly === true) {
-        digests.push(digestFileContent(reader.full(path), task));
-        continue;
-      }
-      const result = digestFile(reader.full(path), task, native);
-      incomplete ||= result?.incomplete === true;
-      digests.push(result?.digest);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      return { digests, incomplete, failure: { path, code, message } };
-    }
+function work(): ReadFailure | undefined {
+  for (;;) {
+    // Both are looked at before the rows: what is added meanwhile makes another version.
+    const version = Atomics.load(control, VERSION);
+    const ended = Atomics.load(control, ENDED) === 1;
+    const failure = readRows();
+    if (failure !== undefined || ended) return failure;
+    Atomics.wait(control, VERSION, version);
   }
-  return { digests, incomplete };
+}
+
+/** Reads all that can be seen now. */
+function readRows(): ReadFailure | undefined {
+  for (let sent = receiveMessageOnPort(parentPort!); sent !== undefined; sent = receiveMessageOnPort(parentPort!)) {
+    chunks.push(new EntryRows(sent.message as SharedArrayBuffer));
+  }
+  for (let rows = chunks[chunk]; rows !== undefined; rows = chunks[chunk]) {
+    const isLast = chunk === chunks.length - 1;
+    for (const { end } = rows; at < end; at = rows.next(at)) {
+      const failure = rows.take(at) ? read(rows) : undefined;
+      if (failure !== undefined) return failure;
+    }
+    if (isLast) break;
+    // Nothing is added to a chunk that has a successor, which was known before the end of this one was looked at.
+    chunk += 1;
+    at = FIRST_ROW;
+  }
+  return undefined;
+}
+
+function read(rows: EntryRows): ReadFailure | undefined {
+  try {
+    const large = digester.digest(rows, at);
+    try {
+      while (large?.step() === true);
+    } finally {
+      large?.close();
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { path: rows.path(at), code, message };
+  }
+  if (digester.incomplete) Atomics.store(control, INCOMPLETE, 1);
+  hashed += rows.size(at);
+  if (hashed >= 1 << 20) {
+    Atomics.add(control, HASHED, hashed / 1024);
+    hashed = 0;
+  }
+  return undefined;
 }

@@ -10,6 +10,8 @@
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import { type DirectoryNames, readEntries } from './directory-entries.ts';
+import { deviceNumber, type NativeStat, StatxBuffer } from './native-stat.ts';
 
 /** A path as text, or as the bytes the file system has. */
 export type NativePath = string | Uint8Array;
@@ -43,22 +45,15 @@ export interface Native {
   lstat(path: NativePath): NativeStat | undefined;
   fstat(fd: number): NativeStat;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
+  open(path: NativePath, flags: number): number;
+  /** Reads from a position of the file as much as `into` has room for, or less: 0 only at the end of the file. */
+  read(fd: number, into: Buffer, position: number): number;
+  close(fd: number): void;
+  /** The names in an open directory, each time all of them. */
+  readDirectory(fd: number): DirectoryNames;
+  /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
   mkdirAt(dirFd: number, path: NativePath, mode: number): void;
-}
-
-/** The members of `fs.Stats` under their names there; only valid until the next call. */
-export interface NativeStat {
-  readonly mode: number;
-  readonly size: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly nlink: number;
-  readonly dev: number;
-  readonly ino: number;
-  readonly rdev: number;
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
 }
 
 /** What this system's C library offers; extended attributes are there whenever `Native` is. */
@@ -67,6 +62,8 @@ export interface NativeCapabilities {
   readonly exchange: boolean;
   /** `lstat` and `fstat` work. */
   readonly stat: boolean;
+  /** `readDirectory` works. */
+  readonly directories: boolean;
 }
 
 const AT_FDCWD = -100;
@@ -139,6 +136,9 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const fsetxattr = lib.func('int fsetxattr(int, const void *, const void *, size_t, int)');
   const utimensat = lib.func('int utimensat(int, const void *, const void *, int)');
   const futimens = lib.func('int futimens(int, const void *)');
+  const pread = lib.func('intptr_t pread(int, void *, size_t, int64_t)');
+  const closeFd = lib.func('int close(int)');
+  const getdents = optional(lib, 'intptr_t getdents64(int, void *, size_t)');
   const openat = lib.func('int openat(int, const void *, int, uint32_t)');
   const mkdirat = lib.func('int mkdirat(int, const void *, uint32_t)');
   const mknodat = bindMknod(lib);
@@ -158,13 +158,28 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
     throw systemError(errno, syscall, path);
   };
+  /** Runs a call again that a signal has interrupted. */
+  const retried = (syscall: string, call: () => number, path?: NativePath): number => {
+    for (;;) {
+      const result = call();
+      if (result >= 0) return result;
+      if (koffi.errno() !== osConstants.errno.EINTR) return fail(syscall, path);
+    }
+  };
+  const open = (dirFd: number, path: NativePath, flags: number, mode: number): number =>
+    retried('openat', () => openat(dirFd, cString(path), flags | O_CLOEXEC, mode), path);
   const names = (length: number | undefined): string[] =>
     length === undefined || length === 0 ? [] : scratch.toString('latin1', 0, length - 1).split('\0');
   const value = (length: number | undefined): Buffer | undefined =>
     length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
 
   return {
-    capabilities: { mknod: mknodat !== undefined, exchange: renameat2 !== undefined, stat: statx !== undefined },
+    capabilities: {
+      mknod: mknodat !== undefined,
+      exchange: renameat2 !== undefined,
+      stat: statx !== undefined,
+      directories: getdents !== undefined,
+    },
     listXattrs: (path) => names(fill('llistxattr', llistxattr(cString(path), scratch, XATTR_MAX), path)),
     listXattrsFd: (fd) => names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX))),
     getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
@@ -199,67 +214,20 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes) !== 0) fail('statx');
       return stat;
     },
-    openAt(dirFd, path, flags, mode = 0) {
-      const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
-      return fd >= 0 ? fd : fail('openat', path);
+    open: (path, flags) => open(AT_FDCWD, path, flags, 0),
+    read: (fd, into, position) => retried('pread', () => pread(fd, into, into.length, position)),
+    close(fd) {
+      if (closeFd(fd) !== 0) fail('close');
     },
+    readDirectory(fd) {
+      if (getdents === undefined) throw systemError(osConstants.errno.ENOSYS, 'getdents64');
+      return readEntries(scratch, () => retried('getdents64', () => getdents(fd, scratch, XATTR_MAX)));
+    },
+    openAt: (dirFd, path, flags, mode = 0) => open(dirFd, path, flags, mode),
     mkdirAt(dirFd, path, mode) {
       if (mkdirat(dirFd, cString(path), mode) !== 0) fail('mkdirat', path);
     },
   };
-}
-
-/** `struct statx` of the kernel, read in place. */
-class StatxBuffer implements NativeStat {
-  readonly bytes = Buffer.alloc(256);
-  readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
-
-  get nlink(): number {
-    return this.#view.getUint32(16, true);
-  }
-  get uid(): number {
-    return this.#view.getUint32(20, true);
-  }
-  get gid(): number {
-    return this.#view.getUint32(24, true);
-  }
-  get mode(): number {
-    return this.#view.getUint16(28, true);
-  }
-  get ino(): number {
-    return this.#wide(32);
-  }
-  get size(): number {
-    return this.#wide(40);
-  }
-  get ctimeMs(): number {
-    return this.#time(96);
-  }
-  get mtimeMs(): number {
-    return this.#time(112);
-  }
-  get rdev(): number {
-    return this.#device(128);
-  }
-  get dev(): number {
-    return this.#device(136);
-  }
-
-  #wide(at: number): number {
-    return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
-  }
-
-  /** The sum that Node makes of seconds and nanoseconds, so that both compare. */
-  #time(at: number): number {
-    const seconds = this.#view.getInt32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
-    return seconds * 1000 + this.#view.getUint32(at + 8, true) / 1_000_000;
-  }
-
-  #device(at: number): number {
-    const [major, minor] = [this.#view.getUint32(at, true), this.#view.getUint32(at + 4, true)];
-    if (major < 0x1000 && minor < 0x100) return major * 0x100 + minor;
-    return Number(deviceNumber(major, minor));
-  }
 }
 
 /** A function that not every C library has. */
@@ -285,21 +253,6 @@ function bindMknod(lib: CLibrary): Mknod | undefined {
     const device = Buffer.alloc(8);
     device.writeBigUInt64LE(deviceNumber(major, minor));
     return xmknodat(0, dirFd, path, mode, device);
-  };
-}
-
-/** `makedev` of glibc and musl, which is how Node shows device numbers too. */
-function deviceNumber(major: number, minor: number): bigint {
-  const [x, y] = [BigInt(major), BigInt(minor)];
-  return ((x & 0xfffff000n) << 32n) | ((x & 0xfffn) << 8n) | ((y & 0xffffff00n) << 12n) | (y & 0xffn);
-}
-
-/** The numbers in a file's `rdev`, as `makedev` put them together. */
-export function splitDevice(rdev: number | bigint): { readonly major: number; readonly minor: number } {
-  const device = BigInt(rdev);
-  return {
-    major: Number(((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn)),
-    minor: Number(((device >> 12n) & 0xffffff00n) | (device & 0xffn)),
   };
 }
 

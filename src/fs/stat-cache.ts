@@ -1,34 +1,28 @@
 /**
- * The stat cache: digests of entries by what `lstat` says about them, so that an unchanged tree is not read again.
+ * The stat cache: digests of entries by what `lstat` says about them, so that an unchanged tree is not read again. A
+ * directory that is as it was has the names that it had, and is not even listed.
  *
  * It must never give a wrong digest, so it trusts only what cannot have changed unseen:
- * - An entry is kept only if its mtime and ctime are clearly older than the moment the run began. A later change in the
- *   same tick of the clock would leave the same times behind; one that is older than the slack cannot (git's "racily
- *   clean" entries). Times in the future (a clock that was stepped back) are therefore never kept.
+ * - An entry is taken from it only if its mtime and ctime were clearly older than the moment the run began that wrote it.
+ *   A later change in the same tick of the clock would leave the same times behind; one that is older than the slack
+ *   cannot (git's "racily clean" entries). Times in the future (a clock that was stepped back) are therefore never taken.
  * - A cache written in what is now the future is ignored as a whole: the clock was stepped back since, and moments that
  *   it vouched for are lived through again.
  * - ctime, inode and device are compared beside size, mtime and mode: a copied, restored or moved tree has others.
  * - It belongs to a machine and to the time since it was booted, so that a store that is carried elsewhere, or a clock that
  *   starts anew, brings nothing along.
+ * - Names are taken from it only on file systems where each change of a directory's names changes its times too.
  * - A damaged file does not match its own checksum and is ignored.
- * Writers make a file of their own and rename it into place: of two at once the last one wins, and both are right.
+ * Of two writers at once the last one wins, and both are right.
  */
-import { createHash, hash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { hostname } from 'node:os';
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ByteString } from './byte-string.ts';
+import { DONE, type EntryRows, type EntryTable, FIRST_ROW, GONE, YOUNG } from './entry-rows.ts';
+import type { FileClock } from './file-clock.ts';
+import { machineIdentity } from './machine-identity.ts';
+import type { Slices } from './slices.ts';
+import { readCacheFile, writeCacheFile } from './stat-cache-file.ts';
 import type { TreeEntry } from './tree-entry.ts';
 
 /** What the digests depend on beside the entries themselves; each combination has a file of its own. */
@@ -39,293 +33,204 @@ export interface StatCacheSubject {
   readonly variant: unknown;
 }
 
-const FORMAT = 'ctxsrc-stat-cache-1';
-/** Seconds-old changes are not trusted: file systems exist whose times have two seconds of granularity. */
-const SLACK_MS = 2_000;
-/** Servers have clocks of their own, and so may file systems in user space. */
-const REMOTE_SLACK_MS = 60_000;
-/** `f_type` of file systems that take the time from this machine's clock: ext, xfs, btrfs, tmpfs, zfs, overlay, f2fs. */
-const LOCAL_TYPES: readonly number[] = [0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x2fc12fc1, 0x794c7630, 0xf2f52010];
-/** Files of this folder beyond so many, the oldest first, are removed when one is written. */
-const MAX_FILES = 32;
-/** A larger file is not read. */
-const MAX_BYTES = 1 << 30;
-const CHECKSUM_BYTES = 32;
+/** What all digests together came to. */
+export interface CachedTree {
+  readonly digest: string;
+  /** One character a byte. */
+  readonly preimage: ByteString;
+  readonly entries: number;
+  readonly files: number;
+  readonly bytes: number;
+}
 
-/** Layout of a record: mode with type bits, length of the path, five numbers, digest, path. */
-const FIXED = 4 + 4 + 5 * 8 + 32;
-
-/** Stands where a digest is still to come. */
-const NO_DIGEST = Buffer.alloc(32);
-
-const TYPE_CODES: readonly TreeEntry['type'][] = ['file', 'dir', 'symlink', 'char', 'block', 'fifo', 'socket'];
-
-interface Header {
+interface Facts {
   readonly format: string;
   readonly machine: string;
   /** Clock of the run that wrote it, ms since the epoch. */
   readonly begun: number;
   /** Extended attributes were seen when it was written. */
   readonly xattrs: boolean;
+  /** Absent where the preimage is long: the rows give it again. */
+  readonly tree?: CachedTree | undefined;
 }
 
-/** One tree's cache during one run: ask for each entry in the order of the walk, then save. */
+const FORMAT = 'ctxsrc-stat-cache-2';
+const LONG_PREIMAGE = 1 << 16;
+
+/** One tree's cache during one run: ask for each entry in the order of the walk. */
 export class StatCache {
   readonly #file: string | undefined;
-  readonly #begun = Date.now();
-  readonly #remote: boolean;
-  readonly #rootDevice: number;
-  readonly #machine: string;
-  #old: Buffer | undefined;
-  #oldXattrs: boolean | undefined;
-  /** Position of the record expected next. */
-  #at = 0;
+  readonly #clock: FileClock;
+  #old: { readonly rows: EntryRows; readonly facts: Facts } | undefined;
+  /** The row expected next. */
+  #at = FIRST_ROW;
+  /** The row that was found last. */
+  #found: number | undefined;
   #positions: Map<ByteString, number> | undefined;
-  /** Undefined as long as the old file says the same, up to `#at`. */
-  #writer: RecordWriter | undefined;
 
   /** @param dir folder of the store; undefined: nothing is remembered */
-  constructor(dir: string | undefined, subject: StatCacheSubject) {
-    this.#machine = machineIdentity();
-    const stat = statSync(subject.root === '' ? '/' : Buffer.from(subject.root, 'latin1'));
-    this.#rootDevice = stat.dev;
-    this.#remote = !isLocal(subject.root);
+  constructor(dir: string | undefined, subject: StatCacheSubject, clock: FileClock) {
+    this.#clock = clock;
     if (dir === undefined) return;
-    const name = hash('sha256', JSON.stringify([FORMAT, subject, process.geteuid?.()]), 'hex');
-    this.#file = join(dir, name);
-    this.#load(this.#file);
+    this.#file = join(dir, hash('sha256', JSON.stringify([FORMAT, subject, process.geteuid?.()]), 'hex'));
   }
 
-  /** Whether the cached digests have seen extended attributes; undefined when there are none. */
-  get xattrs(): boolean | undefined {
-    return this.#oldXattrs;
+  /** Reads what an earlier run has left; that it cannot be read is no error. */
+  async load(slices: Slices): Promise<void> {
+    if (this.#file === undefined) return;
+    const content = await readCacheFile(this.#file, slices).catch((error: NodeJS.ErrnoException) => {
+      if (error.syscall === undefined) throw error;
+      return undefined;
+    });
+    if (content === undefined) return;
+    const facts = content.facts as Facts;
+    if (facts.format !== FORMAT || facts.machine !== machineIdentity() || facts.begun > this.#clock.begun) return;
+    this.#old = { rows: content.rows, facts };
   }
 
   /** Forgets what was loaded. */
   drop(): void {
     this.#old = undefined;
-    this.#oldXattrs = undefined;
-    this.#at = 0;
-    this.#positions = undefined;
-    this.#writer = new RecordWriter(Buffer.alloc(0));
   }
 
-  /** The digest (hex) of an entry that is as it was. */
-  lookup(entry: TreeEntry): string | undefined {
+  /** Whether the digests have seen extended attributes; undefined when there are none. */
+  get xattrs(): boolean | undefined {
+    return this.#old?.facts.xattrs;
+  }
+
+  /** The rows of the earlier run; undefined when there was none. */
+  get rows(): EntryRows | undefined {
+    return this.#old?.rows;
+  }
+
+  /** What the rows came to, if it was written down. */
+  get tree(): CachedTree | undefined {
+    return this.#old?.facts.tree;
+  }
+
+  /** Where the row after the one that was found last begins. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** The row of an entry that is as it was. */
+  find(entry: TreeEntry): number | undefined {
+    this.#found = undefined;
     if (this.#old === undefined) return undefined;
-    const at = this.#find(entry.path);
-    if (at === undefined || !this.#matches(at, entry)) {
-      this.#startWriting();
-      return undefined;
-    }
-    if (at !== this.#at) this.#startWriting();
-    this.#writer?.copy(this.#old, at, recordEnd(this.#old, at));
-    this.#at = recordEnd(this.#old, at);
-    return this.#old.toString('hex', at + FIXED - 32, at + FIXED);
+    const { rows } = this.#old;
+    const at = this.#row(rows, entry.path);
+    if (at === undefined || rows.state(at) !== DONE || !rows.isSame(at, entry)) return undefined;
+    this.#found = at;
+    this.#at = rows.next(at);
+    return at;
   }
 
-  /**
-   * Remembers an entry that `lookup` did not know, unless it is too young to be trusted.
-   * @returns where `settle` puts the digest, once it is known; undefined when nothing will be kept
-   */
-  add(entry: TreeEntry): number | undefined {
-    if (this.#file === undefined) return undefined;
-    const slack = this.#remote || entry.dev !== this.#rootDevice ? REMOTE_SLACK_MS : SLACK_MS;
-    if (Math.max(entry.mtimeMs, entry.ctimeMs) >= this.#begun - slack) return undefined;
-    this.#startWriting();
-    return this.#writer!.append(entry);
+  /** The names in the directory that was found last; undefined when they have to be listed. */
+  names(dir: ByteString): ByteString[] | undefined {
+    const at = this.#found;
+    if (this.#old === undefined || at === undefined) return undefined;
+    const { rows } = this.#old;
+    if (!this.#clock.isLocal || rows.device(at) !== this.#clock.device || rows.path(at) !== dir) return undefined;
+    const names: ByteString[] = [];
+    const first = rows.next(at);
+    const end = first + rows.below(at);
+    for (let child = first; child < end; child = rows.next(child) + rows.below(child)) names.push(rows.name(child));
+    return names;
   }
 
-  /** The digest (hex) of an entry that was added. */
-  settle(at: number | undefined, digest: string): void {
-    if (at !== undefined) this.#writer!.settle(at, digest);
-  }
-
-  /** Writes the cache if anything in it changed. That it cannot be written is no error: the next run reads the tree again. */
-  save(xattrs: boolean): void {
-    if (this.#file === undefined) return;
-    if (this.#old !== undefined && this.#writer === undefined && this.#at < this.#old.length) this.#startWriting();
-    if (this.#writer === undefined) return;
-    const header: Header = { format: FORMAT, machine: this.#machine, begun: this.#begun, xattrs };
-    try {
-      write(this.#file, Buffer.from(`${JSON.stringify(header)}\n`), this.#writer.finish());
-    } catch {
-      // A store that is full or read-only costs time, not correctness.
-    }
-  }
-
-  #startWriting(): void {
-    this.#writer ??= new RecordWriter(this.#old === undefined ? Buffer.alloc(0) : this.#old.subarray(0, this.#at));
-  }
-
-  #load(file: string): void {
-    let bytes: Buffer;
-    try {
-      if (statSync(file).size > MAX_BYTES) return;
-      bytes = readFileSync(file);
-    } catch {
-      return;
-    }
-    const end = bytes.indexOf(10);
-    const body = bytes.subarray(0, Math.max(0, bytes.length - CHECKSUM_BYTES));
-    if (end < 0 || !createHash('sha256').update(body).digest().equals(bytes.subarray(body.length))) return;
-    const header = parseHeader(bytes.toString('utf8', 0, end));
-    if (header?.format !== FORMAT || header.machine !== this.#machine || header.begun > this.#begun) return;
-    this.#old = body.subarray(end + 1);
-    this.#oldXattrs = header.xattrs;
-  }
-
-  /** Where the record of a path begins. Trees change little: nearly always it is the next one. */
-  #find(path: ByteString): number | undefined {
-    const old = this.#old!;
-    if (this.#at < old.length && pathAt(old, this.#at) === path) return this.#at;
+  /** Where the row of a path begins. Trees change little: nearly always it is the next one. */
+  #row(rows: EntryRows, path: ByteString): number | undefined {
+    if (this.#at < rows.end && rows.path(this.#at) === path) return this.#at;
     if (this.#positions === undefined) {
       this.#positions = new Map();
-      for (let at = 0; at < old.length; at = recordEnd(old, at)) this.#positions.set(pathAt(old, at), at);
+      for (let at = FIRST_ROW; at < rows.end; at = rows.next(at)) this.#positions.set(rows.path(at), at);
     }
     return this.#positions.get(path);
   }
 
-  #matches(at: number, entry: TreeEntry): boolean {
-    const old = this.#old!;
-    return (
-      old.readUInt32LE(at) === modeWord(entry) &&
-      old.readDoubleLE(at + 8) === entry.size &&
-      old.readDoubleLE(at + 16) === entry.mtimeMs &&
-      old.readDoubleLE(at + 24) === entry.ctimeMs &&
-      old.readDoubleLE(at + 32) === entry.ino &&
-      old.readDoubleLE(at + 40) === entry.dev
-    );
-  }
-}
-
-function parseHeader(text: string): Header | undefined {
-  try {
-    return JSON.parse(text) as Header;
-  } catch {
-    return undefined;
-  }
-}
-
-function modeWord(entry: TreeEntry): number {
-  return TYPE_CODES.indexOf(entry.type) * 0o10000 + entry.mode;
-}
-
-function recordEnd(buffer: Buffer, at: number): number {
-  return at + FIXED + buffer.readUInt32LE(at + 4);
-}
-
-function pathAt(buffer: Buffer, at: number): ByteString {
-  return buffer.toString('latin1', at + FIXED, recordEnd(buffer, at));
-}
-
-/** Records in the order of the walk. A digest that never comes (the file changed) leaves its record out. */
-class RecordWriter {
-  #buffer: Buffer;
-  #length: number;
-  /** Records whose digest is still to come: theirs is `NO_DIGEST`. */
-  #open = 0;
-
-  constructor(start: Buffer) {
-    this.#buffer = Buffer.allocUnsafe(Math.max(1 << 18, start.length * 2));
-    this.#length = start.copy(this.#buffer);
-  }
-
-  copy(from: Buffer, start: number, end: number): void {
-    this.#reserve(end - start);
-    this.#length += from.copy(this.#buffer, this.#length, start, end);
-  }
-
-  append(entry: TreeEntry): number {
-    this.#reserve(FIXED + entry.path.length);
-    const at = this.#length;
-    const buffer = this.#buffer;
-    buffer.writeUInt32LE(modeWord(entry), at);
-    buffer.writeUInt32LE(entry.path.length, at + 4);
-    buffer.writeDoubleLE(entry.size, at + 8);
-    buffer.writeDoubleLE(entry.mtimeMs, at + 16);
-    buffer.writeDoubleLE(entry.ctimeMs, at + 24);
-    buffer.writeDoubleLE(entry.ino, at + 32);
-    buffer.writeDoubleLE(entry.dev, at + 40);
-    buffer.write(entry.path, at + FIXED, 'latin1');
-    NO_DIGEST.copy(buffer, at + FIXED - 32);
-    this.#length += FIXED + entry.path.length;
-    this.#open += 1;
-    return at;
-  }
-
-  settle(at: number, digest: string): void {
-    this.#buffer.write(digest, at + FIXED - 32, 'hex');
-    this.#open -= 1;
-  }
-
-  finish(): Buffer {
-    const all = this.#buffer.subarray(0, this.#length);
-    if (this.#open === 0) return all;
-    const kept: Buffer[] = [];
-    for (let at = 0; at < all.length; at = recordEnd(all, at)) {
-      if (NO_DIGEST.compare(all, at + FIXED - 32, at + FIXED) !== 0) kept.push(all.subarray(at, recordEnd(all, at)));
+  /**
+   * Writes the rows of this run. That it cannot be written is no error: the next run reads the tree again.
+   * @param xattrs extended attributes were seen
+   */
+  async save(table: EntryTable, tree: CachedTree, xattrs: boolean, slices: Slices): Promise<void> {
+    if (this.#file === undefined) return;
+    const facts: Facts = {
+      format: FORMAT,
+      machine: machineIdentity(),
+      begun: this.#clock.begun,
+      xattrs,
+      ...(tree.preimage.length > LONG_PREIMAGE ? {} : { tree }),
+    };
+    const kept = new KeptRows(this.#clock);
+    for (const { rows, at } of table) {
+      kept.take(rows, at);
+      if (slices.over) await slices.pause();
     }
-    return Buffer.concat(kept);
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes));
-    this.#buffer.copy(larger, 0, 0, this.#length);
-    this.#buffer = larger;
-  }
-}
-
-function write(file: string, header: Buffer, records: Buffer): void {
-  const dir = join(file, '..');
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  try {
-    const fd = openSync(temporary, 'wx', 0o600);
     try {
-      for (const part of [header, records, createHash('sha256').update(header).update(records).digest()]) {
-        for (let at = 0; at < part.length; ) at += writeSync(fd, part, at);
-      }
-    } finally {
-      closeSync(fd);
+      await writeCacheFile(this.#file, kept.finish(), facts, slices);
+    } catch (error) {
+      // A store that is full or read-only costs time, not correctness.
+      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     }
-    renameSync(temporary, file);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-  removeOldest(dir);
-}
-
-/** Also catches the temporary files of writers that were killed. */
-function removeOldest(dir: string): void {
-  const names = readdirSync(dir);
-  if (names.length <= MAX_FILES) return;
-  const aged = names.map((name) => ({
-    name,
-    mtime: statSync(join(dir, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
-  }));
-  aged.sort((a, b) => b.mtime - a.mtime);
-  for (const { name } of aged.slice(MAX_FILES)) rmSync(join(dir, name), { force: true });
-}
-
-function isLocal(root: ByteString): boolean {
-  try {
-    return LOCAL_TYPES.includes(statfsSync(root === '' ? '/' : Buffer.from(root, 'latin1')).type);
-  } catch {
-    return false;
   }
 }
 
-/** This machine since it was booted. */
-function machineIdentity(): string {
-  const parts = ['/etc/machine-id', '/proc/sys/kernel/random/boot_id'].map((file) => {
-    try {
-      return readFileSync(file, 'latin1').trim();
-    } catch {
-      return '';
+interface OpenDirectory {
+  readonly rows: EntryRows;
+  readonly at: number;
+  readonly length: number;
+  /** Where the rows below it begin. */
+  readonly start: number;
+}
+
+/** Prepares rows for being written: which are too young, and how many bytes lie below a directory. */
+class KeptRows {
+  readonly #clock: FileClock;
+  readonly #pieces: Uint8Array[] = [];
+  /** The directories on the way to the present row. */
+  readonly #open: OpenDirectory[] = [];
+  #piece: { readonly rows: EntryRows; readonly start: number; end: number } | undefined;
+  /** Bytes so far. */
+  #size = 0;
+
+  constructor(clock: FileClock) {
+    this.#clock = clock;
+  }
+
+  take(rows: EntryRows, at: number): void {
+    const length = rows.parentLength(at);
+    while (this.#open.length > 0 && this.#open.at(-1)!.length > length) this.#leave();
+    if (rows.state(at) === GONE) {
+      // The directory has lost a name since it was looked at.
+      const dir = this.#open.at(-1);
+      dir?.rows.setState(dir.at, YOUNG);
+      return;
     }
-  });
-  return [...parts, hostname()].join('/');
+    if (rows.changed(at) >= this.#clock.settledBefore(rows.device(at))) rows.setState(at, YOUNG);
+    const next = rows.next(at);
+    if (this.#piece?.rows !== rows || this.#piece.end !== at) {
+      this.#cut();
+      this.#piece = { rows, start: at, end: at };
+    }
+    this.#piece.end = next;
+    this.#size += next - at;
+    if (rows.isDirectory(at)) this.#open.push({ rows, at, length: rows.pathLength(at), start: this.#size });
+  }
+
+  finish(): readonly Uint8Array[] {
+    while (this.#open.length > 0) this.#leave();
+    this.#cut();
+    return this.#pieces;
+  }
+
+  #leave(): void {
+    const { rows, at, start } = this.#open.pop()!;
+    rows.setBelow(at, this.#size - start);
+  }
+
+  #cut(): void {
+    if (this.#piece === undefined) return;
+    this.#pieces.push(this.#piece.rows.bytes.subarray(this.#piece.start, this.#piece.end));
+    this.#piece = undefined;
+  }
 }

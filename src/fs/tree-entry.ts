@@ -1,7 +1,8 @@
 /** What the system tells about one entry of a tree, and how trees are read. */
 import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from './byte-string.ts';
-import { loadNative, type Native, type NativeStat } from './native.ts';
+import { loadNative, type Native } from './native.ts';
+import type { NativeStat } from './native-stat.ts';
 
 export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -23,11 +24,18 @@ export interface TreeEntry {
   readonly ctimeMs: number;
 }
 
+/** What a walk has to know of an entry. */
+export interface WalkedEntry {
+  readonly path: ByteString;
+  /** `dir` is gone into. */
+  readonly type: EntryType | 'unseen';
+}
+
 /** Where a walk finds its entries. Failures are those of `node:fs`; a missing entry is undefined. */
-export interface TreeReader {
-  /** Names in a directory, in any order. */
+export interface TreeReader<E extends WalkedEntry = TreeEntry> {
+  /** Names in a directory, in any order; asked for right after the directory, before anything in it. */
   names(path: ByteString): ByteString[];
-  entry(path: ByteString): TreeEntry | undefined;
+  entry(path: ByteString): E | undefined;
   /** Text of a symlink. */
   target(path: ByteString): ByteString;
 }
@@ -60,6 +68,17 @@ export function entryOf(path: ByteString, stat: Stats | NativeStat): TreeEntry {
   };
 }
 
+/** True when a file is still the one that was seen, with the same content as far as the system can tell. */
+export function isUnchanged(stat: Stats | NativeStat, seen: Omit<TreeEntry, 'path' | 'type'>): boolean {
+  return (
+    stat.size === seen.size &&
+    stat.mtimeMs === seen.mtimeMs &&
+    stat.ctimeMs === seen.ctimeMs &&
+    stat.ino === seen.ino &&
+    (stat.mode & constants.S_IFMT) === constants.S_IFREG
+  );
+}
+
 /** From so many entries on, loading the native calls costs less than they save. */
 const MANY = 5_000;
 
@@ -69,9 +88,13 @@ export class DiskReader implements TreeReader {
   #asked = 0;
   #native: Native | undefined;
 
-  /** @param root absolute */
-  constructor(root: ByteString) {
+  /**
+   * @param root absolute
+   * @param native when they are loaded already
+   */
+  constructor(root: ByteString, native?: Native) {
     this.root = root === '/' ? '' : root;
+    this.#native = withStat(native);
   }
 
   /** The full path as `node:fs` takes it. */
@@ -85,7 +108,7 @@ export class DiskReader implements TreeReader {
 
   entry(path: ByteString): TreeEntry | undefined {
     this.#asked += 1;
-    if (this.#asked === MANY) this.#native = nativeStat();
+    if (this.#asked === MANY) this.#native ??= withStat(loadNative());
     const full = this.full(path);
     const stat = this.#native === undefined ? lstatSync(full, { throwIfNoEntry: false }) : this.#native.lstat(full);
     return stat === undefined ? undefined : entryOf(path, stat);
@@ -96,7 +119,6 @@ export class DiskReader implements TreeReader {
   }
 }
 
-function nativeStat(): Native | undefined {
-  const native = loadNative();
+function withStat(native: Native | undefined): Native | undefined {
   return native?.capabilities.stat === true ? native : undefined;
 }

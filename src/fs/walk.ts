@@ -8,7 +8,7 @@ import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { followPaths, withoutNested } from './follow-paths.ts';
 import { type MatchVector, type Pattern, PatternMatcher } from './patterns.ts';
-import type { TreeEntry, TreeReader } from './tree-entry.ts';
+import type { TreeReader, WalkedEntry } from './tree-entry.ts';
 
 /** What of a tree is taken. An absent or empty list filters nothing; a list of one empty pattern lets nothing through. */
 export interface TreeFilter {
@@ -26,12 +26,16 @@ export type Ignored = (path: ByteString, by: Pattern | 'not included') => void;
  * @param ignored told of what the filter drops; of a directory that is not even read, only the directory itself
  * @throws CtxsrcError `E_PATTERN` for a bad pattern, `E_PERMISSION` or `E_IO` when a directory that may matter cannot be read
  */
-export function* walkTree(reader: TreeReader, filter: TreeFilter = {}, ignored?: Ignored): Generator<TreeEntry, void> {
+export function* walkTree<E extends WalkedEntry>(
+  reader: TreeReader<E>,
+  filter: TreeFilter = {},
+  ignored?: Ignored,
+): Generator<E, void> {
   const include = compileIncludes(reader, filter);
   const exclude = compileList('exclude', filter.exclude ?? []);
   const walk = new Walk(reader, include, exclude, ignored);
-  const stack: Frame[] = [{ entry: undefined, names: walk.names('', true), at: 0, emitted: true }];
-  const pending: TreeEntry[] = [];
+  const stack: Frame<E>[] = [{ entry: undefined, names: walk.names('', true), at: 0, emitted: true }];
+  const pending: E[] = [];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     const name = frame.names[frame.at];
     if (name === undefined) {
@@ -58,8 +62,8 @@ export function* walkTree(reader: TreeReader, filter: TreeFilter = {}, ignored?:
 }
 
 /** A directory on the way, with the names still to visit. */
-interface Frame {
-  readonly entry: TreeEntry | undefined;
+interface Frame<E> {
+  readonly entry: E | undefined;
   readonly names: readonly ByteString[];
   at: number;
   emitted: boolean;
@@ -67,15 +71,15 @@ interface Frame {
   readonly excluded?: MatchVector | undefined;
 }
 
-interface Visit {
-  readonly entry: TreeEntry;
+interface Visit<E> {
+  readonly entry: E;
   readonly taken: boolean;
   readonly included: MatchVector | undefined;
   readonly excluded: MatchVector | undefined;
 }
 
-class Walk {
-  readonly #reader: TreeReader;
+class Walk<E extends WalkedEntry> {
+  readonly #reader: TreeReader<E>;
   readonly #include: PatternMatcher | undefined;
   readonly #exclude: PatternMatcher | undefined;
   readonly #ignored: Ignored | undefined;
@@ -85,7 +89,7 @@ class Walk {
   readonly #exceptionRoots: readonly ByteString[] | undefined;
 
   constructor(
-    reader: TreeReader,
+    reader: TreeReader<E>,
     include: PatternMatcher | undefined,
     exclude: PatternMatcher | undefined,
     ignored: Ignored | undefined,
@@ -112,7 +116,7 @@ class Walk {
   }
 
   /** What becomes of a path; undefined when neither it nor anything below it can be taken. */
-  decide(path: ByteString, parent: Frame): Visit | undefined {
+  decide(path: ByteString, parent: Frame<E>): Visit<E> | undefined {
     const included = vectorFor(this.#include);
     const excluded = vectorFor(this.#exclude);
     let taken = true;
@@ -133,7 +137,7 @@ class Walk {
     return entry === undefined ? undefined : { entry, taken, included, excluded };
   }
 
-  #stat(path: ByteString): TreeEntry | undefined {
+  #stat(path: ByteString): E | undefined {
     try {
       return this.#reader.entry(path);
     } catch (error) {
@@ -164,7 +168,7 @@ function literalRoots(matcher: PatternMatcher | undefined, exceptions: boolean):
   return roots;
 }
 
-function compileIncludes(reader: TreeReader, filter: TreeFilter): PatternMatcher | undefined {
+function compileIncludes(reader: TreeReader<WalkedEntry>, filter: TreeFilter): PatternMatcher | undefined {
   const include = filter.include ?? [];
   if (filter.follow === undefined) return compileList('include', include);
   const found = followPaths(reader, filter.follow.map(bytesOfText));

@@ -9,8 +9,9 @@ import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
-import type { FileTask } from '../fs/file-digest.ts';
-import { loadNative, type Native, splitDevice } from '../fs/native.ts';
+import { loadNative, type Native } from '../fs/native.ts';
+import { splitDevice } from '../fs/native-stat.ts';
+import { entryOf, type TreeEntry } from '../fs/tree-entry.ts';
 import { hashFiles } from './hash-files.ts';
 import { readSidecar, type Sidecar } from './sidecar.ts';
 
@@ -88,7 +89,7 @@ class Comparison {
   /** Where there should be a directory and is none: nothing is looked for below, least of all through a link. */
   readonly #gone = new Set<ByteString>();
   readonly #inodes = new Map<ByteString, string>();
-  readonly #toHash: { path: ByteString; file: FileTask; entry: WrittenEntry }[] = [];
+  readonly #toHash: { readonly file: TreeEntry; readonly entry: WrittenEntry }[] = [];
 
   constructor(dir: string, sidecar: Sidecar, quick: boolean) {
     this.#dir = dir;
@@ -182,11 +183,11 @@ class Comparison {
   }
 
   #compareFile(entry: WrittenEntry, key: ByteString, path: string | Buffer, stat: Stats, untouched: boolean): void {
-    const { mode, uid, gid, size, ino, mtimeMs, ctimeMs } = stat;
-    if (size !== entry.size) this.#differs(entry.path, 'content', `its size is ${size}, it was ${entry.size}`);
+    if (stat.size !== entry.size)
+      this.#differs(entry.path, 'content', `its size is ${stat.size}, it was ${entry.size}`);
     else if (untouched) return;
     else if (!isReadable(path)) this.incomplete.add('unreadable files');
-    else this.#toHash.push({ path: key, file: { mode, uid, gid, size, ino, mtimeMs, ctimeMs }, entry });
+    else this.#toHash.push({ file: entryOf(key, stat), entry });
   }
 
   #compareTarget(entry: WrittenEntry, is: string): void {
@@ -234,13 +235,11 @@ class Comparison {
   }
 
   async #compareContent(signal: AbortSignal | undefined, onBytes: (total: number) => void): Promise<void> {
-    let bytes = 0;
-    const compare = ({ entry }: { entry: WrittenEntry }, digest: string | undefined): void => {
-      if (`sha256:${digest}` !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
-      bytes += entry.size;
-      onBytes(bytes);
-    };
-    await hashFiles(bytesOfText(this.#dir), this.#toHash, compare, signal);
+    const files = this.#toHash.map(({ file }) => file);
+    const digests = await hashFiles(bytesOfText(this.#dir), files, onBytes, signal);
+    for (const [index, { entry }] of this.#toHash.entries()) {
+      if (`sha256:${digests[index]}` !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
+    }
   }
 
   #bytesPath(key: string): Buffer {

@@ -13,7 +13,8 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ioError, isCtxsrcError } from '../../src/core/errors.ts';
-import { loadNative, type Native, splitDevice } from '../../src/fs/native.ts';
+import { loadNative, type Native } from '../../src/fs/native.ts';
+import { splitDevice } from '../../src/fs/native-stat.ts';
 import { tempDir } from '../support/temp.ts';
 
 const expected = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);

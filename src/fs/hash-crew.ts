@@ -1,0 +1,83 @@
+/** Threads that read the files of a table's rows, each the next one that nobody has taken. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { ioError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { workerArguments, workerUrl } from '../core/worker-url.ts';
+import { textOfBytes } from './byte-string.ts';
+import type { DigestTask } from './file-digester.ts';
+import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, VERSION, WORDS } from './hash-control.ts';
+
+/** More threads than this gain nothing and cost memory. */
+const MAX_WORKERS = 8;
+
+export class HashCrew {
+  readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
+  readonly #workers: Worker[] = [];
+  readonly #done: Promise<unknown>;
+  #closed = false;
+
+  /** Hires a thread for each core but the caller's, who reads files too. */
+  constructor(task: DigestTask) {
+    const count = Math.max(1, Math.min(availableParallelism() - 1, MAX_WORKERS));
+    const ends = Array.from({ length: count }, () => this.#hire({ task, control: this.#control }));
+    this.#done = Promise.all(ends);
+    // Whoever waits for it is told; who never does need not know.
+    this.#done.catch(() => undefined);
+  }
+
+  /** An extended attribute somewhere could not be read. */
+  get incomplete(): boolean {
+    return Atomics.load(this.#control, INCOMPLETE) === 1;
+  }
+
+  /** Bytes read so far, to about a mebibyte for each thread. */
+  get hashedBytes(): number {
+    return Atomics.load(this.#control, HASHED) * 1024;
+  }
+
+  /** A chunk of rows; they follow in it. */
+  send(chunk: ArrayBufferLike): void {
+    for (const worker of this.#workers) worker.postMessage(chunk);
+    this.wake();
+  }
+
+  /** Tells the threads that there are rows. */
+  wake(): void {
+    Atomics.add(this.#control, VERSION, 1);
+    Atomics.notify(this.#control, VERSION);
+  }
+
+  /**
+   * Waits until no file is left, after the last row.
+   * @throws CtxsrcError `E_PERMISSION` or `E_IO` for the first file that could not be read
+   */
+  async finish(): Promise<void> {
+    Atomics.store(this.#control, ENDED, 1);
+    this.wake();
+    await this.#done;
+  }
+
+  /** Ends all threads at once, whatever they are doing. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+
+  #hire(data: CrewData): Promise<void> {
+    const worker = new Worker(workerUrl('worker-hash'), { execArgv: workerArguments(), workerData: data });
+    this.#workers.push(worker);
+    return new Promise((resolve, reject) => {
+      worker.once('message', (failure: ReadFailure | undefined) => {
+        if (failure === undefined) resolve();
+        else reject(readError(failure));
+      });
+      worker.once('error', reject);
+      worker.once('exit', () => reject(new Error(this.#closed ? 'closed' : 'a thread ended before its work')));
+    });
+  }
+}
+
+function readError({ path, code, message }: ReadFailure): Error {
+  return ioError(Object.assign(new Error(message), { code }), `cannot read ${printable(textOfBytes(path))}`);
+}
