@@ -7,6 +7,12 @@ import { goText } from '../core/go-text.ts';
 /** Bytes as text, one character (U+0000 to U+00FF) for each. */
 export type ByteString = string;
 
+/** What `toString` and `write` come to in the end: in loops over many short texts they cost as much as all the rest. */
+export interface Latin1Buffer extends Buffer {
+  latin1Slice(start: number, end: number): ByteString;
+  latin1Write(text: ByteString, start: number): number;
+}
+
 const NOT_ASCII = /[^\u0000-\u007f]/;
 
 /** The UTF-8 bytes of a text. */

@@ -1,5 +1,5 @@
 /** The names in a directory, as the kernel packs them. */
-import type { ByteString } from './byte-string.ts';
+import type { ByteString, Latin1Buffer } from './byte-string.ts';
 
 /** Names in any order, and those of them that may be something else than a regular file. */
 export interface DirectoryNames {
@@ -17,15 +17,16 @@ const DOT = 0x2e;
  * Reads `struct linux_dirent64` after `struct linux_dirent64`.
  * @param fill puts as many into the buffer as there is room for; tells how many bytes, 0 at the end
  */
-export function readEntries(buffer: Buffer, fill: () => number): DirectoryNames {
+export function readEntries(buffer: Latin1Buffer, fill: () => number): DirectoryNames {
   const names: ByteString[] = [];
   const others = new Set<ByteString>();
   for (let length = fill(); length > 0; length = fill()) {
     for (let at = 0; at < length; at += buffer[at + LENGTH]! + buffer[at + LENGTH + 1]! * 256) {
       const start = at + NAME;
-      const end = buffer.indexOf(0, start);
+      let end = start;
+      while (buffer[end] !== 0) end += 1;
       if (buffer[start] === DOT && (end === start + 1 || (end === start + 2 && buffer[start + 1] === DOT))) continue;
-      const name = buffer.toString('latin1', start, end);
+      const name = buffer.latin1Slice(start, end);
       names.push(name);
       if (buffer[at + TYPE] !== REGULAR) others.add(name);
     }

@@ -5,13 +5,12 @@
  *     0 mode, with type   4 length of the path   8 where the name begins in it   12 bytes of the rows below a directory
  *    16 size (of a device: its number)   24 mtime   32 ctime (ms)   40 inode   48 device
  *    56 owner   60 group   64 state   68 whether 0 and 16 to 60 are known
- *    72 digest, hex (of a directory: of its header)   136 path
+ *    72 path, and after it `sha256:` and the digest, hex (of a directory: of its header)
  *
  * Numbers are as the processor has them. Before the first row of a chunk stands where its last row ends.
  */
-import type { Stats } from 'node:fs';
-import { constants } from 'node:fs';
-import type { ByteString } from './byte-string.ts';
+import { constants, type Stats } from 'node:fs';
+import type { ByteString, Latin1Buffer } from './byte-string.ts';
 import type { NativeStat } from './native-stat.ts';
 import type { TreeEntry } from './tree-entry.ts';
 
@@ -46,8 +45,11 @@ const CTIME = 4;
 const INO = 5;
 const DEV = 6;
 // Places of bytes.
-const DIGEST = 72;
-const PATH = 136;
+const PATH = 72;
+
+const ALGORITHM = 'sha256:';
+/** Length of a digest with its algorithm. */
+export const DIGEST_LENGTH = ALGORITHM.length + 64;
 
 const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
   file: constants.S_IFREG,
@@ -61,18 +63,18 @@ const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
 
 /** Bytes of a row. */
 export function rowBytes(path: ByteString): number {
-  return (PATH + path.length + 7) & ~7;
+  return (PATH + path.length + DIGEST_LENGTH + 7) & ~7;
 }
 
 /** A chunk of rows. A position is where a row begins. */
 export class EntryRows {
-  readonly bytes: Buffer;
+  readonly bytes: Latin1Buffer;
   readonly #words: Int32Array;
   readonly #numbers: Float64Array;
 
   /** @param memory aligned; shared when several threads use it */
   constructor(memory: ArrayBufferLike) {
-    this.bytes = Buffer.from(memory);
+    this.bytes = Buffer.from(memory) as Latin1Buffer;
     this.#words = new Int32Array(memory);
     this.#numbers = new Float64Array(memory);
   }
@@ -87,20 +89,26 @@ export class EntryRows {
   }
 
   next(at: number): number {
-    return at + ((PATH + this.#words[(at >> 2) + LENGTH]! + 7) & ~7);
+    return at + ((PATH + this.#words[(at >> 2) + LENGTH]! + DIGEST_LENGTH + 7) & ~7);
   }
 
   path(at: number): ByteString {
-    return this.bytes.toString('latin1', at + PATH, at + PATH + this.#words[(at >> 2) + LENGTH]!);
+    return this.bytes.latin1Slice(at + PATH, at + PATH + this.#words[(at >> 2) + LENGTH]!);
   }
 
   /** The last component of the path. */
   name(at: number): ByteString {
+    const word = at >> 2;
+    return this.bytes.latin1Slice(at + PATH + this.#words[word + NAME]!, at + PATH + this.#words[word + LENGTH]!);
+  }
+
+  /** The last component of the path, and right behind it the digest with its algorithm. */
+  nameAndDigest(at: number): ByteString {
+    const word = at >> 2;
     const start = at + PATH;
-    return this.bytes.toString(
-      'latin1',
-      start + this.#words[(at >> 2) + NAME]!,
-      start + this.#words[(at >> 2) + LENGTH]!,
+    return this.bytes.latin1Slice(
+      start + this.#words[word + NAME]!,
+      start + this.#words[word + LENGTH]! + DIGEST_LENGTH,
     );
   }
 
@@ -113,8 +121,10 @@ export class EntryRows {
     return this.#words[(at >> 2) + NAME]! - 1;
   }
 
+  /** Hex. */
   digest(at: number): string {
-    return this.bytes.toString('latin1', at + DIGEST, at + PATH);
+    const end = at + PATH + this.#words[(at >> 2) + LENGTH]! + DIGEST_LENGTH;
+    return this.bytes.latin1Slice(end - 64, end);
   }
 
   /** Permission bits with setuid, setgid and sticky. */
@@ -168,7 +178,7 @@ export class EntryRows {
   }
 
   finish(at: number, digest: string): void {
-    this.bytes.write(digest, at + DIGEST, 'latin1');
+    this.bytes.latin1Write(ALGORITHM + digest, at + PATH + this.#words[(at >> 2) + LENGTH]!);
     this.setState(at, DONE);
   }
 
@@ -179,7 +189,7 @@ export class EntryRows {
     words[word + MODE] = constants.S_IFREG;
     words[word + LENGTH] = path.length;
     words[word + NAME] = path.lastIndexOf('/') + 1;
-    this.bytes.write(path, at + PATH, 'latin1');
+    this.bytes.latin1Write(path, at + PATH);
   }
 
   /** Writes down what an `lstat` has said. */

@@ -7,7 +7,7 @@
  */
 import { createHash, type Hash, hash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type ByteString, fsPath } from './byte-string.ts';
+import { type ByteString, fsPath, type Latin1Buffer } from './byte-string.ts';
 import { entryHeader, type Xattrs } from './entry-header.ts';
 import { CHANGED, type EntryRows } from './entry-rows.ts';
 import { type FileCalls, fileCalls } from './file-calls.ts';
@@ -39,7 +39,7 @@ export class FileDigester {
   readonly #task: DigestTask;
   readonly #calls: FileCalls;
   readonly #native: Native | undefined;
-  readonly #buffer = Buffer.allocUnsafeSlow(HEADER_ROOM + CHUNK);
+  readonly #buffer = Buffer.allocUnsafeSlow(HEADER_ROOM + CHUNK) as Latin1Buffer;
   readonly #content = this.#buffer.subarray(HEADER_ROOM);
   #incomplete = false;
 
@@ -117,8 +117,9 @@ export class FileDigester {
       return createHash('sha256').update(header, 'latin1').update(this.#content.subarray(0, size)).digest('hex');
     }
     const start = HEADER_ROOM - header.length;
-    this.#buffer.write(header, start, 'latin1');
-    return hash('sha256', this.#buffer.subarray(start, HEADER_ROOM + size), 'hex');
+    this.#buffer.latin1Write(header, start);
+    // A plain array costs a fifth of a `Buffer` to make.
+    return hash('sha256', new Uint8Array(this.#buffer.buffer, start, header.length + size), 'hex');
   }
 
   #xattrs(fd: number): Xattrs | undefined {

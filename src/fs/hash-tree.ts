@@ -14,6 +14,7 @@ import { fileCalls } from './file-calls.ts';
 import { FileClock } from './file-clock.ts';
 import { HashReader } from './hash-reader.ts';
 import { keptMode, type Modes } from './kept-mode.ts';
+import { KeptRows } from './kept-rows.ts';
 import { loadNative, type Native } from './native.ts';
 import { splitDevice } from './native-stat.ts';
 import { RowHasher } from './row-hasher.ts';
@@ -93,6 +94,7 @@ class Run {
   #incomplete = false;
   /** Files that have to be read. */
   #waiting = 0;
+  #lastHeader = { header: '', digest: EMPTY_DIGEST };
 
   constructor(root: ByteString, options: HashTreeOptions) {
     const { filter = {}, modes = 'exact', signal } = options;
@@ -200,25 +202,28 @@ class Run {
     await this.#hasher.finish();
     await this.#retryChanged();
     if (this.#hasher.incomplete) this.#incomplete = true;
-    const tree = await this.#digestRows(this.#hasher.table.chunks);
+    const kept = new KeptRows(this.clock);
+    const tree = await this.#digestRows(this.#hasher.table.chunks, kept);
     if (this.#incomplete) return tree;
     const xattrs = this.#hasRead ? this.#native?.calls !== undefined : this.#cache.xattrs === true;
-    await this.#cache.save(this.#hasher.table, tree, xattrs, this.#slices);
+    await this.#cache.save(kept, tree, xattrs, this.#slices);
     return tree;
   }
 
-  async #digestRows(chunks: readonly EntryRows[]): Promise<CachedTree> {
+  async #digestRows(chunks: readonly EntryRows[], kept?: KeptRows): Promise<CachedTree> {
     const hasher = new TreeHasher(this.#rootHeader());
     let [entries, files, bytes] = [0, 0, 0];
     for (const rows of chunks) {
-      for (let at = FIRST_ROW; at < rows.end; at = rows.next(at)) {
+      const { end } = rows;
+      for (let at = FIRST_ROW; at < end; at = rows.next(at)) {
+        kept?.take(rows, at);
         if (rows.state(at) === GONE) continue;
         entries += 1;
-        if (rows.isDirectory(at)) hasher.directory(rows.path(at), rows.digest(at));
+        if (rows.isDirectory(at)) hasher.enter(rows.parentLength(at), rows.name(at), rows.digest(at));
         else {
           files += 1;
           bytes += rows.size(at);
-          hasher.file(rows.path(at), rows.digest(at));
+          hasher.entry(rows.parentLength(at), rows.nameAndDigest(at));
         }
         if (entries % PUBLISHED === 0 && this.#slices.over) await this.#slices.pause();
       }
@@ -247,7 +252,7 @@ class Run {
       const native = this.#calls();
       const { xattrs, incomplete } = native === undefined ? UNSEEN : readXattrs(native, path);
       if (incomplete) this.#incomplete = true;
-      return hexDigest(
+      return this.#headerDigestOf(
         entryHeader({
           type: entry.type,
           mode: keptMode(entry, this.#modes),
@@ -263,6 +268,12 @@ class Run {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw ioError(error, `cannot read ${printable(textOfBytes(entry.path))}`);
     }
+  }
+
+  /** Directories mostly have the header of the one before. */
+  #headerDigestOf(header: ByteString): string {
+    if (header !== this.#lastHeader.header) this.#lastHeader = { header, digest: hexDigest(header) };
+    return this.#lastHeader.digest;
   }
 
   /** Files that changed between the walk and the end of reading them are looked at again, a few times. */

@@ -14,54 +14,54 @@ export interface NativeStat {
   readonly ctimeMs: number;
 }
 
-/** `struct statx` of the kernel. */
+/** `struct statx` of the kernel; places are of 4 bytes. Little-endian, as the systems are that the native calls know. */
 export class StatxBuffer implements NativeStat {
-  readonly bytes = Buffer.alloc(256);
-  readonly #view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+  readonly bytes = new Uint8Array(256);
+  readonly #words = new Uint32Array(this.bytes.buffer);
 
   get nlink(): number {
-    return this.#view.getUint32(16, true);
+    return this.#words[4]!;
   }
   get uid(): number {
-    return this.#view.getUint32(20, true);
+    return this.#words[5]!;
   }
   get gid(): number {
-    return this.#view.getUint32(24, true);
+    return this.#words[6]!;
   }
   get mode(): number {
-    return this.#view.getUint16(28, true);
+    return this.#words[7]! & 0xffff;
   }
   get ino(): number {
-    return this.#wide(32);
+    return this.#wide(8);
   }
   get size(): number {
-    return this.#wide(40);
+    return this.#wide(10);
   }
   get ctimeMs(): number {
-    return this.#time(96);
+    return this.#time(24);
   }
   get mtimeMs(): number {
-    return this.#time(112);
+    return this.#time(28);
   }
   get rdev(): number {
-    return this.#device(128);
+    return this.#device(32);
   }
   get dev(): number {
-    return this.#device(136);
+    return this.#device(34);
   }
 
   #wide(at: number): number {
-    return this.#view.getUint32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
+    return this.#words[at + 1]! * 2 ** 32 + this.#words[at]!;
   }
 
   /** The sum that Node makes of seconds and nanoseconds, so that both compare. */
   #time(at: number): number {
-    const seconds = this.#view.getInt32(at + 4, true) * 2 ** 32 + this.#view.getUint32(at, true);
-    return seconds * 1000 + this.#view.getUint32(at + 8, true) / 1_000_000;
+    const seconds = (this.#words[at + 1]! | 0) * 2 ** 32 + this.#words[at]!;
+    return seconds * 1000 + this.#words[at + 2]! / 1_000_000;
   }
 
   #device(at: number): number {
-    const [major, minor] = [this.#view.getUint32(at, true), this.#view.getUint32(at + 4, true)];
+    const [major, minor] = [this.#words[at]!, this.#words[at + 1]!];
     if (major < 0x1000 && minor < 0x100) return major * 0x100 + minor;
     return Number(deviceNumber(major, minor));
   }

@@ -10,6 +10,7 @@
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
+import type { Latin1Buffer } from './byte-string.ts';
 import { type DirectoryNames, readEntries } from './directory-entries.ts';
 import { deviceNumber, type NativeStat, StatxBuffer } from './native-stat.ts';
 
@@ -24,8 +25,8 @@ export type NativePath = string | Uint8Array;
 export interface Native {
   readonly capabilities: NativeCapabilities;
   /** Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none or the file system has no such thing. */
-  listXattrs(path: NativePath): string[];
-  listXattrsFd(fd: number): string[];
+  listXattrs(path: NativePath): readonly string[];
+  listXattrsFd(fd: number): readonly string[];
   /** The value, or undefined when there is no such attribute (any more). */
   getXattr(path: NativePath, name: string): Buffer | undefined;
   getXattrFd(fd: number, name: string): Buffer | undefined;
@@ -76,6 +77,7 @@ const UTIME_OMIT = 0x3ffffffen;
 /** The kernel allows 64 KiB for a list of names and for a value. */
 const XATTR_MAX = 65536;
 const SECOND = 1_000_000_000n;
+const NO_NAMES: readonly string[] = [];
 /** Where `timespec` is two 64-bit integers and structures are little-endian. */
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
 
@@ -144,7 +146,7 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const mknodat = bindMknod(lib);
   const statx = optional(lib, 'int statx(int, const void *, int, uint32_t, void *)');
   const renameat2 = optional(lib, 'int renameat2(int, const void *, int, const void *, uint32_t)');
-  const scratch = Buffer.allocUnsafeSlow(XATTR_MAX);
+  const scratch = Buffer.allocUnsafeSlow(XATTR_MAX) as Latin1Buffer;
 
   const stat = new StatxBuffer();
 
@@ -158,18 +160,21 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
     throw systemError(errno, syscall, path);
   };
-  /** Runs a call again that a signal has interrupted. */
-  const retried = (syscall: string, call: () => number, path?: NativePath): number => {
-    for (;;) {
-      const result = call();
-      if (result >= 0) return result;
+  /** What a call gives that a signal may interrupt; `again` makes it once more. */
+  const retried = (result: number, again: () => number, syscall: string, path?: NativePath): number => {
+    let last = result;
+    while (last < 0) {
       if (koffi.errno() !== osConstants.errno.EINTR) return fail(syscall, path);
+      last = again();
     }
+    return last;
   };
-  const open = (dirFd: number, path: NativePath, flags: number, mode: number): number =>
-    retried('openat', () => openat(dirFd, cString(path), flags | O_CLOEXEC, mode), path);
-  const names = (length: number | undefined): string[] =>
-    length === undefined || length === 0 ? [] : scratch.toString('latin1', 0, length - 1).split('\0');
+  const open = (dirFd: number, path: NativePath, flags: number, mode: number): number => {
+    const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
+    return fd >= 0 ? fd : retried(fd, () => openat(dirFd, cString(path), flags | O_CLOEXEC, mode), 'openat', path);
+  };
+  const names = (length: number | undefined): readonly string[] =>
+    length === undefined || length === 0 ? NO_NAMES : scratch.toString('latin1', 0, length - 1).split('\0');
   const value = (length: number | undefined): Buffer | undefined =>
     length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
 
@@ -180,8 +185,16 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       stat: statx !== undefined,
       directories: getdents !== undefined,
     },
-    listXattrs: (path) => names(fill('llistxattr', llistxattr(cString(path), scratch, XATTR_MAX), path)),
-    listXattrsFd: (fd) => names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX))),
+    // Asked for the length first: nearly always that is 0, and the system makes no room for the names.
+    listXattrs(path) {
+      const name = cString(path);
+      if (llistxattr(name, null, 0) === 0) return NO_NAMES;
+      return names(fill('llistxattr', llistxattr(name, scratch, XATTR_MAX), path));
+    },
+    listXattrsFd(fd) {
+      if (flistxattr(fd, null, 0) === 0) return NO_NAMES;
+      return names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX)));
+    },
     getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
     getXattrFd: (fd, name) => value(fill('fgetxattr', fgetxattr(fd, cName(name), scratch, XATTR_MAX))),
     setXattr(path, name, bytes) {
@@ -215,13 +228,17 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       return stat;
     },
     open: (path, flags) => open(AT_FDCWD, path, flags, 0),
-    read: (fd, into, position) => retried('pread', () => pread(fd, into, into.length, position)),
+    read(fd, into, position) {
+      const length = pread(fd, into, into.length, position);
+      return length >= 0 ? length : retried(length, () => pread(fd, into, into.length, position), 'pread');
+    },
     close(fd) {
       if (closeFd(fd) !== 0) fail('close');
     },
     readDirectory(fd) {
       if (getdents === undefined) throw systemError(osConstants.errno.ENOSYS, 'getdents64');
-      return readEntries(scratch, () => retried('getdents64', () => getdents(fd, scratch, XATTR_MAX)));
+      const fillScratch = (): number => getdents(fd, scratch, XATTR_MAX);
+      return readEntries(scratch, () => retried(fillScratch(), fillScratch, 'getdents64'));
     },
     openAt: (dirFd, path, flags, mode = 0) => open(dirFd, path, flags, mode),
     mkdirAt(dirFd, path, mode) {

@@ -8,7 +8,7 @@ import { HashCrew } from './hash-crew.ts';
 import type { Slices } from './slices.ts';
 
 /** Threads, which need some 100 ms to start, are hired when so many files wait, or when reading takes so long. */
-const MANY_FILES = 1_500;
+const MANY_FILES = 500;
 const LONG_MS = 60;
 
 export class RowHasher {

@@ -18,8 +18,9 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ByteString } from './byte-string.ts';
-import { DONE, type EntryRows, type EntryTable, FIRST_ROW, GONE, YOUNG } from './entry-rows.ts';
+import { DONE, type EntryRows, FIRST_ROW } from './entry-rows.ts';
 import type { FileClock } from './file-clock.ts';
+import type { KeptRows } from './kept-rows.ts';
 import { machineIdentity } from './machine-identity.ts';
 import type { Slices } from './slices.ts';
 import { readCacheFile, writeCacheFile } from './stat-cache-file.ts';
@@ -152,7 +153,7 @@ export class StatCache {
    * Writes the rows of this run. That it cannot be written is no error: the next run reads the tree again.
    * @param xattrs extended attributes were seen
    */
-  async save(table: EntryTable, tree: CachedTree, xattrs: boolean, slices: Slices): Promise<void> {
+  async save(rows: KeptRows, tree: CachedTree, xattrs: boolean, slices: Slices): Promise<void> {
     if (this.#file === undefined) return;
     const facts: Facts = {
       format: FORMAT,
@@ -161,76 +162,11 @@ export class StatCache {
       xattrs,
       ...(tree.preimage.length > LONG_PREIMAGE ? {} : { tree }),
     };
-    const kept = new KeptRows(this.#clock);
-    for (const { rows, at } of table) {
-      kept.take(rows, at);
-      if (slices.over) await slices.pause();
-    }
     try {
-      await writeCacheFile(this.#file, kept.finish(), facts, slices);
+      await writeCacheFile(this.#file, rows.finish(), facts, slices);
     } catch (error) {
       // A store that is full or read-only costs time, not correctness.
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     }
-  }
-}
-
-interface OpenDirectory {
-  readonly rows: EntryRows;
-  readonly at: number;
-  readonly length: number;
-  /** Where the rows below it begin. */
-  readonly start: number;
-}
-
-/** Prepares rows for being written: which are too young, and how many bytes lie below a directory. */
-class KeptRows {
-  readonly #clock: FileClock;
-  readonly #pieces: Uint8Array[] = [];
-  /** The directories on the way to the present row. */
-  readonly #open: OpenDirectory[] = [];
-  #piece: { readonly rows: EntryRows; readonly start: number; end: number } | undefined;
-  /** Bytes so far. */
-  #size = 0;
-
-  constructor(clock: FileClock) {
-    this.#clock = clock;
-  }
-
-  take(rows: EntryRows, at: number): void {
-    const length = rows.parentLength(at);
-    while (this.#open.length > 0 && this.#open.at(-1)!.length > length) this.#leave();
-    if (rows.state(at) === GONE) {
-      // The directory has lost a name since it was looked at.
-      const dir = this.#open.at(-1);
-      dir?.rows.setState(dir.at, YOUNG);
-      return;
-    }
-    if (rows.changed(at) >= this.#clock.settledBefore(rows.device(at))) rows.setState(at, YOUNG);
-    const next = rows.next(at);
-    if (this.#piece?.rows !== rows || this.#piece.end !== at) {
-      this.#cut();
-      this.#piece = { rows, start: at, end: at };
-    }
-    this.#piece.end = next;
-    this.#size += next - at;
-    if (rows.isDirectory(at)) this.#open.push({ rows, at, length: rows.pathLength(at), start: this.#size });
-  }
-
-  finish(): readonly Uint8Array[] {
-    while (this.#open.length > 0) this.#leave();
-    this.#cut();
-    return this.#pieces;
-  }
-
-  #leave(): void {
-    const { rows, at, start } = this.#open.pop()!;
-    rows.setBelow(at, this.#size - start);
-  }
-
-  #cut(): void {
-    if (this.#piece === undefined) return;
-    this.#pieces.push(this.#piece.rows.bytes.subarray(this.#piece.start, this.#piece.end));
-    this.#piece = undefined;
   }
 }

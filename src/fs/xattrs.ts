@@ -3,13 +3,13 @@ import type { ByteString } from './byte-string.ts';
 import { isHashedXattr, type Xattrs } from './entry-header.ts';
 import type { Native, NativePath } from './native.ts';
 
-const NONE: Xattrs = new Map();
-
 /** The attributes read, and whether one could be listed but not read for lack of a right. */
 export interface ReadXattrs {
   readonly xattrs: Xattrs;
   readonly incomplete: boolean;
 }
+
+const NONE: ReadXattrs = { xattrs: new Map(), incomplete: false };
 
 /**
  * The extended attributes of a path (a link itself, never its target) or of an open file.
@@ -17,11 +17,11 @@ export interface ReadXattrs {
  */
 export function readXattrs(native: Native, of: NativePath | number): ReadXattrs {
   const isFd = typeof of === 'number';
-  const names = (isFd ? native.listXattrsFd(of) : native.listXattrs(of)).filter(isHashedXattr);
-  if (names.length === 0) return { xattrs: NONE, incomplete: false };
+  const names = isFd ? native.listXattrsFd(of) : native.listXattrs(of);
+  if (names.length === 0) return NONE;
   const xattrs = new Map<ByteString, ByteString>();
   let incomplete = false;
-  for (const name of names) {
+  for (const name of names.filter(isHashedXattr)) {
     try {
       const value = isFd ? native.getXattrFd(of, name) : native.getXattr(of, name);
       if (value !== undefined) xattrs.set(name, value.toString('latin1'));
