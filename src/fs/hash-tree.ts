@@ -145,7 +145,7 @@ class Run {
       else this.#take(entry);
       added += 1;
       if (added % PUBLISHED !== 0) continue;
-      this.#hasher.publish(this.#waiting);
+      await this.#hasher.publish(this.#waiting);
       if (this.#slices.over) await this.#slices.pause();
     }
   }

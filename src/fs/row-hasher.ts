@@ -4,12 +4,12 @@ import { printable } from '../core/printable.ts';
 import { textOfBytes } from './byte-string.ts';
 import { type EntryRows, EntryTable, FIRST_ROW, WAITING } from './entry-rows.ts';
 import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
-import { HashCrew } from './hash-crew.ts';
+import type { HashCrew } from './hash-crew.ts';
 import type { Slices } from './slices.ts';
 
-/** Threads, which need some 100 ms to start, are hired when so many files wait, or when reading takes so long. */
+/** Threads, which need some 100 ms to start, are hired when so many files wait, or so many bytes were read and others wait. */
 const MANY_FILES = 500;
-const LONG_MS = 60;
+const MANY_BYTES = 32 << 20;
 
 export class RowHasher {
   readonly table = new EntryTable((chunk) => this.#crew?.send(chunk));
@@ -36,10 +36,10 @@ export class RowHasher {
   }
 
   /** Lets threads have what was added. @param waiting files among the rows so far that have to be read */
-  publish(waiting: number): void {
+  async publish(waiting: number): Promise<void> {
     this.table.publish();
     if (this.#crew !== undefined) this.#crew.wake();
-    else if (waiting >= MANY_FILES) this.#hire();
+    else if (waiting >= MANY_FILES) await this.#hire();
   }
 
   /**
@@ -51,12 +51,14 @@ export class RowHasher {
     this.#crew?.wake();
     // From the other end than the threads.
     for (const rows of this.table.chunks.toReversed()) {
-      for (const at of waitingRows(rows).toReversed()) {
+      const waiting = waitingRows(rows);
+      for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
         if (!rows.take(at)) continue;
+        if (this.#hashedBytes > MANY_BYTES && this.#crew === undefined) await this.#hire();
         const large = this.#begin(rows, at);
         if (large !== undefined) await this.#goOn(large, rows, at);
         this.#hashedBytes += rows.size(at);
-        if (this.#slices.over) await this.#pause();
+        if (this.#slices.over) await this.#slices.pause();
       }
     }
     const crew = this.#crew;
@@ -68,7 +70,8 @@ export class RowHasher {
     await this.#crew?.close();
   }
 
-  #hire(): void {
+  async #hire(): Promise<void> {
+    const { HashCrew } = await import('./hash-crew.ts');
     this.#crew = new HashCrew(this.#task);
     for (const { bytes } of this.table.chunks) this.#crew.send(bytes.buffer);
   }
@@ -87,16 +90,11 @@ export class RowHasher {
     try {
       for (;;) {
         if (!stepped(large, rows, at)) return;
-        if (this.#slices.over) await this.#pause();
+        if (this.#slices.over) await this.#slices.pause();
       }
     } finally {
       large.close();
     }
-  }
-
-  async #pause(): Promise<void> {
-    if (this.#crew === undefined && this.#slices.elapsed > LONG_MS) this.#hire();
-    await this.#slices.pause();
   }
 
   /** Waits for the threads; an abort ends them. */

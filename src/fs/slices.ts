@@ -8,8 +8,7 @@ const SLICE_MS = 15;
 export class Slices {
   readonly #signal: AbortSignal | undefined;
   readonly #between: () => void;
-  readonly #began = monotonicMs();
-  #start = this.#began;
+  #start = monotonicMs();
 
   /** @param between called at each turn of the event loop */
   constructor(signal: AbortSignal | undefined, between: () => void) {
@@ -20,11 +19,6 @@ export class Slices {
   /** True when it is time for `pause`. */
   get over(): boolean {
     return monotonicMs() - this.#start > SLICE_MS;
-  }
-
-  /** Milliseconds since the work began. */
-  get elapsed(): number {
-    return monotonicMs() - this.#began;
   }
 
   /** @throws the reason of the abort */

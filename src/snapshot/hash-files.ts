@@ -27,7 +27,7 @@ export async function hashFiles(
     for (const [index, file] of files.entries()) {
       hasher.table.add(file);
       if (index % PUBLISHED !== 0) continue;
-      hasher.publish(index + 1);
+      await hasher.publish(index + 1);
       if (slices.over) await slices.pause();
     }
     await hasher.finish();
