@@ -1,5 +1,5 @@
 /** Where a run of the command line reads and writes. */
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 
 export interface Io {
   readonly stdout: NodeJS.WriteStream;
@@ -8,6 +8,8 @@ export interface Io {
   readonly cwd: string;
   /** Writes to stdout and waits until the text is handed over; a reader that went away is no error. */
   print(text: string): Promise<void>;
+  /** Whether stderr may be a terminal: false for a pipe and a file. */
+  mayShow(): boolean;
 }
 
 /** The process's own. A stream is made when it is first used: each costs a start several milliseconds. */
@@ -32,6 +34,14 @@ export class ProcessIo implements Io {
     if (rest.length === 0) return;
     const { write } = await import('./output.ts');
     await write(this.stdout, rest);
+  }
+
+  mayShow(): boolean {
+    try {
+      return fstatSync(2).isCharacterDevice();
+    } catch {
+      return false;
+    }
   }
 
   /** Resolves when all that was written has been handed over, or never can be. */

@@ -52,8 +52,9 @@ function whenNeeded(make: () => Reporter): Reporter {
 }
 
 /** A terminal that can move its cursor, and nobody says that it is a log. */
-function isForPerson({ env, stderr }: Io): boolean {
-  return stderr.isTTY && !env.CI && env.TERM !== 'dumb';
+function isForPerson(io: Io): boolean {
+  // Asking the stream would load all that it is made of; a pipe or a file is told from a terminal without it.
+  return !io.env.CI && io.env.TERM !== 'dumb' && io.mayShow() && io.stderr.isTTY;
 }
 
 /** `--no-color` and `NO_COLOR` say no, `FORCE_COLOR` says yes, else a terminal gets colours. */

@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import type { ProgressEvent } from '../core/progress.ts';
 import type { Reporter } from './reporter.ts';
 
 /**
@@ -10,7 +11,7 @@ export function tunedForWork(reporter: Reporter): Reporter {
   let tuned = !process.versions.v8.startsWith('11.');
   return {
     emit(event) {
-      if (!tuned && event.type === 'start' && event.phase !== 'resolve') {
+      if (!tuned && isWork(event)) {
         tuned = true;
         setFlagsFromString('--interrupt-budget=1000000');
       }
@@ -19,4 +20,9 @@ export function tunedForWork(reporter: Reporter): Reporter {
     makeRoom: () => reporter.makeRoom(),
     close: () => reporter.close(),
   };
+}
+
+/** The hash of a directory is work only when it is not over at once. */
+function isWork(event: ProgressEvent): boolean {
+  return event.type === 'advance' || (event.type === 'start' && event.phase !== 'resolve' && event.phase !== 'hash');
 }
