@@ -1,11 +1,12 @@
 // Packs the package, installs the tarball into an empty folder as a user would, with and without the optional native
 // package, and runs it there: the command, the library, its types.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
@@ -26,7 +27,7 @@ try {
   const tarball = join(work, packed.filename);
   const files = packed.files.map((file) => file.path);
   check(
-    ['bin/ctxsrc.js', 'dist/cli.cjs', 'dist/ctxsrc.mjs'].every((path) => files.includes(path)) &&
+    ['bin/ctxsrc.js', 'bin/package.json', 'dist/cli.cjs', 'dist/ctxsrc.mjs'].every((path) => files.includes(path)) &&
       files.includes('dist/types/index.d.ts'),
     'the tarball has the program, the library and its types',
   );
@@ -36,6 +37,13 @@ try {
   );
   check(packed.unpackedSize < 6_000_000, `the tarball unpacks to ${(packed.unpackedSize / 1e6).toFixed(1)} MB`);
   console.log(run(join(root, 'node_modules', '.bin', 'publint'), [tarball, '--strict'], root));
+  // The package has ECMAScript modules only: require() and the resolution of TypeScript before 4.7 are not for it.
+  const { types, problems } = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+  const real = problems.filter(({ resolutionKind }) => !['node10', 'node16-cjs'].includes(resolutionKind));
+  check(
+    types !== false && real.length === 0,
+    `attw finds its types for every import${real.map((problem) => `\n${JSON.stringify(problem)}`).join('')}`,
+  );
 
   for (const omit of [[], ['--omit=optional']]) {
     const folder = join(work, omit.length === 0 ? 'full' : 'bare');
