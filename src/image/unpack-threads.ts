@@ -19,8 +19,61 @@ export interface UnpackOptions {
   readonly blobs: BlobTable;
 }
 
+/** The first helps the second. */
+const ROLES = ['decompress', 'apply'] as const;
+/** How long threads wait for a job (ms). */
+const PATIENCE = 60_000;
+
+/**
+ * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit. What the threads make is gone at once or
+ * stays: more room only takes fresh pages, which cost more than the collections that they save.
+ */
+const YOUNG_GENERATION = 3;
+
+interface WaitingThreads {
+  readonly workers: readonly Worker[];
+  forget(): void;
+}
+
+let waiting: WaitingThreads | undefined;
+
+/**
+ * Starts the threads before it is known what they shall unpack: that takes each a tenth of a second, which can pass while
+ * an image is looked up. They keep no process alive, and end when nobody wants them.
+ */
+export function startThreads(): void {
+  if (waiting !== undefined) return;
+  const workers = ROLES.map(
+    () =>
+      new Worker(workerUrl('worker-unpack'), {
+        execArgv: workerArguments(),
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+      }),
+  );
+  const forget = (): void => {
+    clearTimeout(timer);
+    for (const worker of workers) worker.off('error', end).off('exit', end);
+    waiting = undefined;
+  };
+  const end = (): void => {
+    forget();
+    for (const worker of workers) void worker.on('error', () => undefined).terminate();
+  };
+  const timer = setTimeout(end, PATIENCE).unref();
+  for (const worker of workers) worker.on('error', end).on('exit', end).unref();
+  waiting = { workers, forget };
+}
+
+function takeThreads(): readonly Worker[] {
+  startThreads();
+  const { workers, forget } = waiting!;
+  forget();
+  for (const worker of workers) worker.ref();
+  return workers;
+}
+
 export class UnpackThreads {
-  readonly #workers: Worker[];
+  readonly #workers: readonly Worker[];
   readonly #job: JobContext;
   readonly #layers: readonly RecipeLayer[];
   readonly #signal = new Signal();
@@ -42,15 +95,10 @@ export class UnpackThreads {
       decompressSignal: this.#signal.memory,
       applySignal: new Signal().memory,
     };
-    const roles = ['decompress', 'apply'] as const;
-    this.#workers = roles.map((role) => {
-      const workerData: UnpackJob = { ...shared, role };
-      return new Worker(workerUrl('worker-unpack'), {
-        execArgv: workerArguments(),
-        workerData,
-        name: `ctxsrc-${role}`,
-      });
-    });
+    this.#workers = takeThreads();
+    for (const [index, worker] of this.#workers.entries()) {
+      worker.postMessage({ ...shared, role: ROLES[index]! } satisfies UnpackJob);
+    }
   }
 
   /** There is more in the table of blobs. */

@@ -1,5 +1,6 @@
 /** Applies the archives that come through the ring, and reports what has been written. */
 import { LayerApplier } from './apply.ts';
+import { DigestTable } from './digest-table.ts';
 import { FileJobs } from './file-jobs.ts';
 import { packEntries } from './report.ts';
 import { Signal } from './signal.ts';
@@ -16,14 +17,16 @@ export function applyLayers(
   onLayer: (layer: number) => void,
 ): void {
   const ring = new SlotRing(job.ring);
-  const jobs = new FileJobs(job.jobs);
+  const digests = new DigestTable();
+  const jobs = new FileJobs(job.jobs, digests);
   const own = new Signal(job.applySignal);
   const other = new Signal(job.decompressSignal);
   let offered = 0;
   const work = (): boolean => jobs.work();
   const applier = new LayerApplier(job.dir, job.options, {
-    offer(file, onDone) {
-      if (!jobs.offer(file, onDone)) return false;
+    digests,
+    offer(file, digest) {
+      if (!jobs.offer(file, digest)) return false;
       offered += 1;
       if (offered % WAKE_EVERY === 0) other.raise();
       return true;
@@ -49,7 +52,7 @@ export function applyLayers(
     }
     applier.finish();
     const report = {
-      ...packEntries(applier.root, applier.digests),
+      ...packEntries(applier.root, digests),
       losses: applier.losses.losses,
       lossCounts: applier.losses.counts,
     };

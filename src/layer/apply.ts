@@ -38,7 +38,7 @@ export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits' | 'fi
  * I/O fails with; the directory is then half-done and to be thrown away.
  */
 export class LayerApplier implements TarHandler {
-  readonly digests = new DigestTable();
+  readonly digests: DigestTable;
   readonly losses: LossList;
   readonly #limits: ApplyOptions['limits'];
   readonly #whiteouts: boolean;
@@ -49,6 +49,8 @@ export class LayerApplier implements TarHandler {
   readonly #files: FileWriter;
   #file: ComingFile | undefined;
   #bytes = 0;
+  /** The metadata of the last file, which most of its neighbours have too: they share it, once it is what they really have. */
+  #lastMeta: Metadata | undefined;
   /** The parent of the last entry, as its text and what it led to before anything else was removed. */
   #lastParentText: string | undefined;
   #lastParent: Directory | undefined;
@@ -56,6 +58,7 @@ export class LayerApplier implements TarHandler {
 
   /** @param dir an empty directory that is nobody else's */
   constructor(dir: string, options: ApplyOptions, helper?: FileHelper) {
+    this.digests = helper?.digests ?? new DigestTable();
     this.#limits = options.limits;
     this.#helper = helper;
     this.#whiteouts = options.whiteouts ?? true;
@@ -148,13 +151,28 @@ export class LayerApplier implements TarHandler {
     this.#tree.put(file.parent, file.name, {
       kind: 'leaf',
       type: 'file',
-      meta: file.meta,
+      meta: this.#shared(file.meta),
       size: file.size,
       target: '',
       digest: file.digest,
       missing: false,
       layer: this.#tree.layer,
     });
+  }
+
+  #shared(meta: Metadata): Metadata {
+    const last = this.#lastMeta;
+    const same =
+      last !== undefined &&
+      last.mode === meta.mode &&
+      last.uid === meta.uid &&
+      last.gid === meta.gid &&
+      last.mtime === meta.mtime &&
+      last.mtimeNs === meta.mtimeNs &&
+      last.xattrs === meta.xattrs;
+    if (same) return last;
+    this.#lastMeta = meta;
+    return meta;
   }
 
   #create(parent: Directory, name: string, entry: TarEntry): void {

@@ -237,7 +237,7 @@ function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => vo
 function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
   const decoder = new ZstdDecoder((chunk) => write(sink, chunk));
   // A copy, since the decoder keeps what it cannot decode yet.
-  return (input) => decoder.push(Uint8Array.from(input), false);
+  return (input) => decoder.push(new Uint8Array(input), false);
 }
 
 async function* copies(first: Buffer, source: () => Buffer | undefined): AsyncGenerator<Buffer> {

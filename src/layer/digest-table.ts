@@ -20,6 +20,12 @@ export class DigestTable {
     this.#chunks[Math.floor(index / PER_CHUNK)]!.write(digest, start, DIGEST_BYTES, 'latin1');
   }
 
+  /** As `set`, from where the 32 bytes begin in `source`. */
+  copy(index: number, source: Buffer, at: number): void {
+    const start = (index % PER_CHUNK) * DIGEST_BYTES;
+    source.copy(this.#chunks[Math.floor(index / PER_CHUNK)]!, start, at, at + DIGEST_BYTES);
+  }
+
   hex(index: number): string {
     const start = (index % PER_CHUNK) * DIGEST_BYTES;
     return this.#chunks[Math.floor(index / PER_CHUNK)]!.toString('hex', start, start + DIGEST_BYTES);

@@ -34,8 +34,9 @@ export interface ComingFile {
 
 /** Another thread that writes files. */
 export interface FileHelper {
-  /** @returns false when it does not take the file; else `onDone` is called with the sha256, latin-1, before `drain` returns */
-  offer(file: PlainFile, onDone: (digest: string) => void): boolean;
+  readonly digests: DigestTable;
+  /** @returns false when it does not take the file; else the digest is at its place in the table when `drain` returns */
+  offer(file: PlainFile, digest: number): boolean;
   /** Waits until all it took is written. */
   drain(): void;
 }
@@ -84,9 +85,7 @@ export class FileWriter {
     const { mode, mtime } = file.meta;
     const path = at(this.#tree.handle(file.parent), file.name);
     const plain: PlainFile = { path, mode, chmod, mtime, content };
-    const digest = file.digest;
-    const onDone = (value: string): void => this.#digests.set(digest, value);
-    if (this.#helper?.offer(plain, onDone) !== true) onDone(writePlainFile(plain));
+    if (this.#helper?.offer(plain, file.digest) !== true) this.#digests.set(file.digest, writePlainFile(plain));
     file.written = true;
     return true;
   }

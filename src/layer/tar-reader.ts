@@ -5,7 +5,7 @@
  * who reads it.
  */
 import { archiveError, BLOCK, type Header, isZeroBlock, parseHeader } from './header.ts';
-import { applyPax, type PaxRecord, parsePax } from './pax.ts';
+import { applyPax, type PaxFacts, type PaxRecord, parsePax } from './pax.ts';
 import { OldSparseReader, SparseMapReader, type SparsePiece, sparseRecords, validateSparse } from './sparse.ts';
 
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'dir' | 'fifo';
@@ -261,49 +261,57 @@ export class TarReader {
     }
     // What is not a file has no content, whatever its size field says; POSIX has programs write one for links.
     const stored = type === 'file' ? header.size : 0;
-    const emit = (sparse: SparsePiece[] | undefined, size: number, left: number): void => {
-      if (sparse !== undefined) validateSparse(sparse, left, size);
-      this.#pieces = sparse?.filter((piece) => piece.length > 0);
-      this.#piece = 0;
-      this.#position = 0;
-      this.#remaining = left;
-      this.#padding = paddingOf(left);
-      this.#state = 'content';
-      this.#handler.entry({
-        name: header.name,
-        type,
-        mode: header.mode & 0o7777,
-        uid: header.uid,
-        gid: header.gid,
-        size,
-        mtime: header.mtime,
-        mtimeNs: pax === undefined ? 0 : pax.nanoseconds,
-        linkName: header.linkName,
-        devMajor: header.devMajor,
-        devMinor: header.devMinor,
-        xattrs: pax?.xattrs,
-        sparse: this.#pieces,
-      });
-      if (left > 0) return;
-      if (type === 'file') this.#endContent();
-      else this.#skipPadding();
-    };
-
     const sparse = oldSparse ?? (type === 'file' && pax?.sparse !== undefined ? sparseRecords(pax.sparse) : undefined);
     if (sparse === undefined) {
-      emit(undefined, stored, stored);
+      this.#emit(header, type, pax, undefined, stored, stored);
     } else {
       if (sparse.name !== undefined) header.name = sparse.name;
       if (sparse.pieces !== undefined) {
-        emit(sparse.pieces, sparse.realSize, stored);
+        this.#emit(header, type, pax, sparse.pieces, sparse.realSize, stored);
       } else {
         if (stored < BLOCK) throw archiveError('a sparse map is cut short');
         this.#mapReader = new SparseMapReader();
-        this.#withMap = (pieces) => emit(pieces, sparse.realSize, this.#remaining);
+        this.#withMap = (pieces) => this.#emit(header, type, pax, pieces, sparse.realSize, this.#remaining);
         this.#remaining = stored;
         this.#state = 'sparse-map';
       }
     }
+  }
+
+  /** Tells the handler. `left` bytes of content follow. */
+  #emit(
+    header: Header,
+    type: EntryType,
+    pax: PaxFacts | undefined,
+    sparse: SparsePiece[] | undefined,
+    size: number,
+    left: number,
+  ): void {
+    if (sparse !== undefined) validateSparse(sparse, left, size);
+    this.#pieces = sparse?.filter((piece) => piece.length > 0);
+    this.#piece = 0;
+    this.#position = 0;
+    this.#remaining = left;
+    this.#padding = paddingOf(left);
+    this.#state = 'content';
+    this.#handler.entry({
+      name: header.name,
+      type,
+      mode: header.mode & 0o7777,
+      uid: header.uid,
+      gid: header.gid,
+      size,
+      mtime: header.mtime,
+      mtimeNs: pax === undefined ? 0 : pax.nanoseconds,
+      linkName: header.linkName,
+      devMajor: header.devMajor,
+      devMinor: header.devMinor,
+      xattrs: pax?.xattrs,
+      sparse: this.#pieces,
+    });
+    if (left > 0) return;
+    if (type === 'file') this.#endContent();
+    else this.#skipPadding();
   }
 
   #content(data: Buffer): void {
