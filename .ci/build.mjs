@@ -30,7 +30,7 @@ for (const [name, file] of Object.entries(entryPoints)) {
 }
 
 // Packages that most commands do not need are files of their own, loaded when they are.
-const vendors = { ora: 'ora', tar: 'tar', yaml: 'yaml' };
+const vendors = { 'undici-pool': 'undici/lib/dispatcher/pool.js', ora: 'ora', tar: 'tar', yaml: 'yaml' };
 
 const common = {
   absWorkingDir: root,
@@ -54,9 +54,10 @@ const asModules = {
 const vendored = {
   name: 'vendored',
   setup({ onResolve }) {
+    const names = Object.fromEntries(Object.entries(vendors).map(([name, specifier]) => [specifier, name]));
     onResolve({ filter: /^[a-z]/ }, ({ path, importer }) =>
-      Object.hasOwn(vendors, path) && !importer.includes('node_modules')
-        ? { path: `./vendor/${path}.cjs`, external: true }
+      Object.hasOwn(names, path) && !importer.includes('node_modules')
+        ? { path: `./vendor/${names[path]}.cjs`, external: true }
         : undefined,
     );
   },
@@ -179,6 +180,21 @@ const prologue = {
   __url: 'const __url = require("node:url").pathToFileURL(__filename).href;',
 };
 
+// What undici loads and a pool of HTTP/1.1 connections has no use for: HTTP/2, and node:http for two names in it. Both
+// would cost each request's start.
+const leanUndici = {
+  name: 'lean-undici',
+  setup({ onLoad, onResolve }) {
+    onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: 'module.exports = undefined' }));
+    onResolve({ filter: /^node:http$/ }, ({ path, importer }) =>
+      importer.includes('/undici/') ? { path, namespace: 'lean' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lean' }, () => ({
+      contents: 'exports.IncomingMessage = class {}; exports.maxHeaderSize = 16384; exports.STATUS_CODES = {};',
+    }));
+  },
+};
+
 const { cli, ...others } = entryPoints;
 await buildCommandLine();
 await build({
@@ -193,6 +209,8 @@ await build({
   ...common,
   format: 'cjs',
   entryPoints: vendors,
+  plugins: [leanUndici],
+  minifyIdentifiers: true,
   outdir: join(dist, 'vendor'),
   outExtension: { '.js': '.cjs' },
 });
@@ -294,7 +312,7 @@ await build({
   },
   outfile: join(dist, 'ctxsrc.mjs'),
   external: ['koffi'],
-  plugins: [builtins],
+  plugins: [leanUndici, builtins],
   define: { ...common.define, __CTXSRC_SINGLE_FILE__: 'true' },
   banner: { js: `#!/usr/bin/env node\n${asModules.banner.js}` },
   legalComments: 'eof',

@@ -64,11 +64,14 @@ function troubleOf(error: unknown, host: string): ConnectionTrouble {
   return network(`the connection failed${code === '' ? '' : ` (${code})`}`);
 }
 
-/** The code of an error, or of the last of several (one for each address that was tried). */
+/** The code of an error, of the error inside it, or of the last of several (one for each address that was tried). */
 export function errorCode(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
-  const { code, errors } = error as Partial<Record<'code' | 'errors', unknown>>;
+  const { code, errors, cause, name } = error as Partial<Record<'code' | 'errors' | 'cause' | 'name', unknown>>;
+  if (name === 'HTTPParserError') return NOT_HTTP;
   if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
+  // undici's own code for a broken connection says less than what broke it.
+  if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
   if (code === 'EPROTO') return tlsCode(error);
   // From Node's own parser, which reads what a proxy answers.
   if (typeof code === 'string' && code.startsWith('HPE_')) return NOT_HTTP;
@@ -91,7 +94,7 @@ const ALERTS: Readonly<Record<number, string>> = {
   116: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
 };
 
-/** What the connection failed with, by the name that Node gives it; empty when it was something else. */
+/** What the connection failed with, by the name that Node or undici gives it; empty when it was something else. */
 export function connectionCode(error: CtxsrcError): string {
   return errorCode(error.cause);
 }
@@ -128,13 +131,12 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
-/** Codes of what goes wrong above the socket. */
-export const NO_ANSWER = 'CTXSRC_NO_ANSWER';
-export const STALLED = 'CTXSRC_STALLED';
-export const CLOSED = 'CTXSRC_CLOSED';
-export const CUT_OFF = 'CTXSRC_CUT_OFF';
-export const NOT_HTTP = 'CTXSRC_NOT_HTTP';
-export const LONG_HEAD = 'CTXSRC_LONG_HEAD';
+/** Codes of ours: an answer that nobody wants any more, and one that is no HTTP, of which parsers have many. */
+export const LEFT = 'CTXSRC_LEFT';
+const NOT_HTTP = 'CTXSRC_NOT_HTTP';
+
+/** Codes of a connection that is gone. */
+export const BROKEN: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 /** An error with one of these codes, or of Node's. */
 export function failure(code: string, text: string): Error {
@@ -150,26 +152,35 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
   ECONNRESET: { ...network('the connection was reset'), closed: true },
   EPIPE: network('the connection was closed'),
-  [CLOSED]: { ...network('the connection was closed'), closed: true },
-  [CUT_OFF]: network('the answer was cut off'),
+  UND_ERR_SOCKET: { ...network('the connection was closed'), closed: true },
+  UND_ERR_CLOSED: network('the connection was closed'),
+  UND_ERR_DESTROYED: network('the connection was closed'),
+  UND_ERR_ABORTED: network('the connection was closed'),
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: network('the answer was cut off'),
   ETIMEDOUT: network('no connection in time', 'check the host, and HTTPS_PROXY if there is a proxy'),
   EHOSTUNREACH: network('no route to the host'),
   ENETUNREACH: network('no route to the network'),
   EAI_AGAIN: network('the name could not be resolved for now'),
   // A name that does not exist will not exist in a second either.
   ENOTFOUND: { ...network('the host name does not exist', 'check the spelling of the host'), passing: false },
-  [NO_ANSWER]: stalled('no answer in time'),
-  [STALLED]: stalled('the transfer stalled'),
+  UND_ERR_HEADERS_TIMEOUT: stalled('no answer in time'),
+  UND_ERR_BODY_TIMEOUT: stalled('the transfer stalled'),
   [NOT_HTTP]: {
     code: 'E_REGISTRY_PROTOCOL',
     text: 'the answer is not HTTP',
     hint: 'check the port of HOST',
     passing: true,
   },
-  [LONG_HEAD]: {
+  UND_ERR_HEADERS_OVERFLOW: {
     code: 'E_LIMIT',
     text: 'the headers of the answer are too long',
     hint: 'check that HOST is a registry',
+    passing: false,
+  },
+  UND_ERR_INVALID_ARG: {
+    code: 'E_REGISTRY_PROTOCOL',
+    text: 'the request cannot be sent, for a header would have characters that it must not have',
+    hint: 'check the credential: ctxsrc auth HOST',
     passing: false,
   },
   EPROTO: NO_TLS,

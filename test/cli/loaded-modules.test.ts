@@ -38,14 +38,14 @@ describe('what a command loads', () => {
     return [...new Set(names)].sort();
   }
 
-  it('key of a directory: neither ora nor tar nor a YAML reader', async () => {
+  it('key of a directory: neither undici nor ora nor tar nor a YAML reader', async () => {
     const loaded = await packagesLoaded(['key', dir]);
-    expect(loaded.filter((name) => ['ora', 'tar', 'yaml'].includes(name))).toEqual([]);
+    expect(loaded.filter((name) => ['undici', 'ora', 'tar', 'yaml'].includes(name))).toEqual([]);
   });
 
   it('parse of an image: the same, and nothing native', async () => {
     const loaded = await packagesLoaded(['parse', 'docker-image://alpine:3.20']);
-    expect(loaded.filter((name) => ['ora', 'tar', 'yaml', 'koffi'].includes(name))).toEqual([]);
+    expect(loaded.filter((name) => ['undici', 'ora', 'tar', 'yaml', 'koffi'].includes(name))).toEqual([]);
   });
 
   /** What a run loads after Node itself has started: bytes of our own code, and which of Node's modules. */
@@ -85,6 +85,6 @@ describe('what a command loads', () => {
 
   it('--version: nothing that costs a start', async () => {
     const loaded = await packagesLoaded(['--version']);
-    expect(loaded.filter((name) => ['koffi', 'tar', 'yaml', 'ora'].includes(name))).toEqual([]);
+    expect(loaded.filter((name) => ['undici', 'koffi', 'tar', 'yaml', 'ora'].includes(name))).toEqual([]);
   });
 });

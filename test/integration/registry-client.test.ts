@@ -62,7 +62,7 @@ describe.skipIf(!usable)('docker-registry', () => {
       const manifest = await client.manifest(job, name, descriptor.digest, descriptor.size);
       const [blob] = (JSON.parse(Buffer.from(manifest.bytes).toString()) as { layers: { digest: Digest }[] }).layers;
       const chunks: Uint8Array[] = [];
-      for await (const chunk of (await client.blob(job, name, blob!.digest)).body) chunks.push(chunk);
+      for await (const chunk of (await client.blob(job, name, blob!.digest)).body) chunks.push(new Uint8Array(chunk));
       expect(digestOf(Buffer.concat(chunks))).toBe(blob!.digest);
       return descriptor.digest;
     } finally {
