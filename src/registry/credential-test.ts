@@ -5,18 +5,38 @@ import { createRegistryClient } from './client.ts';
 import type { Environment } from './proxy.ts';
 
 /**
+ * What came of trying. `accepted`: a credential was shown and taken; `anonymous`: the registry asked for nothing;
+ * `anonymous-token`: it asked for a token, and handed one out though there was no credential to show.
+ */
+export type CredentialTest = 'accepted' | 'anonymous' | 'anonymous-token';
+
+/**
  * Asks a registry's API for access with the session's credential for it.
- * @returns `accepted`: a credential was shown and taken; `anonymous`: the registry let in without one.
  * Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, and those of every request.
  */
 export async function testCredentials(
   job: JobContext,
   options: { readonly network: NetworkOptions; readonly registry: string; readonly env?: Environment | undefined },
-): Promise<'accepted' | 'anonymous'> {
+): Promise<CredentialTest> {
   const client = createRegistryClient(options);
+  // The client looks for a credential only when it is challenged. Without one, only a token gets it in then.
+  let challenged = false;
+  const session: JobContext['session'] = {
+    id: job.session.id,
+    credentials: (host, repository) => {
+      challenged = true;
+      return job.session.credentials(host, repository);
+    },
+    secret: (name) => job.session.secret(name),
+    localDirectory: (name) => job.session.localDirectory(name),
+  };
   try {
-    const { authenticated } = await client.ping(job, options.registry);
-    return authenticated ? 'accepted' : 'anonymous';
+    const { authenticated } = await client.ping(
+      { session, signal: job.signal, progress: job.progress },
+      options.registry,
+    );
+    if (authenticated) return 'accepted';
+    return challenged ? 'anonymous-token' : 'anonymous';
   } finally {
     await client.close();
   }

@@ -49,4 +49,19 @@ describe('testCredentials', () => {
     ).toBe('accepted');
     expect(server.log[1]?.url).not.toContain('scope');
   });
+
+  it('tells a registry that gives a token to anybody from one that asks for nothing', async () => {
+    const server: Served = await serve((request, url) => {
+      if (url.pathname === '/token') return json({ token: 'for-anybody' });
+      return bearer(
+        () => `http://${server.host}/token`,
+        (token) => token === 'for-anybody',
+      )(request, url, '');
+    });
+    const network = networkOptions();
+    const job = testJob();
+    expect(await testCredentials(job, { network, registry: server.host, env: {} })).toBe('anonymous-token');
+    expect(job.lookups).toEqual([server.host]);
+    expect(server.log.map((entry) => entry.authorization)).toEqual([undefined, undefined, 'Bearer for-anybody']);
+  });
 });

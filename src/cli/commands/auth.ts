@@ -1,6 +1,13 @@
+import type { CredentialTest } from '../../registry/credential-test.ts';
 import { explainCredentials } from '../../registry/credentials.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
+
+const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
+  accepted: 'accepts it',
+  anonymous: 'asks for none',
+  'anonymous-token': 'asks for a token and gives one to anybody',
+};
 
 /** `ctxsrc auth <registry>`: which credential would be used, and why not the others. Never the secret. */
 export async function run(run: Run, [registry]: readonly string[], flags: Flags): Promise<undefined> {
@@ -35,10 +42,7 @@ export async function run(run: Run, [registry]: readonly string[], flags: Flags)
       : `${described(credential)} from ${credential.origin}`,
   );
   for (const { place, reason } of passedOver) await run.line(`  passed over: ${place}: ${reason}`);
-  if (tested !== undefined)
-    await run.line(
-      tested === 'accepted' ? '  tested: the registry accepts it' : '  tested: the registry asks for none',
-    );
+  if (tested !== undefined) await run.line(`  tested: the registry ${OUTCOMES[tested]}`);
 }
 
 function described(credential: { readonly kind: string; readonly username?: string }): string {
@@ -46,7 +50,7 @@ function described(credential: { readonly kind: string; readonly username?: stri
 }
 
 /** One request; a refused credential is exit 4. */
-async function test(run: Run, registry: string): Promise<'accepted' | 'anonymous'> {
+async function test(run: Run, registry: string): Promise<CredentialTest> {
   const { testCredentials } = await import('../../registry/credential-test.ts');
   const { env } = await run.environment();
   return testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
