@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Source, SourceInstance, Store } from '../../src/contract/index.ts';
-import { isCtxsrcError } from '../../src/core/errors.ts';
 import { source as dockerArchive } from '../../src/source/docker-archive.ts';
 import { source as ociArchive } from '../../src/source/oci-archive.ts';
 import { source as ociLayout } from '../../src/source/oci-layout.ts';
+import { failureCode } from '../support/failure-code.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
 import { newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
@@ -19,16 +19,6 @@ async function open(source: Source, rest: string, attrs = {}, store?: Store): Pr
   const scheme = source.schemes[0] as string;
   const id = source.identify({ scheme, rest, text: `${scheme}://${rest}` }, attrs);
   return source.resolve(id, newEnv(store ?? (await newStore()), { offline: true }));
-}
-
-async function code(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (isCtxsrcError(error)) return error.code;
-    throw error;
-  }
-  throw new Error('no failure');
 }
 
 /** Two layers, the second with a whiteout. */
@@ -88,7 +78,7 @@ describe('oci-archive', () => {
     const { digest, pinned } = (await (await open(ociArchive, `${file}:v1`)).digests?.(newJob())) ?? {};
     expect(pinned).toBe(`oci-archive://${file}:v1@${digest}`);
     expect((await (await open(ociArchive, `${file}@${digest}`)).cacheKey(newJob(), 0)).pin).toBe(digest);
-    expect(await code((await open(ociArchive, `${file}:none`)).cacheKey(newJob(), 0))).toBe('E_TAG_NOT_FOUND');
+    expect(await failureCode((await open(ociArchive, `${file}:none`)).cacheKey(newJob(), 0))).toBe('E_TAG_NOT_FOUND');
     expect(await (await open(ociArchive, file)).candidates?.(newJob())).toEqual(['v1']);
   });
 
@@ -104,7 +94,7 @@ describe('oci-archive', () => {
     const marker: TarEntry = { name: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' };
     const index: TarEntry = { name: 'index.json', content: '{"schemaVersion":2,"manifests":[]}' };
     const failure = async (members: readonly TarEntry[]) =>
-      code((await open(ociArchive, archiveOf(members))).cacheKey(newJob(), 0));
+      failureCode((await open(ociArchive, archiveOf(members))).cacheKey(newJob(), 0));
     expect(await failure([marker, index])).toBe('E_NOT_FOUND');
     expect(await failure([marker])).toBe('E_LAYOUT_INVALID');
     expect(await failure([index])).toBe('E_LAYOUT_INVALID');
@@ -116,20 +106,20 @@ describe('oci-archive', () => {
       'E_ARCHIVE_INVALID',
     );
     expect(await failure([{ name: '../../../oci-layout', content: 'x' }])).toBe('E_LAYOUT_INVALID');
-    expect(await code((await open(ociArchive, layout)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
-    expect(await code((await open(ociArchive, join(layout, 'none.tar'))).cacheKey(newJob(), 0))).toBe(
+    expect(await failureCode((await open(ociArchive, layout)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
+    expect(await failureCode((await open(ociArchive, join(layout, 'none.tar'))).cacheKey(newJob(), 0))).toBe(
       'E_PATH_NOT_FOUND',
     );
     const bytes = readFileSync(file);
     const spoilt = join(tempDir('archive'), 'spoilt');
     writeFileSync(spoilt, gzipSync(bytes));
-    expect(await code((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
+    expect(await failureCode((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
     writeFileSync(spoilt, bytes.subarray(0, bytes.length / 2));
-    expect(await code((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toMatch(
+    expect(await failureCode((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toMatch(
       /^E_(ARCHIVE|LAYOUT)_INVALID$|^E_BLOB_NOT_FOUND$/,
     );
     writeFileSync(spoilt, 'no archive at all');
-    expect(await code((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
+    expect(await failureCode((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
   });
 
   it('notices blobs that are not their digests, and a file that is replaced', async () => {
@@ -144,13 +134,13 @@ describe('oci-archive', () => {
     builder.write(dir);
     const archive = join(tempDir('archive'), 'image.tar');
     execFileSync('tar', ['-cf', archive, '-C', dir, '.']);
-    expect(await code(writeSnapshot(await open(ociArchive, archive)))).toBe('E_DIGEST_MISMATCH');
+    expect(await failureCode(writeSnapshot(await open(ociArchive, archive)))).toBe('E_DIGEST_MISMATCH');
     const copy = join(tempDir('archive'), 'copy.tar');
     copyFileSync(file, copy);
     const instance = await open(ociArchive, copy);
     await instance.cacheKey(newJob(), 1);
     utimesSync(copy, 1, 1);
-    expect(await code(writeSnapshot(instance))).toBe('E_ARCHIVE_INVALID');
+    expect(await failureCode(writeSnapshot(instance))).toBe('E_ARCHIVE_INVALID');
   });
 });
 
@@ -229,12 +219,12 @@ describe('docker-archive', () => {
       one,
       two,
     ]);
-    expect(await code((await open(dockerArchive, many)).cacheKey(newJob(), 0))).toBe('E_TAG_AMBIGUOUS');
-    expect(await code((await open(dockerArchive, `${many}:1`)).cacheKey(newJob(), 0))).toBe('E_TAG_AMBIGUOUS');
-    expect(await code((await open(dockerArchive, `${many}:c:1`)).cacheKey(newJob(), 0))).toBe('E_TAG_NOT_FOUND');
+    expect(await failureCode((await open(dockerArchive, many)).cacheKey(newJob(), 0))).toBe('E_TAG_AMBIGUOUS');
+    expect(await failureCode((await open(dockerArchive, `${many}:1`)).cacheKey(newJob(), 0))).toBe('E_TAG_AMBIGUOUS');
+    expect(await failureCode((await open(dockerArchive, `${many}:c:1`)).cacheKey(newJob(), 0))).toBe('E_TAG_NOT_FOUND');
     expect(await (await open(dockerArchive, many)).candidates?.(newJob())).toEqual(['a:1', 'b:1']);
     const failure = async (list: readonly TarEntry[]) =>
-      code((await open(dockerArchive, archiveOf(list))).cacheKey(newJob(), 0));
+      failureCode((await open(dockerArchive, archiveOf(list))).cacheKey(newJob(), 0));
     expect(await failure(members.slice(1))).toBe('E_LAYOUT_INVALID');
     expect(await failure(members.slice(0, 3))).toBe('E_LAYOUT_INVALID');
     expect(await failure([{ name: 'manifest.json', content: '[]' }])).toBe('E_NOT_FOUND');
@@ -248,7 +238,9 @@ describe('docker-archive', () => {
     const { members } = saved();
     const [manifest, configuration, , two] = members as [TarEntry, TarEntry, TarEntry, TarEntry];
     const wrong = archiveOf([manifest, configuration, { name: '1/layer.tar', content: tar([{ name: 'other' }]) }, two]);
-    expect(await code(writeSnapshot(await open(dockerArchive, wrong)))).toMatch(/^E_(DIGEST|SIZE|DIFF_ID)_MISMATCH$/);
+    expect(await failureCode(writeSnapshot(await open(dockerArchive, wrong)))).toMatch(
+      /^E_(DIGEST|SIZE|DIFF_ID)_MISMATCH$/,
+    );
   });
 });
 

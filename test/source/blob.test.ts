@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes, SourceInstance, Store } from '../../src/contract/index.ts';
 import type { Digest } from '../../src/core/digest.ts';
-import { isCtxsrcError } from '../../src/core/errors.ts';
 import { source } from '../../src/source/blob.ts';
+import { failureCode } from '../support/failure-code.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { dropBlobs, newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
@@ -20,16 +20,6 @@ async function open(
   const [scheme = '', rest = ''] = ref.split(/:\/\/(.*)/s);
   const id = source.identify({ scheme, rest, text: ref }, attrs);
   return source.resolve(id, newEnv(store ?? (await newStore()), { network: { plainHttp } }));
-}
-
-async function code(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (isCtxsrcError(error)) return error.code;
-    throw error;
-  }
-  throw new Error('no failure');
 }
 
 describe('a blob of a layout', () => {
@@ -67,9 +57,13 @@ describe('a blob of a layout', () => {
     dropBlobs(store);
     expect(readFileSync(join((await writeSnapshot(instance)).dir, digest.slice(7)), 'utf8')).toBe('a blob\n');
     const missing = digestOf('missing');
-    expect(await code(writeSnapshot(await open(`oci-layout+blob://${dir}@${missing}`)))).toBe('E_BLOB_NOT_FOUND');
+    expect(await failureCode(writeSnapshot(await open(`oci-layout+blob://${dir}@${missing}`)))).toBe(
+      'E_BLOB_NOT_FOUND',
+    );
     writeFileSync(join(dir, 'blobs', 'sha256', missing.slice(7)), 'other');
-    expect(await code(writeSnapshot(await open(`oci-layout+blob://${dir}@${missing}`)))).toBe('E_DIGEST_MISMATCH');
+    expect(await failureCode(writeSnapshot(await open(`oci-layout+blob://${dir}@${missing}`)))).toBe(
+      'E_DIGEST_MISMATCH',
+    );
   });
 
   it('needs a digest', () => {
@@ -101,6 +95,6 @@ describe('a blob of a registry', () => {
     const missing = await open(`docker-image+blob://${registry.host}/a/b@${digestOf('none')}`, {}, undefined, [
       registry.host,
     ]);
-    expect(await code(writeSnapshot(missing))).toBe('E_BLOB_NOT_FOUND');
+    expect(await failureCode(writeSnapshot(missing))).toBe('E_BLOB_NOT_FOUND');
   });
 });

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes, SourceInstance, Store } from '../../../src/contract/index.ts';
-import { isCtxsrcError } from '../../../src/core/errors.ts';
 import { source } from '../../../src/source/git.ts';
+import { failureCode } from '../../support/failure-code.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
@@ -17,16 +17,6 @@ async function open(url: string, attrs: Attributes = {}, store?: Store, offline 
 }
 
 const paths = (dir: string): string[] => listTree(dir).map((entry) => entry.path);
-
-async function code(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-  } catch (error) {
-    if (isCtxsrcError(error)) return error.code;
-    throw error;
-  }
-  throw new Error('no failure');
-}
 
 describe.skipIf(!needs('git'))('git source', () => {
   let root: string;
@@ -68,7 +58,7 @@ describe.skipIf(!needs('git'))('git source', () => {
     const before = server.requests.length;
     expect((await (await open(`${url}#${first}`, {}, undefined, true)).cacheKey(newJob(), 0)).key).toBe(first);
     expect(server.requests).toHaveLength(before);
-    expect(await code((await open(url, {}, undefined, true)).cacheKey(newJob(), 0))).toBe('E_OFFLINE');
+    expect(await failureCode((await open(url, {}, undefined, true)).cacheKey(newJob(), 0))).toBe('E_OFFLINE');
   });
 
   it.each(['http', 'file'])('writes the files of a commit over %s', async (transport) => {
@@ -115,7 +105,7 @@ describe.skipIf(!needs('git'))('git source', () => {
     const { dir } = await write(await open(`${url}#${first}`, {}, store, true));
     expect(readFileSync(join(dir, 'README.md'), 'utf8')).toBe('one\n');
     expect(server.requests).toHaveLength(before);
-    expect(await code(write(await open(`${url}#${second}`, {}, store, true)))).toBe('E_OFFLINE');
+    expect(await failureCode(write(await open(`${url}#${second}`, {}, store, true)))).toBe('E_OFFLINE');
   });
 
   it('keeps the git directory when asked', async () => {
@@ -138,22 +128,22 @@ describe.skipIf(!needs('git'))('git source', () => {
   });
 
   it('fails with what is wrong', async () => {
-    expect(await code((await open(`${url}#nope`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await code((await open(`${server.origin}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await code((await open(`file://${root}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await code(write(await open(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
-    expect(await code(write(await open(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
-    expect(await code(write(await open(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
-    expect(await code((await open(`${url}#main`, { checksum: first })).cacheKey(newJob(), 0))).toBe(
+    expect(await failureCode((await open(`${url}#nope`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await failureCode((await open(`${server.origin}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await failureCode((await open(`file://${root}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await failureCode(write(await open(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await failureCode(write(await open(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await failureCode(write(await open(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
+    expect(await failureCode((await open(`${url}#main`, { checksum: first })).cacheKey(newJob(), 0))).toBe(
       'E_CHECKSUM_MISMATCH',
     );
-    expect(await code((await open('http://127.0.0.1:1/x.git')).cacheKey(newJob(), 0))).toBe('E_NETWORK');
-    expect(await code(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxFiles: 2 } }))).toBe(
-      'E_LIMIT',
-    );
-    expect(await code(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxBytes: 5 } }))).toBe(
-      'E_LIMIT',
-    );
+    expect(await failureCode((await open('http://127.0.0.1:1/x.git')).cacheKey(newJob(), 0))).toBe('E_NETWORK');
+    expect(
+      await failureCode(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxFiles: 2 } })),
+    ).toBe('E_LIMIT');
+    expect(
+      await failureCode(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxBytes: 5 } })),
+    ).toBe('E_LIMIT');
   });
 
   it('round-trips its identifiers', () => {

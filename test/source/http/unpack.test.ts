@@ -1,0 +1,115 @@
+/** Archives behind a URL, unpacked. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Attributes } from '../../../src/contract/index.ts';
+import { failureCode } from '../../support/failure-code.ts';
+import { needs } from '../../support/needs.ts';
+import { newJob, writeSnapshot } from '../../support/source-env.ts';
+import { tempDir } from '../../support/temp.ts';
+import { listTree } from '../../support/tree.ts';
+import { openHttp } from './http-source.ts';
+
+describe('http source, unpacking', () => {
+  let server: Server;
+  let origin: string;
+  let body: Buffer;
+  let files: string;
+
+  beforeAll(async () => {
+    server = createServer((_request, response) => response.end(body));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    files = tempDir('files');
+    mkdirSync(join(files, 'top/bin'), { recursive: true });
+    writeFileSync(join(files, 'top/bin/run'), '#!/bin/sh\n', { mode: 0o755 });
+    writeFileSync(join(files, 'top/README'), 'read me\n'.repeat(100));
+    writeFileSync(join(files, 'top/.wh.name'), 'no whiteout\n');
+    execFileSync('ln', ['-s', 'bin/run', join(files, 'top/link')]);
+  });
+  afterAll(() => server.close());
+
+  const pack = (command: string): Buffer => execFileSync('sh', ['-c', command], { cwd: files, maxBuffer: 1 << 26 });
+  const unpack = async (attrs: Attributes = {}, options = {}) =>
+    writeSnapshot(await openHttp(`${origin}/a`, { unpack: true, ...attrs }), options);
+
+  it.each([
+    ['tar', 'tar -cf - top', []],
+    ['tar.gz', 'tar -czf - top', ['gzip']],
+    ['tar.zst', 'tar -cf - top | zstd -q', ['zstd']],
+    ['tar.xz', 'tar -cf - top | xz', ['xz']],
+    ['old tar', 'tar --format=v7 -cf - top', []],
+    ['zip', 'zip -qry - top', ['zip']],
+    ['zip without compression', 'zip -qry0 - top', ['zip']],
+  ] as const)('unpacks %s', async (_name, command, tools) => {
+    if (!needs('tar', ...tools)) return;
+    body = pack(command);
+    const { dir, report } = await unpack({ 'strip-components': 1 });
+    expect(listTree(dir, { omit: ['mtime', 'uid', 'gid', 'sha256'] })).toEqual([
+      { path: '.wh.name', type: 'file', mode: '0644', size: 12 },
+      { path: 'README', type: 'file', mode: '0644', size: 800 },
+      { path: 'bin', type: 'dir', mode: '0755' },
+      { path: 'bin/run', type: 'file', mode: '0755', size: 10 },
+      { path: 'link', type: 'symlink', mode: '0777', target: 'bin/run' },
+    ]);
+    expect(readFileSync(join(dir, 'link'), 'utf8')).toBe('#!/bin/sh\n');
+    expect(report.files).toBe(5);
+    const chosen = await unpack({}, { filter: { subpath: 'top', include: ['bin'], exclude: ['**/none'] } });
+    expect(readdirSync(chosen.dir)).toEqual(['bin']);
+    expect(await failureCode(unpack({}, { filter: { subpath: 'nowhere' } }))).toBe('E_PATH_NOT_FOUND');
+  });
+
+  it('keeps the key of the body, whatever is unpacked', async () => {
+    body = pack('tar -czf - top');
+    const plain = await (await openHttp(`${origin}/a`)).cacheKey(newJob(), 0);
+    expect((await (await openHttp(`${origin}/a`, { unpack: true })).cacheKey(newJob(), 0)).key).toBe(plain.key);
+  });
+
+  it('refuses what is no archive, or a broken one', async () => {
+    for (const [bytes, want] of [
+      [Buffer.from('just text'), 'E_ARCHIVE_INVALID'],
+      [Buffer.from('<html>'.repeat(200)), 'E_ARCHIVE_INVALID'],
+      [gzipSync('no tar inside'), 'E_ARCHIVE_INVALID'],
+      [pack('tar -czf - top').subarray(0, 150), 'E_ARCHIVE_INVALID'],
+      [pack('tar -cf - top').subarray(0, 1000), 'E_ARCHIVE_INVALID'],
+    ] as const) {
+      body = Buffer.from(bytes);
+      expect(await failureCode(unpack())).toBe(want);
+    }
+  });
+
+  it.skipIf(!needs('xz'))('refuses broken and bloated xz', async () => {
+    body = pack('tar -cf - top | xz').subarray(0, 200);
+    expect(await failureCode(unpack())).toBe('E_ARCHIVE_INVALID');
+    body = execFileSync('sh', ['-c', 'head -c 90000000 /dev/zero | xz -0'], { maxBuffer: 1 << 26 });
+    expect(await failureCode(unpack())).toMatch(/^E_(LIMIT|ARCHIVE_INVALID)$/);
+  });
+
+  it('lets nothing out of the directory', async () => {
+    const outside = tempDir('outside');
+    const evil = join(files, 'evil.tar');
+    writeFileSync(join(files, 'x'), 'x');
+    for (const transform of ['s,x,../x,', `s,x,top/../../x,`]) {
+      execFileSync('tar', ['-cPf', evil, `--transform=${transform}`, 'x'], { cwd: files });
+      body = readFileSync(evil);
+      expect(await failureCode(unpack())).toBe('E_UNSAFE');
+    }
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        `ln -s ${outside} out && tar -cf evil.tar out && rm out && mkdir out && echo x > out/f && tar -rf evil.tar out/f`,
+      ],
+      { cwd: files },
+    );
+    body = readFileSync(evil);
+    const { dir } = await unpack();
+    expect(existsSync(join(outside, 'f'))).toBe(false);
+    expect(readdirSync(outside)).toEqual([]);
+    expect(readdirSync(dir)).toContain('out');
+  });
+});
