@@ -50,4 +50,6 @@ export interface IngestSource {
   readonly offset: number;
   /** Lets the origin recognise that a later range belongs to the same bytes (ETag). Kept beside a partial download. */
   readonly validator?: string | undefined;
+  /** Whether the body broke off and went on: if its bytes are wrong, those of another try may be right. */
+  readonly continued?: (() => boolean) | undefined;
 }

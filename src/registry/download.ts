@@ -39,10 +39,14 @@ export interface Resume {
 /** Starts a download from where an earlier one ended. */
 export async function download(job: JobContext, from: Download, resume: Resume): Promise<IngestSource> {
   const first = await openAt(from, resume.offset, resume.validator);
+  let parts = 1;
   return {
     offset: first.offset,
     validator: first.validator,
-    body: continued(job, from, first),
+    body: continued(job, from, first, () => {
+      parts += 1;
+    }),
+    continued: () => parts > 1,
   };
 }
 
@@ -99,7 +103,12 @@ function strongValidator(headers: ResponseHeaders): string | undefined {
   return tag !== undefined && /^"[\x21\x23-\x7e]{1,256}"$/.test(tag) ? tag : undefined;
 }
 
-async function* continued(job: JobContext, from: Download, first: Part): AsyncGenerator<Uint8Array> {
+async function* continued(
+  job: JobContext,
+  from: Download,
+  first: Part,
+  onPart: () => void,
+): AsyncGenerator<Uint8Array> {
   const patience = new Patience(from.policy);
   let part = first;
   let position = first.offset;
@@ -126,6 +135,7 @@ async function* continued(job: JobContext, from: Download, first: Part): AsyncGe
       if (!(error instanceof PassingFailure)) throw error;
       if (fresh >= PROGRESS) patience.restore();
       part = await reopen(job, from, error, patience, position, part.validator, ranges);
+      onPart();
       if (part.offset < position) ranges = false;
     }
   }

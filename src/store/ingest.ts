@@ -166,13 +166,14 @@ export class Ingests {
       }
       if (actual !== digestHex(digest)) {
         keep = false;
-        if (kept.size > 0 && growth === undefined) return false;
+        const mended = kept.size > 0 || source.continued?.() === true;
+        if (mended && mayResume && growth === undefined) return false;
         throw new CtxsrcError(
           'E_DIGEST_MISMATCH',
           `expected ${digest}, but the content has digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
-          kept.size > 0
-            ? { details: { resumed: true }, hint: 'an earlier part of the download was bad: run again' }
-            : {},
+          mended && mayResume
+            ? { details: { resumed: true }, hint: 'a part of the download was bad: run again, it starts anew' }
+            : { hint: 'the registry or something before it serves other bytes: try a mirror (--mirror)' },
         );
       }
       await file.datasync();

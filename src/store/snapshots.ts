@@ -14,10 +14,11 @@ import { rename, rmdir } from 'node:fs/promises';
 import type { Recipe, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
-import { isAbort } from '../core/errors.ts';
+import { isAbort, isCtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { cloneEarlier } from './clone-earlier.ts';
+import { emptied } from './clone-spec.ts';
 import { isUnwritable, storeError } from './layout.ts';
 import type { Lock, Locks } from './locks.ts';
 import type { FileRecordStore } from './records.ts';
@@ -57,10 +58,10 @@ export class Snapshots {
     if (quick !== undefined) return quick;
     if (options.mode === 'hardlink' || options.mode === 'reflink') {
       await this.#extract(job, recipe, options.owner);
-      return (await this.#cloneStored(job, recipe.id, dir, options)) ?? recipe.produce(job, dir, options);
+      return (await this.#cloneStored(job, recipe.id, dir, options)) ?? produceAnew(job, recipe, dir, options);
     }
     // Files that come from a directory of this machine are as quickly copied from there as from here.
-    if (recipe.layers === undefined) return recipe.produce(job, dir, options);
+    if (recipe.layers === undefined) return produceAnew(job, recipe, dir, options);
     const name = snapshotName(recipe.id, options.owner);
     const lock = await this.#lock(job, name);
     try {
@@ -117,7 +118,7 @@ export class Snapshots {
       const report = await cloneEarlier(job, earlier, dir, options);
       if (report !== undefined) return report;
     }
-    return recipe.produce(job, dir, options);
+    return produceAnew(job, recipe, dir, options);
   }
 
   async #cloneStored(
@@ -147,7 +148,7 @@ export class Snapshots {
     try {
       if (await this.#isUsable(job, name)) return files;
       await this.#shelf.make(name, job.signal, async (dir) => {
-        const report = await recipe.produce(job, dir, { ...IN_STORE, owner });
+        const report = await produceAnew(job, recipe, dir, { ...IN_STORE, owner });
         return { task: 'note', from: dir, lines: entryLines(report.entries), facts: { id: recipe.id, ...report } };
       });
       return files;
@@ -214,6 +215,18 @@ export class Snapshots {
     const described = layers?.map(({ descriptor: { digest, size }, diffId }) => ({ digest, size, diffId }));
     await this.#records.set(SNAPSHOT_RECORD, name, { id, layers: described });
     return before !== undefined || (await lock.waiters()) > 0;
+  }
+}
+
+/** Makes the files; once more, from nothing, when a download that went on after a break turns out to be wrong. */
+async function produceAnew(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
+  try {
+    return await recipe.produce(job, dir, options);
+  } catch (error) {
+    if (!isCtxsrcError(error, 'E_DIGEST_MISMATCH') || error.details?.resumed !== true) throw error;
+    job.progress.emit({ type: 'message', level: 'verbose', text: `${error.message}; starting anew` });
+    await emptied(dir);
+    return recipe.produce(job, dir, options);
   }
 }
 
