@@ -69,6 +69,10 @@ export class FileDigester {
     let large: LargeFile | undefined;
     try {
       large = this.#read(fd, rows, at);
+    } catch (error) {
+      // It has become a directory, which can be opened but not read.
+      if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+      rows.setState(at, CHANGED);
     } finally {
       if (large === undefined) this.#calls.close(fd);
     }

@@ -17,7 +17,7 @@
  */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
-import type { ByteString } from './byte-string.ts';
+import { type ByteString, compareBytes } from './byte-string.ts';
 import { DONE, type EntryRows, FIRST_ROW } from './entry-rows.ts';
 import type { FileClock } from './file-clock.ts';
 import type { KeptRows } from './kept-rows.ts';
@@ -67,7 +67,6 @@ export class StatCache {
   #at = FIRST_ROW;
   /** The row that was found last. */
   #found: number | undefined;
-  #positions: Map<ByteString, number> | undefined;
 
   /** @param dir folder of the store; undefined: nothing is remembered */
   constructor(dir: string | undefined, subject: StatCacheSubject, clock: FileClock) {
@@ -109,7 +108,7 @@ export class StatCache {
     return this.#old?.facts.tree;
   }
 
-  /** Where the row after the one that was found last begins. */
+  /** Where the row begins that is expected next. */
   get position(): number {
     return this.#at;
   }
@@ -120,9 +119,10 @@ export class StatCache {
     if (this.#old === undefined) return undefined;
     const { rows } = this.#old;
     const at = this.#row(rows, entry.path);
-    if (at === undefined || rows.state(at) !== DONE || !rows.isSame(at, entry)) return undefined;
-    this.#found = at;
+    if (at === undefined) return undefined;
     this.#at = rows.next(at);
+    if (rows.state(at) !== DONE || !rows.isSame(at, entry)) return undefined;
+    this.#found = at;
     return at;
   }
 
@@ -139,14 +139,15 @@ export class StatCache {
     return names;
   }
 
-  /** Where the row of a path begins. Trees change little: nearly always it is the next one. */
+  /** Where the row of a path begins. Both the rows and what is asked for are in the order of the walk. */
   #row(rows: EntryRows, path: ByteString): number | undefined {
-    if (this.#at < rows.end && rows.path(this.#at) === path) return this.#at;
-    if (this.#positions === undefined) {
-      this.#positions = new Map();
-      for (let at = FIRST_ROW; at < rows.end; at = rows.next(at)) this.#positions.set(rows.path(at), at);
+    while (this.#at < rows.end) {
+      const next = rows.path(this.#at);
+      if (next === path) return this.#at;
+      if (isWalkedBefore(path, next)) return undefined;
+      this.#at = rows.next(this.#at);
     }
-    return this.#positions.get(path);
+    return undefined;
   }
 
   /**
@@ -169,4 +170,9 @@ export class StatCache {
       if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     }
   }
+}
+
+/** True when the walk comes to one path before the other: a slash counts as less than every other byte. */
+function isWalkedBefore(a: ByteString, b: ByteString): boolean {
+  return compareBytes(a.replaceAll('/', '\0'), b.replaceAll('/', '\0')) < 0;
 }

@@ -11,11 +11,13 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { HashReader } from '../../src/fs/hash-reader.ts';
 import { type HashTreeOptions, hashTree } from '../../src/fs/hash-tree.ts';
 import { loadNative } from '../../src/fs/native.ts';
+import { StatCache } from '../../src/fs/stat-cache.ts';
 import { oracleDigest } from '../support/properties.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -67,7 +69,7 @@ describe('hashTree', () => {
     }
     const controller = new AbortController();
     const running = hashTree(root, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 50);
+    void setTimeout(50).then(() => controller.abort());
     await expect(running).rejects.toMatchObject({ name: 'AbortError' });
   });
 
@@ -182,6 +184,7 @@ describe('the stat cache', () => {
     const root = makeTree('young');
     const cacheDir = tempDir('cache');
     await hashed(root, { cacheDir });
+    expect((await hashed(root, { cacheDir })).status).toBe('done');
     const [at, mt] = [new Date(1_000_000), new Date(1_000_000)];
     utimesSync(join(root, 'a'), at, mt);
     const before = await hashed(root, { cacheDir });
@@ -190,6 +193,31 @@ describe('the stat cache', () => {
     const after = await hashed(root, { cacheDir });
     expect(after.digest).not.toBe(before.digest);
     expect(after.digest).toBe(oracleDigest(root));
+  });
+
+  test('a directory that is as it was is not listed, unless the filter hides what lies in it', async () => {
+    const root = makeTree('listed');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    const listed = vi.spyOn(StatCache.prototype, 'names');
+    const found = () => listed.mock.results.filter(({ value }) => value !== undefined).length;
+    await hashed(root, { cacheDir });
+    expect(found()).toBe(0);
+    await hashed(root, { cacheDir });
+    expect(found()).toBe(2);
+    await setTimeout(20);
+    writeFileSync(join(root, 'd', 'new'), '');
+    listed.mockClear();
+    expect((await hashed(root, { cacheDir })).digest).toBe(oracleDigest(root));
+    expect(found()).toBe(1);
+    listed.mockClear();
+    for (const exclude of [
+      ['a', '!d'],
+      ['d/*', '!d/e'],
+    ]) {
+      for (let i = 0; i < 2; i += 1) await hashed(root, { cacheDir, filter: { exclude } });
+    }
+    expect(found()).toBe(0);
   });
 
   test('content that changes with size and mtime kept is seen by its ctime', async () => {

@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   symlinkSync,
   writeFileSync,
@@ -168,6 +169,32 @@ describe.skipIf(!expected)('native calls', () => {
     } finally {
       closeSync(fd);
     }
+  });
+
+  test('files are read from a position, and directories listed with what is in them', () => {
+    const base = tempDir('calls');
+    writeFileSync(join(base, 'file'), '0123456789');
+    writeFileSync(Buffer.concat([Buffer.from(`${base}/raw-`), Buffer.from([0xff])]), '');
+    mkdirSync(join(base, 'dir'));
+    symlinkSync('file', join(base, 'link'));
+    for (let i = 0; i < 3_000; i += 1) writeFileSync(join(base, 'dir', `a file with a long name, number ${i}`), '');
+    const fd = native.open(join(base, 'file'), constants.O_RDONLY);
+    const into = Buffer.alloc(8, '-');
+    expect([native.read(fd, into, 4), into.toString()]).toEqual([6, '456789--']);
+    expect(native.read(fd, into, 10)).toBe(0);
+    expect(native.fstat(fd)).toMatchObject({ size: 10 });
+    native.close(fd);
+    expect(codeOf(() => native.close(fd))).toBe('EBADF');
+    expect(codeOf(() => native.read(fd, into, 0))).toBe('EBADF');
+    expect(codeOf(() => native.open(join(base, 'absent'), constants.O_RDONLY))).toBe('ENOENT');
+    const list = (path: string) => {
+      const dirFd = native.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+      const { names, others } = native.readDirectory(dirFd);
+      native.close(dirFd);
+      return { names: names.sort(), others: [...others].sort() };
+    };
+    expect(list(base)).toEqual({ names: ['dir', 'file', 'link', 'raw-\u00ff'], others: ['dir', 'link'] });
+    expect(list(join(base, 'dir'))).toEqual({ names: readdirSync(join(base, 'dir')).sort(), others: [] });
   });
 
   test('failures carry the code of the system and become typed errors', () => {
