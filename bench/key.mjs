@@ -1,5 +1,6 @@
 // Measures `ctxsrc key DIR` against nix-hash, git status and an empty Node program: a first run without any cache and a
-// run with nothing changed, medians of five taken in turn, and the peak memory at 30,000 and at 400,000 files.
+// run with nothing changed, medians of five taken in turn, with the peak memory. With --large instead, one run each over
+// 400,000 files: the first, one with nothing changed, one with a file more.
 // Usage: node bench/key.mjs [DIR on a file system with room for 3 GB; default: the temporary directory] [--large]
 // Needs dist/ (npm run build), nix-hash (nix-bin), git and GNU time.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -46,8 +47,20 @@ const medians = (runs) => ({
 const show = (name, { wall, cpu, memory }) =>
   console.log(`| ${name} | ${wall.toFixed(2)} | ${cpu.toFixed(2)} | ${memory.toFixed(0)} |`);
 
-try {
-  mkdirSync(tree, { recursive: true });
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const key = () => run(process.execPath, [cli, 'key', '-q', '.']);
+
+/** Entries younger than two seconds are never taken from a cache, neither by git nor by ctxsrc. */
+const SLACK_MS = 3_000;
+
+function header(files, bytes) {
+  console.log(
+    `${files} files, ${(bytes / 1e9).toFixed(1)} GB; ${cpus().length} × ${cpus()[0].model}, Node ${process.version}, load ${loadavg()[0].toFixed(1)}`,
+  );
+  console.log('| run | wall s | cpu s | peak MB |\n|---|---|---|---|');
+}
+
+async function measure() {
   const files = makeTree(tree);
   execFileSync('git', ['init', '-q', tree], { env });
   execFileSync('git', ['add', '-A'], { env, cwd: tree });
@@ -55,39 +68,39 @@ try {
     env,
     cwd: tree,
   });
-  // Entries younger than two seconds are never taken from a cache, neither by git nor by ctxsrc.
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await wait(SLACK_MS);
   run('git', ['status', '--short']);
   const kinds = { 'nix-hash': [], first: [], unchanged: [], status: [], node: [] };
   for (let round = 0; round < ROUNDS; round += 1) {
     kinds['nix-hash'].push(run('nix-hash', ['--type', 'sha256', '.']));
     rmSync(store, { recursive: true, force: true });
-    kinds.first.push(run(process.execPath, [cli, 'key', '-q', '.']));
-    run(process.execPath, [cli, 'key', '-q', '.']);
-    kinds.unchanged.push(run(process.execPath, [cli, 'key', '-q', '.']));
+    kinds.first.push(key());
+    kinds.unchanged.push(key());
     kinds.status.push(run('git', ['status', '--short']));
     kinds.node.push(run(process.execPath, ['-e', '0']));
   }
   const of = Object.fromEntries(Object.entries(kinds).map(([name, runs]) => [name, medians(runs)]));
-  console.log(
-    `${files} files, 1.0 GB; ${cpus().length} × ${cpus()[0].model}, Node ${process.version}, load ${loadavg()[0].toFixed(1)}`,
-  );
-  console.log('| run | wall s | cpu s | peak MB |\n|---|---|---|---|');
+  header(files, 1e9);
   for (const [name, values] of Object.entries(of)) show(name, values);
   const bar = of.node.wall + 3 * of.status.wall;
   console.log(`first / nix-hash: ${(of.first.wall / of['nix-hash'].wall).toFixed(2)} (bar 0.90)`);
   console.log(`unchanged: ${of.unchanged.wall.toFixed(2)} s (bar: node + 3 x git status = ${bar.toFixed(2)} s)`);
-  if (large) {
-    rmSync(tree, { recursive: true, force: true });
-    mkdirSync(tree);
-    makeTree(tree, { files: 400_000, bytes: 2_100_000_000 });
-    writeFileSync(join(tree, 'one more'), '');
-    rmSync(store, { recursive: true, force: true });
-    show('400,000 files, first', run(process.execPath, [cli, 'key', '-q', '.']));
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
-    run(process.execPath, [cli, 'key', '-q', '.']);
-    show('400,000 files, unchanged', run(process.execPath, [cli, 'key', '-q', '.']));
-  }
+}
+
+async function measureLarge() {
+  const bytes = 2_100_000_000;
+  const files = makeTree(tree, { files: 400_000, bytes });
+  await wait(SLACK_MS);
+  header(files, bytes);
+  show('first', key());
+  show('unchanged', key());
+  writeFileSync(join(tree, 'one more'), '');
+  show('a file more', key());
+}
+
+try {
+  mkdirSync(tree, { recursive: true });
+  await (large ? measureLarge() : measure());
 } finally {
   rmSync(base, { recursive: true, force: true });
 }
