@@ -96,29 +96,35 @@ function makeLayout() {
   return layout;
 }
 
-/** Snapshots of one image: first, second (which also keeps a copy), and by each means from then on. */
+/** Snapshots of one image: the first, one beside it, one when that is gone (which keeps a copy), and by each means from then on. */
 function snapshots(layout) {
   const runs = 3;
-  const times = { first: [], second: [], copy: [], hardlink: [], reflink: [], cp: [] };
+  const times = { first: [], beside: [], second: [], copy: [], hardlink: [], reflink: [], cp: [] };
   for (let run = 0; run < runs; run += 1) {
     const env = { CTXSRC_CACHE_DIR: join(work, 'cache') };
     const target = join(work, 'target');
-    const take = (name, mode) => {
+    const remove = (dir) => {
+      rmSync(dir, { recursive: true, force: true });
+      rmSync(`${dir}.ctxsrc.json`, { force: true });
+    };
+    const take = (name, mode, dir = target) => {
       try {
         times[name].push(
           timed(
             process.execPath,
-            [program, 'snapshot', '-q', '--platform', 'linux/amd64', `oci-layout://${layout}`, target, '--mode', mode],
+            [program, 'snapshot', '-q', '--platform', 'linux/amd64', `oci-layout://${layout}`, dir, '--mode', mode],
             env,
           ),
         );
       } catch (error) {
         if (name !== 'reflink') throw error;
       }
-      rmSync(target, { recursive: true, force: true });
-      rmSync(`${target}.ctxsrc.json`, { force: true });
+      if (dir === target) remove(dir);
     };
-    take('first', 'auto');
+    const earlier = join(work, 'earlier');
+    take('first', 'auto', earlier);
+    take('beside', 'auto');
+    remove(earlier);
     take('second', 'auto');
     take('copy', 'copy');
     take('hardlink', 'hardlink');
@@ -132,7 +138,12 @@ function snapshots(layout) {
   const first = median(times.first);
   row('snapshot, first (unpacks)', first);
   row(
-    'snapshot, second (unpacks and keeps a copy)',
+    'snapshot, the next beside it (cloned from it)',
+    median(times.beside),
+    `${(median(times.beside) / first).toFixed(2)} of first`,
+  );
+  row(
+    'snapshot, when that is gone (unpacks and keeps a copy)',
     median(times.second),
     `${(median(times.second) / first).toFixed(2)} of first`,
   );
