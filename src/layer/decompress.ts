@@ -252,8 +252,12 @@ async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): A
       if (stream.destroyed || stream.readableEnded) return;
       fed += chunk.length;
       await new Promise<void>((resolve) => {
-        stream.once('close', resolve).once('end', resolve);
-        stream.write(chunk, () => resolve());
+        const goOn = (): void => {
+          stream.off('close', goOn).off('end', goOn);
+          resolve();
+        };
+        stream.on('close', goOn).on('end', goOn);
+        stream.write(chunk, goOn);
       });
     }
     stream.end();

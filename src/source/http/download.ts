@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
@@ -255,8 +256,7 @@ async function receiveEncoded(
     const feeding = (async () => {
       for await (const chunk of response.body) {
         // A copy: the chunk is the transport's again before the stream has used it.
-        if (!gunzip.write(new Uint8Array(chunk)))
-          await new Promise((resolve) => gunzip.once('drain', resolve).once('close', resolve));
+        if (!gunzip.write(new Uint8Array(chunk))) await drained(gunzip);
       }
       gunzip.end();
     })().catch((error: Error) => gunzip.destroy(error));
@@ -279,6 +279,17 @@ async function receiveEncoded(
     gunzip.destroy();
     await file.close();
   }
+}
+
+/** Resolves when it takes more, or will take none. */
+function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const goOn = (): void => {
+      stream.off('drain', goOn).off('close', goOn);
+      resolve();
+    };
+    stream.on('drain', goOn).on('close', goOn);
+  });
 }
 
 async function writeAll(
