@@ -134,6 +134,12 @@ describe('a registry', () => {
       response.end(JSON.stringify({ errors: [{ code: 'DENIED', message, detail: request.headers }] }));
       return true;
     }
+    if (url.startsWith('/token') && url.includes('team%2Fnone')) {
+      const message = `no token for ${USER}:${PASSWORD}, ${request.headers.authorization}`;
+      response.writeHead(400, { 'content-type': 'application/json', 'x-sent': request.headers.authorization });
+      response.end(JSON.stringify({ error: 'invalid_grant', error_description: message, details: message }));
+      return true;
+    }
     if (request.method === 'POST' && url.startsWith('/token')) {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ access_token: 'token-of-the-test-registry', refresh_token: IDENTITY }));
@@ -233,6 +239,17 @@ describe('a registry', () => {
     expect(await expectNoTrace(few(), homeWith({ auths }))).not.toContain(0);
   });
 
+  it('whose token service repeats what it was sent', async () => {
+    const none = reference.replace('/app', '/none');
+    const options = homeWith({ auths: { [registry.host]: { auth: base64(`${USER}:${PASSWORD}`) } } });
+    const runs = [
+      ['key', none, '-vv', '--retry', '0'],
+      ['key', none, '--json', '-vv', '--progress', 'rawjson', '--retry', '0'],
+    ];
+    expect(await expectNoTrace(runs, options)).not.toContain(0);
+    expect(registry.log.some(({ url }) => url.startsWith('/token') && url.includes('team%2Fnone'))).toBe(true);
+  });
+
   it('with a configuration that is no JSON', async () => {
     const { home, keep } = homeWith({});
     writeFileSync(keep[0]!, `{"auths": {"${registry.host}": {"auth": "${base64(`${USER}:${PASSWORD}`)}" "x"}}}`);
@@ -287,6 +304,24 @@ describe('a proxy', () => {
 });
 
 describe('git and http', () => {
+  it('with a token file, of a server that repeats it', async () => {
+    const server = createServer((request, response) => {
+      response.writeHead(403, { 'x-sent': request.headers.authorization });
+      response.end(`refused: ${request.headers.authorization}`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const token = join(tempDir('token'), 'token');
+      writeFileSync(token, `${OWN_TOKEN}\n`);
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file.txt`;
+      const flags = ['--auth-token-file', token, '-vv', '--retry', '0'];
+      const runs = [[], ['--json'], ['--progress', 'rawjson']].map((form) => ['key', url, ...flags, ...form]);
+      expect(await expectNoTrace(runs, {})).toEqual([4, 4, 4]);
+    } finally {
+      server.close();
+    }
+  });
+
   it('with a token file', async () => {
     const root = tempDir('git');
     const repository = join(root, 'repo.git');
