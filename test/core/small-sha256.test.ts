@@ -30,7 +30,7 @@ describe('SHA-256 of what is small', () => {
 
 describe('digests', () => {
   it('are the same on both sides of the size from which node:crypto makes them', () => {
-    for (const length of [16_384, 16_385]) {
+    for (const length of [8192, 8193]) {
       const data = randomBytes(length);
       const expected = `sha256:${createHash('sha256').update(data).digest('hex')}`;
       expect([sha256(data), digestLike('sha256:00', data)]).toEqual([expected, expected]);
