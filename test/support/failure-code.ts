@@ -1,11 +1,21 @@
-import { isCtxsrcError } from '../../src/core/errors.ts';
+/** What work fails with. Both throw when it does not fail, or with anything but an error of this program. */
+import { type CtxsrcError, isCtxsrcError } from '../../src/core/errors.ts';
 
-/** The code that the work fails with. Throws when it does not fail, or with anything but an error of this program. */
 export async function failureCode(work: Promise<unknown>): Promise<string> {
+  return (await failure(work)).code;
+}
+
+/** The code and the message. */
+export async function failureText(work: Promise<unknown>): Promise<string> {
+  const { code, message } = await failure(work);
+  return `${code} ${message}`;
+}
+
+async function failure(work: Promise<unknown>): Promise<CtxsrcError> {
   try {
     await work;
   } catch (error) {
-    if (isCtxsrcError(error)) return error.code;
+    if (isCtxsrcError(error)) return error;
     throw error;
   }
   throw new Error('no failure');

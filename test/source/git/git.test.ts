@@ -1,22 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Attributes, SourceInstance, Store } from '../../../src/contract/index.ts';
 import { source } from '../../../src/source/git.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
-import { newEnv, newJob, newStore, WRITE_OPTIONS, writeSnapshot as write } from '../../support/source-env.ts';
+import { newJob, newStore, WRITE_OPTIONS, writeSnapshot as write } from '../../support/source-env.ts';
 import { tempDir } from '../../support/temp.ts';
 import { listTree } from '../../support/tree.ts';
-
-async function open(url: string, attrs: Attributes = {}, store?: Store, offline = false): Promise<SourceInstance> {
-  const id = source.identify({ scheme: 'git', rest: url, text: url }, attrs);
-  return source.resolve(id, newEnv(store ?? (await newStore()), { offline }));
-}
-
-const paths = (dir: string): string[] => listTree(dir).map((entry) => entry.path);
+import { openGit, paths } from './served-repositories.ts';
 
 describe.skipIf(!needs('git'))('git source', () => {
   let root: string;
@@ -47,23 +40,27 @@ describe.skipIf(!needs('git'))('git source', () => {
   afterAll(() => server.close());
 
   it('answers key, pin and pinned form', async () => {
-    const main = await open(url);
+    const main = await openGit(url);
     expect(await main.cacheKey(newJob(), 0)).toMatchObject({ key: second, pin: second, done: true });
-    const tagged = await open(`${url}#v1:sub`, { mtime: 'commit' });
+    const tagged = await openGit(`${url}#v1:sub`, { mtime: 'commit' });
     expect(await tagged.cacheKey(newJob(), 0)).toMatchObject({ key: `${first}:sub(mtime=commit)`, pin: tag });
     expect(await tagged.digests?.(newJob())).toEqual({ digest: tag, pinned: `${url}#${tag}:sub` });
   });
 
   it('needs no network for a whole commit ID', async () => {
     const before = server.requests.length;
-    expect((await (await open(`${url}#${first}`, {}, undefined, true)).cacheKey(newJob(), 0)).key).toBe(first);
+    expect((await (await openGit(`${url}#${first}`, {}, undefined, { offline: true })).cacheKey(newJob(), 0)).key).toBe(
+      first,
+    );
     expect(server.requests).toHaveLength(before);
-    expect(await failureCode((await open(url, {}, undefined, true)).cacheKey(newJob(), 0))).toBe('E_OFFLINE');
+    expect(await failureCode((await openGit(url, {}, undefined, { offline: true })).cacheKey(newJob(), 0))).toBe(
+      'E_OFFLINE',
+    );
   });
 
   it.each(['http', 'file'])('writes the files of a commit over %s', async (transport) => {
     const remote = transport === 'http' ? url : `file://${root}/repo.git`;
-    const { dir, report } = await write(await open(`${remote}#${first}`));
+    const { dir, report } = await write(await openGit(`${remote}#${first}`));
     const tree = listTree(dir, { omit: ['mtime', 'uid', 'gid', 'sha256'] });
     expect(tree).toEqual([
       { path: 'README.md', type: 'file', mode: '0644', size: 4 },
@@ -90,7 +87,7 @@ describe.skipIf(!needs('git'))('git source', () => {
 
   it('peels a tag, and fetches only a subdirectory', async () => {
     const store = await newStore();
-    const { dir } = await write(await open(`${url}#v1:sub`, {}, store));
+    const { dir } = await write(await openGit(`${url}#v1:sub`, {}, store));
     expect(paths(dir)).toEqual(['dir', 'dir/file', 'link']);
     const partial = join(store.root, 'workspaces');
     const name = `${readdirSync(partial)[0]}/work`;
@@ -100,49 +97,49 @@ describe.skipIf(!needs('git'))('git source', () => {
 
   it('uses what it fetched before, offline too', async () => {
     const store = await newStore();
-    await write(await open(`${url}#${first}`, {}, store));
+    await write(await openGit(`${url}#${first}`, {}, store));
     const before = server.requests.length;
-    const { dir } = await write(await open(`${url}#${first}`, {}, store, true));
+    const { dir } = await write(await openGit(`${url}#${first}`, {}, store, { offline: true }));
     expect(readFileSync(join(dir, 'README.md'), 'utf8')).toBe('one\n');
     expect(server.requests).toHaveLength(before);
-    expect(await failureCode(write(await open(`${url}#${second}`, {}, store, true)))).toBe('E_OFFLINE');
+    expect(await failureCode(write(await openGit(`${url}#${second}`, {}, store, { offline: true })))).toBe('E_OFFLINE');
   });
 
   it('keeps the git directory when asked', async () => {
-    const { dir } = await write(await open(`${url}#main`, { 'keep-git-dir': true }));
+    const { dir } = await write(await openGit(`${url}#main`, { 'keep-git-dir': true }));
     const gitDir = join(dir, '.git');
     expect(git(gitDir, ['rev-parse', 'HEAD'])).toBe(second);
     expect(git(gitDir, ['rev-parse', 'refs/heads/main'])).toBe(second);
     expect(git(gitDir, ['config', 'remote.origin.url'])).toBe(url);
     expect(git(gitDir, ['--work-tree', dir, 'status', '--porcelain'])).toBe('');
     expect(paths(gitDir).filter((path) => path.startsWith('hooks'))).toEqual([]);
-    const plain = await write(await open(`${url}#main:sub`, { 'keep-git-dir': true }));
+    const plain = await write(await openGit(`${url}#main:sub`, { 'keep-git-dir': true }));
     expect(paths(plain.dir)).toEqual(['dir', 'dir/file', 'x']);
   });
 
   it('sets times', async () => {
-    const { dir } = await write(await open(`${url}#main`, { mtime: 'commit' }));
+    const { dir } = await write(await openGit(`${url}#main`, { mtime: 'commit' }));
     for (const entry of listTree(dir, { root: true })) expect(entry.mtime).toBe('1700000000000000000');
-    const clamped = await write(await open(`${url}#main`), { epoch: 1_000_000_000 });
+    const clamped = await write(await openGit(`${url}#main`), { epoch: 1_000_000_000 });
     for (const entry of listTree(clamped.dir, { root: true })) expect(entry.mtime).toBe('1000000000000000000');
   });
 
   it('fails with what is wrong', async () => {
-    expect(await failureCode((await open(`${url}#nope`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await failureCode((await open(`${server.origin}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await failureCode((await open(`file://${root}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
-    expect(await failureCode(write(await open(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
-    expect(await failureCode(write(await open(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
-    expect(await failureCode(write(await open(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
-    expect(await failureCode((await open(`${url}#main`, { checksum: first })).cacheKey(newJob(), 0))).toBe(
+    expect(await failureCode((await openGit(`${url}#nope`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await failureCode((await openGit(`${server.origin}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await failureCode((await openGit(`file://${root}/none.git`)).cacheKey(newJob(), 0))).toBe('E_NOT_FOUND');
+    expect(await failureCode(write(await openGit(`${url}#main:none`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await failureCode(write(await openGit(`${url}#main:README.md`)))).toBe('E_PATH_NOT_FOUND');
+    expect(await failureCode(write(await openGit(`${url}#${'a'.repeat(40)}`)))).toBe('E_NOT_FOUND');
+    expect(await failureCode((await openGit(`${url}#main`, { checksum: first })).cacheKey(newJob(), 0))).toBe(
       'E_CHECKSUM_MISMATCH',
     );
-    expect(await failureCode((await open('http://127.0.0.1:1/x.git')).cacheKey(newJob(), 0))).toBe('E_NETWORK');
+    expect(await failureCode((await openGit('http://127.0.0.1:1/x.git')).cacheKey(newJob(), 0))).toBe('E_NETWORK');
     expect(
-      await failureCode(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxFiles: 2 } })),
+      await failureCode(write(await openGit(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxFiles: 2 } })),
     ).toBe('E_LIMIT');
     expect(
-      await failureCode(write(await open(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxBytes: 5 } })),
+      await failureCode(write(await openGit(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxBytes: 5 } })),
     ).toBe('E_LIMIT');
   });
 
@@ -164,7 +161,7 @@ describe.skipIf(!needs('git'))('git source', () => {
     const stopped = new AbortController();
     const slow = await serveGit(root, { intercept: () => true });
     try {
-      const work = (await open(`${slow.origin}/repo.git`)).cacheKey(newJob({ signal: stopped.signal }), 0);
+      const work = (await openGit(`${slow.origin}/repo.git`)).cacheKey(newJob({ signal: stopped.signal }), 0);
       setTimeout(() => stopped.abort(), 200);
       await expect(work).rejects.toThrow(/abort/i);
     } finally {
