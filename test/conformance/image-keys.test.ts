@@ -12,8 +12,10 @@ import { source as dockerImage } from '../../src/source/docker-image.ts';
 import { LayoutProvider } from '../../src/source/layout-provider.ts';
 import { source as ociLayout } from '../../src/source/oci-layout.ts';
 import { RegistryProvider } from '../../src/source/registry-provider.ts';
-import { MemoryStore, testEnv, testJob } from '../image/memory-store.ts';
+import { fakeJob } from '../support/fake-ref.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import { TestRegistry } from '../support/registry.ts';
+import { newEnv } from '../support/source-env.ts';
 import { tempDir } from '../support/temp.ts';
 import { countCases, vectors } from './vectors.ts';
 
@@ -91,7 +93,7 @@ describe('image-keys.json', () => {
   afterAll(() => registry.stop());
 
   async function checkKeys(instance: SourceInstance, wanted: readonly ExpectedKey[]): Promise<void> {
-    const job = testJob();
+    const job = fakeJob();
     for (const { index, error, ...expected } of wanted) {
       if (error !== undefined) {
         await expect(instance.cacheKey(job, index), error).rejects.toMatchObject({ name: 'CtxsrcError' });
@@ -178,7 +180,7 @@ describe('image-keys.json', () => {
       const id = identify(source, rest, attributes);
       const provider =
         source === dockerImage
-          ? new RegistryProvider(parseNormalizedReference(rest), testEnv(new MemoryStore()))
+          ? new RegistryProvider(parseNormalizedReference(rest), newEnv(new MemoryStore()))
           : undefined;
       if (provider !== undefined) {
         expect(String(id).replace(registry.host, '127.0.0.1:18555')).toBe(expected.identifierString);
@@ -187,7 +189,7 @@ describe('image-keys.json', () => {
       await checkKeys(
         imageInstance({
           identifier: id,
-          env: testEnv(new MemoryStore()),
+          env: newEnv(new MemoryStore()),
           provider: provider ?? new LayoutProvider({ path, tag: undefined, digest }),
           platform,
           layerLimit: limit(id.attributes),
@@ -197,7 +199,7 @@ describe('image-keys.json', () => {
       );
       if (isCanonical) {
         const named = identify(source, rest, { ...attributes, platform: canonical });
-        await checkKeys(source.resolve(named, testEnv(new MemoryStore())), expected.keys!);
+        await checkKeys(source.resolve(named, newEnv(new MemoryStore())), expected.keys!);
       }
     }
   });

@@ -5,9 +5,9 @@ import type { ContentProvider } from '../../src/image/provider.ts';
 import { selectImage } from '../../src/image/select.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { Descriptor, OciPlatform } from '../../src/oci/types.ts';
+import { fakeJob } from '../support/fake-ref.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
 import { tar } from '../support/tar-builder.ts';
-import { testJob } from './memory-store.ts';
 
 const AMD64 = { architecture: 'amd64', os: 'linux' };
 const ARM64 = { architecture: 'arm64', os: 'linux' };
@@ -29,7 +29,7 @@ function providerOf(layout: LayoutBuilder): ContentProvider & { asked: string[] 
 }
 
 function select(layout: LayoutBuilder, root: Descriptor, platform = 'linux/amd64') {
-  return selectImage(testJob(), providerOf(layout), root, parsePlatform(platform));
+  return selectImage(fakeJob(), providerOf(layout), root, parsePlatform(platform));
 }
 
 const codeOf = (code: string, exit: number) => expect.objectContaining({ code, exit }) as Error;
@@ -167,7 +167,7 @@ describe('selectImage', () => {
     const { layout } = build();
     const provider = providerOf(layout);
     const huge = { ...layout.json({}, MEDIA_TYPE.ociManifest), size: 5 * 1024 * 1024 };
-    await expect(selectImage(testJob(), provider, huge, AMD64)).rejects.toThrow(codeOf('E_LIMIT', 8));
+    await expect(selectImage(fakeJob(), provider, huge, AMD64)).rejects.toThrow(codeOf('E_LIMIT', 8));
     expect(provider.asked).toEqual([]);
   });
 

@@ -6,9 +6,11 @@ import { chainId } from '../../src/core/chain-id.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { source } from '../../src/source/docker-image.ts';
 import { openStore } from '../../src/store/store.ts';
-import { MemoryStore, testEnv, testJob } from '../image/memory-store.ts';
+import { fakeJob } from '../support/fake-ref.ts';
 import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import { TestRegistry } from '../support/registry.ts';
+import { newEnv } from '../support/source-env.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -80,11 +82,11 @@ describe('an image in a registry', () => {
 
   const ref = (name: string) => `${registry.host}/${name}`;
   const open = (name: string, store: Store, attributes: Attributes = {}, offline = false) =>
-    source.resolve(identify(ref(name), attributes), testEnv(store, { offline }));
+    source.resolve(identify(ref(name), attributes), newEnv(store, { offline }));
   const requests = () => registry.log.map(({ method, url }) => `${method} ${url.replace(/^\/v2\/app\//, '')}`);
 
   it('digest: one HEAD', async () => {
-    const digests = await open('app:multi', new MemoryStore()).digests!(testJob());
+    const digests = await open('app:multi', new MemoryStore()).digests!(fakeJob());
     expect(digests).toMatchObject({
       digest: index.digest,
       mediaType: index.mediaType,
@@ -99,7 +101,7 @@ describe('an image in a registry', () => {
   it('key: a HEAD, then what is not in the store, and never a layer', async () => {
     const store = new MemoryStore();
     const config = (JSON.parse(layout.blobs.get(image.digest)!.toString()) as { config: Descriptor }).config;
-    const first = await open('app:multi', store).cacheKey(testJob(), 1);
+    const first = await open('app:multi', store).cacheKey(fakeJob(), 1);
     expect(first.key).toBe(chainId(layers.map((layer) => layer.diffId)));
     expect(first.pin).toBe(index.digest);
     expect(requests()).toEqual([
@@ -109,18 +111,18 @@ describe('an image in a registry', () => {
       `GET blobs/${config.digest}`,
     ]);
     registry.log.length = 0;
-    expect(await open('app:multi', store).cacheKey(testJob(), 1)).toMatchObject({ key: first.key, pin: first.pin });
+    expect(await open('app:multi', store).cacheKey(fakeJob(), 1)).toMatchObject({ key: first.key, pin: first.pin });
     expect(requests()).toEqual(['HEAD manifests/multi']);
   });
 
   it('a digest whose content is in the store needs no request, online or not', async () => {
     const store = new MemoryStore();
-    const key = await open('app:multi', store).cacheKey(testJob(), 1);
+    const key = await open('app:multi', store).cacheKey(fakeJob(), 1);
     registry.log.length = 0;
     for (const name of [`app@${index.digest}`, `app:other@${index.digest}`]) {
       for (const offline of [false, true]) {
         const instance = open(name, store, {}, offline);
-        expect(await instance.cacheKey(testJob(), 1)).toMatchObject({ key: key.key, pin: index.digest });
+        expect(await instance.cacheKey(fakeJob(), 1)).toMatchObject({ key: key.key, pin: index.digest });
       }
     }
     expect(requests()).toEqual([]);
@@ -128,26 +130,26 @@ describe('an image in a registry', () => {
 
   it('offline opens no socket and names what is missing', async () => {
     const offline = (name: string, store: Store) => open(name, store, {}, true);
-    await expect(offline('app:multi', new MemoryStore()).cacheKey(testJob(), 0)).rejects.toMatchObject({
+    await expect(offline('app:multi', new MemoryStore()).cacheKey(fakeJob(), 0)).rejects.toMatchObject({
       code: 'E_OFFLINE',
       exit: 3,
       message: expect.stringContaining('app:multi') as string,
     });
     const store = new MemoryStore();
-    await open('app:multi', store).cacheKey(testJob(), 0);
+    await open('app:multi', store).cacheKey(fakeJob(), 0);
     registry.log.length = 0;
     const instance = offline(`app@${index.digest}`, store);
-    await expect(instance.pull!(testJob())).rejects.toMatchObject({
+    await expect(instance.pull!(fakeJob())).rejects.toMatchObject({
       code: 'E_OFFLINE',
       message: expect.stringMatching(/layer sha256:/) as string,
     });
     store.content.delete(image.digest);
-    await expect(offline(`app@${index.digest}`, store).cacheKey(testJob(), 0)).rejects.toThrow(image.digest);
+    await expect(offline(`app@${index.digest}`, store).cacheKey(fakeJob(), 0)).rejects.toThrow(image.digest);
     expect(requests()).toEqual([]);
   });
 
   it('the checksum is of the root', async () => {
-    const key = (checksum: string) => open('app:multi', new MemoryStore(), { checksum }).cacheKey(testJob(), 0);
+    const key = (checksum: string) => open('app:multi', new MemoryStore(), { checksum }).cacheKey(fakeJob(), 0);
     expect((await key(index.digest)).pin).toBe(index.digest);
     await expect(key(image.digest)).rejects.toMatchObject({
       code: 'E_CHECKSUM_MISMATCH',
@@ -158,7 +160,7 @@ describe('an image in a registry', () => {
 
   it('the layer limit cuts, and may not exceed the layers', async () => {
     const limited = (limit: number) =>
-      open('app:single', new MemoryStore(), { 'layer-limit': limit }).cacheKey(testJob(), 1);
+      open('app:single', new MemoryStore(), { 'layer-limit': limit }).cacheKey(fakeJob(), 1);
     const { key, opts } = await limited(2);
     expect(key).toBe(chainId(layers.slice(0, 2).map((layer) => layer.diffId)));
     expect([...opts.keys()]).toEqual(layers.slice(0, 2).map((layer) => layer.descriptor.digest));
@@ -167,17 +169,17 @@ describe('an image in a registry', () => {
 
   it('remembers its answer and its failure, but not an abort', async () => {
     const instance = open('app:multi', new MemoryStore());
-    await Promise.all([instance.cacheKey(testJob(), 0), instance.cacheKey(testJob(), 1), instance.snapshot(testJob())]);
+    await Promise.all([instance.cacheKey(fakeJob(), 0), instance.cacheKey(fakeJob(), 1), instance.snapshot(fakeJob())]);
     expect(registry.count('HEAD', /./)).toBe(1);
 
     const missing = open('app:absent', new MemoryStore());
-    await expect(missing.cacheKey(testJob(), 0)).rejects.toMatchObject({ code: 'E_TAG_NOT_FOUND', exit: 3 });
+    await expect(missing.cacheKey(fakeJob(), 0)).rejects.toMatchObject({ code: 'E_TAG_NOT_FOUND', exit: 3 });
     registry.push(layout, 'app', 'absent', image);
-    await expect(missing.cacheKey(testJob(), 1)).rejects.toMatchObject({ code: 'E_TAG_NOT_FOUND' });
+    await expect(missing.cacheKey(fakeJob(), 1)).rejects.toMatchObject({ code: 'E_TAG_NOT_FOUND' });
 
     const again = open('app:single', new MemoryStore());
-    await expect(again.cacheKey(testJob(AbortSignal.abort()), 0)).rejects.toMatchObject({ name: 'AbortError' });
-    expect((await again.cacheKey(testJob(), 0)).pin).toBe(image.digest);
+    await expect(again.cacheKey(fakeJob(AbortSignal.abort()), 0)).rejects.toMatchObject({ name: 'AbortError' });
+    expect((await again.cacheKey(fakeJob(), 0)).pin).toBe(image.digest);
   });
 
   it('does not believe a registry', async () => {
@@ -187,21 +189,21 @@ describe('an image in a registry', () => {
       return true;
     };
     const store = new MemoryStore();
-    await expect(open('app:single', store).cacheKey(testJob(), 0)).rejects.toMatchObject({ exit: 5 });
+    await expect(open('app:single', store).cacheKey(fakeJob(), 0)).rejects.toMatchObject({ exit: 5 });
     expect([...store.content.keys()]).toEqual([]);
     registry.intercept = (request, response) => {
       if (!request.url?.includes('/blobs/')) return false;
       response.writeHead(200, {}).end(Buffer.alloc(1_000_000, ' '));
       return true;
     };
-    await expect(open('app:single', store).cacheKey(testJob(), 0)).rejects.toMatchObject({ code: 'E_SIZE_MISMATCH' });
+    await expect(open('app:single', store).cacheKey(fakeJob(), 0)).rejects.toMatchObject({ code: 'E_SIZE_MISMATCH' });
     expect([...store.content.keys()]).toEqual([image.digest]);
   });
 
   it('pull: everything of the chosen platform is in the store, missing blobs only', async () => {
     const store = await openStore({ root: tempDir('store') });
     stores.push(store);
-    const job = testJob();
+    const job = fakeJob();
     await open('app:multi', store).pull!(job);
     for (const { descriptor } of layers) expect(await store.blobs.size(descriptor.digest)).toBe(descriptor.size);
     expect(await store.blobs.size(index.digest)).toBe(index.size);
@@ -214,7 +216,7 @@ describe('an image in a registry', () => {
       ['resolve', ...started].map(() => expect.objectContaining({ status: 'done' }) as unknown),
     );
     registry.log.length = 0;
-    await open('app:multi', store).pull!(testJob());
+    await open('app:multi', store).pull!(fakeJob());
     expect(requests()).toEqual(['HEAD manifests/multi']);
   });
 
@@ -225,20 +227,20 @@ describe('an image in a registry', () => {
       return true;
     };
     const store = new MemoryStore();
-    await expect(open('app:single', store).pull!(testJob())).rejects.toMatchObject({ exit: 3 });
+    await expect(open('app:single', store).pull!(fakeJob())).rejects.toMatchObject({ exit: 3 });
     expect(store.tagged.size).toBe(0);
   });
 
   it('snapshot: null without layers, else files, fetched again when the store lost them', async () => {
     const store = await openStore({ root: tempDir('store') });
     stores.push(store);
-    expect(await open('app:empty', store).snapshot(testJob())).toBeNull();
+    expect(await open('app:empty', store).snapshot(fakeJob())).toBeNull();
     const instance = open('app:multi', store);
     for (const round of ['first', 'second']) {
-      const ref = await instance.snapshot(testJob());
+      const ref = await instance.snapshot(fakeJob());
       const dir = join(tempDir('target'), round);
       mkdirSync(dir);
-      await ref!.writeTo(testJob(), dir, {
+      await ref!.writeTo(fakeJob(), dir, {
         owner: 'current',
         mode: 'copy',
         limits: { maxBytes: 1e9, maxFiles: 1000, maxRatio: 1000 },
@@ -251,7 +253,7 @@ describe('an image in a registry', () => {
   });
 
   it('describes without layers', async () => {
-    const description = await open('app:multi', new MemoryStore()).describe!(testJob());
+    const description = await open('app:multi', new MemoryStore()).describe!(fakeJob());
     expect(description).toMatchObject({
       identifier: `docker-image://${ref('app:multi')}`,
       digest: index.digest,
@@ -261,7 +263,7 @@ describe('an image in a registry', () => {
       configuration: { config: { Env: ['A=B'] } },
     });
     expect(JSON.parse(JSON.stringify(description))).toEqual(description);
-    expect(await open('app:multi', new MemoryStore()).candidates!(testJob())).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(await open('app:multi', new MemoryStore()).candidates!(fakeJob())).toEqual(['linux/amd64', 'linux/arm64']);
     for (const { descriptor } of layers) expect(requests().join()).not.toContain(descriptor.digest);
   });
 });

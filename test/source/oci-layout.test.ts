@@ -18,9 +18,11 @@ import { chainId } from '../../src/core/chain-id.ts';
 import { formatLayoutReference, parseLayoutReference } from '../../src/source/layout-reference.ts';
 import { source } from '../../src/source/oci-layout.ts';
 import { openStore } from '../../src/store/store.ts';
-import { MemoryStore, testEnv, testJob } from '../image/memory-store.ts';
 import { packageRoot } from '../support/cli.ts';
+import { fakeJob } from '../support/fake-ref.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+import { newEnv } from '../support/source-env.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -32,10 +34,10 @@ function identify(rest: string, attributes: Attributes = {}) {
 }
 
 function open(rest: string, store: Store = new MemoryStore(), attributes: Attributes = {}) {
-  return source.resolve(identify(rest, attributes), testEnv(store, { offline: true }));
+  return source.resolve(identify(rest, attributes), newEnv(store, { offline: true }));
 }
 
-const key = async (rest: string) => (await open(rest).cacheKey(testJob(), 1)).key;
+const key = async (rest: string) => (await open(rest).cacheKey(fakeJob(), 1)).key;
 
 describe('parseLayoutReference', () => {
   const parse = (text: string, ...existing: string[]) => {
@@ -119,17 +121,17 @@ describe('an image in a layout', () => {
     const { layout, layers, image } = build();
     const dir = layout.tag(image, 'v1').write(tempDir('layout'));
     const instance = open(`${dir}:v1`, store);
-    expect(await instance.cacheKey(testJob(), 1)).toMatchObject({
+    expect(await instance.cacheKey(fakeJob(), 1)).toMatchObject({
       key: chainId(layers.map(({ diffId }) => diffId)),
       pin: image.digest,
       done: true,
     });
-    const digests = await instance.digests!(testJob());
+    const digests = await instance.digests!(fakeJob());
     expect(digests.digest).toBe(image.digest);
     expect(digests.pinned).toBe(`oci-layout://${dir}:v1@${image.digest}`);
     expect(await key(digests.pinned!.slice('oci-layout://'.length))).toBe(chainId(layers.map(({ diffId }) => diffId)));
-    expect(await instance.candidates!(testJob())).toEqual(['v1']);
-    expect((await instance.describe!(testJob())).layers).toHaveLength(2);
+    expect(await instance.candidates!(fakeJob())).toEqual(['v1']);
+    expect((await instance.describe!(fakeJob())).layers).toHaveLength(2);
     expect(store.content.size).toBe(0);
   });
 
@@ -138,7 +140,7 @@ describe('an image in a layout', () => {
     const index = layout.index([{ ...image, platform: { os: 'linux', architecture: 'amd64' } }]);
     const dir = layout.tag(other, 'other').write(tempDir('layout'));
     expect(await key(`${dir}@${image.digest}`)).toBe(chainId(layers.map(({ diffId }) => diffId)));
-    expect((await open(`${dir}@${index.digest}`).cacheKey(testJob(), 0)).pin).toBe(index.digest);
+    expect((await open(`${dir}@${index.digest}`).cacheKey(fakeJob(), 0)).pin).toBe(index.digest);
     await expect(key(`${dir}@${DIGEST}`)).rejects.toMatchObject({ code: 'E_BLOB_NOT_FOUND', exit: 3 });
     await expect(key(`${dir}@${layers[0]!.descriptor.digest}`)).rejects.toMatchObject({ exit: 5 });
   });
@@ -146,10 +148,10 @@ describe('an image in a layout', () => {
   it('a digest decides, and a tag that moved is a warning', async () => {
     const { layout, image, other } = build();
     const dir = layout.tag(other, 'v1').write(tempDir('layout'));
-    const job = testJob();
+    const job = fakeJob();
     expect((await open(`${dir}:v1@${image.digest}`).cacheKey(job, 0)).pin).toBe(image.digest);
     expect(job.events).toEqual([expect.objectContaining({ type: 'message', level: 'warning' })]);
-    const quiet = testJob();
+    const quiet = fakeJob();
     await open(`${dir}:v1@${other.digest}`).cacheKey(quiet, 0);
     expect(quiet.events).toEqual([]);
   });
@@ -157,8 +159,8 @@ describe('an image in a layout', () => {
   it('directories may have colons and at signs in their names', async () => {
     const { layout, image } = build();
     const dir = layout.tag(image, 'v1').write(join(tempDir('layout'), 'a:v1@b%2F'));
-    expect((await open(dir).cacheKey(testJob(), 0)).pin).toBe(image.digest);
-    expect((await open(`${dir}:v1`).cacheKey(testJob(), 0)).pin).toBe(image.digest);
+    expect((await open(dir).cacheKey(fakeJob(), 0)).pin).toBe(image.digest);
+    expect((await open(`${dir}:v1`).cacheKey(fakeJob(), 0)).pin).toBe(image.digest);
   });
 
   it('the type of a root is what its content shows, the more exact one of index.json where they agree', async () => {
@@ -171,7 +173,7 @@ describe('an image in a layout', () => {
       .tag(untyped, 'untyped')
       .tag({ ...lying }, 'lying')
       .write(tempDir('layout'));
-    const typeOf = async (rest: string) => (await open(rest).digests!(testJob())).mediaType;
+    const typeOf = async (rest: string) => (await open(rest).digests!(fakeJob())).mediaType;
     expect(await typeOf(`${dir}:untyped`)).toBe('application/vnd.oci.image.manifest.v1+json');
     expect(await typeOf(`${dir}:lying`)).toBe('application/vnd.docker.distribution.manifest.v2+json');
     expect(await key(`${dir}:lying`)).toBe(await key(`${dir}:untyped`));
@@ -285,9 +287,9 @@ describe('an image in a layout', () => {
     const store = await openStore({ root: tempDir('store') });
     stores.push(store);
     const instance = open(dir, store);
-    const ref = await instance.snapshot(testJob());
+    const ref = await instance.snapshot(fakeJob());
     const target = tempDir('target');
-    await ref!.writeTo(testJob(), target, {
+    await ref!.writeTo(fakeJob(), target, {
       owner: 'current',
       mode: 'copy',
       limits: { maxBytes: 1e9, maxFiles: 1000, maxRatio: 1000 },
@@ -295,7 +297,7 @@ describe('an image in a layout', () => {
     await ref!.release();
     expect(readdirSync(target).sort()).toEqual(['a', 'b']);
     for (const { descriptor } of layers) expect(await store.blobs.size(descriptor.digest)).toBeUndefined();
-    await instance.pull!(testJob());
+    await instance.pull!(fakeJob());
     for (const { digest, size } of [image, ...layers.map(({ descriptor }) => descriptor)]) {
       expect(await store.blobs.size(digest)).toBe(size);
     }
@@ -324,10 +326,10 @@ describe('an image in a layout', () => {
     const store = await openStore({ root: tempDir('store') });
     stores.push(store);
     const instance = open(`${join(FIXTURES, 'broken')}:${tag}`, store);
-    expect((await instance.cacheKey(testJob(), 1)).done).toBe(true);
+    expect((await instance.cacheKey(fakeJob(), 1)).done).toBe(true);
     const write = async () => {
-      const ref = await instance.snapshot(testJob());
-      await ref!.writeTo(testJob(), tempDir('target'), {
+      const ref = await instance.snapshot(fakeJob());
+      await ref!.writeTo(fakeJob(), tempDir('target'), {
         owner: 'current',
         mode: 'copy',
         limits: { maxBytes: 1e9, maxFiles: 1000, maxRatio: 1000 },
@@ -355,9 +357,9 @@ describe('an image in a layout', () => {
       ['latest', 'amd64', 'zstd', 'uncompressed', 'docker', 'nested'].map((tag) => key(`${fixture}:${tag}`)),
     );
     expect(new Set(keys).size).toBe(1);
-    const definition = async (tag: string) => (await open(`${fixture}:${tag}`).cacheKey(testJob(), 0)).key;
+    const definition = async (tag: string) => (await open(`${fixture}:${tag}`).cacheKey(fakeJob(), 0)).key;
     expect(await definition('latest')).not.toBe(await definition('nested'));
     expect(await key(`${fixture}:no-layers`)).toBe(await definition('no-layers'));
-    expect(await open(`${fixture}:no-layers`).snapshot(testJob())).toBeNull();
+    expect(await open(`${fixture}:no-layers`).snapshot(fakeJob())).toBeNull();
   });
 });
