@@ -19,18 +19,12 @@ export const LAYER_LIMIT: AttributeSpec = {
   example: '1',
 };
 
-/** The attributes, read and spelt canonically. Undefined where they were not given. */
-export interface ImageAttributes {
-  readonly platform: string | undefined;
-  readonly layerLimit: number | undefined;
-}
-
 /**
- * Reads `platform` and `layer-limit`.
+ * `platform` and `layer-limit` as an identifier keeps them: spelt canonically, left out where they were not given.
  * @param specs what the source declares; anything else given is an error
  * @throws E_PLATFORM_INVALID, E_ATTRIBUTE
  */
-export function readImageAttributes(attrs: Attributes, specs: readonly AttributeSpec[]): ImageAttributes {
+export function imageAttributes(attrs: Attributes, specs: readonly AttributeSpec[]): Attributes {
   const unknown = Object.keys(attrs).find((name) => !specs.some((spec) => spec.name === name));
   if (unknown !== undefined) {
     throw new CtxsrcError('E_ATTRIBUTE', `images have no attribute ${JSON.stringify(unknown)}`, {
@@ -39,13 +33,24 @@ export function readImageAttributes(attrs: Attributes, specs: readonly Attribute
   }
   const { platform, 'layer-limit': limit } = attrs;
   return {
-    platform: platform === undefined ? undefined : formatPlatformAll(requestedPlatform(String(platform))),
-    layerLimit: limit === undefined ? undefined : parseLayerLimit(String(limit)),
+    ...(platform === undefined ? {} : { platform: formatPlatformAll(requestedPlatform(String(platform))) }),
+    ...(limit === undefined ? {} : { 'layer-limit': parseLayerLimit(String(limit)) }),
+  };
+}
+
+/** What the attributes of an identifier ask an image for. */
+export function imageOptions(
+  { platform, 'layer-limit': layerLimit }: Attributes,
+  defaultPlatform: string,
+): { readonly platform: Platform; readonly layerLimit: number | undefined } {
+  return {
+    platform: requestedPlatform(String(platform ?? defaultPlatform)),
+    layerLimit: layerLimit as number | undefined,
   };
 }
 
 /** BuildKit normalises the platform of an operation before its source sees it (buildkit-semantics 2). */
-export function requestedPlatform(text: string): Platform {
+function requestedPlatform(text: string): Platform {
   return normalizePlatform(parsePlatform(text));
 }
 

@@ -1,19 +1,20 @@
 /** Source `docker-archive`: an image in a tar file as `docker save` writes it. */
 import { existsSync } from 'node:fs';
-import type { Identifier, Source } from '../contract/index.ts';
+import type { Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { LAYER_LIMIT, PLATFORM, readImageAttributes, requestedPlatform } from '../image/attributes.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
 import { DockerArchiveProvider } from './docker-archive-provider.ts';
-import { formatLayoutReference, type LayoutReference, parseLayoutReference } from './layout-reference.ts';
+import {
+  formatLayoutReference,
+  type LayoutIdentifier,
+  layoutIdentifier,
+  parseLayoutReference,
+} from './layout-reference.ts';
 
 const SCHEME = 'docker-archive';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
 const FORM = 'docker-archive://FILE[:TAG]';
-
-interface DockerArchiveIdentifier extends Identifier {
-  readonly reference: LayoutReference;
-}
 
 /** An image in a tar file of docker: `docker-archive://FILE[:TAG]`. Its root digest is that of its configuration. */
 export const source: Source = {
@@ -28,18 +29,14 @@ export const source: Source = {
   ],
   attributes: ATTRIBUTES,
 
-  identify(ref, attrs): DockerArchiveIdentifier {
+  identify(ref, attrs): LayoutIdentifier {
     const reference = parseLayoutReference(ref.rest, existsSync, FORM);
     if (reference.digest !== undefined) {
       throw new CtxsrcError('E_REFERENCE', 'an image in a tar file of docker cannot be named by a digest', {
         hint: `write ${FORM}`,
       });
     }
-    const { platform, layerLimit } = readImageAttributes(attrs, ATTRIBUTES);
-    const attributes = {
-      ...(platform === undefined ? {} : { platform }),
-      ...(layerLimit === undefined ? {} : { 'layer-limit': layerLimit }),
-    };
+    const attributes = imageAttributes(attrs, ATTRIBUTES);
     const printed = formatLayoutReference(reference, SCHEME);
     return {
       scheme: SCHEME,
@@ -51,20 +48,14 @@ export const source: Source = {
   },
 
   resolve(id, env) {
-    if (!isDockerArchive(id)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${SCHEME}`);
-    const { platform, 'layer-limit': layerLimit } = id.attributes;
+    const { reference } = layoutIdentifier(id, SCHEME);
     return imageInstance({
       identifier: id,
       env,
-      provider: new DockerArchiveProvider(id.reference),
-      platform: requestedPlatform(String(platform ?? env.defaultPlatform)),
+      provider: new DockerArchiveProvider(reference),
+      ...imageOptions(id.attributes, env.defaultPlatform),
       platformOfImage: true,
       rootIsConfig: true,
-      layerLimit: layerLimit as number | undefined,
     });
   },
 };
-
-function isDockerArchive(id: Identifier): id is DockerArchiveIdentifier {
-  return id.scheme === SCHEME && 'reference' in id;
-}

@@ -2,7 +2,7 @@
 import type { Identifier, Source } from '../contract/index.ts';
 import { parseDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { LAYER_LIMIT, PLATFORM, readImageAttributes, requestedPlatform } from '../image/attributes.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
 import { formatContainerdReference, parseContainerdReference } from '../oci/containerd-reference.ts';
 import {
@@ -49,11 +49,9 @@ export const source: Source = {
     const text = formatReference(reference);
     // The form that BuildKit's source prints; what the stricter grammar above lets through, it leaves as it is.
     const printed = `${SCHEME}://${formatContainerdReference(parseContainerdReference(text))}`;
-    const { platform, layerLimit } = readImageAttributes(attrs, ATTRIBUTES);
     const { checksum } = attrs;
     const attributes = {
-      ...(platform === undefined ? {} : { platform }),
-      ...(layerLimit === undefined ? {} : { 'layer-limit': layerLimit }),
+      ...imageAttributes(attrs, ATTRIBUTES),
       ...(checksum === undefined ? {} : { checksum: parseDigest(String(checksum)) }),
     };
     return {
@@ -67,13 +65,12 @@ export const source: Source = {
 
   resolve(id, env) {
     if (!isDockerImage(id)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${SCHEME}`);
-    const { platform, 'layer-limit': layerLimit, checksum } = id.attributes;
+    const { checksum } = id.attributes;
     return imageInstance({
       identifier: id,
       env,
       provider: new RegistryProvider(id.reference, env),
-      platform: requestedPlatform(String(platform ?? env.defaultPlatform)),
-      layerLimit: layerLimit as number | undefined,
+      ...imageOptions(id.attributes, env.defaultPlatform),
       checksum: checksum === undefined ? undefined : parseDigest(String(checksum)),
     });
   },

@@ -1,4 +1,5 @@
 /** How an image in a layout directory is named. */
+import type { Identifier } from '../contract/index.ts';
 import { type Digest, parseDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 
@@ -9,6 +10,17 @@ export interface LayoutReference {
   readonly path: string;
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
+}
+
+/** An identifier of the sources that read such references. */
+export interface LayoutIdentifier extends Identifier {
+  readonly reference: LayoutReference;
+}
+
+/** The identifier, which that scheme's source has made. @throws E_INTERNAL for one of another source */
+export function layoutIdentifier(id: Identifier, scheme: string): LayoutIdentifier {
+  if (id.scheme === scheme && 'reference' in id) return id as LayoutIdentifier;
+  throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${scheme}`);
 }
 
 /** The text of a reference: what `parseLayoutReference` reads. */

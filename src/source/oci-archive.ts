@@ -1,12 +1,16 @@
 /** Source `oci-archive`: an image in a tar file that holds an OCI image layout. */
 import { existsSync } from 'node:fs';
-import type { Identifier, Source } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import type { Source } from '../contract/index.ts';
 import { ArchiveLayout } from '../image/archive-layout.ts';
-import { LAYER_LIMIT, PLATFORM, readImageAttributes, requestedPlatform } from '../image/attributes.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
 import { type LayoutPlace, LayoutProvider } from './layout-provider.ts';
-import { formatLayoutReference, type LayoutReference, parseLayoutReference } from './layout-reference.ts';
+import {
+  formatLayoutReference,
+  type LayoutIdentifier,
+  layoutIdentifier,
+  parseLayoutReference,
+} from './layout-reference.ts';
 
 const SCHEME = 'oci-archive';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
@@ -17,10 +21,6 @@ const PLACE: LayoutPlace = {
   what: 'the OCI archive',
   open: (path, signal) => ArchiveLayout.open(path, signal),
 };
-
-interface OciArchiveIdentifier extends Identifier {
-  readonly reference: LayoutReference;
-}
 
 /** An image in a tar file: `oci-archive://FILE[:TAG][@DIGEST]`. */
 export const source: Source = {
@@ -35,13 +35,9 @@ export const source: Source = {
   ],
   attributes: ATTRIBUTES,
 
-  identify(ref, attrs): OciArchiveIdentifier {
+  identify(ref, attrs): LayoutIdentifier {
     const reference = parseLayoutReference(ref.rest, existsSync, FORM);
-    const { platform, layerLimit } = readImageAttributes(attrs, ATTRIBUTES);
-    const attributes = {
-      ...(platform === undefined ? {} : { platform }),
-      ...(layerLimit === undefined ? {} : { 'layer-limit': layerLimit }),
-    };
+    const attributes = imageAttributes(attrs, ATTRIBUTES);
     const printed = formatLayoutReference(reference, SCHEME);
     return {
       scheme: SCHEME,
@@ -53,19 +49,13 @@ export const source: Source = {
   },
 
   resolve(id, env) {
-    if (!isOciArchive(id)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${SCHEME}`);
-    const { platform, 'layer-limit': layerLimit } = id.attributes;
+    const { reference } = layoutIdentifier(id, SCHEME);
     return imageInstance({
       identifier: id,
       env,
-      provider: new LayoutProvider(id.reference, PLACE),
-      platform: requestedPlatform(String(platform ?? env.defaultPlatform)),
+      provider: new LayoutProvider(reference, PLACE),
+      ...imageOptions(id.attributes, env.defaultPlatform),
       platformOfImage: true,
-      layerLimit: layerLimit as number | undefined,
     });
   },
 };
-
-function isOciArchive(id: Identifier): id is OciArchiveIdentifier {
-  return id.scheme === SCHEME && 'reference' in id;
-}

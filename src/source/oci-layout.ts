@@ -1,20 +1,21 @@
 /** Source `oci-layout`: an image in an OCI image layout directory. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Identifier, Source } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { LAYER_LIMIT, PLATFORM, readImageAttributes, requestedPlatform } from '../image/attributes.ts';
+import type { Source } from '../contract/index.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
 import { LayoutProvider } from './layout-provider.ts';
-import { formatLayoutReference, LAYOUT_FORM, type LayoutReference, parseLayoutReference } from './layout-reference.ts';
+import {
+  formatLayoutReference,
+  LAYOUT_FORM,
+  type LayoutIdentifier,
+  layoutIdentifier,
+  parseLayoutReference,
+} from './layout-reference.ts';
 import { rebasePath } from './rebase-path.ts';
 
 const SCHEME = 'oci-layout';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
-
-interface OciLayoutIdentifier extends Identifier {
-  readonly reference: LayoutReference;
-}
 
 /** An image in an OCI image layout directory: `oci-layout://PATH[:TAG][@DIGEST]`. */
 export const source: Source = {
@@ -29,13 +30,9 @@ export const source: Source = {
   ],
   attributes: ATTRIBUTES,
 
-  identify(ref, attrs): OciLayoutIdentifier {
+  identify(ref, attrs): LayoutIdentifier {
     const reference = parseLayoutReference(ref.rest, existsSync);
-    const { platform, layerLimit } = readImageAttributes(attrs, ATTRIBUTES);
-    const attributes = {
-      ...(platform === undefined ? {} : { platform }),
-      ...(layerLimit === undefined ? {} : { 'layer-limit': layerLimit }),
-    };
+    const attributes = imageAttributes(attrs, ATTRIBUTES);
     const printed = formatLayoutReference(reference);
     return {
       scheme: SCHEME,
@@ -53,18 +50,12 @@ export const source: Source = {
   },
 
   resolve(id, env) {
-    if (!isOciLayout(id)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${SCHEME}`);
-    const { platform, 'layer-limit': layerLimit } = id.attributes;
+    const { reference } = layoutIdentifier(id, SCHEME);
     return imageInstance({
       identifier: id,
       env,
-      provider: new LayoutProvider(id.reference),
-      platform: requestedPlatform(String(platform ?? env.defaultPlatform)),
-      layerLimit: layerLimit as number | undefined,
+      provider: new LayoutProvider(reference),
+      ...imageOptions(id.attributes, env.defaultPlatform),
     });
   },
 };
-
-function isOciLayout(id: Identifier): id is OciLayoutIdentifier {
-  return id.scheme === SCHEME && 'reference' in id;
-}
