@@ -169,7 +169,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_SIZE_MISMATCH: {
     cause: 'A blob does not have the size that its descriptor says.',
-    check: ['The image was pushed by a broken tool, or a proxy cut the body.'],
+    check: [
+      'The image was pushed by a broken tool, or a proxy cut the body: push or copy it again.',
+      'A layout or cache may be damaged: ctxsrc cache verify.',
+    ],
     example: 'ctxsrc inspect docker-image://alpine:3.20',
   },
   E_DIFF_ID_MISMATCH: {
@@ -180,13 +183,20 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   E_MANIFEST_INVALID: {
     cause:
       'A manifest or index is not what the image-spec allows: no JSON, wrong types, contradicting media types, a loop.',
-    check: ['The message says where in the document.', 'Look at it with skopeo inspect --raw.'],
+    check: [
+      'The message says where in the document.',
+      'Look at it with skopeo inspect --raw.',
+      'Build the image, or push it, again with a current tool.',
+    ],
     example: 'skopeo inspect --raw docker://alpine:3.20',
   },
   E_IMAGE_CONFIG_INVALID: {
     cause:
       'The configuration of an image cannot be read, or does not fit its manifest. Artifacts that are no images have none.',
-    check: ['diff_ids and layers must be as many.', 'A Helm chart or another artifact is no image.'],
+    check: [
+      'diff_ids and layers must be as many: build the image, or push it, again with a current tool.',
+      'A Helm chart or another artifact is no image.',
+    ],
     example: 'ctxsrc inspect docker-image://alpine:3.20',
   },
   E_LAYOUT_INVALID: {
@@ -229,13 +239,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc verify ./rootfs',
   },
   E_DRIFT: {
-    cause: 'A reference points at something else than the lock file says.',
+    cause: 'A reference points at something else than the lock file says, or than it did when its key was made.',
     check: ['The message says what moved from what to what.', 'ctxsrc lock --update takes the new state.'],
     example: 'ctxsrc lock --check',
   },
   E_CHECKSUM_MISMATCH: {
     cause: 'The root digest is not the one that --checksum expects. For an index it is the digest of the index.',
-    check: ['ctxsrc digest prints what is there now.'],
+    check: ['ctxsrc digest prints what is there now: review what changed before taking its digest.'],
     example: 'ctxsrc digest docker-image://alpine:3.20',
   },
   E_PLATFORM_NOT_FOUND: {

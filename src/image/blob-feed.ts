@@ -6,6 +6,7 @@ import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
 import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { BlobTable } from '../layer/unpack-protocol.ts';
 
 const readInto = promisify(read);
@@ -94,7 +95,9 @@ export class BlobFeed {
     const fd = this.#fds.get(layer)!;
     const found = fstatSync(fd).size;
     if (found !== size) {
-      throw new CtxsrcError('E_SIZE_MISMATCH', `${file} has ${found} bytes where ${size} were promised for ${digest}`);
+      throw new CtxsrcError('E_SIZE_MISMATCH', `${file} has ${found} bytes where ${size} were promised for ${digest}`, {
+        hint: LAYOUT_DAMAGED,
+      });
     }
     // Not stopped when unpacking fails: a blob that is not its digest's is then the reason.
     const hash = hasherFor(digest);
@@ -103,13 +106,17 @@ export class BlobFeed {
     for (let position = 0; position < size; ) {
       this.#abort.throwIfAborted();
       const n = await readAt(fd, buffer, position);
-      if (n === 0) throw new CtxsrcError('E_SIZE_MISMATCH', `${file} became shorter while it was read`);
+      if (n === 0) {
+        throw new CtxsrcError('E_SIZE_MISMATCH', `${file} became shorter while it was read`, {
+          hint: 'something else writes to the layout: run again when it is done',
+        });
+      }
       hash.update(buffer.subarray(0, n));
       position += n;
     }
     if (hash.digest('hex') !== digestHex(digest)) {
       throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${file} do not have the digest that names it`, {
-        hint: 'the layout was damaged: copy the image into it again',
+        hint: LAYOUT_DAMAGED,
         details: { expected: digest },
       });
     }

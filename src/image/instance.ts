@@ -12,6 +12,7 @@ import type {
 import { chainIds } from '../core/chain-id.ts';
 import { type Digest, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { Once } from '../core/once.ts';
 import { formatPlatformAll, normalizePlatform, type Platform } from '../core/platform.ts';
 import type { Descriptor } from '../oci/types.ts';
@@ -186,6 +187,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
           throw new CtxsrcError(
             'E_IMAGE_CONFIG_INVALID',
             `image configuration ${config.descriptor.digest}: rootfs.diff_ids[${i}]: ${problem}`,
+            { hint: IMAGE_INVALID },
           );
         }
         return {

@@ -69,7 +69,9 @@ export function chooseEntry(entries: readonly Descriptor[], tag: string | undefi
   }
   const problem = digestProblem(chosen.digest);
   if (problem !== undefined) {
-    throw new CtxsrcError('E_LAYOUT_INVALID', `index.json of ${where}: ${problem}: ${JSON.stringify(chosen.digest)}`);
+    throw new CtxsrcError('E_LAYOUT_INVALID', `index.json of ${where}: ${problem}: ${JSON.stringify(chosen.digest)}`, {
+      hint: 'copy the image into the layout again',
+    });
   }
   return chosen;
 }

@@ -3,6 +3,7 @@ import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { digestLike } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/types.ts';
 
@@ -54,12 +55,14 @@ export function documentTooLarge(what: string, size: number): CtxsrcError {
 /** @throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH */
 export function verifyDocument({ digest, size }: Descriptor, bytes: Uint8Array): void {
   if (bytes.length !== size) {
-    throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has ${bytes.length} bytes, but ${size} were declared`);
+    throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has ${bytes.length} bytes, but ${size} were declared`, {
+      hint: SIZE_WRONG,
+    });
   }
   const found = digestLike(digest, bytes);
   if (found !== digest) {
     throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${digest} have the digest ${found}`, {
-      hint: 'the content was damaged or changed at its origin; get a good copy of it',
+      hint: CONTENT_DAMAGED,
     });
   }
 }

@@ -1,6 +1,7 @@
 /** From a root descriptor to the one image in it that fits the platform (buildkit-semantics 3.2, 3.4). */
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
 import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
 import { decodeConfig, decodeIndex, decodeManifest, schema1Error, usable } from '../oci/decode.ts';
@@ -45,7 +46,7 @@ export async function selectImage(
   while (isIndexType(descriptor.mediaType)) {
     const { digest } = descriptor;
     if (indexes.some((index) => index.descriptor.digest === digest)) {
-      throw new CtxsrcError('E_MANIFEST_INVALID', `index ${digest} contains itself`);
+      throw new CtxsrcError('E_MANIFEST_INVALID', `index ${digest} contains itself`, { hint: IMAGE_INVALID });
     }
     if (indexes.length >= MAX_INDEX_DEPTH) {
       throw new CtxsrcError('E_LIMIT', `${root.digest} holds indexes in indexes more than ${MAX_INDEX_DEPTH} deep`);
@@ -66,6 +67,7 @@ export async function selectImage(
     throw new CtxsrcError(
       'E_MANIFEST_INVALID',
       `${descriptor.digest} is no image manifest but ${JSON.stringify(descriptor.mediaType)}`,
+      { hint: 'name an image, or an index of images' },
     );
   }
   const what = `manifest ${descriptor.digest}`;
@@ -116,6 +118,7 @@ function checkLayers(manifest: Manifest, config: Found<ImageConfig>): void {
     'E_IMAGE_CONFIG_INVALID',
     `image configuration ${config.descriptor.digest}: rootfs.diff_ids has ${diffIds.length} entries, ` +
       `but the manifest has ${manifest.layers.length} layers`,
+    { hint: IMAGE_INVALID },
   );
 }
 

@@ -6,6 +6,7 @@
 import { digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
+import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { isIndexType, isManifestType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
 import type { Descriptor, ImageConfig, Index, Manifest, Raw } from './types.ts';
 
@@ -110,7 +111,7 @@ function descriptorOf(value: go.Decoded<typeof descriptor>): Descriptor {
 }
 
 function invalidManifest(what: string, problem: string): CtxsrcError {
-  return new CtxsrcError('E_MANIFEST_INVALID', `${what} is not valid: ${problem}`);
+  return new CtxsrcError('E_MANIFEST_INVALID', `${what} is not valid: ${problem}`, { hint: IMAGE_INVALID });
 }
 
 /** The error for images of schema 1, which Docker no longer supports either. */
@@ -193,7 +194,7 @@ export function decodeIndex(bytes: Uint8Array, mediaType: string, what: string):
  */
 export function decodeConfig(bytes: Uint8Array, what: string): Raw<ImageConfig> {
   const value = go.decodeGoJson(bytes, image, (problem) => {
-    return new CtxsrcError('E_IMAGE_CONFIG_INVALID', `${what} is not valid: ${problem}`);
+    return new CtxsrcError('E_IMAGE_CONFIG_INVALID', `${what} is not valid: ${problem}`, { hint: IMAGE_INVALID });
   });
   return {
     bytes,

@@ -150,7 +150,9 @@ export class DockerArchiveProvider implements ContentProvider {
   }
 
   #missing(digest: Digest): CtxsrcError {
-    return new CtxsrcError('E_BLOB_NOT_FOUND', `there is no ${digest} in ${this.#reference.path}`);
+    return new CtxsrcError('E_BLOB_NOT_FOUND', `there is no ${digest} in ${this.#reference.path}`, {
+      hint: 'save the image again: docker save -o FILE NAME',
+    });
   }
 
   #invalid(problem: string): CtxsrcError {

@@ -3,6 +3,7 @@ import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts
 import type { IngestSource } from '../contract/store.ts';
 import { digestLike } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { SIZE_WRONG } from '../core/integrity-hints.ts';
 import { Task } from '../core/progress.ts';
 import type { ContentProvider } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
@@ -49,7 +50,9 @@ export class RegistryProvider implements ContentProvider {
     );
     const { descriptor, bytes } = await this.#ask(job, client, digest ?? tag ?? 'latest');
     if (digest !== undefined && descriptor.digest !== digest) {
-      throw new CtxsrcError('E_DIGEST_MISMATCH', `${this.storeName}: the registry answers with ${descriptor.digest}`);
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `${this.storeName}: the registry answers with ${descriptor.digest}`, {
+        hint: 'the registry, or a proxy before it, changes content: try it directly, or a mirror (--mirror)',
+      });
     }
     if (bytes !== undefined && digestLike(descriptor.digest, bytes) === descriptor.digest) {
       await blobs.put(descriptor.digest, bytes);
@@ -118,7 +121,9 @@ async function wholeBody({ body }: IngestSource, { digest, size }: Descriptor): 
   for await (const chunk of body) {
     length += chunk.length;
     if (length > size) {
-      throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has more bytes than the ${size} that were declared`);
+      throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has more bytes than the ${size} that were declared`, {
+        hint: SIZE_WRONG,
+      });
     }
     chunks.push(new Uint8Array(chunk));
   }

@@ -12,6 +12,7 @@ import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { Progress } from '../core/progress.ts';
 import type { IngestOptions, Ingests } from './ingest.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
@@ -92,7 +93,9 @@ export class FileBlobStore implements BlobStore {
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {
     const actual = digestLike(digest, bytes);
     if (actual !== digest) {
-      throw new CtxsrcError('E_DIGEST_MISMATCH', `expected ${digest}, but the content has digest ${actual}`);
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `expected ${digest}, but the content has digest ${actual}`, {
+        hint: CONTENT_DAMAGED,
+      });
     }
     try {
       await this.#directory.ensure();
@@ -182,7 +185,9 @@ export async function* readLayer(job: JobContext, blobs: BlobStore, layer: Recip
   }
   if (hash.digest('hex') !== digestHex(digest)) {
     if (layer.file !== undefined) {
-      throw new CtxsrcError('E_DIGEST_MISMATCH', `${layer.file} has another content than its digest says`);
+      throw new CtxsrcError('E_DIGEST_MISMATCH', `${layer.file} has another content than its digest says`, {
+        hint: LAYOUT_DAMAGED,
+      });
     }
     await blobs.discard(digest);
     throw new CtxsrcError('E_STORE_CORRUPT', `blob ${digest} in the cache was damaged`, {

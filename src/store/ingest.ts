@@ -14,6 +14,7 @@ import type { BlobGrowth, IngestSource } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
 import { Task } from '../core/progress.ts';
 import { bootId } from './identity.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
@@ -162,7 +163,9 @@ export class Ingests {
       const actual = hash.digest('hex');
       if (size !== undefined && written !== size) {
         keep = false;
-        throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${digest} ends after ${written} of ${size} bytes`);
+        throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${digest} ends after ${written} of ${size} bytes`, {
+          hint: SIZE_WRONG,
+        });
       }
       if (actual !== digestHex(digest)) {
         keep = false;
@@ -173,7 +176,7 @@ export class Ingests {
           `expected ${digest}, but the content has digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
           mended && mayResume
             ? { details: { resumed: true }, hint: 'a part of the download was bad: run again, it starts anew' }
-            : { hint: 'the registry or something before it serves other bytes: try a mirror (--mirror)' },
+            : { hint: CONTENT_DAMAGED },
         );
       }
       await file.datasync();
@@ -238,6 +241,7 @@ async function write(
     throw new CtxsrcError(
       'E_REGISTRY_PROTOCOL',
       `asked for blob ${blob.digest} from byte ${offset}, got it from byte ${source.offset}`,
+      { hint: 'the server, or a proxy before it, mixes up ranges: try it directly, or a mirror (--mirror)' },
     );
   }
   let position = offset;
@@ -250,7 +254,9 @@ async function write(
     }
     if (chunk.length === 0) continue;
     if (blob.size !== undefined && position + chunk.length > blob.size) {
-      throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${blob.digest} goes on after its ${blob.size} bytes`);
+      throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${blob.digest} goes on after its ${blob.size} bytes`, {
+        hint: SIZE_WRONG,
+      });
     }
     // Written by another thread, hashed by this one. Only when both are done is the chunk its maker's again.
     const written = writeAll(file, chunk, position);

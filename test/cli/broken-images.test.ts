@@ -18,7 +18,7 @@ describe('broken images', () => {
     ['wrong-manifest-digest', 'E_DIGEST_MISMATCH', /digest/],
     ['missing-manifest', 'E_BLOB_NOT_FOUND', /sha256:/],
   ] as const)('%s has no key', async (tag, code, message) => {
-    await expectFailure(['key', layoutRef('broken', tag)], { code, message });
+    await expectFailure(['key', layoutRef('broken', tag)], { code, message, hint: /./ });
   });
 
   it.each([
@@ -35,8 +35,11 @@ describe('broken images', () => {
       home,
     });
     expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({ code: exit, stdout: '' });
-    const { error } = JSON.parse(result.stderr.trimEnd().split('\n').at(-1)!) as { error: { code: string } };
+    const { error } = JSON.parse(result.stderr.trimEnd().split('\n').at(-1)!) as {
+      error: { code: string; hint?: string };
+    };
     expect(codes).toContain(error.code);
+    if (tag !== 'wrong-diff-id') expect(error.hint).toMatch(/./);
     const left = readdirSync(parent, { recursive: true, encoding: 'utf8' });
     expect(left.filter((path) => path !== 'deep')).toEqual([]);
     // Node's own cache of compiled code, where there is one.

@@ -87,7 +87,9 @@ export function chooseRef(refs: ReadonlyMap<string, string>, ref: string, select
     });
   }
   if (!isObjectId(pin))
-    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `the remote lists the invalid object ID ${JSON.stringify(pin)}`);
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `the remote lists the invalid object ID ${JSON.stringify(pin)}`, {
+      hint: 'check that the address is a git repository: git ls-remote shows what it lists',
+    });
   const peeled = found === undefined ? refs.get(`${tagName}^{}`) : undefined;
   if (!pin.startsWith(selection.checksum) && !(peeled ?? '').startsWith(selection.checksum)) {
     throw checksumMismatch(selection.checksum, peeled === undefined ? pin : `${pin} or ${peeled}`);
@@ -124,6 +126,7 @@ function checkChecksumSyntax(checksum: string): void {
 
 function checksumMismatch(wanted: string, got: string): CtxsrcError {
   return new CtxsrcError('E_CHECKSUM_MISMATCH', `expected checksum to match ${wanted}, got ${got}`, {
+    hint: 'the reference has moved: look at what changed, then give its new commit',
     details: { expected: wanted, actual: got },
   });
 }

@@ -271,7 +271,7 @@ async function receiveEncoded(
       throw new CtxsrcError(
         'E_ARCHIVE_INVALID',
         `${target.subject.host} sent ${target.subject.what} in a broken gzip encoding`,
-        { cause: error },
+        { cause: error, hint: 'the server, or a proxy before it, is at fault: run again, or tell its owner' },
       );
     }
     throw error;

@@ -59,6 +59,7 @@ export async function* decompressXz(
       throw new CtxsrcError(
         'E_ARCHIVE_INVALID',
         `the xz stream cannot be decompressed: ${said.trim().replace(/^xz: (?:\(stdin\): )?/, '')}`,
+        { hint: 'xz -t tells whether the file is whole at its origin; put a good one there' },
       );
     }
   } finally {

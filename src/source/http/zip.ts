@@ -21,6 +21,8 @@ const MAX_DIRECTORY = 256 * 1024 * 1024;
 const MAX_LINK = 4096;
 const CHUNK = 256 * 1024;
 
+const DAMAGED_HINT = 'unzip -t tells whether the file is whole at its origin; put a good one there';
+
 interface ZipEntry {
   /** Bytes, one character each. */
   readonly name: string;
@@ -117,9 +119,9 @@ function parseEntry(directory: Buffer, at: number, rawName: string, extra: Buffe
   const name = host === 0 ? rawName.replaceAll('\\', '/') : rawName;
   const what = `the zip entry ${printable(name)}`;
   if (name === '' || name.includes('\0')) throw invalid('an entry has no usable name');
-  if ((flags & 0x2041) !== 0) throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} is encrypted`);
+  if ((flags & 0x2041) !== 0) throw unsupported(`${what} is encrypted`);
   if (method !== 0 && method !== 8) {
-    throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} is compressed by the unsupported method ${method}`);
+    throw unsupported(`${what} is compressed by the unsupported method ${method}`);
   }
   const fields = zip64Fields(extra, [
     directory.readUInt32LE(at + 24),
@@ -222,6 +224,7 @@ async function readEntry(
     throw new CtxsrcError(
       'E_ARCHIVE_INVALID',
       `the zip entry ${printable(entry.name)} is damaged: its checksum is wrong`,
+      { hint: DAMAGED_HINT },
     );
   if (entry.kind === 'file') handler.fileEnd();
   else handler.entry(tarEntry(entry, 'symlink', 0, target.toString('latin1')));
@@ -247,7 +250,10 @@ async function* unpacked(
     yield* inflate as AsyncIterable<Buffer>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
-    throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} is damaged`, { cause: error });
+    throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} is damaged`, {
+      cause: error,
+      hint: DAMAGED_HINT,
+    });
   } finally {
     feed.destroy();
     inflate.destroy();
@@ -301,9 +307,15 @@ function bigNumber(buffer: Buffer, at: number): number {
 }
 
 function wrongSize(entry: ZipEntry): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} has not the size that it says`);
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} has not the size that it says`, {
+    hint: DAMAGED_HINT,
+  });
 }
 
 function invalid(problem: string): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip archive is malformed: ${problem}`);
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip archive is malformed: ${problem}`, { hint: DAMAGED_HINT });
+}
+
+function unsupported(problem: string): CtxsrcError {
+  return new CtxsrcError('E_ARCHIVE_INVALID', problem, { hint: 'pack it again without: zip -r FILE.zip DIR' });
 }
