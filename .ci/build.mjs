@@ -30,7 +30,13 @@ for (const [name, file] of Object.entries(entryPoints)) {
 }
 
 // Packages that most commands do not need are files of their own, loaded when they are.
-const vendors = { 'undici-pool': 'undici/lib/dispatcher/pool.js', ora: 'ora', tar: 'tar', yaml: 'yaml' };
+const vendors = {
+  'undici-pool': 'undici/lib/dispatcher/pool.js',
+  'undici-llhttp': 'undici/lib/llhttp/llhttp-wasm.js',
+  ora: 'ora',
+  tar: 'tar',
+  yaml: 'yaml',
+};
 
 const common = {
   absWorkingDir: root,
@@ -180,20 +186,35 @@ const prologue = {
   __url: 'const __url = require("node:url").pathToFileURL(__filename).href;',
 };
 
-// What undici loads and a pool of HTTP/1.1 connections has no use for: HTTP/2, and node:http for two names in it. Both
-// would cost each request's start.
-const leanUndici = {
+// What undici loads and a pool of HTTP/1.1 connections that sends short texts has no use for: HTTP/2, bodies of other kinds,
+// node:http for two names in it, and the messages of node:assert, which open stderr; and the parser for machines without
+// SIMD, which is a file of its own. They would cost each request's start 40 ms.
+const leanUndici = (apart) => ({
   name: 'lean-undici',
   setup({ onLoad, onResolve }) {
-    onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: 'module.exports = undefined' }));
-    onResolve({ filter: /^node:http$/ }, ({ path, importer }) =>
+    onLoad({ filter: /undici\/lib\/(dispatcher\/client-h2|web\/fetch\/body)\.js$/ }, () => ({
+      contents: 'module.exports = undefined',
+    }));
+    onResolve({ filter: /\/llhttp-wasm\.js$/ }, ({ kind }) =>
+      apart && kind === 'require-call' ? { path: './undici-llhttp.cjs', external: true } : undefined,
+    );
+    onResolve({ filter: /^node:(http|assert)$/ }, ({ path, importer }) =>
       importer.includes('/undici/') ? { path, namespace: 'lean' } : undefined,
     );
-    onLoad({ filter: /.*/, namespace: 'lean' }, () => ({
-      contents: 'exports.IncomingMessage = class {}; exports.maxHeaderSize = 16384; exports.STATUS_CODES = {};',
-    }));
+    const names = 'exports.IncomingMessage = class {}; exports.maxHeaderSize = 16384; exports.STATUS_CODES = {};';
+    const assertion = `
+      function assert(holds, message) {
+        if (!holds) throw message instanceof Error ? message : new Error(message ?? 'undici: an assertion failed');
+      }
+      module.exports = Object.assign(assert, {
+        equal: (a, b, message) => assert(a == b, message),
+        notEqual: (a, b, message) => assert(a != b, message),
+        strictEqual: (a, b, message) => assert(Object.is(a, b), message),
+        notStrictEqual: (a, b, message) => assert(!Object.is(a, b), message),
+      });`;
+    onLoad({ filter: /.*/, namespace: 'lean' }, ({ path }) => ({ contents: path === 'node:http' ? names : assertion }));
   },
-};
+});
 
 const { cli, ...others } = entryPoints;
 await buildCommandLine();
@@ -209,7 +230,7 @@ await build({
   ...common,
   format: 'cjs',
   entryPoints: vendors,
-  plugins: [leanUndici],
+  plugins: [leanUndici(true)],
   minifyIdentifiers: true,
   outdir: join(dist, 'vendor'),
   outExtension: { '.js': '.cjs' },
@@ -312,7 +333,7 @@ await build({
   },
   outfile: join(dist, 'ctxsrc.mjs'),
   external: ['koffi'],
-  plugins: [leanUndici, builtins],
+  plugins: [leanUndici(false), builtins],
   define: { ...common.define, __CTXSRC_SINGLE_FILE__: 'true' },
   banner: { js: `#!/usr/bin/env node\n${asModules.banner.js}` },
   legalComments: 'eof',
