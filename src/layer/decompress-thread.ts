@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
 import { digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { IMAGE_INVALID, SIZE_WRONG } from '../core/integrity-hints.ts';
 import { decompressInto } from './decompress.ts';
 import { FileJobs } from './file-jobs.ts';
 import { Signal } from './signal.ts';
@@ -46,7 +47,11 @@ export async function decompressLayers(
       waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);
       const wanted = Math.min(READ_SIZE, blobs.available(layer) - position);
       const n = readSync(blobs.fd(layer)!, buffer, 0, wanted, position);
-      if (n === 0) throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`);
+      if (n === 0) {
+        throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`, {
+          hint: SIZE_WRONG,
+        });
+      }
       position += n;
       if (position - reported >= PROGRESS_BYTES) {
         reported = position;
@@ -72,6 +77,7 @@ export async function decompressLayers(
       throw new CtxsrcError(
         'E_DIFF_ID_MISMATCH',
         `the content of layer ${digest} has the digest ${digestAlgorithm(diffId)}:${actual}, but the image configuration says ${diffId}`,
+        { hint: IMAGE_INVALID },
       );
     }
     waitUntil(hasSpace);

@@ -34,7 +34,10 @@ export function tokenRequest(challenge: Challenge, from: URL, wanted: string | u
   try {
     url = new URL(realm ?? '');
   } catch (cause) {
-    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, { cause });
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, {
+      hint: `check that ${host} is a registry, and that no proxy answers in its place`,
+      cause,
+    });
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
     throw new CtxsrcError(

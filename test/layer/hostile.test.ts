@@ -38,7 +38,7 @@ beforeAll(async () => {
       outcomes.set(user, new Map(list.map((outcome) => [outcome.name, outcome])));
     }),
   );
-});
+}, 300_000);
 
 describe.each(users)('as %s', (user) => {
   test.each(HOSTILE_CASES)('$name', (hostile) => {
