@@ -1,9 +1,36 @@
-/** Go's `path.Join` for relative paths: parts joined by `/`, empty ones dropped, `.` and `..` resolved as text. */
-export function joinGoPath(...parts: readonly (string | undefined)[]): string {
+/**
+ * Paths as Go's `path` and `path/filepath` treat them on Unix: BuildKit's keys depend on their exact rules. Text and bytes
+ * (a character for each) alike, as only `/` and `.` mean anything.
+ */
+
+/** The shortest equivalent path by purely lexical rules; empty becomes `.` (`path.Clean`). */
+export function cleanPath(path: string): string {
+  const rooted = path.startsWith('/');
   const kept: string[] = [];
-  for (const name of parts.join('/').split('/')) {
-    if (name === '..' && kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (name !== '' && name !== '.') kept.push(name);
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') kept.push(part);
+    else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
+    else if (!rooted) kept.push(part);
   }
-  return kept.join('/');
+  const joined = kept.join('/');
+  return rooted ? `/${joined}` : joined === '' ? '.' : joined;
+}
+
+/** Non-empty parts joined and cleaned; nothing at all stays empty (`path.Join`). */
+export function joinPath(...parts: string[]): string {
+  const given = parts.filter((part) => part !== '');
+  return given.length === 0 ? '' : cleanPath(given.join('/'));
+}
+
+/** All but the last element, cleaned (`path.Dir`). */
+export function dirName(path: string): string {
+  return cleanPath(path.slice(0, path.lastIndexOf('/') + 1));
+}
+
+/** The last element (`path.Base`): `.` for nothing, `/` for slashes only. */
+export function baseName(path: string): string {
+  if (path === '') return '.';
+  const trimmed = path.replace(/\/+$/, '');
+  return trimmed === '' ? '/' : trimmed.slice(trimmed.lastIndexOf('/') + 1);
 }

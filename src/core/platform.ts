@@ -3,7 +3,7 @@
  * request is in `platform-match.ts`.
  */
 import { CtxsrcError } from './errors.ts';
-import { joinGoPath } from './go-path.ts';
+import { joinPath } from './go-path.ts';
 
 /** The `platform` object of the image-spec (image-index.md), under its names there. Absent and empty are the same. */
 export interface Platform {
@@ -154,7 +154,7 @@ function impliedVariant(named: { architecture: string; variant: string }): strin
 
 /** `os/arch[/variant]`, without version and features. */
 export function formatPlatform({ os, architecture, variant }: Platform): string {
-  return os === '' ? 'unknown' : joinGoPath(os, architecture, variant);
+  return os === '' ? 'unknown' : joinPath(os, architecture, variant ?? '');
 }
 
 function escapeOption(option: string): string {
@@ -166,5 +166,5 @@ export function formatPlatformAll(given: Platform): string {
   if (given.os === '') return 'unknown';
   const features = [...(given['os.features'] ?? [])].sort(byBytes);
   const options = [escapeOption(given['os.version'] ?? ''), ...features.map(escapeOption)].join('+');
-  return joinGoPath(options === '' ? given.os : `${given.os}(${options})`, given.architecture, given.variant);
+  return joinPath(options === '' ? given.os : `${given.os}(${options})`, given.architecture, given.variant ?? '');
 }

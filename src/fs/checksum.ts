@@ -2,11 +2,12 @@
 
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { baseName } from '../core/go-path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { type ContentTree, keyOf, pathNotFound, rootedPath } from './content-tree.ts';
 import { hexDigest } from './entry-header.ts';
-import { baseName, hasWildcard, Wildcard } from './go-path.ts';
 import { type MatchVector, PatternMatcher } from './patterns.ts';
+import { hasWildcard, Wildcard } from './wildcard.ts';
 
 export interface ChecksumOptions {
   /** A link that is named or selected counts as what it points at. */

@@ -1,9 +1,10 @@
 /** Follow paths: which paths a client has to send so that given ones can be reached through links (buildkit-semantics 4.4). */
 import { ioError } from '../core/errors.ts';
+import { baseName, cleanPath, dirName, joinPath } from '../core/go-path.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
-import { baseName, cleanPath, dirName, hasWildcard, joinPath, Wildcard } from './go-path.ts';
 import type { TreeReader, WalkedEntry } from './tree-entry.ts';
+import { hasWildcard, Wildcard } from './wildcard.ts';
 
 /**
  * Every link met on the way to the given paths and every path they end at, sorted; undefined when the root itself is

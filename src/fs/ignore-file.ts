@@ -1,8 +1,8 @@
 /** The ignore file of a build context (`.dockerignore`) read into patterns (buildkit-semantics 4.5). */
 
 import { CtxsrcError } from '../core/errors.ts';
+import { cleanPath } from '../core/go-path.ts';
 import { goText } from '../core/go-text.ts';
-import { cleanPath } from './go-path.ts';
 import { trimGoSpace } from './patterns.ts';
 
 /** A line of so many bytes is an error, as it is for BuildKit. */

@@ -3,9 +3,10 @@
  * evaluated in order and the last decision wins; a pattern also matches what lies below a directory it matches.
  */
 import { CtxsrcError } from '../core/errors.ts';
+import { cleanPath, dirName } from '../core/go-path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
-import { badPattern, cleanPath, dirName, Wildcard } from './go-path.ts';
 import { PatternRegexp, RegexpSyntaxError } from './pattern-regexp.ts';
+import { badPattern, Wildcard } from './wildcard.ts';
 
 /** Which patterns matched a directory: handed down while a tree is walked, one byte for each pattern. */
 export type MatchVector = Uint8Array;

@@ -4,7 +4,7 @@
  */
 import { isIPv6 } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
-import { joinGoPath } from '../core/go-path.ts';
+import { joinPath } from '../core/go-path.ts';
 
 export interface ContainerdReference {
   /** Host and path, cleaned. */
@@ -68,9 +68,9 @@ export function parseContainerdReference(text: string): ContainerdReference {
   const hostName = host(text, authority.slice(at + 1));
   if (hostName === '') throw refuse(text, 'a host name is required');
   const split = path.search(/[:@]/);
-  if (split < 0) return { locator: joinGoPath(hostName, path), object: '' };
+  if (split < 0) return { locator: joinPath(hostName, path), object: '' };
   const object = path.slice(path[split] === ':' ? split + 1 : split);
-  return { locator: joinGoPath(hostName, path.slice(0, split)), object };
+  return { locator: joinPath(hostName, path.slice(0, split)), object };
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string] {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chainId, chainIds } from '../../src/core/chain-id.ts';
 import { sha256 } from '../../src/core/digest.ts';
-import { joinGoPath } from '../../src/core/go-path.ts';
 import { solverDigest } from '../../src/core/solver-digest.ts';
 
 describe('chainIds', () => {
@@ -18,16 +17,5 @@ describe('solverDigest', () => {
     expect(solverDigest('sha256:abc')).toBe(sha256('buildkit.source.v0:sha256:abc'));
     const session = solverDigest('session:context:sha256:abc');
     expect(session).toBe(sha256('buildkit.source.v0:session:context:sha256:abc').replace('sha256:', 'random:'));
-  });
-});
-
-describe('joinGoPath', () => {
-  it.each([
-    [['a', '/b//c/'], 'a/b/c'],
-    [['a', undefined, '', './b'], 'a/b'],
-    [['a/../..', 'b'], '../b'],
-    [['a', '..'], ''],
-  ])('%j is %s', (parts, joined) => {
-    expect(joinGoPath(...parts)).toBe(joined);
   });
 });

@@ -2,9 +2,9 @@
 import { accessSync, constants } from 'node:fs';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { cleanPath } from '../../core/go-path.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
-import { cleanPath } from '../../fs/go-path.ts';
 import type { HashedTree } from '../../fs/hash-tree.ts';
 import type { Pattern } from '../../fs/patterns.ts';
 import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';

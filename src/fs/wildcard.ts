@@ -1,43 +1,7 @@
-/**
- * Paths and wildcards as Go's `path` and `path/filepath` treat them on Unix: BuildKit's keys depend on their exact
- * rules. All functions take and give bytes (`ByteString`).
- */
-
+/** Wildcards as Go's `path.Match` reads them: BuildKit's keys depend on its exact rules. Patterns and names are bytes. */
 import { CtxsrcError } from '../core/errors.ts';
 import { goText } from '../core/go-text.ts';
 import type { ByteString } from './byte-string.ts';
-
-/** The shortest equivalent path by purely lexical rules; empty becomes `.` (`path.Clean`). */
-export function cleanPath(path: ByteString): ByteString {
-  const rooted = path.startsWith('/');
-  const kept: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part !== '..') kept.push(part);
-    else if (kept.length > 0 && kept.at(-1) !== '..') kept.pop();
-    else if (!rooted) kept.push(part);
-  }
-  const joined = kept.join('/');
-  return rooted ? `/${joined}` : joined === '' ? '.' : joined;
-}
-
-/** Non-empty parts joined and cleaned; nothing at all stays empty (`path.Join`). */
-export function joinPath(...parts: ByteString[]): ByteString {
-  const given = parts.filter((part) => part !== '');
-  return given.length === 0 ? '' : cleanPath(given.join('/'));
-}
-
-/** All but the last element, cleaned (`path.Dir`). */
-export function dirName(path: ByteString): ByteString {
-  return cleanPath(path.slice(0, path.lastIndexOf('/') + 1));
-}
-
-/** The last element (`path.Base`): `.` for nothing, `/` for slashes only. */
-export function baseName(path: ByteString): ByteString {
-  if (path === '') return '.';
-  const trimmed = path.replace(/\/+$/, '');
-  return trimmed === '' ? '/' : trimmed.slice(trimmed.lastIndexOf('/') + 1);
-}
 
 /** True when a path element holds `*`, `?` or `[` that no backslash escapes. */
 export function hasWildcard(name: ByteString): boolean {
