@@ -7,7 +7,7 @@ import type { Attributes, NetworkOptions, Source, WriteOptions } from './contrac
 import type { Loss } from './contract/ref.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
-import { DEFAULT_LIMITS, prepareSnapshot, writeSnapshot } from './snapshot/write-snapshot.ts';
+import { DEFAULT_LIMITS, writeSnapshot } from './snapshot/write-snapshot.ts';
 import { defaultCacheDir, openEnvironment } from './source/environment.ts';
 import {
   allKeys,
@@ -118,7 +118,6 @@ export async function cacheKey(reference: string, options: Options = {}): Promis
 /** Writes the files of a reference into `dir`, whole or not at all. */
 export async function snapshot(reference: string, dir: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
   return withSource(reference, options, async ({ resolved, job, store }) => {
-    prepareSnapshot(resolved.instance, dir);
     const keys = await allKeys(resolved.instance, job);
     const {
       status,

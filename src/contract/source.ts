@@ -102,8 +102,6 @@ export interface SourceInstance {
   cacheKey(job: JobContext, index: number): Promise<CacheKeyResult>;
   /** The content; null when the source is legitimately empty. Works though `cacheKey` ran in another process, or its blobs were collected since. */
   snapshot(job: JobContext): Promise<ImmutableRef | null>;
-  /** Files will be asked for: begins what takes its time whatever they are. Without effect where nothing does; never fails. */
-  prepare?(): Promise<void>;
   /** What `digest` prints: the root digest and its kin, cheaper than a key where the source can. */
   digests?(job: JobContext): Promise<Digests>;
   /** Makes all content of the source present in the store. */

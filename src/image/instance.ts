@@ -152,13 +152,6 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       await env.store.tagImage(provider.storeName, loaded.root);
     },
 
-    async prepare() {
-      // An image that has been here before is hardly unpacked again.
-      if ((await env.store.records.get('image', provider.storeName)) !== undefined) return;
-      const { startThreads } = await import('./unpack-threads.ts');
-      startThreads();
-    },
-
     async snapshot(job) {
       const loaded = await getImage(job);
       if (loaded.layers.length === 0) return null;

@@ -21,8 +21,6 @@ export interface UnpackOptions {
 
 /** The first helps the second. */
 const ROLES = ['decompress', 'apply'] as const;
-/** How long threads wait for a job (ms). */
-const PATIENCE = 60_000;
 
 /**
  * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit. What the threads make is gone at once or
@@ -30,46 +28,14 @@ const PATIENCE = 60_000;
  */
 const YOUNG_GENERATION = 3;
 
-interface WaitingThreads {
-  readonly workers: readonly Worker[];
-  forget(): void;
-}
-
-let waiting: WaitingThreads | undefined;
-
-/**
- * Starts the threads before it is known what they shall unpack: that takes each a tenth of a second, which can pass while
- * an image is looked up. They keep no process alive, and end when nobody wants them.
- */
-export function startThreads(): void {
-  if (waiting !== undefined) return;
-  const workers = ROLES.map(
+function startThreads(): Worker[] {
+  return ROLES.map(
     () =>
       new Worker(workerUrl('worker-unpack'), {
         execArgv: workerArguments(),
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
       }),
   );
-  const forget = (): void => {
-    clearTimeout(timer);
-    for (const worker of workers) worker.off('error', end).off('exit', end);
-    waiting = undefined;
-  };
-  const end = (): void => {
-    forget();
-    for (const worker of workers) void worker.on('error', () => undefined).terminate();
-  };
-  const timer = setTimeout(end, PATIENCE).unref();
-  for (const worker of workers) worker.on('error', end).on('exit', end).unref();
-  waiting = { workers, forget };
-}
-
-function takeThreads(): readonly Worker[] {
-  startThreads();
-  const { workers, forget } = waiting!;
-  forget();
-  for (const worker of workers) worker.ref();
-  return workers;
 }
 
 export class UnpackThreads {
@@ -95,7 +61,7 @@ export class UnpackThreads {
       decompressSignal: this.#signal.memory,
       applySignal: new Signal().memory,
     };
-    this.#workers = takeThreads();
+    this.#workers = startThreads();
     for (const [index, worker] of this.#workers.entries()) {
       worker.postMessage({ ...shared, role: ROLES[index]! } satisfies UnpackJob);
     }

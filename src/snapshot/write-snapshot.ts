@@ -1,5 +1,4 @@
 /** From an instance to a directory: keys, content, target. What `ctxsrc snapshot` and the library's `snapshot` do. */
-import { existsSync } from 'node:fs';
 import type {
   CacheKeyResult,
   Identifier,
@@ -28,11 +27,6 @@ export interface SnapshotRequest {
   readonly options: WriteOptions;
   readonly force: boolean;
   readonly strict: boolean;
-}
-
-/** Begins what a snapshot takes, before anything is known of it. What is at the target already may be all that is wanted. */
-export function prepareSnapshot(instance: SourceInstance, target: string): void {
-  if (!existsSync(target)) instance.prepare?.().catch(() => undefined);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { prepareSnapshot, writeSnapshot } from '../../snapshot/write-snapshot.ts';
+import { writeSnapshot } from '../../snapshot/write-snapshot.ts';
 import { allKeys } from '../../source/resolve.ts';
 import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
 import type { Flags } from '../flags.ts';
@@ -12,7 +12,6 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   const { store } = await run.environment();
   const job = await run.job();
   const [answer] = await run.each(resolved, async () => {
-    prepareSnapshot(one.instance, target!);
     const keys = await allKeys(one.instance, job);
     run.checkComplete(resolved, [keys]);
     const written = await writeSnapshot(job, {
