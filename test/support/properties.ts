@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, vi } from 'vitest';
+import { cleanPath } from '../../src/core/go-path.ts';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
 import { ContentTree, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
 import { hashTree } from '../../src/fs/hash-tree.ts';
@@ -114,7 +115,9 @@ class MemoryReader implements TreeReader {
 
 /** The walk gives what a filter without any shortcut gives, in the order of keys, parents first. */
 export function walkAgrees(rounds: Rounds): void {
-  const patterns = fc.option(fc.array(arbitraryPattern, { maxLength: 4 }), { nil: undefined });
+  // For `a/*/**` BuildKit's walk takes `a` for all that can match, and skips `a/x`, below which more does; so does ours.
+  const told = arbitraryPattern.filter((pattern) => !cleanPath(pattern.trim()).endsWith('/*/**'));
+  const patterns = fc.option(fc.array(told, { maxLength: 4 }), { nil: undefined });
   fc.assert(
     fc.property(fileList, patterns, patterns, (files, include, exclude) => {
       const tree = treeOf(files);
