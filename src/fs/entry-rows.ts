@@ -62,7 +62,7 @@ const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
 };
 
 /** Bytes of a row. */
-export function rowBytes(path: ByteString): number {
+function rowBytes(path: ByteString): number {
   return (PATH + path.length + DIGEST_LENGTH + 7) & ~7;
 }
 

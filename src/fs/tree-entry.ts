@@ -7,21 +7,12 @@ import type { NativeStat } from './native-stat.ts';
 export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
 /** One entry. Times are milliseconds since the epoch, with a fraction of about 200 ns. */
-export interface TreeEntry {
+export interface TreeEntry extends NativeStat {
   /** Relative to the root, `/` between components; empty for the root itself. */
   readonly path: ByteString;
   readonly type: EntryType;
-  /** Permission bits with setuid, setgid and sticky. */
+  /** Permission bits with setuid, setgid and sticky, without the bits of the type. */
   readonly mode: number;
-  readonly size: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly nlink: number;
-  readonly dev: number;
-  readonly ino: number;
-  readonly rdev: number;
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
 }
 
 /** What a walk has to know of an entry. */
