@@ -46,9 +46,9 @@ export class BlobFeed {
 
   /** Resolves when all blobs are in the store, whole and verified. */
   run(): Promise<void> {
-    const todo = this.#layers.keys();
+    const waiting = this.#layers.keys();
     const lane = async (): Promise<void> => {
-      for (const layer of todo) await this.#bring(layer);
+      for (const layer of waiting) await this.#bring(layer);
     };
     this.#running = Promise.all(Array.from({ length: CONCURRENCY }, lane)).then(() => undefined);
     this.#running.catch(() => undefined);

@@ -67,11 +67,11 @@ export class WrittenTree {
    * be made.
    */
   resolve(components: readonly string[], create: boolean): Directory | undefined {
-    const todo = components.toReversed();
+    const rest = components.toReversed();
     const missing: string[] = [];
     let dir = this.root;
     let links = 0;
-    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
       if (name === '' || name === '.') continue;
       if (name === '..') {
         if (missing.length > 0) missing.pop();
@@ -92,7 +92,7 @@ export class WrittenTree {
         links += 1;
         if (links > MAX_LINKS) throw archiveError('the symbolic links of a path go round in circles');
         if (leaf.target.startsWith('/')) dir = this.root;
-        todo.push(...leaf.target.split('/').reverse());
+        rest.push(...leaf.target.split('/').reverse());
       }
     }
     for (const name of missing) {
