@@ -13,8 +13,9 @@ export function workerUrl(name: 'worker-hash' | 'worker-unpack' | 'worker-clone'
     self.search = name;
     return new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(self.href)};`)}`);
   }
-  if (typeof __CTXSRC_BUNDLED__ === 'boolean') return new URL(`./${name}.js`, here);
-  return new URL(`../../dist/${name}.js`, here);
+  // A thread starts sooner with a CommonJS module.
+  const file = name === 'conformance-child' ? `${name}.js` : `${name}.cjs`;
+  return new URL(typeof __CTXSRC_BUNDLED__ === 'boolean' ? `./${file}` : `../../dist/${file}`, here);
 }
 
 /**

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { expect } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
+import { bundleWorker } from '../support/bundle.ts';
 import { tempDir } from '../support/temp.ts';
 import { BLOBS, blobBytes, type ChildAnswer, type ChildTask } from './child.ts';
 import { testJob } from './job.ts';
@@ -18,7 +19,7 @@ export async function buildChild(): Promise<string> {
   writeFileSync(join(outdir, 'package.json'), '{"type":"module"}');
   await build({
     absWorkingDir: repository,
-    entryPoints: { child: 'test/store/child.ts', 'worker-clone': 'src/store/clone-worker.ts' },
+    entryPoints: { child: 'test/store/child.ts' },
     outdir,
     bundle: true,
     format: 'esm',
@@ -28,6 +29,7 @@ export async function buildChild(): Promise<string> {
     define: { __CTXSRC_BUNDLED__: 'true' },
     logLevel: 'warning',
   });
+  await bundleWorker('worker-clone', 'src/store/clone-worker.ts', outdir);
   return join(outdir, 'child.js');
 }
 

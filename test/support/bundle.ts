@@ -2,10 +2,26 @@
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { tempDir } from './temp.ts';
 
 export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const common = {
+  absWorkingDir: REPOSITORY,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  external: ['koffi'],
+  define: { __CTXSRC_BUNDLED__: 'true' },
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+interface Mutation {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
 
 export interface BundleOptions {
   /** Bundle the worker that unpacks too. */
@@ -13,7 +29,7 @@ export interface BundleOptions {
   /** Let the bundle find the optional native package. */
   readonly native?: boolean | undefined;
   /** Replaces text in one source; it must be there exactly once. */
-  readonly mutation?: { readonly file: string; readonly from: string; readonly to: string } | undefined;
+  readonly mutation?: Mutation | undefined;
 }
 
 /** Bundles a program (path below the repository) and returns the path of what any user may run. */
@@ -21,45 +37,48 @@ export async function bundle(program: string, options: BundleOptions = {}): Prom
   const dir = tempDir('bundle');
   const { mutation } = options;
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  const plugins = mutation === undefined ? [] : [mutate(mutation)];
   await build({
-    absWorkingDir: REPOSITORY,
-    entryPoints: {
-      program,
-      ...(options.workers === true ? { 'worker-unpack': 'src/layer/unpack-worker.ts' } : {}),
-    },
+    ...common,
+    entryPoints: { program },
     outdir: dir,
-    bundle: true,
     splitting: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node20.19',
-    external: ['koffi'],
-    define: { __CTXSRC_BUNDLED__: 'true' },
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },
     chunkNames: 'chunks/[name]-[hash]',
-    logLevel: 'warning',
-    plugins:
-      mutation === undefined
-        ? []
-        : [
-            {
-              name: 'mutation',
-              setup(plugin) {
-                const file = join(REPOSITORY, mutation.file);
-                plugin.onLoad({ filter: /\.ts$/ }, (args) => {
-                  if (args.path !== file) return undefined;
-                  const parts = readFileSync(file, 'utf8').split(mutation.from);
-                  if (parts.length !== 2) {
-                    throw new Error(`${mutation.file} has ${parts.length - 1} times: ${mutation.from}`);
-                  }
-                  return { contents: parts.join(mutation.to), loader: 'ts' };
-                });
-              },
-            },
-          ],
+    plugins,
   });
+  if (options.workers === true) await bundleWorker('worker-unpack', 'src/layer/unpack-worker.ts', dir, plugins);
   if (options.native === true) symlinkSync(join(REPOSITORY, 'node_modules'), join(dir, 'node_modules'));
   return join(dir, 'program.js');
+}
+
+/** Bundles a thread's code as a file beside the program that starts it. */
+export async function bundleWorker(name: string, file: string, dir: string, plugins: Plugin[] = []): Promise<void> {
+  await build({
+    ...common,
+    entryPoints: { [name]: file },
+    outdir: dir,
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    define: { ...common.define, 'import.meta.url': '__filename' },
+    plugins,
+  });
+}
+
+function mutate({ file, from, to }: Mutation): Plugin {
+  const path = join(REPOSITORY, file);
+  return {
+    name: 'mutation',
+    setup(plugin) {
+      plugin.onLoad({ filter: /\.ts$/ }, (args) => {
+        if (args.path !== path) return undefined;
+        const parts = readFileSync(path, 'utf8').split(from);
+        if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times: ${from}`);
+        return { contents: parts.join(to), loader: 'ts' };
+      });
+    },
+  };
 }
