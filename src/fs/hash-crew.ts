@@ -10,6 +10,11 @@ import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, VERSION, WO
 
 /** More threads than this gain nothing and cost memory. */
 const MAX_WORKERS = 8;
+/**
+ * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit: what is made for a file is gone with it,
+ * and more room only takes fresh pages, which cost more than the collections that they save.
+ */
+const YOUNG_GENERATION = 3;
 
 export class HashCrew {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
@@ -65,7 +70,11 @@ export class HashCrew {
   }
 
   #hire(data: CrewData): Promise<void> {
-    const worker = new Worker(workerUrl('worker-hash'), { execArgv: workerArguments(), workerData: data });
+    const worker = new Worker(workerUrl('worker-hash'), {
+      execArgv: workerArguments(),
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+      workerData: data,
+    });
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {
       worker.once('message', (failure: ReadFailure | undefined) => {
