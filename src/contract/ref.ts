@@ -62,6 +62,8 @@ export interface EarlierTree {
   readonly dir: string;
   /** What was written then. */
   readonly report: WriteReport;
+  /** The entries of the report as rows of a sidecar. */
+  readonly rows: readonly Uint8Array[];
   /** When it was complete, in milliseconds by the clock of its file system: what has a later ctime was touched since. */
   readonly settled: number;
 }

@@ -3,9 +3,9 @@
  * that a hundred thousand objects would, and are what a sidecar is made of.
  */
 import type { Loss, WriteReport, WrittenEntry } from '../contract/ref.ts';
+import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../contract/written-rows.ts';
 import { utf8Text } from './byte-names.ts';
 import type { DigestTable } from './digest-table.ts';
-import { entryOfRow, TYPE_LETTER } from './entry-rows.ts';
 import { type Directory, type Leaf, leafOf, type Metadata, sortedChildren } from './tree.ts';
 
 /** A report as it crosses between threads. */
@@ -19,7 +19,6 @@ export interface PackedReport {
 }
 
 const CHUNK_SIZE = 256 << 10;
-const SEPARATOR = ',\n';
 
 /** Collects rows in buffers. */
 class RowWriter {
@@ -30,12 +29,12 @@ class RowWriter {
   /** @param row without the newline; ASCII mostly */
   add(row: string): void {
     // Three bytes a character at most.
-    if (this.#fill > 0 && this.#fill + 3 * row.length + SEPARATOR.length > this.#buffer.length) this.finish();
+    if (this.#fill > 0 && this.#fill + 3 * row.length + ROW_SEPARATOR.length > this.#buffer.length) this.finish();
     if (3 * row.length > this.#buffer.length) {
       this.chunks.push(new TextEncoder().encode(row));
       return;
     }
-    const text = this.#fill === 0 ? row : SEPARATOR + row;
+    const text = this.#fill === 0 ? row : ROW_SEPARATOR + row;
     this.#fill += this.#buffer.write(text, this.#fill);
   }
 
@@ -121,15 +120,5 @@ function nanoseconds({ mtime, mtimeNs }: Metadata): string {
 /** The report of the contract. */
 export function unpackReport(packed: PackedReport): WriteReport {
   const { files, bytes, losses, lossCounts, chunks } = packed;
-  const entries = { [Symbol.iterator]: () => decode(chunks), rows: chunks };
-  return { files, bytes, losses, lossCounts, via: 'unpack', entries };
-}
-
-function* decode(chunks: readonly Uint8Array[]): Generator<WrittenEntry> {
-  for (const chunk of chunks) {
-    // JSON has no bare newline inside a row.
-    for (const text of Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString().split(SEPARATOR)) {
-      yield entryOfRow(text);
-    }
-  }
+  return { files, bytes, losses, lossCounts, via: 'unpack', entries: entriesOfRows(chunks) };
 }

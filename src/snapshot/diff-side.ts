@@ -6,7 +6,8 @@ import { bytesOfText } from '../fs/byte-string.ts';
 import { allKeys, type Resolved } from '../source/resolve.ts';
 import type { Facts } from './diff-facts.ts';
 import type { ComparedTree } from './diff-trees.ts';
-import { readSidecar, type Sidecar, sidecarPath } from './sidecar.ts';
+import { readSidecar, sidecarPath } from './sidecar.ts';
+import type { Sidecar } from './sidecar-format.ts';
 import { isIntact } from './verify.ts';
 
 /** A tree that stays where it is until it is released; undefined when it is empty. */

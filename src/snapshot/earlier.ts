@@ -8,7 +8,8 @@ import type { EarlierTree } from '../contract/ref.ts';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { isCtxsrcError } from '../core/errors.ts';
-import { readSidecarFile, type Sidecar, type SnapshotFacts, sidecarPath } from './sidecar.ts';
+import { readOwnSidecar, sidecarPath } from './sidecar.ts';
+import type { Sidecar, SnapshotFacts } from './sidecar-format.ts';
 import { stableJson } from './stable-json.ts';
 
 const KIND = 'written';
@@ -32,7 +33,7 @@ export async function findEarlier(records: RecordStore, facts: SnapshotFacts): P
   if (typeof dir !== 'string' || typeof digest !== 'string') return undefined;
   let sidecar: Sidecar;
   try {
-    sidecar = await readSidecarFile(sidecarPath(dir), digest);
+    sidecar = await readOwnSidecar(sidecarPath(dir), digest);
   } catch (error) {
     if (isCtxsrcError(error)) return undefined;
     throw error;
@@ -41,7 +42,7 @@ export async function findEarlier(records: RecordStore, facts: SnapshotFacts): P
   const { files, bytes, losses, lossCounts, entries } = sidecar;
   // The rounding of a time to a number may add a microsecond.
   const settled = Number(BigInt(sidecar.written) / 1_000n) / 1_000 + 0.001;
-  return { dir, settled, report: { files, bytes, losses, lossCounts, entries, via: 'copy' } };
+  return { dir, settled, report: { files, bytes, losses, lossCounts, entries, via: 'copy' }, rows: entries.rows ?? [] };
 }
 
 /** Whether the sidecar is of the same files, and lies beside the very directory that was written. */

@@ -13,7 +13,8 @@ import { loadNative, type Native } from '../fs/native.ts';
 import { splitDevice } from '../fs/native-stat.ts';
 import { entryOf, type TreeEntry } from '../fs/tree-entry.ts';
 import { hashFiles } from './hash-files.ts';
-import { readSidecar, type Sidecar } from './sidecar.ts';
+import { readSidecar } from './sidecar.ts';
+import type { Sidecar } from './sidecar-format.ts';
 
 export interface Difference {
   /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */

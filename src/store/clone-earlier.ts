@@ -1,6 +1,7 @@
 /** Clones a directory of the user's that was written with the same files before, if it still has them. */
 import type { EarlierTree, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
+import { rowTexts } from '../contract/written-rows.ts';
 import { isAbort } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
@@ -8,7 +9,6 @@ import { cloneTree } from './clone.ts';
 import { entryPath } from './clone-entry.ts';
 import { chooseMeans } from './clone-means.ts';
 import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
-import { entryLines } from './snapshot-manifest.ts';
 
 /**
  * Every file is looked at when it has been copied: one that was touched since the earlier snapshot was complete is hashed.
@@ -17,7 +17,7 @@ import { entryLines } from './snapshot-manifest.ts';
  */
 export async function cloneEarlier(
   job: JobContext,
-  { dir: from, report, settled }: EarlierTree,
+  { dir: from, report, rows, settled }: EarlierTree,
   dir: string,
   options: WriteOptions,
 ): Promise<WriteReport | undefined> {
@@ -29,7 +29,7 @@ export async function cloneEarlier(
     const { damage } = await cloneTree({
       // Unlike in the store, every file has its own mode, be it one that its owner cannot read.
       spec: cloneSpec({ task: 'clone', from, to: dir, how, settled, created, opened: false }),
-      lines: entryLines(report.entries),
+      lines: rowTexts(rows),
       signal: job.signal,
       size,
       digest: false,

@@ -69,16 +69,15 @@ let readBuffer: Buffer | undefined;
 
 /** Does the task for all entries but directories and hard links, which need others to exist or to be complete. */
 export function workOnLines(spec: CloneSpec, lines: readonly string[]): ChunkResult {
-  let changed = false;
-  const recorded: string[] = [];
-  for (const line of lines) {
+  let recorded: string[] | undefined;
+  for (const [index, line] of lines.entries()) {
     const entry = parseEntry(line);
     const now = workOnEntry(spec, entry);
     if (now !== undefined && 'problem' in now) return { damage: { path: entry.path, problem: now.problem } };
-    changed ||= now !== undefined;
-    recorded.push(now === undefined ? `${line}\n` : formatEntry(now));
+    if (now !== undefined) recorded ??= lines.slice(0, index).map((before) => `${before}\n`);
+    recorded?.push(now === undefined ? `${line}\n` : formatEntry(now));
   }
-  return changed ? { lines: recorded.join('') } : {};
+  return recorded === undefined ? {} : { lines: recorded.join('') };
 }
 
 /** @returns the entry to record when it differs; a problem when the source is not what was recorded */
@@ -297,9 +296,9 @@ function differs(spec: CloneSpec, entry: StoredEntry, found: Stats): string | un
   return undefined;
 }
 
-/** The entry with the inode and ctime that were seen; undefined when they are as recorded. */
+/** The entry with the inode and ctime that were seen; undefined when they are as recorded, or nobody records them. */
 function restated(spec: CloneSpec, entry: StoredEntry, found: Stats): StoredEntry | undefined {
-  return isAsRecorded(spec, entry, found) ? undefined : { ...entry, ...stamp(found) };
+  return spec.settled !== undefined || isAsRecorded(spec, entry, found) ? undefined : { ...entry, ...stamp(found) };
 }
 
 function isAsRecorded({ settled }: CloneSpec, entry: StoredEntry, found: Stats): boolean {

@@ -13,6 +13,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Loss, WriteReport, WrittenEntry } from '../contract/ref.ts';
+import { entryOfRow, peekRow } from '../contract/written-rows.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
 
 /** The files of a snapshot are below this, in its directory. */
@@ -80,12 +81,14 @@ export function* entryLines(entries: Iterable<StoredEntry>): Generator<string> {
   for (const entry of entries) yield formatEntry(entry).slice(0, -1);
 }
 
+/** @param line of a list, or a row of a sidecar */
 export function parseEntry(line: string): StoredEntry {
-  return JSON.parse(line) as StoredEntry;
+  return line.startsWith('[') ? entryOfRow(line) : (JSON.parse(line) as StoredEntry);
 }
 
 /** The start of a line: what decides who works on the entry, and how much work it is. */
 export function peekEntry(line: string): { readonly type: string; readonly size: number } {
+  if (line.startsWith('[')) return peekRow(line);
   const match = /^\{"type":"([a-z]+)","size":(\d+)/.exec(line);
   if (match === null) throw new Error('an entry of a snapshot does not begin as it should');
   return { type: match[1]!, size: Number(match[2]) };

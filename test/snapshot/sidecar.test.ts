@@ -2,7 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { WrittenEntry } from '../../src/contract/ref.ts';
-import { readSidecar, type Sidecar, sidecarPath, writeSidecar } from '../../src/snapshot/sidecar.ts';
+import { readSidecar, sidecarPath, writeSidecar } from '../../src/snapshot/sidecar.ts';
+import type { Sidecar } from '../../src/snapshot/sidecar-format.ts';
 import { tempDir } from '../support/temp.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}` as const;

@@ -4,7 +4,7 @@
  */
 import fsPromises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import type { SnapshotFacts } from '../../src/snapshot/sidecar.ts';
+import type { SnapshotFacts } from '../../src/snapshot/sidecar-format.ts';
 import { fakeJob, fakeRef, WRITE_OPTIONS } from './fake-ref.ts';
 import { snapshotFacts, snapshotTree } from './snapshot-content.ts';
 
