@@ -1,15 +1,16 @@
 /** The names in a directory, as the kernel packs them. */
 import type { ByteString, Latin1Buffer } from './byte-string.ts';
 
-/** Names in any order, and those of them that may be something else than a regular file. */
+/** Names in any order, and those of them that may be something else than a regular file: whether they are directories. */
 export interface DirectoryNames {
   readonly names: ByteString[];
-  readonly others: ReadonlySet<ByteString>;
+  readonly others: ReadonlyMap<ByteString, boolean>;
 }
 
 const LENGTH = 16;
 const TYPE = 18;
 const NAME = 19;
+const DIRECTORY = 4;
 const REGULAR = 8;
 const DOT = 0x2e;
 
@@ -19,7 +20,7 @@ const DOT = 0x2e;
  */
 export function readEntries(buffer: Latin1Buffer, fill: () => number): DirectoryNames {
   const names: ByteString[] = [];
-  const others = new Set<ByteString>();
+  const others = new Map<ByteString, boolean>();
   for (let length = fill(); length > 0; length = fill()) {
     for (let at = 0; at < length; at += buffer[at + LENGTH]! + buffer[at + LENGTH + 1]! * 256) {
       const start = at + NAME;
@@ -28,7 +29,8 @@ export function readEntries(buffer: Latin1Buffer, fill: () => number): Directory
       if (buffer[start] === DOT && (end === start + 1 || (end === start + 2 && buffer[start + 1] === DOT))) continue;
       const name = buffer.latin1Slice(start, end);
       names.push(name);
-      if (buffer[at + TYPE] !== REGULAR) others.add(name);
+      const type = buffer[at + TYPE];
+      if (type !== REGULAR) others.set(name, type === DIRECTORY);
     }
   }
   return { names, others };

@@ -17,6 +17,14 @@ export interface FileCalls {
   stat(fd: number): Stats | NativeStat;
   close(fd: number): void;
   names(path: string | Buffer): DirectoryNames;
+  /** Undefined where an open directory cannot be listed. */
+  readonly directories: DirectoryCalls | undefined;
+}
+
+/** With them a directory's path is followed once for all that is asked of it. */
+export interface DirectoryCalls {
+  open(path: string | Buffer): number;
+  names(fd: number): DirectoryNames;
 }
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
@@ -31,6 +39,9 @@ export function fileCalls(native: Native | undefined): FileCalls {
     stat: native.fstat,
     close: native.close,
     names: native.capabilities.directories ? (path) => namesIn(native, path) : NODE_CALLS.names,
+    directories: native.capabilities.directories
+      ? { open: (path) => native.open(path, LIST | constants.O_NOFOLLOW), names: native.readDirectory }
+      : undefined,
   };
 }
 
@@ -41,9 +52,12 @@ const NODE_CALLS: FileCalls = {
   close: closeSync,
   names(path) {
     const entries = readdirSync(path, { withFileTypes: true, encoding: 'latin1' });
-    const others = entries.filter((entry) => !entry.isFile()).map(({ name }) => name);
-    return { names: entries.map(({ name }) => name), others: new Set(others) };
+    const others = entries
+      .filter((entry) => !entry.isFile())
+      .map((entry) => [entry.name, entry.isDirectory()] as const);
+    return { names: entries.map(({ name }) => name), others: new Map(others) };
   },
+  directories: undefined,
 };
 
 function namesIn(native: Native, path: string | Buffer): DirectoryNames {

@@ -140,13 +140,17 @@ class Run {
     const { clock } = this;
     const reader = new HashReader(this.#disk, calls, { clock, cache: this.#cache, namesTell: namesTell(filter) });
     let added = 0;
-    for (const entry of walkTree(reader, filter)) {
-      if (entry.type === 'unseen') this.#takeUnseen(entry.path);
-      else this.#take(entry);
-      added += 1;
-      if (added % PUBLISHED !== 0) continue;
-      await this.#hasher.publish(this.#waiting);
-      if (this.#slices.over) await this.#slices.pause();
+    try {
+      for (const entry of walkTree(reader, filter)) {
+        if (entry.type === 'unseen') this.#takeUnseen(entry.path);
+        else this.#take(entry, reader.opened(entry.path));
+        added += 1;
+        if (added % PUBLISHED !== 0) continue;
+        await this.#hasher.publish(this.#waiting);
+        if (this.#slices.over) await this.#slices.pause();
+      }
+    } finally {
+      reader.close();
     }
   }
 
@@ -157,7 +161,8 @@ class Run {
     this.#hasher.table.addUnseen(path);
   }
 
-  #take(entry: TreeEntry): void {
+  /** @param fd the entry, if it is open */
+  #take(entry: TreeEntry, fd: number | undefined): void {
     const expected = this.#cache.position;
     const found = this.#cache.find(entry);
     if (found === expected && !this.#differs) return;
@@ -174,7 +179,7 @@ class Run {
       table.add(entry);
       return;
     }
-    const digest = this.#headerDigest(entry);
+    const digest = this.#headerDigest(entry, fd);
     if (digest !== undefined) table.add(entry, digest);
   }
 
@@ -246,11 +251,11 @@ class Run {
   }
 
   /** Digest of an entry without content; undefined when it has vanished. */
-  #headerDigest(entry: TreeEntry): string | undefined {
-    const path = this.#disk.full(entry.path);
+  #headerDigest(entry: TreeEntry, fd?: number): string | undefined {
     try {
       const native = this.#calls();
-      const { xattrs, incomplete } = native === undefined ? UNSEEN : readXattrs(native, path);
+      const { xattrs, incomplete } =
+        native === undefined ? UNSEEN : readXattrs(native, fd ?? this.#disk.full(entry.path));
       if (incomplete) this.#incomplete = true;
       return this.#headerDigestOf(
         entryHeader({

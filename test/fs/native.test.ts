@@ -191,10 +191,22 @@ describe.skipIf(!expected)('native calls', () => {
       const dirFd = native.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
       const { names, others } = native.readDirectory(dirFd);
       native.close(dirFd);
-      return { names: names.sort(), others: [...others].sort() };
+      return {
+        names: names.sort(),
+        others: [...others.keys()].sort(),
+        directories: [...others].filter(([, is]) => is).map(([name]) => name),
+      };
     };
-    expect(list(base)).toEqual({ names: ['dir', 'file', 'link', 'raw-\u00ff'], others: ['dir', 'link'] });
-    expect(list(join(base, 'dir'))).toEqual({ names: readdirSync(join(base, 'dir')).sort(), others: [] });
+    expect(list(base)).toEqual({
+      names: ['dir', 'file', 'link', 'raw-\u00ff'],
+      others: ['dir', 'link'],
+      directories: ['dir'],
+    });
+    expect(list(join(base, 'dir'))).toEqual({
+      names: readdirSync(join(base, 'dir')).sort(),
+      others: [],
+      directories: [],
+    });
   });
 
   test('failures carry the code of the system and become typed errors', () => {
