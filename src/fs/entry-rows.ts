@@ -47,6 +47,7 @@ const DEV = 6;
 // Places of bytes.
 const PATH = 72;
 
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK } = constants;
 const ALGORITHM = 'sha256:';
 /** Length of a digest with its algorithm. */
 export const DIGEST_LENGTH = ALGORITHM.length + 64;
@@ -141,11 +142,11 @@ export class EntryRows {
   }
 
   isDirectory(at: number): boolean {
-    return (this.#words[at >> 2]! & constants.S_IFMT) === constants.S_IFDIR;
+    return (this.#words[at >> 2]! & S_IFMT) === S_IFDIR;
   }
 
   isFile(at: number): boolean {
-    return (this.#words[at >> 2]! & constants.S_IFMT) === constants.S_IFREG;
+    return (this.#words[at >> 2]! & S_IFMT) === S_IFREG;
   }
 
   /** Of a regular file; 0 for everything else. */
@@ -166,6 +167,12 @@ export class EntryRows {
     return Atomics.load(this.#words, (at >> 2) + STATE);
   }
 
+  /** True when nobody has to look at the entry any more. */
+  isFinal(at: number): boolean {
+    const state = this.state(at);
+    return state >= DONE && state !== CHANGED;
+  }
+
   /** For other threads, the last thing that is written of a row. */
   setState(at: number, state: number): void {
     Atomics.store(this.#words, (at >> 2) + STATE, state);
@@ -178,7 +185,7 @@ export class EntryRows {
   }
 
   finish(at: number, digest: string): void {
-    this.bytes.latin1Write(ALGORITHM + digest, at + PATH + this.#words[(at >> 2) + LENGTH]!);
+    this.bytes.latin1Write(digest, at + PATH + this.#words[(at >> 2) + LENGTH]! + ALGORITHM.length);
     this.setState(at, DONE);
   }
 
@@ -186,10 +193,10 @@ export class EntryRows {
   writePath(at: number, path: ByteString): void {
     const words = this.#words;
     const word = at >> 2;
-    words[word + MODE] = constants.S_IFREG;
+    words[word + MODE] = S_IFREG;
     words[word + LENGTH] = path.length;
     words[word + NAME] = path.lastIndexOf('/') + 1;
-    this.bytes.latin1Write(path, at + PATH);
+    this.bytes.latin1Write(path + ALGORITHM, at + PATH);
   }
 
   /** Writes down what an `lstat` has said. */
@@ -205,7 +212,8 @@ export class EntryRows {
   #write(at: number, mode: number, stat: Omit<TreeEntry, 'path' | 'type'> | Stats | NativeStat): void {
     const words = this.#words;
     const numbers = this.#numbers;
-    const [word, number] = [at >> 2, at >> 3];
+    const word = at >> 2;
+    const number = at >> 3;
     words[word + MODE] = mode;
     words[word + UID] = stat.uid;
     words[word + GID] = stat.gid;
@@ -231,7 +239,7 @@ export class EntryRows {
       stat.mtimeMs === numbers[number + MTIME] &&
       stat.ctimeMs === numbers[number + CTIME] &&
       stat.ino === numbers[number + INO] &&
-      (stat.mode & constants.S_IFMT) === constants.S_IFREG
+      (stat.mode & S_IFMT) === S_IFREG
     );
   }
 
@@ -261,8 +269,8 @@ export class EntryRows {
 }
 
 function sizeOrDevice(mode: number, stat: { readonly size: number; readonly rdev: number }): number {
-  const type = mode & constants.S_IFMT;
-  return type === constants.S_IFCHR || type === constants.S_IFBLK ? stat.rdev : stat.size;
+  const type = mode & S_IFMT;
+  return type === S_IFCHR || type === S_IFBLK ? stat.rdev : stat.size;
 }
 
 /** The rows of one tree, in the order of the walk, in chunks that grow with it. */

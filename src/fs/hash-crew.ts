@@ -19,16 +19,20 @@ const YOUNG_GENERATION = 3;
 export class HashCrew {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   readonly #workers: Worker[] = [];
-  readonly #done: Promise<unknown>;
+  /**
+   * Resolves when no file is left, after `end`.
+   * @throws CtxsrcError `E_PERMISSION` or `E_IO` for the first file that could not be read
+   */
+  readonly ended: Promise<unknown>;
   #closed = false;
 
   /** Hires a thread for each core but the caller's, who reads files too. */
   constructor(task: DigestTask) {
     const count = Math.max(1, Math.min(availableParallelism() - 1, MAX_WORKERS));
     const ends = Array.from({ length: count }, () => this.#hire({ task, control: this.#control }));
-    this.#done = Promise.all(ends);
+    this.ended = Promise.all(ends);
     // Whoever waits for it is told; who never does need not know.
-    this.#done.catch(() => undefined);
+    this.ended.catch(() => undefined);
   }
 
   /** An extended attribute somewhere could not be read. */
@@ -53,14 +57,10 @@ export class HashCrew {
     Atomics.notify(this.#control, VERSION);
   }
 
-  /**
-   * Waits until no file is left, after the last row.
-   * @throws CtxsrcError `E_PERMISSION` or `E_IO` for the first file that could not be read
-   */
-  async finish(): Promise<void> {
+  /** Tells the threads that there are no more rows than those that can be seen. */
+  end(): void {
     Atomics.store(this.#control, ENDED, 1);
     this.wake();
-    await this.#done;
   }
 
   /** Ends all threads at once, whatever they are doing. */

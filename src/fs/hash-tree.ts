@@ -204,11 +204,11 @@ class Run {
 
   async #hashedTree(): Promise<CachedTree> {
     this.#differ(this.#cache.position);
-    await this.#hasher.finish();
-    await this.#retryChanged();
-    if (this.#hasher.incomplete) this.#incomplete = true;
+    this.#hasher.end();
     const kept = new KeptRows(this.clock);
     const tree = await this.#digestRows(this.#hasher.table.chunks, kept);
+    await this.#hasher.finish();
+    if (this.#hasher.incomplete) this.#incomplete = true;
     if (this.#incomplete) return tree;
     const xattrs = this.#hasRead ? this.#native?.calls !== undefined : this.#cache.xattrs === true;
     await this.#cache.save(kept, tree, xattrs, this.#slices);
@@ -221,6 +221,7 @@ class Run {
     for (const rows of chunks) {
       const { end } = rows;
       for (let at = FIRST_ROW; at < end; at = rows.next(at)) {
+        if (!rows.isFinal(at)) await this.#read(rows, at);
         kept?.take(rows, at);
         if (rows.state(at) === GONE) continue;
         entries += 1;
@@ -235,6 +236,14 @@ class Run {
     }
     const { digest, preimage } = entries > 0 ? hasher.finish() : this.#emptyTree();
     return { digest, preimage, entries, files, bytes };
+  }
+
+  /** Reads files until the row's was read; what changed meanwhile is then read again, all at once. */
+  async #read(rows: EntryRows, at: number): Promise<void> {
+    await this.#hasher.until(rows, at);
+    if (rows.state(at) !== CHANGED) return;
+    await this.#hasher.finish();
+    await this.#retryChanged();
   }
 
   /** The native calls, loaded when the first entry needs them. */
@@ -288,6 +297,7 @@ class Run {
       if (changed.length === 0) return;
       await setTimeout(pause, undefined, { ...(this.#options.signal && { signal: this.#options.signal }) });
       for (const { rows, at } of changed) this.#lookAgain(rows, at);
+      this.#hasher.again();
       await this.#hasher.finish();
       changed = this.#changed();
     }
@@ -307,7 +317,6 @@ class Run {
   }
 
   #changed(): { readonly rows: EntryRows; readonly at: number }[] {
-    if (this.#waiting === 0) return [];
     const found: { readonly rows: EntryRows; readonly at: number }[] = [];
     for (const row of this.#hasher.table) if (row.rows.state(row.at) === CHANGED) found.push(row);
     return found;

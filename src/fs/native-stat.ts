@@ -61,7 +61,8 @@ export class StatxBuffer implements NativeStat {
   }
 
   #device(at: number): number {
-    const [major, minor] = [this.#words[at]!, this.#words[at + 1]!];
+    const major = this.#words[at]!;
+    const minor = this.#words[at + 1]!;
     if (major < 0x1000 && minor < 0x100) return major * 0x100 + minor;
     return Number(deviceNumber(major, minor));
   }

@@ -2,7 +2,7 @@
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { textOfBytes } from './byte-string.ts';
-import { type EntryRows, EntryTable, FIRST_ROW, WAITING } from './entry-rows.ts';
+import { type EntryRows, EntryTable, FIRST_ROW, TAKEN, WAITING } from './entry-rows.ts';
 import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
 import type { HashCrew } from './hash-crew.ts';
 import type { Slices } from './slices.ts';
@@ -19,6 +19,9 @@ export class RowHasher {
   #digester: FileDigester | undefined;
   #crew: HashCrew | undefined;
   #hashedBytes = 0;
+  #hasEnded = false;
+  /** Before this row nothing waits: its chunk and its place there. */
+  #next = { chunk: 0, at: FIRST_ROW };
 
   constructor(task: DigestTask, slices: Slices, signal: AbortSignal | undefined) {
     this.#task = task;
@@ -42,28 +45,38 @@ export class RowHasher {
     else if (waiting >= MANY_FILES) await this.#hire();
   }
 
+  /** The last row was added. */
+  end(): void {
+    this.#hasEnded = true;
+    this.table.publish();
+    this.#crew?.end();
+  }
+
   /**
-   * Reads every file that waits. Rows that are no longer what was seen are `CHANGED` afterwards.
+   * Reads files that wait, in order, until that of a row was read by whomever. A row that is no longer what was seen is
+   * `CHANGED` then.
    * @throws CtxsrcError `E_PERMISSION` or `E_IO` for a file that cannot be read; the reason of the abort
    */
-  async finish(): Promise<void> {
-    this.table.publish();
-    this.#crew?.wake();
-    // From the other end than the threads.
-    for (const rows of this.table.chunks.toReversed()) {
-      const waiting = waitingRows(rows);
-      for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-        if (!rows.take(at)) continue;
-        if (this.#hashedBytes > MANY_BYTES && this.#crew === undefined) await this.#hire();
-        const large = this.#begin(rows, at);
-        if (large !== undefined) await this.#goOn(large, rows, at);
-        this.#hashedBytes += rows.size(at);
-        if (this.#slices.over) await this.#slices.pause();
-      }
+  async until(rows: EntryRows, at: number): Promise<void> {
+    while (isPending(rows.state(at))) {
+      if (await this.#readSlice()) continue;
+      await this.#crewEnd();
+      return;
     }
-    const crew = this.#crew;
-    if (crew === undefined) return;
-    await this.#interruptible(crew, crew.finish());
+  }
+
+  /**
+   * Reads every file that waits, after the last row.
+   * @throws as `until`
+   */
+  async finish(): Promise<void> {
+    while (await this.#readSlice());
+    await this.#crewEnd();
+  }
+
+  /** Rows wait again that were read before. */
+  again(): void {
+    this.#next = { chunk: 0, at: FIRST_ROW };
   }
 
   async close(): Promise<void> {
@@ -74,6 +87,41 @@ export class RowHasher {
     const { HashCrew } = await import('./hash-crew.ts');
     this.#crew = new HashCrew(this.#task);
     for (const { bytes } of this.table.chunks) this.#crew.send(bytes.buffer);
+    if (this.#hasEnded) this.#crew.end();
+  }
+
+  /** Reads the next files that wait, for as long as may be without a pause. False when none is left. */
+  async #readSlice(): Promise<boolean> {
+    for (let row = this.#takeNext(); row !== undefined; row = this.#takeNext()) {
+      const { rows, at } = row;
+      if (this.#hashedBytes > MANY_BYTES && this.#crew === undefined) await this.#hire();
+      const large = this.#begin(rows, at);
+      if (large !== undefined) await this.#goOn(large, rows, at);
+      this.#hashedBytes += rows.size(at);
+      if (!this.#slices.over) continue;
+      await this.#slices.pause();
+      return true;
+    }
+    return false;
+  }
+
+  #takeNext(): { readonly rows: EntryRows; readonly at: number } | undefined {
+    const next = this.#next;
+    const { chunks } = this.table;
+    for (let rows = chunks[next.chunk]; rows !== undefined; rows = chunks[next.chunk]) {
+      for (const { end } = rows; next.at < end; ) {
+        const { at } = next;
+        next.at = rows.next(at);
+        if (rows.take(at)) return { rows, at };
+      }
+      next.chunk += 1;
+      next.at = FIRST_ROW;
+    }
+    return undefined;
+  }
+
+  async #crewEnd(): Promise<void> {
+    if (this.#crew !== undefined) await this.#interruptible(this.#crew, this.#crew.ended);
   }
 
   /** Reads a file, or the first piece of a large one. */
@@ -98,7 +146,7 @@ export class RowHasher {
   }
 
   /** Waits for the threads; an abort ends them. */
-  async #interruptible(crew: HashCrew, waiting: Promise<void>): Promise<void> {
+  async #interruptible(crew: HashCrew, waiting: Promise<unknown>): Promise<void> {
     const stop = (): void => void crew.close();
     this.#signal?.addEventListener('abort', stop, { once: true });
     const ticker = setInterval(() => this.#slices.tick(), 100);
@@ -126,8 +174,6 @@ function readError(error: unknown, rows: EntryRows, at: number): Error {
   return ioError(error, `cannot read ${printable(textOfBytes(rows.path(at)))}`);
 }
 
-function waitingRows(rows: EntryRows): number[] {
-  const found: number[] = [];
-  for (let at = FIRST_ROW; at < rows.end; at = rows.next(at)) if (rows.state(at) === WAITING) found.push(at);
-  return found;
+function isPending(state: number): boolean {
+  return state === WAITING || state === TAKEN;
 }
