@@ -1,25 +1,41 @@
 /**
  * The regular expressions that patterns with wildcards stand for. BuildKit translates such a pattern into the syntax of
  * Go's `regexp` and lets that decide, so its rules decide here: `\d` is a digit, `[[:alpha:]]` a POSIX class, `[z-a]` an
- * error, and a `*` inside brackets is still translated. Matching never backtracks: all alternatives advance together,
- * one character at a time, and the sets of states met are remembered (a lazily built automaton), so that a hostile
+ * error, a `*` inside brackets is still translated, and `|` and `{2}` are not literal. Matching never backtracks: all
+ * alternatives advance together, one character at a time, and the sets of states met are remembered (a lazily built automaton), so that a hostile
  * pattern costs no more than a harmless one.
  */
 
-/** A set of characters. */
-type CharSet = (rune: number) => boolean;
-
-type Assertion = 'begin' | 'end' | 'boundary' | 'no-boundary';
+import {
+  type Assertion,
+  type CharSet,
+  equals,
+  NOT_NEWLINE,
+  type Node,
+  parseExpression,
+  RegexpSyntaxError,
+  type Repeat,
+} from './pattern-syntax.ts';
 
 /** A state of the automaton. Numbers are positions in the list of states; the last state accepts. */
 type State =
   | { readonly kind: 'char'; readonly set: CharSet; readonly next: number }
-  | { readonly kind: 'split'; readonly a: number; readonly b: number }
+  | Split
   | { readonly kind: 'assert'; readonly assertion: Assertion; readonly next: number }
   | { readonly kind: 'accept' };
 
-/** Before this many remembered sets the memory is dropped and built anew. */
+/** Goes on at both; where they lead is known only when what lies between has been added. */
+interface Split {
+  readonly kind: 'split';
+  a: number;
+  b: number;
+}
+
+/** With this many remembered sets, or states in them, the memory is dropped and built anew. */
 const MAX_SETS = 2000;
+const MAX_REMEMBERED = 1_000_000;
+/** Counted repetitions can ask for any number of states; nothing real comes near this one. */
+const MAX_STATES = 500_000;
 const ASCII = 128;
 const UNKNOWN = -1;
 const DEAD = 0;
@@ -44,14 +60,15 @@ export class PatternRegexp {
   readonly #states: readonly State[];
   #sets: StateSet[] = [];
   #numbers = new Map<string, number>();
+  #remembered = 0;
 
   /** @throws RegexpSyntaxError */
   constructor(expression: string) {
-    this.#states = new Compiler(expression).compile();
+    this.#states = new Compiler().compile(parseExpression(expression));
     this.#reset();
   }
 
-  /** True when the expression matches the text (somewhere: patterns are anchored by themselves). */
+  /** True when the expression matches the text, somewhere in it: it has its own anchors. */
   test(text: string): boolean {
     let number = 1;
     for (let i = 0; i < text.length; i += 1) {
@@ -76,6 +93,7 @@ export class PatternRegexp {
   #reset(): void {
     this.#sets = [];
     this.#numbers = new Map();
+    this.#remembered = 0;
     this.#remember([], false, false);
     this.#remember([0], true, false);
   }
@@ -94,6 +112,7 @@ export class PatternRegexp {
       ascii: new Int32Array(ASCII).fill(UNKNOWN),
     });
     this.#numbers.set(key, this.#sets.length - 1);
+    this.#remembered += states.length;
     return this.#sets.length - 1;
   }
 
@@ -111,7 +130,7 @@ export class PatternRegexp {
       if (rune < ASCII) set.ascii[rune] = DEAD;
       return DEAD;
     }
-    if (this.#sets.length >= MAX_SETS) this.#reset();
+    if (this.#sets.length >= MAX_SETS || this.#remembered >= MAX_REMEMBERED) this.#reset();
     const number = this.#remember(
       [...next].sort((a, b) => a - b),
       false,
@@ -145,223 +164,78 @@ export class PatternRegexp {
   }
 }
 
-/** The expression is none that Go accepts. */
-export class RegexpSyntaxError extends Error {}
+const SLASH = 47;
+const ANY: CharSet = () => true;
 
-const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
-  alnum: /[0-9A-Za-z]/,
-  alpha: /[A-Za-z]/,
-  ascii: /[\u0000-\u007f]/,
-  blank: /[\t ]/,
-  cntrl: /[\u0000-\u001f\u007f]/,
-  digit: /[0-9]/,
-  graph: /[!-~]/,
-  lower: /[a-z]/,
-  print: /[ -~]/,
-  punct: /[!-/:-@[-`{-~]/,
-  space: /[\t-\r ]/,
-  upper: /[A-Z]/,
-  word: /[0-9A-Za-z_]/,
-  xdigit: /[0-9A-Fa-f]/,
-};
-
-const PERL_CLASSES: Readonly<Record<string, RegExp>> = { d: /[0-9]/, s: /[\t\n\f\r ]/, w: /[0-9A-Za-z_]/ };
-const LETTER_ESCAPES: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
-
-/** The categories of one letter, in either case; longer names cannot occur, for a brace in a pattern is always escaped. */
-const CATEGORIES = 'CLMNPSZ';
-
-const negate =
-  (set: CharSet): CharSet =>
-  (rune) =>
-    !set(rune);
-
-const equals =
-  (wanted: number): CharSet =>
-  (rune) =>
-    rune === wanted;
-
-const matching =
-  (expression: RegExp): CharSet =>
-  (rune) =>
-    expression.test(String.fromCodePoint(rune));
-
-const NOT_NEWLINE: CharSet = (rune) => rune !== 10;
-
-/** Reads the subset of Go's syntax that translated patterns consist of, and builds the automaton as it goes. */
+/** Builds the states of an expression. */
 class Compiler {
-  readonly #runes: readonly string[];
-  #at = 0;
   readonly #states: State[] = [];
 
-  constructor(expression: string) {
-    this.#runes = Array.from(expression);
-  }
-
-  compile(): State[] {
-    while (this.#at < this.#runes.length) this.#term();
-    this.#states.push({ kind: 'accept' });
+  compile(alternatives: readonly (readonly Node[])[]): State[] {
+    // `|` and `{0}` rob an expression of the anchor that every one begins with: then it may match anywhere.
+    if (!alternatives.every(([first]) => first?.kind === 'assert' && first.assertion === 'begin')) {
+      this.#loop({ kind: 'char', set: ANY });
+    }
+    const ends: Split[] = [];
+    for (const [index, nodes] of alternatives.entries()) {
+      const choice = index < alternatives.length - 1 ? this.#split() : undefined;
+      for (const node of nodes) this.#emit(node);
+      if (choice === undefined) continue;
+      ends.push(this.#split());
+      choice.b = this.#states.length;
+    }
+    for (const end of ends) end.a = end.b = this.#states.length;
+    this.#add({ kind: 'accept' });
     return this.#states;
   }
 
-  #peek(offset = 0): string | undefined {
-    return this.#runes[this.#at + offset];
+  #add<S extends State>(state: S): S {
+    if (this.#states.length >= MAX_STATES) throw new RegexpSyntaxError('expression too large');
+    this.#states.push(state);
+    return state;
   }
 
-  /** Adds a character state; `*` after it makes it a loop. */
-  #char(set: CharSet): void {
-    const here = this.#states.length;
-    if (this.#peek() !== '*') {
-      this.#states.push({ kind: 'char', set, next: here + 1 });
+  /** Goes on with the state that follows; the other way is filled in later. */
+  #split(): Split {
+    const next = this.#states.length + 1;
+    return this.#add({ kind: 'split', a: next, b: next });
+  }
+
+  #emit(node: Node): void {
+    const next = this.#states.length + 1;
+    if (node.kind === 'char') this.#add({ kind: 'char', set: node.set, next });
+    else if (node.kind === 'assert') this.#add({ kind: 'assert', assertion: node.assertion, next });
+    else if (node.kind === 'directories') this.#directories();
+    else this.#repeat(node);
+  }
+
+  #directories(): void {
+    const skip = this.#split();
+    this.#loop({ kind: 'char', set: NOT_NEWLINE });
+    this.#emit({ kind: 'char', set: equals(SLASH) });
+    skip.b = this.#states.length;
+  }
+
+  /** The part any number of times. */
+  #loop(node: Node): void {
+    const start = this.#states.length;
+    const leave = this.#split();
+    this.#emit(node);
+    this.#add({ kind: 'split', a: start, b: start });
+    leave.b = this.#states.length;
+  }
+
+  #repeat({ node, min, max }: Repeat): void {
+    for (let i = 0; i < min; i += 1) this.#emit(node);
+    if (max === undefined) {
+      this.#loop(node);
       return;
     }
-    this.#at += 1;
-    this.#states.push({ kind: 'split', a: here + 1, b: here + 2 }, { kind: 'char', set, next: here });
-  }
-
-  #literal(char: string): void {
-    this.#char(equals(char.codePointAt(0)!));
-  }
-
-  #assert(assertion: Assertion): void {
-    this.#states.push({ kind: 'assert', assertion, next: this.#states.length + 1 });
-  }
-
-  #term(): void {
-    const char = this.#peek()!;
-    this.#at += 1;
-    if (char === '^') this.#assert('begin');
-    else if (char === '$') this.#assert('end');
-    else if (char === '.') this.#char(NOT_NEWLINE);
-    else if (char === '(') this.#directories();
-    else if (char === '[') this.#char(this.#class());
-    else if (char === '\\') this.#escape();
-    else this.#literal(char);
-  }
-
-  /** `(.*` + `/)?`, the only group there is: any directories, or nothing. */
-  #directories(): void {
-    this.#at += '.*/)?'.length;
-    const here = this.#states.length;
-    this.#states.push(
-      { kind: 'split', a: here + 1, b: here + 4 },
-      { kind: 'split', a: here + 2, b: here + 3 },
-      { kind: 'char', set: NOT_NEWLINE, next: here + 1 },
-      { kind: 'char', set: equals(47), next: here + 4 },
-    );
-  }
-
-  #escape(): void {
-    const char = this.#peek() ?? '';
-    const assertion = ({ A: 'begin', z: 'end', b: 'boundary', B: 'no-boundary' } as const)[char];
-    if (char === 'Q') {
-      this.#quoted();
-    } else if (assertion !== undefined) {
-      this.#at += 1;
-      this.#assert(assertion);
-    } else {
-      this.#char(this.#classEscape() ?? equals(this.#escapedRune()));
+    const skips: Split[] = [];
+    for (let i = min; i < max; i += 1) {
+      skips.push(this.#split());
+      this.#emit(node);
     }
-  }
-
-  /** `\Q` makes everything up to `\E`, or to the end, literal: the closing anchor too. */
-  #quoted(): void {
-    this.#at += 1;
-    while (this.#at < this.#runes.length) {
-      if (this.#peek() === '\\' && this.#peek(1) === 'E') {
-        this.#at += 2;
-        return;
-      }
-      const set = equals(this.#runes[this.#at]!.codePointAt(0)!);
-      this.#at += 1;
-      this.#states.push({ kind: 'char', set, next: this.#states.length + 1 });
-    }
-  }
-
-  /** The set of `\d`, `\pL` and their kin, after the backslash; undefined when it is none of them. */
-  #classEscape(): CharSet | undefined {
-    const char = this.#peek() ?? '';
-    const perl = PERL_CLASSES[char.toLowerCase()];
-    if (perl !== undefined) {
-      this.#at += 1;
-      return char === char.toLowerCase() ? matching(perl) : negate(matching(perl));
-    }
-    if (char !== 'p' && char !== 'P') return undefined;
-    const name = (this.#peek(1) ?? '').toUpperCase();
-    if (name === '' || !CATEGORIES.includes(name)) throw new RegexpSyntaxError('invalid character class range');
-    this.#at += 2;
-    const category = matching(new RegExp(`\\p{${name}}`, 'u'));
-    return char === 'p' ? category : negate(category);
-  }
-
-  /** The character that an escape stands for, after the backslash. */
-  #escapedRune(): number {
-    const char = this.#peek();
-    if (char === undefined) throw new RegexpSyntaxError('trailing backslash at end of expression');
-    this.#at += 1;
-    if (/[\u0000-\u007f]/.test(char) && !/[0-9A-Za-z]/.test(char)) return char.charCodeAt(0);
-    const letter = LETTER_ESCAPES[char];
-    if (letter !== undefined) return letter;
-    const digits = this.#runes.slice(this.#at, this.#at + 2).join('');
-    if (char === 'x' && /^[0-9A-Fa-f]{2}$/.test(digits)) {
-      this.#at += 2;
-      return Number.parseInt(digits, 16);
-    }
-    // A single digit other than 0 would be a reference to a group; there are none in this syntax.
-    const octal = /^[0-7]{0,2}/.exec(digits)![0];
-    if (char === '0' || (/[1-7]/.test(char) && octal !== '')) {
-      this.#at += octal.length;
-      return Number.parseInt(char + octal, 8);
-    }
-    throw new RegexpSyntaxError(`invalid escape sequence \\${char}`);
-  }
-
-  /** A bracket expression, after its `[`. */
-  #class(): CharSet {
-    const negated = this.#peek() === '^';
-    if (negated) this.#at += 1;
-    const sets: CharSet[] = [];
-    for (let first = true; first || this.#peek() !== ']'; first = false) sets.push(this.#classItem());
-    this.#at += 1;
-    const union: CharSet = (rune) => sets.some((set) => set(rune));
-    return negated ? negate(union) : union;
-  }
-
-  #classItem(): CharSet {
-    const posix = this.#posixClass();
-    if (posix !== undefined) return posix;
-    if (this.#peek() === '\\') {
-      this.#at += 1;
-      const set = this.#classEscape();
-      if (set !== undefined) return set;
-      this.#at -= 1;
-    }
-    const low = this.#classRune();
-    let high = low;
-    if (this.#peek() === '-' && this.#peek(1) !== undefined && this.#peek(1) !== ']') {
-      this.#at += 1;
-      high = this.#classRune();
-      if (high < low) throw new RegexpSyntaxError('invalid character class range');
-    }
-    return (rune) => low <= rune && rune <= high;
-  }
-
-  #posixClass(): CharSet | undefined {
-    if (this.#peek() !== '[' || this.#peek(1) !== ':') return undefined;
-    const rest = this.#runes.slice(this.#at + 2).join('');
-    const end = rest.indexOf(':]');
-    if (end < 0) return undefined;
-    const name = rest.slice(0, end);
-    const set = POSIX_CLASSES[name.replace('^', '')];
-    if (set === undefined || name.indexOf('^') > 0) throw new RegexpSyntaxError(`invalid character class [:${name}:]`);
-    this.#at += 2 + Array.from(name).length + 2;
-    return name.startsWith('^') ? negate(matching(set)) : matching(set);
-  }
-
-  #classRune(): number {
-    const char = this.#peek();
-    if (char === undefined) throw new RegexpSyntaxError('missing closing ]');
-    this.#at += 1;
-    return char === '\\' ? this.#escapedRune() : char.codePointAt(0)!;
+    for (const skip of skips) skip.b = this.#states.length;
   }
 }

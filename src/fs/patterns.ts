@@ -5,8 +5,9 @@
 import { CtxsrcError } from '../core/errors.ts';
 import { cleanPath, dirName } from '../core/go-path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
-import { PatternRegexp, RegexpSyntaxError } from './pattern-regexp.ts';
-import { badPattern, Wildcard } from './wildcard.ts';
+import { PatternRegexp } from './pattern-regexp.ts';
+import { RegexpSyntaxError } from './pattern-syntax.ts';
+import { badPattern, checkFirstChunks } from './wildcard.ts';
 
 /** Which patterns matched a directory: handed down while a tree is walked, one byte for each pattern. */
 export type MatchVector = Uint8Array;
@@ -114,7 +115,7 @@ function parse(text: string, index: number): Pattern | undefined {
     });
   }
   const clean = exception ? cleaned.slice(1) : cleaned;
-  new Wildcard(clean);
+  checkFirstChunks(clean);
   return new Pattern(exception, clean, index);
 }
 
@@ -127,8 +128,11 @@ function matchesParent(pattern: Pattern, path: ByteString): boolean {
 
 type MatchType = 'exact' | 'prefix' | 'suffix' | 'regexp';
 
-/** Characters that mean something to a regular expression but nothing in a pattern. */
-const ESCAPED = '.+()|{}$';
+/**
+ * Characters that mean something to a regular expression but nothing in a pattern. `|`, `{` and `}` are meant to be among
+ * them, but BuildKit keeps the list in a table that has no place for characters above 63.
+ */
+const ESCAPED = '.+()$';
 
 function compile(clean: ByteString): (path: ByteString) => boolean {
   const { type, expression } = translate(textOfBytes(clean));

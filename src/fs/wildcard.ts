@@ -14,12 +14,19 @@ export function hasWildcard(name: ByteString): boolean {
 
 type Range = readonly [low: number, high: number];
 
-/** One element of a wildcard: a byte, any character but `/`, a class of characters, any run without `/`. */
+/** One element of a wildcard: a byte, any character but `/`, a class of characters. */
 type Element =
   | { readonly kind: 'byte'; readonly byte: string }
   | { readonly kind: 'any' }
-  | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly Range[] }
-  | { readonly kind: 'star' };
+  | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly Range[] };
+
+/** Elements up to the next star, and what stands around them. */
+interface Chunk {
+  /** After stars: any run without `/`. */
+  readonly star: boolean;
+  readonly elements: readonly Element[];
+  readonly last: boolean;
+}
 
 /** The error of every malformed wildcard, with Go's words. */
 export function badPattern(pattern: string): CtxsrcError {
@@ -34,37 +41,71 @@ export function badPattern(pattern: string): CtxsrcError {
 
 /** A wildcard in the syntax of `path.Match`, checked as a whole when it is made. */
 export class Wildcard {
-  readonly #elements: readonly Element[];
+  readonly #chunks: readonly Chunk[];
 
   /** @throws CtxsrcError `E_PATTERN` */
   constructor(pattern: ByteString) {
-    this.#elements = parse(pattern);
+    this.#chunks = [...chunksOf(pattern)];
   }
 
   /** True when the wildcard matches the whole name; `*` and `?` never match `/`. */
   matches(name: ByteString): boolean {
-    // All positions in the name that the elements so far can end at, so that many stars cost no more than their product.
-    let ends = new Set([0]);
-    for (const element of this.#elements) {
-      const next = new Set<number>();
-      for (const at of ends) {
-        if (element.kind === 'star') {
-          next.add(at);
-          for (let i = at; i < name.length && name[i] !== '/' && !next.has(i + 1); i += 1) next.add(i + 1);
-        } else {
-          const length = matchOne(element, name, at);
-          if (length > 0) next.add(at + length);
-        }
-      }
-      if (next.size === 0) return false;
-      ends = next;
+    return matchChunks(this.#chunks, name);
+  }
+}
+
+/**
+ * The check that patterns have to pass: BuildKit has Go's `filepath.Match` match them with `.`, which looks no further
+ * than the first chunk that does not match, whatever is wrong with those after it.
+ * @throws CtxsrcError `E_PATTERN`
+ */
+export function checkFirstChunks(pattern: ByteString): void {
+  matchChunks(chunksOf(pattern), '.');
+}
+
+/** Each chunk takes the first place it finds, as in Go: an earlier one is never tried again further on. */
+function matchChunks(chunks: Iterable<Chunk>, name: ByteString): boolean {
+  let rest = name;
+  for (const { star, elements, last } of chunks) {
+    if (star && elements.length === 0) return !rest.includes('/');
+    let left: ByteString | undefined;
+    for (let at = 0; left === undefined; at += 1) {
+      left = leftBy(elements, rest, at);
+      if (last && left !== '') left = undefined;
+      if (left === undefined && (!star || at >= rest.length || rest[at] === '/')) return false;
     }
-    return ends.has(name.length);
+    rest = left;
+  }
+  return rest === '';
+}
+
+/** What of a name is left after elements that begin at a position; undefined when they do not match there. */
+function leftBy(elements: readonly Element[], name: ByteString, start: number): ByteString | undefined {
+  let at = start;
+  for (const element of elements) {
+    const length = matchOne(element, name, at);
+    if (length === 0) return undefined;
+    at += length;
+  }
+  return name.slice(at);
+}
+
+function* chunksOf(pattern: ByteString): Generator<Chunk, void> {
+  for (let at = 0; at < pattern.length; ) {
+    const star = pattern[at] === '*';
+    while (pattern[at] === '*') at += 1;
+    const elements: Element[] = [];
+    while (at < pattern.length && pattern[at] !== '*') {
+      const { element, end } = parseElement(pattern, at);
+      elements.push(element);
+      at = end;
+    }
+    yield { star, elements, last: at >= pattern.length };
   }
 }
 
 /** Length in bytes of what a single element takes at a position; 0 when it does not match there. */
-function matchOne(element: Exclude<Element, { kind: 'star' }>, name: ByteString, at: number): number {
+function matchOne(element: Element, name: ByteString, at: number): number {
   if (at >= name.length) return 0;
   if (element.kind === 'byte') return name[at] === element.byte ? 1 : 0;
   const { rune, length } = runeAt(name, at);
@@ -73,25 +114,13 @@ function matchOne(element: Exclude<Element, { kind: 'star' }>, name: ByteString,
   return inside === element.negated ? 0 : length;
 }
 
-function parse(pattern: ByteString): Element[] {
-  const elements: Element[] = [];
-  let at = 0;
-  while (at < pattern.length) {
-    const char = pattern[at]!;
-    if (char === '[') {
-      const { element, end } = parseClass(pattern, at + 1);
-      elements.push(element);
-      at = end;
-    } else if (char === '\\') {
-      if (at + 1 >= pattern.length) throw badPattern(pattern);
-      elements.push({ kind: 'byte', byte: pattern[at + 1]! });
-      at += 2;
-    } else {
-      elements.push(char === '*' ? { kind: 'star' } : char === '?' ? { kind: 'any' } : { kind: 'byte', byte: char });
-      at += 1;
-    }
-  }
-  return elements;
+function parseElement(pattern: ByteString, at: number): { element: Element; end: number } {
+  const char = pattern[at]!;
+  if (char === '[') return parseClass(pattern, at + 1);
+  if (char === '?') return { element: { kind: 'any' }, end: at + 1 };
+  if (char !== '\\') return { element: { kind: 'byte', byte: char }, end: at + 1 };
+  if (at + 1 >= pattern.length) throw badPattern(pattern);
+  return { element: { kind: 'byte', byte: pattern[at + 1]! }, end: at + 2 };
 }
 
 function parseClass(pattern: ByteString, start: number): { element: Element; end: number } {

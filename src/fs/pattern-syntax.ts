@@ -1,0 +1,299 @@
+/**
+ * The syntax of Go's `regexp`, as far as translated patterns can use it: characters, classes, escapes, anchors, `.*`, the
+ * one group that `**` stands for, and, as a pattern's `|`, `{` and `}` are left as they are, alternatives and counted
+ * repetitions.
+ */
+import { unicodeClass } from './unicode-class.ts';
+
+/** A set of characters. */
+export type CharSet = (rune: number) => boolean;
+
+export type Assertion = 'begin' | 'end' | 'boundary' | 'no-boundary';
+
+/** A part of an expression. `directories` is the group `(.*` + `/)?`: any directories, or nothing. */
+export type Node =
+  | { readonly kind: 'char'; readonly set: CharSet }
+  | { readonly kind: 'assert'; readonly assertion: Assertion }
+  | { readonly kind: 'directories' }
+  | Repeat;
+
+/** A part repeated; `max` is undefined for any number of times. */
+export interface Repeat {
+  readonly kind: 'repeat';
+  readonly node: Node;
+  readonly min: number;
+  readonly max: number | undefined;
+  /** Repetitions inside each other, this one included. */
+  readonly depth: number;
+}
+
+/** Go's limits of a counted repetition (of those inside each other, multiplied) and of their nesting. */
+const MAX_REPEAT = 1000;
+const MAX_DEPTH = 1000;
+
+/** The expression is none that Go accepts. */
+export class RegexpSyntaxError extends Error {}
+
+const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
+  alnum: /[0-9A-Za-z]/,
+  alpha: /[A-Za-z]/,
+  ascii: /[\u0000-\u007f]/,
+  blank: /[\t ]/,
+  cntrl: /[\u0000-\u001f\u007f]/,
+  digit: /[0-9]/,
+  graph: /[!-~]/,
+  lower: /[a-z]/,
+  print: /[ -~]/,
+  punct: /[!-/:-@[-`{-~]/,
+  space: /[\t-\r ]/,
+  upper: /[A-Z]/,
+  word: /[0-9A-Za-z_]/,
+  xdigit: /[0-9A-Fa-f]/,
+};
+
+const PERL_CLASSES: Readonly<Record<string, RegExp>> = { d: /[0-9]/, s: /[\t\n\f\r ]/, w: /[0-9A-Za-z_]/ };
+const LETTER_ESCAPES: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
+
+const negate =
+  (set: CharSet): CharSet =>
+  (rune) =>
+    !set(rune);
+
+export const equals =
+  (wanted: number): CharSet =>
+  (rune) =>
+    rune === wanted;
+
+const matching =
+  (expression: RegExp): CharSet =>
+  (rune) =>
+    expression.test(String.fromCodePoint(rune));
+
+export const NOT_NEWLINE: CharSet = (rune) => rune !== 10;
+
+/** How often a part is repeated at most, with the repetitions in it. */
+function repetitions(node: Node): number {
+  if (node.kind !== 'repeat') return 1;
+  return node.max === 0 ? 0 : Math.max(1, node.max ?? node.min) * repetitions(node.node);
+}
+
+/**
+ * The alternatives of an expression, each a sequence of parts.
+ * @throws RegexpSyntaxError
+ */
+export function parseExpression(expression: string): readonly (readonly Node[])[] {
+  return new Parser(expression).alternatives();
+}
+
+class Parser {
+  readonly #runes: readonly string[];
+  #at = 0;
+  #nodes: Node[] = [];
+
+  constructor(expression: string) {
+    this.#runes = Array.from(expression);
+  }
+
+  alternatives(): Node[][] {
+    const alternatives = [this.#nodes];
+    for (let repeated = false; this.#at < this.#runes.length; ) {
+      const char = this.#peek()!;
+      this.#at += 1;
+      const counts = char === '{' ? this.#counts() : char === '*' ? ([0, undefined] as const) : undefined;
+      if (counts !== undefined) {
+        if (repeated) throw new RegexpSyntaxError('invalid nested repetition operator');
+        this.#repeat(...counts);
+      } else if (char === '|') {
+        this.#nodes = [];
+        alternatives.push(this.#nodes);
+      } else {
+        this.#term(char);
+      }
+      repeated = counts !== undefined || char === '(';
+    }
+    return alternatives;
+  }
+
+  #peek(offset = 0): string | undefined {
+    return this.#runes[this.#at + offset];
+  }
+
+  #char(set: CharSet): void {
+    this.#nodes.push({ kind: 'char', set });
+  }
+
+  #assert(assertion: Assertion): void {
+    this.#nodes.push({ kind: 'assert', assertion });
+  }
+
+  #repeat(min: number, max: number | undefined): void {
+    const node = this.#nodes.pop();
+    if (node === undefined) throw new RegexpSyntaxError('missing argument to repetition operator');
+    const repeat: Repeat = { kind: 'repeat', node, min, max, depth: node.kind === 'repeat' ? node.depth + 1 : 1 };
+    if (repeat.depth > MAX_DEPTH) throw new RegexpSyntaxError('expression nests too deeply');
+    if (Math.max(min, max ?? 0) > 1 && repetitions(repeat) > MAX_REPEAT) {
+      throw new RegexpSyntaxError('invalid repeat count');
+    }
+    this.#nodes.push(repeat);
+  }
+
+  /** The numbers of `{2}`, `{2,}` or `{2,5}` after the `{`; undefined when it is none of them, and the `{` means itself. */
+  #counts(): readonly [min: number, max: number | undefined] | undefined {
+    const end = this.#runes.indexOf('}', this.#at);
+    const parts = /^(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?$/.exec(
+      this.#runes.slice(this.#at, Math.max(end, 0)).join(''),
+    );
+    if (parts === null) return undefined;
+    this.#at = end + 1;
+    const min = Number(parts[1]);
+    const max = parts[2] === undefined ? min : parts[3] === undefined ? undefined : Number(parts[3]);
+    if (min > MAX_REPEAT || (max !== undefined && (max > MAX_REPEAT || max < min))) {
+      throw new RegexpSyntaxError('invalid repeat count');
+    }
+    return [min, max];
+  }
+
+  #term(char: string): void {
+    if (char === '^') this.#assert('begin');
+    else if (char === '$') this.#assert('end');
+    else if (char === '.') this.#char(NOT_NEWLINE);
+    else if (char === '(') this.#directories();
+    else if (char === '[') this.#char(this.#class());
+    else if (char === '\\') this.#escape();
+    else this.#char(equals(char.codePointAt(0)!));
+  }
+
+  /** A parenthesis of the pattern itself would be escaped. */
+  #directories(): void {
+    this.#at += '.*/)?'.length;
+    this.#nodes.push({ kind: 'directories' });
+  }
+
+  #escape(): void {
+    const char = this.#peek() ?? '';
+    const assertion = ({ A: 'begin', z: 'end', b: 'boundary', B: 'no-boundary' } as const)[char];
+    if (char === 'Q') {
+      this.#quoted();
+    } else if (assertion !== undefined) {
+      this.#at += 1;
+      this.#assert(assertion);
+    } else {
+      this.#char(this.#classEscape() ?? equals(this.#escapedRune()));
+    }
+  }
+
+  /** `\Q` makes everything up to `\E`, or to the end, literal: the closing anchor too. */
+  #quoted(): void {
+    this.#at += 1;
+    while (this.#at < this.#runes.length) {
+      if (this.#peek() === '\\' && this.#peek(1) === 'E') {
+        this.#at += 2;
+        return;
+      }
+      this.#char(equals(this.#runes[this.#at]!.codePointAt(0)!));
+      this.#at += 1;
+    }
+  }
+
+  /** The set of `\d`, `\pL`, `\p{Greek}` and their kin, after the backslash; undefined when it is none of them. */
+  #classEscape(): CharSet | undefined {
+    const char = this.#peek() ?? '';
+    const perl = PERL_CLASSES[char.toLowerCase()];
+    if (perl !== undefined) {
+      this.#at += 1;
+      return char === char.toLowerCase() ? matching(perl) : negate(matching(perl));
+    }
+    if (char !== 'p' && char !== 'P') return undefined;
+    this.#at += 1;
+    let name = this.#peek() ?? '';
+    if (name === '{') {
+      const end = this.#runes.indexOf('}', this.#at);
+      name = this.#runes.slice(this.#at + 1, Math.max(end, 0)).join('');
+      this.#at = end;
+    }
+    this.#at += 1;
+    const found = unicodeClass(name.replace(/^\^/, ''));
+    if (found === undefined) throw new RegexpSyntaxError('invalid character class range');
+    return (char === 'P') === name.startsWith('^') ? matching(found) : negate(matching(found));
+  }
+
+  /** The character that an escape stands for, after the backslash. */
+  #escapedRune(): number {
+    const char = this.#peek();
+    if (char === undefined) throw new RegexpSyntaxError('trailing backslash at end of expression');
+    this.#at += 1;
+    if (/[\u0000-\u007f]/.test(char) && !/[0-9A-Za-z]/.test(char)) return char.charCodeAt(0);
+    const letter = LETTER_ESCAPES[char];
+    if (letter !== undefined) return letter;
+    if (char === 'x') return this.#hexRune();
+    // A single digit other than 0 would be a reference to a group; there are none in this syntax.
+    const octal = /^[0-7]{0,2}/.exec(this.#runes.slice(this.#at, this.#at + 2).join(''))![0];
+    if (char === '0' || (/[1-7]/.test(char) && octal !== '')) {
+      this.#at += octal.length;
+      return Number.parseInt(char + octal, 8);
+    }
+    throw new RegexpSyntaxError(`invalid escape sequence \\${char}`);
+  }
+
+  /** The character of `\x41` or `\x{1F600}`, after the `x`. */
+  #hexRune(): number {
+    const braced = this.#peek() === '{';
+    const end = braced ? this.#runes.indexOf('}', this.#at) : this.#at + 2;
+    const digits = this.#runes.slice(braced ? this.#at + 1 : this.#at, Math.max(end, 0)).join('');
+    const rune = Number.parseInt(digits, 16);
+    if (!(braced ? /^[0-9A-Fa-f]+$/ : /^[0-9A-Fa-f]{2}$/).test(digits) || rune > 0x10ffff) {
+      throw new RegexpSyntaxError('invalid escape sequence \\x');
+    }
+    this.#at = braced ? end + 1 : end;
+    return rune;
+  }
+
+  /** A bracket expression, after its `[`. */
+  #class(): CharSet {
+    const negated = this.#peek() === '^';
+    if (negated) this.#at += 1;
+    const sets: CharSet[] = [];
+    for (let first = true; first || this.#peek() !== ']'; first = false) sets.push(this.#classItem());
+    this.#at += 1;
+    const union: CharSet = (rune) => sets.some((set) => set(rune));
+    return negated ? negate(union) : union;
+  }
+
+  #classItem(): CharSet {
+    const posix = this.#posixClass();
+    if (posix !== undefined) return posix;
+    if (this.#peek() === '\\') {
+      this.#at += 1;
+      const set = this.#classEscape();
+      if (set !== undefined) return set;
+      this.#at -= 1;
+    }
+    const low = this.#classRune();
+    let high = low;
+    if (this.#peek() === '-' && this.#peek(1) !== undefined && this.#peek(1) !== ']') {
+      this.#at += 1;
+      high = this.#classRune();
+      if (high < low) throw new RegexpSyntaxError('invalid character class range');
+    }
+    return (rune) => low <= rune && rune <= high;
+  }
+
+  #posixClass(): CharSet | undefined {
+    if (this.#peek() !== '[' || this.#peek(1) !== ':') return undefined;
+    const rest = this.#runes.slice(this.#at + 2).join('');
+    const end = rest.indexOf(':]');
+    if (end < 0) return undefined;
+    const name = rest.slice(0, end);
+    const set = POSIX_CLASSES[name.replace('^', '')];
+    if (set === undefined || name.indexOf('^') > 0) throw new RegexpSyntaxError(`invalid character class [:${name}:]`);
+    this.#at += 2 + Array.from(name).length + 2;
+    return name.startsWith('^') ? negate(matching(set)) : matching(set);
+  }
+
+  #classRune(): number {
+    const char = this.#peek();
+    if (char === undefined) throw new RegexpSyntaxError('missing closing ]');
+    this.#at += 1;
+    return char === '\\' ? this.#escapedRune() : char.codePointAt(0)!;
+  }
+}
