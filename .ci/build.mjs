@@ -287,9 +287,11 @@ function doorTo(text) {
   return `__load(${match[2]}, { ${names.join(', ')} })`;
 }
 
-/** Only parts of the program are required; a module that the user names is imported as before. */
+/** Only a module that the user names is imported as before, by the loader that the others do without. */
 async function asCommonJs(text, doors) {
-  const parts = text.replace(/\bimport\("(\.\/[^"]+)"\)/g, (_, path) => doors.get(path) ?? `__load("${path}")`);
+  const parts = text
+    .replace(/\bimport\("(\.\/[^"]+)"\)/g, (_, path) => doors.get(path) ?? `__load("${path}")`)
+    .replace(/\bimport\(("node:[^"]+")\)/g, 'Promise.resolve(process.getBuiltinModule($1))');
   const { code } = await transform(parts, { format: 'cjs', platform: 'node', target: common.target });
   const lazy = lazyBuiltins(code);
   const used = Object.entries(prologue).filter(([name]) => lazy.includes(name));

@@ -3,24 +3,20 @@ import type { ProgressEvent } from '../core/progress.ts';
 import type { Reporter } from './reporter.ts';
 
 /**
- * Sets V8 up for short runs, when there is something to set: runs that only read what is here are spared `node:v8`.
+ * Sets V8 up for short runs, when there is something to set: runs that only look or ask are spared `node:v8`.
  *
- * undici reads HTTP with WebAssembly, which V8 would optimise after the first answer; a run that only asks would wait
- * for that at its end. And a run of a second or two that moves or hashes something does not get back what V8 takes to
- * optimise so much code, so it shall wait eight times as long (later versions have other rules for it, and no such flag).
+ * undici reads HTTP with WebAssembly, which V8 would optimise after the first answer, and a short run would wait for that
+ * at its end. And a run of a second or two that moves or hashes something does not get back what V8 takes to optimise so
+ * much code, so it shall wait eight times as long (later versions have other rules for it, and no such flag).
  */
 export function tunedForWork(reporter: Reporter): Reporter {
-  let asks = true;
-  let works = process.versions.v8.startsWith('11.');
+  let works = false;
   return {
     emit(event) {
-      if (asks && event.type === 'start' && event.phase !== 'hash') {
-        asks = false;
+      if (!works && isWork(event)) {
+        works = true;
         setFlagsFromString('--wasm-tiering-budget=1000000000');
-      }
-      if (works && isWork(event)) {
-        works = false;
-        setFlagsFromString('--interrupt-budget=1000000');
+        if (process.versions.v8.startsWith('11.')) setFlagsFromString('--interrupt-budget=1000000');
       }
       reporter.emit(event);
     },

@@ -16,6 +16,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly subject: Subject;
+  /** The body may be of any size. */
+  readonly stream?: boolean | undefined;
   /** Repeats, when fewer than the options say. */
   readonly retries?: number | undefined;
 }
@@ -97,6 +99,7 @@ export class Api {
             headers: { 'accept-encoding': 'identity', ...request.headers },
             secretHeaders,
             subject: request.subject,
+            stream: request.stream,
             secrets: authorizer.secrets,
             connectOnce: !settled,
             retries: request.retries ?? retries,

@@ -34,6 +34,8 @@ export interface RegistryClient {
    * Errors: as `resolve`, with E_BLOB_NOT_FOUND.
    */
   blob(job: JobContext, name: RepositoryName, digest: Digest, resume?: Resume): Promise<IngestSource>;
+  /** A blob that is read at once (a configuration), not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
+  document(job: JobContext, name: RepositoryName, digest: Digest, maxBytes: number): Promise<Uint8Array>;
   /** Tags of a repository, at most `limit`, by as many pages as that takes. Errors: as `resolve`. */
   tags(job: JobContext, name: RepositoryName, limit: number): Promise<readonly string[]>;
   /**
@@ -91,15 +93,15 @@ export function createRegistryClient(options: {
   }
 
   function blobAt(job: JobContext, endpoint: Endpoint, digest: Digest, resume: Resume): Promise<IngestSource> {
-    const { host, repository } = endpoint;
-    const subject: Subject = { host, kind: 'blob', what: `blob ${digest} of ${host}/${repository}` };
+    const subject = blobSubject(endpoint, digest);
     return download(
       job,
       {
         subject,
         policy: http.policy,
         async open(headers) {
-          const answer = await api.open(job, endpoint, { method: 'GET', path: `blobs/${digest}`, headers, subject });
+          const path = `blobs/${digest}`;
+          const answer = await api.open(job, endpoint, { method: 'GET', path, headers, subject, stream: true });
           const usable =
             answer.status === 200 || answer.status === 206 || (answer.status === 416 && 'range' in headers);
           if (!usable) throw await api.refusal(job, endpoint, subject, answer);
@@ -139,6 +141,13 @@ export function createRegistryClient(options: {
         throw error;
       }
     },
+    async document(job, name, digest, maxBytes) {
+      const { bytes } = await eachEndpoint(job, name, (endpoint) => {
+        const subject = blobSubject(endpoint, digest);
+        return api.fetch(job, endpoint, { method: 'GET', path: `blobs/${digest}`, subject }, maxBytes);
+      });
+      return bytes;
+    },
     tags: (job, name, limit) => eachEndpoint(job, name, (endpoint) => tagsAt(job, api, endpoint, limit)),
     async ping(job, host) {
       const endpoint: Endpoint = { host, api: apiHost(host), repository: '', mirror: false };
@@ -150,6 +159,10 @@ export function createRegistryClient(options: {
     },
     close: () => http.close(),
   };
+}
+
+function blobSubject({ host, repository }: Endpoint, digest: Digest): Subject {
+  return { host, kind: 'blob', what: `blob ${digest} of ${host}/${repository}` };
 }
 
 /** `body`, with `done` called when it is over, however it ends. */

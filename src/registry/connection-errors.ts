@@ -67,13 +67,18 @@ function troubleOf(error: unknown, host: string): ConnectionTrouble {
 /** The code of an error, of the error inside it, or of the last of several (one for each address that was tried). */
 export function errorCode(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
-  const { code, errors, cause, name } = error as Partial<Record<'code' | 'errors' | 'cause' | 'name', unknown>>;
+  const { code, errors, cause, name, syscall } = error as Partial<
+    Record<'code' | 'errors' | 'cause' | 'name' | 'syscall', unknown>
+  >;
   if (name === 'HTTPParserError') return NOT_HTTP;
   if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
   // undici's own code for a broken connection says less than what broke it.
   if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
   if (code === 'EPROTO') return tlsCode(error);
-  // From Node's own parser, which reads what a proxy answers.
+  // node:http calls it a reset, too, when the other side just closed the connection.
+  if (code === 'ECONNRESET' && syscall === undefined) return 'UND_ERR_SOCKET';
+  if (code === 'HPE_HEADER_OVERFLOW') return 'UND_ERR_HEADERS_OVERFLOW';
+  // From the parser of node:http.
   if (typeof code === 'string' && code.startsWith('HPE_')) return NOT_HTTP;
   // Newer versions of OpenSSL say ssl/tls where older ones said sslv3.
   return typeof code === 'string' ? code.replace('ERR_SSL_SSL/TLS_ALERT_', 'ERR_SSL_SSLV3_ALERT_') : '';
@@ -131,6 +136,10 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
+/** undici's codes of what is not there in time: an answer, and the rest of a body. */
+export const NO_ANSWER = 'UND_ERR_HEADERS_TIMEOUT';
+export const STALLED = 'UND_ERR_BODY_TIMEOUT';
+
 /** Codes of ours: an answer that nobody wants any more, and one that is no HTTP, of which parsers have many. */
 export const LEFT = 'CTXSRC_LEFT';
 const NOT_HTTP = 'CTXSRC_NOT_HTTP';
@@ -148,6 +157,13 @@ const CLIENT_CERTIFICATE = untrusted(
   'name one with --client-cert FILE and --client-key FILE',
 );
 
+const UNSENDABLE: ConnectionTrouble = {
+  code: 'E_REGISTRY_PROTOCOL',
+  text: 'the request cannot be sent, for a header would have characters that it must not have',
+  hint: 'check the credential: ctxsrc auth HOST',
+  passing: false,
+};
+
 const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
   ECONNRESET: { ...network('the connection was reset'), closed: true },
@@ -163,8 +179,8 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   EAI_AGAIN: network('the name could not be resolved for now'),
   // A name that does not exist will not exist in a second either.
   ENOTFOUND: { ...network('the host name does not exist', 'check the spelling of the host'), passing: false },
-  UND_ERR_HEADERS_TIMEOUT: stalled('no answer in time'),
-  UND_ERR_BODY_TIMEOUT: stalled('the transfer stalled'),
+  [NO_ANSWER]: stalled('no answer in time'),
+  [STALLED]: stalled('the transfer stalled'),
   [NOT_HTTP]: {
     code: 'E_REGISTRY_PROTOCOL',
     text: 'the answer is not HTTP',
@@ -177,12 +193,9 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
     hint: 'check that HOST is a registry',
     passing: false,
   },
-  UND_ERR_INVALID_ARG: {
-    code: 'E_REGISTRY_PROTOCOL',
-    text: 'the request cannot be sent, for a header would have characters that it must not have',
-    hint: 'check the credential: ctxsrc auth HOST',
-    passing: false,
-  },
+  UND_ERR_INVALID_ARG: UNSENDABLE,
+  ERR_INVALID_CHAR: UNSENDABLE,
+  ERR_INVALID_HTTP_TOKEN: UNSENDABLE,
   EPROTO: NO_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,

@@ -1,9 +1,10 @@
 /** How a server is reached: by which proxy, trusting whom, as whom. */
 import { readFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
 import { ioError } from '../core/errors.ts';
+import { failure } from './connection-errors.ts';
 import { hostListed, hostName } from './host.ts';
 import { type Environment, openTunnel, proxyFor } from './proxy.ts';
 
@@ -65,6 +66,47 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
     result ??= work();
     return result;
   };
+}
+
+/**
+ * Connects to the server, or to the proxy that passes on what it is asked; TLS is verified when this returns.
+ * @param onread where what is received goes, when not into memory of its own
+ */
+export async function connectTo(way: Route, url: URL, onread?: OnReadOpts): Promise<Socket> {
+  const first = way.proxy ?? url;
+  const secure = first.protocol === 'https:';
+  const host = hostName(first.host);
+  const options = {
+    host,
+    port: Number(first.port) || (secure ? 443 : 80),
+    noDelay: true,
+    keepAlive: true,
+    ...(onread === undefined ? {} : { onread }),
+  };
+  const tls = secure ? await import('node:tls') : undefined;
+  return new Promise((resolve, reject) => {
+    const socket =
+      tls === undefined
+        ? connect(options)
+        : tls.connect({
+            ...options,
+            ...way.tls,
+            ALPNProtocols: ['http/1.1'],
+            ...(isIP(host) === 0 ? { servername: host } : {}),
+          });
+    const fail = (error: unknown): void => {
+      clearTimeout(timer);
+      socket.on('error', () => undefined).destroy();
+      reject(error);
+    };
+    const timer = setTimeout(() => fail(failure('ETIMEDOUT', 'no connection in time')), way.timeout);
+    socket.once('error', fail);
+    socket.once(secure ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      socket.off('error', fail);
+      resolve(socket);
+    });
+  });
 }
 
 async function connectThrough(proxy: URL, target: URL, tls: TlsOptions, timeout: number): Promise<TLSSocket> {

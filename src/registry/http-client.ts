@@ -29,6 +29,8 @@ export interface HttpRequest {
   readonly subject: Subject;
   /** Texts that must not appear in a message, should the server echo them. */
   readonly secrets?: Iterable<string> | undefined;
+  /** The body may be of any size, and is no answer to be read at once. */
+  readonly stream?: boolean | undefined;
   /** A connection that fails is not tried again: the caller has another way. */
   readonly connectOnce?: boolean | undefined;
   /** Repeats, when fewer than the options say. */
@@ -120,7 +122,7 @@ export function createHttpClient(options: {
     job: JobContext,
     request: HttpRequest & { readonly own: boolean },
   ): Promise<TransportResponse> {
-    const { method, url, subject, body, own } = request;
+    const { method, url, subject, body, own, stream = false } = request;
     const started = monotonicMs();
     const report = (status: number | undefined, error?: string): void => {
       job.progress.emit({
@@ -143,6 +145,7 @@ export function createHttpClient(options: {
         headers,
         body,
         signal: job.signal,
+        stream,
         identify: own,
       });
       report(response.status);

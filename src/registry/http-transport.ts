@@ -1,90 +1,23 @@
-/** Requests over HTTP/1.1 by undici, from a pool of connections for each way to a server: the only file that loads it. */
-import { setImmediate } from 'node:timers/promises';
-import type { Pool } from 'undici';
+/**
+ * Two engines share the work: answers that are streamed come by undici, which keeps many downloads busy in little memory;
+ * those that are read at once (HEAD, manifests, tokens) come by `node:http`, which is part of Node and there in a third of
+ * the time.
+ */
 import type { NetworkOptions } from '../contract/source.ts';
-import { Answer } from './answer.ts';
-import { createRouter, type Route } from './connection.ts';
-import { BROKEN, errorCode } from './connection-errors.ts';
-import { type Environment, proxyAuthorization } from './proxy.ts';
-import { connectTo } from './receiving-socket.ts';
-import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
-
-/** Connections to a server above those that downloads may take, so that a download that is held back starves no other request. */
-const SPARE_CONNECTIONS = 4;
+import { createRouter } from './connection.ts';
+import type { Environment } from './proxy.ts';
+import { createSmallTransport } from './small-transport.ts';
+import { createStreamingTransport } from './streaming-transport.ts';
+import type { Transport } from './transport.ts';
 
 export function createTransport(network: NetworkOptions, env: Environment): Transport {
   const route = createRouter(network, env);
-  const pools = new Map<string, { readonly pool: Pool; used: boolean }>();
-  let closed = false;
-
-  async function placeFor(way: Route, url: URL) {
-    const { default: PoolClass } = await import('undici/lib/dispatcher/pool.js');
-    let place = pools.get(way.key);
-    if (place === undefined) {
-      const forward = way.tunnel ? undefined : way.proxy;
-      const pool = new PoolClass((forward ?? url).origin, {
-        connections: network.parallel + SPARE_CONNECTIONS,
-        pipelining: 1,
-        headersTimeout: network.stallTimeout,
-        bodyTimeout: network.stallTimeout,
-        connect: (_options, callback) => {
-          const connecting = way.tunnel ? way.connectThrough() : connectTo(way, url);
-          connecting.then(
-            (socket) => callback(null, socket),
-            (error: Error) => callback(error, null),
-          );
-        },
-      });
-      place = { pool, used: false };
-      pools.set(way.key, place);
-    }
-    return place;
-  }
-
-  async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
-    const { url, method, headers, body, signal } = request;
-    const way = await route(url, request.identify);
-    const place = await placeFor(way, url);
-    signal.throwIfAborted();
-    const forward = way.tunnel ? undefined : way.proxy;
-    const authorization = forward === undefined ? undefined : proxyAuthorization(forward);
-    const answer = new Answer(signal);
-    const { used } = place;
-    // A connection whose answer has just been read is free in the next turn of the event loop.
-    if (used) await setImmediate();
-    try {
-      place.pool.dispatch(
-        {
-          method,
-          path: `${forward === undefined ? '' : url.origin}${url.pathname}${url.search}`,
-          headers: {
-            ...headers,
-            host: url.host,
-            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
-          },
-          body: body ?? null,
-        },
-        answer,
-      );
-      const { status, headers: answered } = await answer.head;
-      place.used = true;
-      return { status, headers: answered, body: answer.body(), discard: () => answer.discard() };
-    } catch (error) {
-      // The server closed a connection that was kept just as it was used again; a new one is another matter.
-      const stale = used && again && !answer.answered && BROKEN.has(errorCode(error));
-      place.used = false;
-      if (stale && !signal.aborted && !closed) return send(request, false);
-      throw error;
-    }
-  }
-
+  const small = createSmallTransport(network, route);
+  const streaming = createStreamingTransport(network, route);
   return {
-    send: (request) => send(request, true),
+    send: (request) => (request.stream ? streaming : small).send(request),
     async close() {
-      closed = true;
-      const all = [...pools.values()];
-      pools.clear();
-      await Promise.all(all.map(({ pool }) => pool.destroy()));
+      await Promise.all([small.close(), streaming.close()]);
     },
   };
 }

@@ -1,12 +1,17 @@
 /** One HTTP request over one connection. Redirects, repeats and credentials are the business of the callers. */
 import type { ResponseHeaders } from './headers.ts';
 
+/** Connections to a server above those that downloads may take, so that a download that is held back starves no other request. */
+export const SPARE_CONNECTIONS = 4;
+
 export interface TransportRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly signal: AbortSignal;
+  /** The answer may have a body of any size; others are read at once. */
+  readonly stream: boolean;
   /** Whether the client certificate may be shown to this server: not to one that another server redirected to. */
   readonly identify: boolean;
 }

@@ -3,9 +3,8 @@ import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts
 import type { IngestSource } from '../contract/store.ts';
 import { digestLike } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
-import { SIZE_WRONG } from '../core/integrity-hints.ts';
 import { Task } from '../core/progress.ts';
-import type { ContentProvider } from '../image/provider.ts';
+import { type ContentProvider, verifyDocument } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import { isConfigType } from '../oci/media-types.ts';
 import { formatReference, type ImageReference, nameOf } from '../oci/reference.ts';
@@ -83,7 +82,8 @@ export class RegistryProvider implements ContentProvider {
       await blobs.put(descriptor.digest, bytes);
       return bytes;
     }
-    const bytes = await wholeBody(await client.blob(job, this.#name, descriptor.digest), descriptor);
+    const bytes = await client.document(job, this.#name, descriptor.digest, MAX_DOCUMENT_BYTES);
+    verifyDocument(descriptor, bytes);
     await blobs.put(descriptor.digest, bytes);
     return bytes;
   }
@@ -112,20 +112,4 @@ export class RegistryProvider implements ContentProvider {
     }
     return client;
   }
-}
-
-/** A small blob in memory: never more than was declared. */
-async function wholeBody({ body }: IngestSource, { digest, size }: Descriptor): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > size) {
-      throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has more bytes than the ${size} that were declared`, {
-        hint: SIZE_WRONG,
-      });
-    }
-    chunks.push(new Uint8Array(chunk));
-  }
-  return Buffer.concat(chunks, length);
 }

@@ -4,6 +4,9 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { LayoutBuilder } from '../support/layout-builder.ts';
+import { TestRegistry } from '../support/registry.ts';
+import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
 interface Loaded {
@@ -89,6 +92,24 @@ describe('what a command loads', () => {
     expect(bytes).toBeLessThan(200_000);
     const dear = ['child_process', 'worker_threads', 'crypto', 'stream', 'net', 'perf_hooks', 'v8', 'fs/promises'];
     expect(builtins.filter((name) => dear.includes(name))).toEqual([]);
+  });
+
+  it('digest and key of an image: the HTTP of Node, with a token too', async () => {
+    const registry = await TestRegistry.start({ auth: { kind: 'bearer' } });
+    try {
+      const layout = new LayoutBuilder();
+      registry.push(layout, 'some/image', 'tag', layout.image({ layers: [layout.layer(tar([]))] }));
+      const reference = `docker-image://${registry.host}/some/image:tag`;
+      const { bytes, builtins, asked } = await loadedBy(['digest', reference]);
+      expect(bytes).toBeLessThan(270_000);
+      expect(asked).toContain('http');
+      const dear = ['child_process', 'worker_threads', 'crypto', 'perf_hooks', 'v8', 'https', 'tls'];
+      expect(builtins.filter((name) => dear.includes(name))).toEqual([]);
+      expect(await packagesLoaded(['key', reference])).not.toContain('undici');
+      expect(registry.count('GET', /^\/token/)).toBeGreaterThan(0);
+    } finally {
+      await registry.stop();
+    }
   });
 
   it('key of a small directory: no threads', async () => {

@@ -106,7 +106,10 @@ export async function fetchKnown(job: JobContext, store: Store, target: Target, 
 async function ask(job: JobContext, target: Target, more: Readonly<Record<string, string>>): Promise<HttpResponse> {
   const { client, url, subject, secretHeaders } = target;
   const headers = { 'accept-encoding': 'identity', ...target.headers, ...more };
-  return accepted(target, await client.request(job, { method: 'GET', url, headers, secretHeaders, subject }));
+  return accepted(
+    target,
+    await client.request(job, { method: 'GET', url, headers, secretHeaders, subject, stream: true }),
+  );
 }
 
 async function accepted(target: Target, response: HttpResponse): Promise<HttpResponse> {

@@ -1,0 +1,86 @@
+/** Requests whose answers are streamed, by undici from a pool of connections for each way: the only file that loads it. */
+import { setImmediate } from 'node:timers/promises';
+import type { Pool } from 'undici';
+import type { NetworkOptions } from '../contract/source.ts';
+import { Answer } from './answer.ts';
+import type { Route, Router } from './connection.ts';
+import { BROKEN, errorCode } from './connection-errors.ts';
+import { proxyAuthorization } from './proxy.ts';
+import { connectToReceive } from './receiving-socket.ts';
+import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+
+export function createStreamingTransport(network: NetworkOptions, route: Router): Transport {
+  const pools = new Map<string, { readonly pool: Pool; used: boolean }>();
+  let closed = false;
+
+  async function placeFor(way: Route, url: URL) {
+    const { default: PoolClass } = await import('undici/lib/dispatcher/pool.js');
+    let place = pools.get(way.key);
+    if (place === undefined) {
+      const forward = way.tunnel ? undefined : way.proxy;
+      const pool = new PoolClass((forward ?? url).origin, {
+        connections: network.parallel + SPARE_CONNECTIONS,
+        pipelining: 1,
+        headersTimeout: network.stallTimeout,
+        bodyTimeout: network.stallTimeout,
+        connect: (_options, callback) => {
+          const connecting = way.tunnel ? way.connectThrough() : connectToReceive(way, url);
+          connecting.then(
+            (socket) => callback(null, socket),
+            (error: Error) => callback(error, null),
+          );
+        },
+      });
+      place = { pool, used: false };
+      pools.set(way.key, place);
+    }
+    return place;
+  }
+
+  async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
+    const { url, method, headers, body, signal } = request;
+    const way = await route(url, request.identify);
+    const place = await placeFor(way, url);
+    signal.throwIfAborted();
+    const forward = way.tunnel ? undefined : way.proxy;
+    const authorization = forward === undefined ? undefined : proxyAuthorization(forward);
+    const answer = new Answer(signal);
+    const { used } = place;
+    // A connection whose answer has just been read is free in the next turn of the event loop.
+    if (used) await setImmediate();
+    try {
+      place.pool.dispatch(
+        {
+          method,
+          path: `${forward === undefined ? '' : url.origin}${url.pathname}${url.search}`,
+          headers: {
+            ...headers,
+            host: url.host,
+            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+          },
+          body: body ?? null,
+        },
+        answer,
+      );
+      const { status, headers: answered } = await answer.head;
+      place.used = true;
+      return { status, headers: answered, body: answer.body(), discard: () => answer.discard() };
+    } catch (error) {
+      // The server closed a connection that was kept just as it was used again; a new one is another matter.
+      const stale = used && again && !answer.answered && BROKEN.has(errorCode(error));
+      place.used = false;
+      if (stale && !signal.aborted && !closed) return send(request, false);
+      throw error;
+    }
+  }
+
+  return {
+    send: (request) => send(request, true),
+    async close() {
+      closed = true;
+      const all = [...pools.values()];
+      pools.clear();
+      await Promise.all(all.map(({ pool }) => pool.destroy()));
+    },
+  };
+}
