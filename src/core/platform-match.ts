@@ -33,7 +33,7 @@ function variantsDown(from: number, to: number): string[] {
 const MAX_LEVEL = 1000;
 
 function numericVariant(variant: string): number | undefined {
-  const digits = /^v?([0-9]{1,4})$/.exec(variant)?.[1];
+  const digits = /^v?\+?0*([0-9]{1,4})$/.exec(variant)?.[1];
   return digits === undefined || Number(digits) > MAX_LEVEL ? undefined : Number(digits);
 }
 
@@ -105,16 +105,22 @@ function simpleMatch(wanted: Platform, candidate: Platform): boolean {
   if ((wanted.variant ?? '') !== (candidate.variant ?? '')) return false;
   if (wanted.os === 'windows' && !windowsVersionMatches(wanted['os.version'], candidate['os.version'])) return false;
   const had = new Set(wanted['os.features']);
-  return (candidate['os.features'] ?? []).every((feature) => {
-    return had.has(feature) || (wanted.os === 'windows' && feature === 'win32k');
-  });
+  return (candidate['os.features'] ?? []).every((feature) => had.has(feature));
+}
+
+/** The feature that Windows images once had to name is not asked for; said twice, it counts once. */
+function withoutWin32k(candidate: Platform): Platform {
+  const features = [...(candidate['os.features'] ?? [])];
+  const at = features.indexOf('win32k');
+  return at < 0 ? candidate : { ...candidate, 'os.features': features.toSpliced(at, 1) };
 }
 
 /** The matcher for a requested platform, which is normalised first. */
 export function platformMatcher(requested: Platform, host: Host = HOST): PlatformMatcher {
   const wanted = preferences(normalizePlatform(requested, host)).map((entry) => normalizePlatform(entry, host));
+  const isWindows = wanted[0]?.os === 'windows';
   const rank = (candidate: Platform): number => {
-    const normalized = normalizePlatform(candidate, host);
+    const normalized = normalizePlatform(isWindows ? withoutWin32k(candidate) : candidate, host);
     const index = wanted.findIndex((entry) => simpleMatch(entry, normalized));
     return index < 0 ? wanted.length : index;
   };

@@ -164,7 +164,7 @@ function escapeOption(option: string): string {
 /** `os[(version[+feature…])]/arch[/variant]`: everything, in the form that `parsePlatform` reads. */
 export function formatPlatformAll(given: Platform): string {
   if (given.os === '') return 'unknown';
-  const features = [...(given['os.features'] ?? [])].sort(byBytes);
+  const features = [...new Set(given['os.features'])].filter((feature) => feature !== '').sort(byBytes);
   const options = [escapeOption(given['os.version'] ?? ''), ...features.map(escapeOption)].join('+');
   return joinPath(options === '' ? given.os : `${given.os}(${options})`, given.architecture, given.variant ?? '');
 }

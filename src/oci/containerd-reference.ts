@@ -29,23 +29,29 @@ function percentDecoded(text: string, part: string): string {
   return Buffer.concat(pieces).toString();
 }
 
-/** A host name of Go's `net/url`: a bracketed IPv6 address or a name without colons, then an optional port. */
+/** A host of Go's `net/url`, for a scheme that is not HTTP: a bracketed IPv6 address or a name, then an optional port. */
 function host(text: string, authority: string): string {
   const bracketed = /^\[(.*)\](.*)$/s.exec(authority);
-  const name = bracketed ? bracketed[1]! : authority.replace(/:[^:]*$/, '');
-  const port = bracketed ? bracketed[2]! : authority.slice(name.length);
+  if (bracketed === null && authority.includes('['))
+    throw refuse(text, 'a bracket that is not closed, or not at the beginning');
+  const port = bracketed ? bracketed[2]! : (/:[^:]*$/.exec(authority)?.[0] ?? '');
   if (!/^(?::[0-9]*)?$/.test(port)) throw refuse(text, `invalid port ${JSON.stringify(port)} after host`);
-  if (bracketed) {
-    const address = name.replace(/%25(.+)$/, '%$1');
-    if (!isIPv6(address)) throw refuse(text, 'the address in brackets is no IPv6 address');
-    return `[${address}]${port}`;
+  if (bracketed === null) return hostName(text, authority);
+  const [, name = '', zone] = /^(.*?)(?:%25(.*))?$/s.exec(bracketed[1]!)!;
+  const address = hostName(text, name);
+  if (!isIPv6(address) || zone === '' || zone?.includes('[') === true) {
+    throw refuse(text, 'the address in brackets is no IPv6 address');
   }
-  if (/[[\]:]/.test(name)) throw refuse(text, 'invalid character in host name');
+  return `[${address}${zone === undefined ? '' : `%${hostName(text, zone)}`}]${port}`;
+}
+
+/** The name with its escapes decoded, of which there may be some for what is not ASCII. */
+function hostName(text: string, name: string): string {
   const badEscape = /%(?!25)[0-7][0-9a-fA-F]/.exec(name);
   if (badEscape !== null) throw refuse(text, `invalid URL escape ${JSON.stringify(badEscape[0])}`);
-  const bad = /[^A-Za-z0-9\-_.~!$&'()*+,;=<>"%\u0080-\uffff]/.exec(name);
+  const bad = /[^A-Za-z0-9\-_.~!$&'()*+,;=:[\]<>"%\u0080-\uffff]/.exec(name);
   if (bad !== null) throw refuse(text, `invalid character ${JSON.stringify(bad[0])} in host name`);
-  return percentDecoded(text, name) + port;
+  return percentDecoded(text, name);
 }
 
 /**
@@ -54,8 +60,8 @@ function host(text: string, authority: string): string {
  */
 export function parseContainerdReference(text: string): ContainerdReference {
   if (text.includes('://')) throw refuse(text, 'it has a scheme');
-  if (/[\u0000-\u001f\u007f]/.test(text)) throw refuse(text, 'it holds a control character');
-  const [beforeFragment = '', fragment = ''] = splitOnce(text, '#');
+  const [beforeFragment, fragment] = splitOnce(text, '#');
+  if (/[\u0000-\u001f\u007f]/.test(beforeFragment)) throw refuse(text, 'it holds a control character');
   percentDecoded(text, fragment);
   const [hierarchy] = splitOnce(beforeFragment, '?');
   const slash = hierarchy.indexOf('/');
@@ -65,12 +71,12 @@ export function parseContainerdReference(text: string): ContainerdReference {
   const user = at < 0 ? '' : authority.slice(0, at);
   if (!/^[A-Za-z0-9\-._:~!$&'()*+,;=%@]*$/.test(user)) throw refuse(text, 'invalid user information');
   percentDecoded(text, user);
-  const hostName = host(text, authority.slice(at + 1));
-  if (hostName === '') throw refuse(text, 'a host name is required');
+  const hostPart = host(text, authority.slice(at + 1));
+  if (hostPart === '') throw refuse(text, 'a host name is required');
   const split = path.search(/[:@]/);
-  if (split < 0) return { locator: joinPath(hostName, path), object: '' };
+  if (split < 0) return { locator: joinPath(hostPart, path), object: '' };
   const object = path.slice(path[split] === ':' ? split + 1 : split);
-  return { locator: joinPath(hostName, path.slice(0, split)), object };
+  return { locator: joinPath(hostPart, path.slice(0, split)), object };
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string] {

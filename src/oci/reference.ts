@@ -20,7 +20,7 @@ const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
 const DIGEST = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}';
 const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${COMPONENT}(?:/${COMPONENT})*)(?::(${TAG}))?(?:@(${DIGEST}))?$`);
 
-const MAX_NAME = 255;
+const MAX_PATH = 255;
 /** Longer than any name, tag and digest together; what is longer is refused before a regular expression sees it. */
 const MAX_REFERENCE = 1024;
 
@@ -49,8 +49,8 @@ export function parseReference(text: string): ImageReference {
     throw refuse(text, 'it does not have the form of one');
   }
   const [, domain = '', path = '', tag, digest] = match;
-  if (nameOf({ domain, path }).length > MAX_NAME) {
-    throw refuse(text, `a repository name has at most ${MAX_NAME} characters`);
+  if (path.length > MAX_PATH) {
+    throw refuse(text, `a repository name has at most ${MAX_PATH} characters, the domain not counted`);
   }
   const problem = digest === undefined ? undefined : digestProblem(digest);
   if (problem !== undefined) throw refuse(text, problem);
