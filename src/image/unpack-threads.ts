@@ -76,14 +76,21 @@ export class UnpackThreads {
   result(signal: AbortSignal): Promise<WriteReport> {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      const [decompressing] = this.#workers;
+      let applied = false;
       for (const worker of this.#workers) {
         worker.on('message', (event: UnpackEvent) => {
           if (event.type === 'done') resolve(unpackReport(event.report));
           else if (event.type === 'failed') reject(this.#failed(event));
-          else this.#progress(event);
+          else if (event.type === 'applied') {
+            applied = true;
+            // Makes room for the list of what was written.
+            void decompressing!.terminate();
+          } else this.#progress(event);
         });
         worker.on('error', reject);
         worker.on('exit', (code) => {
+          if (applied && worker === decompressing) return;
           reject(new CtxsrcError('E_INTERNAL', `an unpacking thread ended with code ${code}`));
         });
       }

@@ -51,6 +51,7 @@ export function applyLayers(
       applier.endLayer();
     }
     applier.finish();
+    send({ type: 'applied' });
     const report = {
       ...packEntries(applier.root, digests),
       losses: applier.losses.losses,

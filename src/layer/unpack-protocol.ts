@@ -37,6 +37,8 @@ export interface ErrorMessage {
 export type UnpackEvent =
   | { readonly type: 'layer'; readonly layer: number }
   | { readonly type: 'advance'; readonly layer: number; readonly done: number }
+  /** Everything is written: the thread that decompresses is needed no more. */
+  | { readonly type: 'applied' }
   | { readonly type: 'done'; readonly report: PackedReport }
   | { readonly type: 'failed'; readonly layer: number; readonly error: ErrorMessage };
 
