@@ -8,8 +8,8 @@ import { hasWildcard, Wildcard } from './wildcard.ts';
 
 /**
  * Every link met on the way to the given paths and every path they end at, sorted; undefined when the root itself is
- * among them, which means that there is no filter. Targets stay inside the root. A path that does not exist is kept as
- * it is.
+ * among them, which means that there is no filter. Targets stay inside the root. A path that does not exist, or leads out
+ * of the root, is kept as it is.
  * @param paths may hold wildcards in any component
  * @throws CtxsrcError `E_PERMISSION` or `E_IO` when a directory on the way cannot be read
  */
@@ -45,11 +45,11 @@ class Resolver {
 
   /** Goes down a path up to its end or to the first link; what the link points at (with the rest of the path) remains. */
   #walk(path: ByteString): ByteString[] {
-    const parts = cleanPath(`/${path}`).slice(1).split('/');
+    const parts = joinPath('.', path).split('/');
     let current = '.';
     for (const [index, part] of parts.entries()) {
       current = joinPath(current, part);
-      const targets = hasWildcard(part) ? this.#wildcardTargets(current) : this.#target(current);
+      const targets = this.#targets(current, part);
       const rest = parts.slice(index + 1);
       if (targets.length === 0 && rest.length > 0) continue;
       if (this.resolved.has(current)) return [];
@@ -57,6 +57,12 @@ class Resolver {
       return targets.map((target) => joinPath(target, ...rest));
     }
     return [];
+  }
+
+  /** Where the links lead that a path names. Nothing outside the root is looked at. */
+  #targets(path: ByteString, last: ByteString): ByteString[] {
+    if (path === '..' || path.startsWith('../')) return [];
+    return hasWildcard(last) ? this.#wildcardTargets(path) : this.#target(path);
   }
 
   #wildcardTargets(path: ByteString): ByteString[] {

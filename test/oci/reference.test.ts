@@ -73,6 +73,10 @@ describe('parseContainerdReference', () => {
     ['h/%41:1', { locator: 'h/A', object: '1' }],
     ['h/a%3A1', { locator: 'h/a', object: '1' }],
     ['h/a:1?q#f', { locator: 'h/a', object: '1' }],
+    ['h:1:2/a', { locator: 'h:1:2/a', object: '' }],
+    ['h]/a:1', { locator: 'h]/a', object: '1' }],
+    ['[fe80::1%25en0]:5/a', { locator: '[fe80::1%en0]:5/a', object: '' }],
+    ['h/a#f\n', { locator: 'h/a', object: '' }],
     ['h\u00e9/a:1', { locator: 'h\u00e9/a', object: '1' }],
   ])('reads %s', (text, reference) => {
     expect(parseContainerdReference(text)).toEqual(reference);
@@ -80,8 +84,9 @@ describe('parseContainerdReference', () => {
 
   it.each([
     'h:x/a',
-    'h:1:2/a',
-    '::1/a',
+    'h:1:x/a',
+    'h[1]/a',
+    '[::1%25]/a',
     '[::1/a',
     '[nope]/a',
     'h%41/a',
