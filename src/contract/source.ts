@@ -124,6 +124,8 @@ export interface FilesInPlace {
   readonly exclude?: readonly string[] | undefined;
   readonly follow?: readonly string[] | undefined;
   readonly modes: 'exact' | 'exec';
+  /** Folder where digests of the files are remembered; absent: nothing is. */
+  readonly statCache?: string | undefined;
   /** For people, where the exclude pattern of an index comes from: `.dockerignore line 3: *.log`. */
   excludedBy(index: number): string;
 }

@@ -2,21 +2,18 @@
  * Two directory trees side by side: both are walked in the same order at the same time, so that nothing is kept in
  * memory but the directories on the way. Only what a content key covers is compared: never times.
  */
-import { closeSync, constants, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { FilesInPlace, JobContext } from '../contract/index.ts';
-import { ioError } from '../core/errors.ts';
 import { monotonicMs } from '../core/monotonic.ts';
-import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../fs/byte-string.ts';
 import { keptMode } from '../fs/kept-mode.ts';
 import { loadNative, type Native } from '../fs/native.ts';
 import { splitDevice } from '../fs/native-stat.ts';
-import type { Pattern } from '../fs/patterns.ts';
-import { DiskReader, type TreeEntry } from '../fs/tree-entry.ts';
-import { walkTree } from '../fs/walk.ts';
+import type { TreeEntry } from '../fs/tree-entry.ts';
 import { readXattrs } from '../fs/xattrs.ts';
+import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
 /** What of a path differs. `ignored`: still on the disk of the second side, but filtered out there. */
 export type PathAspect =
@@ -44,12 +41,6 @@ export interface PathDifference {
   readonly by?: string;
 }
 
-/** One side of a comparison. */
-export interface ComparedTree extends FilesInPlace {
-  /** Owners on disk are those of the source. */
-  readonly keepsOwners: boolean;
-}
-
 export interface TreeComparison {
   readonly differences: number;
   /** What could not be looked at: `xattrs`. */
@@ -72,7 +63,7 @@ export async function* compareTrees(
   b: ComparedTree | undefined,
 ): AsyncGenerator<PathDifference, TreeComparison> {
   const task = new Task(job.progress, 'verify', 'the files of both', undefined, 'files');
-  const comparison = new Comparison(a, b);
+  const comparison = new Comparison(await openSide(a, job.signal), await openSide(b, job.signal));
   let sliceStart = monotonicMs();
   let entries = 0;
   try {
@@ -104,11 +95,11 @@ class Comparison {
   /** Mode bits that differ anywhere; undefined once something else does. */
   #onlyModes: number | undefined = 0;
 
-  constructor(a: ComparedTree | undefined, b: ComparedTree | undefined) {
-    this.#a = new Side(a);
-    this.#b = new Side(b);
-    this.#modes = a?.modes === 'exec' || b?.modes === 'exec' ? 'exec' : 'exact';
-    this.#owners = a?.keepsOwners === true && b?.keepsOwners === true;
+  constructor(a: Side, b: Side) {
+    this.#a = a;
+    this.#b = b;
+    this.#modes = a.tree?.modes === 'exec' || b.tree?.modes === 'exec' ? 'exec' : 'exact';
+    this.#owners = a.tree?.keepsOwners === true && b.tree?.keepsOwners === true;
   }
 
   /** Something for every pair of entries, so that the caller can pause: a difference, or undefined. */
@@ -120,7 +111,7 @@ class Comparison {
       else if (order > 0) yield this.#differs(right!, onlyOn(right!, a, 'added', 'unignored'));
       else {
         yield;
-        yield* this.#aspects(left!, right!);
+        if (!this.#isKnownSame(left!, right!)) yield* this.#aspects(left!, right!);
       }
       if (order <= 0) left = a.next();
       if (order >= 0) right = b.next();
@@ -137,6 +128,12 @@ class Comparison {
         ? {}
         : { note: `only ${bitNames(bits)} differs: umask? try --modes exec` }),
     };
+  }
+
+  /** Digests cover all that is compared but owners. Both sides are asked, as each has to be asked for every entry. */
+  #isKnownSame(a: TreeEntry, b: TreeEntry): boolean {
+    const [left, right] = [this.#a.digests(a), this.#b.digests(b)];
+    return left !== undefined && left === right && !this.#owners;
   }
 
   *#aspects(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
@@ -197,60 +194,6 @@ class Comparison {
   }
 }
 
-/** One of the two walks, and what it leaves out near where it is. */
-class Side {
-  readonly #tree: ComparedTree | undefined;
-  readonly #reader: DiskReader;
-  readonly #walk: Iterator<TreeEntry>;
-  /** What was left out since the last entry that was asked for, in the order of the walk. */
-  readonly #ignored = new Map<ByteString, Pattern | 'not included'>();
-
-  constructor(tree: ComparedTree | undefined) {
-    this.#tree = tree;
-    this.#reader = new DiskReader(tree?.root ?? '/');
-    this.#walk =
-      tree === undefined
-        ? [][Symbol.iterator]()
-        : walkTree(this.#reader, tree, (path, by) => void this.#ignored.set(path, by));
-  }
-
-  next(): TreeEntry | undefined {
-    const { value, done } = this.#walk.next();
-    return done === true ? undefined : value;
-  }
-
-  /** Why this side does not have a path that lies on its disk; undefined when it does not lie there. */
-  whyIgnored(path: ByteString): string | undefined {
-    this.#forgetBefore(path);
-    const tree = this.#tree;
-    const at = this.#ignored.has(path) ? path : [...this.#ignored.keys()].findLast((dir) => path.startsWith(`${dir}/`));
-    const by = at === undefined ? undefined : this.#ignored.get(at);
-    if (tree === undefined || by === undefined) return undefined;
-    if (lstatSync(this.#reader.full(path), { throwIfNoEntry: false }) === undefined) return undefined;
-    return by === 'not included' ? 'no --include or --follow-path takes it' : tree.excludedBy(by.index);
-  }
-
-  /** Both walks go forward only: what lies before the path, and does not hold it, is never asked for again. */
-  #forgetBefore(path: ByteString): void {
-    for (const earlier of this.#ignored.keys()) {
-      if (pathOrder(earlier, path) >= 0) return;
-      if (!path.startsWith(`${earlier}/`)) this.#ignored.delete(earlier);
-    }
-  }
-
-  target(entry: TreeEntry): string {
-    return textOfBytes(this.read(entry, () => this.#reader.target(entry.path)));
-  }
-
-  read<T>({ path }: TreeEntry, read: (full: string | Buffer) => T): T {
-    try {
-      return read(this.#reader.full(path));
-    } catch (error) {
-      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
-    }
-  }
-}
-
 function onlyOn(
   entry: TreeEntry,
   other: Side,
@@ -260,22 +203,6 @@ function onlyOn(
   const by = other.whyIgnored(entry.path);
   const type = gone === 'added' ? { to: typeOf(entry) } : { from: typeOf(entry) };
   return by === undefined ? { what: gone, ...type } : { what: ignored, ...type, by };
-}
-
-/** Order of a walk: a directory, what is in it, then its next sibling. A side that is at its end comes last. */
-function pathOrder(a: ByteString | undefined, b: ByteString | undefined): number {
-  if (a === b) return 0;
-  if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
-  let i = 0;
-  while (i < a.length && a.charCodeAt(i) === b.charCodeAt(i)) i += 1;
-  return rankAt(a, i) - rankAt(b, i);
-}
-
-/** The end comes before a slash, a slash before every byte of a name. */
-function rankAt(path: ByteString, index: number): number {
-  if (index === path.length) return -1;
-  const code = path.charCodeAt(index);
-  return code === 0x2f ? 0 : code;
 }
 
 /** A content key takes a socket for an empty file. */

@@ -11,10 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentProgress } from '../../src/core/progress.ts';
+import { hashTree } from '../../src/fs/hash-tree.ts';
 import { loadNative } from '../../src/fs/native.ts';
-import { type ComparedTree, compareTrees, type PathDifference } from '../../src/snapshot/diff-trees.ts';
+import type { ComparedTree } from '../../src/snapshot/compared-side.ts';
+import { compareTrees, type PathDifference } from '../../src/snapshot/diff-trees.ts';
 import { tempDir } from '../support/temp.ts';
 
 const job = {
@@ -61,7 +63,36 @@ beforeEach(() => {
   cpSync(a, b, { recursive: true, verbatimSymlinks: true });
 });
 
+afterEach(() => vi.restoreAllMocks());
+
 describe('two trees', () => {
+  it('differ by the same when their digests are remembered', async () => {
+    const statCache = tempDir('cache');
+    const filter = { exclude: ['dir.x'] };
+    // What was just made is too young to be remembered.
+    const real = Date.now.bind(Date);
+    vi.spyOn(Date, 'now').mockImplementation(() => real() + 10_000);
+    const known = async () => {
+      for (const root of [a, b]) await hashTree(root, { cacheDir: statCache, filter });
+      return compare(tree(a, { ...filter, statCache }), tree(b, { ...filter, statCache }));
+    };
+    expect(await known()).toMatchObject({ paths: [], differences: 0 });
+    writeFileSync(join(b, 'other'), 'OTHER');
+    chmodSync(join(b, 'exec'), 0o700);
+    rmSync(join(b, 'dir', 'x'));
+    writeFileSync(join(b, 'dir', 'y'), 'new');
+    const expected = await compare(tree(a, filter), tree(b, filter));
+    expect(expected.paths.map(({ what, path }) => `${what} ${path}`)).toEqual([
+      'deleted dir/x',
+      'added dir/y',
+      'mode exec',
+      'content other',
+    ]);
+    expect(await known()).toEqual(expected);
+    writeFileSync(join(a, 'other'), 'OTHER');
+    expect((await compare(tree(a, { ...filter, statCache }), tree(b, { ...filter, statCache }))).differences).toBe(3);
+  });
+
   it('that are copies have no difference, whatever their times', async () => {
     utimesSync(join(b, 'other'), 1, 1);
     expect(await compare()).toEqual({ paths: [], differences: 0, incomplete: expect.any(Array) });

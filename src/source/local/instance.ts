@@ -86,6 +86,7 @@ export class LocalInstance implements SourceInstance {
       root,
       ...filter,
       modes: this.#subject.options.modes,
+      statCache: this.#statCache,
       excludedBy: (index) => {
         const line = ignoreFile?.lines[index];
         if (line === undefined) return `--exclude ${filter.exclude?.[index] ?? ''}`;
@@ -122,17 +123,21 @@ export class LocalInstance implements SourceInstance {
     return { ...definition, done: false, opts: NO_CACHE_OPTS };
   }
 
+  get #statCache(): string | undefined {
+    const { env } = this.#subject;
+    return env.statCache ? join(env.store.root, STAT_CACHE) : undefined;
+  }
+
   #hash(job: JobContext): Promise<HashedTree> {
     return this.#hashed.run(() => this.#hashAll(job));
   }
 
   async #hashAll(job: JobContext): Promise<HashedTree> {
     const { root, filter } = await this.#filtered();
-    const { env, options: own } = this.#subject;
     return hashTree(root, {
       filter,
-      modes: own.modes,
-      cacheDir: env.statCache ? join(env.store.root, STAT_CACHE) : undefined,
+      modes: this.#subject.options.modes,
+      cacheDir: this.#statCache,
       signal: job.signal,
       progress: job.progress,
     });
