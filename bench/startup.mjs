@@ -1,7 +1,7 @@
 // What a start costs beside an empty Node program: node bench/startup.mjs [PAIRS]. Pairs run one after the other, so that
 // both halves meet the same noise; medians of the differences.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,13 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const pairs = Number(process.argv[2] ?? 20);
 const work = mkdtempSync(join(tmpdir(), 'ctxsrc-bench-'));
-const env = { ...process.env, HOME: work, CTXSRC_CACHE_DIR: join(work, 'cache'), DOCKER_CONFIG: work };
+const env = {
+  ...process.env,
+  HOME: work,
+  XDG_CACHE_HOME: join(work, '.cache'),
+  CTXSRC_CACHE_DIR: join(work, 'cache'),
+  DOCKER_CONFIG: work,
+};
 
 /** Milliseconds from start to exit. */
 function time(args) {
@@ -54,6 +60,8 @@ async function serve() {
 async function main() {
   const registry = await startRegistry();
   try {
+    // As a user's home has it: newer versions of Node keep compiled code there.
+    mkdirSync(join(work, '.cache'));
     cpSync(join(root, 'fixtures', 'layouts', 'hello'), join(work, 'hello'), { recursive: true });
     const program = join(root, 'bin', 'ctxsrc.js');
     const cases = {

@@ -52,28 +52,34 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
   const asked = Date.now();
   const key = requestKey(target);
   const workspace = await store.workspace(job, 'http', key);
+  let task: Task | undefined;
   try {
     const known = readRemembered(await store.records.get('http', key));
     const usable = known !== undefined && (await store.blobs.size(known.digest)) === known.size ? known : undefined;
     if (usable !== undefined && usable.at >= asked) return usable;
+    // It begins before the answer is there, which may be long in coming.
+    task = new Task(job.progress, 'download', target.subject.what);
     const response = await ask(job, target, usable === undefined ? {} : conditions(usable));
     if (response.status === 304 && usable !== undefined) {
       response.discard();
+      task.end('cached');
       return usable;
     }
     const facts: AnswerFacts = {
       contentDisposition: header(response.headers, 'content-disposition'),
       lastModified: header(response.headers, 'last-modified'),
     };
-    const received = await receive(job, store, target, response, join(workspace.path, 'body'));
+    const received = await receive(job, store, target, response, join(workspace.path, 'body'), task);
     await store.records.set('http', key, {
       ...received,
       ...facts,
       etag: header(response.headers, 'etag'),
       at: Date.now(),
     });
+    task.end();
     return { ...received, facts };
   } finally {
+    task?.end(job.signal.aborted ? 'aborted' : 'failed');
     await workspace.release();
   }
 }
@@ -181,13 +187,14 @@ async function receive(
   target: Target,
   response: HttpResponse,
   part: string,
+  task: Task,
 ): Promise<{ digest: Digest; size: number }> {
   const total = contentLength(response.headers);
   if (total !== undefined && total > MAX_BODY) {
     response.discard();
     throw tooLarge(target);
   }
-  const task = new Task(job.progress, 'download', target.subject.what, total);
+  task.advance(0, total);
   try {
     // A server that compresses on the way although it was asked not to: the file is what was compressed. It cannot be
     // gone on with in the middle.
@@ -201,10 +208,8 @@ async function receive(
     }));
     await rm(part, { force: true });
     await rm(`${part}.validator`, { force: true });
-    task.end();
     return received;
   } catch (error) {
-    task.end(job.signal.aborted ? 'aborted' : 'failed');
     throw ioError(error, `cannot receive ${target.subject.what}`);
   }
 }
