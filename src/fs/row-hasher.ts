@@ -66,10 +66,11 @@ export class RowHasher {
   }
 
   /**
-   * Reads every file that waits, after the last row.
+   * Reads every file that waits; the last row was added.
    * @throws as `until`
    */
   async finish(): Promise<void> {
+    if (!this.#hasEnded) this.end();
     while (await this.#readSlice());
     await this.#crewEnd();
   }
