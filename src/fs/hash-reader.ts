@@ -60,8 +60,9 @@ export class HashReader implements TreeReader<TreeEntry | UnseenFile> {
     const listing = this.#listings.at(-1);
     let entry: TreeEntry | undefined;
     if (listing?.length === slash && path.startsWith(listing.path)) {
-      const isDirectory = listing.others?.get(path.slice(slash + 1));
-      if (listing.others !== undefined && isDirectory === undefined) return { path, type: 'unseen' };
+      const { others } = listing;
+      const isDirectory = others === undefined || others.size === 0 ? undefined : others.get(path.slice(slash + 1));
+      if (others !== undefined && isDirectory === undefined) return { path, type: 'unseen' };
       entry = isDirectory === true ? this.#enter(path) : undefined;
     }
     entry ??= this.#disk.entry(path);
