@@ -61,8 +61,9 @@ export const int64: Shape<number> = {
   },
 };
 
+/** Go is not strict about the hour, the fraction and the zone. */
 const RFC3339 =
-  /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$/;
+  /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-4]):(?:[0-5][0-9]|60))$/;
 
 /** Go `time.Time`: an RFC 3339 text of a day that exists. */
 export const time: Shape<string> = {
@@ -76,11 +77,14 @@ export const time: Shape<string> = {
   },
 };
 
-/** Go `[]byte`: padded base64, line ends ignored. Only its form is checked; the text stays as it is. */
+/**
+ * Go `[]byte`: padded base64, line ends ignored, or a list of numbers. Only its form is checked; the text stays as it is,
+ * and of a list nothing is kept.
+ */
 export const base64: Shape<string> = {
   zero: '',
   decode(node, _previous, path) {
-    if (node === null) return '';
+    if (node === null || (isArray(node) && node.every(isByte))) return '';
     const digits = typeof node === 'string' ? node.replace(/[\r\n]/g, '') : undefined;
     if (digits === undefined || digits.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(digits)) {
       throw mismatch(path, 'base64', node);
@@ -172,6 +176,10 @@ export function struct<F extends Readonly<Record<string, Shape<unknown>>>>(
 
 function member(path: string, name: string): string {
   return path === '' ? name : `${path}.${name}`;
+}
+
+function isByte(node: JsonNode): boolean {
+  return node === null || (node instanceof JsonNumber && /^[0-9]{1,3}$/.test(node.text) && Number(node.text) < 256);
 }
 
 function isArray(node: JsonNode): node is readonly JsonNode[] {

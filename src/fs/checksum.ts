@@ -86,7 +86,7 @@ class Selection {
       if (!selected.some(({ path }) => path.startsWith(bytes))) throw pathNotFound(bytes);
     }
     if (selected.length === 0) return hexDigest('');
-    if (selected.length === 1 && baseName(selected[0]!.path) === baseName(this.#path)) return selected[0]!.digest;
+    if (selected.length === 1 && baseName(selected[0]!.path) === baseName(this.#asked)) return selected[0]!.digest;
     const parts = selected.map(({ path, digest }) => {
       const rest = path.startsWith(this.#base) ? path.slice(this.#base.length) : path;
       return `${rest === '' ? '\0' : keyOf(rest)}sha256:${digest}`;

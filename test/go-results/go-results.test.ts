@@ -2,9 +2,30 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { CtxsrcError } from '../../src/core/errors.ts';
+import {
+  formatPlatform,
+  formatPlatformAll,
+  normalizePlatform,
+  type Platform,
+  parsePlatform,
+} from '../../src/core/platform.ts';
+import { platformMatcher } from '../../src/core/platform-match.ts';
+import { checksum } from '../../src/fs/checksum.ts';
+import { ContentTree } from '../../src/fs/content-tree.ts';
+import { entryHeader, hexDigest } from '../../src/fs/entry-header.ts';
 import { parseIgnoreFile } from '../../src/fs/ignore-file.ts';
 import { PatternMatcher } from '../../src/fs/patterns.ts';
 import { Wildcard } from '../../src/fs/wildcard.ts';
+import { parseContainerdReference } from '../../src/oci/containerd-reference.ts';
+import { decodeConfig, decodeIndex, decodeManifest } from '../../src/oci/decode.ts';
+import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
+import {
+  familiarReference,
+  formatReference,
+  parseNormalizedReference,
+  withDefaultTag,
+} from '../../src/oci/reference.ts';
+import type { Descriptor } from '../../src/oci/types.ts';
 
 function load<T>(name: string): { readonly made: string; readonly cases: readonly T[] } {
   return JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8'));
@@ -89,5 +110,117 @@ describe('ignore files', () => {
         JSON.stringify(file),
       ).toEqual(patterns);
     }
+  });
+});
+
+/** What is read, or null when it is refused. */
+function orNull<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof CtxsrcError) return null;
+    throw error;
+  }
+}
+
+describe('references', () => {
+  const { made, cases } = load<[text: string, forms: string[] | null]>('references');
+  test.each(cases)(`%j as ${made}`, (text, forms) => {
+    const read = orNull(() => parseNormalizedReference(text));
+    expect(read && [formatReference(read), formatReference(withDefaultTag(read)), familiarReference(read)]).toEqual(
+      forms,
+    );
+  });
+});
+
+describe('containerd references', () => {
+  const { made, cases } = load<[text: string, parts: [string, string] | null]>('containerd-references');
+  test.each(cases)(`%j as ${made}`, (text, parts) => {
+    const read = orNull(() => parseContainerdReference(text));
+    expect(read && [read.locator, read.object]).toEqual(parts);
+  });
+});
+
+const HOST = { os: 'linux', architecture: 'amd64' };
+
+function platformText(value: Platform): string {
+  const { architecture, os, variant = '' } = value;
+  return JSON.stringify([architecture, os, value['os.version'] ?? '', value['os.features'] ?? [], variant]);
+}
+
+describe('platforms', () => {
+  const specifiers = load<[text: string, forms: string[] | null]>('platform-specifiers');
+  test.each(specifiers.cases)(`%j as ${specifiers.made}`, (text, forms) => {
+    const read = orNull(() => parsePlatform(text, HOST));
+    const normal = read && normalizePlatform(read, HOST);
+    expect(read && [platformText(read), platformText(normal!), formatPlatform(read), formatPlatformAll(read)]).toEqual(
+      forms,
+    );
+  });
+
+  const choices =
+    load<[wanted: Platform, offered: (Platform | null)[], matching: string, taken: number]>('platform-choices');
+  test(`${choices.cases.length} choices as ${choices.made}`, () => {
+    for (const [wanted, offered, matching, taken] of choices.cases) {
+      const matcher = platformMatcher(wanted, HOST);
+      const flags = offered.map((entry) => (entry === null ? '-' : matcher.matches(entry) ? '1' : '0'));
+      expect(flags.join(''), JSON.stringify([wanted, offered])).toBe(matching);
+      const kept = offered.flatMap((entry, at) => (flags[at] === '0' ? [] : [{ entry, at }]));
+      kept.sort((a, b) => {
+        if (a.entry === null || b.entry === null) return Number(a.entry === null) - Number(b.entry === null);
+        return matcher.compare(a.entry, b.entry);
+      });
+      expect(kept[0]?.at ?? -1, JSON.stringify([wanted, offered])).toBe(taken);
+    }
+  });
+});
+
+function platformList(value: Platform | undefined): unknown {
+  if (value === undefined) return null;
+  return [value.architecture, value.os, value.variant ?? '', value['os.version'] ?? '', value['os.features'] ?? []];
+}
+
+function descriptorList(value: Descriptor): unknown[] {
+  const { mediaType, digest, size, annotations = {}, artifactType = '', urls = [] } = value;
+  return [mediaType, digest, size, platformList(value.platform), sorted(annotations), artifactType, urls];
+}
+
+const sorted = (map: Readonly<Record<string, string>>): unknown[] => Object.entries(map).sort();
+
+function readDocument(kind: string, text: string): unknown {
+  const bytes = Buffer.from(text);
+  if (kind === 'manifest') {
+    const { config, layers, annotations } = decodeManifest(bytes, MEDIA_TYPE.ociManifest, kind).value;
+    return [descriptorList(config), layers.map(descriptorList), sorted(annotations ?? {})];
+  }
+  if (kind === 'index') {
+    const { manifests, annotations } = decodeIndex(bytes, MEDIA_TYPE.ociIndex, kind).value;
+    return [manifests.map(descriptorList), sorted(annotations ?? {})];
+  }
+  const { platform, rootfs } = decodeConfig(bytes, kind).value;
+  return [platformList(platform), rootfs.type, rootfs.diffIds];
+}
+
+describe('documents', () => {
+  const { made, cases } = load<[kind: string, text: string, content: unknown]>('documents');
+  test(`${cases.length} as ${made}`, () => {
+    for (const [kind, text, content] of cases)
+      expect(
+        orNull(() => readDocument(kind, text)),
+        text,
+      ).toEqual(content);
+  });
+});
+
+describe('content hash', () => {
+  /** BuildKit's contenthash, as in Docker 28.5.2, asked for these paths in an empty directory. */
+  test.each([
+    ['/', '0e5db88383bce812f795689f5318a2b2f4fde740ef31c2a2365a46368aafddd2', {}],
+    ['/..', '0e5db88383bce812f795689f5318a2b2f4fde740ef31c2a2365a46368aafddd2', { wildcard: true }],
+    ['/m/..', '0e5db88383bce812f795689f5318a2b2f4fde740ef31c2a2365a46368aafddd2', { includePatterns: ['*'] }],
+    ['', '1a2805521573cb10d73bcd51d16bfa84c8f461d68599740e35484b90b2ab1bab', { wildcard: true }],
+  ])('of %j', (path, digest, options) => {
+    const root = hexDigest(entryHeader({ type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 }));
+    expect(checksum(new ContentTree([], root), path, options)).toBe(`sha256:${digest}`);
   });
 });
