@@ -25,6 +25,7 @@ export class BlobFeed {
   readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
   readonly #cached = new Set<number>();
+  readonly #coming = new Map<number, Promise<void>>();
   #running: Promise<void> = Promise.resolve();
 
   /** @param abort the caller's own signal; that of `job` fires when unpacking fails, too */
@@ -48,11 +49,20 @@ export class BlobFeed {
   run(): Promise<void> {
     const waiting = this.#layers.keys();
     const lane = async (): Promise<void> => {
-      for (const layer of waiting) await this.#bring(layer);
+      for (const layer of waiting) {
+        const coming = this.#bring(layer);
+        this.#coming.set(layer, coming);
+        await coming;
+      }
     };
     this.#running = Promise.all(Array.from({ length: CONCURRENCY }, lane)).then(() => undefined);
     this.#running.catch(() => undefined);
     return this.#running;
+  }
+
+  /** Waits until a layer's blob is whole and verified, or will not be. */
+  async settled(layer: number): Promise<void> {
+    await this.#coming.get(layer)?.catch(() => undefined);
   }
 
   /** Waits for the end of everything. @returns what fetching failed with, when it was not only told to stop */

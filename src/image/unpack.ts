@@ -11,6 +11,10 @@ import { BlobTable } from '../layer/unpack-protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
 import { UnpackThreads } from './unpack-threads.ts';
 
+/** What bytes that are not the layer's lead to. */
+const isDamage = (error: unknown): boolean =>
+  isCtxsrcError(error) && /^E_(?:ARCHIVE_INVALID|DIFF_ID_MISMATCH|UNSAFE)$/.test(error.code);
+
 /**
  * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
  * for the caller to remove; no thread and no download goes on.
@@ -38,12 +42,15 @@ export async function unpackLayers(
     void threads.close('done');
     return report;
   } catch (error) {
-    stop.abort(new CtxsrcError('E_INTERRUPTED', 'unpacking has ended'));
     await threads.close(job.signal.aborted ? 'aborted' : 'failed');
-    // A blob that is not what it was announced as is the reason, not what came of unpacking it.
-    const reason = await feed.failure();
-    if (reason !== undefined && !job.signal.aborted) throw reason;
+    // A blob that is not what it was announced as is the reason, not what came of unpacking it: which of the two it is
+    // shows when all of it is there.
     const layer = threads.failedLayer;
+    if (layer !== undefined && isDamage(error)) await feed.settled(layer);
+    stop.abort(new CtxsrcError('E_INTERRUPTED', 'unpacking has ended'));
+    const reason = await feed.failure();
+    job.signal.throwIfAborted();
+    if (reason !== undefined) throw reason;
     if (layer !== undefined && isCtxsrcError(error) && feed.wasCached(layer)) {
       throw await explainMismatch(store, layers[layer]!.descriptor.digest, error);
     }

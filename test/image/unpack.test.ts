@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { BlobGrowth, JobContext, RecipeLayer, Store } from '../../src/contract/index.ts';
 import { sha256 } from '../../src/core/digest.ts';
+import { CtxsrcError } from '../../src/core/errors.ts';
 import { unpackLayers } from '../../src/image/unpack.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -75,6 +76,48 @@ describe('unpackLayers', () => {
       code: 'E_STORE_CORRUPT',
     });
     expect(discarded).toEqual([layer.descriptor.digest]);
+  });
+
+  describe('does not unpack while more of the blob is to come, and', () => {
+    /** The first half has damaged data and is given at once, the second half, when `ended` says so, much later. */
+    const slowly = (ended: (job: JobContext) => void) =>
+      layerOf(archive, async (blob, path, growth, job) => {
+        const half = blob.length >> 1;
+        const damaged = Buffer.from(blob);
+        damaged.fill(0xff, 100, half);
+        writeFileSync(path, damaged.subarray(0, half));
+        growth(path, half);
+        await setTimeout(600);
+        ended(job);
+        appendFileSync(path, damaged.subarray(half));
+        growth(path, blob.length);
+      });
+
+    it('blames the download when that turns out to be wrong', async () => {
+      const { store, layer } = slowly((job) => {
+        job.signal.throwIfAborted();
+        throw new CtxsrcError('E_DIGEST_MISMATCH', 'other bytes');
+      });
+      await expect(unpackLayers(jobOf(), store, [layer], tempDir('unpack'), OPTIONS)).rejects.toMatchObject({
+        code: 'E_DIGEST_MISMATCH',
+      });
+    });
+
+    it('blames the layer when the download is right', async () => {
+      const { store, layer } = slowly(() => undefined);
+      await expect(unpackLayers(jobOf(), store, [layer], tempDir('unpack'), OPTIONS)).rejects.toMatchObject({
+        code: 'E_ARCHIVE_INVALID',
+      });
+    });
+
+    it('ends at once when aborted meanwhile', async () => {
+      const abort = new AbortController();
+      const { store, layer } = slowly((job) => job.signal.throwIfAborted());
+      const running = unpackLayers(jobOf(abort.signal), store, [layer], tempDir('unpack'), OPTIONS);
+      await setTimeout(400);
+      abort.abort(new Error('stop'));
+      await expect(running).rejects.toThrow('stop');
+    });
   });
 
   it('ends at once when aborted, though it waits for bytes', async () => {
