@@ -2,10 +2,9 @@
  * The regular expressions that patterns with wildcards stand for. BuildKit translates such a pattern into the syntax of
  * Go's `regexp` and lets that decide, so its rules decide here: `\d` is a digit, `[[:alpha:]]` a POSIX class, `[z-a]` an
  * error, a `*` inside brackets is still translated, and `|` and `{2}` are not literal. Matching never backtracks: all
- * alternatives advance together, one character at a time, and the sets of states met are remembered (a lazily built automaton), so that a hostile
- * pattern costs no more than a harmless one.
+ * alternatives advance together, one character at a time, and the sets of states met are remembered (a lazily built
+ * automaton), so that a hostile pattern costs no more than a harmless one of as many states.
  */
-
 import {
   type Assertion,
   type CharSet,

@@ -87,11 +87,14 @@ export function parseExpression(expression: string): readonly (readonly Node[])[
 
 class Parser {
   readonly #runes: readonly string[];
+  /** Where the last `:]` is: behind it no POSIX class is looked for, each time to the end of a long pattern. */
+  readonly #lastPosixEnd: number;
   #at = 0;
   #nodes: Node[] = [];
 
   constructor(expression: string) {
     this.#runes = Array.from(expression);
+    this.#lastPosixEnd = this.#runes.findLastIndex((rune, at) => rune === ':' && this.#runes[at + 1] === ']');
   }
 
   alternatives(): Node[][] {
@@ -139,10 +142,11 @@ class Parser {
 
   /** The numbers of `{2}`, `{2,}` or `{2,5}` after the `{`; undefined when it is none of them, and the `{` means itself. */
   #counts(): readonly [min: number, max: number | undefined] | undefined {
-    const end = this.#runes.indexOf('}', this.#at);
-    const parts = /^(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?$/.exec(
-      this.#runes.slice(this.#at, Math.max(end, 0)).join(''),
-    );
+    // No further than numbers go: a pattern may have thousands of `{`, and one `}` behind them all.
+    let end = this.#at;
+    while (/^[0-9,]$/.test(this.#runes[end] ?? '')) end += 1;
+    if (this.#runes[end] !== '}') return undefined;
+    const parts = /^(0|[1-9][0-9]*)(?:(,)(0|[1-9][0-9]*)?)?$/.exec(this.#runes.slice(this.#at, end).join(''));
     if (parts === null) return undefined;
     this.#at = end + 1;
     const min = Number(parts[1]);
@@ -279,10 +283,9 @@ class Parser {
   }
 
   #posixClass(): CharSet | undefined {
-    if (this.#peek() !== '[' || this.#peek(1) !== ':') return undefined;
+    if (this.#peek() !== '[' || this.#peek(1) !== ':' || this.#at + 2 > this.#lastPosixEnd) return undefined;
     const rest = this.#runes.slice(this.#at + 2).join('');
     const end = rest.indexOf(':]');
-    if (end < 0) return undefined;
     const name = rest.slice(0, end);
     const set = POSIX_CLASSES[name.replace('^', '')];
     if (set === undefined || name.indexOf('^') > 0) throw new RegexpSyntaxError(`invalid character class [:${name}:]`);
