@@ -15,6 +15,7 @@ const SHORT = 256 << 10;
 export function createSmallTransport(network: NetworkOptions, route: Router): Transport {
   const { stallTimeout } = network;
   const places = new Map<string, { readonly agent: Agent; readonly slots: Slots }>();
+  let closed = false;
 
   function placeFor(way: Route, url: URL) {
     let place = places.get(way.key);
@@ -56,7 +57,7 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
       if (outgoing === undefined) release();
       // The server closed a connection that was kept just as it was used again; a new one is another matter.
       const stale = outgoing?.reusedSocket && again && BROKEN.has(errorCode(error));
-      if (stale && !signal.aborted) return send(request, false);
+      if (stale && !signal.aborted && !closed) return send(request, false);
       throw error;
     }
   }
@@ -64,6 +65,7 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
   return {
     send: (request) => send(request, true),
     async close() {
+      closed = true;
       for (const { agent } of places.values()) agent.destroy();
       places.clear();
     },
@@ -112,6 +114,8 @@ function answerTo(
     outgoing.once('close', () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
+      // Nothing is said of a server that goes over to another protocol: there is no answer and no error.
+      reject(failure('UND_ERR_SOCKET', 'closed without an answer'));
       over();
     });
     outgoing.end(body);

@@ -295,6 +295,13 @@ describe.each([
       await closed(peer.connections[0]!);
     });
 
+    it('that go over to another protocol are no answer', async () => {
+      const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n';
+      const peer = await serve((socket) => socket.write(upgrade));
+      expect(await failureOf(transport({ stallTimeout: 2000 }).send(get(peer.url)))).toBe('UND_ERR_SOCKET');
+      await closed(peer.connections[0]!);
+    });
+
     it('of an early answer are passed over', async () => {
       const peer = await serve((socket) => socket.write(`HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n${ok('x')}`));
       const { status, body } = await transport().send(get(peer.url));
