@@ -58,7 +58,7 @@ export async function verifySnapshot(job: JobContext, dir: string): Promise<Veri
 /**
  * The quick form for a snapshot that may be there already: the same comparison, but what was not touched since the
  * sidecar was written (by the file system's change times, which no program can set) is not read again. That holds for the
- * very directory that was written; another in its place, a copy say, is read like `verifySnapshot` reads it.
+ * very directories that were written; another in the place of one, a copy say, is read like `verifySnapshot` reads it.
  */
 export async function isIntact(dir: string, sidecar: Sidecar, signal?: AbortSignal): Promise<boolean> {
   const comparison = new Comparison(dir, sidecar, true);
@@ -89,6 +89,8 @@ class Comparison {
   readonly #expected = new Map<ByteString, WrittenEntry>();
   /** Where there should be a directory and is none: nothing is looked for below, least of all through a link. */
   readonly #gone = new Set<ByteString>();
+  /** Directories that were touched since, and those below: another one that was put there may have older files. */
+  readonly #touched = new Set<ByteString>();
   readonly #inodes = new Map<ByteString, string>();
   readonly #toHash: { readonly file: TreeEntry; readonly entry: WrittenEntry }[] = [];
 
@@ -129,7 +131,8 @@ class Comparison {
   #compareEntry(entry: WrittenEntry): void {
     const key = bytesOf(entry.path, entry.pathBytes);
     const slash = key.lastIndexOf('/');
-    if (slash > 0 && this.#gone.has(key.slice(0, slash))) {
+    const dir = slash > 0 ? key.slice(0, slash) : '';
+    if (this.#gone.has(dir)) {
       this.#gone.add(key);
       this.#differs(entry.path, 'missing', entry.type);
       return;
@@ -157,7 +160,8 @@ class Comparison {
       return;
     }
     if (stat.nlink > 1 && type !== 'dir') this.#inodes.set(key, inode);
-    const untouched = this.#quick && stat.ctimeMs <= this.#written;
+    const untouched = this.#quick && stat.ctimeMs <= this.#written && !this.#touched.has(dir);
+    if (type === 'dir' && !untouched) this.#touched.add(key);
     if (type === 'file') this.#compareFile(entry, key, path, stat, untouched);
     if (untouched) return;
     if (type === 'dir') this.#lookForAdded(key, path);

@@ -11,7 +11,8 @@ import { chooseMeans } from './clone-means.ts';
 import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
 
 /**
- * Every file is looked at when it has been copied: one that was touched since the earlier snapshot was complete is hashed.
+ * Every file is looked at when it has been copied: one that was touched since the earlier snapshot was complete is hashed,
+ * as are those that come after a directory that was.
  * @returns undefined, and `dir` empty, where the files are no longer what they were, or cannot be copied: they are then
  * made from the source, and what is wrong with the target shows there
  */

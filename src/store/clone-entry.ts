@@ -51,6 +51,13 @@ export interface CloneSpec {
   readonly opened: boolean;
 }
 
+/** Lines of a list of entries, directories and hard links aside. */
+export interface CloneWork {
+  readonly lines: readonly string[];
+  /** False: these files are hashed, whatever they look like. */
+  readonly trusted: boolean;
+}
+
 export interface ChunkResult {
   /** The lines as they should be recorded, when that differs from what was given. */
   readonly lines?: string | undefined;
@@ -68,7 +75,8 @@ const SMALL_FILE = 64 << 10;
 let readBuffer: Buffer | undefined;
 
 /** Does the task for all entries but directories and hard links, which need others to exist or to be complete. */
-export function workOnLines(spec: CloneSpec, lines: readonly string[]): ChunkResult {
+export function workOnLines(given: CloneSpec, { lines, trusted }: CloneWork): ChunkResult {
+  const spec = trusted ? given : { ...given, trust: false };
   let recorded: string[] | undefined;
   for (const [index, line] of lines.entries()) {
     const entry = parseEntry(line);
@@ -233,6 +241,14 @@ export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefi
   const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
   const other = lstatSync(entryPath(spec.from, first), { throwIfNoEntry: false });
   return other?.ino === found.ino ? undefined : 'is no longer a hard link';
+}
+
+/**
+ * Whether a directory of the user's may be another one than was written: it may then have files that have not been touched
+ * since, but were never what is wanted. Moving it there was a change of itself.
+ */
+export function wasTouched({ from, settled }: CloneSpec, entry: StoredEntry): boolean {
+  return settled !== undefined && lstatSync(entryPath(from, entry)).ctimeMs > settled;
 }
 
 function makeOther(spec: CloneSpec, entry: StoredEntry): void {

@@ -9,7 +9,6 @@ export function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partia
   return {
     how: 'copy',
     trust: true,
-
     opened: ownUid() !== 0,
     ...spec,
   };

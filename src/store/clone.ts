@@ -13,13 +13,15 @@ import {
   type ChunkResult,
   type CloneSpec,
   CloneUnable,
+  type CloneWork,
   checkOther,
   finishDirectory,
   makeDirectory,
   makeHardLink,
+  wasTouched,
   workOnLines,
 } from './clone-entry.ts';
-import type { WorkerAnswer } from './clone-worker.ts';
+import type { WorkerAnswer, WorkerTask } from './clone-worker.ts';
 import { parseEntry, peekEntry, type StoredEntry } from './snapshot-manifest.ts';
 
 /** A piece of work ends after so many entries, or bytes of file content. */
@@ -66,6 +68,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   const hardLinks: StoredEntry[] = [];
   const restated = new Map<number, string>();
   const inOrder = new InOrder(record);
+  let trusted = true;
   let number = 0;
   let count = 0;
   let damage: ChunkResult['damage'];
@@ -84,12 +87,14 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
           // The store's own directories are what they were; in one of the user's nothing is looked for through a link.
           const problem = spec.settled === undefined ? undefined : checkOther(spec, entry);
           if (problem !== undefined) damage ??= { path: entry.path, problem };
+          // What is below comes from here on.
+          else if (wasTouched(spec, entry)) trusted = false;
           makeDirectory(spec, entry);
         }
       }
       const index = number;
       number += 1;
-      await pool.run(piece.work, (result) => {
+      await pool.run({ lines: piece.work, trusted }, (result) => {
         damage ??= result.damage;
         const text = result.lines === undefined ? undefined : merge(piece.lines, result.lines);
         if (record !== undefined) inOrder.give(index, text ?? `${piece.lines.join('\n')}\n`);
@@ -193,15 +198,16 @@ class Pool {
   }
 
   /** Has the work done, sooner or later; the caller goes on when there is room for more. */
-  async run(work: readonly string[], done: Done): Promise<void> {
+  async run(work: CloneWork, done: Done): Promise<void> {
     this.#check();
+    const isEmpty = work.lines.length === 0;
     const [least] = [...this.#workers].sort((a, b) => a.waiting.length - b.waiting.length);
-    if (work.length > 0 && least !== undefined && least.waiting.length < AHEAD) {
+    if (!isEmpty && least !== undefined && least.waiting.length < AHEAD) {
       least.waiting.push(done);
-      least.worker.postMessage(work.join('\n'));
+      least.worker.postMessage({ ...work, lines: work.lines.join('\n') } satisfies WorkerTask);
       return;
     }
-    done(work.length === 0 ? {} : workOnLines(this.#spec, work));
+    done(isEmpty ? {} : workOnLines(this.#spec, work));
     // Lets answers of workers, aborts and progress through.
     await setImmediate();
   }

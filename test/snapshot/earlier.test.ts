@@ -1,6 +1,7 @@
 /** The next snapshot of an image comes from the directory that has one already, if and only if that still is one. */
 import {
   appendFileSync,
+  cpSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -98,9 +99,20 @@ describe('a snapshot of an image that was written before', () => {
     expect(await verify('out2')).toBe(0);
   });
 
-  it('is without what was added to that', async () => {
+  it('is unpacked when that has an older directory in it, whose files have the same sizes and times', async () => {
+    const older = join(base, 'older');
+    cpSync(join(base, 'out1/closed'), older, { recursive: true, preserveTimestamps: true });
+    change(join(older, 'x'), 'y'.repeat(5000));
+    expect(await snapshot()).not.toBe('unpack');
+    rmSync(join(base, 'out2/closed'), { recursive: true });
+    renameSync(older, join(base, 'out2/closed'));
+    expect(await snapshot()).toBe('unpack');
+    expect(treeText(join(base, 'out3'))).toBe(tree);
+  });
+
+  it('is a copy of that, without what was added to it', async () => {
     writeFileSync(join(base, 'out1/bin/added'), 'x');
-    await snapshot();
+    expect(await snapshot()).not.toBe('unpack');
     expect(treeText(join(base, 'out2'))).toBe(tree);
   });
 

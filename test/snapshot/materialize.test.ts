@@ -157,6 +157,15 @@ describe('a target that is not empty', () => {
     await expect(snapshot()).rejects.toMatchObject({ code: 'E_TARGET_EXISTS' });
   });
 
+  test('one with an older directory in it, whose files have the same sizes and times, is no snapshot', async () => {
+    const other = join(parent, 'other');
+    await snapshot({ target: other, ref: fakeRef({ ...TREE, 'etc/passwd': 'toor' }) });
+    await snapshot();
+    removeTree(join(target, 'etc'));
+    renameSync(join(other, 'etc'), join(target, 'etc'));
+    await expect(snapshot()).rejects.toMatchObject({ code: 'E_TARGET_EXISTS' });
+  });
+
   test('a copy is the same snapshot', async () => {
     await snapshot();
     execFileSync('cp', ['-a', target, join(parent, 'copy')]);
