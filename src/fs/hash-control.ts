@@ -10,9 +10,14 @@ export const ENDED = 1;
 export const INCOMPLETE = 2;
 /** KiB read. */
 export const HASHED = 3;
-export const WORDS = 4;
+/** 1 when nothing more shall be read. */
+export const STOPPED = 4;
+export const WORDS = 5;
 
-/** How a thread begins. Chunks of rows come as messages; its one answer is undefined when all are read, or a failure. */
+/**
+ * How a thread begins. Chunks of rows come as messages; its one answer is undefined when all are read or it was stopped,
+ * or a failure.
+ */
 export interface CrewData {
   readonly task: DigestTask;
   readonly control: Int32Array;

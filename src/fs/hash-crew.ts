@@ -6,7 +6,7 @@ import { printable } from '../core/printable.ts';
 import { workerArguments, workerUrl } from '../core/worker-url.ts';
 import { textOfBytes } from './byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
-import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, VERSION, WORDS } from './hash-control.ts';
+import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, STOPPED, VERSION, WORDS } from './hash-control.ts';
 
 /** More threads than this gain nothing and cost memory. */
 const MAX_WORKERS = 8;
@@ -19,8 +19,9 @@ const YOUNG_GENERATION = 3;
 export class HashCrew {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   readonly #workers: Worker[] = [];
+  readonly #exits: Promise<unknown>[] = [];
   /**
-   * Resolves when no file is left, after `end`.
+   * Resolves when no file is left, after `end`; rejects when it is closed before.
    * @throws CtxsrcError `E_PERMISSION` or `E_IO` for the first file that could not be read
    */
   readonly ended: Promise<unknown>;
@@ -63,10 +64,12 @@ export class HashCrew {
     this.wake();
   }
 
-  /** Ends all threads at once, whatever they are doing. */
+  /** Has all threads end after the piece that they read. One that is ended from outside would leave its file open. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    Atomics.store(this.#control, STOPPED, 1);
+    this.wake();
+    await Promise.all(this.#exits);
   }
 
   #hire(data: CrewData): Promise<void> {
@@ -76,13 +79,15 @@ export class HashCrew {
       workerData: data,
     });
     this.#workers.push(worker);
+    this.#exits.push(new Promise((resolve) => worker.once('exit', resolve)));
     return new Promise((resolve, reject) => {
       worker.once('message', (failure: ReadFailure | undefined) => {
-        if (failure === undefined) resolve();
-        else reject(readError(failure));
+        if (failure !== undefined) reject(readError(failure));
+        else if (this.#closed) reject(new Error('closed before all was read'));
+        else resolve();
       });
       worker.once('error', reject);
-      worker.once('exit', () => reject(new Error(this.#closed ? 'closed' : 'a thread ended before its work')));
+      worker.once('exit', () => reject(new Error('a thread ended before its work')));
     });
   }
 }

@@ -2,7 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { EntryRows, FIRST_ROW } from './entry-rows.ts';
 import { FileDigester } from './file-digester.ts';
-import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, VERSION } from './hash-control.ts';
+import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, STOPPED, VERSION } from './hash-control.ts';
 
 const { task, control } = workerData as CrewData;
 const digester = new FileDigester(task);
@@ -20,7 +20,7 @@ function work(): ReadFailure | undefined {
     const version = Atomics.load(control, VERSION);
     const ended = Atomics.load(control, ENDED) === 1;
     const failure = readRows();
-    if (failure !== undefined || ended) return failure;
+    if (failure !== undefined || ended || isStopped()) return failure;
     Atomics.wait(control, VERSION, version);
   }
 }
@@ -33,6 +33,7 @@ function readRows(): ReadFailure | undefined {
   for (let rows = chunks[chunk]; rows !== undefined; rows = chunks[chunk]) {
     const isLast = chunk === chunks.length - 1;
     for (const { end } = rows; at < end; at = rows.next(at)) {
+      if (isStopped()) return undefined;
       const failure = rows.take(at) ? read(rows) : undefined;
       if (failure !== undefined) return failure;
     }
@@ -44,11 +45,15 @@ function readRows(): ReadFailure | undefined {
   return undefined;
 }
 
+function isStopped(): boolean {
+  return Atomics.load(control, STOPPED) === 1;
+}
+
 function read(rows: EntryRows): ReadFailure | undefined {
   try {
     const large = digester.digest(rows, at);
     try {
-      while (large?.step() === true);
+      while (!isStopped() && large?.step() === true);
     } finally {
       large?.close();
     }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -46,6 +47,19 @@ function shiftClock(ms: number): void {
   vi.spyOn(Date, 'now').mockImplementation(() => real() + ms);
 }
 
+/** What this process has open, as Linux tells it. */
+function openFiles(): string[] {
+  const dir = '/proc/self/fd';
+  if (process.platform !== 'linux') return [];
+  return readdirSync(dir).flatMap((fd) => {
+    try {
+      return [readlinkSync(join(dir, fd))];
+    } catch {
+      return []; // that of the listing
+    }
+  });
+}
+
 describe('hashTree', () => {
   test('gives the digest that the rules give', async () => {
     const root = makeTree('rules');
@@ -61,7 +75,7 @@ describe('hashTree', () => {
     expect((await hashTree(root)).digest).toBe(oracleDigest(root));
   });
 
-  test('an abort ends the threads', async () => {
+  test.each([50, 200])('an abort after %i ms ends the threads and leaves no file open', async (ms) => {
     const root = makeTree('abort');
     for (let i = 0; i < 4; i += 1) {
       writeFileSync(join(root, `large-${i}`), '');
@@ -69,8 +83,9 @@ describe('hashTree', () => {
     }
     const controller = new AbortController();
     const running = hashTree(root, { signal: controller.signal });
-    void setTimeout(50).then(() => controller.abort());
+    void setTimeout(ms).then(() => controller.abort());
     await expect(running).rejects.toMatchObject({ name: 'AbortError' });
+    expect(openFiles().filter((path) => path.startsWith(root))).toEqual([]);
   });
 
   test.each([
