@@ -18,8 +18,8 @@ const isDamage = (error: unknown): boolean =>
 /**
  * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
  * for the caller to remove; no thread and no download goes on.
- * @throws CtxsrcError `E_PATTERN` and `E_PATH_NOT_FOUND` (the filter), `E_DIGEST_MISMATCH` (a blob), `E_DIFF_ID_MISMATCH`, `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`,
- * local I/O, what fetching fails with, or the reason of the abort
+ * @throws CtxsrcError `E_PATTERN` and `E_PATH_NOT_FOUND` (the filter), `E_DIGEST_MISMATCH` (a blob), `E_DIFF_ID_MISMATCH`,
+ * `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, local I/O, what fetching fails with, or the reason of the abort
  */
 export async function unpackLayers(
   job: JobContext,
