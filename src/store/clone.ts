@@ -33,6 +33,8 @@ const AHEAD = 2;
 const SMALL_ENTRIES = 600;
 const SMALL_BYTES = 32 << 20;
 const MOST_WORKERS = 3;
+/** Megabytes. What a worker makes is gone at once: more room would only take fresh pages. */
+const YOUNG_GENERATION = 3;
 
 export interface CloneOptions {
   readonly spec: CloneSpec;
@@ -227,7 +229,11 @@ class Pool {
   }
 
   #start(): void {
-    const worker = new Worker(workerUrl('worker-clone'), { execArgv: workerArguments(), workerData: this.#spec });
+    const worker = new Worker(workerUrl('worker-clone'), {
+      execArgv: workerArguments(),
+      workerData: this.#spec,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+    });
     const waiting: Done[] = [];
     this.#workers.push({ worker, waiting });
     worker.on('message', (answer: WorkerAnswer) => {
