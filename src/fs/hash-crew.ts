@@ -19,7 +19,7 @@ const YOUNG_GENERATION = 3;
 export class HashCrew {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   readonly #workers: Worker[] = [];
-  readonly #exits: Promise<unknown>[] = [];
+  readonly #ends: readonly Promise<void>[];
   /**
    * Resolves when no file is left, after `end`; rejects when it is closed before.
    * @throws CtxsrcError `E_PERMISSION` or `E_IO` for the first file that could not be read
@@ -30,8 +30,8 @@ export class HashCrew {
   /** Hires a thread for each core but the caller's, who reads files too. */
   constructor(task: DigestTask) {
     const count = Math.max(1, Math.min(availableParallelism() - 1, MAX_WORKERS));
-    const ends = Array.from({ length: count }, () => this.#hire({ task, control: this.#control }));
-    this.ended = Promise.all(ends);
+    this.#ends = Array.from({ length: count }, () => this.#hire({ task, control: this.#control }));
+    this.ended = Promise.all(this.#ends);
     // Whoever waits for it is told; who never does need not know.
     this.ended.catch(() => undefined);
   }
@@ -64,12 +64,14 @@ export class HashCrew {
     this.wake();
   }
 
-  /** Has all threads end after the piece that they read. One that is ended from outside would leave its file open. */
+  /** Ends all threads, each after the piece that it reads: one that is ended within it would leave its file open. */
   async close(): Promise<void> {
     this.#closed = true;
     Atomics.store(this.#control, STOPPED, 1);
     this.wake();
-    await Promise.all(this.#exits);
+    await Promise.allSettled(this.#ends);
+    // Sooner than they end by themselves.
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
   #hire(data: CrewData): Promise<void> {
@@ -79,7 +81,6 @@ export class HashCrew {
       workerData: data,
     });
     this.#workers.push(worker);
-    this.#exits.push(new Promise((resolve) => worker.once('exit', resolve)));
     return new Promise((resolve, reject) => {
       worker.once('message', (failure: ReadFailure | undefined) => {
         if (failure !== undefined) reject(readError(failure));
