@@ -115,6 +115,19 @@ describe.each([
       expect(peer.connections).toHaveLength(2);
     });
 
+    it('is not made anew for a request that meets the end of them all', async () => {
+      const peer = await serve((socket, _request, nth) => nth === 1 && socket.write(ok('x')));
+      const client = transport();
+      await textOf((await client.send(get(peer.url))).body);
+      await sleep(20);
+      const failure = failureOf(client.send(get(peer.url)));
+      await sleep(50);
+      expect(peer.requests).toHaveLength(2);
+      await client.close();
+      expect(await failure).not.toBe('none');
+      expect(peer.connections).toHaveLength(1);
+    });
+
     it('that is new and closed without an answer is a failure', async () => {
       const peer = await serve((socket) => socket.end());
       expect(await failureOf(transport().send(get(peer.url)))).toBe('UND_ERR_SOCKET');
