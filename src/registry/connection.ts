@@ -6,7 +6,7 @@ import type { NetworkOptions } from '../contract/source.ts';
 import { ioError } from '../core/errors.ts';
 import { failure } from './connection-errors.ts';
 import { hostListed, hostName } from './host.ts';
-import { type Environment, openTunnel, proxyFor } from './proxy.ts';
+import { type Environment, openTunnel, proxyAuthorization, proxyFor } from './proxy.ts';
 
 export interface TlsOptions {
   readonly ca?: (string | Buffer)[];
@@ -57,6 +57,20 @@ export function createRouter(network: NetworkOptions, env: Environment): Router 
       timeout,
       connectThrough: () => connectThrough(proxy as URL, url, tls, timeout),
     };
+  };
+}
+
+/**
+ * What a request names, and says besides: of a proxy that forwards it, the whole URL, and who asks for it (RFC 9110 7.1,
+ * 11.7.2).
+ */
+export function targetOf(way: Route, url: URL): { readonly path: string; readonly headers: Record<string, string> } {
+  const path = `${url.pathname}${url.search}`;
+  if (way.proxy === undefined || way.tunnel) return { path, headers: {} };
+  const authorization = proxyAuthorization(way.proxy);
+  return {
+    path: `${url.origin}${path}`,
+    headers: authorization === undefined ? {} : { 'proxy-authorization': authorization },
   };
 }
 

@@ -2,10 +2,9 @@
 import { Agent, type ClientRequest, request as createRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NetworkOptions } from '../contract/source.ts';
-import { connectTo, type Route, type Router } from './connection.ts';
+import { connectTo, type Route, type Router, targetOf } from './connection.ts';
 import { BROKEN, errorCode, failure, NO_ANSWER, STALLED } from './connection-errors.ts';
 import type { ResponseHeaders } from './headers.ts';
-import { proxyAuthorization } from './proxy.ts';
 import { Slots } from './slots.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
@@ -31,20 +30,19 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
     const { url, method, headers, body, signal } = request;
     const way = await route(url, request.identify);
     const { agent, slots } = placeFor(way, url);
-    const forward = way.tunnel ? undefined : way.proxy;
-    const authorization = forward === undefined ? undefined : proxyAuthorization(forward);
+    const target = targetOf(way, url);
     const release = await slots.take(signal);
     let outgoing: ClientRequest | undefined;
     try {
       outgoing = createRequest({
         agent,
         method,
-        path: `${forward === undefined ? '' : url.origin}${url.pathname}${url.search}`,
+        path: target.path,
         headers: {
           host: url.host,
           ...headers,
           ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
-          ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+          ...target.headers,
         },
       });
       const answer = await answerTo(outgoing, release, request, stallTimeout);

@@ -3,9 +3,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'undici';
 import type { NetworkOptions } from '../contract/source.ts';
 import { Answer } from './answer.ts';
-import type { Route, Router } from './connection.ts';
+import { type Route, type Router, targetOf } from './connection.ts';
 import { BROKEN, errorCode } from './connection-errors.ts';
-import { proxyAuthorization } from './proxy.ts';
 import { connectToReceive } from './receiving-socket.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
@@ -42,8 +41,7 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
     const way = await route(url, request.identify);
     const place = await placeFor(way, url);
     signal.throwIfAborted();
-    const forward = way.tunnel ? undefined : way.proxy;
-    const authorization = forward === undefined ? undefined : proxyAuthorization(forward);
+    const target = targetOf(way, url);
     const answer = new Answer(signal);
     const { used } = place;
     // A connection whose answer has just been read is free in the next turn of the event loop.
@@ -52,11 +50,11 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
       place.pool.dispatch(
         {
           method,
-          path: `${forward === undefined ? '' : url.origin}${url.pathname}${url.search}`,
+          path: target.path,
           headers: {
             ...headers,
             host: url.host,
-            ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+            ...target.headers,
           },
           body: body ?? null,
         },
