@@ -16,7 +16,8 @@ export const TYPE_LETTER = {
   fifo: 'p',
 } as const;
 
-const LETTER_TYPE = new Map<string, WrittenEntry['type']>(
+/** The type that a letter stands for. */
+export const LETTER_TYPE: ReadonlyMap<unknown, WrittenEntry['type']> = new Map(
   Object.entries(TYPE_LETTER).map(([type, letter]) => [letter, type as WrittenEntry['type']]),
 );
 

@@ -1,12 +1,8 @@
 /** Checks what a sidecar says: it lies where anybody may have written it. */
 import type { Loss, WrittenEntry } from '../contract/ref.ts';
-import { TYPE_LETTER } from '../contract/written-rows.ts';
+import { LETTER_TYPE } from '../contract/written-rows.ts';
 import { isDigest } from '../core/digest.ts';
 import { SCHEMA, type Sidecar } from './sidecar-format.ts';
-
-const TYPE: ReadonlyMap<unknown, WrittenEntry['type']> = new Map(
-  Object.entries(TYPE_LETTER).map(([type, letter]) => [letter, type as WrittenEntry['type']]),
-);
 
 const LOSS_KINDS: readonly string[] = ['owner', 'device', 'capability', 'xattr', 'setuid', 'fifo', 'socket', 'mtime'];
 
@@ -90,7 +86,7 @@ function decodeRow(row: unknown): WrittenEntry {
   const [rawPath, letter, mode, uid, gid, size, mtime, last, xattrs] = row as unknown[];
   const path = text(rawPath, 'path');
   if (!isInside(path)) throw new Malformed(`entries: ${path} is no path inside the directory`);
-  const type = TYPE.get(letter);
+  const type = LETTER_TYPE.get(letter);
   if (type === undefined) throw new Malformed(`entries: ${path} has no known type`);
   const entry: Draft = {
     path,
