@@ -1,3 +1,5 @@
+import type { WorkerOptions } from 'node:worker_threads';
+
 declare const __CTXSRC_BUNDLED__: boolean | undefined;
 declare const __CTXSRC_SINGLE_FILE__: boolean | undefined;
 
@@ -19,10 +21,21 @@ export function workerUrl(name: 'worker-hash' | 'worker-unpack' | 'worker-clone'
 }
 
 /**
+ * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit. What our threads make is gone at once or
+ * stays: more room only takes fresh pages, which cost more than the collections that they save.
+ */
+const YOUNG_GENERATION = 3;
+
+/** What every thread is started with. */
+export function workerOptions(): Pick<WorkerOptions, 'execArgv' | 'resourceLimits'> {
+  return { execArgv: workerArguments(), resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION } };
+}
+
+/**
  * Node's own arguments for a worker: undefined, with which it inherits those of the process, but where one of them is
  * refused for code from a file. (Given as a list, even V8's would be.)
  */
-export function workerArguments(): string[] | undefined {
+function workerArguments(): string[] | undefined {
   const kept = process.execArgv.filter((argument) => !argument.startsWith('--input-type'));
   return kept.length === process.execArgv.length ? undefined : kept;
 }

@@ -3,19 +3,13 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { workerArguments, workerUrl } from '../core/worker-url.ts';
+import { workerOptions, workerUrl } from '../core/worker-url.ts';
 import { textOfBytes } from './byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
 import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, STOPPED, VERSION, WORDS } from './hash-control.ts';
 
 /** More threads than this gain nothing and cost memory. */
 const MAX_WORKERS = 8;
-/**
- * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit: what is made for a file is gone with it,
- * and more room only takes fresh pages, which cost more than the collections that they save.
- */
-const YOUNG_GENERATION = 3;
-
 export class HashCrew {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   readonly #workers: Worker[] = [];
@@ -76,8 +70,7 @@ export class HashCrew {
 
   #hire(data: CrewData): Promise<void> {
     const worker = new Worker(workerUrl('worker-hash'), {
-      execArgv: workerArguments(),
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+      ...workerOptions(),
       workerData: data,
     });
     this.#workers.push(worker);

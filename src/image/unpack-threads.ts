@@ -5,7 +5,7 @@ import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { workerArguments, workerUrl } from '../core/worker-url.ts';
+import { workerOptions, workerUrl } from '../core/worker-url.ts';
 import { jobMemory } from '../layer/file-jobs.ts';
 import { unpackReport } from '../layer/report.ts';
 import { Signal } from '../layer/signal.ts';
@@ -22,18 +22,11 @@ export interface UnpackOptions {
 /** The first helps the second. */
 const ROLES = ['decompress', 'apply'] as const;
 
-/**
- * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit. What the threads make is gone at once or
- * stays: more room only takes fresh pages, which cost more than the collections that they save.
- */
-const YOUNG_GENERATION = 3;
-
 function startThreads(): Worker[] {
   return ROLES.map(
     () =>
       new Worker(workerUrl('worker-unpack'), {
-        execArgv: workerArguments(),
-        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+        ...workerOptions(),
       }),
   );
 }

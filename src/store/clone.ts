@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Digest } from '../core/digest.ts';
-import { workerArguments, workerUrl } from '../core/worker-url.ts';
+import { workerOptions, workerUrl } from '../core/worker-url.ts';
 import {
   type ChunkResult,
   type CloneSpec,
@@ -33,9 +33,6 @@ const AHEAD = 2;
 const SMALL_ENTRIES = 600;
 const SMALL_BYTES = 32 << 20;
 const MOST_WORKERS = 3;
-/** Megabytes. What a worker makes is gone at once: more room would only take fresh pages. */
-const YOUNG_GENERATION = 3;
-
 export interface CloneOptions {
   readonly spec: CloneSpec;
   /** The lines of the list of entries. */
@@ -230,9 +227,8 @@ class Pool {
 
   #start(): void {
     const worker = new Worker(workerUrl('worker-clone'), {
-      execArgv: workerArguments(),
+      ...workerOptions(),
       workerData: this.#spec,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
     });
     const waiting: Done[] = [];
     this.#workers.push({ worker, waiting });
