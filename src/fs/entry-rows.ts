@@ -11,8 +11,9 @@
  */
 import { constants, type Stats } from 'node:fs';
 import type { ByteString, Latin1Buffer } from './byte-string.ts';
+import { loadNative } from './native.ts';
 import type { NativeStat } from './native-stat.ts';
-import type { TreeEntry } from './tree-entry.ts';
+import type { TreeEntry, UnseenFiles } from './tree-entry.ts';
 
 /** Where the first row begins. */
 export const FIRST_ROW = 8;
@@ -63,8 +64,8 @@ const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
 };
 
 /** Bytes of a row. */
-function rowBytes(path: ByteString): number {
-  return (PATH + path.length + DIGEST_LENGTH + 7) & ~7;
+function rowBytes(pathLength: number): number {
+  return (PATH + pathLength + DIGEST_LENGTH + 7) & ~7;
 }
 
 /** A chunk of rows. A position is where a row begins. */
@@ -90,7 +91,12 @@ export class EntryRows {
   }
 
   next(at: number): number {
-    return at + ((PATH + this.#words[(at >> 2) + LENGTH]! + DIGEST_LENGTH + 7) & ~7);
+    return at + rowBytes(this.#words[(at >> 2) + LENGTH]!);
+  }
+
+  /** Where the path begins in the bytes; until the digest is there, a NUL is behind it. */
+  pathStart(at: number): number {
+    return at + PATH;
   }
 
   path(at: number): ByteString {
@@ -185,18 +191,22 @@ export class EntryRows {
   }
 
   finish(at: number, digest: string): void {
-    this.bytes.latin1Write(digest, at + PATH + this.#words[(at >> 2) + LENGTH]! + ALGORITHM.length);
+    this.bytes.latin1Write(ALGORITHM + digest, at + PATH + this.#words[(at >> 2) + LENGTH]!);
     this.setState(at, DONE);
   }
 
-  /** Writes a row of a path alone, of which nothing is known yet but that it is a regular file. */
-  writePath(at: number, path: ByteString): void {
+  /**
+   * Writes a row of a path alone, of which nothing is known yet but that it is a regular file.
+   * @param prefix the path of the directory that it lies in, with a slash; empty for the root
+   */
+  writePath(at: number, prefix: ByteString, name: ByteString): void {
     const words = this.#words;
     const word = at >> 2;
     words[word + MODE] = S_IFREG;
-    words[word + LENGTH] = path.length;
-    words[word + NAME] = path.lastIndexOf('/') + 1;
-    this.bytes.latin1Write(path + ALGORITHM, at + PATH);
+    words[word + LENGTH] = prefix.length + name.length;
+    words[word + NAME] = prefix.length;
+    this.bytes.latin1Write(prefix, at + PATH);
+    this.bytes.latin1Write(name, at + PATH + prefix.length);
   }
 
   /** Writes down what an `lstat` has said. */
@@ -287,16 +297,21 @@ export class EntryTable {
 
   /** Appends the row of an entry with its digest, or of a file that has to be read. */
   add(entry: TreeEntry, digest?: string): void {
-    const at = this.#reserve(rowBytes(entry.path));
-    this.#rows!.writePath(at, entry.path);
+    const { path } = entry;
+    const at = this.#reserve(rowBytes(path.length));
+    const name = path.lastIndexOf('/') + 1;
+    this.#rows!.writePath(at, path.slice(0, name), path.slice(name));
     this.#rows!.writeEntry(at, entry);
     if (digest !== undefined) this.#rows!.finish(at, digest);
   }
 
-  /** Appends a file that nobody has looked at yet. */
-  addUnseen(path: ByteString): void {
-    const at = this.#reserve(rowBytes(path));
-    this.#rows!.writePath(at, path);
+  /** Appends files that nobody has looked at yet. */
+  addUnseen({ dir, names }: UnseenFiles): void {
+    const prefix = dir && `${dir}/`;
+    for (const name of names) {
+      const at = this.#reserve(rowBytes(prefix.length + name.length));
+      this.#rows!.writePath(at, prefix, name);
+    }
   }
 
   /** Appends rows that are whole, one or several. */
@@ -330,7 +345,9 @@ export class EntryTable {
 
   #begin(bytes: number): void {
     this.publish();
-    const memory = new SharedArrayBuffer(Math.max(CHUNK, FIRST_ROW + bytes));
+    const isFirst = this.chunks.length === 0;
+    const memory = new SharedArrayBuffer(Math.max(isFirst ? FIRST_CHUNK : CHUNK, FIRST_ROW + bytes));
+    if (!isFirst) loadNative()?.preferLargePages(new Uint8Array(memory));
     this.#rows = new EntryRows(memory);
     this.#at = FIRST_ROW;
     this.publish();
@@ -339,4 +356,6 @@ export class EntryTable {
   }
 }
 
-const CHUNK = 1 << 20;
+/** Bytes of the first chunk, enough for 5,000 entries, and of the others. */
+const FIRST_CHUNK = 1 << 20;
+const CHUNK = 8 << 20;

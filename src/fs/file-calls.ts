@@ -3,22 +3,32 @@
  * each), else those of `node:fs`. Nothing follows a link in the last component.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
+import { type ByteString, fsPath, type Latin1Buffer } from './byte-string.ts';
 import type { DirectoryNames } from './directory-entries.ts';
-import type { Native } from './native.ts';
+import type { Native, OpenPath, ReadInto } from './native.ts';
 import type { NativeStat } from './native-stat.ts';
 
 /** Failures carry the `code` of the system. */
 export interface FileCalls {
-  /** Opens a file to read it; one that was replaced by a fifo or a terminal is not waited for or taken over. */
-  open(path: string | Buffer): number;
-  /** Reads from a position of the file as much as `into` has room for, or less: 0 only at the end of the file. */
-  read(fd: number, into: Buffer, position: number): number;
+  /** The files below a directory, given without a slash at its end. */
+  below(root: ByteString): FilesBelow;
+  /** A function that reads into a buffer. */
+  readerInto(buffer: Buffer): ReadInto;
   /** Only valid until the next call. */
   stat(fd: number): Stats | NativeStat;
+  /** False when an open file surely has no extended attributes, or there are no calls to see them. */
+  mayHaveXattrs(fd: number): boolean;
   close(fd: number): void;
   names(path: string | Buffer): DirectoryNames;
   /** Undefined where an open directory cannot be listed. */
   readonly directories: DirectoryCalls | undefined;
+}
+
+export interface FilesBelow {
+  /** Opens a file to read it; one that was replaced by a fifo or a terminal is not waited for or taken over. */
+  readonly open: OpenPath;
+  /** Has to be called at the end. */
+  close(): void;
 }
 
 /** With them a directory's path is followed once for all that is asked of it. */
@@ -29,14 +39,21 @@ export interface DirectoryCalls {
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 const LIST = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK;
+/** Linux: names a place without a right to read it (`O_PATH`). */
+const PLACE = constants.O_DIRECTORY | 0o10000000;
 
 /** The calls there are. */
 export function fileCalls(native: Native | undefined): FileCalls {
-  if (native?.capabilities.stat !== true) return NODE_CALLS;
+  if (native === undefined) return NODE_CALLS;
+  if (!native.capabilities.stat) return { ...NODE_CALLS, mayHaveXattrs: native.mayHaveXattrs };
   return {
-    open: (path) => native.open(path, READ),
-    read: native.read,
+    below(root) {
+      const dir = native.open(fsPath(root || '/'), PLACE);
+      return { open: native.openerBelow(dir, READ), close: () => native.close(dir) };
+    },
+    readerInto: native.readerInto,
     stat: native.fstat,
+    mayHaveXattrs: native.mayHaveXattrs,
     close: native.close,
     names: native.capabilities.directories ? (path) => namesIn(native, path) : NODE_CALLS.names,
     directories: native.capabilities.directories
@@ -46,9 +63,14 @@ export function fileCalls(native: Native | undefined): FileCalls {
 }
 
 const NODE_CALLS: FileCalls = {
-  open: (path) => openSync(path, READ),
-  read: (fd, into, position) => readSync(fd, into, 0, into.length, position),
+  below: (root) => ({
+    open: (memory, at) =>
+      openSync(fsPath(`${root}/${(memory as Latin1Buffer).latin1Slice(at, memory.indexOf(0, at))}`), READ),
+    close: () => undefined,
+  }),
+  readerInto: (buffer) => (fd, at, length, position) => readSync(fd, buffer, at, length, position),
   stat: (fd) => fstatSync(fd),
+  mayHaveXattrs: () => false,
   close: closeSync,
   names(path) {
     const entries = readdirSync(path, { withFileTypes: true, encoding: 'latin1' });

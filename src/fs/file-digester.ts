@@ -6,14 +6,14 @@
  * changed while it was read; else it is read once more.
  */
 import { createHash, type Hash, hash } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { type ByteString, fsPath, type Latin1Buffer } from './byte-string.ts';
+import { constants } from 'node:fs';
+import type { ByteString, Latin1Buffer } from './byte-string.ts';
 import { entryHeader, type Xattrs } from './entry-header.ts';
 import { CHANGED, type EntryRows } from './entry-rows.ts';
-import { type FileCalls, fileCalls } from './file-calls.ts';
+import { type FileCalls, type FilesBelow, fileCalls } from './file-calls.ts';
+import { FileHeaders } from './file-headers.ts';
 import { keptMode, type Modes } from './kept-mode.ts';
-import { loadNative, type Native } from './native.ts';
-import type { NativeStat } from './native-stat.ts';
+import { loadNative, type Native, type ReadInto } from './native.ts';
 import { readXattrs } from './xattrs.ts';
 
 /** What a digest is of. Can be sent to a thread. */
@@ -32,21 +32,27 @@ export interface DigestTask {
 
 /** Read at once; a longer file is hashed in pieces of this size. */
 const CHUNK = 1 << 18;
-/** Headers are about 100 bytes; extended attributes may make them longer, and then the content is hashed apart. */
+/** For headers of about 100 bytes, which stand in front of the content; the content begins at a page. */
 const HEADER_ROOM = 4096;
+
+/** What opening a file says, or reading it, that has gone or become a link, a directory, a socket or a fifo. */
+const IS_OTHER: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR', 'ESPIPE']);
 
 export class FileDigester {
   readonly #task: DigestTask;
   readonly #calls: FileCalls;
   readonly #native: Native | undefined;
   readonly #buffer = Buffer.allocUnsafeSlow(HEADER_ROOM + CHUNK) as Latin1Buffer;
-  readonly #content = this.#buffer.subarray(HEADER_ROOM);
+  readonly #readInto: ReadInto;
+  readonly #headers = new FileHeaders(this.#buffer, HEADER_ROOM);
+  #files: FilesBelow | undefined;
   #incomplete = false;
 
   constructor(task: DigestTask) {
     this.#task = task;
     const native = loadNative();
     this.#calls = fileCalls(native);
+    this.#readInto = this.#calls.readerInto(this.#buffer);
     this.#native = task.contentOnly === true ? undefined : native;
   }
 
@@ -61,81 +67,95 @@ export class FileDigester {
    * @throws errors of the system, for instance `EACCES`
    */
   digest(rows: EntryRows, at: number): LargeFile | undefined {
-    const fd = this.#open(rows.path(at));
-    if (fd === undefined) {
-      rows.setState(at, CHANGED);
-      return undefined;
-    }
+    // What nearly all files need is done here in one go: the sooner the engine sees that a function is worth fast code.
+    const calls = this.#calls;
+    const buffer = this.#buffer;
+    let fd = -1;
     let large: LargeFile | undefined;
     try {
-      large = this.#read(fd, rows, at);
+      this.#files ??= calls.below(this.#task.root);
+      fd = this.#files.open(rows.bytes, rows.pathStart(at));
+      // Of a file that nobody has looked at, nearly always this is all; where it is not, the size says so.
+      const isSeen = rows.isSeen(at);
+      const wanted = isSeen ? Math.min(rows.size(at), CHUNK) : CHUNK;
+      const length = wanted === 0 ? 0 : this.#readInto(fd, HEADER_ROOM, wanted, 0);
+      const xattrs = this.#native !== undefined && calls.mayHaveXattrs(fd) ? this.#xattrs(fd) : undefined;
+      const stat = calls.stat(fd);
+      const { size } = stat;
+      if (isSeen ? !rows.isUnchanged(at, stat) : (stat.mode & constants.S_IFMT) !== constants.S_IFREG) {
+        rows.setState(at, CHANGED);
+        return undefined;
+      }
+      if (!isSeen) rows.writeStat(at, stat);
+      const isRead = length >= Math.min(size, CHUNK) && (isSeen || this.#isSettled(rows, at));
+      if (!isRead) large = this.#readAgain(fd, rows, at);
+      else if (xattrs !== undefined || size > CHUNK) large = this.#finish(fd, rows, at, xattrs);
+      else {
+        const start = this.#writeHeader(rows, at);
+        // A plain array costs a fifth of a `Buffer` to make.
+        rows.finish(at, hash('sha256', new Uint8Array(buffer.buffer, start, HEADER_ROOM - start + size), 'hex'));
+      }
     } catch (error) {
-      // It has become a directory, which can be opened but not read.
-      if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+      if (!IS_OTHER.has((error as NodeJS.ErrnoException).code)) throw error;
       rows.setState(at, CHANGED);
     } finally {
-      if (large === undefined) this.#calls.close(fd);
+      if (large === undefined && fd !== -1) calls.close(fd);
     }
     return large;
   }
 
-  #open(path: ByteString): number | undefined {
-    try {
-      return this.#calls.open(fsPath(`${this.#task.root}/${path}`));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENXIO') return undefined;
-      throw error;
-    }
+  /** Has to be called at the end. */
+  close(): void {
+    this.#files?.close();
+    this.#files = undefined;
   }
 
-  #read(fd: number, rows: EntryRows, at: number): LargeFile | undefined {
-    // Nearly always all that there is; where it is not, the size says so.
-    const length = rows.isSeen(at)
-      ? readWhole(this.#calls, fd, this.#content, 0, Math.min(rows.size(at), CHUNK))
-      : this.#calls.read(fd, this.#content, 0);
+  /** Reads a file again from its beginning: it is the one that was seen, or `CHANGED`. */
+  #readAgain(fd: number, rows: EntryRows, at: number): LargeFile | undefined {
+    const wanted = Math.min(rows.size(at), CHUNK);
+    const isWhole = readWhole(this.#readInto, fd, 0, wanted) === wanted;
     const xattrs = this.#xattrs(fd);
-    const stat = this.#calls.stat(fd);
-    if (rows.isSeen(at) ? !rows.isUnchanged(at, stat) : !isFile(stat)) {
-      rows.setState(at, CHANGED);
-      return undefined;
-    }
-    if (!rows.isSeen(at)) {
-      rows.writeStat(at, stat);
-      const isWhole = length >= Math.min(stat.size, CHUNK);
-      if (!isWhole || !this.#isSettled(rows, at)) return this.#read(fd, rows, at);
-    }
-    const size = rows.size(at);
-    const header = this.#header(rows, at, xattrs);
-    if (size > CHUNK) {
-      const running = createHash('sha256').update(header, 'latin1');
-      return new LargeFile(this.#calls, this.#content, running, { fd, rows, at });
-    }
-    if (length < size) rows.setState(at, CHANGED);
-    else rows.finish(at, this.#digest(header, size));
+    if (isWhole && rows.isUnchanged(at, this.#calls.stat(fd))) return this.#finish(fd, rows, at, xattrs);
+    rows.setState(at, CHANGED);
     return undefined;
   }
 
-  #digest(header: ByteString, size: number): string {
-    if (header.length > HEADER_ROOM) {
-      return createHash('sha256').update(header, 'latin1').update(this.#content.subarray(0, size)).digest('hex');
-    }
-    const start = HEADER_ROOM - header.length;
-    this.#buffer.latin1Write(header, start);
-    // A plain array costs a fifth of a `Buffer` to make.
-    return hash('sha256', new Uint8Array(this.#buffer.buffer, start, header.length + size), 'hex');
+  /** The digest of what was read; of a large file that is only the beginning. */
+  #finish(fd: number, rows: EntryRows, at: number, xattrs: Xattrs | undefined): LargeFile | undefined {
+    const size = rows.size(at);
+    const header =
+      xattrs === undefined
+        ? this.#buffer.subarray(this.#writeHeader(rows, at), HEADER_ROOM)
+        : Buffer.from(this.#header(rows, at, xattrs), 'latin1');
+    if (size > CHUNK) return this.#large(fd, rows, at, header);
+    const content = this.#buffer.subarray(HEADER_ROOM, HEADER_ROOM + size);
+    rows.finish(at, createHash('sha256').update(header).update(content).digest('hex'));
+    return undefined;
   }
 
+  #large(fd: number, rows: EntryRows, at: number, header: Buffer): LargeFile {
+    const content = { buffer: this.#buffer, readInto: this.#readInto };
+    return new LargeFile(this.#calls, content, createHash('sha256').update(header), { fd, rows, at });
+  }
+
+  /** Those that count; undefined when there are none. */
   #xattrs(fd: number): Xattrs | undefined {
     if (this.#native === undefined) return undefined;
     const { xattrs, incomplete } = readXattrs(this.#native, fd);
     if (incomplete) this.#incomplete = true;
-    return xattrs;
+    return xattrs.size === 0 ? undefined : xattrs;
   }
 
-  #header(rows: EntryRows, at: number, xattrs: Xattrs | undefined): ByteString {
-    const { contentOnly, modes, scan } = this.#task;
-    if (contentOnly === true) return '';
+  /** Writes the header of a file without extended attributes in front of the content. @returns where it begins */
+  #writeHeader(rows: EntryRows, at: number): number {
+    if (this.#task.contentOnly === true) return HEADER_ROOM;
+    const { modes, scan } = this.#task;
+    const mode = modes === 'exact' ? rows.mode(at) : keptMode({ type: 'file', mode: rows.mode(at) }, modes);
+    return this.#headers.write(mode, scan ? rows.uid(at) : 0, scan ? rows.gid(at) : 0, rows.size(at));
+  }
+
+  #header(rows: EntryRows, at: number, xattrs: Xattrs): ByteString {
+    const { modes, scan } = this.#task;
     return entryHeader({
       type: 'file',
       mode: keptMode({ type: 'file', mode: rows.mode(at) }, modes),
@@ -151,17 +171,18 @@ export class FileDigester {
   }
 }
 
-/** Reads so many bytes from a position; less only when the file ends there. */
-function readWhole(calls: FileCalls, fd: number, into: Buffer, position: number, wanted: number): number {
+/** Reads so many bytes from a position to where content lies in the buffer; less only when the file ends there. */
+function readWhole(readInto: ReadInto, fd: number, position: number, wanted: number): number {
   let length = 0;
   for (let read = -1; length < wanted && read !== 0; length += read) {
-    read = calls.read(fd, length === 0 ? into : into.subarray(length), position + length);
+    read = readInto(fd, HEADER_ROOM + length, wanted - length, position + length);
   }
   return length;
 }
 
-function isFile(stat: Stats | NativeStat): boolean {
-  return (stat.mode & constants.S_IFMT) === constants.S_IFREG;
+interface Content {
+  readonly buffer: Buffer;
+  readonly readInto: ReadInto;
 }
 
 interface OpenFile {
@@ -173,14 +194,16 @@ interface OpenFile {
 /** A file that is too large to be read at once. The first piece is in the buffer. */
 export class LargeFile {
   readonly #calls: FileCalls;
-  readonly #content: Buffer;
+  readonly #buffer: Buffer;
+  readonly #readInto: ReadInto;
   readonly #hash: Hash;
   readonly #file: OpenFile;
   #position = 0;
 
-  constructor(calls: FileCalls, content: Buffer, running: Hash, file: OpenFile) {
+  constructor(calls: FileCalls, content: Content, running: Hash, file: OpenFile) {
     this.#calls = calls;
-    this.#content = content;
+    this.#buffer = content.buffer;
+    this.#readInto = content.readInto;
     this.#hash = running;
     this.#file = file;
   }
@@ -194,7 +217,7 @@ export class LargeFile {
     const left = rows.size(at) - this.#position;
     const wanted = Math.min(left, CHUNK);
     const length = this.#position === 0 ? wanted : this.#read(wanted);
-    this.#hash.update(length === CHUNK ? this.#content : this.#content.subarray(0, length));
+    this.#hash.update(this.#buffer.subarray(HEADER_ROOM, HEADER_ROOM + length));
     this.#position += length;
     if (length === wanted && left > length) return true;
     const stat = this.#calls.stat(fd);
@@ -204,7 +227,7 @@ export class LargeFile {
   }
 
   #read(wanted: number): number {
-    return Math.min(wanted, readWhole(this.#calls, this.#file.fd, this.#content, this.#position, wanted));
+    return readWhole(this.#readInto, this.#file.fd, this.#position, wanted);
   }
 
   /** Has to be called at the end. */

@@ -3,7 +3,7 @@ import { ioError } from '../core/errors.ts';
 import { baseName, cleanPath, dirName, joinPath } from '../core/go-path.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
-import type { TreeReader, WalkedEntry } from './tree-entry.ts';
+import type { TreeReader } from './tree-entry.ts';
 import { hasWildcard, Wildcard } from './wildcard.ts';
 
 /**
@@ -13,7 +13,7 @@ import { hasWildcard, Wildcard } from './wildcard.ts';
  * @param paths may hold wildcards in any component
  * @throws CtxsrcError `E_PERMISSION` or `E_IO` when a directory on the way cannot be read
  */
-export function followPaths(reader: TreeReader<WalkedEntry>, paths: readonly ByteString[]): ByteString[] | undefined {
+export function followPaths(reader: TreeReader, paths: readonly ByteString[]): ByteString[] | undefined {
   const resolver = new Resolver(reader);
   for (const path of paths) resolver.add(path);
   return withoutNested([...resolver.resolved].sort(compareBytes));
@@ -31,9 +31,9 @@ export function withoutNested(paths: readonly ByteString[]): ByteString[] | unde
 
 class Resolver {
   readonly resolved = new Set<ByteString>();
-  readonly #reader: TreeReader<WalkedEntry>;
+  readonly #reader: TreeReader;
 
-  constructor(reader: TreeReader<WalkedEntry>) {
+  constructor(reader: TreeReader) {
     this.#reader = reader;
   }
 

@@ -4,22 +4,7 @@ import type { DirectoryNames } from './directory-entries.ts';
 import type { FileCalls } from './file-calls.ts';
 import type { FileClock } from './file-clock.ts';
 import type { StatCache } from './stat-cache.ts';
-import { type DiskReader, entryOf, type TreeEntry, type TreeReader } from './tree-entry.ts';
-
-/** A regular file, as its directory says, that nobody has looked at yet. */
-export interface UnseenFile {
-  readonly path: ByteString;
-  readonly type: 'unseen';
-}
-
-/** A directory whose entries are being asked for. */
-interface Listing {
-  readonly path: ByteString;
-  /** Length of the path; -1 for the root. */
-  readonly length: number;
-  /** Names that have to be looked at before they are read, and whether they are directories; undefined: all. */
-  readonly others: ReadonlyMap<ByteString, boolean> | undefined;
-}
+import { type DiskReader, entryOf, type LateReader, type TreeEntry } from './tree-entry.ts';
 
 export interface HashReaderOptions {
   readonly clock: FileClock;
@@ -28,11 +13,11 @@ export interface HashReaderOptions {
   readonly namesTell: boolean;
 }
 
-export class HashReader implements TreeReader<TreeEntry | UnseenFile> {
+export class HashReader implements LateReader {
   readonly #disk: DiskReader;
   readonly #options: HashReaderOptions;
   readonly #calls: FileCalls;
-  readonly #listings: Listing[] = [];
+  #others: ReadonlyMap<ByteString, boolean> | undefined;
   /** The directory that was looked at last. */
   #dir: TreeEntry | undefined;
   /** The same, as long as it is open. */
@@ -45,27 +30,20 @@ export class HashReader implements TreeReader<TreeEntry | UnseenFile> {
   }
 
   names(path: ByteString): ByteString[] {
-    const length = path === '' ? -1 : path.length;
-    this.#leaveTo(length - 1);
+    this.#others = undefined;
     const known = this.#options.namesTell ? this.#options.cache.names(path) : undefined;
     if (known !== undefined) return known;
     const { names, others } = this.#list(path);
-    this.#listings.push({ path, length, others: this.#mayLookLater(path) ? others : undefined });
+    if (this.#mayLookLater(path)) this.#others = others;
     return names;
   }
 
-  entry(path: ByteString): TreeEntry | UnseenFile | undefined {
-    const slash = path.lastIndexOf('/');
-    this.#leaveTo(slash);
-    const listing = this.#listings.at(-1);
-    let entry: TreeEntry | undefined;
-    if (listing?.length === slash && path.startsWith(listing.path)) {
-      const { others } = listing;
-      const isDirectory = others === undefined || others.size === 0 ? undefined : others.get(path.slice(slash + 1));
-      if (others !== undefined && isDirectory === undefined) return { path, type: 'unseen' };
-      entry = isDirectory === true ? this.#enter(path) : undefined;
-    }
-    entry ??= this.#disk.entry(path);
+  get others(): ReadonlyMap<ByteString, boolean> | undefined {
+    return this.#others;
+  }
+
+  entry(path: ByteString, isDirectory?: boolean): TreeEntry | undefined {
+    const entry = (isDirectory === true ? this.#enter(path) : undefined) ?? this.#disk.entry(path);
     if (entry?.type === 'dir') this.#dir = entry;
     return entry;
   }
@@ -107,11 +85,6 @@ export class HashReader implements TreeReader<TreeEntry | UnseenFile> {
     } finally {
       this.close();
     }
-  }
-
-  /** The listings that are not on the way to the entries of a directory are over. */
-  #leaveTo(length: number): void {
-    while (this.#listings.length > 0 && this.#listings.at(-1)!.length > length) this.#listings.pop();
   }
 
   /** Files that nobody remembers are looked at when they are read: where their times are by this machine's clock. */

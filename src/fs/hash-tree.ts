@@ -20,7 +20,7 @@ import { splitDevice } from './native-stat.ts';
 import { RowHasher } from './row-hasher.ts';
 import { Slices } from './slices.ts';
 import { type CachedTree, StatCache } from './stat-cache.ts';
-import { DiskReader, type TreeEntry } from './tree-entry.ts';
+import { DiskReader, type TreeEntry, type UnseenFiles } from './tree-entry.ts';
 import { TreeHasher } from './tree-hasher.ts';
 import { type TreeFilter, walkTree } from './walk.ts';
 import { readXattrs } from './xattrs.ts';
@@ -94,7 +94,8 @@ class Run {
   #incomplete = false;
   /** Files that have to be read. */
   #waiting = 0;
-  #lastHeader = { header: '', digest: EMPTY_DIGEST };
+  /** The digest of directories of a mode, without extended attributes. */
+  #directories = { mode: -1, digest: EMPTY_DIGEST };
 
   constructor(root: ByteString, options: HashTreeOptions) {
     const { filter = {}, modes = 'exact', signal } = options;
@@ -142,10 +143,11 @@ class Run {
     let added = 0;
     try {
       for (const entry of walkTree(reader, filter)) {
-        if (entry.type === 'unseen') this.#takeUnseen(entry.path);
+        if (entry.type === 'unseen') this.#takeUnseen(entry);
         else this.#take(entry, reader.opened(entry.path));
-        added += 1;
-        if (added % PUBLISHED !== 0) continue;
+        added += entry.type === 'unseen' ? entry.names.length : 1;
+        if (added < PUBLISHED) continue;
+        added = 0;
         await this.#hasher.publish(this.#waiting);
         if (this.#slices.over) await this.#slices.pause();
       }
@@ -154,11 +156,11 @@ class Run {
     }
   }
 
-  #takeUnseen(path: ByteString): void {
+  #takeUnseen(files: UnseenFiles): void {
     this.#hasRead = true;
     this.#differs = true;
-    this.#waiting += 1;
-    this.#hasher.table.addUnseen(path);
+    this.#waiting += files.names.length;
+    this.#hasher.table.addUnseen(files);
   }
 
   /** @param fd the entry, if it is open */
@@ -266,7 +268,8 @@ class Run {
       const { xattrs, incomplete } =
         native === undefined ? UNSEEN : readXattrs(native, fd ?? this.#disk.full(entry.path));
       if (incomplete) this.#incomplete = true;
-      return this.#headerDigestOf(
+      if (entry.type === 'dir' && !this.#scan && (xattrs?.size ?? 0) === 0) return this.#directoryDigest(entry.mode);
+      return hexDigest(
         entryHeader({
           type: entry.type,
           mode: keptMode(entry, this.#modes),
@@ -284,10 +287,19 @@ class Run {
     }
   }
 
-  /** Directories mostly have the header of the one before. */
-  #headerDigestOf(header: ByteString): string {
-    if (header !== this.#lastHeader.header) this.#lastHeader = { header, digest: hexDigest(header) };
-    return this.#lastHeader.digest;
+  /** Mostly that of the directory before. */
+  #directoryDigest(mode: number): string {
+    if (mode !== this.#directories.mode) {
+      const header = {
+        type: 'dir',
+        mode: keptMode({ type: 'dir', mode }, this.#modes),
+        uid: 0,
+        gid: 0,
+        size: 0,
+      } as const;
+      this.#directories = { mode, digest: hexDigest(entryHeader(header)) };
+    }
+    return this.#directories.digest;
   }
 
   /** Files that changed between the walk and the end of reading them are looked at again, a few times. */

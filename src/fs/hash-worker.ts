@@ -12,7 +12,9 @@ let at = FIRST_ROW;
 /** Bytes that the others do not know of yet. */
 let hashed = 0;
 
-parentPort!.postMessage(work());
+const failure = work();
+digester.close();
+parentPort!.postMessage(failure);
 
 function work(): ReadFailure | undefined {
   for (;;) {

@@ -2,6 +2,9 @@
 import { type EntryRows, GONE, YOUNG } from './entry-rows.ts';
 import type { FileClock } from './file-clock.ts';
 
+/** Bytes that are hashed and written at once, which takes about a millisecond. */
+const PIECE = 1 << 20;
+
 interface OpenDirectory {
   readonly rows: EntryRows;
   readonly at: number;
@@ -38,7 +41,7 @@ export class KeptRows {
     }
     if (!this.#isSettled(rows, at)) rows.setState(at, YOUNG);
     const next = rows.next(at);
-    if (this.#piece?.rows !== rows || this.#piece.end !== at) {
+    if (this.#piece?.rows !== rows || this.#piece.end !== at || at - this.#piece.start >= PIECE) {
       this.#cut();
       this.#piece = { rows, start: at, end: at };
     }

@@ -14,58 +14,44 @@ export interface NativeStat {
   readonly ctimeMs: number;
 }
 
+/** Where an empty path lies behind the structure, for who asks about an open file. */
+export const EMPTY_PATH = 256;
+
 /** `struct statx` of the kernel; places are of 4 bytes. Little-endian, as the systems are that the native calls know. */
 export class StatxBuffer implements NativeStat {
-  readonly bytes = new Uint8Array(256);
+  readonly bytes = new Uint8Array(EMPTY_PATH + 8);
   readonly #words = new Uint32Array(this.bytes.buffer);
+  mode = 0;
+  size = 0;
+  uid = 0;
+  gid = 0;
+  nlink = 0;
+  dev = 0;
+  ino = 0;
+  rdev = 0;
+  mtimeMs = 0;
+  ctimeMs = 0;
 
-  get nlink(): number {
-    return this.#words[4]!;
+  /** Takes over what the kernel has written. All at once: this is done so often that each call would count. */
+  read(): this {
+    const words = this.#words;
+    this.nlink = words[4]!;
+    this.uid = words[5]!;
+    this.gid = words[6]!;
+    this.mode = words[7]! & 0xffff;
+    this.ino = words[9]! * 2 ** 32 + words[8]!;
+    this.size = words[11]! * 2 ** 32 + words[10]!;
+    // The sum that Node makes of seconds and nanoseconds, so that both compare.
+    this.ctimeMs = ((words[25]! | 0) * 2 ** 32 + words[24]!) * 1000 + words[26]! / 1_000_000;
+    this.mtimeMs = ((words[29]! | 0) * 2 ** 32 + words[28]!) * 1000 + words[30]! / 1_000_000;
+    this.rdev = device(words[32]!, words[33]!);
+    this.dev = device(words[34]!, words[35]!);
+    return this;
   }
-  get uid(): number {
-    return this.#words[5]!;
-  }
-  get gid(): number {
-    return this.#words[6]!;
-  }
-  get mode(): number {
-    return this.#words[7]! & 0xffff;
-  }
-  get ino(): number {
-    return this.#wide(8);
-  }
-  get size(): number {
-    return this.#wide(10);
-  }
-  get ctimeMs(): number {
-    return this.#time(24);
-  }
-  get mtimeMs(): number {
-    return this.#time(28);
-  }
-  get rdev(): number {
-    return this.#device(32);
-  }
-  get dev(): number {
-    return this.#device(34);
-  }
+}
 
-  #wide(at: number): number {
-    return this.#words[at + 1]! * 2 ** 32 + this.#words[at]!;
-  }
-
-  /** The sum that Node makes of seconds and nanoseconds, so that both compare. */
-  #time(at: number): number {
-    const seconds = (this.#words[at + 1]! | 0) * 2 ** 32 + this.#words[at]!;
-    return seconds * 1000 + this.#words[at + 2]! / 1_000_000;
-  }
-
-  #device(at: number): number {
-    const major = this.#words[at]!;
-    const minor = this.#words[at + 1]!;
-    if (major < 0x1000 && minor < 0x100) return major * 0x100 + minor;
-    return Number(deviceNumber(major, minor));
-  }
+function device(major: number, minor: number): number {
+  return major < 0x1000 && minor < 0x100 ? major * 0x100 + minor : Number(deviceNumber(major, minor));
 }
 
 /** `makedev` of glibc and musl, which is how Node shows device numbers too. */

@@ -5,14 +5,15 @@
  * they had to leave out. All calls are synchronous and may be used in workers.
  *
  * The signatures below are not checked by anything but this module's tests: an argument of the wrong type corrupts
- * memory. Paths are passed as text (UTF-8) or as raw bytes, never with a NUL inside.
+ * memory. Paths are passed as text (UTF-8) or as raw bytes, never with a NUL inside. Where a call would cost less than its
+ * arguments, a buffer is passed as the number of its address, which never leaves this file.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Latin1Buffer } from './byte-string.ts';
 import { type DirectoryNames, readEntries } from './directory-entries.ts';
-import { deviceNumber, type NativeStat, StatxBuffer } from './native-stat.ts';
+import { deviceNumber, EMPTY_PATH, type NativeStat, StatxBuffer } from './native-stat.ts';
 
 /** A path as text, or as the bytes the file system has. */
 export type NativePath = string | Uint8Array;
@@ -27,6 +28,8 @@ export interface Native {
   /** Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none or the file system has no such thing. */
   listXattrs(path: NativePath): readonly string[];
   listXattrsFd(fd: number): readonly string[];
+  /** False when an open file surely has no extended attributes. */
+  mayHaveXattrs(fd: number): boolean;
   /** The value, or undefined when there is no such attribute (any more). */
   getXattr(path: NativePath, name: string): Buffer | undefined;
   getXattrFd(fd: number, name: string): Buffer | undefined;
@@ -47,15 +50,28 @@ export interface Native {
   fstat(fd: number): NativeStat;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   open(path: NativePath, flags: number): number;
-  /** Reads from a position of the file as much as `into` has room for, or less: 0 only at the end of the file. */
-  read(fd: number, into: Buffer, position: number): number;
+  /**
+   * A function that opens paths below an open directory, as `openAt` does, but paths that lie in a buffer with a NUL behind
+   * them: to make text of each would cost as much as the call.
+   */
+  openerBelow(dirFd: number, flags: number): OpenPath;
+  /** A function that reads into a buffer. */
+  readerInto(buffer: Uint8Array): ReadInto;
   close(fd: number): void;
   /** The names in an open directory, each time all of them. */
   readDirectory(fd: number): DirectoryNames;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
   mkdirAt(dirFd: number, path: NativePath, mode: number): void;
+  /** Asks for large pages for memory that will be written from one end to the other: each page costs the same, small or large. */
+  preferLargePages(memory: Uint8Array): void;
 }
+
+/** Opens the path that begins at a place of a buffer and ends at the NUL that has to be there. */
+export type OpenPath = (memory: Uint8Array, at: number) => number;
+
+/** Reads so many bytes from a position of a file to a place in the buffer, or less: 0 only at the end of the file. */
+export type ReadInto = (fd: number, at: number, length: number, position: number) => number;
 
 /** What this system's C library offers; extended attributes are there whenever `Native` is. */
 export interface NativeCapabilities {
@@ -73,6 +89,9 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const RENAME_EXCHANGE = 2;
 const O_CLOEXEC = 0o2000000;
+const MADV_HUGEPAGE = 14;
+/** The largest there is on the systems known, 64 KiB: a multiple of all others. */
+const PAGE = 65_536;
 const UTIME_OMIT = 0x3ffffffen;
 /** The kernel allows 64 KiB for a list of names and for a value. */
 const XATTR_MAX = 65536;
@@ -90,6 +109,7 @@ interface CLibrary {
 
 interface Koffi {
   load(name: string | null): CLibrary;
+  address(buffer: Uint8Array): bigint;
   errno(): number;
 }
 
@@ -138,17 +158,21 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const fsetxattr = lib.func('int fsetxattr(int, const void *, const void *, size_t, int)');
   const utimensat = lib.func('int utimensat(int, const void *, const void *, int)');
   const futimens = lib.func('int futimens(int, const void *)');
-  const pread = lib.func('intptr_t pread(int, void *, size_t, int64_t)');
+  const pread = lib.func('intptr_t pread(int, uintptr_t, size_t, int64_t)');
   const closeFd = lib.func('int close(int)');
   const getdents = optional(lib, 'intptr_t getdents64(int, void *, size_t)');
   const openat = lib.func('int openat(int, const void *, int, uint32_t)');
+  const openatAddress = lib.func('int openat(int, uintptr_t, int, uint32_t)');
   const mkdirat = lib.func('int mkdirat(int, const void *, uint32_t)');
   const mknodat = bindMknod(lib);
   const statx = optional(lib, 'int statx(int, const void *, int, uint32_t, void *)');
+  const statxAddress = optional(lib, 'int statx(int, uintptr_t, int, uint32_t, uintptr_t)');
+  const madvise = optional(lib, 'int madvise(uintptr_t, size_t, int)');
   const renameat2 = optional(lib, 'int renameat2(int, const void *, int, const void *, uint32_t)');
   const scratch = Buffer.allocUnsafeSlow(XATTR_MAX) as Latin1Buffer;
 
   const stat = new StatxBuffer();
+  const statAddress = addressOf(koffi, stat.bytes);
 
   const fail = (syscall: string, path?: NativePath): never => {
     throw systemError(koffi.errno(), syscall, path);
@@ -195,6 +219,7 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       if (flistxattr(fd, null, 0) === 0) return NO_NAMES;
       return names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX)));
     },
+    mayHaveXattrs: (fd) => flistxattr(fd, null, 0) !== 0,
     getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
     getXattrFd: (fd, name) => value(fill('fgetxattr', fgetxattr(fd, cName(name), scratch, XATTR_MAX))),
     setXattr(path, name, bytes) {
@@ -219,18 +244,37 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     },
     lstat(path) {
       if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx', path);
-      if (statx(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes) === 0) return stat;
+      if (statx(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes) === 0) return stat.read();
       return koffi.errno() === osConstants.errno.ENOENT ? undefined : fail('statx', path);
     },
     fstat(fd) {
-      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
-      if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes) !== 0) fail('statx');
-      return stat;
+      if (statxAddress === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
+      if (statxAddress(fd, statAddress + EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, statAddress) !== 0)
+        fail('statx');
+      return stat.read();
     },
     open: (path, flags) => open(AT_FDCWD, path, flags, 0),
-    read(fd, into, position) {
-      const length = pread(fd, into, into.length, position);
-      return length >= 0 ? length : retried(length, () => pread(fd, into, into.length, position), 'pread');
+    openerBelow(dirFd, flags) {
+      const all = flags | O_CLOEXEC;
+      let known: Uint8Array | undefined;
+      let start = 0;
+      return (memory, at) => {
+        if (at < 0 || at >= memory.length) throw new RangeError('no such place in the buffer');
+        if (memory !== known) {
+          start = addressOf(koffi, memory);
+          known = memory;
+        }
+        const fd = openatAddress(dirFd, start + at, all, 0);
+        return fd >= 0 ? fd : retried(fd, () => openatAddress(dirFd, start + at, all, 0), 'openat');
+      };
+    },
+    readerInto(buffer) {
+      const start = addressOf(koffi, buffer);
+      return (fd, at, length, position) => {
+        if (at < 0 || length < 0 || at + length > buffer.length) throw new RangeError('no such place in the buffer');
+        const read = pread(fd, start + at, length, position);
+        return read >= 0 ? read : retried(read, () => pread(fd, start + at, length, position), 'pread');
+      };
     },
     close(fd) {
       if (closeFd(fd) !== 0) fail('close');
@@ -244,7 +288,20 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     mkdirAt(dirFd, path, mode) {
       if (mkdirat(dirFd, cString(path), mode) !== 0) fail('mkdirat', path);
     },
+    preferLargePages(memory) {
+      if (memory.length < 2 * PAGE) return;
+      // Advice begins at a page. Where it is not taken, nothing is lost.
+      const start = Math.ceil(addressOf(koffi, memory) / PAGE) * PAGE;
+      madvise?.(start, memory.length - PAGE, MADV_HUGEPAGE);
+    },
   };
+}
+
+/** Where a buffer lies, as long as there is one: a number costs a call much less than the buffer. */
+function addressOf(koffi: Koffi, buffer: Uint8Array): number {
+  const address = Number(koffi.address(buffer));
+  if (!Number.isSafeInteger(address)) throw new RangeError('an address that is no number');
+  return address;
 }
 
 /** A function that not every C library has. */

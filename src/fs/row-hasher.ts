@@ -21,7 +21,8 @@ export class RowHasher {
   #hashedBytes = 0;
   #hasEnded = false;
   /** Before this row nothing waits: its chunk and its place there. */
-  #next = { chunk: 0, at: FIRST_ROW };
+  #chunk = 0;
+  #at = FIRST_ROW;
 
   constructor(task: DigestTask, slices: Slices, signal: AbortSignal | undefined) {
     this.#task = task;
@@ -77,11 +78,18 @@ export class RowHasher {
 
   /** Rows wait again that were read before. */
   again(): void {
-    this.#next = { chunk: 0, at: FIRST_ROW };
+    // The directory itself may be another one by now.
+    this.#digester?.close();
+    this.#chunk = 0;
+    this.#at = FIRST_ROW;
   }
 
   async close(): Promise<void> {
-    await this.#crew?.close();
+    try {
+      this.#digester?.close();
+    } finally {
+      await this.#crew?.close();
+    }
   }
 
   async #hire(): Promise<void> {
@@ -93,8 +101,10 @@ export class RowHasher {
 
   /** Reads the next files that wait, for as long as may be without a pause. False when none is left. */
   async #readSlice(): Promise<boolean> {
-    for (let row = this.#takeNext(); row !== undefined; row = this.#takeNext()) {
-      const { rows, at } = row;
+    for (let rows = this.#findNext(); rows !== undefined; rows = this.#findNext()) {
+      const at = this.#at;
+      this.#at = rows.next(at);
+      if (!rows.take(at)) continue;
       if (this.#hashedBytes > MANY_BYTES && this.#crew === undefined) await this.#hire();
       const large = this.#begin(rows, at);
       if (large !== undefined) await this.#goOn(large, rows, at);
@@ -106,19 +116,16 @@ export class RowHasher {
     return false;
   }
 
-  #takeNext(): { readonly rows: EntryRows; readonly at: number } | undefined {
-    const next = this.#next;
+  /** The chunk of the next row; undefined when there is none. */
+  #findNext(): EntryRows | undefined {
     const { chunks } = this.table;
-    for (let rows = chunks[next.chunk]; rows !== undefined; rows = chunks[next.chunk]) {
-      for (const { end } = rows; next.at < end; ) {
-        const { at } = next;
-        next.at = rows.next(at);
-        if (rows.take(at)) return { rows, at };
-      }
-      next.chunk += 1;
-      next.at = FIRST_ROW;
+    let rows = chunks[this.#chunk];
+    while (rows !== undefined && this.#at >= rows.end) {
+      this.#chunk += 1;
+      this.#at = FIRST_ROW;
+      rows = chunks[this.#chunk];
     }
-    return undefined;
+    return rows;
   }
 
   async #crewEnd(): Promise<void> {

@@ -15,20 +15,30 @@ export interface TreeEntry extends NativeStat {
   readonly mode: number;
 }
 
-/** What a walk has to know of an entry. */
-export interface WalkedEntry {
-  readonly path: ByteString;
-  /** `dir` is gone into. */
-  readonly type: EntryType | 'unseen';
-}
-
 /** Where a walk finds its entries. Failures are those of `node:fs`; a missing entry is undefined. */
-export interface TreeReader<E extends WalkedEntry = TreeEntry> {
+export interface TreeReader {
   /** Names in a directory, in any order; asked for right after the directory, before anything in it. */
   names(path: ByteString): ByteString[];
-  entry(path: ByteString): E | undefined;
+  /** @param isDirectory what the directory that it lies in says, if it was asked */
+  entry(path: ByteString, isDirectory?: boolean): TreeEntry | undefined;
   /** Text of a symlink. */
   target(path: ByteString): ByteString;
+}
+
+/** A reader that lets regular files go by on the word of their directory; somebody looks at them later. */
+export interface LateReader extends TreeReader {
+  /**
+   * What `names` has found last that may be something else than a regular file, and whether it is a directory; undefined
+   * when everything has to be looked at.
+   */
+  readonly others: ReadonlyMap<ByteString, boolean> | undefined;
+}
+
+/** Regular files of one directory, as it says, that nobody has looked at yet; in order. */
+export interface UnseenFiles {
+  readonly type: 'unseen';
+  readonly dir: ByteString;
+  readonly names: readonly ByteString[];
 }
 
 const TYPES: ReadonlyMap<number, EntryType> = new Map([

@@ -8,7 +8,7 @@ import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { followPaths, withoutNested } from './follow-paths.ts';
 import { type MatchVector, type Pattern, PatternMatcher } from './patterns.ts';
-import type { TreeReader, WalkedEntry } from './tree-entry.ts';
+import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from './tree-entry.ts';
 
 /** What of a tree is taken. An absent or empty list filters nothing; a list of one empty pattern lets nothing through. */
 export interface TreeFilter {
@@ -26,70 +26,99 @@ export type Ignored = (path: ByteString, by: Pattern | 'not included') => void;
  * @param ignored told of what the filter drops; of a directory that is not even read, only the directory itself
  * @throws CtxsrcError `E_PATTERN` for a bad pattern, `E_PERMISSION` or `E_IO` when a directory that may matter cannot be read
  */
-export function* walkTree<E extends WalkedEntry>(
-  reader: TreeReader<E>,
+export function walkTree(
+  reader: LateReader,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles, void>;
+export function walkTree(reader: TreeReader, filter?: TreeFilter, ignored?: Ignored): Generator<TreeEntry, void>;
+export function* walkTree(
+  reader: TreeReader & Partial<LateReader>,
   filter: TreeFilter = {},
   ignored?: Ignored,
-): Generator<E, void> {
+): Generator<TreeEntry | UnseenFiles, void> {
   const include = compileIncludes(reader, filter);
   const exclude = compileList('exclude', filter.exclude ?? []);
   const walk = new Walk(reader, include, exclude, ignored);
-  const stack: Frame<E>[] = [{ entry: undefined, names: walk.names('', true), at: 0, emitted: true }];
-  const pending: E[] = [];
+  const stack: Frame[] = [walk.enter(undefined, ALL)];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
-    const name = frame.names[frame.at];
+    const start = frame.at;
+    const files = walk.files(frame);
+    if (files !== undefined) {
+      yield* owedParents(stack);
+      yield files;
+    }
+    if (frame.at > start) continue;
+    const name = frame.names[start];
     if (name === undefined) {
       stack.pop();
       continue;
     }
+    const isDirectory = frame.others?.get(name);
     frame.at += 1;
-    const path = frame.entry === undefined ? name : `${frame.entry.path}/${name}`;
-    const visit = walk.decide(path, frame);
-    if (visit === undefined) continue;
-    const { entry, taken } = visit;
-    if (taken) {
-      for (let i = stack.length - 1; i > 0 && !stack[i]!.emitted; i -= 1) {
-        pending.push(stack[i]!.entry!);
-        stack[i]!.emitted = true;
-      }
-      for (let parent = pending.pop(); parent !== undefined; parent = pending.pop()) yield parent;
+    const path = frame.prefix + name;
+    const verdict = walk.decide(path, frame);
+    const entry = verdict.pruned ? undefined : walk.entry(path, isDirectory);
+    if (entry === undefined) continue;
+    if (verdict.taken) {
+      yield* owedParents(stack);
       yield entry;
     }
-    if (entry.type !== 'dir') continue;
-    const { included, excluded } = visit;
-    stack.push({ entry, names: walk.names(path, taken), at: 0, emitted: taken, included, excluded });
+    if (entry.type === 'dir') stack.push(walk.enter(entry, verdict));
   }
 }
 
-/** A directory on the way, with the names still to visit. */
-interface Frame<E> {
-  readonly entry: E | undefined;
-  readonly names: readonly ByteString[];
-  at: number;
-  emitted: boolean;
-  readonly included?: MatchVector | undefined;
-  readonly excluded?: MatchVector | undefined;
+/** The directories on the way that were not taken for themselves, but lead to something that is. */
+function owedParents(stack: readonly Frame[]): TreeEntry[] {
+  const owed: TreeEntry[] = [];
+  for (let i = stack.length - 1; i > 0 && !stack[i]!.emitted; i -= 1) {
+    owed.push(stack[i]!.entry!);
+    stack[i]!.emitted = true;
+  }
+  return owed.reverse();
 }
 
-interface Visit<E> {
-  readonly entry: E;
-  readonly taken: boolean;
+/** A directory on the way, with the names still to visit. */
+interface Frame {
+  readonly entry: TreeEntry | undefined;
+  /** What stands before the names in paths. */
+  readonly prefix: ByteString;
+  readonly names: readonly ByteString[];
+  /** Names that have to be looked at; undefined: all. */
+  readonly others: ReadonlyMap<ByteString, boolean> | undefined;
+  at: number;
+  emitted: boolean;
   readonly included: MatchVector | undefined;
   readonly excluded: MatchVector | undefined;
 }
 
-class Walk<E extends WalkedEntry> {
-  readonly #reader: TreeReader<E>;
+/** What the filter says of a path. */
+interface Verdict {
+  readonly taken: boolean;
+  /** Nothing below it can be taken either. */
+  readonly pruned: boolean;
+  readonly included: MatchVector | undefined;
+  readonly excluded: MatchVector | undefined;
+}
+
+const ALL: Verdict = { taken: true, pruned: false, included: undefined, excluded: undefined };
+/** So many files are named at once. */
+const MAX_FILES = 256;
+
+class Walk {
+  readonly #reader: TreeReader & Partial<LateReader>;
   readonly #include: PatternMatcher | undefined;
   readonly #exclude: PatternMatcher | undefined;
   readonly #ignored: Ignored | undefined;
+  /** False when everything is taken. */
+  readonly #filters: boolean;
   /** Starts of what include patterns can match; undefined when they do not tell by their text. */
   readonly #includeRoots: readonly ByteString[] | undefined;
   /** The same for the exceptions among the exclude patterns. */
   readonly #exceptionRoots: readonly ByteString[] | undefined;
 
   constructor(
-    reader: TreeReader<E>,
+    reader: TreeReader & Partial<LateReader>,
     include: PatternMatcher | undefined,
     exclude: PatternMatcher | undefined,
     ignored: Ignored | undefined,
@@ -98,12 +127,34 @@ class Walk<E extends WalkedEntry> {
     this.#include = include;
     this.#exclude = exclude;
     this.#ignored = ignored;
+    this.#filters = include !== undefined || exclude !== undefined;
     this.#includeRoots = literalRoots(include, false);
     this.#exceptionRoots = literalRoots(exclude, true);
   }
 
+  /** A directory, to be gone through. */
+  enter(entry: TreeEntry | undefined, { taken, included, excluded }: Verdict): Frame {
+    const path = entry?.path ?? '';
+    const names = this.#names(path, taken);
+    const { others } = this.#reader;
+    return { entry, prefix: path && `${path}/`, names, others, at: 0, emitted: taken, included, excluded };
+  }
+
+  /** The files that come next and need not be looked at, as far as they are taken. */
+  files(frame: Frame): UnseenFiles | undefined {
+    const { names, others, entry, prefix } = frame;
+    if (others === undefined) return undefined;
+    const start = frame.at;
+    const end = Math.min(names.length, start + MAX_FILES);
+    while (frame.at < end && !others.has(names[frame.at]!)) frame.at += 1;
+    if (frame.at === start) return undefined;
+    const next = names.slice(start, frame.at);
+    const files = this.#filters ? next.filter((name) => this.decide(prefix + name, frame).taken) : next;
+    return files.length === 0 ? undefined : { type: 'unseen', dir: entry?.path ?? '', names: files };
+  }
+
   /** Sorted names of a directory; one that is not taken and may not be read counts as empty, as does one that is gone. */
-  names(path: ByteString, taken: boolean): ByteString[] {
+  #names(path: ByteString, taken: boolean): ByteString[] {
     try {
       // Without a comparison, text is sorted by its code units, which here are bytes.
       return this.#reader.names(path).sort();
@@ -115,8 +166,9 @@ class Walk<E extends WalkedEntry> {
     }
   }
 
-  /** What becomes of a path; undefined when neither it nor anything below it can be taken. */
-  decide(path: ByteString, parent: Frame<E>): Visit<E> | undefined {
+  /** What becomes of a path. */
+  decide(path: ByteString, parent: Frame): Verdict {
+    if (!this.#filters) return ALL;
     const included = vectorFor(this.#include);
     const excluded = vectorFor(this.#exclude);
     let taken = true;
@@ -132,14 +184,12 @@ class Walk<E extends WalkedEntry> {
       pruned = this.#exceptionRoots !== undefined && !leadsTo(this.#exceptionRoots, path);
     }
     if (!taken) this.#ignored?.(path, by);
-    if (pruned) return undefined;
-    const entry = this.#stat(path);
-    return entry === undefined ? undefined : { entry, taken, included, excluded };
+    return { taken, pruned, included, excluded };
   }
 
-  #stat(path: ByteString): E | undefined {
+  entry(path: ByteString, isDirectory: boolean | undefined): TreeEntry | undefined {
     try {
-      return this.#reader.entry(path);
+      return this.#reader.entry(path, isDirectory);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
       throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
@@ -168,7 +218,7 @@ function literalRoots(matcher: PatternMatcher | undefined, exceptions: boolean):
   return roots;
 }
 
-function compileIncludes(reader: TreeReader<WalkedEntry>, filter: TreeFilter): PatternMatcher | undefined {
+function compileIncludes(reader: TreeReader, filter: TreeFilter): PatternMatcher | undefined {
   const include = filter.include ?? [];
   if (filter.follow === undefined) return compileList('include', include);
   const found = followPaths(reader, filter.follow.map(bytesOfText));

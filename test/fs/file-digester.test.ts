@@ -22,7 +22,7 @@ const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(b
 function digest(seen: 'seen' | 'unseen', settledBefore: number, between: () => void = () => undefined) {
   const table = new EntryTable(() => undefined);
   if (seen === 'seen') table.add(new DiskReader(root).entry('f')!);
-  else table.addUnseen('f');
+  else table.addUnseen({ type: 'unseen', dir: '', names: ['f'] });
   table.publish();
   const rows = table.chunks[0] as EntryRows;
   between();
@@ -40,11 +40,14 @@ function afterReading(native: boolean, happens: (count: number) => void): void {
   const real = actual.fileCalls(native ? loadNative() : undefined);
   vi.mocked(calls.fileCalls).mockReturnValue({
     ...real,
-    read(fd, into, position) {
-      const length = real.read(fd, into, position);
-      count += 1;
-      happens(count);
-      return length;
+    readerInto(buffer) {
+      const readInto = real.readerInto(buffer);
+      return (fd, at, length, position) => {
+        const read = readInto(fd, at, length, position);
+        count += 1;
+        happens(count);
+        return read;
+      };
     },
   });
 }
@@ -115,5 +118,49 @@ describe.each(loadNative() === undefined ? [false] : [false, true])('native call
       replace();
     });
     expect(state).toBe(CHANGED);
+  });
+
+  test('an empty file that was seen is not read', () => {
+    writeFileSync(join(root, 'f'), '');
+    let reads = 0;
+    afterReading(native, (count) => {
+      reads = count;
+    });
+    expect(digest('seen', 0)).toEqual({ state: DONE, digest: sha256(''), size: 0 });
+    expect(reads).toBe(0);
+  });
+
+  test('after a pause, the directory itself may be another one', () => {
+    afterReading(native, () => undefined);
+    const dir = join(root, 'dir');
+    const make = (content: string): void => {
+      mkdirSync(dir);
+      writeFileSync(join(dir, 'f'), content);
+    };
+    make('one');
+    const { dev: device } = statSync(dir);
+    const settledBefore = Date.now() + HOUR;
+    const digester = new FileDigester({
+      root: dir,
+      contentOnly: true,
+      modes: 'exact',
+      scan: false,
+      device,
+      settledBefore,
+    });
+    const read = (): string => {
+      const table = new EntryTable(() => undefined);
+      table.add(new DiskReader(dir).entry('f')!);
+      table.publish();
+      const rows = table.chunks[0] as EntryRows;
+      digester.digest(rows, FIRST_ROW);
+      return rows.digest(FIRST_ROW);
+    };
+    expect(read()).toBe(sha256('one'));
+    digester.close();
+    rmSync(dir, { recursive: true });
+    make('two');
+    expect(read()).toBe(sha256('two'));
+    digester.close();
   });
 });

@@ -171,6 +171,33 @@ describe.skipIf(!expected)('native calls', () => {
     }
   });
 
+  test('paths that lie in memory are opened below a directory', () => {
+    const base = tempDir('below');
+    const name = Buffer.from([0x61, 0xff]);
+    writeFileSync(Buffer.concat([Buffer.from(`${base}/`), name]), 'text');
+    symlinkSync('elsewhere', join(base, 'link'));
+    const dir = native.open(base, constants.O_RDONLY | constants.O_DIRECTORY);
+    const open = native.openerBelow(dir, constants.O_RDONLY | constants.O_NOFOLLOW);
+    const memories = [
+      Buffer.concat([Buffer.from('x'), name, Buffer.alloc(1)]),
+      Buffer.from('xlink\0absent\0'),
+    ] as const;
+    const fd = open(memories[0], 1);
+    expect(readFileSync(fd, 'utf8')).toBe('text');
+    expect(codeOf(() => open(memories[1], 1))).toBe('ELOOP');
+    expect(codeOf(() => open(memories[1], 6))).toBe('ENOENT');
+    const again = open(memories[0], 1);
+    for (const each of [fd, again, dir]) native.close(each);
+    expect(codeOf(() => open(memories[0], 1))).toBe('EBADF');
+  });
+
+  test('advice for memory leaves what is in it', () => {
+    const memory = new Uint8Array(new SharedArrayBuffer(4 << 20)).fill(7);
+    native.preferLargePages(memory);
+    expect(memory.every((byte) => byte === 7)).toBe(true);
+    native.preferLargePages(new Uint8Array(100));
+  });
+
   test('files are read from a position, and directories listed with what is in them', () => {
     const base = tempDir('calls');
     writeFileSync(join(base, 'file'), '0123456789');
@@ -180,12 +207,22 @@ describe.skipIf(!expected)('native calls', () => {
     for (let i = 0; i < 3_000; i += 1) writeFileSync(join(base, 'dir', `a file with a long name, number ${i}`), '');
     const fd = native.open(join(base, 'file'), constants.O_RDONLY);
     const into = Buffer.alloc(8, '-');
-    expect([native.read(fd, into, 4), into.toString()]).toEqual([6, '456789--']);
-    expect(native.read(fd, into, 10)).toBe(0);
+    const readInto = native.readerInto(into);
+    expect([readInto(fd, 1, 4, 4), into.toString()]).toEqual([4, '-4567---']);
+    expect([readInto(fd, 0, 8, 4), into.toString()]).toEqual([6, '456789--']);
+    expect(readInto(fd, 0, 8, 10)).toBe(0);
+    for (const [at, length] of [
+      [1, 8],
+      [-1, 4],
+      [9, 0],
+      [0, -1],
+    ] as const) {
+      expect(() => readInto(fd, at, length, 0)).toThrow(RangeError);
+    }
     expect(native.fstat(fd)).toMatchObject({ size: 10 });
     native.close(fd);
     expect(codeOf(() => native.close(fd))).toBe('EBADF');
-    expect(codeOf(() => native.read(fd, into, 0))).toBe('EBADF');
+    expect(codeOf(() => readInto(fd, 0, 8, 0))).toBe('EBADF');
     expect(codeOf(() => native.open(join(base, 'absent'), constants.O_RDONLY))).toBe('ENOENT');
     const list = (path: string) => {
       const dirFd = native.open(path, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -23,7 +23,7 @@ import { bytesOfText } from '../../src/fs/byte-string.ts';
 import { ContentTree, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
 import { hashTree } from '../../src/fs/hash-tree.ts';
 import { PatternMatcher } from '../../src/fs/patterns.ts';
-import type { TreeEntry, TreeReader } from '../../src/fs/tree-entry.ts';
+import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from '../../src/fs/tree-entry.ts';
 import { TreeHasher } from '../../src/fs/tree-hasher.ts';
 import { type TreeFilter, walkTree } from '../../src/fs/walk.ts';
 import { arbitraryName, arbitraryPath, arbitraryPattern, oracleDecides, oracleWalks } from './pattern-oracle.ts';
@@ -113,6 +113,23 @@ class MemoryReader implements TreeReader {
   }
 }
 
+/** The same tree, whose files need not be looked at. */
+class LateMemoryReader extends MemoryReader implements LateReader {
+  others: ReadonlyMap<string, boolean> = new Map();
+
+  override names(path: string): string[] {
+    const names = super.names(path);
+    const below = (name: string): string => (path === '' ? name : `${path}/${name}`);
+    this.others = new Map(names.filter((name) => this.entry(below(name))?.type === 'dir').map((name) => [name, true]));
+    return names;
+  }
+}
+
+const pathsOf = (found: TreeEntry | UnseenFiles): string[] =>
+  found.type === 'unseen'
+    ? found.names.map((name) => (found.dir === '' ? name : `${found.dir}/${name}`))
+    : [found.path];
+
 /** The walk gives what a filter without any shortcut gives, in the order of keys, parents first. */
 export function walkAgrees(rounds: Rounds): void {
   // For `a/*/**` BuildKit's walk takes `a` for all that can match, and skips `a/x`, below which more does; so does ours
@@ -124,6 +141,7 @@ export function walkAgrees(rounds: Rounds): void {
       const tree = treeOf(files);
       const walked = [...walkTree(new MemoryReader(tree), { include, exclude })].map(({ path }) => path);
       expect(walked).toEqual(naiveWalk(tree, include ?? [], exclude ?? []));
+      expect([...walkTree(new LateMemoryReader(tree), { include, exclude })].flatMap(pathsOf)).toEqual(walked);
     }),
     parameters(rounds),
   );
