@@ -35,8 +35,8 @@ const CHUNK = 1 << 18;
 /** For headers of about 100 bytes, which stand in front of the content; the content begins at a page. */
 const HEADER_ROOM = 4096;
 
-/** What opening a file says, or reading it, that has gone or become a link, a directory, a socket or a fifo. */
-const IS_OTHER: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR', 'ESPIPE']);
+/** Codes of a file that has gone, or become a link, a directory, a socket or a fifo, since its directory was listed. */
+const REPLACED: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR', 'ESPIPE']);
 
 export class FileDigester {
   readonly #task: DigestTask;
@@ -96,7 +96,7 @@ export class FileDigester {
         rows.finish(at, hash('sha256', new Uint8Array(buffer.buffer, start, HEADER_ROOM - start + size), 'hex'));
       }
     } catch (error) {
-      if (!IS_OTHER.has((error as NodeJS.ErrnoException).code)) throw error;
+      if (!REPLACED.has((error as NodeJS.ErrnoException).code)) throw error;
       rows.setState(at, CHANGED);
     } finally {
       if (large === undefined && fd !== -1) calls.close(fd);

@@ -197,6 +197,7 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
     return fd >= 0 ? fd : retried(fd, () => openat(dirFd, cString(path), flags | O_CLOEXEC, mode), 'openat', path);
   };
+  const mayHaveXattrs = (fd: number): boolean => flistxattr(fd, null, 0) !== 0;
   const names = (length: number | undefined): readonly string[] =>
     length === undefined || length === 0 ? NO_NAMES : scratch.toString('latin1', 0, length - 1).split('\0');
   const value = (length: number | undefined): Buffer | undefined =>
@@ -216,10 +217,10 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       return names(fill('llistxattr', llistxattr(name, scratch, XATTR_MAX), path));
     },
     listXattrsFd(fd) {
-      if (flistxattr(fd, null, 0) === 0) return NO_NAMES;
+      if (!mayHaveXattrs(fd)) return NO_NAMES;
       return names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX)));
     },
-    mayHaveXattrs: (fd) => flistxattr(fd, null, 0) !== 0,
+    mayHaveXattrs,
     getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
     getXattrFd: (fd, name) => value(fill('fgetxattr', fgetxattr(fd, cName(name), scratch, XATTR_MAX))),
     setXattr(path, name, bytes) {
