@@ -1,4 +1,15 @@
-/** Response headers: names in lower case. */
+/** Headers of requests and answers. Names of those that were received are in lower case. */
+import { VERSION } from '../core/version.ts';
+
+/** What every request says of who sends it: some servers answer nobody without a name. It is part of no key. */
+export const USER_AGENT = `ctxsrc/${VERSION}`;
+
+/** The headers of a request, with the program's name unless the user gave another. */
+export function withUserAgent(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const named = Object.keys(headers).some((name) => name.toLowerCase() === 'user-agent');
+  return named ? { ...headers } : { 'user-agent': USER_AGENT, ...headers };
+}
+
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** The one value of a header; several are joined as RFC 9110, section 5.3 allows. */

@@ -11,7 +11,7 @@ import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { connectionError } from './connection-errors.ts';
 import { answerError, type Subject } from './errors.ts';
-import { header, type ResponseHeaders } from './headers.ts';
+import { header, type ResponseHeaders, withUserAgent } from './headers.ts';
 import { createTransport } from './http-transport.ts';
 import type { Environment } from './proxy.ts';
 import { quota, retryAfter } from './rate-limit.ts';
@@ -138,11 +138,10 @@ export function createHttpClient(options: {
     // One job has many requests on their way, and each listens for its end.
     setMaxListeners(0, job.signal);
     try {
-      const headers = { ...request.headers };
       const response = await transport.send({
         method,
         url,
-        headers,
+        headers: withUserAgent(request.headers),
         body,
         signal: job.signal,
         stream,

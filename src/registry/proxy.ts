@@ -5,6 +5,7 @@
  */
 import { BlockList, isIP, type Socket } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
+import { USER_AGENT } from './headers.ts';
 import { hostName, isLoopback } from './host.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -94,7 +95,11 @@ export async function openTunnel(proxy: URL, target: string, timeout: number): P
       method: 'CONNECT',
       path: target,
       agent: false,
-      headers: { host: target, ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }) },
+      headers: {
+        host: target,
+        'user-agent': USER_AGENT,
+        ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+      },
     });
     const timer = setTimeout(() => {
       connect.destroy(Object.assign(new Error('the proxy did not answer in time'), { code: 'ETIMEDOUT' }));

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { NetworkOptions } from '../../src/contract/source.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts';
+import { USER_AGENT } from '../../src/registry/headers.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { type RegistryOptions, TestRegistry } from '../support/registry.ts';
@@ -134,6 +135,29 @@ describe('resolve', () => {
     await expect(client().resolve(job, { host: server.host, repository: 'team/none' }, 'v1')).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
     });
+  });
+});
+
+describe('every request', () => {
+  it('says who sends it: to the registry, its token server and where they redirect to', async () => {
+    const nameless: string[] = [];
+    const server: TestRegistry = await registry({
+      auth: { kind: 'bearer' },
+      intercept: (request, response) => {
+        const named = request.headers['user-agent'] === USER_AGENT;
+        if (!named) nameless.push(`${request.method} ${request.url}`);
+        const moved = request.headers.authorization !== undefined && request.url?.includes('/blobs/') === true;
+        if (named && !moved) return false;
+        response.writeHead(named ? 307 : 403, named ? { location: '/token?moved' } : {}).end();
+        return true;
+      },
+    });
+    const own = client();
+    await own.resolve(testJob(), at(server), 'v1');
+    await own.manifest(testJob(), at(server), root.digest, root.size);
+    expect(await bytesOf((await own.blob(testJob(), at(server), layer.digest)).body)).not.toHaveLength(0);
+    expect(nameless).toEqual([]);
+    expect(server.count('GET', /^\/token\?moved/)).toBe(1);
   });
 });
 

@@ -1,6 +1,7 @@
 import { createServer as createHttp, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { USER_AGENT } from '../../src/registry/headers.ts';
 import { createHttpClient } from '../../src/registry/http-client.ts';
 import { proxyAuthorization, proxyFor } from '../../src/registry/proxy.ts';
 import { networkOptions, TestClock, testJob } from '../support/registry-job.ts';
@@ -136,6 +137,7 @@ describe('requests through a proxy', () => {
     server.on('connect', (request, socket) => {
       asked += 1;
       expect(request.url).toBe('registry.test:443');
+      expect(request.headers['user-agent']).toBe(USER_AGENT);
       // A tunnel to a server that says nothing that is TLS.
       const far = connect({ host: '127.0.0.1', port });
       far.on('error', () => undefined);

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { VERSION } from '../../../src/core/version.ts';
 import { source } from '../../../src/source/http.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
@@ -272,5 +273,15 @@ describe('http source', () => {
     const { pin, preimage } = await instance.cacheKey(newJob(), 0);
     expect(pin).toBe(digestOf('a/b z'));
     expect(preimage).toContain('"Header":[{"Name":"Accept","Value":"a/b"}]');
+  });
+
+  it('says its name, which is in no key; one that the user gives is', async () => {
+    handler = (request, response) =>
+      request.headers['user-agent'] === undefined ? response.writeHead(403).end() : response.end('hello');
+    const own = await (await openHttp(`${origin}/f`)).cacheKey(newJob(), 0);
+    expect(own.preimage).not.toContain('ctxsrc/');
+    const given = await (await openHttp(`${origin}/f`, { header: ['user-agent: x/1'] })).cacheKey(newJob(), 0);
+    expect(given.preimage).toContain('"Header":[{"Name":"User-Agent","Value":"x/1"}]');
+    expect(requests.map((request) => request.headers['user-agent'])).toEqual([`ctxsrc/${VERSION}`, 'x/1']);
   });
 });
