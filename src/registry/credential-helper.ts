@@ -1,5 +1,6 @@
 /** Runs docker's credential helpers (`docker-credential-NAME get`): no shell, the registry on stdin, a time limit. */
 import { spawn } from 'node:child_process';
+import { findProgram, programPath } from '../core/programs.ts';
 import type { Environment } from './proxy.ts';
 
 export type HelperAnswer =
@@ -26,8 +27,14 @@ export function askHelper(name: string, key: string, env: Environment, timeout: 
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
     return Promise.resolve({ kind: 'failed', why: `${JSON.stringify(name)} is no name of a credential helper` });
   }
+  const path = findProgram(program, env);
+  if (path === undefined) return Promise.resolve({ kind: 'failed', why: `${program} is not in PATH` });
   return new Promise((resolve) => {
-    const child = spawn(program, ['get'], { env: { ...env }, stdio: ['pipe', 'pipe', 'ignore'], windowsHide: true });
+    const child = spawn(path, ['get'], {
+      env: { ...env, PATH: programPath(env) },
+      stdio: ['pipe', 'pipe', 'ignore'],
+      windowsHide: true,
+    });
     const chunks: Buffer[] = [];
     let length = 0;
     const finish = (answer: HelperAnswer): void => {
@@ -40,9 +47,7 @@ export function askHelper(name: string, key: string, env: Environment, timeout: 
       finish({ kind: 'failed', why: `${program} did not answer within ${Math.round(timeout / 1000)} s` });
     }, timeout);
     child.once('error', (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === 'ENOENT' ? `${program} is not in PATH` : `${program} cannot be run (${error.code ?? 'unknown'})`;
-      finish({ kind: 'failed', why });
+      finish({ kind: 'failed', why: `${program} cannot be run (${error.code ?? 'unknown'})` });
     });
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length;

@@ -7,6 +7,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { devNull } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { findProgram, programPath } from '../../core/programs.ts';
 import { gitFailure } from './failure.ts';
 
 /** Transports a call may use. `none`: no helper of git may open anything. */
@@ -14,9 +15,9 @@ export type Reach = 'none' | 'network' | 'file';
 
 const PROTOCOLS: Readonly<Record<Reach, string>> = { none: 'none', network: 'http:https:ssh:git', file: 'file' };
 
-/** Variables of the caller that reach git: how to find programs, proxies, certificates and the ssh agent. */
+/** Variables of the caller that reach git, besides PATH: proxies, certificates and the ssh agent. */
 const KEPT_VARIABLES =
-  /^(?:PATH|TMPDIR|SSH_AUTH_SOCK|(?:https?|no|all)_proxy|(?:HTTPS|NO|ALL)_PROXY|SSL_CERT_FILE|SSL_CERT_DIR)$/;
+  /^(?:TMPDIR|SSH_AUTH_SOCK|(?:https?|no|all)_proxy|(?:HTTPS|NO|ALL)_PROXY|SSL_CERT_FILE|SSL_CERT_DIR)$/;
 
 /** Configuration every call gets. */
 const BASE_CONFIG: readonly (readonly [string, string])[] = [
@@ -76,7 +77,9 @@ export class Git {
    */
   async run(signal: AbortSignal, what: string, args: readonly string[], call: GitCall): Promise<GitOutput> {
     signal.throwIfAborted();
-    const child = spawn('git', args, {
+    const program = findProgram('git', process.env);
+    if (program === undefined) throw missing();
+    const child = spawn(program, args, {
       cwd: '/',
       env: this.#variables(call),
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -101,6 +104,7 @@ export class Git {
       if (value !== undefined && KEPT_VARIABLES.test(name)) env[name] = value;
     }
     Object.assign(env, this.#environment, {
+      PATH: programPath(process.env),
       LC_ALL: 'C',
       TZ: 'UTC',
       HOME: devNull,
@@ -177,7 +181,7 @@ function collect(child: Child, signal: AbortSignal, call: GitCall): Promise<Coll
     // A child that ends early closes its input: its exit code says why.
     child.stdin.on('error', () => undefined);
     child.on('error', (error) => {
-      failure ??= spawnFailure(error);
+      failure ??= ioError(error, 'cannot run git');
     });
     child.on('close', (code) => {
       clearTimeout(watchdog);
@@ -201,10 +205,8 @@ function killGroup(child: Child, signal: NodeJS.Signals): void {
   }
 }
 
-function spawnFailure(error: Error): Error {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return ioError(error, 'cannot run git');
+function missing(): CtxsrcError {
   return new CtxsrcError('E_CONFIG', 'git is not installed, or not on the PATH', {
     hint: 'git references need the git program: install it, then try again',
-    cause: error,
   });
 }

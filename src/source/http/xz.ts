@@ -1,6 +1,7 @@
 /** Decompression of xz by the system's program: Node has none, and no package for it is kept well enough. */
 import { spawn } from 'node:child_process';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { findProgram, programPath } from '../../core/programs.ts';
 import { RatioGuard } from '../../layer/decompress.ts';
 
 /** Memory that xz may take: archives made at its highest level need 65 MiB. */
@@ -13,9 +14,11 @@ export async function* decompressXz(
   maxRatio: number,
 ): AsyncGenerator<Buffer> {
   const guard = new RatioGuard(maxRatio);
-  const child = spawn('xz', ['--decompress', '--stdout', '--quiet', `--memlimit-decompress=${MEMORY_LIMIT}`], {
+  const program = findProgram('xz', process.env);
+  if (program === undefined) throw missing();
+  const child = spawn(program, ['--decompress', '--stdout', '--quiet', `--memlimit-decompress=${MEMORY_LIMIT}`], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C' },
+    env: { PATH: programPath(process.env), LC_ALL: 'C' },
   });
   let read = 0;
   let failure: Error | undefined;
@@ -25,7 +28,7 @@ export async function* decompressXz(
   });
   const ended = new Promise<number>((resolve) => {
     child.on('error', (error) => {
-      failure ??= missing(error);
+      failure ??= ioError(error, 'cannot run xz');
       resolve(1);
     });
     child.on('close', (code) => resolve(code ?? 1));
@@ -68,10 +71,8 @@ export async function* decompressXz(
   }
 }
 
-function missing(error: Error): Error {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return ioError(error, 'cannot run xz');
+function missing(): CtxsrcError {
   return new CtxsrcError('E_CONFIG', 'xz is not installed, or not on the PATH', {
     hint: 'archives compressed by xz need the xz program (package xz-utils): install it, then try again',
-    cause: error,
   });
 }
