@@ -19,7 +19,8 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MIRROR = process.env.DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+/** Where debootstrap takes packages from; its own choice unless given. */
+const MIRROR = process.env.DEBIAN_MIRROR;
 const SUITE = 'bookworm';
 const EPOCH = 1_700_000_000;
 
@@ -102,7 +103,13 @@ function debootstrap(work, name, include) {
   if (existsSync(root)) return root;
   const packages = include.length > 0 ? [`--include=${include.join(',')}`] : [];
   rmSync(`${root}.tmp`, { recursive: true, force: true });
-  execFileSync('debootstrap', ['--variant=minbase', ...packages, SUITE, `${root}.tmp`, MIRROR], { stdio: 'ignore' });
+  execFileSync(
+    'debootstrap',
+    ['--variant=minbase', ...packages, SUITE, `${root}.tmp`, ...(MIRROR === undefined ? [] : [MIRROR])],
+    {
+      stdio: 'ignore',
+    },
+  );
   rmSync(join(`${root}.tmp`, 'dev'), { recursive: true, force: true });
   mkdirSync(join(`${root}.tmp`, 'dev'));
   renameSync(`${root}.tmp`, root);

@@ -46,16 +46,14 @@ describe('completion', () => {
     expect(await bashCompletes('ctxsrc explain E_DIGEST_M')).toEqual(['E_DIGEST_MISMATCH']);
   });
 
-  it('zsh loads the script', async () => {
-    if (!needs('zsh')) return;
+  it.skipIf(!needs('zsh'))('zsh loads the script', async () => {
     const { cwd, env } = await home();
     const script =
       'autoload -U compinit && compinit -u && eval "$(ctxsrc completion zsh)" && print -r -- $_comps[ctxsrc]';
     expect(execFileSync('zsh', ['-fc', script], { cwd, env, encoding: 'utf8' })).toContain('_bash_complete');
   });
 
-  it('fish: commands, flags, schemes, tags of a layout', async () => {
-    if (!needs('fish')) return;
+  it.skipIf(!needs('fish'))('fish: commands, flags, schemes, tags of a layout', async () => {
     const { cwd, env } = await home();
     const complete = (line: string) =>
       execFileSync('fish', ['-c', 'ctxsrc completion fish | source; complete -C $argv[1]', line], {

@@ -20,8 +20,7 @@ describe('docs/sources.md: a source as a built-in one', () => {
     ]);
   });
 
-  it('works when the diff is applied to the sources, with the key of the module', async () => {
-    if (!needs('git')) return;
+  it.skipIf(!needs('git'))('works when the diff is applied to the sources, with the key of the module', async () => {
     const clone = tempDir('built-in');
     for (const name of ['src', 'bin', '.ci', 'package.json']) {
       cpSync(join(packageRoot, name), join(clone, name), { recursive: true });

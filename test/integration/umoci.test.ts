@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fakeJob, WRITE_OPTIONS } from '../support/fake-ref.ts';
 import { gzip, LayoutBuilder } from '../support/layout-builder.ts';
-import { needs, needsRoot } from '../support/needs.ts';
+import { needs, needsRoot, skip } from '../support/needs.ts';
 import { type TarEntry, tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 import { listTree } from '../support/tree.ts';
@@ -163,12 +163,17 @@ function debian(): Buffer | undefined {
   const stat = lstatSync(cached, { throwIfNoEntry: false });
   if (stat?.isFile() && stat.uid === process.getuid!()) return readFileSync(cached);
   const root = join(tempDir('debian'), 'root');
-  const mirror = process.env.CTXSRC_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+  const mirror = process.env.CTXSRC_DEBIAN_MIRROR;
   try {
-    execFileSync('debootstrap', ['--variant=minbase', '--foreign', 'bookworm', root, mirror], { stdio: 'pipe' });
+    execFileSync(
+      'debootstrap',
+      ['--variant=minbase', '--foreign', 'bookworm', root, ...(mirror === undefined ? [] : [mirror])],
+      {
+        stdio: 'pipe',
+      },
+    );
   } catch (error) {
-    if (process.env.CI) throw error;
-    console.warn(`SKIPPED (debootstrap cannot reach ${mirror}): comparison of a Debian system with umoci`);
+    skip(`debootstrap failed: ${String(error)}`);
     return undefined;
   }
   const archive = tarOf(root, '--exclude=./var/cache/apt/archives', '.');
@@ -184,8 +189,8 @@ function tarOf(root: string, ...paths: string[]): Buffer {
 }
 
 describe.skipIf(!isRoot || !hasUmoci || !needs('debootstrap', 'tar'))('a real root file system', () => {
-  test('Debian, and a layer that changes some of it', { timeout: 600_000 }, async ({ skip }) => {
-    const base = debian() ?? skip();
+  test('Debian, and a layer that changes some of it', { timeout: 600_000 }, async (context) => {
+    const base = debian() ?? context.skip();
     const dir = tempDir('debian');
     writeFileSync(join(dir, 'base.tar'), base);
     mkdirSync(join(dir, 'root'));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImmutableRef, WriteReport } from '../../src/contract/ref.ts';
 import { materialize } from '../../src/snapshot/materialize.ts';
 import { fakeJob, fakeRef, WRITE_OPTIONS } from '../support/fake-ref.ts';
-import { needs, needsRoot } from '../support/needs.ts';
+import { needs, needsRoot, skip } from '../support/needs.ts';
 import { snapshotFacts, snapshotTree } from '../support/snapshot-content.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -19,8 +19,7 @@ function mayMount(): boolean {
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir], { stdio: 'pipe' });
   } catch {
-    console.warn('SKIPPED (mount is forbidden here): full disk');
-    return false;
+    return skip('mount is forbidden here: full disk');
   }
   execFileSync('umount', [dir]);
   return true;

@@ -1,20 +1,45 @@
-/** Builds dist/ once per run of vitest when a source is newer than it. Two runs that overlap build one after the other. */
+/**
+ * Builds dist/ once per run of vitest when a source is newer than it (two runs that overlap build one after the other),
+ * and says at the end what was skipped, a line for each reason.
+ */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { SKIPS_FILE } from './needs.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const lock = join(root, 'node_modules', '.ctxsrc-build.lock');
 
-export async function setup(): Promise<void> {
+/** @returns what is done when all tests have run */
+export async function setup(): Promise<() => void> {
   while (!acquire()) await setTimeout(100);
   try {
     if (isStale()) execFileSync(process.execPath, ['.ci/build.mjs', '--no-types'], { cwd: root, stdio: 'inherit' });
   } finally {
     rmSync(lock, { force: true });
   }
+  const dir = mkdtempSync(join(tmpdir(), 'ctxsrc-skips-'));
+  const skips = join(dir, 'skips');
+  writeFileSync(skips, '');
+  process.env[SKIPS_FILE] = skips;
+  return () => {
+    const reasons = readFileSync(skips, 'utf8').split('\n').filter(Boolean);
+    rmSync(dir, { recursive: true });
+    for (const reason of new Set(reasons)) console.warn(`SKIPPED: ${reason}`);
+  };
 }
 
 /** Takes the lock file, or takes it away from a process that is dead. */

@@ -1,6 +1,9 @@
 /** Tests that need a program of the operating system: skipped with a loud note on a user's machine, a failure in CI. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, appendFileSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+
+/** Names the file in which a run of the tests collects what was skipped and why; `global-setup.ts` makes and reads it. */
+export const SKIPS_FILE = 'CTXSRC_TEST_SKIPS';
 
 /** Full path of a program, looked for in PATH and in the places where system programs lie. */
 export function which(tool: string): string | undefined {
@@ -24,18 +27,28 @@ export function which(tool: string): string | undefined {
  */
 export function needs(...tools: string[]): boolean {
   const missing = tools.filter((tool) => which(tool) === undefined);
-  return missing.length === 0 || skip(`not installed: ${missing.join(', ')}`);
+  for (const tool of missing) skip(`${tool} is not installed`);
+  return missing.length === 0;
 }
 
 /** True when the tests run as root; otherwise a loud skip, in CI too (CI runs both as root and as a normal user). */
 export function needsRoot(what: string): boolean {
-  if (process.getuid?.() === 0) return true;
-  console.warn(`SKIPPED (must be root): ${what}`);
-  return false;
+  return process.getuid?.() === 0 || noteSkip(`must be root: ${what}`);
 }
 
-function skip(why: string): false {
+/**
+ * Skips what this machine cannot do, for instance mount.
+ * @throws Error in CI
+ */
+export function skip(why: string): false {
   if (process.env.CI) throw new Error(`CI must not skip a test: ${why}`);
-  console.warn(`SKIPPED: ${why}`);
+  return noteSkip(why);
+}
+
+/** Writes the reason down for the summary at the end of the run, where each stands once. */
+function noteSkip(why: string): false {
+  const file = process.env[SKIPS_FILE];
+  if (file === undefined) console.warn(`SKIPPED: ${why}`);
+  else appendFileSync(file, `${why}\n`);
   return false;
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { type BigIntStats, chmodSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { which } from './needs.ts';
+import { needs, which } from './needs.ts';
 
 export interface TreeEntry {
   /** Relative, `/` between components, one character a byte (latin-1); `''` is the root itself. */
@@ -28,7 +28,7 @@ export interface TreeEntry {
 }
 
 export interface TreeOptions {
-  /** Read extended attributes with getfattr (values in hex). */
+  /** Read extended attributes with getfattr (values in hex); without that program they are left out, which counts as a skip. */
   readonly xattrs?: boolean | undefined;
   /** The root itself is left out unless asked for. */
   readonly root?: boolean | undefined;
@@ -38,7 +38,7 @@ export interface TreeOptions {
 
 /** All entries below `dir`: a directory before its content, names in byte order. Follows no link. */
 export function listTree(dir: string, options: TreeOptions = {}): TreeEntry[] {
-  const xattrs = options.xattrs === true ? readXattrs(dir) : undefined;
+  const xattrs = options.xattrs === true && needs('getfattr') ? readXattrs(dir) : undefined;
   const inodes = new Map<string, string>();
   const entries: TreeEntry[] = [];
   const visit = (full: Buffer, path: string): void => {
@@ -133,9 +133,7 @@ function xattrsOf(all: Map<string, Record<string, string>> | undefined, path: st
 
 /** Extended attributes by path, names sorted. */
 function readXattrs(dir: string): Map<string, Record<string, string>> {
-  const program = which('getfattr');
-  if (program === undefined) throw new Error('getfattr is not installed (package attr)');
-  const output = execFileSync(program, ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '.'], {
+  const output = execFileSync(which('getfattr')!, ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '.'], {
     cwd: dir,
     encoding: 'latin1',
     maxBuffer: 1 << 30,
