@@ -2,11 +2,12 @@
  * The user's own configuration file: mirrors, sources from outside, and defaults for the network. It never holds a
  * secret, and no file of the current directory is ever read as configuration.
  */
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { readSmallFileSync } from '../fs/small-file.ts';
 
 export interface UserConfig {
   /** The directory that holds the file; modules are found from there. */
@@ -29,16 +30,16 @@ export function readConfig(env: Environment): UserConfig {
   const path = configPath(env);
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readSmallFileSync(path, {
+      what: `the configuration file ${printable(path)}`,
+      hint: env.CTXSRC_CONFIG ? 'correct or unset CTXSRC_CONFIG' : 'remove it, or name another with CTXSRC_CONFIG',
+    }).toString('utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (!env.CTXSRC_CONFIG && (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES')) {
+    if (!isCtxsrcError(error) || error.code === 'E_UNSAFE' || error.code === 'E_LIMIT') throw error;
+    if (!env.CTXSRC_CONFIG && (error.code === 'E_PATH_NOT_FOUND' || error.code === 'E_PERMISSION')) {
       return { directory: dirname(path), sources: [], network: {} };
     }
-    throw new CtxsrcError('E_CONFIG', `cannot read the configuration file ${path}: ${(error as Error).message}`, {
-      cause: error,
-      hint: 'correct or unset CTXSRC_CONFIG',
-    });
+    throw new CtxsrcError('E_CONFIG', error.message, { cause: error, hint: 'correct or unset CTXSRC_CONFIG' });
   }
   return decodeConfig(text, path);
 }

@@ -1,10 +1,11 @@
 /** Reading and writing the lock file of a run. */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ioError } from '../core/errors.ts';
+import { ioError, isCtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { readSmallFileSync } from '../fs/small-file.ts';
 import { decodeLock, type Lock } from '../snapshot/lock.ts';
 
 /** The lock file that a command writes when `--lock` names no other. */
@@ -12,14 +13,8 @@ export const DEFAULT_LOCK = 'ctxsrc.lock';
 
 /** The lock in a file, undefined when there is no such file. */
 export function readLock(path: string): Lock | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw ioError(error, `cannot read the lock file ${path}`);
-  }
-  return decodeLock(text, path);
+  const text = currentText(path);
+  return text === undefined ? undefined : decodeLock(text, path);
 }
 
 /** Writes the text, whole or not at all; the same text leaves the file alone. */
@@ -44,8 +39,9 @@ export async function writeLock(path: string, text: string): Promise<boolean> {
 
 function currentText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+    return readSmallFileSync(path, { what: `the lock file ${printable(path)}` }).toString('utf8');
+  } catch (error) {
+    if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
+    throw error;
   }
 }

@@ -4,11 +4,12 @@
  * synchronously: they are small, and the promises of `node:fs` alone would cost a key 5 ms.
  */
 
-import { closeSync, constants, createReadStream, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve, sep } from 'node:path';
+import { closeSync, createReadStream, realpathSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
+import { type OpenFile, openRegular, readOpened, type SmallFileOptions } from '../fs/small-file.ts';
 import { decodeIndex } from '../oci/decode.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
@@ -51,13 +52,6 @@ export function readEntries(bytes: Uint8Array, invalid: (problem: string) => Ctx
     if (isCtxsrcError(error, 'E_MANIFEST_INVALID')) throw invalid(error.message);
     throw error;
   }
-}
-
-/** A file of the layout, open for reading. */
-interface LayoutFile {
-  readonly path: string;
-  readonly size: number;
-  readonly fd: number;
 }
 
 export class LayoutDirectory implements Layout {
@@ -104,7 +98,7 @@ export class LayoutDirectory implements Layout {
    * A blob, open for reading; the caller closes it, and verifies what it reads.
    * @throws E_BLOB_NOT_FOUND, E_UNSAFE for a link that leads out of the layout or something that is no file
    */
-  #openBlob(digest: Digest): LayoutFile {
+  #openBlob(digest: Digest): OpenFile {
     const file = this.#open(join('blobs', digestAlgorithm(digest), digestHex(digest)));
     if (file !== undefined) return file;
     throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${digest} is missing in the OCI layout ${this.path}`, {
@@ -117,7 +111,7 @@ export class LayoutDirectory implements Layout {
    * @throws E_LIMIT over `maxBytes`, and those of `#openBlob`
    */
   async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
-    return this.#read(this.#openBlob(digest), digest, maxBytes);
+    return readOpened(this.#openBlob(digest), this.#reading(digest, maxBytes));
   }
 
   async *streamBlob(digest: Digest, start: number): AsyncGenerator<Uint8Array> {
@@ -134,56 +128,26 @@ export class LayoutDirectory implements Layout {
   #required(name: string, maxBytes: number): Buffer {
     const file = this.#open(name);
     if (file === undefined) throw this.#invalid(`it has no file ${name}`);
-    return this.#read(file, name, maxBytes);
+    return readOpened(file, this.#reading(name, maxBytes));
   }
 
   /** Undefined when there is nothing of that name. */
-  #open(name: string): LayoutFile | undefined {
-    const path = join(this.#root, name);
-    let fd: number | undefined;
+  #open(name: string): OpenFile | undefined {
     try {
-      const real = realpathSync.native(path);
-      if (!real.startsWith(this.#root.endsWith(sep) ? this.#root : this.#root + sep)) {
-        throw new CtxsrcError('E_UNSAFE', `${name} of the OCI layout ${this.path} is a link that leads out of it`, {
-          hint: 'copy the layout with its links resolved (cp -rL)',
-        });
-      }
-      // Not following a link that was put there meanwhile, not waiting for the writer of a pipe.
-      fd = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-      const info = fstatSync(fd);
-      if (!info.isFile()) {
-        throw new CtxsrcError('E_UNSAFE', `${name} of the OCI layout ${this.path} is not a regular file`);
-      }
-      return { path: real, size: info.size, fd };
+      return openRegular(join(this.#root, name), this.#reading(name));
     } catch (error) {
-      if (fd !== undefined) closeSync(fd);
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-      throw ioError(error, `cannot read ${name} of the OCI layout ${this.path}`);
+      if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
+      throw error;
     }
   }
 
-  #read(file: LayoutFile, name: string, maxBytes: number): Buffer {
-    try {
-      if (file.size > maxBytes) {
-        throw new CtxsrcError(
-          'E_LIMIT',
-          `${name} of the OCI layout ${this.path} has ${file.size} bytes; more than ${maxBytes} are not read`,
-        );
-      }
-      const buffer = Buffer.alloc(file.size);
-      let length = 0;
-      while (length < buffer.length) {
-        const bytesRead = readSync(file.fd, buffer, length, buffer.length - length, length);
-        if (bytesRead === 0) break;
-        length += bytesRead;
-      }
-      return buffer.subarray(0, length);
-    } catch (error) {
-      throw ioError(error, `cannot read ${name} of the OCI layout ${this.path}`);
-    } finally {
-      closeSync(file.fd);
-    }
+  #reading(name: string, maxBytes?: number): SmallFileOptions {
+    return {
+      what: `${name} of the OCI layout ${this.path}`,
+      within: this.#root,
+      maxBytes,
+      hint: 'copy the layout with its links resolved (cp -rL)',
+    };
   }
 
   #invalid(problem: string): CtxsrcError {

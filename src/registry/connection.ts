@@ -1,9 +1,9 @@
 /** How a server is reached: by which proxy, trusting whom, as whom. */
-import { readFile } from 'node:fs/promises';
 import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
-import { ioError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { readNamedFile } from '../fs/small-file.ts';
 import { failure } from './connection-errors.ts';
 import { hostListed, hostName } from './host.ts';
 import { type Environment, openTunnel, proxyAuthorization, proxyFor } from './proxy.ts';
@@ -158,7 +158,8 @@ async function readAuthorities(network: NetworkOptions, env: Environment): Promi
   const { rootCertificates } = await import('node:tls');
   const files = await Promise.all(named.map((file) => readNamed(file, 'certificate file')));
   // Node itself only warns about this one when it cannot be read.
-  if (env.NODE_EXTRA_CA_CERTS) files.push(await readFile(env.NODE_EXTRA_CA_CERTS).catch(() => Buffer.alloc(0)));
+  if (env.NODE_EXTRA_CA_CERTS)
+    files.push(await readNamed(env.NODE_EXTRA_CA_CERTS, 'certificate file').catch(() => Buffer.alloc(0)));
   return { ca: [...rootCertificates, ...files.filter((file) => file.length > 0)] };
 }
 
@@ -171,7 +172,5 @@ async function readIdentity(network: NetworkOptions): Promise<Pick<TlsOptions, '
 }
 
 function readNamed(file: string, what: string): Promise<Buffer> {
-  return readFile(file).catch((error: unknown) => {
-    throw ioError(error, `cannot read the ${what} ${file}`);
-  });
+  return readNamedFile(file, { what: `the ${what} ${printable(file)}` });
 }

@@ -12,11 +12,12 @@
  * Within a file: an entry for the repository or a namespace above it, the helper named for the host, the store named for
  * all hosts, the entry for the host.
  */
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Credential } from '../contract/session.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { readNamedFile } from '../fs/small-file.ts';
 import { askHelper, type HelperAnswer } from './credential-helper.ts';
 import {
   basic,
@@ -208,7 +209,7 @@ function documentPlace(text: string | undefined, helpers: Helpers): Place {
 }
 
 function filePlace(name: string, path: string, required: boolean, helpers: Helpers): Place {
-  let reading: Promise<string | NodeJS.ErrnoException> | undefined;
+  let reading: Promise<Buffer | CtxsrcError> | undefined;
   const unusable = (why: string, cause?: unknown): Found => {
     if (!required) return pass(name, why, true);
     throw new CtxsrcError('E_CONFIG', `${path} cannot be used as --registry-config: ${why}`, {
@@ -219,17 +220,15 @@ function filePlace(name: string, path: string, required: boolean, helpers: Helpe
   return {
     name,
     async look(host, repository) {
-      reading ??= readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => error);
-      const text = await reading;
-      if (typeof text !== 'string') {
-        const missing = text.code === 'ENOENT' || text.code === 'ENOTDIR';
+      reading ??= readNamedFile(path, { what: printable(path) }).catch((error: CtxsrcError) => error);
+      const read = await reading;
+      if (!Buffer.isBuffer(read)) {
+        const missing = read.code === 'E_PATH_NOT_FOUND';
         if (missing && !required) return pass(name, 'no such file');
-        return unusable(
-          missing ? 'no such file' : `it cannot be read (${text.code ?? 'unknown'})`,
-          ioError(text, `cannot read ${path}`),
-        );
+        if (required && (read.code === 'E_UNSAFE' || read.code === 'E_LIMIT')) throw read;
+        return unusable(missing ? 'no such file' : read.message, read);
       }
-      const config = parseDockerConfig(text);
+      const config = parseDockerConfig(read.toString('utf8'));
       return config === undefined
         ? unusable('it is no JSON object')
         : lookInConfig(name, config, host, repository, helpers);

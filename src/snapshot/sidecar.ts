@@ -6,11 +6,12 @@
  * fraction of a second and `grep` and `diff` work on it. `docs/` describes the columns.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { WrittenEntry } from '../contract/ref.ts';
 import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../contract/written-rows.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { readSmallFileSync } from '../fs/small-file.ts';
 import { decodeSidecar } from './sidecar-decode.ts';
 import { SCHEMA, type Sidecar } from './sidecar-format.ts';
 
@@ -109,7 +110,7 @@ export async function readSidecar(dir: string): Promise<Sidecar> {
 
 /** As `readSidecar`, by the path of the sidecar itself. */
 export async function readSidecarFile(path: string): Promise<Sidecar> {
-  return parse(path, (await readBytes(path)).toString('utf8'));
+  return parse(path, readBytes(path).toString('utf8'));
 }
 
 /**
@@ -118,7 +119,7 @@ export async function readSidecarFile(path: string): Promise<Sidecar> {
  * @param sha256 in hex, as `writeSidecar` returned it
  */
 export async function readOwnSidecar(path: string, sha256: string): Promise<Sidecar> {
-  const bytes = await readBytes(path);
+  const bytes = readBytes(path);
   if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw invalid(path, 'it was changed');
   // As `serialise` writes it, no earlier line ends like this.
   const start = bytes.indexOf(ENTRIES_START) + ENTRIES_START.length;
@@ -127,14 +128,8 @@ export async function readOwnSidecar(path: string, sha256: string): Promise<Side
   return { ...head, entries: entriesOfRows(start < end ? [bytes.subarray(start, end)] : []) };
 }
 
-async function readBytes(path: string): Promise<Buffer> {
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_SIDECAR_BYTES) throw invalid(path, 'it is too large');
-    return await readFile(path);
-  } catch (error) {
-    throw ioError(error, `cannot read ${printable(path)}`);
-  }
+function readBytes(path: string): Buffer {
+  return readSmallFileSync(path, { what: `the sidecar ${printable(path)}`, maxBytes: MAX_SIDECAR_BYTES });
 }
 
 function parse(path: string, text: string): Sidecar {

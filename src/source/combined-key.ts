@@ -2,11 +2,12 @@
  * One key for a whole build: its contexts, its Dockerfile and what else the caller says it depends on. Own to ctxsrc;
  * the exact form is a contract (`--combined`).
  */
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type Digest, sha256 } from '../core/digest.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
+import { printable } from '../core/printable.ts';
+import { readNamedFile, streamOf } from '../fs/small-file.ts';
 
 export interface CombinedContext {
   /** Empty for a context without a name. */
@@ -26,13 +27,14 @@ export interface CombinedKey {
 /**
  * `sha256:` of Go-style JSON `{"V":1,"Contexts":[…],"Files":[…],"With":[…]}`: named contexts sorted by the bytes of
  * their names, then the unnamed ones in the order given.
- * @param files paths whose raw bytes count, by base name
+ * @param files paths whose raw bytes count, by base name (a stream's is Dockerfile, as builders call it)
  * @param pairs names and values that count; a name given twice is a usage error
  */
 export async function combinedKey(
   contexts: readonly CombinedContext[],
   files: readonly string[],
   pairs: readonly (readonly [string, string])[],
+  signal?: AbortSignal,
 ): Promise<CombinedKey> {
   refuseRepeats(
     '--with',
@@ -45,7 +47,10 @@ export async function combinedKey(
   const named = contexts.filter((context) => context.name !== '').sort((a, b) => compareBytes(a.name, b.name));
   const unnamed = contexts.filter((context) => context.name === '');
   const digests = await Promise.all(
-    files.map(async (path) => ({ name: basename(path), digest: sha256(await read(path)) })),
+    files.map(async (path) => ({
+      name: streamOf(path) === undefined ? basename(path) : 'Dockerfile',
+      digest: sha256(await readNamedFile(path, { what: `the Dockerfile ${printable(path)}`, signal })),
+    })),
   );
   const preimage = encodeGoJson({
     V: 1,
@@ -66,14 +71,6 @@ function refuseRepeats(what: string, names: readonly string[]): void {
   throw new CtxsrcError('E_USAGE', `${what} ${JSON.stringify(repeated)} is given twice`, {
     hint: 'give each name once',
   });
-}
-
-async function read(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw ioError(error, `cannot read the Dockerfile ${path}`);
-  }
 }
 
 const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

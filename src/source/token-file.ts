@@ -1,16 +1,15 @@
 /** Secrets that sources are given: a file with a token, or a text of the session. */
-import { readFile } from 'node:fs/promises';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { readNamedFile } from '../fs/small-file.ts';
+
+const MAX_TOKEN_BYTES = 64 * 1024;
 
 /** The token in a file. Throws `E_CREDENTIALS` for one that is empty or holds more than a token. */
 export async function readTokenFile(path: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw ioError(error, `cannot read the token file ${path}`);
-  }
-  return usableSecret(text, `the token file ${path}`);
+  const what = `the token file ${printable(path)}`;
+  const bytes = await readNamedFile(path, { what, maxBytes: MAX_TOKEN_BYTES });
+  return usableSecret(bytes.toString('utf8'), what);
 }
 
 /** The secret without the white space around it. A line break in it would add lines of its own to what is sent. */

@@ -61,7 +61,7 @@ async function printCombined(run: Run, resolved: readonly Resolved[], flags: Fla
       one.instance.digests === undefined ? undefined : await (await one.instance.digests(await run.job())).config?.();
     return { name: one.ref.name ?? '', key: keys[resolved.indexOf(one)]!.at(-1)!.key, config };
   });
-  const combined = await combinedKey(contexts, dockerfile, pairs);
+  const combined = await combinedKey(contexts, dockerfile, pairs, run.signal);
   const key = flags.safe === true ? safeKey(combined.key) : combined.key;
   if (run.json) {
     const document = {

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve as resolvePath } from 'node:path';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snapshot/lock.ts';
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock-entry.ts';
 import { asBake, asBuildContexts, asBuildkitPolicy } from '../../snapshot/lock-formats.ts';
@@ -44,10 +45,10 @@ async function askedContexts(
 ): Promise<Map<string, string> | undefined> {
   const asked = new Map<string, string>();
   if (from !== undefined) {
-    const path = resolvePath(run.io.cwd, from);
-    const text = await readFile(path, 'utf8').catch((error: unknown) => {
-      throw ioError(error, `cannot read ${from}`);
-    });
+    // What a stream says is said from here.
+    const path = resolvePath(run.io.cwd, streamOf(from) === undefined ? from : '-');
+    const bytes = await readNamedFile(from, { what: printable(from), cwd: run.io.cwd, signal: run.signal });
+    const text = bytes.toString('utf8');
     const { contexts, skipped } = await readNamedContexts(path, text);
     for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
     for (const [name, reference] of contexts)

@@ -62,7 +62,7 @@ export class LocalInstance implements SourceInstance {
   async snapshot(job: JobContext): Promise<ImmutableRef | null> {
     const hashed = await this.#hash(job);
     if (hashed.entries === 0) return null;
-    const { root, filter } = await this.#filtered();
+    const { root, filter } = await this.#filtered(job);
     const { modes } = this.#subject.options;
     return this.#subject.env.store.ref({
       id: sha256(`local:sha256:${hashed.digest}`),
@@ -74,14 +74,14 @@ export class LocalInstance implements SourceInstance {
   }
 
   async describe(job: JobContext, options: { readonly why?: string | undefined } = {}): Promise<Description> {
-    const directory = await this.#filtered();
+    const directory = await this.#filtered(job);
     const { describeTree } = await import('./describe.ts');
     const facts = await describeTree(job, directory, options.why, () => this.#hash(job));
     return { identifier: String(this.#subject.identifier), ...facts };
   }
 
-  async files(): Promise<FilesInPlace> {
-    const { root, filter, ignoreFile } = await this.#filtered();
+  async files(job: JobContext): Promise<FilesInPlace> {
+    const { root, filter, ignoreFile } = await this.#filtered(job);
     return {
       root,
       ...filter,
@@ -95,11 +95,11 @@ export class LocalInstance implements SourceInstance {
     };
   }
 
-  #filtered(): Promise<FilteredDirectory> {
+  #filtered(job: JobContext): Promise<FilteredDirectory> {
     return this.#directory.run(async () => {
       const { path, options, name } = this.#subject;
       const root = resolveDirectory(path);
-      const ignoreFile = loadIgnoreFile(textOfBytes(root), options, name === undefined);
+      const ignoreFile = await loadIgnoreFile(textOfBytes(root), options, name === undefined, job.signal);
       const exclude = [...(ignoreFile?.lines ?? []).map(({ pattern }) => pattern), ...options.exclude];
       const filter = {
         ...(options.include.length === 0 ? {} : { include: options.include }),
@@ -112,7 +112,7 @@ export class LocalInstance implements SourceInstance {
 
   async #definitionKey(job: JobContext): Promise<CacheKeyResult> {
     const { name, options } = this.#subject;
-    const { filter } = await this.#filtered();
+    const { filter } = await this.#filtered(job);
     const definition = definitionKey({
       name: name ?? MAIN_CONTEXT,
       session: options.session ?? job.session.id,
@@ -133,7 +133,7 @@ export class LocalInstance implements SourceInstance {
   }
 
   async #hashAll(job: JobContext): Promise<HashedTree> {
-    const { root, filter } = await this.#filtered();
+    const { root, filter } = await this.#filtered(job);
     return hashTree(root, {
       filter,
       modes: this.#subject.options.modes,
