@@ -15,11 +15,11 @@ import {
 } from 'node:fs';
 import type { WriteOptions } from '../contract/ref.ts';
 import { at, createFile, type OpenDirectory } from '../fs/confined.ts';
+import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../fs/kept-metadata.ts';
 import { loadNative, type Native } from '../fs/native.ts';
 import type { LossList } from './losses.ts';
 import type { Metadata } from './tree.ts';
 
-const SET_ID = 0o6000;
 const SPECIAL = 0o7000;
 const SECOND = 1_000_000_000n;
 
@@ -33,8 +33,7 @@ interface Created {
 
 export class MetadataWriter {
   readonly #losses: LossList;
-  readonly #mayChown: boolean;
-  readonly #ownerAsked: boolean;
+  readonly #keepsOwners: boolean;
   readonly #created: Created;
   readonly #epoch: number;
   #native: Native | undefined | 'unknown' = 'unknown';
@@ -42,8 +41,7 @@ export class MetadataWriter {
   /** Makes and removes a file in `root` to see what creation does there. */
   constructor(root: OpenDirectory, options: Pick<WriteOptions, 'owner' | 'epoch'>, losses: LossList) {
     this.#losses = losses;
-    this.#mayChown = options.owner === 'preserve' || (options.owner === 'auto' && process.geteuid?.() === 0);
-    this.#ownerAsked = options.owner !== 'current';
+    this.#keepsOwners = ownerChoice(options.owner) !== 'current';
     this.#epoch = options.epoch ?? Number.POSITIVE_INFINITY;
     this.#created = probe(root);
   }
@@ -81,9 +79,8 @@ export class MetadataWriter {
     const { uid, gid, umask } = this.#created;
     if (meta.mtimeNs !== 0 || meta.mtime < 0 || meta.xattrs !== undefined) return undefined;
     if (meta.uid !== uid || meta.gid !== gid) {
-      if (this.#mayChown) return undefined;
-      this.#loseOwner(path, meta);
-      this.#dropSetId(path, meta);
+      if (this.#keepsOwners) return undefined;
+      this.#loseOwner(path, meta, 'file');
     }
     return (meta.mode & (SPECIAL | umask)) !== 0;
   }
@@ -91,8 +88,7 @@ export class MetadataWriter {
   /** A file that was created with `creationMode` and has its content. Changes `meta` to what the file really has. */
   file(fd: number, path: string, meta: Metadata): void {
     const wanted = meta.mode;
-    const chowned = this.#owner(path, meta, (uid, gid) => fchownSync(fd, uid, gid));
-    if (!chowned) this.#dropSetId(path, meta);
+    this.#owner(path, meta, 'file', (uid, gid) => fchownSync(fd, uid, gid));
     if ((wanted & (SPECIAL | this.#created.umask)) !== 0) fchmodSync(fd, meta.mode);
     this.#xattrs(path, meta, (native, name, value) => native.setXattrFd(fd, name, value));
     this.#times(path, meta, {
@@ -103,7 +99,7 @@ export class MetadataWriter {
 
   /** A directory, open; it has `diskMode`. */
   directory(fd: number, path: string, meta: Metadata): void {
-    this.#owner(path, meta, (uid, gid) => fchownSync(fd, uid, gid));
+    this.#owner(path, meta, 'other', (uid, gid) => fchownSync(fd, uid, gid));
     if ((fstatSync(fd).mode & 0o7777) !== meta.mode) fchmodSync(fd, meta.mode);
     this.#xattrs(path, meta, (native, name, value) => native.setXattrFd(fd, name, value));
     this.#times(path, meta, {
@@ -114,7 +110,7 @@ export class MetadataWriter {
 
   /** A symlink. */
   link(target: PathLike, path: string, meta: Metadata): void {
-    this.#owner(path, meta, (uid, gid) => lchownSync(target, uid, gid));
+    this.#owner(path, meta, 'other', (uid, gid) => lchownSync(target, uid, gid));
     this.#xattrs(path, meta, (native, name, value) => native.setXattr(target as string | Buffer, name, value));
     this.#times(path, meta, {
       coarse: (time) => lutimesSync(target, time, time),
@@ -124,8 +120,7 @@ export class MetadataWriter {
 
   /** A device or fifo, made with `creationMode`. `chmod` must reach it without following a link. */
   special(target: PathLike, path: string, meta: Metadata, chmod: (mode: number) => void): void {
-    const chowned = this.#owner(path, meta, (uid, gid) => lchownSync(target, uid, gid));
-    if (!chowned) this.#dropSetId(path, meta);
+    this.#owner(path, meta, 'file', (uid, gid) => lchownSync(target, uid, gid));
     chmod(meta.mode);
     this.#xattrs(path, meta, (native, name, value) => native.setXattr(target as string | Buffer, name, value));
     this.#times(path, meta, {
@@ -134,33 +129,30 @@ export class MetadataWriter {
     });
   }
 
-  /** @returns whether the owner is the one the archive names */
-  #owner(path: string, meta: Metadata, chown: (uid: number, gid: number) => void): boolean {
+  #owner(path: string, meta: Metadata, type: 'file' | 'other', chown: (uid: number, gid: number) => void): void {
     const { uid, gid } = this.#created;
-    if (meta.uid === uid && meta.gid === gid) return true;
-    if (this.#mayChown) {
+    if (meta.uid === uid && meta.gid === gid) return;
+    if (this.#keepsOwners) {
       try {
         chown(meta.uid, meta.gid);
-        return true;
+        return;
       } catch (error) {
         if (!isRefusal(error)) throw error;
       }
     }
-    this.#loseOwner(path, meta);
-    return false;
+    this.#loseOwner(path, meta, type);
   }
 
-  #loseOwner(path: string, meta: Metadata): void {
-    if (this.#ownerAsked) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
+  #loseOwner(path: string, meta: Metadata, type: 'file' | 'other'): void {
+    if (this.#keepsOwners) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
+    // What the bits of a directory say, its content inherits; nothing runs as its owner.
+    if (type === 'file') {
+      const mode = modeWithoutOwner(meta.mode, meta, this.#created);
+      if (mode !== meta.mode) this.#losses.add('setuid', path, shownMode(meta.mode));
+      meta.mode = mode;
+    }
     meta.uid = this.#created.uid;
     meta.gid = this.#created.gid;
-  }
-
-  /** A program that runs as its owner must not do so as somebody else. */
-  #dropSetId(path: string, meta: Metadata): void {
-    if ((meta.mode & SET_ID) === 0) return;
-    this.#losses.add('setuid', path, `mode ${meta.mode.toString(8).padStart(4, '0')}`);
-    meta.mode &= ~SET_ID;
   }
 
   #xattrs(path: string, meta: Metadata, set: (native: Native, name: string, value: Buffer) => void): void {
@@ -209,23 +201,6 @@ export class MetadataWriter {
 /** Node takes a negative number of seconds for the present, but not a negative date. */
 function nodeTime(seconds: number): number | Date {
   return seconds < 0 ? new Date(seconds * 1000) : seconds;
-}
-
-/** The system will not do this for this user, on this file system or with this value; anything else is a failure. */
-function isRefusal(error: unknown): boolean {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EPERM':
-    case 'EACCES':
-    case 'EINVAL':
-    case 'ENOTSUP':
-    case 'EOPNOTSUPP':
-    case 'E2BIG':
-    case 'ERANGE':
-    case 'ENOSPC':
-      return true;
-    default:
-      return false;
-  }
 }
 
 function probe(root: OpenDirectory): Created {

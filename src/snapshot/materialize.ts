@@ -11,6 +11,7 @@ import type { JobContext } from '../contract/session.ts';
 import type { RecordStore } from '../contract/store.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { ownerChoice } from '../fs/kept-metadata.ts';
 import { findEarlier, rememberTree } from './earlier.ts';
 import { readSidecar, sidecarPath, writeSidecar } from './sidecar.ts';
 import type { Sidecar, SnapshotFacts } from './sidecar-format.ts';
@@ -175,10 +176,18 @@ function refuseLosses(dir: string, lossCounts: Readonly<Record<string, number>>)
     'E_LOSSY',
     `${printable(dir)} cannot hold everything of the source: ${kinds.map(([kind, n]) => `${kind} (${n})`).join(', ')}`,
     {
-      hint: 'run as root to keep owners, devices and capabilities, or without --strict',
+      hint: `${lossHint(Object.fromEntries(kinds))}, or leave --strict out`,
       details: { losses: Object.fromEntries(kinds) },
     },
   );
+}
+
+function lossHint(lost: Readonly<Record<string, number>>): string {
+  if (process.geteuid?.() === 0) {
+    return lost['setuid'] === undefined ? 'write where the file system keeps them' : 'keep owners: --owner preserve';
+  }
+  const root = 'run as root, who can keep owners, devices and capabilities';
+  return lost['owner'] === undefined ? root : `${root}, take the files as yours: --owner current`;
 }
 
 function occupied(dir: string): CtxsrcError {
@@ -189,7 +198,7 @@ function occupied(dir: string): CtxsrcError {
 
 /** What shaped the files, as the sidecar keeps it: with another value the same key gives other files. */
 function effectiveOptions({ facts, options }: MaterializeRequest): Readonly<Record<string, unknown>> {
-  const owner = options.owner === 'auto' && process.getuid?.() !== 0 ? 'current' : options.owner;
+  const owner = ownerChoice(options.owner);
   const { subpath, include, exclude } = options.filter ?? {};
   const all = { ...facts.options, owner, subpath, include, exclude, epoch: options.epoch };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

@@ -4,9 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, lchown, lutimes, open, stat } from 'node:fs/promises';
-import type { AttributeSpec, Attributes, Loss, WriteOptions, WriteReport } from '../contract/index.ts';
+import { chmod, type FileHandle, lutimes, open, stat } from 'node:fs/promises';
+import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
+import { isRefusal, modeWithoutOwner, shownMode } from '../fs/kept-metadata.ts';
+import { LossList } from '../layer/losses.ts';
 
 /** Text whose bytes may not be UTF-8, one character a byte. */
 export type ByteName = string;
@@ -143,7 +145,7 @@ export async function writeSingleFile(
   const mode = file.shape.perm === 0 ? 0o600 : file.shape.perm & 0o7777;
   const mtime = Math.min(file.mtime, options.epoch ?? Number.POSITIVE_INFINITY);
   const hash = createHash('sha256');
-  const losses: Loss[] = [];
+  const losses = new LossList();
   try {
     const out = await open(path, 'wx', 0o600);
     try {
@@ -151,19 +153,7 @@ export async function writeSingleFile(
         hash.update(chunk as Buffer);
         await out.write(chunk as Buffer);
       }
-      const { uid, gid } = file.shape;
-      const owned = await out.stat();
-      if (
-        options.owner !== 'current' &&
-        (uid !== owned.uid || gid !== owned.gid) &&
-        !(await tryChown(path, uid, gid))
-      ) {
-        // Someone who is not root gets their own files, unless told to keep owners; owners that were asked for are named.
-        if (options.owner === 'preserve' || uid !== 0 || gid !== 0) {
-          losses.push({ path: shown(file.name).path, kind: 'owner', detail: `${uid}:${gid}` });
-        }
-      }
-      await out.chmod(mode);
+      await out.chmod(await ownedMode(out, file, mode, options.owner, losses));
     } finally {
       await out.close();
     }
@@ -178,13 +168,13 @@ export async function writeSingleFile(
   return {
     files: 1,
     bytes: size,
-    losses,
-    lossCounts: losses.length === 0 ? {} : { owner: losses.length },
+    losses: losses.losses,
+    lossCounts: losses.counts,
     entries: [
       {
         ...shown(file.name),
         type: 'file',
-        mode,
+        mode: written.mode & 0o7777,
         uid: written.uid,
         gid: written.gid,
         size,
@@ -196,14 +186,29 @@ export async function writeSingleFile(
   };
 }
 
-async function tryChown(path: Buffer, uid: number, gid: number): Promise<boolean> {
-  try {
-    await lchown(path, uid, gid);
-    return true;
-  } catch (error) {
-    if (['EPERM', 'EINVAL', 'ERR_OUT_OF_RANGE'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-    throw error;
+/** Gives the file its owner as far as that is wanted and allowed. @returns the mode that it may have with the one it has */
+async function ownedMode(
+  out: FileHandle,
+  { name, shape: { uid, gid } }: FileToWrite,
+  mode: number,
+  owner: WriteOptions['owner'],
+  losses: LossList,
+): Promise<number> {
+  const present = await out.stat();
+  if (uid === present.uid && gid === present.gid) return mode;
+  if (owner !== 'current') {
+    try {
+      await out.chown(uid, gid);
+      return mode;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // Someone who is not root gets their own files, unless told to keep owners; owners that were asked for are named.
+      if (owner === 'preserve' || uid !== 0 || gid !== 0) losses.add('owner', name, `${uid}:${gid}`);
+    }
   }
+  const kept = modeWithoutOwner(mode, { uid, gid }, present);
+  if (kept !== mode) losses.add('setuid', name, shownMode(mode));
+  return kept;
 }
 
 function shown(name: ByteName): { path: string; pathBytes?: true } {

@@ -11,15 +11,16 @@ export function* scanTree(root: string): Generator<WrittenEntry> {
   yield* scanBelow(Buffer.from(root), undefined, new Map());
 }
 
-function* scanBelow(root: Buffer, below: Buffer | undefined, inodes: Map<bigint, Buffer>): Generator<WrittenEntry> {
+function* scanBelow(root: Buffer, below: Buffer | undefined, inodes: Map<string, Buffer>): Generator<WrittenEntry> {
   const directory = below === undefined ? root : Buffer.concat([root, SLASH, below]);
   const names = readdirSync(directory, { encoding: 'buffer' }).sort(Buffer.compare);
   for (const name of names) {
     const path = below === undefined ? name : Buffer.concat([below, SLASH, name]);
     const full = Buffer.concat([root, SLASH, path]);
     const stat = lstatSync(full, { bigint: true });
-    const first = stat.isDirectory() || stat.nlink === 1n ? undefined : inodes.get(stat.ino);
-    if (first === undefined && stat.nlink > 1n) inodes.set(stat.ino, path);
+    const inode = `${stat.dev}:${stat.ino}`;
+    const first = stat.isDirectory() || stat.nlink === 1n ? undefined : inodes.get(inode);
+    if (first === undefined && stat.nlink > 1n) inodes.set(inode, path);
     yield entryOf(full, path, stat, first);
     if (stat.isDirectory()) yield* scanBelow(root, path, inodes);
   }

@@ -110,8 +110,8 @@ class Copy {
     return {
       files: this.#entries.length,
       bytes: this.#bytes,
-      losses: this.#finisher.losses,
-      lossCounts: this.#finisher.lossCounts,
+      losses: this.#finisher.losses.losses,
+      lossCounts: this.#finisher.losses.counts,
       entries: this.#entries,
       via: 'copy',
     };
@@ -218,7 +218,7 @@ class Copy {
       this.#finish(entry, place, xattrs, named('target', target));
     } else if (entry.type === 'socket') {
       this.#write(place, () => closeSync(openSync(path, 'wx', 0o600)));
-      this.#finisher.lose({ path: textOfBytes(place), kind: 'socket', detail: 'written as an empty file' });
+      this.#finisher.losses.add('socket', place, 'written as an empty file');
       this.#finish(entry, place, xattrs, { size: 0, digest: `sha256:${EMPTY_DIGEST}` });
     } else {
       this.#special(entry, place, xattrs);
@@ -238,7 +238,7 @@ class Copy {
         throw ioError(error, `cannot write ${printable(textOfBytes(place))}`);
       }
       const detail = isFifo ? 'fifo' : `${entry.type} ${major}:${minor}`;
-      this.#finisher.lose({ path: textOfBytes(place), kind: isFifo ? 'fifo' : 'device', detail });
+      this.#finisher.losses.add(isFifo ? 'fifo' : 'device', place, detail);
       return;
     }
     this.#finish(entry, place, xattrs, isFifo ? {} : { target: `${major}:${minor}` });

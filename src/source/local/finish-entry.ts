@@ -1,12 +1,15 @@
 /** Owner, mode, extended attributes and times of what was written, and what of them could not be kept. */
 import { type BigIntStats, chmodSync, lchownSync, lstatSync, lutimesSync } from 'node:fs';
-import type { Loss, WriteOptions, WrittenEntry } from '../../contract/index.ts';
+import type { WriteOptions, WrittenEntry } from '../../contract/index.ts';
 import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import type { Xattrs } from '../../fs/entry-header.ts';
+import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../../fs/kept-metadata.ts';
 import type { Native } from '../../fs/native.ts';
 import type { EntryType } from '../../fs/tree-entry.ts';
+import { printableBytes } from '../../layer/byte-names.ts';
+import { LossList } from '../../layer/losses.ts';
 
 /** What an entry shall be. */
 export interface FinishedAs {
@@ -19,24 +22,16 @@ export interface FinishedAs {
   readonly mtime: bigint;
 }
 
-/** More than so many losses are counted, but not listed. */
-const MAX_LISTED = 5_000;
 const SECOND = 1_000_000_000n;
 
 export class Finisher {
   readonly #native: Native | undefined;
   readonly #options: WriteOptions;
-  readonly losses: Loss[] = [];
-  readonly lossCounts: Record<string, number> = {};
+  readonly losses = new LossList();
 
   constructor(native: Native | undefined, options: WriteOptions) {
     this.#native = native;
     this.#options = options;
-  }
-
-  lose(loss: Loss): void {
-    this.lossCounts[loss.kind] = (this.lossCounts[loss.kind] ?? 0) + 1;
-    if (this.losses.length < MAX_LISTED) this.losses.push(loss);
   }
 
   /**
@@ -45,8 +40,8 @@ export class Finisher {
    */
   finish(path: string | Buffer, place: ByteString, as: FinishedAs, xattrs: Xattrs): void {
     try {
-      this.#setOwner(path, place, as);
-      if (as.type !== 'symlink') this.#setMode(path, place, as.mode);
+      const mode = this.#setOwner(path, place, as);
+      if (as.type !== 'symlink') this.#setMode(path, place, as.mode, mode);
       this.#setXattrs(path, place, xattrs);
       this.#setTime(path, place, as.mtime);
     } catch (error) {
@@ -78,26 +73,30 @@ export class Finisher {
     };
   }
 
-  #setOwner(path: string | Buffer, place: ByteString, { uid, gid }: FinishedAs): void {
-    const { owner } = this.#options;
-    const isRoot = process.geteuid?.() === 0;
-    if (owner === 'current' || (owner === 'auto' && !isRoot)) return;
+  /** @returns the mode that the entry may have with the owner that it has now */
+  #setOwner(path: string | Buffer, place: ByteString, { type, mode, uid, gid }: FinishedAs): number {
+    const owner = ownerChoice(this.#options.owner);
+    // BuildKit gives what it is sent from a directory to root, set-user-ID bits and all.
     const wanted = owner === 'auto' ? { uid: 0, gid: 0 } : { uid, gid };
-    const stat = lstatSync(path);
-    if (stat.uid === wanted.uid && stat.gid === wanted.gid) return;
-    try {
-      lchownSync(path, wanted.uid, wanted.gid);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      this.lose({ path: textOfBytes(place), kind: 'owner', detail: `${wanted.uid}:${wanted.gid}` });
+    const present = lstatSync(path);
+    if (present.uid === wanted.uid && present.gid === wanted.gid) return mode;
+    if (owner !== 'current') {
+      try {
+        lchownSync(path, wanted.uid, wanted.gid);
+        return mode;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        this.losses.add('owner', place, `${wanted.uid}:${wanted.gid}`);
+      }
     }
+    return type === 'dir' ? mode : modeWithoutOwner(mode, { uid, gid }, present);
   }
 
-  #setMode(path: string | Buffer, place: ByteString, mode: number): void {
-    chmodSync(path, mode);
+  #setMode(path: string | Buffer, place: ByteString, wanted: number, allowed: number): void {
+    chmodSync(path, allowed);
     // The system takes the setgid bit away from the files of a group that the user is not in.
-    if ((mode & 0o7000) !== 0 && (lstatSync(path).mode & 0o7777) !== mode) {
-      this.lose({ path: textOfBytes(place), kind: 'setuid', detail: `mode ${mode.toString(8)}` });
+    if ((wanted & 0o7000) !== 0 && (lstatSync(path).mode & 0o7777) !== wanted) {
+      this.losses.add('setuid', place, shownMode(wanted));
     }
   }
 
@@ -108,7 +107,7 @@ export class Finisher {
       } catch (error) {
         if (!isRefusal(error)) throw error;
         const kind = name === 'security.capability' ? 'capability' : 'xattr';
-        this.lose({ path: textOfBytes(place), kind, detail: printable(textOfBytes(name)) });
+        this.losses.add(kind, place, `${printableBytes(name)}: ${(error as NodeJS.ErrnoException).code}`);
       }
     }
   }
@@ -124,12 +123,7 @@ export class Finisher {
     const seconds = Number(time / 1000n) / 1e6;
     lutimesSync(path, seconds, seconds);
     if (lstatSync(path, { bigint: true }).mtimeNs !== time) {
-      this.lose({ path: textOfBytes(place), kind: 'mtime', detail: 'nanoseconds' });
+      this.losses.add('mtime', place, 'nanoseconds');
     }
   }
-}
-
-/** The user may not, or the file system cannot. */
-function isRefusal(error: unknown): boolean {
-  return ['EPERM', 'EACCES', 'ENOTSUP', 'EINVAL', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
