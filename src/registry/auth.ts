@@ -102,6 +102,13 @@ export class Authorizer {
   /** The error for an answer of 401 or 403 after all: names the credential that was refused, or why there was none. */
   async denied(job: JobContext, repository: string, error: CtxsrcError): Promise<CtxsrcError> {
     const { host } = this.#options;
+    if (this.#known.size === 0) {
+      return new CtxsrcError(error.code, `${error.message}; it asked for no credential`, {
+        cause: error,
+        details: error.details,
+        hint: `a login would change nothing: ask the operator of ${host} whether it takes requests from here`,
+      });
+    }
     const failure = this.#failures.get(repository);
     if (failure !== undefined) return failure;
     const credential = await this.#credential(job, repository);

@@ -53,12 +53,20 @@ export function parseErrorBody(text: string): readonly RegistryError[] {
   return typeof said === 'string' ? [{ code: typeof error === 'string' ? error : '', message: said }] : [];
 }
 
-/** `: code: message` of the first error in an answer, or nothing. */
-function saying(errors: readonly RegistryError[], secrets: Iterable<string>): string {
-  const first = errors[0];
-  if (first === undefined) return '';
-  const text = foreignText([first.code, first.message].filter((part) => part !== '').join(': '), secrets);
-  return text === '' ? '' : ` (${text})`;
+/** ` (WORDS)`: what a server says of its refusal, in whatever form; nothing when it says nothing for people. */
+export function saying(text: string, secrets: Iterable<string>): string {
+  const words = foreignText(wordsOf(text), secrets);
+  return words === '' ? '' : ` (${words})`;
+}
+
+/** A registry's first error, the message of a page or of an XML document, or the text as it is. */
+function wordsOf(text: string): string {
+  const [first] = parseErrorBody(text);
+  if (first !== undefined) return [first.code, first.message].filter((part) => part !== '').join(': ');
+  // Bytes that are no text tell nobody anything.
+  if (/[\0\ufffd]/.test(text)) return '';
+  if (!/^\s*</.test(text)) return text;
+  return /<(message|title)\b[^>]{0,100}>([^<]{1,1000})</i.exec(text)?.[2] ?? '';
 }
 
 /** A server's answer that is not the one hoped for. */
@@ -72,7 +80,7 @@ export interface BadAnswer {
 /** The error for an answer that will not change by asking again. */
 export function answerError(subject: Subject, answer: BadAnswer): CtxsrcError {
   const errors = parseErrorBody(answer.text);
-  const said = saying(errors, answer.secrets);
+  const said = saying(answer.text, answer.secrets);
   const { host, what } = subject;
   const fail = (code: ErrorCode, message: string, hint?: string): CtxsrcError =>
     new CtxsrcError(code, message, {

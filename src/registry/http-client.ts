@@ -10,7 +10,7 @@ import { monotonicMs } from '../core/monotonic.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { connectionError } from './connection-errors.ts';
-import { answerError, type Subject } from './errors.ts';
+import { answerError, type Subject, saying } from './errors.ts';
 import { header, type ResponseHeaders, withUserAgent } from './headers.ts';
 import { createTransport } from './http-transport.ts';
 import type { Environment } from './proxy.ts';
@@ -177,7 +177,7 @@ export function createHttpClient(options: {
     const { exhausted, renewed } = quota(headers, now);
     // The server's own word wins; headers about quotas count where it gives none.
     const wait = asked ?? (exhausted ? renewed : undefined);
-    const error = rateLimitError(request.subject, wait);
+    const error = rateLimitError(request.subject, wait, saying(text, answer.secrets));
     const hopeless = wait === undefined ? exhausted : wait > network.maxWait;
     return hopeless ? error : new PassingFailure(error, wait);
   }
@@ -252,11 +252,15 @@ function redirectError(
   });
 }
 
-function rateLimitError(subject: Subject, wait: number | undefined): CtxsrcError {
+function rateLimitError(subject: Subject, wait: number | undefined, said: string): CtxsrcError {
   const seconds = wait === undefined ? undefined : Math.ceil(wait / 1000);
   const until = seconds === undefined ? '' : `; it asks to wait ${seconds} s`;
-  return new CtxsrcError('E_RATE_LIMIT', `${subject.host} refused ${subject.what}: its rate limit is used up${until}`, {
-    hint: 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
-    details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
-  });
+  return new CtxsrcError(
+    'E_RATE_LIMIT',
+    `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`,
+    {
+      hint: 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
+      details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
+    },
+  );
 }

@@ -30,11 +30,12 @@ export async function resolveAt(job: JobContext, api: Api, endpoint: Endpoint, r
   const subject = manifestSubject(endpoint, reference);
   const request = { path: `manifests/${reference}`, headers: { accept: MANIFEST_ACCEPT }, subject };
   const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
-  if (head.status === 401 || head.status === 403) throw await api.refusal(job, endpoint, subject, head);
+  // A credential that was refused is not shown once more.
+  if (head.status === 401) throw await api.refusal(job, endpoint, subject, head);
   head.discard();
   const descriptor = head.status === 200 ? stated(head.headers, reference) : undefined;
   if (descriptor !== undefined) return { descriptor };
-  // No HEAD there, or too little said; and for what does not exist, a body that says which part of the name is wrong.
+  // HEAD may be refused where GET is not, or say too little; and only a body says why something is refused or not there.
   const full = await api.fetch(job, endpoint, { ...request, method: 'GET' }, LARGEST_MANIFEST).catch(async (error) => {
     if (endpoint.mirror || !isCtxsrcError(error, 'E_TAG_NOT_FOUND')) throw error;
     throw await suggestTags(job, api, endpoint, reference, error);

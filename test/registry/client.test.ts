@@ -85,13 +85,56 @@ describe('resolve', () => {
     },
   );
 
-  it.each([400, 404, 405, 501])('asks again with GET when HEAD is answered with %i', async (status) => {
+  it.each([400, 403, 404, 405, 501])('asks again with GET when HEAD is answered with %i', async (status) => {
     const server = await registry();
     const proxy = await proxyOf(server);
     proxy.plan = (seen) => (seen.method === 'HEAD' ? { kind: 'answer', status } : undefined);
     const { descriptor } = await client({ plainHttp: [proxy.host] }).resolve(testJob(), at(proxy), 'v1');
     expect(descriptor.digest).toBe(root.digest);
   });
+
+  it.each([
+    ['text', 'Blocked: 10.1.2.3 is not on\u001b[31m the list ', '(Blocked: 10.1.2.3 is not on\\x1b[31m the list)'],
+    [
+      'JSON',
+      '{"errors":[{"code":"DENIED","message":"client with IP is not allowed"}]}',
+      '(DENIED: client with IP is not allowed)',
+    ],
+    ['other JSON', '{"reason":"quota"}', '({"reason":"quota"})'],
+    [
+      'a page',
+      '<!doctype html><head><title>Access blocked by policy 7</title></head><p>x',
+      '(Access blocked by policy 7)',
+    ],
+    [
+      'XML',
+      '<?xml version="1.0"?><Error><Code>A</Code><Message>Request has expired</Message></Error>',
+      '(Request has expired)',
+    ],
+    ['a page without a title', '<html>no</html>', 'access denied;'],
+    ['bytes', '\0\u0001', 'access denied;'],
+    ['much', 'x'.repeat(100_000), `(${'x'.repeat(300)}…)`],
+  ])(
+    'shows why GET is refused as well, from %s, and advises no login that nobody asked for',
+    async (_form, body, said) => {
+      const server = await registry({
+        intercept: (request, response) => {
+          response.writeHead(403).end(request.method === 'HEAD' ? undefined : body);
+          return true;
+        },
+      });
+      const error = await client()
+        .resolve(testJob(), at(server), 'v1')
+        .catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'E_FORBIDDEN',
+        hint: expect.stringContaining('a login would change nothing'),
+      });
+      expect((error as Error).message).toContain(said);
+      expect((error as Error).message).toContain('it asked for no credential');
+      expect((error as Error).message.length).toBeLessThan(500);
+    },
+  );
 
   it('by a digest does not believe a registry that answers with another', async () => {
     const server = await registry();

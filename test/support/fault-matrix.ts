@@ -119,7 +119,13 @@ export const ROWS: readonly Row[] = [
     fault: always(status(401, { 'www-authenticate': 'Bearer realm="http://PROXY/token",service="test"' })),
     ...all({ result: 'E_UNAUTHORIZED', most: 3 }),
   },
-  { name: '403', fault: always(status(403)), ...all({ result: 'E_FORBIDDEN', most: 1 }) },
+  {
+    name: '403',
+    fault: always(status(403)),
+    ...all({ result: 'E_FORBIDDEN', most: 1 }),
+    // Only the body of a GET can say why.
+    manifest: { result: 'E_FORBIDDEN', most: 2 },
+  },
   {
     name: '404',
     fault: always(status(404, {}, '{"errors":[{"code":"UNKNOWN"}]}')),
