@@ -4,6 +4,7 @@
  */
 import { type Digest, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { withoutUser } from '../core/without-user.ts';
 
 export interface ImageReference {
   /** Empty where no domain was written and none was filled in. */
@@ -28,7 +29,13 @@ const DEFAULT_DOMAIN = 'docker.io';
 const OFFICIAL = 'library/';
 
 function refuse(text: string, why: string, hint?: string): CtxsrcError {
-  const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  const plain = withoutUser(text);
+  const shown = plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
+  if (plain !== text) {
+    return new CtxsrcError('E_REFERENCE', `image name ${JSON.stringify(shown)} is not valid: it holds a password`, {
+      hint: `leave it out, and log in once with \`docker login\`, or set CTXSRC_REGISTRY, CTXSRC_USERNAME and CTXSRC_PASSWORD`,
+    });
+  }
   return new CtxsrcError('E_REFERENCE', `image name ${JSON.stringify(shown)} is not valid: ${why}`, {
     hint: hint ?? 'write [host[:port]/]path[:tag][@digest], for instance docker.io/library/alpine:3.20',
   });

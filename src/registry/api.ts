@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import { answerError, type Subject } from './errors.ts';
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
 import type { Endpoint } from './mirrors.ts';
-import { Schemes } from './scheme.ts';
+import { type Scheme, Schemes } from './scheme.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'HEAD';
@@ -84,7 +84,6 @@ export class Api {
     discard: (answer: T) => void,
   ): Promise<T> {
     const authorizer = this.#authorizerOf(endpoint);
-    const below = endpoint.repository === '' ? '' : `${endpoint.repository}/`;
     // A mirror that is in trouble has the registry behind it.
     const retries = endpoint.mirror ? 1 : undefined;
     return authorizer.run(
@@ -95,7 +94,7 @@ export class Api {
         this.#schemes.run(endpoint.api, (scheme, settled) =>
           send({
             method: request.method,
-            url: new URL(`${scheme}://${endpoint.api}/v2/${below}${request.path}`),
+            url: urlOf(scheme, endpoint, request.path),
             headers: { 'accept-encoding': 'identity', ...request.headers },
             secretHeaders,
             subject: request.subject,
@@ -130,4 +129,10 @@ export class Api {
     }
     return authorizer;
   }
+}
+
+function urlOf(scheme: Scheme, { api, repository, namespace }: Endpoint, path: string): URL {
+  const url = new URL(`${scheme}://${api}/v2/${repository === '' ? '' : `${repository}/`}${path}`);
+  if (namespace !== undefined) url.searchParams.set('ns', namespace);
+  return url;
 }

@@ -120,9 +120,9 @@ export function entryContent(entry: AuthEntry): EntryContent {
   if (isText(entry.identitytoken)) return { kind: 'identity-token', token: entry.identitytoken };
   if (isText(entry.registrytoken)) return { kind: 'bearer', token: entry.registrytoken };
   if (isText(entry.auth)) {
-    const pair = /^[A-Za-z0-9+/=_-]+$/.test(entry.auth.trim())
-      ? Buffer.from(entry.auth, 'base64').toString('utf8')
-      : '';
+    // `base64` breaks its lines, and docker reads what it wrote.
+    const base64 = entry.auth.replace(/[\r\n]/g, '').trim();
+    const pair = /^[A-Za-z0-9+/=_-]+$/.test(base64) ? Buffer.from(base64, 'base64').toString('utf8') : '';
     const colon = pair.indexOf(':');
     if (colon <= 0) return { kind: 'malformed', why: 'its auth is not base64 of NAME:PASSWORD' };
     // docker pads some passwords with NUL.

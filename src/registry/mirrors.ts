@@ -1,6 +1,7 @@
 /** Where a registry's content may be had: its mirrors in the order given, then the registry itself. */
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { withoutUser } from '../core/without-user.ts';
 import { apiHost, isDockerHub } from './host.ts';
 
 /** A repository of a registry; `host` is `host[:port]` as in a normalised reference. */
@@ -17,6 +18,11 @@ export interface Endpoint {
   /** The repository's path on that server. */
   readonly repository: string;
   readonly mirror: boolean;
+  /**
+   * The registry whose content is wanted from a mirror, sent as `?ns=` (distribution-spec, "Registry Proxying"): one that
+   * serves several registries chooses by it, others ignore it.
+   */
+  readonly namespace?: string | undefined;
 }
 
 /** The places that have a repository: the registry itself, then its mirrors in the order to ask them, before it. E_CONFIG when a mirror is not `HOST[/PATH]`. */
@@ -24,12 +30,13 @@ export function endpointsFor(
   name: RepositoryName,
   mirrors: NetworkOptions['mirrors'],
 ): readonly [Endpoint, ...Endpoint[]] {
+  const namespace = isDockerHub(name.host) ? 'docker.io' : name.host;
   const copies = mirrors
     .filter(({ host }) => sameRegistry(host, name.host))
     .map(({ mirror }): Endpoint => {
       const { host, path } = parseMirror(mirror);
       const repository = path === '' ? name.repository : `${path}/${name.repository}`;
-      return { host, api: apiHost(host), repository, mirror: true };
+      return { host, api: apiHost(host), repository, mirror: true, namespace };
     });
   const origin: Endpoint = { host: name.host, api: apiHost(name.host), repository: name.repository, mirror: false };
   return [origin, ...copies];
@@ -45,7 +52,7 @@ export function parseMirror(text: string): { readonly host: string; readonly pat
     text,
   );
   if (match?.[1] === undefined) {
-    throw new CtxsrcError('E_CONFIG', `${JSON.stringify(text)} is no mirror`, {
+    throw new CtxsrcError('E_CONFIG', `${JSON.stringify(withoutUser(text))} is no mirror`, {
       hint: 'write --mirror docker.io=mirror.example[:PORT][/PATH], and --plain-http mirror.example if it has no TLS',
     });
   }

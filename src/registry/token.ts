@@ -26,7 +26,7 @@ const CLIENT_ID = 'ctxsrc';
 
 /**
  * What a bearer challenge asks for. Errors: E_REGISTRY_PROTOCOL when its realm is no URL; E_UNSAFE when a server that is
- * spoken to over TLS wants credentials sent to a token server without.
+ * spoken to over TLS wants credentials sent to another host without.
  */
 export function tokenRequest(challenge: Challenge, from: URL, wanted: string | undefined, host: string): TokenRequest {
   const { realm, service, scope } = challenge.parameters;
@@ -38,6 +38,11 @@ export function tokenRequest(challenge: Challenge, from: URL, wanted: string | u
       hint: `check that ${host} is a registry, and that no proxy answers in its place`,
       cause,
     });
+  }
+  // Registries behind a proxy that speaks TLS for them name themselves as they know it: what is meant is their own origin.
+  if (url.protocol === 'http:' && from.protocol === 'https:' && url.hostname === from.hostname) {
+    url.protocol = 'https:';
+    url.port = from.port;
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
     throw new CtxsrcError(

@@ -13,6 +13,7 @@ import type {
   SourceInstance,
 } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { withoutUser } from '../core/without-user.ts';
 import { parseReference } from './parse.ts';
 import type { SourceTable } from './table.ts';
 
@@ -69,8 +70,8 @@ export async function allKeys(instance: SourceInstance, job: JobContext): Promis
   throw new CtxsrcError('E_INTERNAL', `the source was not done after ${MAX_INDEX} keys`);
 }
 
-/** Notes on an error which reference it is about. */
+/** Notes on an error which reference it is about; a password that was typed into it is not repeated. */
 export function withReference(error: unknown, text: string): unknown {
-  if (isCtxsrcError(error)) error.ref ??= text;
+  if (isCtxsrcError(error)) error.ref ??= withoutUser(text);
   return error;
 }

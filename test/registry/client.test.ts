@@ -386,11 +386,18 @@ describe('mirrors', () => {
     const made = client({ mirrors });
     const fromMirror = await made.resolve(job, at(origin), 'v1');
     expect(origin.log).toEqual([]);
-    expect(mirror.log.map((entry) => entry.url)).toEqual(['/v2/hub/team/app/manifests/v1']);
+    const ns = `ns=${encodeURIComponent(origin.host)}`;
+    expect(mirror.log.map((entry) => entry.url)).toEqual([`/v2/hub/team/app/manifests/v1?${ns}`]);
+    await bytesOf((await made.blob(testJob(), at(origin), layer.digest)).body);
+    await made.tags(testJob(), at(origin), 5);
+    expect(mirror.log.slice(1).map((entry) => entry.url)).toEqual([
+      `/v2/hub/team/app/blobs/${layer.digest}?${ns}`,
+      `/v2/hub/team/app/tags/list?n=5&${ns}`,
+    ]);
     mirror.manifests.clear();
     const fromOrigin = await made.resolve(job, at(origin), 'v1');
     expect(fromOrigin.descriptor).toEqual(fromMirror.descriptor);
-    expect(origin.count('HEAD', /team\/app/)).toBe(1);
+    expect(origin.log.map((entry) => entry.url)).toEqual(['/v2/team/app/manifests/v1']);
     expect(JSON.stringify(job.events)).toContain(`mirror ${mirror.host}`);
   });
 

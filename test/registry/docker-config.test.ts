@@ -70,6 +70,10 @@ describe('keys', () => {
 describe('entries', () => {
   it.each([
     [{ auth: pair('me:pa:ss') }, { kind: 'basic', username: 'me', password: 'pa:ss' }],
+    [
+      { auth: pair(`me:${'p'.repeat(90)}`).replace(/.{76}/g, '$&\r\n') },
+      { kind: 'basic', username: 'me', password: 'p'.repeat(90) },
+    ],
     [{ auth: pair('me:pass\0\0') }, { kind: 'basic', username: 'me', password: 'pass' }],
     [
       { username: 'me', password: 'pass' },

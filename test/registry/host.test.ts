@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parsePair } from '../../src/cli/values.ts';
 import { apiHost, hostListed, hostName, isDockerHub, isLoopback } from '../../src/registry/host.ts';
 import { endpointsFor, parseMirror } from '../../src/registry/mirrors.ts';
 
@@ -55,9 +56,9 @@ describe('mirrors', () => {
       repository: 'library/alpine',
       mirror: false,
     });
-    expect(copies.map(({ host, repository }) => `${host} ${repository}`)).toEqual([
-      'mirror.example hub/library/alpine',
-      'second.example:5000 library/alpine',
+    expect(copies.map(({ host, repository, namespace }) => `${host} ${repository} ${namespace}`)).toEqual([
+      'mirror.example hub/library/alpine docker.io',
+      'second.example:5000 library/alpine docker.io',
     ]);
   });
 
@@ -65,6 +66,11 @@ describe('mirrors', () => {
     'refuse %j',
     (text) => expect(() => parseMirror(text)).toThrow(expect.objectContaining({ code: 'E_CONFIG' })),
   );
+
+  it('do not repeat a password that was typed', () => {
+    expect(() => parseMirror('https://bob:PW-typed@mirror.example')).toThrow(/"https:\/\/\*\*\*@mirror.example"/);
+    expect(() => parsePair('--mirror', 'bob:PW-typed@mirror.example')).toThrow(/"\*\*\*@mirror.example"/);
+  });
 
   it.each([
     ['[::1]:5000/a/b', { host: '[::1]:5000', path: 'a/b' }],

@@ -1,6 +1,7 @@
 /** Tokens: how they are asked for, for how long they are kept, and who shares them. */
 import { describe, expect, it } from 'vitest';
 import type { Credential } from '../../src/contract/session.ts';
+import { tokenRequest } from '../../src/registry/token.ts';
 import { TestClock, testJob } from '../support/registry-job.ts';
 import { basic, basicHeader, bearer, client, json, PASSWORD, type Served, serve } from './challenging-server.ts';
 
@@ -218,5 +219,33 @@ describe('a token', () => {
       'v1',
     );
     await expect(failing).rejects.toMatchObject({ code: expect.stringMatching(/^E_(REGISTRY_PROTOCOL|UNSAFE)$/) });
+  });
+});
+
+describe('the server that gives tokens', () => {
+  const asked = (realm: string, from: string): string =>
+    tokenRequest({ kind: 'bearer', parameters: { realm } }, new URL(from), undefined, 'the.registry').realm.href;
+
+  it('is asked over TLS at the registry’s own origin when that names itself without', () => {
+    expect(asked('http://harbor.example/service/token?a=b', 'https://harbor.example/v2/')).toBe(
+      'https://harbor.example/service/token?a=b',
+    );
+    expect(asked('http://harbor.example:8080//token', 'https://harbor.example/v2/')).toBe(
+      'https://harbor.example//token',
+    );
+    expect(asked('http://HARBOR.example/token', 'https://harbor.example:8443/')).toBe(
+      'https://harbor.example:8443/token',
+    );
+    expect(asked('http://harbor.example/token', 'http://harbor.example/')).toBe('http://harbor.example/token');
+  });
+
+  it.each([
+    'http://other.example/token',
+    'http://harbor.example.evil.test/',
+    'ftp://harbor.example/',
+    'http://sub.harbor.example/',
+  ])('is not asked without TLS on another host: %s', (realm) => {
+    const asking = (): string => asked(realm, 'https://harbor.example/v2/');
+    expect(asking).toThrow(expect.objectContaining({ code: 'E_UNSAFE', exit: 8 }));
   });
 });

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes, Store } from '../../src/contract/index.ts';
 import { chainId } from '../../src/core/chain-id.ts';
+import type { CtxsrcError } from '../../src/core/errors.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { source } from '../../src/source/docker-image.ts';
+import { identify as identifyText } from '../../src/source/resolve.ts';
+import { SourceTable } from '../../src/source/table.ts';
 import { openStore } from '../../src/store/store.ts';
 import { fakeJob } from '../support/fake-ref.ts';
 import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
@@ -51,6 +54,17 @@ describe('identify', () => {
     expect(() => identify(rest, attributes)).toThrow(expect.objectContaining({ code, exit: 2 }));
   });
 });
+
+it.each(['bob:PW-typed@host/app:1', 'bob:PW-typed@localhost:5000/app', 'bob:PW-typed/x@host/app'])(
+  '%s is refused without repeating the password',
+  async (rest) => {
+    const failing = identifyText(new SourceTable(), `app=docker-image://${rest}`, {});
+    await expect(failing).rejects.toMatchObject({ code: 'E_REFERENCE', ref: expect.stringContaining('://***@') });
+    const { message, hint, ref } = (await failing.catch((error: unknown) => error)) as CtxsrcError;
+    expect(message).toContain('it holds a password');
+    expect(JSON.stringify([message, hint, ref])).not.toContain('PW-typed');
+  },
+);
 
 describe('an image in a registry', () => {
   let registry: TestRegistry;

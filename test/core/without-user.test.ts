@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { withoutUser } from '../../src/core/without-user.ts';
+
+const DIGEST = `sha256:${'0a'.repeat(32)}`;
+
+it.each([
+  ['docker-image://bob:PW@host/x:1', 'docker-image://***@host/x:1'],
+  ['bob:P/W@1@localhost:5000', '***@localhost:5000'],
+  [`NAME=docker-image://bob:PW@host/x@${DIGEST}`, `NAME=docker-image://***@host/x@${DIGEST}`],
+  ['docker.io=bob:PW@mirror.example', 'docker.io=***@mirror.example'],
+  ['https://bob:@host/x', 'https://***@host/x'],
+])('%s becomes %s', (text, shown) => expect(withoutUser(text)).toBe(shown));
+
+it.each([
+  '',
+  'alpine:3.20',
+  `alpine:3.20@${DIGEST}`,
+  `host:5000/a:1@${DIGEST}`,
+  'a:1@sha256',
+  'git@host:path',
+  'ssh://git@host/r',
+])('%s has none', (text) => expect(withoutUser(text)).toBe(text));
