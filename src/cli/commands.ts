@@ -77,7 +77,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         .addOption(safe)
         .addOption(githubOutput);
     },
-    uses: (flags) => (flags.combined === true ? ['file'] : []),
+    uses: (flags) => (flags.combined === true ? ['file', 'platform'] : []),
     examples: [
       'key=$(ctxsrc key .)',
       'ctxsrc key docker-image://alpine:3.20 oci-layout://./base',

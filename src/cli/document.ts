@@ -3,24 +3,28 @@ import type { CacheKeyResult, Digests } from '../contract/index.ts';
 import { solverDigest } from '../core/solver-digest.ts';
 import type { Identified } from '../source/resolve.ts';
 
+/** True for images: which one of several is meant depends on a platform. */
+export function choosesPlatform(one: Identified): boolean {
+  return one.source.attributes.some((spec) => spec.name === 'platform');
+}
+
 /**
  * What is known of a reference once it is understood: its identifier, the facts that the identifier itself tells, and the
  * platform that is taken where the source chooses by one.
  */
 export function identifierMembers(one: Identified, defaultPlatform: string): Record<string, unknown> {
-  const choosesPlatform = one.source.attributes.some((spec) => spec.name === 'platform');
   return {
     schema: 'ctxsrc/v1',
     ref: one.ref.text,
     ...(one.ref.name === undefined ? {} : { name: one.ref.name }),
     scheme: one.identifier.scheme,
     identifier: one.identifier.toString(),
-    ...(choosesPlatform ? { platform: one.identifier.attributes.platform ?? defaultPlatform } : {}),
+    ...(choosesPlatform(one) ? { platform: one.identifier.attributes.platform ?? defaultPlatform } : {}),
     ...(one.identifier.toJSON() as Record<string, unknown>),
   };
 }
 
-/** The digests of a reference; each of `manifest` and `config` is asked for, so it may cost a request. */
+/** The digests of a reference, and what platform its image is for; what is not known of an image yet may cost a request. */
 export async function digestMembers(
   digests: Digests | undefined,
   pin: string | undefined,
@@ -30,6 +34,7 @@ export async function digestMembers(
     mediaType: digests?.mediaType,
     manifest: await digests?.manifest?.(),
     config: await digests?.config?.(),
+    imagePlatform: await digests?.imagePlatform?.(),
     pinned: digests?.pinned,
   };
 }

@@ -249,7 +249,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc digest docker-image://alpine:3.20',
   },
   E_PLATFORM_NOT_FOUND: {
-    cause: 'The image has nothing for the platform that was asked for.',
+    cause:
+      'The image has nothing for the platform that was asked for; with --strict also a single image that is for another one.',
     check: ['The message lists the platforms there are.', 'Choose one with --platform.'],
     example: 'ctxsrc key --platform linux/arm64 docker-image://alpine:3.20',
   },

@@ -30,7 +30,12 @@ export function addCommonFlags(command: Command): void {
         (_: string, earlier: number | undefined) => (earlier ?? 0) + 1,
       ),
     )
-    .addOption(new Option('--strict', 'refuse (exit 8) what would be lossy or incomplete'))
+    .addOption(
+      new Option(
+        '--strict',
+        'refuse what would be lossy, incomplete or doubtful (exit 8), or an image for another platform (7)',
+      ),
+    )
     .addOption(new Option('--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
     .addOption(new Option('--no-color', 'no colours'))
     .addOption(new Option('--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'))

@@ -75,7 +75,7 @@ export class Run {
       offline: this.flags.offline === true,
       statCache: this.flags.statCache !== false,
       network: networkOptions(this.flags, this.config.network),
-      defaultPlatform: this.defaultPlatform(),
+      defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM || undefined,
       registryConfig: this.registryConfig(),
       env: this.io.env,
       progress: this.#reporter,
@@ -96,7 +96,7 @@ export class Run {
   /** What accompanies a call that does work. */
   async job(): Promise<JobContext> {
     const { session } = await this.environment();
-    return { session, signal: this.signal, progress: this.#reporter };
+    return { session, signal: this.signal, progress: this.#reporter, strict: this.flags.strict === true };
   }
 
   /** Understands references, by their names in the file of `--lock` too; a flag that means nothing for any is an error. */

@@ -32,4 +32,6 @@ export interface JobContext {
   readonly session: Session;
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** `--strict`: what would be a doubtful answer is an error (`warnOrRefuse`). */
+  readonly strict?: boolean | undefined;
 }

@@ -65,6 +65,8 @@ export interface SourceEnv {
   readonly network: NetworkOptions;
   /** `host` value of a default platform, for instance `linux/amd64`. */
   readonly defaultPlatform: string;
+  /** Somebody asked for the default platform (`DOCKER_DEFAULT_PLATFORM`), so that an image of another one is worth a word. */
+  readonly platformAsked?: boolean | undefined;
 }
 
 /** Options for everything that opens a connection. Durations are milliseconds. */
@@ -146,6 +148,8 @@ export interface Digests {
   /** Digest of the chosen platform's manifest and of its configuration; each costs a request when asked for. */
   manifest?(): Promise<Digest | undefined>;
   config?(): Promise<Digest | undefined>;
+  /** The platform that the chosen image's configuration names, which need not be the one that was asked for. */
+  imagePlatform?(): Promise<string | undefined>;
 }
 
 /** Free-form but JSON-safe facts; the common members are named. */

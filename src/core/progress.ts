@@ -3,6 +3,8 @@
  * influences a result.
  */
 
+import { CtxsrcError, type ErrorCode } from './errors.ts';
+
 /** What a task is doing. `wait` is waiting for another process that does the same work. */
 export type Phase = 'resolve' | 'download' | 'verify' | 'unpack' | 'hash' | 'copy' | 'export' | 'wait' | 'collect';
 
@@ -32,6 +34,20 @@ export interface Progress {
 
 /** A progress sink that drops everything. */
 export const silentProgress: Progress = { emit: () => undefined };
+
+/**
+ * Tells a doubt about the answer: a warning, or with `--strict` an error of that code.
+ * @throws CtxsrcError of `code` when the job is strict
+ */
+export function warnOrRefuse(
+  job: { readonly progress: Progress; readonly strict?: boolean | undefined },
+  code: ErrorCode,
+  text: string,
+  hint: string,
+): void {
+  if (job.strict === true) throw new CtxsrcError(code, text, { hint });
+  job.progress.emit({ type: 'message', level: 'warning', text, hint });
+}
 
 let taskNumber = 0;
 

@@ -1,5 +1,6 @@
 /** The attributes that image-like sources have in common, and how their values are read. */
 import type { AttributeSpec, Attributes } from '../contract/attributes.ts';
+import type { SourceEnv } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { formatPlatformAll, normalizePlatform, type Platform, parsePlatform } from '../core/platform.ts';
 
@@ -41,10 +42,11 @@ export function imageAttributes(attrs: Attributes, specs: readonly AttributeSpec
 /** What the attributes of an identifier ask an image for. */
 export function imageOptions(
   { platform, 'layer-limit': layerLimit }: Attributes,
-  defaultPlatform: string,
-): { readonly platform: Platform; readonly layerLimit: number | undefined } {
+  { defaultPlatform, platformAsked }: SourceEnv,
+): { readonly platform: Platform; readonly platformAsked: boolean; readonly layerLimit: number | undefined } {
   return {
     platform: requestedPlatform(String(platform ?? defaultPlatform)),
+    platformAsked: platform !== undefined || platformAsked === true,
     layerLimit: layerLimit as number | undefined,
   };
 }

@@ -15,6 +15,8 @@ import { CtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { Once } from '../core/once.ts';
 import { formatPlatformAll, normalizePlatform, type Platform } from '../core/platform.ts';
+import { platformMatcher } from '../core/platform-match.ts';
+import { warnOrRefuse } from '../core/progress.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
 import type { ContentProvider } from './provider.ts';
@@ -27,6 +29,8 @@ export interface ImageRequest {
   readonly env: SourceEnv;
   /** As it goes into the manifest key. */
   readonly platform: Platform;
+  /** It was asked for, and is not just the default. */
+  readonly platformAsked: boolean;
   readonly layerLimit?: number | undefined;
   /** What the root digest has to be. */
   readonly checksum?: Digest | undefined;
@@ -60,6 +64,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
   const getImage = (job: JobContext): Promise<LoadedImage> =>
     image.runFor(job.signal, async () => {
       const selected = await selectImage(job, provider, await getRoot(job), platform);
+      if (request.platformAsked) warnOfPlatform(job, request, selected);
       const layers = limitLayers(selected.manifest.value.layers, layerLimit);
       const diffIds = selected.config.value.rootfs.diffIds.slice(0, layers.length);
       return { ...selected, layers, diffIds, opts: handlers(layers, diffIds) };
@@ -99,6 +104,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
         pinned: provider.pinned(digest),
         manifest: async () => (await getImage(job)).manifest.descriptor.digest,
         config: async () => (await getImage(job)).config.descriptor.digest,
+        imagePlatform: async () => formatPlatformAll((await getImage(job)).config.value.platform),
       };
     },
 
@@ -108,12 +114,12 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       return {
         identifier: String(identifier),
         platform: formatPlatformAll(keyPlatform(loaded)),
+        imagePlatform: formatPlatformAll(loaded.config.value.platform),
         digest: rootDigest(loaded),
         mediaType: loaded.root.mediaType,
         pinned: provider.pinned(rootDigest(loaded)),
         manifest: loaded.manifest.descriptor.digest,
         config: loaded.config.descriptor.digest,
-        imagePlatform: formatPlatformAll(loaded.config.value.platform),
         platforms: platformNames(loaded.offered),
         layers: loaded.layers.map((layer, i) => ({
           digest: layer.digest,
@@ -206,6 +212,30 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       prefix: (count) => recipe(layers.slice(0, count)),
     };
   }
+}
+
+/** The annotation of a manifest that this program made of a source's files: any platform takes those. */
+const MADE_OF_SOURCE = 'dev.ctxsrc.format';
+
+/**
+ * Where there is no index nothing can be chosen, and the image is taken whatever it is for, as by BuildKit: whoever asked
+ * for another platform is told. A configuration that names none says nothing.
+ */
+function warnOfPlatform(
+  job: JobContext,
+  { identifier, platform: requested }: ImageRequest,
+  { indexes, manifest, config }: SelectedImage,
+): void {
+  const { platform } = config.value;
+  if (indexes.length > 0 || platform.architecture === '' || platformMatcher(requested).matches(platform)) return;
+  if (manifest.value.annotations?.[MADE_OF_SOURCE] !== undefined) return;
+  const found = formatPlatformAll(platform);
+  warnOrRefuse(
+    job,
+    'E_PLATFORM_NOT_FOUND',
+    `${identifier} is an image for ${found} and no other platform, not for ${formatPlatformAll(requested)}`,
+    `ask for what it is with --platform ${found}, or name an image that has the other platform`,
+  );
 }
 
 function checkRoot({ digest }: Descriptor, { checksum, identifier }: ImageRequest): void {

@@ -25,12 +25,14 @@ export interface CombinedKey {
 }
 
 /**
- * `sha256:` of Go-style JSON `{"V":1,"Contexts":[…],"Files":[…],"With":[…]}`: named contexts sorted by the bytes of
- * their names, then the unnamed ones in the order given.
+ * `sha256:` of Go-style JSON `{"V":2,"Platform":"linux/amd64","Contexts":[…],"Files":[…],"With":[…]}`: named contexts
+ * sorted by the bytes of their names, then the unnamed ones in the order given.
+ * @param platform what the build is for, normalised; undefined when nothing depends on it
  * @param files paths whose raw bytes count, by base name (a stream's is Dockerfile, as builders call it)
  * @param pairs names and values that count; a name given twice is a usage error
  */
 export async function combinedKey(
+  platform: string | undefined,
   contexts: readonly CombinedContext[],
   files: readonly string[],
   pairs: readonly (readonly [string, string])[],
@@ -53,7 +55,8 @@ export async function combinedKey(
     })),
   );
   const preimage = encodeGoJson({
-    V: 1,
+    V: 2,
+    Platform: platform,
     Contexts: [...named, ...unnamed].map(({ name, key, config }) => ({
       Name: name,
       Key: key,

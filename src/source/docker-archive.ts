@@ -53,7 +53,7 @@ export const source: Source = {
       identifier: id,
       env,
       provider: new DockerArchiveProvider(reference),
-      ...imageOptions(id.attributes, env.defaultPlatform),
+      ...imageOptions(id.attributes, env),
       platformOfImage: true,
       rootIsConfig: true,
     });

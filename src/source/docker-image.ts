@@ -70,7 +70,7 @@ export const source: Source = {
       identifier: id,
       env,
       provider: new RegistryProvider(id.reference, env),
-      ...imageOptions(id.attributes, env.defaultPlatform),
+      ...imageOptions(id.attributes, env),
       checksum: checksum === undefined ? undefined : parseDigest(String(checksum)),
     });
   },

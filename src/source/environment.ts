@@ -34,7 +34,7 @@ export interface EnvironmentOptions {
   readonly offline?: boolean | undefined;
   readonly statCache?: boolean | undefined;
   readonly network?: Partial<NetworkOptions> | undefined;
-  /** `os/arch[/variant]` for references that name none; `linux/` and the host's architecture when absent. */
+  /** `os/arch[/variant]` that was asked for where references name none; `linux/` and the host's architecture when absent. */
   readonly defaultPlatform?: string | undefined;
   /** A docker config.json with credentials, before every other place. */
   readonly registryConfig?: string | undefined;
@@ -75,6 +75,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
     statCache: options.statCache ?? true,
     network: { ...DEFAULT_NETWORK, ...options.network },
     defaultPlatform: options.defaultPlatform ?? hostPlatform(),
+    platformAsked: options.defaultPlatform !== undefined,
   };
   return { env, session, store, close: () => store.close() };
 }

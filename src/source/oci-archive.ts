@@ -54,7 +54,7 @@ export const source: Source = {
       identifier: id,
       env,
       provider: new LayoutProvider(reference, PLACE),
-      ...imageOptions(id.attributes, env.defaultPlatform),
+      ...imageOptions(id.attributes, env),
       platformOfImage: true,
     });
   },

@@ -55,7 +55,7 @@ export const source: Source = {
       identifier: id,
       env,
       provider: new LayoutProvider(reference),
-      ...imageOptions(id.attributes, env.defaultPlatform),
+      ...imageOptions(id.attributes, env),
     });
   },
 };

@@ -192,6 +192,7 @@ describe('image-keys.json', () => {
           env: newEnv(new MemoryStore()),
           provider: provider ?? new LayoutProvider({ path, tag: undefined, digest }),
           platform,
+          platformAsked: true,
           layerLimit: limit(id.attributes),
           checksum: id.attributes.checksum as Digest | undefined,
         }),

@@ -12,6 +12,7 @@ describe('the combined key', () => {
     const dir = await tempDir();
     writeFileSync(join(dir, 'Dockerfile'), 'FROM base\n');
     const result = await combinedKey(
+      'linux/amd64',
       [
         { name: '', key: 'sha256:b', config: undefined },
         { name: 'z', key: 'sha256:z', config: 'sha256:c' },
@@ -24,25 +25,26 @@ describe('the combined key', () => {
       ],
     );
     const preimage =
-      '{"V":1,"Contexts":[{"Name":"A","Key":"sha256:a"},{"Name":"z","Key":"sha256:z","Config":"sha256:c"},{"Name":"","Key":"sha256:b"}],' +
+      '{"V":2,"Platform":"linux/amd64","Contexts":[{"Name":"A","Key":"sha256:a"},{"Name":"z","Key":"sha256:z","Config":"sha256:c"},{"Name":"","Key":"sha256:b"}],' +
       `"Files":[{"Name":"Dockerfile","Digest":"${sha('FROM base\n')}"}],"With":["a=\\u003c1\\u003e","b=2"]}`;
     expect(result.preimage).toBe(preimage);
     expect(result.key).toBe(sha(preimage));
   });
 
   it('spells empty lists as []', async () => {
-    expect((await combinedKey([], [], [])).preimage).toBe('{"V":1,"Contexts":[],"Files":[],"With":[]}');
+    expect((await combinedKey(undefined, [], [], [])).preimage).toBe('{"V":2,"Contexts":[],"Files":[],"With":[]}');
   });
 
   it('sorts names by bytes, not by UTF-16', async () => {
     const context = (name: string) => ({ name, key: 'k', config: undefined });
-    const { preimage } = await combinedKey([context('\u{1f600}'), context('\uffee')], [], []);
+    const { preimage } = await combinedKey(undefined, [context('\u{1f600}'), context('\uffee')], [], []);
     expect(preimage.indexOf('\uffee')).toBeLessThan(preimage.indexOf('\u{1f600}'));
   });
 
   it('refuses a name given twice', async () => {
     await expect(
       combinedKey(
+        undefined,
         [],
         [],
         [
@@ -52,11 +54,11 @@ describe('the combined key', () => {
       ),
     ).rejects.toMatchObject({ code: 'E_USAGE' });
     const twice = { name: 'x', key: 'k', config: undefined };
-    await expect(combinedKey([twice, twice], [], [])).rejects.toMatchObject({ code: 'E_USAGE' });
+    await expect(combinedKey(undefined, [twice, twice], [], [])).rejects.toMatchObject({ code: 'E_USAGE' });
   });
 
   it('names a Dockerfile that is not there', async () => {
-    await expect(combinedKey([], ['/nowhere/Dockerfile'], [])).rejects.toMatchObject({
+    await expect(combinedKey(undefined, [], ['/nowhere/Dockerfile'], [])).rejects.toMatchObject({
       code: 'E_PATH_NOT_FOUND',
       exit: 3,
     });

@@ -1,9 +1,10 @@
 import type { CacheKeyResult } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { formatPlatformAll, normalizePlatform, parsePlatform } from '../../core/platform.ts';
 import { combinedKey } from '../../source/combined-key.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
-import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
-import type { Flags } from '../flags.ts';
+import { choosesPlatform, digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
+import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { parsePair } from '../values.ts';
 import { digestsOf } from './digest.ts';
@@ -51,26 +52,40 @@ async function keysOf(run: Run, one: Resolved, definitionOnly: boolean): Promise
   return { keys, document, pinned: digests?.pinned };
 }
 
+/** What the build is for, where an image is among its contexts or `--platform` says that it matters. */
+function combinedPlatform(run: Run, resolved: readonly Resolved[], flags: Flags): string | undefined {
+  const chosen = textFlag(flags, 'platform');
+  if (chosen === undefined && !resolved.some(choosesPlatform)) return undefined;
+  return formatPlatformAll(normalizePlatform(parsePlatform(chosen ?? run.defaultPlatform())));
+}
+
 async function printCombined(run: Run, resolved: readonly Resolved[], flags: Flags): Promise<undefined> {
   const dockerfile = typeof flags.file === 'string' ? [flags.file] : [];
   const pairs = ((flags.with as readonly string[] | undefined) ?? []).map((text) => parsePair('--with', text));
   const keys = await run.each(resolved, async (one) => allKeys(one.instance, await run.job()));
   run.checkComplete(resolved, keys);
   const contexts = await run.each(resolved, async (one) => {
-    const config =
-      one.instance.digests === undefined ? undefined : await (await one.instance.digests(await run.job())).config?.();
-    return { name: one.ref.name ?? '', key: keys[resolved.indexOf(one)]!.at(-1)!.key, config };
+    const digests = await one.instance.digests?.(await run.job());
+    return {
+      name: one.ref.name ?? '',
+      key: keys[resolved.indexOf(one)]!.at(-1)!.key,
+      config: await digests?.config?.(),
+      imagePlatform: await digests?.imagePlatform?.(),
+    };
   });
-  const combined = await combinedKey(contexts, dockerfile, pairs, run.signal);
+  const platform = combinedPlatform(run, resolved, flags);
+  const combined = await combinedKey(platform, contexts, dockerfile, pairs, run.signal);
   const key = flags.safe === true ? safeKey(combined.key) : combined.key;
   if (run.json) {
     const document = {
       schema: 'ctxsrc/v1',
       key: combined.key,
+      ...(platform === undefined ? {} : { platform }),
       contexts: resolved.map((one, index) => ({
         ...identifierMembers(one, run.defaultPlatform()),
         key: contexts[index]!.key,
         config: contexts[index]!.config,
+        imagePlatform: contexts[index]!.imagePlatform,
       })),
       files: combined.files,
       with: pairs.map(([name, value]) => `${name}=${value}`),
