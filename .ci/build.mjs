@@ -1,5 +1,5 @@
 // Bundles the command line, the library and the workers into dist/, with the heavy packages split off so that a command
-// loads only what it needs, and writes the type declarations beside them.
+// loads only what it needs, and writes the manual page and the type declarations beside them.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -349,6 +349,11 @@ await build({
   legalComments: 'eof',
 });
 chmodSync(join(dist, 'ctxsrc.mjs'), 0o755);
+
+writeFileSync(
+  join(dist, 'ctxsrc.1'),
+  execFileSync(process.execPath, [join(root, 'bin', 'ctxsrc.js'), 'completion', 'man']),
+);
 
 if (!process.argv.includes('--no-types')) {
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');

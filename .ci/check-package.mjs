@@ -1,7 +1,7 @@
 // Packs the package, installs the tarball into an empty folder as a user would, with and without the optional native
 // package, and runs it there: the command, the library, its types.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -31,10 +31,16 @@ try {
       files.includes('dist/types/index.d.ts'),
     'the tarball has the program, the library and its types',
   );
-  check(
-    !files.some((path) => /^(src|test|fixtures|bench|\.ci)\//.test(path)),
-    'the tarball has neither sources nor tests',
-  );
+  check(!files.some((path) => /^(src|test|fixtures|\.ci)\//.test(path)), 'the tarball has neither sources nor tests');
+  const broken = files
+    .filter((path) => path.endsWith('.md'))
+    .flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(([, to]) =>
+        join(dirname(page), to),
+      ),
+    )
+    .filter((path) => !files.includes(path));
+  check(broken.length === 0, `every link of a packed page leads to a packed file${broken.map((path) => ` ${path}`)}`);
   check(packed.unpackedSize < 6_000_000, `the tarball unpacks to ${(packed.unpackedSize / 1e6).toFixed(1)} MB`);
   console.log(run(join(root, 'node_modules', '.bin', 'publint'), [tarball, '--strict'], root));
   // The package has ECMAScript modules only: require() and the resolution of TypeScript before 4.7 are not for it.
@@ -54,6 +60,11 @@ try {
       ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...omit, tarball],
       folder,
     );
+    const installed = readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.'));
+    check(
+      JSON.stringify(installed) === JSON.stringify(omit.length === 0 ? ['@koromix', 'ctxsrc', 'koffi'] : ['ctxsrc']),
+      `it brings nothing but ${installed.join(', ')}`,
+    );
     const ctxsrc = (...args) => run(join(folder, 'node_modules', '.bin', 'ctxsrc'), args, folder);
     const which = omit.length === 0 ? 'installed' : 'installed without optional packages';
     check(ctxsrc('--version').trim() === version, `${which}: --version says ${version}`);
@@ -69,6 +80,20 @@ try {
     );
     check(run(process.execPath, ['library.mjs'], folder).trim() === 'true', `${which}: the library loads`);
   }
+
+  const clone = join(work, 'clone');
+  const [, install] = /^```sh\n# install\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, 'README.md'), 'utf8'));
+  run('git', ['clone', '-q', root, clone], work);
+  const prefix = join(work, 'prefix');
+  const printed = execFileSync('bash', ['-ec', install], {
+    cwd: clone,
+    encoding: 'utf8',
+    env: { ...process.env, npm_config_prefix: prefix, PATH: `${join(prefix, 'bin')}:${process.env.PATH}` },
+  });
+  check(printed.trimEnd().endsWith(`\n${version}`), 'the README installs it as printed');
+  check(readdirSync(join(prefix, 'share', 'man', 'man1')).includes('ctxsrc.1'), 'with its manual page');
+  const npx = ['--yes', '--package', tarball, 'ctxsrc', '--version'];
+  check(run('npx', npx, work).trim() === version, 'npx runs the tarball');
 
   const user = join(work, 'full');
   writeFileSync(

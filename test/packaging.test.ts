@@ -14,7 +14,8 @@ interface Manifest {
   readonly exports: Record<string, string | Record<string, string>>;
   readonly files: readonly string[];
   readonly scripts: Record<string, string>;
-  readonly dependencies: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
+  readonly man: string;
   readonly optionalDependencies: Record<string, string>;
   readonly devDependencies: Record<string, string>;
 }
@@ -24,13 +25,42 @@ interface Lock {
   readonly version: string;
   readonly packages: Record<
     string,
-    { resolved?: string; integrity?: string; engines?: { node?: string }; dev?: boolean }
+    {
+      resolved?: string;
+      integrity?: string;
+      engines?: { node?: string };
+      dependencies?: Record<string, string>;
+    }
   >;
 }
 
 const read = (path: string): string => readFileSync(join(packageRoot, path), 'utf8');
 const manifest = JSON.parse(read('package.json')) as Manifest;
 const lock = JSON.parse(read('package-lock.json')) as Lock;
+
+/** Names of the packages that `src/` imports. */
+function importedPackages(): string[] {
+  const files = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' });
+  const imports = files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...read(join('src', file)).matchAll(/(?:from|import\()\s*'([a-z@][^':]*)'/g)])
+    .map((match) =>
+      match[1]!
+        .split('/')
+        .slice(0, match[1]!.startsWith('@') ? 2 : 1)
+        .join('/'),
+    );
+  return [...new Set(imports)].filter((name) => `node_modules/${name}` in lock.packages);
+}
+
+function withDependencies(names: readonly string[], seen: Set<string> = new Set()): string[] {
+  for (const name of names) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    withDependencies(Object.keys(lock.packages[`node_modules/${name}`]?.dependencies ?? {}), seen);
+  }
+  return [...seen];
+}
 
 describe('package.json', () => {
   it('names programs that are there, start with Node and may be executed', () => {
@@ -52,24 +82,38 @@ describe('package.json', () => {
   });
 
   it('packs the program and its licence, and needs no script when it is installed', () => {
-    expect(manifest.files).toEqual(expect.arrayContaining(['bin', 'dist']));
+    expect(manifest.files).toEqual(expect.arrayContaining(['bin', 'dist', 'docs']));
     expect(existsSync(join(packageRoot, 'LICENSE'))).toBe(true);
-    for (const name of ['preinstall', 'install', 'postinstall']) expect(manifest.scripts[name]).toBeUndefined();
+    expect(read(manifest.man)).toMatch(/^\.TH CTXSRC 1/);
+    // npm 11 asks about `prepare`, too, although it runs that for a folder only.
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) {
+      expect(manifest.scripts[name]).toBeUndefined();
+    }
   });
 
-  it('asks for a Node that all its dependencies run on', () => {
+  it('installs nothing beside the native package: all else is in the bundle, in exactly one version', () => {
+    expect(manifest.dependencies).toBeUndefined();
+    expect(Object.keys(manifest.optionalDependencies)).toEqual(['koffi']);
+    for (const version of Object.values({ ...manifest.optionalDependencies, ...manifest.devDependencies })) {
+      expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+    }
+  });
+
+  it('asks for a Node that all that is bundled runs on', () => {
     const [, major, minor] = /^>=(\d+)\.(\d+)$/.exec(manifest.engines.node)!.map(Number) as [number, number, number];
-    const tooNew = Object.entries(lock.packages).filter(([path, { engines, dev }]) => {
-      const lowest = /^>=\s*(\d+)(?:\.(\d+))?/.exec(engines?.node ?? '');
-      if (path === '' || dev === true || lowest === null) return false;
+    const bundled = withDependencies(importedPackages());
+    expect(bundled).toEqual(expect.arrayContaining(['commander', 'ora', 'tar', 'undici', 'yallist']));
+    const tooNew = bundled.filter((name) => {
+      const lowest = /^>=\s*(\d+)(?:\.(\d+))?/.exec(lock.packages[`node_modules/${name}`]?.engines?.node ?? '');
+      if (lowest === null) return false;
       return Number(lowest[1]) > major || (Number(lowest[1]) === major && Number(lowest[2] ?? 0) > minor);
     });
-    expect(tooNew.map(([path]) => path)).toEqual([]);
+    expect(tooNew).toEqual([]);
   });
 
   it('has a reason for each dependency in docs/dependencies.md', () => {
     const reasons = read('docs/dependencies.md');
-    const all = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.devDependencies };
+    const all = { ...manifest.optionalDependencies, ...manifest.devDependencies };
     expect(Object.keys(all).filter((name) => !reasons.includes(`| \`${name}\``))).toEqual([]);
   });
 
