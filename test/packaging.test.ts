@@ -15,7 +15,7 @@ interface Manifest {
   readonly files: readonly string[];
   readonly scripts: Record<string, string>;
   readonly dependencies?: Record<string, string>;
-  readonly man: string;
+  readonly man: readonly string[];
   readonly optionalDependencies: Record<string, string>;
   readonly devDependencies: Record<string, string>;
 }
@@ -84,7 +84,7 @@ describe('package.json', () => {
   it('packs the program and its licence, and needs no script when it is installed', () => {
     expect(manifest.files).toEqual(expect.arrayContaining(['bin', 'dist', 'docs']));
     expect(existsSync(join(packageRoot, 'LICENSE'))).toBe(true);
-    expect(read(manifest.man)).toMatch(/^\.TH CTXSRC 1/);
+    expect(read(manifest.man[0]!)).toMatch(/^\.TH CTXSRC 1/);
     // npm 11 asks about `prepare`, too, although it runs that for a folder only.
     for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) {
       expect(manifest.scripts[name]).toBeUndefined();
