@@ -9,7 +9,7 @@ import { type DiskReader, entryOf, type LateReader, type TreeEntry } from './tre
 export interface HashReaderOptions {
   readonly clock: FileClock;
   readonly cache: StatCache;
-  /** The filter hides nothing of a directory but what its names decide: those that the cache has are all. */
+  /** What `namesTell` says of the filter: the names that the cache has of an unchanged directory are all that matter. */
   readonly namesTell: boolean;
 }
 

@@ -17,12 +17,12 @@ import { keptMode, type Modes } from './kept-mode.ts';
 import { KeptRows } from './kept-rows.ts';
 import { loadNative, type Native } from './native.ts';
 import { splitDevice } from './native-stat.ts';
-import { RowHasher } from './row-hasher.ts';
+import { type HireAt, RowHasher } from './row-hasher.ts';
 import { Slices } from './slices.ts';
 import { type CachedTree, StatCache } from './stat-cache.ts';
 import { DiskReader, type TreeEntry, type UnseenFiles } from './tree-entry.ts';
 import { TreeHasher } from './tree-hasher.ts';
-import { type TreeFilter, walkTree } from './walk.ts';
+import { namesTell, type TreeFilter, walkTree } from './walk.ts';
 import { readXattrs } from './xattrs.ts';
 
 export interface HashTreeOptions {
@@ -37,6 +37,8 @@ export interface HashTreeOptions {
   readonly cacheDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress | undefined;
+  /** When threads start. */
+  readonly hireAt?: HireAt | undefined;
 }
 
 export interface HashedTree {
@@ -110,7 +112,7 @@ class Run {
     const { device } = this.clock;
     const settledBefore = this.clock.settledBefore(device);
     const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
-    this.#hasher = new RowHasher(task, this.#slices, signal);
+    this.#hasher = new RowHasher(task, this.#slices, signal, options.hireAt);
     this.#task = new Task(options.progress ?? silentProgress, 'hash', printable(textOfBytes(root)));
   }
 
@@ -347,12 +349,6 @@ class Run {
 }
 
 const UNSEEN = { xattrs: undefined, incomplete: false };
-
-/** True when a filter decides by names alone, so that nothing is looked at in a directory but what is taken of it. */
-function namesTell({ include, exclude, follow }: TreeFilter = {}): boolean {
-  const excludes = exclude ?? [];
-  return (include ?? []).length === 0 && follow === undefined && !excludes.some((line) => line.trim().startsWith('!'));
-}
 
 function isDevice(entry: TreeEntry): boolean {
   return entry.type === 'char' || entry.type === 'block';

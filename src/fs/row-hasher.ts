@@ -8,14 +8,19 @@ import type { HashCrew } from './hash-crew.ts';
 import type { Slices } from './slices.ts';
 
 /** Threads, which need some 100 ms to start, are hired when so many files wait, or so many bytes were read and others wait. */
-const MANY_FILES = 500;
-const MANY_BYTES = 32 << 20;
+export const HIRE_AT: HireAt = { files: 500, bytes: 32 << 20 };
+
+export interface HireAt {
+  readonly files: number;
+  readonly bytes: number;
+}
 
 export class RowHasher {
   readonly table = new EntryTable((chunk) => this.#crew?.send(chunk));
   readonly #task: DigestTask;
   readonly #slices: Slices;
   readonly #signal: AbortSignal | undefined;
+  readonly #hireAt: HireAt;
   #digester: FileDigester | undefined;
   #crew: HashCrew | undefined;
   #hashedBytes = 0;
@@ -24,10 +29,11 @@ export class RowHasher {
   #chunk = 0;
   #at = FIRST_ROW;
 
-  constructor(task: DigestTask, slices: Slices, signal: AbortSignal | undefined) {
+  constructor(task: DigestTask, slices: Slices, signal: AbortSignal | undefined, hireAt: HireAt = HIRE_AT) {
     this.#task = task;
     this.#slices = slices;
     this.#signal = signal;
+    this.#hireAt = hireAt;
   }
 
   /** An extended attribute somewhere could not be read. */
@@ -43,7 +49,7 @@ export class RowHasher {
   async publish(waiting: number): Promise<void> {
     this.table.publish();
     if (this.#crew !== undefined) this.#crew.wake();
-    else if (waiting >= MANY_FILES) await this.#hire();
+    else if (waiting >= this.#hireAt.files) await this.#hire();
   }
 
   /** The last row was added. */
@@ -105,7 +111,7 @@ export class RowHasher {
       const at = this.#at;
       this.#at = rows.next(at);
       if (!rows.take(at)) continue;
-      if (this.#hashedBytes > MANY_BYTES && this.#crew === undefined) await this.#hire();
+      if (this.#hashedBytes > this.#hireAt.bytes && this.#crew === undefined) await this.#hire();
       const large = this.#begin(rows, at);
       if (large !== undefined) await this.#goOn(large, rows, at);
       this.#hashedBytes += rows.size(at);

@@ -68,6 +68,16 @@ export function* walkTree(
   }
 }
 
+/**
+ * True when a filter decides by names alone: of a directory that is taken, all that is looked at is taken. Otherwise there
+ * may be directories that are taken only because of something in them.
+ * @throws CtxsrcError `E_PATTERN`
+ */
+export function namesTell({ include, exclude, follow }: TreeFilter = {}): boolean {
+  if ((include ?? []).length > 0 || follow !== undefined) return false;
+  return compileList('exclude', exclude ?? [])?.hasExceptions !== true;
+}
+
 /** The directories on the way that were not taken for themselves, but lead to something that is. */
 function owedParents(stack: readonly Frame[]): TreeEntry[] {
   const owed: TreeEntry[] = [];
