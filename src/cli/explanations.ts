@@ -191,13 +191,18 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'skopeo inspect --raw docker://alpine:3.20',
   },
   E_IMAGE_CONFIG_INVALID: {
-    cause:
-      'The configuration of an image cannot be read, or does not fit its manifest. Artifacts that are no images have none.',
-    check: [
-      'diff_ids and layers must be as many: build the image, or push it, again with a current tool.',
-      'A Helm chart or another artifact is no image.',
-    ],
+    cause: 'The configuration of an image cannot be read, or does not fit its manifest.',
+    check: ['diff_ids and layers must be as many: build the image, or push it, again with a current tool.'],
     example: 'ctxsrc inspect docker-image://alpine:3.20',
+  },
+  E_NOT_AN_IMAGE: {
+    cause:
+      'What the name stands for is kept like an image and is none: a signature, an attestation, a Helm chart, a build cache, an artifact; or its layers are encrypted.',
+    check: [
+      'The message names its media type.',
+      'What an artifact holds is had as a file by docker-image+blob://NAME@DIGEST or oci-layout+blob://PATH@DIGEST.',
+    ],
+    example: 'ctxsrc snapshot --filename chart.tgz docker-image+blob://registry.example/charts/app@sha256:… ./chart',
   },
   E_LAYOUT_INVALID: {
     cause: 'The directory is no OCI image layout: oci-layout or index.json is missing or not valid.',

@@ -1,7 +1,7 @@
 /** Where an image comes from: all in which the image-like sources differ. Everything else they share. */
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
-import { digestLike } from '../core/digest.ts';
+import { type Digest, digestLike } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
@@ -25,6 +25,8 @@ export interface ContentProvider {
   readonly phase: 'download' | 'copy';
   /** The reference with this root digest; undefined where there is no such form. */
   pinned(digest: string): string | undefined;
+  /** How one of its blobs is had as a file, for people: a reference to type. */
+  blobReference?(digest: Digest): string;
   /** The name under which the store lists the image when all of it is there. */
   readonly storeName: string;
   /** What else could have been meant, for completion and errors. */

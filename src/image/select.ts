@@ -5,8 +5,9 @@ import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
 import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
 import { decodeConfig, decodeIndex, decodeManifest, schema1Error, usable } from '../oci/decode.ts';
-import { isConfigType, isIndexType, isManifestType, isSchema1Type } from '../oci/media-types.ts';
+import { isIndexType, isManifestType, isSchema1Type } from '../oci/media-types.ts';
 import type { Descriptor, ImageConfig, Manifest, Raw } from '../oci/types.ts';
+import { refuseCacheIndex, refuseNoImage } from './no-image.ts';
 import { type ContentProvider, fetchDocument } from './provider.ts';
 
 /** A document and the descriptor it was found by. */
@@ -30,8 +31,8 @@ const MAX_INDEX_DEPTH = 32;
 /**
  * Follows the root to the manifest for the platform and reads its configuration; layers are not touched. A root that is
  * a manifest is taken whatever its platform is. Only the best entry of an index is tried.
- * @throws E_PLATFORM_NOT_FOUND with what there is in `details.candidates`, E_MANIFEST_INVALID, E_IMAGE_CONFIG_INVALID,
- *   E_SCHEMA1, E_LIMIT, and those of `fetchDocument`
+ * @throws E_PLATFORM_NOT_FOUND with what there is in `details.candidates`, E_NOT_AN_IMAGE, E_MANIFEST_INVALID,
+ *   E_IMAGE_CONFIG_INVALID, E_SCHEMA1, E_LIMIT, and those of `fetchDocument`
  */
 export async function selectImage(
   job: JobContext,
@@ -53,6 +54,7 @@ export async function selectImage(
     }
     const bytes = await fetchDocument(job, provider, descriptor);
     const entries = decodeIndex(bytes, descriptor.mediaType, `index ${digest}`).value.manifests;
+    refuseCacheIndex(entries, `index ${digest}`);
     if (indexes.length === 0) offered = entries;
     indexes.push({ descriptor, bytes });
     const best = bestEntry(entries, matcher);
@@ -65,14 +67,15 @@ export async function selectImage(
   if (isSchema1Type(descriptor.mediaType)) throw schema1Error(descriptor.digest);
   if (!isManifestType(descriptor.mediaType)) {
     throw new CtxsrcError(
-      'E_MANIFEST_INVALID',
+      'E_NOT_AN_IMAGE',
       `${descriptor.digest} is no image manifest but ${JSON.stringify(descriptor.mediaType)}`,
       { hint: 'name an image, or an index of images' },
     );
   }
   const what = `manifest ${descriptor.digest}`;
   const manifest = decodeManifest(await fetchDocument(job, provider, descriptor), descriptor.mediaType, what);
-  const config = await readConfig(job, provider, manifest.value.config, what);
+  refuseNoImage(manifest.value, what, provider);
+  const config = await readConfig(job, provider, manifest.value.config);
   if (indexes.length > 0 && descriptor.platform === undefined && !matcher.matches(config.value.platform)) {
     throw noMatch(requested, what, [{ ...descriptor, platform: config.value.platform }]);
   }
@@ -98,15 +101,7 @@ async function readConfig(
   job: JobContext,
   provider: ContentProvider,
   descriptor: Descriptor,
-  what: string,
 ): Promise<Found<ImageConfig>> {
-  if (!isConfigType(descriptor.mediaType)) {
-    throw new CtxsrcError(
-      'E_IMAGE_CONFIG_INVALID',
-      `${what} has a configuration of type ${JSON.stringify(descriptor.mediaType)}: it is an artifact, not an image`,
-      { hint: 'name an image; artifacts have no files that a build could use' },
-    );
-  }
   const bytes = await fetchDocument(job, provider, descriptor);
   return { ...decodeConfig(bytes, `image configuration ${descriptor.digest}`), descriptor };
 }

@@ -165,6 +165,7 @@ export function decodeManifest(bytes: Uint8Array, mediaType: string, what: strin
     bytes,
     value: {
       mediaType,
+      ...(value.artifactType === '' ? {} : { artifactType: value.artifactType }),
       config: usable(descriptorOf(value.config), `config of ${what}`),
       layers: value.layers.map((layer, i) => usable(descriptorOf(layer), `layers[${i}] of ${what}`)),
       annotations: Object.fromEntries(value.annotations),

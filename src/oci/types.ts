@@ -21,6 +21,7 @@ export interface Descriptor {
 /** image-spec, manifest.md. */
 export interface Manifest {
   readonly mediaType: string;
+  readonly artifactType?: string | undefined;
   readonly config: Descriptor;
   readonly layers: readonly Descriptor[];
   readonly annotations?: Readonly<Record<string, string>> | undefined;

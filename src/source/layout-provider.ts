@@ -1,6 +1,7 @@
 /** An image's content from an OCI layout, a directory or a tar file, read in place. */
 import type { JobContext } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
+import type { Digest } from '../core/digest.ts';
 import { Once } from '../core/once.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
@@ -39,6 +40,13 @@ export class LayoutProvider implements ContentProvider {
 
   pinned(digest: string): string {
     return formatLayoutReference({ ...this.#reference, digest: digest as Descriptor['digest'] }, this.#place.scheme);
+  }
+
+  blobReference(digest: Digest): string {
+    const { path } = this.#reference;
+    if (this.#place === LAYOUT_DIRECTORY) return `oci-layout+blob://${path}@${digest}`;
+    // No source reads single blobs of an archive.
+    return `oci-layout+blob://DIR@${digest}, after tar -xf ${path} -C DIR`;
   }
 
   async resolve(job: JobContext): Promise<Descriptor> {

@@ -1,7 +1,7 @@
 /** An image's content from the store where it is there, else from its registry. */
 import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
-import { digestLike } from '../core/digest.ts';
+import { type Digest, digestLike } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { type ContentProvider, verifyDocument } from '../image/provider.ts';
@@ -32,6 +32,10 @@ export class RegistryProvider implements ContentProvider {
   pinned(digest: string): string {
     const { tag } = this.#reference;
     return `docker-image://${nameOf(this.#reference)}${tag === undefined ? '' : `:${tag}`}@${digest}`;
+  }
+
+  blobReference(digest: Digest): string {
+    return `docker-image+blob://${nameOf(this.#reference)}@${digest}`;
   }
 
   async resolve(job: JobContext): Promise<Descriptor> {

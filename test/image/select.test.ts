@@ -141,12 +141,12 @@ describe('selectImage', () => {
   it('refuses an entry that is neither manifest nor index, and artifacts', async () => {
     const { layout, image } = build();
     const layer = { ...layout.blob('x', MEDIA_TYPE.ociLayerGzip), platform: AMD64 };
-    await expect(select(layout, layout.index([layer]))).rejects.toThrow(codeOf('E_MANIFEST_INVALID', 5));
+    await expect(select(layout, layout.index([layer]))).rejects.toThrow(codeOf('E_NOT_AN_IMAGE', 5));
     const artifact = layout.json(
       { config: layout.blob('{}', 'application/vnd.oci.empty.v1+json'), layers: [] },
       MEDIA_TYPE.ociManifest,
     );
-    await expect(select(layout, artifact)).rejects.toThrow(codeOf('E_IMAGE_CONFIG_INVALID', 5));
+    await expect(select(layout, artifact)).rejects.toThrow(codeOf('E_NOT_AN_IMAGE', 5));
     const schema1 = layout.json({ fsLayers: [] }, MEDIA_TYPE.dockerSchema1);
     await expect(select(layout, schema1)).rejects.toThrow(codeOf('E_SCHEMA1', 5));
     expect(image('x').digest).toBeDefined();

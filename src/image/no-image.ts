@@ -1,0 +1,104 @@
+/**
+ * What is kept in registries and layouts under the form of an image and is none: signatures, attestations, charts, build
+ * caches, encrypted layers. It is told by its media types, before a key is made of it.
+ */
+import { CtxsrcError } from '../core/errors.ts';
+import { printable } from '../core/printable.ts';
+import { isConfigType } from '../oci/media-types.ts';
+import type { Descriptor, Manifest } from '../oci/types.ts';
+import type { ContentProvider } from './provider.ts';
+
+/** By a word in a media type; what is not here is an artifact. */
+const KINDS: readonly (readonly [RegExp, string])[] = [
+  [/buildkit\.cacheconfig/, 'a BuildKit cache'],
+  [/simplesigning|sigstore|cosign|notary|signature/, 'a signature'],
+  [/in-toto|dsse|attestation/, 'an attestation'],
+  [/spdx|cyclonedx|syft/, 'a list of software (SBOM)'],
+  [/helm/, 'a Helm chart'],
+  [/nydus/, 'a Nydus image'],
+  [/wasm/, 'a WebAssembly module'],
+  [/sylabs|singularity|\.sif$/, 'a Singularity image'],
+  [/docker\.plugin/, 'a Docker plugin'],
+];
+
+/**
+ * Types of layers that are no archive of files for sure. All others are tried: tools give layers types of their own, and
+ * their bytes say what they are.
+ */
+const NO_LAYER = /\+encrypted$|[/+](?:json|xml|wasm|protobuf)$|^text\/|nydus\.blob|\.sif$|squashfs|erofs/;
+
+/** The index entry by which BuildKit knows its cache again. */
+const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
+
+const CACHE_HINT = 'a build reads it by --cache-from; name the image that the build pushed';
+
+/** A type of a stranger's in a message. */
+const MAX_TYPE_LENGTH = 120;
+const MAX_BLOBS_IN_DETAILS = 100;
+
+/** @throws E_NOT_AN_IMAGE for a BuildKit cache */
+export function refuseCacheIndex(entries: readonly Descriptor[], what: string): void {
+  if (entries.some((entry) => entry.mediaType === CACHE_CONFIG)) throw noImage(what, CACHE_CONFIG, CACHE_HINT);
+}
+
+/**
+ * @param what the manifest, for messages
+ * @throws E_NOT_AN_IMAGE, with the way to what it holds
+ */
+export function refuseNoImage(manifest: Manifest, what: string, provider: ContentProvider): void {
+  const { config, layers, artifactType } = manifest;
+  if (!isConfigType(config.mediaType)) {
+    const types = [artifactType, config.mediaType, ...layers.map((layer) => layer.mediaType)];
+    const telling = types.find((type) => type !== undefined && kindOf(type) !== undefined);
+    const type = telling ?? (artifactType || config.mediaType);
+    throw noImage(what, type, type === CACHE_CONFIG ? CACHE_HINT : blobHint(manifest, provider), layers);
+  }
+  const odd = layers.find((layer) => NO_LAYER.test(layer.mediaType));
+  if (odd === undefined) return;
+  if (odd.mediaType.endsWith('+encrypted')) {
+    throw new CtxsrcError('E_NOT_AN_IMAGE', `${what} has encrypted layers: ${shown(odd.mediaType)}`, {
+      hint: 'decrypt it first: skopeo copy --decryption-key KEY docker://NAME oci:DIR:latest, then name oci-layout://DIR',
+      details: { mediaType: odd.mediaType },
+    });
+  }
+  const nydus = 'nydus keeps files in a form of its own: name the image that it was converted from';
+  throw noImage(
+    what,
+    odd.mediaType,
+    kindOf(odd.mediaType) === 'a Nydus image' ? nydus : blobHint(manifest, provider),
+    layers,
+  );
+}
+
+function noImage(what: string, type: string, hint: string, blobs: readonly Descriptor[] = []): CtxsrcError {
+  const kind = kindOf(type) ?? 'an artifact';
+  const details = blobs.slice(0, MAX_BLOBS_IN_DETAILS).map(({ mediaType, digest, size, annotations }) => ({
+    mediaType,
+    digest,
+    size,
+    title: annotations?.['org.opencontainers.image.title'],
+  }));
+  return new CtxsrcError('E_NOT_AN_IMAGE', `${what} is no image of files but ${kind}: ${shown(type)}`, {
+    hint,
+    details: { mediaType: type, blobs: details },
+  });
+}
+
+/** What it holds is had as a file, by a reference to the blob. */
+function blobHint({ config, layers }: Manifest, provider: ContentProvider): string {
+  // Beside a Helm chart may lie the signature of it.
+  const [blob = config] = layers.filter(({ mediaType }) => !/provenance/.test(mediaType));
+  const way = provider.blobReference?.(blob.digest);
+  if (way === undefined) return `what it holds is the blob ${blob.digest}`;
+  return layers.length > 1
+    ? `it holds ${layers.length} blobs, each to be had as a file, for instance ${way}`
+    : `what it holds is to be had as a file: ${way}`;
+}
+
+function kindOf(mediaType: string): string | undefined {
+  return KINDS.find(([word]) => word.test(mediaType))?.[1];
+}
+
+function shown(mediaType: string): string {
+  return printable(mediaType.slice(0, MAX_TYPE_LENGTH)) || 'it has no media type';
+}
