@@ -50,6 +50,7 @@ export class Authorizer {
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
   /** Why no credential could be had, by repository: told when going on without one is refused. */
   readonly #failures = new Map<string, CtxsrcError>();
+  readonly #toldFailures = new Set<string>();
   readonly #secrets = new Set<string>();
 
   constructor(options: AuthorizerOptions) {
@@ -91,7 +92,17 @@ export class Authorizer {
       discard(answer);
       answer = await send(next);
     }
+    if (answer.status !== 401 && answer.status !== 403) this.#tellFailure(job, repository);
     return answer;
+  }
+
+  /** What was got without the credential that should have been there is got, but not in silence. */
+  #tellFailure(job: JobContext, repository: string): void {
+    const failure = this.#failures.get(repository);
+    if (failure === undefined || this.#toldFailures.has(failure.message)) return;
+    this.#toldFailures.add(failure.message);
+    const text = `${foreignText(failure.message)}; going on without a credential`;
+    job.progress.emit({ type: 'message', level: 'note', text, hint: failure.hint });
   }
 
   /** Whether a credential goes with requests for a repository (empty: the registry as a whole). */
@@ -110,7 +121,13 @@ export class Authorizer {
       });
     }
     const failure = this.#failures.get(repository);
-    if (failure !== undefined) return failure;
+    if (failure !== undefined) {
+      return new CtxsrcError(failure.code, `${error.message}; ${failure.message}`, {
+        cause: failure,
+        details: { ...error.details, ...failure.details },
+        hint: failure.hint,
+      });
+    }
     const credential = await this.#credential(job, repository);
     const from = credential === undefined ? 'no credential was found' : `with the credential from ${credential.origin}`;
     return new CtxsrcError(error.code, `${error.message}; ${from}`, {
@@ -222,15 +239,7 @@ export class Authorizer {
     } catch (error) {
       if (!isCtxsrcError(error, 'E_CREDENTIALS')) throw error;
       // The image may be public: go on without, and tell only then why there was none.
-      const told = [...this.#failures.values()].some((one) => one.message === error.message);
       this.#failures.set(repository, error);
-      if (told) return undefined;
-      job.progress.emit({
-        type: 'message',
-        level: 'note',
-        text: `${foreignText(error.message)}; going on without a credential`,
-        hint: error.hint,
-      });
       return undefined;
     }
   }

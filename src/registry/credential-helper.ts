@@ -8,7 +8,7 @@ export type HelperAnswer =
   /** It works and has no credential for this registry. */
   | { readonly kind: 'none' }
   /** Why it is of no use; never holds a secret. */
-  | { readonly kind: 'failed'; readonly why: string };
+  | { readonly kind: 'failed'; readonly why: string; readonly hint: string };
 
 const LARGEST_ANSWER = 1024 * 1024;
 
@@ -25,10 +25,16 @@ export function askHelper(name: string, key: string, env: Environment, timeout: 
   const program = `docker-credential-${name}`;
   // A name with a separator in it would choose a program outside of PATH.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
-    return Promise.resolve({ kind: 'failed', why: `${JSON.stringify(name)} is no name of a credential helper` });
+    const why = `${JSON.stringify(name)} is no name of a credential helper`;
+    return Promise.resolve({ kind: 'failed', why, hint: 'correct the file that names it' });
   }
   const path = findProgram(program, env);
-  if (path === undefined) return Promise.resolve({ kind: 'failed', why: `${program} is not in PATH` });
+  if (path === undefined) {
+    const hint = `install ${program}, or take it out of the file that names it`;
+    return Promise.resolve({ kind: 'failed', why: `${program} is not in PATH`, hint });
+  }
+  // What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only.
+  const hint = `to see what it says: echo ${key} | ${program} get`;
   return new Promise((resolve) => {
     const child = spawn(path, ['get'], {
       env: { ...env, PATH: programPath(env) },
@@ -44,31 +50,29 @@ export function askHelper(name: string, key: string, env: Environment, timeout: 
     };
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      finish({ kind: 'failed', why: `${program} did not answer within ${Math.round(timeout / 1000)} s` });
+      finish({ kind: 'failed', why: `${program} did not answer within ${Math.round(timeout / 1000)} s`, hint });
     }, timeout);
     child.once('error', (error: NodeJS.ErrnoException) => {
-      finish({ kind: 'failed', why: `${program} cannot be run (${error.code ?? 'unknown'})` });
+      finish({ kind: 'failed', why: `${program} cannot be run (${error.code ?? 'unknown'})`, hint });
     });
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length;
       chunks.push(chunk);
       if (length <= LARGEST_ANSWER) return;
       child.kill('SIGKILL');
-      finish({ kind: 'failed', why: `${program} answered with more than ${LARGEST_ANSWER} bytes` });
+      finish({ kind: 'failed', why: `${program} answered with more than ${LARGEST_ANSWER} bytes`, hint });
     });
     // A helper that does not read its input is no failure of ours.
     child.stdin.on('error', () => undefined);
     child.stdin.end(`${key}\n`);
-    child.once('close', (status) => finish(readAnswer(program, key, status, Buffer.concat(chunks).toString('utf8'))));
+    child.once('close', (status) => finish(readAnswer(program, hint, status, Buffer.concat(chunks).toString('utf8'))));
   });
 }
 
-function readAnswer(program: string, key: string, status: number | null, output: string): HelperAnswer {
+function readAnswer(program: string, hint: string, status: number | null, output: string): HelperAnswer {
   if (status !== 0) {
     if (NOT_FOUND.test(output)) return { kind: 'none' };
-    // What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only.
-    const silent = output.trim() === '' ? '' : `; to see what it says: echo ${key} | ${program} get`;
-    return { kind: 'failed', why: `${program} failed with exit code ${status ?? 'none'}${silent}` };
+    return { kind: 'failed', why: `${program} failed with exit code ${status ?? 'none'}`, hint };
   }
   let answer: unknown;
   try {
@@ -80,7 +84,7 @@ function readAnswer(program: string, key: string, status: number | null, output:
     typeof answer === 'object' && answer !== null ? answer : {}
   ) as Record<string, unknown>;
   if (typeof username !== 'string' || typeof secret !== 'string') {
-    return { kind: 'failed', why: `${program} answered with something else than a credential` };
+    return { kind: 'failed', why: `${program} answered with something else than a credential`, hint };
   }
   // Some helpers answer with empty texts where they have nothing.
   return secret === '' ? { kind: 'none' } : { kind: 'found', username, secret };

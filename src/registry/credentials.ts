@@ -39,6 +39,8 @@ export interface PassedOver {
   readonly reason: string;
   /** It should have had one and could not give it. */
   readonly failed: boolean;
+  /** What to do about the failure. */
+  readonly hint?: string | undefined;
 }
 
 export interface CredentialReport {
@@ -88,7 +90,7 @@ export function createCredentialLookup(
       'E_CREDENTIALS',
       `the credential for ${host} cannot be had: ${failure.place}: ${failure.reason}`,
       {
-        hint: `see what was tried: ctxsrc auth ${host}`,
+        hint: failure.hint ?? `see what was tried: ctxsrc auth ${host}`,
         details: { host, place: failure.place },
       },
     );
@@ -174,22 +176,18 @@ function environmentPlace(env: Environment): Place {
     name,
     async look(host) {
       if (!registry) {
-        const stray = username || password || token;
-        return pass(
-          name,
-          stray ? 'not set, so nobody gets CTXSRC_USERNAME, CTXSRC_PASSWORD or CTXSRC_TOKEN' : 'not set',
-        );
+        if (!username && !password && !token) return pass(name, 'not set');
+        const reason = 'not set, so nobody gets CTXSRC_USERNAME, CTXSRC_PASSWORD or CTXSRC_TOKEN';
+        return fail(name, reason, `set CTXSRC_REGISTRY=${host} if they are for it, or unset them`);
       }
       const same = registry.toLowerCase() === host.toLowerCase() || (isDockerHub(registry) && isDockerHub(host));
       if (!same) return pass(name, `is for ${registry}`);
       if (token) return { credential: { kind: 'bearer', token, origin: 'CTXSRC_TOKEN' } };
       if (username && password)
         return { credential: { kind: 'basic', username, password, origin: 'CTXSRC_USERNAME and CTXSRC_PASSWORD' } };
-      return pass(
-        name,
-        'names this registry, but neither CTXSRC_TOKEN nor both CTXSRC_USERNAME and CTXSRC_PASSWORD are set',
-        true,
-      );
+      const reason =
+        'names this registry, but neither CTXSRC_TOKEN nor both CTXSRC_USERNAME and CTXSRC_PASSWORD are set';
+      return fail(name, reason, 'set CTXSRC_TOKEN, or both CTXSRC_USERNAME and CTXSRC_PASSWORD');
     },
   };
 }
@@ -202,7 +200,7 @@ function documentPlace(text: string | undefined, helpers: Helpers): Place {
       if (!text) return pass(name, 'not set');
       const config = parseDockerConfig(text);
       return config === undefined
-        ? pass(name, 'is no JSON object', true)
+        ? fail(name, 'is no JSON object', 'set it to the content of a config.json of docker')
         : lookInConfig(name, config, host, repository, helpers);
     },
   };
@@ -211,7 +209,7 @@ function documentPlace(text: string | undefined, helpers: Helpers): Place {
 function filePlace(name: string, path: string, required: boolean, helpers: Helpers): Place {
   let reading: Promise<Buffer | CtxsrcError> | undefined;
   const unusable = (why: string, cause?: unknown): Found => {
-    if (!required) return pass(name, why, true);
+    if (!required) return fail(name, why, `correct ${path}, or remove it`);
     throw new CtxsrcError('E_CONFIG', `${path} cannot be used as --registry-config: ${why}`, {
       cause,
       hint: 'name a config.json of docker or an auth.json of podman',
@@ -244,11 +242,11 @@ async function lookInConfig(
   helpers: Helpers,
 ): Promise<Found> {
   const passed: PassedOver[] = [];
-  const passOver = (where: string, reason: string, failed = false): void => {
-    passed.push({ place: `${place}: ${where}`, reason, failed });
+  const passOver = (where: string, reason: string, hint?: string): void => {
+    passed.push({ place: `${place}: ${where}`, reason, failed: hint !== undefined, hint });
   };
   const fromEntry = (where: string, content: EntryContent): Credential | undefined => {
-    if (content.kind === 'malformed') passOver(where, content.why, true);
+    if (content.kind === 'malformed') passOver(where, content.why, `log in anew: docker login ${host}`);
     else if (content.kind === 'empty') passOver(where, 'holds neither password nor token');
     else return { ...content, origin: `${place}: ${where}` };
     return undefined;
@@ -266,7 +264,7 @@ async function lookInConfig(
   for (const [where, helper] of asked) {
     const answer = await helpers(helper, isDockerHub(host) ? DOCKER_HUB_AUTH_KEY : host);
     const told = `${where} (docker-credential-${helper})`;
-    if (answer.kind === 'failed') passOver(told, answer.why, true);
+    if (answer.kind === 'failed') passOver(told, answer.why, answer.hint);
     else if (answer.kind === 'none') passOver(told, `has none for ${host}`);
     else {
       const credential = fromEntry(told, basic(answer.username, answer.secret));
@@ -285,6 +283,10 @@ function similar(config: DockerConfig, host: string): string {
   return keys.length === 0 ? '' : `; not the same: ${keys.map((key) => JSON.stringify(key)).join(', ')}`;
 }
 
-function pass(place: string, reason: string, failed = false): Found {
-  return { passed: [{ place, reason, failed }] };
+function pass(place: string, reason: string): Found {
+  return { passed: [{ place, reason, failed: false }] };
+}
+
+function fail(place: string, reason: string, hint: string): Found {
+  return { passed: [{ place, reason, failed: true, hint }] };
 }

@@ -30,4 +30,43 @@ describe('ctxsrc auth --test', () => {
       await registry.stop();
     }
   });
+
+  it('a credential that cannot be had is told once, with the command that shows why', async () => {
+    const registry = await TestRegistry.start({ auth: { kind: 'basic', ...LOGIN } });
+    try {
+      const home = cliHome();
+      const helper = join(home, 'docker-credential-locked');
+      writeFileSync(helper, '#!/bin/sh\necho planted-secret\nexit 7\n', { mode: 0o755 });
+      writeFileSync(join(home, 'config.json'), JSON.stringify({ credHelpers: { [registry.host]: 'locked' } }));
+      const options = { home, env: { DOCKER_CONFIG: home, PATH: `${home}:${process.env.PATH}` } };
+      const hint = `to see what it says: echo ${registry.host} | docker-credential-locked get`;
+      const key = await ctxsrc(['key', `docker-image://${registry.host}/app`], options);
+      expect(key.code).toBe(4);
+      expect(
+        key.stderr.match(/docker-credential-locked\) *: docker-credential-locked failed with exit code 7/g),
+      ).toHaveLength(1);
+      expect(key.stderr).toContain('\nhint: to see what it says: echo');
+      const tested = await ctxsrc(['auth', registry.host, '--test'], options);
+      expect(tested.code).toBe(4);
+      expect(tested.stdout).toContain(`failed with exit code 7; ${hint}\n`);
+      expect(tested.stderr).toContain(`hint: ${hint}\n`);
+
+      const stray = {
+        home,
+        env: { DOCKER_CONFIG: join(home, 'none'), CTXSRC_USERNAME: 'u', CTXSRC_PASSWORD: 'planted-secret' },
+      };
+      const lost = await ctxsrc(['key', `docker-image://${registry.host}/app`], stray);
+      expect(lost.code).toBe(4);
+      expect(lost.stderr).toContain('CTXSRC_REGISTRY: not set, so nobody gets CTXSRC_USERNAME, CTXSRC_PASSWORD');
+      expect(lost.stderr).toContain(`hint: set CTXSRC_REGISTRY=${registry.host} if they are for it`);
+      const wrong = { home, env: { ...stray.env, CTXSRC_REGISTRY: registry.host, CTXSRC_PASSWORD: 'wrong-secret' } };
+      const refused = await ctxsrc(['auth', registry.host, '--test'], wrong);
+      expect(refused.stdout).toContain('user u from CTXSRC_USERNAME and CTXSRC_PASSWORD');
+      expect(refused.stderr).toContain(`hint: log in anew: docker login ${registry.host}\n`);
+      const all = [key, tested, lost, refused].map(({ stdout, stderr }) => stdout + stderr).join('');
+      expect(all).not.toMatch(/planted-secret|wrong-secret/);
+    } finally {
+      await registry.stop();
+    }
+  });
 });

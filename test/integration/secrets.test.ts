@@ -13,7 +13,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { cliHome, ctxsrc } from '../support/cli.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
@@ -124,12 +124,22 @@ describe('a registry', () => {
   });
   afterAll(() => registry.stop());
 
+  /** User and password of the last request for a token. */
+  let login = '';
+  beforeEach(() => {
+    login = '';
+  });
+
   /** Blobs come from a signed address; one repository repeats in its refusal what it was sent; identity tokens are known. */
   function answerOddly(request: IncomingMessage, response: ServerResponse): boolean {
     const url = request.url ?? '';
+    if (url.startsWith('/token')) {
+      const pair = /^Basic (.*)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+      login = Buffer.from(pair, 'base64').toString();
+    }
     const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(url)?.[1];
     if (url.startsWith('/v2/team/closed/') && request.headers.authorization?.startsWith('Bearer ') === true) {
-      const message = `refused to ${request.headers.authorization} of ${USER}:${PASSWORD}`;
+      const message = `refused to ${request.headers.authorization} of ${login}`;
       response.writeHead(403, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ errors: [{ code: 'DENIED', message, detail: request.headers }] }));
       return true;

@@ -77,8 +77,16 @@ describe('a credential', () => {
     await client().resolve(job, { host: server.host, repository: 'a' }, 'v1');
     expect(job.events.filter((event) => event.type === 'message' && event.level === 'note')).toHaveLength(1);
     open = false;
-    const failing = client().resolve(testJob(lookup), { host: server.host, repository: 'a' }, 'v1');
-    await expect(failing).rejects.toMatchObject({ code: 'E_CREDENTIALS', exit: 4 });
+    const refused = testJob(lookup);
+    const failing = client().resolve(refused, { host: server.host, repository: 'a' }, 'v1');
+    await expect(failing).rejects.toMatchObject({
+      code: 'E_CREDENTIALS',
+      exit: 4,
+      message: expect.stringMatching(/refused .*\/a:v1: not authenticated; the helper is not there$/),
+      hint: 'install it',
+    });
+    // The error says it all: no note before it says the same.
+    expect(refused.events.filter((event) => event.type === 'message' && event.level === 'note')).toEqual([]);
   });
 });
 

@@ -209,6 +209,7 @@ describe('credential helpers', () => {
     await expect(lookup('gcr.example')).rejects.toMatchObject({
       code: 'E_CREDENTIALS',
       message: expect.stringContaining('docker-credential-ctxsrc-absent is not in PATH'),
+      hint: expect.stringContaining('install docker-credential-ctxsrc-absent'),
     });
   });
 
@@ -220,11 +221,7 @@ describe('credential helpers', () => {
   });
 
   it.each([
-    [
-      'a code',
-      `echo 'locked: ${SECRET}' ; exit 3`,
-      'exit code 3; to see what it says: echo r.example | docker-credential-broken get',
-    ],
+    ['a code', `echo 'locked: ${SECRET}' ; exit 3`, 'exit code 3'],
     ['no JSON', `echo ${SECRET}`, 'something else than a credential'],
     ['JSON of another shape', `echo '{"Secret":{}}'`, 'something else than a credential'],
     ['JSON and a code', `echo '{"Secret":"${SECRET}"}'; exit 1`, 'exit code 1'],
@@ -235,7 +232,11 @@ describe('credential helpers', () => {
     helper('broken', script);
     const start = performance.now();
     const answer = await askHelper('broken', 'r.example', env, 1000);
-    expect(answer).toMatchObject({ kind: 'failed', why: expect.stringContaining(why) });
+    expect(answer).toMatchObject({
+      kind: 'failed',
+      why: expect.stringContaining(why),
+      hint: 'to see what it says: echo r.example | docker-credential-broken get',
+    });
     expect(JSON.stringify(answer)).not.toContain(SECRET);
     expect(performance.now() - start).toBeLessThan(10_000);
   });

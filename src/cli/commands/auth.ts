@@ -1,3 +1,4 @@
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import type { CredentialTest } from '../../registry/credential-test.ts';
 import { explainCredentials } from '../../registry/credentials.ts';
 import type { Flags } from '../flags.ts';
@@ -17,8 +18,8 @@ export async function run(run: Run, [registry]: readonly string[], flags: Flags)
     env: run.io.env,
   });
   const { credential, passedOver } = report;
-  const tested = flags.test === true ? await test(run, registry!) : undefined;
   if (run.json) {
+    const tested = flags.test === true ? await test(run, registry!) : undefined;
     const document = {
       schema: 'ctxsrc/v1',
       registry: report.registry,
@@ -41,8 +42,10 @@ export async function run(run: Run, [registry]: readonly string[], flags: Flags)
       ? 'anonymous: no place has a credential'
       : `${described(credential)} from ${credential.origin}`,
   );
-  for (const { place, reason } of passedOver) await run.line(`  passed over: ${place}: ${reason}`);
-  if (tested !== undefined) await run.line(`  tested: the registry ${OUTCOMES[tested]}`);
+  for (const { place, reason, hint } of passedOver) {
+    await run.line(`  passed over: ${place}: ${reason}${hint === undefined ? '' : `; ${hint}`}`);
+  }
+  if (flags.test === true) await run.line(`  tested: the registry ${OUTCOMES[await test(run, registry!)]}`);
 }
 
 function described(credential: { readonly kind: string; readonly username?: string }): string {
@@ -53,5 +56,16 @@ function described(credential: { readonly kind: string; readonly username?: stri
 async function test(run: Run, registry: string): Promise<CredentialTest> {
   const { testCredentials } = await import('../../registry/credential-test.ts');
   const { env } = await run.environment();
-  return testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
+  try {
+    return await testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
+  } catch (error) {
+    if (!isCtxsrcError(error) || error.hint?.includes('ctxsrc auth') !== true) throw error;
+    // The advice to ask this command would lead in a circle.
+    const { message, details } = error;
+    throw new CtxsrcError(error.code, message, {
+      cause: error,
+      details,
+      hint: `log in anew: docker login ${registry}`,
+    });
+  }
 }
