@@ -10,6 +10,7 @@ import { build, transform } from 'esbuild';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 const pkg = createRequire(import.meta.url)('../package.json');
+const nodeTooOld = createRequire(import.meta.url)('../bin/node-version.js');
 
 rmSync(dist, { recursive: true, force: true });
 
@@ -52,6 +53,10 @@ const asModules = {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
 };
+// The first thing that runs: what comes after it may fail in any way on an old Node.
+const whenTooOld = (act) =>
+  `{ const tooOld = (${nodeTooOld})(process.versions, process.getBuiltinModule); if (tooOld !== undefined) ${act} }`;
+const asLibrary = { ...asModules, banner: { js: `${asModules.banner.js}\n${whenTooOld('throw new Error(tooOld);')}` } };
 
 const vendored = {
   name: 'vendored',
@@ -216,7 +221,7 @@ const { cli, ...others } = entryPoints;
 await buildCommandLine();
 await build({
   ...common,
-  ...asModules,
+  ...asLibrary,
   entryPoints: others,
   outdir: dist,
   external: ['koffi'],
@@ -345,7 +350,9 @@ await build({
   external: ['koffi'],
   plugins: [leanUndici(false), builtins],
   define: { ...common.define, __CTXSRC_SINGLE_FILE__: 'true' },
-  banner: { js: `#!/usr/bin/env node\n${asModules.banner.js}` },
+  banner: {
+    js: `#!/usr/bin/env node\n${asModules.banner.js}\n${whenTooOld("{ process.stderr.write(tooOld + '\\n'); process.exit(74); }")}`,
+  },
   legalComments: 'eof',
 });
 chmodSync(join(dist, 'ctxsrc.mjs'), 0o755);
