@@ -1,13 +1,27 @@
 /**
- * A name that came from outside, made harmless for a terminal: control characters (C0, DEL, C1), invisible direction
- * marks and lone surrogates as `\xNN` or `\uNNNN`. Names go through it wherever a message is made of them.
+ * What came from outside, made harmless for a terminal: control characters (C0, DEL, C1), everything invisible that changes
+ * how the text around it is read (marks of direction, joiners, tags, byte order marks), separators of lines and paragraphs,
+ * and lone surrogates as `\xNN`, `\uNNNN` or `\u{NNNNN}`. Names go through it wherever a message is made of them.
  */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+    const hex = character.codePointAt(0)!.toString(16);
+    if (hex.length <= 2) return `\\x${hex.padStart(2, '0')}`;
+    return hex.length <= 4 ? `\\u${hex.padStart(4, '0')}` : `\\u{${hex}}`;
   });
 }
 
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/** JSON text that says the same, with the same characters written as JSON escapes: a document may end up on a terminal. */
+export function printableJson(json: string): string {
+  return json.replace(UNSAFE, (character) => {
+    // The end of a document. Within its texts it is escaped already.
+    if (character === '\n') return character;
+    return Array.from({ length: character.length }, (_, at) => escaped(character.charCodeAt(at))).join('');
+  });
+}
+
+function escaped(unit: number): string {
+  return `\\u${unit.toString(16).padStart(4, '0')}`;
+}
+
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
