@@ -8,7 +8,8 @@ import type { Loss } from './contract/ref.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
 import { DEFAULT_LIMITS, writeSnapshot } from './snapshot/write-snapshot.ts';
-import { defaultCacheDir, openEnvironment } from './source/environment.ts';
+import { defaultCacheDir } from './source/cache-dir.ts';
+import { openEnvironment } from './source/environment.ts';
 import {
   allKeys,
   type Resolved as ResolvedReference,
@@ -27,7 +28,7 @@ export { VERSION } from './core/version.ts';
 export interface Options {
   /** Attributes by the names of their flags: `{ platform: 'linux/arm64', exclude: ['*.log'] }`. */
   readonly attributes?: Attributes | undefined;
-  /** The store; `$CTXSRC_CACHE_DIR`, else `~/.cache/ctxsrc`, when absent. */
+  /** The store; the one that the command line would use when absent. */
   readonly cacheDir?: string | undefined;
   readonly offline?: boolean | undefined;
   /** Retries, mirrors, TLS. */

@@ -2,10 +2,10 @@
  * The user's own configuration file: mirrors, sources from outside, and defaults for the network. It never holds a
  * secret, and no file of the current directory is ever read as configuration.
  */
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { homeOf } from '../core/home.ts';
 import { printable } from '../core/printable.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
 
@@ -19,15 +19,21 @@ export interface UserConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the configuration lies: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`. */
-export function configPath(env: Environment): string {
+/**
+ * Where the configuration lies: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`; undefined
+ * without a home.
+ */
+export function configPath(env: Environment): string | undefined {
   if (env.CTXSRC_CONFIG) return resolve(env.CTXSRC_CONFIG);
-  return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'ctxsrc', 'config.json');
+  const home = homeOf(env);
+  const configHome = env.XDG_CONFIG_HOME || (home && join(home, '.config'));
+  return configHome && join(configHome, 'ctxsrc', 'config.json');
 }
 
 /** Reads it; a file that is not there is an empty one, unless `$CTXSRC_CONFIG` names it. `E_CONFIG` says what is wrong where. */
 export function readConfig(env: Environment): UserConfig {
   const path = configPath(env);
+  if (path === undefined) return { directory: '/', sources: [], network: {} };
   let text: string;
   try {
     text = readSmallFileSync(path, {

@@ -13,6 +13,8 @@ export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
   74: 'local I/O: disk full, permission',
   75: 'temporary: network, server, stalled, lock held too long',
   76: 'rate limit that does not clear in time',
+  129: 'the terminal was closed (SIGHUP)',
   130: 'interrupted (SIGINT)',
+  131: 'told to quit (SIGQUIT)',
   143: 'terminated (SIGTERM)',
 };

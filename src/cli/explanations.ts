@@ -338,9 +338,21 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     ],
     example: 'ctxsrc digest --max-wait 1h docker-image://alpine:3.20',
   },
+  E_HANGUP: {
+    cause:
+      'The terminal was closed, or the connection to it (SIGHUP). Nothing half-written stays; a partial download is kept for the next run.',
+    check: ['Run it again to go on, in tmux or screen if it takes long.'],
+    example: 'ctxsrc pull docker-image://alpine:3.20',
+  },
   E_INTERRUPTED: {
     cause:
       'The command was interrupted (SIGINT). Nothing half-written stays; a partial download is kept for the next run.',
+    check: ['Run it again to go on.'],
+    example: 'ctxsrc pull docker-image://alpine:3.20',
+  },
+  E_QUIT: {
+    cause:
+      'The command was told to quit (SIGQUIT). Nothing half-written stays; a partial download is kept for the next run.',
     check: ['Run it again to go on.'],
     example: 'ctxsrc pull docker-image://alpine:3.20',
   },

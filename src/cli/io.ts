@@ -6,7 +6,10 @@ export interface Io {
   readonly stderr: NodeJS.WriteStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Writes to stdout and waits until the text is handed over; a reader that went away is no error. */
+  /**
+   * Writes to stdout and waits until the text is handed over; a reader that went away is no error.
+   * @throws CtxsrcError `E_DISK_FULL`, `E_IO`
+   */
   print(text: string): Promise<void>;
   /** Whether stderr may be a terminal: false for a pipe and a file. */
   mayShow(): boolean;
@@ -50,11 +53,12 @@ export class ProcessIo implements Io {
   }
 }
 
-/** A reader that closes the pipe early is no error. */
+/**
+ * Whoever writes an answer is told what becomes of it; talk that nobody can hear (a full disk, a terminal that is gone) is
+ * no reason to fail.
+ */
 function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
-  return stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  return stream.on('error', () => undefined);
 }
 
 /**

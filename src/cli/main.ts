@@ -6,7 +6,12 @@ import { ProcessIo } from './io.ts';
 export async function main(argv: readonly string[]): Promise<void> {
   const io = new ProcessIo();
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
-    await io.print(`${VERSION}\n`);
+    await io.print(`${VERSION}\n`).catch(async (error: unknown) => {
+      const { asCtxsrcError, writeError } = await import('./output.ts');
+      const failure = asCtxsrcError(error);
+      await writeError(io, failure, { json: false, debug: false });
+      process.exitCode = failure.exit;
+    });
     return;
   }
   const { runProgram } = await import('./program.ts');

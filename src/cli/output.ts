@@ -1,29 +1,43 @@
 /** Writing answers to stdout and talk to stderr. Everything that came from outside is made harmless for a terminal first. */
-import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
+import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
+import { printable, printableJson } from '../core/printable.ts';
 import type { Io } from './io.ts';
 
-/** Writes and waits until the text is handed over; a reader that went away is no error. */
+/**
+ * Writes an answer and waits until it is handed over; a reader that went away is no error.
+ * @throws CtxsrcError `E_DISK_FULL`, `E_IO`
+ */
 export function write(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => {
       if (error === null || error === undefined || (error as NodeJS.ErrnoException).code === 'EPIPE') resolve();
-      else reject(ioError(error, 'cannot write to standard output'));
+      else
+        reject(
+          localError(error, 'cannot write to standard output', 'make room where the output goes, or send it elsewhere'),
+        );
     });
   });
 }
 
+/** What the system says of a file or of this machine, though no path is named. */
+const LOCAL: ReadonlySet<string | undefined> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'EMFILE',
+  'ENFILE',
+  'EIO',
+]);
+
 /** Any failure as a typed error: unknown ones are defects. */
-export function asCtxsrcError(error: unknown, signal: AbortSignal): CtxsrcError {
-  if (signal.aborted && isCtxsrcError(signal.reason)) return signal.reason;
+export function asCtxsrcError(error: unknown, signal?: AbortSignal): CtxsrcError {
+  if (signal?.aborted === true && isCtxsrcError(signal.reason)) return signal.reason;
   if (isCtxsrcError(error)) return error;
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (
-    code !== undefined &&
-    ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'EMFILE', 'ENFILE', 'EIO'].includes(code)
-  ) {
-    const failed = error as NodeJS.ErrnoException;
-    return ioError(error, `cannot ${failed.syscall ?? 'work on'} ${failed.path ?? 'a file'}`) as CtxsrcError;
+  const failed = error as NodeJS.ErrnoException | undefined;
+  if (failed?.path !== undefined || LOCAL.has(failed?.code)) {
+    return localError(error, `cannot ${failed?.syscall ?? 'work on'} ${failed?.path ?? 'a file'}`) as CtxsrcError;
   }
   return new CtxsrcError('E_INTERNAL', `internal error: ${error instanceof Error ? error.message : String(error)}`, {
     cause: error,
@@ -40,16 +54,23 @@ export async function writeError(
   if (options.json) {
     const { code, exit, message, hint, ref, details } = error;
     const document = { schema: 'ctxsrc/v1', error: { code, exit, message, hint, ref, ...details } };
-    await write(io.stderr, `${JSON.stringify(document)}\n`);
+    await talk(io, `${printableJson(JSON.stringify(document))}\n`);
     return;
   }
   let text = `ctxsrc: ${printable(error.message)}\n`;
   if (error.hint !== undefined) text += `hint: ${printable(error.hint)}\n`;
   if (options.debug) text += `${error.code} (exit ${error.exit})\n${stackOf(error)}\n`;
-  await write(io.stderr, text);
+  await talk(io, text);
 }
 
+/** Nobody may be there to hear it. */
+function talk(io: Io, text: string): Promise<void> {
+  return write(io.stderr, text).catch(() => undefined);
+}
+
+/** The message, which the stack repeats, is what somebody else said; only the lines below it are ours. */
 function stackOf(error: Error): string {
   const cause = error.cause instanceof Error ? `\ncaused by: ${stackOf(error.cause)}` : '';
-  return `${error.stack ?? error.message}${cause}`;
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line));
+  return [`${error.name}: ${error.message}`, ...frames].map(printable).join('\n') + cause;
 }

@@ -14,6 +14,7 @@ import { addAttributeFlags, addCommonFlags, addNetworkFlags, type Flags } from '
 import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
 import { Run } from './run.ts';
+import { abortOnSignals } from './signals.ts';
 import { loadSourceModules } from './source-modules.ts';
 
 /** What commander made of the arguments: a command to run, or an answer that is complete already (help). */
@@ -32,7 +33,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   const release = abortOnSignals(abort);
   const beforeEnd = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const errorForm = {
-    json: beforeEnd.includes('--json'),
+    json: beforeEnd.includes('--json') || wantsRawJson(beforeEnd, io.env),
     debug: beforeEnd.includes('-vv') || beforeEnd.filter((arg) => arg === '-v' || arg === '--verbose').length > 1,
   };
   try {
@@ -49,6 +50,13 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   } finally {
     release();
   }
+}
+
+/** The stream of events is for a program, and so is the error at its end. */
+function wantsRawJson(argv: readonly string[], env: Io['env']): boolean {
+  const at = argv.findLastIndex((arg) => arg === '--progress' || arg.startsWith('--progress='));
+  if (at < 0) return env.BUILDKIT_PROGRESS === 'rawjson';
+  return argv[at] === '--progress=rawjson' || (argv[at] === '--progress' && argv[at + 1] === 'rawjson');
 }
 
 async function runCommand(
@@ -85,6 +93,18 @@ function commandFirst(argv: readonly string[]): readonly string[] {
 
 async function understand(argv: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
   const spec = COMMANDS.find((command) => command.name === argv.find((arg) => !arg.startsWith('-')));
+  const [first, topic = ''] = argv;
+  if (
+    first === 'help' &&
+    topic !== '' &&
+    topic !== 'help' &&
+    !topic.startsWith('-') &&
+    COMMANDS.every(({ name }) => name !== topic)
+  ) {
+    throw new CtxsrcError('E_USAGE', `there is no command ${JSON.stringify(topic)}`, {
+      hint: 'ctxsrc --help lists the commands',
+    });
+  }
   const wantsHelp = argv.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
   const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
   try {
@@ -130,23 +150,33 @@ async function parseArguments(
   const chosen = (given: Exclude<Invocation, { exit: number }>) => {
     invocation = given;
   };
-  const program = buildProgram(specs, io, chosen, only);
+  let help = '';
+  const program = buildProgram(
+    specs,
+    (text) => {
+      help += text;
+    },
+    chosen,
+    only,
+  );
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return { exit: 0 };
-    throw error;
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+    await io.print(help);
+    return { exit: 0 };
   }
   return invocation ?? { exit: 0 };
 }
 
 /**
  * The program for commander; also what completion and the manual are made from.
+ * @param write takes the help that was asked for
  * @param only the one command that is asked for: declaring all of them costs a start several milliseconds
  */
 export function buildProgram(
   specs: readonly AttributeSpec[],
-  io: Pick<Io, 'stdout'>,
+  write: (help: string) => void,
   chosen: (invocation: Exclude<Invocation, { exit: number }>) => void,
   only?: CommandSpec,
 ): Command {
@@ -155,7 +185,7 @@ export function buildProgram(
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
     .exitOverride()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: () => undefined })
+    .configureOutput({ writeOut: write, writeErr: () => undefined })
     .showSuggestionAfterError(true);
   program.addHelpText(
     'after',
@@ -191,22 +221,4 @@ function usageError(error: unknown): unknown {
   return new CtxsrcError('E_USAGE', message, {
     hint: suggestion?.replace(/^\(|\)$/g, '') ?? 'ctxsrc --help, or ctxsrc COMMAND --help',
   });
-}
-
-/** SIGINT and SIGTERM abort the work; a second one ends the process at once. */
-function abortOnSignals(abort: AbortController): () => void {
-  const on = (signal: NodeJS.Signals) => {
-    const failure =
-      signal === 'SIGINT'
-        ? new CtxsrcError('E_INTERRUPTED', 'interrupted')
-        : new CtxsrcError('E_TERMINATED', 'terminated');
-    if (abort.signal.aborted) process.exit(failure.exit);
-    abort.abort(failure);
-  };
-  process.on('SIGINT', on);
-  process.on('SIGTERM', on);
-  return () => {
-    process.off('SIGINT', on);
-    process.off('SIGTERM', on);
-  };
 }

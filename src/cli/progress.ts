@@ -2,6 +2,7 @@
 
 import { CtxsrcError } from '../core/errors.ts';
 import { monotonicMs } from '../core/monotonic.ts';
+import { printableJson } from '../core/printable.ts';
 import { type Flags, PROGRESS_MODES } from './flags.ts';
 import type { Io } from './io.ts';
 import { LiveView } from './progress-live.ts';
@@ -68,7 +69,8 @@ function rawJson(io: Io): Reporter {
   const start = monotonicMs();
   return {
     emit: (event) => {
-      io.stderr.write(`${JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(monotonicMs() - start), ...event })}\n`);
+      const line = JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(monotonicMs() - start), ...event });
+      io.stderr.write(`${printableJson(line)}\n`);
     },
     makeRoom: () => undefined,
     close: () => undefined,

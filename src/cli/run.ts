@@ -3,8 +3,9 @@ import { appendFile } from 'node:fs/promises';
 import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
-import { defaultCacheDir, type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
+import { printable, printableJson } from '../core/printable.ts';
+import { defaultCacheDir } from '../source/cache-dir.ts';
+import { type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
@@ -173,7 +174,7 @@ export class Run {
   /** Writes the answer. */
   async out(text: string): Promise<void> {
     this.#reporter.makeRoom();
-    await this.io.print(text);
+    await this.io.print(this.json ? printableJson(text) : text);
   }
 
   /** Writes one line of the answer, made safe for a terminal. */

@@ -3,6 +3,7 @@
  * else that reaches the command line is a defect of ctxsrc (exit 1). The exit code is part of the contract: scripts
  * decide by it, never by the text.
  */
+import { getSystemErrorMap } from 'node:util';
 
 /** Exit code of each error code. 2 usage, 3 not found, 4 credentials, 5 integrity, 6 drift, 7 platform, 8 refused, 9 target, 74 local I/O, 75 temporary, 76 rate limit. */
 export const ERROR_EXITS = {
@@ -59,7 +60,9 @@ export const ERROR_EXITS = {
   E_STALLED: 75,
   E_LOCK_TIMEOUT: 75,
   E_RATE_LIMIT: 76,
+  E_HANGUP: 129,
   E_INTERRUPTED: 130,
+  E_QUIT: 131,
   E_TERMINATED: 143,
 } as const;
 
@@ -113,41 +116,65 @@ export function isCtxsrcError(error: unknown, code?: ErrorCode): error is Ctxsrc
 
 /** True for the error an aborted operation ends with, whoever threw it. */
 export function isAbort(error: unknown): boolean {
-  if (isCtxsrcError(error)) return error.code === 'E_INTERRUPTED' || error.code === 'E_TERMINATED';
+  if (isCtxsrcError(error)) return error.exit > 128;
   return (
     error instanceof Error && (error.name === 'AbortError' || (error as NodeJS.ErrnoException).code === 'ABORT_ERR')
   );
 }
 
 /**
- * Turns a failed file-system call into a typed error: ENOENT is exit 3, a full disk, missing permission and every
- * other local failure exit 74. An error that is already typed, or an abort, is returned unchanged.
+ * Turns a failed file-system call on something that the user named into a typed error: what is not there is exit 3, all
+ * else as `localError` has it. An error that is already typed, or an abort, is returned unchanged.
  * @param what what was being done to what, for instance `cannot read ./app/file`
  */
 export function ioError(error: unknown, what: string): Error {
   if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  switch (code) {
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') return localError(error, what);
+  return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, { cause: error });
+}
+
+/**
+ * Turns a failed file-system call on something of our own (the cache, what is being written) into a typed error, exit 74:
+ * there too when it cannot be made or is gone. An error that is already typed, or an abort, is returned unchanged.
+ * @param hint instead of the usual one
+ */
+export function localError(error: unknown, what: string, hint?: string): Error {
+  if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
+  const failure = (code: ErrorCode, why: string, usual?: string): CtxsrcError =>
+    new CtxsrcError(code, `${what}: ${why}`, { cause: error, hint: hint ?? usual });
+  switch ((error as NodeJS.ErrnoException | undefined)?.code) {
     case 'ENOENT':
+      return failure('E_IO', 'no such file or directory');
     case 'ENOTDIR':
-      return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, { cause: error });
+      return failure('E_IO', 'not a directory');
     case 'ENOSPC':
     case 'EDQUOT':
-      return new CtxsrcError('E_DISK_FULL', `${what}: no space left on the device`, {
-        cause: error,
-        hint: 'free some space, or choose another place with --cache-dir or another target directory',
-      });
+      return failure(
+        'E_DISK_FULL',
+        'no space left on the device',
+        'free some space, or choose another place with --cache-dir or another target directory',
+      );
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
-      return new CtxsrcError(
+      return failure(
         'E_PERMISSION',
-        `${what}: ${code === 'EROFS' ? 'read-only file system' : 'permission denied'}`,
-        { cause: error, hint: 'check the owner and mode of the path, or run as a user who may' },
+        'permission denied',
+        'check the owner and mode of the path, or run as a user who may',
       );
+    case 'EROFS':
+      return failure('E_PERMISSION', 'read-only file system', 'choose another place, or make the file system writable');
+    case 'EMFILE':
+    case 'ENFILE':
+      return failure('E_IO', 'too many open files', 'raise the limit (ulimit -n)');
     default:
-      return new CtxsrcError('E_IO', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      return failure('E_IO', reasonOf(error));
   }
+}
+
+/** What the system says, without the call and the paths, which the message names already. */
+function reasonOf(error: unknown): string {
+  const errno = (error as NodeJS.ErrnoException | undefined)?.errno;
+  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];
+  return known ?? (error instanceof Error ? error.message : String(error));
 }

@@ -6,7 +6,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -17,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { EntryRows, FIRST_ROW } from './entry-rows.ts';
+import { makeDirectory } from './make-directory.ts';
 import type { Slices } from './slices.ts';
 
 /** Files of a folder beyond so many, the oldest first, are removed when one is written. */
@@ -75,7 +75,7 @@ export async function writeCacheFile(
   slices: Slices,
 ): Promise<void> {
   const dir = join(file, '..');
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeDirectory(dir, 0o700);
   const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
     await writeNew(temporary, rows, Buffer.from(JSON.stringify(facts)), slices);

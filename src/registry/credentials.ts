@@ -12,10 +12,10 @@
  * Within a file: an entry for the repository or a namespace above it, the helper named for the host, the store named for
  * all hosts, the entry for the host.
  */
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Credential } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { homeOf } from '../core/home.ts';
 import { printable } from '../core/printable.ts';
 import { readNamedFile } from '../fs/small-file.ts';
 import { askHelper, type HelperAnswer } from './credential-helper.ts';
@@ -132,26 +132,30 @@ function createExplainer(options: CredentialOptions): (host: string, repository?
 function placesOf(options: CredentialOptions): readonly Place[] {
   const { env = process.env, registryConfig, helperTimeout = HELPER_TIMEOUT } = options;
   const helpers = createHelpers(env, helperTimeout);
-  const home = env.HOME || homedir();
+  const home = homeOf(env);
   const file = (name: string, path: string, required = false): Place => filePlace(name, path, required, helpers);
   const places: Place[] = [];
   if (registryConfig !== undefined) places.push(file(`--registry-config ${registryConfig}`, registryConfig, true));
   places.push(environmentPlace(env), documentPlace(env.DOCKER_AUTH_CONFIG, helpers));
-  const dockerConfig = join(env.DOCKER_CONFIG || join(home, '.docker'), 'config.json');
-  places.push(file(dockerConfig, dockerConfig));
+  const dockerDir = env.DOCKER_CONFIG || (home && join(home, '.docker'));
+  if (dockerDir !== undefined) {
+    const dockerConfig = join(dockerDir, 'config.json');
+    places.push(file(dockerConfig, dockerConfig));
+  }
   for (const path of containersFiles(env, home)) places.push(file(path, path));
   return places;
 }
 
-function containersFiles(env: Environment, home: string): readonly string[] {
+function containersFiles(env: Environment, home: string | undefined): readonly string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const runtime = env.XDG_RUNTIME_DIR
     ? join(env.XDG_RUNTIME_DIR, 'containers', 'auth.json')
     : process.platform === 'linux'
       ? `/run/containers/${process.getuid?.() ?? 0}/auth.json`
       : undefined;
-  const config = join(env.XDG_CONFIG_HOME || join(home, '.config'), 'containers', 'auth.json');
-  return runtime === undefined ? [config] : [runtime, config];
+  const configHome = env.XDG_CONFIG_HOME || (home && join(home, '.config'));
+  const config = configHome && join(configHome, 'containers', 'auth.json');
+  return [runtime, config].filter((path) => path !== undefined);
 }
 
 type Helpers = (name: string, key: string) => Promise<HelperAnswer>;

@@ -9,16 +9,17 @@
 
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { ImmutableRef, Remote, WriteOptions } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { ImageDocuments, SourceInstance } from '../contract/source.ts';
 import type { Store } from '../contract/store.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
-import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
+import { makeDirectory } from '../fs/make-directory.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { type TarEntry, writeTar } from '../layer/tar-writer.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
@@ -94,7 +95,7 @@ async function exportFiles(
     };
     return await writeArchive(job, request, entries(), task);
   } catch (error) {
-    throw ioError(error, `cannot export to ${printable(output.dest)}`);
+    throw localError(error, `cannot export to ${printable(output.dest)}`);
   } finally {
     await removeTree(dir);
   }
@@ -194,9 +195,9 @@ async function writeLayout(
   const staging = stagingPath(dest);
   let size = layout.length + index.length;
   try {
-    await mkdir(dirname(dest), { recursive: true });
+    makeDirectory(dirname(dest));
     for (const { digest, read } of blobs) {
-      await mkdir(join(staging, 'blobs', digestAlgorithm(digest)), { recursive: true });
+      makeDirectory(join(staging, 'blobs', digestAlgorithm(digest)));
       const file = await open(join(staging, 'blobs', digestAlgorithm(digest), digestHex(digest)), 'wx', 0o644);
       size += await writeAll(job, file, read());
     }
@@ -211,7 +212,7 @@ async function writeLayout(
     return { size };
   } catch (error) {
     await removeTree(staging);
-    throw ioError(error, `cannot export to ${printable(dest)}`);
+    throw localError(error, `cannot export to ${printable(dest)}`);
   }
 }
 
@@ -240,14 +241,14 @@ async function writeArchive(
   if ((await lstat(dest).catch(() => undefined))?.isDirectory()) throw occupied(dest, 'is a directory');
   const staging = stagingPath(dest);
   try {
-    await mkdir(dirname(dest), { recursive: true });
+    makeDirectory(dirname(dest));
     const file = await open(staging, 'wx', 0o644);
     await writeAll(job, file, writeTar(entries), count);
     await rename(staging, dest);
     return { digest: digestOf(hash), size };
   } catch (error) {
     await rm(staging, { force: true });
-    throw ioError(error, `cannot export to ${printable(dest)}`);
+    throw localError(error, `cannot export to ${printable(dest)}`);
   }
 }
 

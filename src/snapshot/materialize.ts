@@ -9,7 +9,7 @@ import { chmod, lstat, mkdir, utimes } from 'node:fs/promises';
 import type { ImmutableRef, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { RecordStore } from '../contract/store.ts';
-import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { ownerChoice } from '../fs/kept-metadata.ts';
 import { findEarlier, rememberTree } from './earlier.ts';
@@ -122,7 +122,7 @@ async function write(
   } catch (error) {
     await discard(job, run);
     const isSystemCall = (error as NodeJS.ErrnoException).syscall !== undefined;
-    throw isSystemCall ? ioError(error, `cannot write ${printable(run.target)}`) : error;
+    throw isSystemCall ? localError(error, `cannot write ${printable(run.target)}`) : error;
   }
 }
 

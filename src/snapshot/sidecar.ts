@@ -105,7 +105,13 @@ function bytesOrText(text: string | undefined, isBytes: true | undefined): unkno
  * @throws CtxsrcError `E_PATH_NOT_FOUND` when there is none, `E_SIDECAR_INVALID` when it is not one
  */
 export async function readSidecar(dir: string): Promise<Sidecar> {
-  return readSidecarFile(sidecarPath(dir));
+  return readSidecarFile(sidecarPath(dir)).catch((error: unknown) => {
+    if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
+    throw new CtxsrcError('E_PATH_NOT_FOUND', `${printable(dir)} is no snapshot: ${error.message}`, {
+      cause: error,
+      hint: 'name a directory that ctxsrc snapshot wrote; its sidecar lies beside it',
+    });
+  });
 }
 
 /** As `readSidecar`, by the path of the sidecar itself. */

@@ -18,7 +18,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { JobContext } from '../contract/session.ts';
 import { sha256 } from '../core/digest.ts';
-import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { loadNative } from '../fs/native.ts';
 import { removeTree } from '../fs/remove-tree.ts';
@@ -100,7 +100,7 @@ export async function commit(job: JobContext, run: Staging, force: boolean): Pro
       }
       await rename(run.json, sidecarPath(run.target));
     } catch (error) {
-      throw ioError(error, `cannot put ${printable(run.target)} in place`);
+      throw localError(error, `cannot put ${printable(run.target)} in place`);
     } finally {
       await restoreNames(run);
       settled = true;
@@ -145,7 +145,7 @@ async function restoreNames(run: Staging): Promise<void> {
     if (isThere(sidecarPath(run.target))) await rm(run.oldJson, { force: true });
     else await renameIfThere(run.oldJson, sidecarPath(run.target));
   } catch (error) {
-    throw ioError(error, `cannot restore ${printable(run.target)}`);
+    throw localError(error, `cannot restore ${printable(run.target)}`);
   }
 }
 
@@ -193,7 +193,7 @@ export async function exclusively<T>(run: Staging, work: () => Promise<T>, signa
   const deadline = Date.now() + LOCK_PATIENCE;
   for (;;) {
     await writeFile(run.lock, '').catch((error: unknown) => {
-      throw ioError(error, `cannot create a file beside ${printable(run.target)}`);
+      throw localError(error, `cannot create a file beside ${printable(run.target)}`);
     });
     try {
       const others = runsAt(run.target).filter((other) => other.lives && other.run.lock !== run.lock);
@@ -230,7 +230,7 @@ function names(dir: string): string[] {
     return readdirSync(dir);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw ioError(error, `cannot read ${printable(dir)}`);
+    throw localError(error, `cannot read ${printable(dir)}`);
   }
 }
 

@@ -1,9 +1,9 @@
 /** Which directories a snapshot may be written to: section "The target of a snapshot" of the command line's contract. */
 import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, ioError, localError } from '../core/errors.ts';
+import { homeOf } from '../core/home.ts';
 import { printable } from '../core/printable.ts';
 
 /** What must be neither overwritten nor written into. Absolute paths. */
@@ -38,7 +38,8 @@ export function resolveTarget(text: string, guarded: Protected): string {
     }
   }
   if (isBelow(resolved(process.cwd()), path)) refuse(path, 'is the current directory or holds it');
-  if (isBelow(resolved(homedir()), path)) refuse(path, 'is the home directory or holds it');
+  const home = homeOf(process.env);
+  if (home !== undefined && isBelow(resolved(home), path)) refuse(path, 'is the home directory or holds it');
   if (guarded.storeRoot !== undefined) {
     const store = resolved(guarded.storeRoot);
     if (isBelow(store, path) || isBelow(path, store)) refuse(path, 'is the cache directory, holds it or is in it');
@@ -75,7 +76,7 @@ export async function createParents(path: string): Promise<string[]> {
     }
   } catch (error) {
     await removeParents(created);
-    throw ioError(error, `cannot create the directory ${printable(dirname(path))}`);
+    throw localError(error, `cannot create the directory ${printable(dirname(path))}`);
   }
   return created;
 }

@@ -1,9 +1,8 @@
 /** What a run gives its sources, made in one place for the command line and the library: store, session, network. */
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
 import type { NetworkOptions, Session, SourceEnv, Store, StoreAdmin } from '../contract/index.ts';
 import { HOST } from '../core/platform.ts';
 import type { Progress } from '../core/progress.ts';
+import { claimTemporaryCacheDir } from './cache-dir.ts';
 import { createSession } from './session.ts';
 
 /** Retries, waits and limits when nothing else is said. */
@@ -16,12 +15,6 @@ export const DEFAULT_NETWORK: NetworkOptions = {
   stallTimeout: 60_000,
   parallel: 4,
 };
-
-/** The store of a user: `$CTXSRC_CACHE_DIR`, else `$XDG_CACHE_HOME/ctxsrc`, else `~/.cache/ctxsrc`; absolute. */
-export function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
-  if (env.CTXSRC_CACHE_DIR) return resolve(env.CTXSRC_CACHE_DIR);
-  return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'ctxsrc');
-}
 
 /** Contexts are Linux trees, whatever the host: `linux/` and the host's architecture. */
 export function hostPlatform(): string {
@@ -53,6 +46,7 @@ export interface Environment {
 
 /** Opens the store and makes a session whose credentials are looked up when a server first asks. */
 export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  claimTemporaryCacheDir(options.cacheDir);
   const { openStore } = await import('../store/store.ts');
   const store = await openStore({ root: options.cacheDir, progress: options.progress });
   const lookup = async () => {

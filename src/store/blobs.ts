@@ -5,7 +5,7 @@
  * The mtime of a blob is when it was last used; collection goes by it.
  */
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rm, stat, utimes } from 'node:fs/promises';
+import { open, rm, stat, utimes } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { BlobStore, IngestSource } from '../contract/blobs.ts';
 import type { RecipeLayer } from '../contract/ref.ts';
@@ -14,6 +14,7 @@ import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDi
 import { CtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { Progress } from '../core/progress.ts';
+import { makeDirectory } from '../fs/make-directory.ts';
 import type { IngestOptions, Ingests } from './ingest.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -135,7 +136,7 @@ export class FileBlobStore implements BlobStore {
   /** sha256 has its directory from the start, the other algorithms when first needed. */
   async makeParent(digest: Digest): Promise<void> {
     if (digestAlgorithm(digest) === 'sha256') return;
-    await mkdir(this.#directory.path('blobs', digestAlgorithm(digest)), { recursive: true });
+    makeDirectory(this.#directory.path('blobs', digestAlgorithm(digest)));
   }
 
   /** Says once that the cache cannot be written. */

@@ -6,7 +6,8 @@
 import { constants, readdirSync, readFileSync } from 'node:fs';
 import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, localError } from '../core/errors.ts';
+import { makeDirectory } from '../fs/make-directory.ts';
 import { ownedName } from './identity.ts';
 
 /** Raised whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
@@ -31,6 +32,8 @@ const EMPTY_INDEX = `${JSON.stringify({
   mediaType: 'application/vnd.oci.image.index.v1+json',
   manifests: [],
 })}\n`;
+
+const ELSEWHERE = 'choose another directory with --cache-dir or CTXSRC_CACHE_DIR, or mend this one';
 
 /** A step that changes the disk is over. A test of crash safety ends the process there. */
 export type OnStep = (step: string) => void;
@@ -67,7 +70,7 @@ export class StoreDirectory {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       // Without the right to read there is no cache, which is no reason to fail a command that needs none.
       if ((error as NodeJS.ErrnoException).code === 'EACCES') return;
-      throw ioError(error, `cannot use ${this.root} as the cache directory`);
+      throw storeError(error, `cannot use ${this.root} as the cache directory`);
     }
     const version = this.#version();
     if (version !== undefined && version > STORE_VERSION) {
@@ -145,7 +148,7 @@ export class StoreDirectory {
   }
 
   async #create(): Promise<void> {
-    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    makeDirectory(this.root, 0o700);
     if (this.#version() === STORE_VERSION) {
       await access(this.path('tmp'), constants.W_OK);
       // What a cache service restored may lack the directories that were empty, and after a power loss a small file that
@@ -213,9 +216,16 @@ export async function syncDirectory(path: string | Buffer): Promise<void> {
   }
 }
 
-/** `ioError` for what the system refused; a failure of anything else is no failure of the disk and stays what it is. */
+/**
+ * What the system refused, as an error that says where the cache can be instead; a failure of anything else is no failure
+ * of the disk and stays what it is.
+ */
 export function storeError(error: unknown, what: string): Error {
-  if ((error as NodeJS.ErrnoException | undefined)?.syscall !== undefined) return ioError(error, what);
+  const failed = error as NodeJS.ErrnoException | undefined;
+  if (failed?.syscall !== undefined) {
+    const isFull = failed.code === 'EMFILE' || failed.code === 'ENFILE';
+    return localError(error, what, isFull ? undefined : ELSEWHERE);
+  }
   return error instanceof Error ? error : new Error(String(error));
 }
 

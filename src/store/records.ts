@@ -2,11 +2,11 @@
  * Records: small JSON files `records/<kind>/<sha256 of the key>.json` that say their key and value. They save work and
  * decide nothing: a record that cannot be read is one that is not there, and everything in it can be found out again.
  */
-import { mkdir, readFile, rm, utimes } from 'node:fs/promises';
+import { readFile, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
-
+import { makeDirectory } from '../fs/make-directory.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 
 export class FileRecordStore implements RecordStore {
@@ -42,7 +42,7 @@ export class FileRecordStore implements RecordStore {
       await this.#directory.ensure();
       await this.#directory.replaceFile(path, text).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
-        await mkdir(dirname(path), { recursive: true });
+        makeDirectory(dirname(path));
         await this.#directory.replaceFile(path, text);
       });
     } catch (error) {

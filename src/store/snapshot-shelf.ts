@@ -4,13 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { chmod, copyFile, link, mkdir, rename, rm, utimes } from 'node:fs/promises';
+import { chmod, copyFile, link, rename, rm, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
-import { isAbort } from '../core/errors.ts';
+import { isAbort, localError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
+import { makeDirectory } from '../fs/make-directory.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
 import { CloneUnable } from './clone-entry.ts';
@@ -80,7 +81,7 @@ export class SnapshotShelf {
     const temporary = this.#directory.temporaryPath();
     try {
       await this.#leases.announce();
-      await mkdir(join(temporary, FILES), { recursive: true });
+      makeDirectory(join(temporary, FILES));
       await chmod(join(temporary, FILES), 0o755);
       const { task, from, lines, facts } = await fill(join(temporary, FILES));
       await this.#note(temporary, task, from, lines, facts, signal);
@@ -209,7 +210,8 @@ export class SnapshotShelf {
         await emptied(dir);
         return undefined;
       }
-      throw meansError(storeError(error, `cannot write ${dir}`), options.mode);
+      const isSystemCall = (error as NodeJS.ErrnoException).syscall !== undefined;
+      throw isSystemCall ? meansError(localError(error, `cannot write ${dir}`), options.mode) : error;
     }
   }
 

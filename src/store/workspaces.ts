@@ -2,12 +2,13 @@
  * Workspaces: directories that a source keeps from run to run and works in, `workspaces/<kind>-<sha256 of the key>/`,
  * with the key in `key` beside the directory `work`. One holder at a time.
  */
-import { mkdir, utimes, writeFile } from 'node:fs/promises';
+import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext } from '../contract/session.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
+import { makeDirectory } from '../fs/make-directory.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
@@ -43,7 +44,7 @@ export class Workspaces {
       const home = this.#directory.path('workspaces', name);
       const path = join(home, 'work');
       try {
-        await mkdir(path, { recursive: true });
+        makeDirectory(path);
         await writeFile(join(home, 'key'), key);
         // The mtime is when it was last used.
         const now = new Date();

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream';
 import { CtxsrcError } from '../../core/errors.ts';
 import { parseReference } from '../../source/parse.ts';
 import { COMMANDS } from '../commands.ts';
@@ -14,7 +13,11 @@ export async function run(run: Run, [what, ...words]: readonly string[]): Promis
     return;
   }
   const attributes = (await run.table.loadAll()).flatMap((source) => source.attributes);
-  const program = buildProgram(attributes, { stdout: new Writable() as NodeJS.WriteStream }, () => undefined);
+  const program = buildProgram(
+    attributes,
+    () => undefined,
+    () => undefined,
+  );
   if (what === 'man') await run.out(manualPage(program));
   else if (what === 'bash' || what === 'zsh' || what === 'fish')
     await run.out(completionScript(what as Shell, program));
