@@ -1,7 +1,8 @@
 /** Rules 1 to 5: identifiers, keys and pins. */
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import type { CacheKeyResult } from '../contract/index.ts';
 import { isCtxsrcError } from '../core/errors.ts';
+import { homeOf } from '../core/home.ts';
 import { parseReference } from '../source/parse.ts';
 import { allKeys } from '../source/resolve.ts';
 import { Bench, PLANTED_SECRET } from './bench.ts';
@@ -100,7 +101,7 @@ export const KEY_CHECKS: readonly Check[] = [
       for (const [what, text] of Object.entries({
         'the planted secret': PLANTED_SECRET,
         'the directory': bench.dir,
-        'the home directory': userInfo().homedir,
+        'the home directory': homeOf(process.env) ?? '',
         'the host name': hostname(),
       })) {
         if (text.length < 4) continue;
