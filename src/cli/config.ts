@@ -53,7 +53,7 @@ export function readConfig(env: Environment): UserConfig {
 function decodeConfig(text: string, path: string): UserConfig {
   const fail = (what: string): never => {
     throw new CtxsrcError('E_CONFIG', `the configuration file ${path} is not valid: ${what}`, {
-      hint: 'its members are mirrors, sources, plainHttp, insecure, caFile, retry and parallel',
+      hint: 'its members are mirrors, sources, plainHttp, insecure, allowAddress, caFile, retry and parallel',
     });
   };
   let document: unknown;
@@ -73,6 +73,7 @@ function decodeConfig(text: string, path: string): UserConfig {
   const network: { -readonly [K in keyof NetworkOptions]?: NetworkOptions[K] } = {
     plainHttp: strings('plainHttp'),
     insecure: strings('insecure'),
+    allowAddress: strings('allowAddress'),
   };
   for (const name of Object.keys(members)) {
     const value = members[name];
@@ -92,7 +93,7 @@ function decodeConfig(text: string, path: string): UserConfig {
       if (!Number.isSafeInteger(value) || (value as number) < (name === 'retry' ? 0 : 1))
         return fail(`${name} is no count`);
       network[name] = value as number;
-    } else if (!['sources', 'plainHttp', 'insecure'].includes(name)) {
+    } else if (!['sources', 'plainHttp', 'insecure', 'allowAddress'].includes(name)) {
       return fail(`there is no member ${JSON.stringify(name)}`);
     }
   }

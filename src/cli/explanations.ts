@@ -83,7 +83,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc snapshot ./app ../app-copy',
   },
   E_CONFIG: {
-    cause: 'A configuration file (of ctxsrc, or with credentials) cannot be read or is not valid.',
+    cause:
+      'A configuration file (of ctxsrc, or with credentials), a certificate or a proxy setting cannot be read or is not valid.',
     check: [
       'The message names the file and the place.',
       'CTXSRC_CONFIG, --registry-config, DOCKER_CONFIG and REGISTRY_AUTH_FILE name such files.',
@@ -260,8 +261,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc key --platform linux/arm64 docker-image://alpine:3.20',
   },
   E_UNSAFE: {
-    cause: 'An archive or repository tries something that could reach outside of its place, and was refused.',
-    check: ['The message names the entry.', 'Do not use this image, or ask who made it.'],
+    cause:
+      'An archive, a repository or a server tries something that could reach outside of its place, and was refused.',
+    check: [
+      'The message names the entry, or where the server leads to.',
+      'Do not use this image, or ask who made it.',
+      'An address inside that is meant: --allow-address ADDRESS.',
+    ],
     example: 'ctxsrc inspect docker-image://registry.example/app:1',
   },
   E_LIMIT: {
@@ -311,7 +317,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_NETWORK: {
     cause: 'The server could not be reached, or the connection broke more often than --retry allows.',
-    check: ['Name, port and proxy (HTTPS_PROXY, NO_PROXY).', 'A server without TLS needs --plain-http HOST.'],
+    check: [
+      'Name, port and proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY).',
+      'A server without TLS needs --plain-http HOST.',
+    ],
     example: 'ctxsrc digest -v docker-image://registry.example/app:1',
   },
   E_SERVER: {

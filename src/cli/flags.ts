@@ -55,6 +55,9 @@ export function addNetworkFlags(command: Command): void {
     .addOption(new Option('--ca-file <file>', 'trust these certificate authorities too (PEM)'))
     .addOption(new Option('--client-cert <file>', 'TLS client certificate (PEM)'))
     .addOption(new Option('--client-key <file>', 'key of the client certificate (PEM)'))
+    .addOption(
+      listOption('--allow-address <cidr>', 'let servers lead to these addresses: closed are link-local and loopback'),
+    )
     .addOption(listOption('--mirror <host=mirror[/path]>', 'ask this mirror first'))
     .addOption(new Option('--retry <n>', 'retries of a failed request (default: 5)'))
     .addOption(new Option('--max-wait <duration>', 'longest wait that a server may ask for (default: 5m)'))
@@ -145,8 +148,10 @@ export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> =
   });
   const clientCert = text('clientCert');
   const clientKey = text('clientKey');
-  if ((clientCert === undefined) !== (clientKey === undefined)) {
-    throw new CtxsrcError('E_USAGE', '--client-cert and --client-key go together');
+  if (clientCert === undefined && clientKey !== undefined) {
+    throw new CtxsrcError('E_USAGE', '--client-key means nothing without --client-cert', {
+      hint: 'name the certificate with --client-cert FILE; one file may hold both',
+    });
   }
   const number = (name: string, flag: string, read: (flag: string, value: string) => number) => {
     const value = text(name);
@@ -160,6 +165,7 @@ export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> =
     caFile: text('caFile') ?? defaults.caFile,
     clientCert: clientCert ?? defaults.clientCert,
     clientKey: clientKey ?? defaults.clientKey,
+    allowAddress: [...list('allowAddress'), ...(defaults.allowAddress ?? [])],
     ...number('retry', '--retry', (flag, value) => parseCount(flag, value, 0)),
     ...number('parallel', '--parallel', (flag, value) => parseCount(flag, value, 1)),
     ...number('maxWait', '--max-wait', parseDuration),

@@ -76,6 +76,8 @@ export interface NetworkOptions {
   readonly caFile?: string | undefined;
   readonly clientCert?: string | undefined;
   readonly clientKey?: string | undefined;
+  /** Addresses, or ranges (`127.0.0.0/8`), that servers may send this program to although they are closed by default. */
+  readonly allowAddress?: readonly string[] | undefined;
   /** In order of preference: `{ host: 'docker.io', mirror: 'mirror.example/prefix' }`. */
   readonly mirrors: readonly { readonly host: string; readonly mirror: string }[];
   readonly retry: number;

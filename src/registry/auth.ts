@@ -4,6 +4,7 @@
  */
 import type { Credential, JobContext } from '../contract/session.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
+import type { Zone } from './addresses.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Clock } from './clock.ts';
 import { foreignText, loginHint, type Subject } from './errors.ts';
@@ -23,12 +24,13 @@ export interface Answer {
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly url: URL;
+  readonly zone: Zone;
 }
 
 interface Received {
   readonly challenge: Challenge;
   /** Where it came from. */
-  readonly from: URL;
+  readonly from: { readonly url: URL; readonly zone: Zone };
 }
 
 export interface AuthorizerOptions {
@@ -86,7 +88,7 @@ export class Authorizer {
       const offered = parseChallenges(headerValues(answer.headers, 'www-authenticate'));
       const challenge = offered.find((one) => one.kind === 'bearer') ?? offered.find((one) => one.kind === 'basic');
       if (challenge === undefined) return answer;
-      this.#learn(repository, { challenge, from: answer.url });
+      this.#learn(repository, { challenge, from: { url: answer.url, zone: answer.zone } });
       const next = await this.#headers(job, repository, subject, challenges > 0 || 'authorization' in first);
       if (next.authorization === undefined || (challenges > 0 && challenge.kind === 'basic')) return answer;
       discard(answer);

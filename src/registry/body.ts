@@ -5,8 +5,11 @@ import type { Subject } from './errors.ts';
 import { contentLength } from './headers.ts';
 import type { TransportResponse } from './transport.ts';
 
+/** What of an answer is read. */
+type Received = Pick<TransportResponse, 'headers' | 'body' | 'discard'>;
+
 /** The whole body. Errors: E_LIMIT over `maxBytes`; failures of the connection as `connectionError` has them. */
-export async function readAll(response: TransportResponse, maxBytes: number, subject: Subject): Promise<Uint8Array> {
+export async function readAll(response: Received, maxBytes: number, subject: Subject): Promise<Uint8Array> {
   const tooLong = (): CtxsrcError =>
     new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`, {
       hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
@@ -28,7 +31,7 @@ export async function readAll(response: TransportResponse, maxBytes: number, sub
 }
 
 /** The start of an error's body; empty when it cannot be read, for the status is what matters. */
-export async function readStart(response: TransportResponse, maxBytes: number): Promise<string> {
+export async function readStart(response: Received, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {

@@ -1,7 +1,8 @@
 /** Failures of connections as typed errors: what may pass is told from what will not. */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
+import { ClosedAddress } from './addresses.ts';
 import type { Subject } from './errors.ts';
-import { ProxyRefusal } from './proxy.ts';
+import { ProxyFailure, ProxyRefusal } from './proxy.ts';
 import { PassingFailure } from './retry.ts';
 
 interface ConnectionTrouble {
@@ -33,21 +34,24 @@ export function connectionError(error: unknown, subject: Subject, anonymous = fa
 }
 
 function troubleOf(error: unknown, host: string): ConnectionTrouble {
-  if (error instanceof ProxyRefusal) {
-    const text = `the proxy refused the connection with status ${error.status}`;
-    return error.status === 407
-      ? {
-          code: 'E_UNAUTHORIZED',
-          text,
-          hint: 'put USER:PASSWORD@ into the proxy URL, or the host into NO_PROXY',
-          passing: false,
-        }
-      : {
-          code: 'E_NETWORK',
-          text,
-          hint: 'check HTTPS_PROXY, or put the host into NO_PROXY',
-          passing: error.status >= 500,
-        };
+  if (error instanceof ClosedAddress) {
+    return {
+      code: 'E_UNSAFE',
+      text: `it leads to ${error.address}, a ${error.kind} address, which a server may not send anybody to`,
+      hint: `if that is meant: --allow-address ${error.address}`,
+      passing: false,
+    };
+  }
+  if (error instanceof ProxyRefusal) return refusalOf(error, host);
+  if (error instanceof ProxyFailure) {
+    const { url, variable } = error.proxy;
+    const { code, text, passing } = troubleOf(error.cause, url.host);
+    return {
+      code,
+      text: `no connection to the proxy ${url.host}: ${text}`,
+      hint: `check ${variable}, or put ${host} into NO_PROXY`,
+      passing,
+    };
   }
   const code = errorCode(error);
   const known = TROUBLES[code];
@@ -62,6 +66,16 @@ function troubleOf(error: unknown, host: string): ConnectionTrouble {
     };
   }
   return network(`the connection failed${code === '' ? '' : ` (${code})`}`);
+}
+
+function refusalOf({ proxy, status, said }: ProxyRefusal, host: string): ConnectionTrouble {
+  const text = `the proxy ${proxy.url.host} refused the connection with status ${status}${said}`;
+  if (status === 407) {
+    const hint = `put USER:PASSWORD@ into the URL of ${proxy.variable}, or ${host} into NO_PROXY`;
+    return { code: 'E_UNAUTHORIZED', text, hint, passing: false };
+  }
+  const hint = `check ${proxy.variable} and what the proxy lets through, or put ${host} into NO_PROXY`;
+  return { code: 'E_NETWORK', text, hint, passing: status >= 500 };
 }
 
 /** The code of an error, of the error inside it, or of the last of several (one for each address that was tried). */
@@ -109,6 +123,8 @@ export function speaksNoTls(error: CtxsrcError): boolean {
   return TROUBLES[connectionCode(error)] === NO_TLS;
 }
 
+/** Where only a proxy leads out, names outside are not even known. */
+const PROXY_HINT = 'where a proxy leads out, set HTTPS_PROXY (HTTP_PROXY for plain http)';
 const TRUST_HINT =
   'name the certificate that signed it with --ca-file FILE, or, knowing what that gives up, --insecure HOST';
 const NO_TLS: ConnectionTrouble = {
@@ -144,6 +160,15 @@ export const STALLED = 'UND_ERR_BODY_TIMEOUT';
 export const LEFT = 'CTXSRC_LEFT';
 const NOT_HTTP = 'CTXSRC_NOT_HTTP';
 
+/** Codes of a certificate that nobody known has signed. */
+export const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+]);
+
 /** Codes of a connection that is gone. */
 export const BROKEN: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
@@ -173,12 +198,18 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   UND_ERR_DESTROYED: network('the connection was closed'),
   UND_ERR_ABORTED: network('the connection was closed'),
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: network('the answer was cut off'),
-  ETIMEDOUT: network('no connection in time', 'check the host, and HTTPS_PROXY if there is a proxy'),
-  EHOSTUNREACH: network('no route to the host'),
-  ENETUNREACH: network('no route to the network'),
-  EAI_AGAIN: network('the name could not be resolved for now'),
+  ETIMEDOUT: network('no connection in time', `check the host and the network; ${PROXY_HINT}`),
+  EHOSTUNREACH: network('no route to the host', `check the host and the network; ${PROXY_HINT}`),
+  ENETUNREACH: network('no route to the network', `check the network; ${PROXY_HINT}`),
+  EAI_AGAIN: network(
+    'the host name could not be resolved for now',
+    `check the network and its name server; ${PROXY_HINT}`,
+  ),
   // A name that does not exist will not exist in a second either.
-  ENOTFOUND: { ...network('the host name does not exist', 'check the spelling of the host'), passing: false },
+  ENOTFOUND: {
+    ...network('the host name does not exist', `check the spelling of HOST, and the network; ${PROXY_HINT}`),
+    passing: false,
+  },
   [NO_ANSWER]: stalled('no answer in time'),
   [STALLED]: stalled('the transfer stalled'),
   [NOT_HTTP]: {

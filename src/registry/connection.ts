@@ -1,63 +1,101 @@
-/** How a server is reached: by which proxy, trusting whom, as whom. */
-import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+/** How a server is reached: by which proxy, trusting whom, as whom, and whether it may be reached at all. */
+import { type BlockList, connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
-import { printable } from '../core/printable.ts';
-import { readNamedFile } from '../fs/small-file.ts';
+import { allowedAddresses, checkAddress, openLookup, type Zone } from './addresses.ts';
 import { failure } from './connection-errors.ts';
 import { hostListed, hostName } from './host.ts';
-import { type Environment, openTunnel, proxyAuthorization, proxyFor } from './proxy.ts';
-
-export interface TlsOptions {
-  readonly ca?: (string | Buffer)[];
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  readonly rejectUnauthorized: boolean;
-}
+import { type Environment, type NamedProxy, openTunnel, ProxyFailure, proxyAuthorization, proxyFor } from './proxy.ts';
+import { createTrust } from './trust.ts';
 
 /** The way to one server. */
 export interface Route {
   /** Two requests with the same key may share a connection. */
   readonly key: string;
   /** Where the connection goes first, when not to the server itself. */
-  readonly proxy: URL | undefined;
+  readonly proxy: NamedProxy | undefined;
   /** The proxy passes bytes on without reading them: always, when the server speaks TLS. */
   readonly tunnel: boolean;
-  /** For the server, or for a proxy that is spoken to by TLS and is no tunnel. */
-  readonly tls: TlsOptions;
-  /** Milliseconds until the connection has to be there, TLS included. */
-  readonly timeout: number;
-  /** Opens a tunnelled connection, verified end to end. */
-  connectThrough(): Promise<TLSSocket>;
+  /**
+   * Opens a connection that is ready for HTTP, its TLS verified: to the server, through a tunnel to it, or to the proxy
+   * that passes on what it is asked.
+   * @param onread where what is received goes, when not into memory of its own; a tunnel takes none
+   */
+  connect(onread?: OnReadOpts): Promise<Socket>;
 }
 
 const CONNECT_TIMEOUT = 15_000;
 
-/** Finds the way to a URL. With `identify` false the client certificate is not shown. */
-export type Router = (url: URL, identify: boolean) => Promise<Route>;
+/** Who asks, and who named what is asked. */
+export interface Asking {
+  /** Whether the client certificate may be shown. */
+  readonly identify: boolean;
+  /** Zone of the server that named the URL; undefined for the user. */
+  readonly namedBy?: Zone | undefined;
+}
 
-/** Errors of the router: E_CONFIG for a proxy that cannot be used, E_PATH_NOT_FOUND or exit 74 for certificate files. */
+/** Finds the way to a URL. */
+export type Router = (url: URL, asking: Asking) => Route;
+
+/**
+ * Errors of the router: E_CONFIG for a proxy or a range of addresses that cannot be used. Those of a connection are what
+ * it failed with, ProxyFailure, ProxyRefusal, ClosedAddress, and those of certificate files (see `createTrust`).
+ */
 export function createRouter(network: NetworkOptions, env: Environment): Router {
-  const loadAuthorities = once(() => readAuthorities(network, env));
-  const loadIdentity = once(() => readIdentity(network));
-  return async (url, identify) => {
+  const trust = createTrust(network, env);
+  const allowed = allowedAddresses(network.allowAddress ?? []);
+  const timeout = Math.min(CONNECT_TIMEOUT, network.stallTimeout);
+
+  /** TLS with `host` by `attempt`, when `protocol` says so. */
+  function secured(to: URL, identify: boolean, attempt: (tls?: ConnectionOptions) => Promise<Socket>): Promise<Socket> {
+    if (to.protocol !== 'https:') return attempt();
+    const host = hostName(to.host);
+    return trust.connect(identify, (secureContext) =>
+      attempt({
+        secureContext,
+        rejectUnauthorized: !hostListed(network.insecure, to.host),
+        ALPNProtocols: ['http/1.1'],
+        ...(isIP(host) === 0 ? { servername: host } : { host }),
+      }),
+    );
+  }
+
+  async function connectToProxy(proxy: NamedProxy, onread?: OnReadOpts): Promise<Socket> {
+    try {
+      return await secured(proxy.url, false, (tls) => connectTo(proxy.url, timeout, { tls, onread }));
+    } catch (error) {
+      throw new ProxyFailure(proxy, error);
+    }
+  }
+
+  async function connectThrough(proxy: NamedProxy, url: URL, tls?: ConnectionOptions): Promise<TLSSocket> {
+    const target = `${url.hostname}:${url.port || 443}`;
+    const socket = await openTunnel(proxy, await connectToProxy(proxy), target, timeout);
+    const { connect } = await import('node:tls');
+    return ready(connect({ ...tls, socket }), 'secureConnect', timeout, 'no TLS handshake in time');
+  }
+
+  return (url, { identify, namedBy }) => {
     const proxy = proxyFor(url, env);
-    const secure = url.protocol === 'https:';
-    const tls: TlsOptions = {
-      rejectUnauthorized: !hostListed(network.insecure, url.host),
-      ...(secure || proxy?.protocol === 'https:' ? await loadAuthorities() : {}),
-      ...(secure && identify ? await loadIdentity() : {}),
-    };
-    const timeout = Math.min(CONNECT_TIMEOUT, network.stallTimeout);
+    const tunnel = url.protocol === 'https:' && proxy !== undefined;
+    // Behind a proxy the proxy decides what may be reached.
+    const guard = proxy === undefined && namedBy !== undefined ? guardFor(namedBy, allowed) : undefined;
     return {
-      key: `${url.origin} ${proxy?.href ?? ''} ${identify}`,
+      key: `${url.origin} ${proxy?.url.href ?? ''} ${identify} ${guard === undefined ? '' : namedBy}`,
       proxy,
-      tunnel: secure && proxy !== undefined,
-      tls,
-      timeout,
-      connectThrough: () => connectThrough(proxy as URL, url, tls, timeout),
+      tunnel,
+      connect: (onread) => {
+        if (tunnel) return secured(url, identify, (tls) => connectThrough(proxy, url, tls));
+        if (proxy !== undefined) return connectToProxy(proxy, onread);
+        return secured(url, identify, (tls) => connectTo(url, timeout, { tls, onread, guard }));
+      },
     };
   };
+}
+
+/** The proxy that reads what it passes on, and may answer itself. */
+export function forwarderOf(way: Route): NamedProxy | undefined {
+  return way.tunnel ? undefined : way.proxy;
 }
 
 /**
@@ -66,111 +104,66 @@ export function createRouter(network: NetworkOptions, env: Environment): Router 
  */
 export function targetOf(way: Route, url: URL): { readonly path: string; readonly headers: Record<string, string> } {
   const path = `${url.pathname}${url.search}`;
-  if (way.proxy === undefined || way.tunnel) return { path, headers: {} };
-  const authorization = proxyAuthorization(way.proxy);
+  const forwarder = forwarderOf(way);
+  if (forwarder === undefined) return { path, headers: {} };
+  const authorization = proxyAuthorization(forwarder.url);
   return {
     path: `${url.origin}${path}`,
     headers: authorization === undefined ? {} : { 'proxy-authorization': authorization },
   };
 }
 
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let result: Promise<T> | undefined;
-  return () => {
-    result ??= work();
-    return result;
+/** Looks at the address of a connection before it is made. */
+interface Guard {
+  /** Throws ClosedAddress. */
+  check(address: string): void;
+  readonly lookup: LookupFunction;
+}
+
+function guardFor(namedBy: Zone, allowed: BlockList): Guard {
+  return {
+    check: (address) => checkAddress(address, namedBy, allowed),
+    lookup: openLookup(namedBy, allowed),
   };
 }
 
-/**
- * Connects to the server, or to the proxy that passes on what it is asked; TLS is verified when this returns.
- * @param onread where what is received goes, when not into memory of its own
- */
-export async function connectTo(way: Route, url: URL, onread?: OnReadOpts): Promise<Socket> {
-  const first = way.proxy ?? url;
-  const secure = first.protocol === 'https:';
-  const host = hostName(first.host);
+interface Line {
+  readonly tls?: ConnectionOptions | undefined;
+  readonly onread?: OnReadOpts | undefined;
+  readonly guard?: Guard | undefined;
+}
+
+/** Connects to the host of a URL; with `tls` this returns when the other side has proven who it is. */
+async function connectTo(to: URL, timeout: number, { tls, onread, guard }: Line): Promise<Socket> {
+  const host = hostName(to.host);
+  if (isIP(host) !== 0) guard?.check(host);
   const options = {
     host,
-    port: Number(first.port) || (secure ? 443 : 80),
+    port: Number(to.port) || (to.protocol === 'https:' ? 443 : 80),
     noDelay: true,
     keepAlive: true,
     ...(onread === undefined ? {} : { onread }),
+    ...(guard === undefined ? {} : { lookup: guard.lookup }),
   };
-  const tls = secure ? await import('node:tls') : undefined;
+  if (tls === undefined) return ready(connect(options), 'connect', timeout, 'no connection in time');
+  const { connect: connectSecurely } = await import('node:tls');
+  return ready(connectSecurely({ ...options, ...tls }), 'secureConnect', timeout, 'no connection in time');
+}
+
+/** The socket when it is connected; one that fails or takes too long (ms) is destroyed. */
+function ready<T extends Socket>(socket: T, event: string, timeout: number, late: string): Promise<T> {
   return new Promise((resolve, reject) => {
-    const socket =
-      tls === undefined
-        ? connect(options)
-        : tls.connect({
-            ...options,
-            ...way.tls,
-            ALPNProtocols: ['http/1.1'],
-            ...(isIP(host) === 0 ? { servername: host } : {}),
-          });
     const fail = (error: unknown): void => {
       clearTimeout(timer);
       socket.on('error', () => undefined).destroy();
       reject(error);
     };
-    const timer = setTimeout(() => fail(failure('ETIMEDOUT', 'no connection in time')), way.timeout);
+    const timer = setTimeout(() => fail(failure('ETIMEDOUT', late)), timeout);
     socket.once('error', fail);
-    socket.once(secure ? 'secureConnect' : 'connect', () => {
+    socket.once(event, () => {
       clearTimeout(timer);
       socket.off('error', fail);
       resolve(socket);
     });
   });
-}
-
-async function connectThrough(proxy: URL, target: URL, tls: TlsOptions, timeout: number): Promise<TLSSocket> {
-  const socket = await openTunnel(proxy, `${target.hostname}:${target.port || 443}`, timeout);
-  const { connect } = await import('node:tls');
-  return new Promise((resolve, reject) => {
-    const host = hostName(target.host);
-    const secure = connect({
-      ...tls,
-      socket,
-      ALPNProtocols: ['http/1.1'],
-      ...(isIP(host) === 0 ? { servername: host } : { host }),
-    });
-    const timer = setTimeout(() => {
-      secure.destroy(Object.assign(new Error('no TLS handshake in time'), { code: 'ETIMEDOUT' }));
-    }, timeout);
-    secure.once('secureConnect', () => {
-      clearTimeout(timer);
-      resolve(secure);
-    });
-    secure.once('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-  });
-}
-
-/**
- * The certificates to trust when more than the built-in ones are named. Node takes a list instead of its own, so its own
- * and those of NODE_EXTRA_CA_CERTS are put before it. SSL_CERT_FILE adds; it takes nothing away.
- */
-async function readAuthorities(network: NetworkOptions, env: Environment): Promise<Pick<TlsOptions, 'ca'>> {
-  const named = [network.caFile, env.SSL_CERT_FILE || undefined].filter((file) => file !== undefined);
-  if (named.length === 0) return {};
-  const { rootCertificates } = await import('node:tls');
-  const files = await Promise.all(named.map((file) => readNamed(file, 'certificate file')));
-  // Node itself only warns about this one when it cannot be read.
-  if (env.NODE_EXTRA_CA_CERTS)
-    files.push(await readNamed(env.NODE_EXTRA_CA_CERTS, 'certificate file').catch(() => Buffer.alloc(0)));
-  return { ca: [...rootCertificates, ...files.filter((file) => file.length > 0)] };
-}
-
-async function readIdentity(network: NetworkOptions): Promise<Pick<TlsOptions, 'cert' | 'key'>> {
-  if (network.clientCert === undefined) return {};
-  const cert = await readNamed(network.clientCert, 'client certificate');
-  // One file may hold both, as curl has it.
-  const key = network.clientKey === undefined ? cert : await readNamed(network.clientKey, 'client key');
-  return { cert, key };
-}
-
-function readNamed(file: string, what: string): Promise<Buffer> {
-  return readNamedFile(file, { what: `the ${what} ${printable(file)}` });
 }

@@ -26,6 +26,14 @@ export function headerValues(headers: ResponseHeaders, name: string): readonly s
   return typeof value === 'string' ? [value] : value;
 }
 
+/**
+ * A URL in a header. Bytes outside of ASCII, which a URL escapes and some servers do not, reach this program one character
+ * each: they are escaped here, so that they are not taken for letters of Latin-1.
+ */
+export function urlText(value: string): string {
+  return value.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
 /** Content-Length in bytes; undefined when it is absent or no plain number. */
 export function contentLength(headers: ResponseHeaders): number | undefined {
   const text = header(headers, 'content-length');

@@ -7,13 +7,14 @@ import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { monotonicMs } from '../core/monotonic.ts';
+import type { Zone } from './addresses.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { connectionError } from './connection-errors.ts';
 import { answerError, type Subject, saying } from './errors.ts';
-import { header, type ResponseHeaders, withUserAgent } from './headers.ts';
+import { header, type ResponseHeaders, urlText, withUserAgent } from './headers.ts';
 import { createTransport } from './http-transport.ts';
-import type { Environment } from './proxy.ts';
+import { type Environment, ProxyRefusal } from './proxy.ts';
 import { quota, retryAfter } from './rate-limit.ts';
 import { PassingFailure, type RetryPolicy, retry } from './retry.ts';
 import type { TransportResponse } from './transport.ts';
@@ -27,6 +28,11 @@ export interface HttpRequest {
   /** Form data of a POST. Not sent again by a redirect. */
   readonly body?: string | undefined;
   readonly subject: Subject;
+  /**
+   * Who named the URL, when it was not the user: the zone of the server that did, or `OPEN` for a file. It has to lead to
+   * an address that this may name (E_UNSAFE).
+   */
+  readonly namedBy?: Zone | undefined;
   /** Texts that must not appear in a message, should the server echo them. */
   readonly secrets?: Iterable<string> | undefined;
   /** The body may be of any size, and is no answer to be read at once. */
@@ -42,6 +48,8 @@ export interface HttpResponse {
   readonly headers: ResponseHeaders;
   /** Where the answer came from, after redirects. */
   readonly url: URL;
+  /** What URLs in the answer may lead to: `namedBy` of the requests for them. */
+  readonly zone: Zone;
   /** A piece is the caller's until it asks for the next one. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Gives the connection back without reading the rest. */
@@ -53,6 +61,7 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly url: URL;
+  readonly zone: Zone;
   readonly bytes: Uint8Array;
 }
 
@@ -89,7 +98,7 @@ export function createHttpClient(options: {
 
   async function follow(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
     let url = withoutUser(request.url);
-    let { method, body } = request;
+    let { method, body, namedBy } = request;
     for (let redirects = 0; ; redirects += 1) {
       const own = url.origin === request.url.origin;
       const response = await sendOne(job, {
@@ -97,6 +106,7 @@ export function createHttpClient(options: {
         url,
         method,
         body,
+        namedBy,
         headers: { ...request.headers, ...(own ? request.secretHeaders : undefined) },
         own,
       });
@@ -108,6 +118,8 @@ export function createHttpClient(options: {
       if (redirects === MOST_REDIRECTS)
         throw redirectError(request.subject, 'it redirects without end', 'E_REGISTRY_PROTOCOL');
       url = nextUrl(url, location, request.subject);
+      // Also at the same host: its name may mean another address by now.
+      namedBy = response.zone;
       if (method === 'POST') {
         if (response.status === 307 || response.status === 308) {
           throw redirectError(request.subject, 'it redirects a request with credentials in it');
@@ -122,7 +134,7 @@ export function createHttpClient(options: {
     job: JobContext,
     request: HttpRequest & { readonly own: boolean },
   ): Promise<TransportResponse> {
-    const { method, url, subject, body, own, stream = false } = request;
+    const { method, url, subject, body, own, namedBy, stream = false } = request;
     const started = monotonicMs();
     const report = (status: number | undefined, error?: string): void => {
       job.progress.emit({
@@ -146,8 +158,14 @@ export function createHttpClient(options: {
         signal: job.signal,
         stream,
         identify: own,
+        namedBy,
       });
       report(response.status);
+      const { forwarder } = response;
+      if (forwarder !== undefined && isProxysOwn(response)) {
+        const text = await readStart(response, ERROR_BODY);
+        throw new ProxyRefusal(forwarder, { status: response.status, headers: response.headers, text });
+      }
       return { ...response, body: guarded(response.body, job.signal, subject) };
     } catch (error) {
       if (job.signal.aborted) throw job.signal.reason;
@@ -198,10 +216,17 @@ export function createHttpClient(options: {
       repeat(job, request, async () => {
         const response = await attempt(job, request);
         const bytes = await readAll(response, maxBytes, request.subject);
-        return { status: response.status, headers: response.headers, url: response.url, bytes };
+        const { status, headers, url, zone } = response;
+        return { status, headers, url, zone, bytes };
       }),
     close: () => transport.close(),
   };
+}
+
+/** Whether a proxy says something in its own name: 407 is its to say, and these headers are (Squid's, and RFC 9209's). */
+function isProxysOwn({ status, headers }: TransportResponse): boolean {
+  if (status < 400) return false;
+  return status === 407 || 'x-squid-error' in headers || /;\s*error=/.test(header(headers, 'proxy-status') ?? '');
 }
 
 function connectOnce<T>(work: () => Promise<T>): () => Promise<T> {
@@ -226,7 +251,7 @@ function withoutUser(url: URL): URL {
 function nextUrl(from: URL, location: string, subject: Subject): URL {
   let url: URL;
   try {
-    url = new URL(location, from);
+    url = new URL(urlText(location), from);
   } catch (cause) {
     throw redirectError(subject, 'it redirects to something that is no URL', 'E_REGISTRY_PROTOCOL', cause);
   }

@@ -1,35 +1,46 @@
 /**
- * Proxies as the environment names them: HTTP_PROXY, HTTPS_PROXY and NO_PROXY, lower case too, with the rules of Go's
- * `httpproxy` (and so of docker): loopback is never sent to a proxy; NO_PROXY has names, `.suffixes`, addresses,
- * address ranges, optional ports, or `*`.
+ * Proxies as the environment names them: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, lower case too, with the rules
+ * of Go's `httpproxy` (and so of docker), and curl's for ALL_PROXY: loopback is never sent to a proxy; NO_PROXY has
+ * names, `.suffixes`, addresses, address ranges, optional ports, or `*`.
  */
+import { request } from 'node:http';
 import { BlockList, isIP, type Socket } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
-import { USER_AGENT } from './headers.ts';
+import { type BadAnswer, saying } from './errors.ts';
+import { header, type ResponseHeaders, USER_AGENT } from './headers.ts';
 import { hostName, isLoopback } from './host.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+export interface NamedProxy {
+  /** With the user and password that go to it, if there are any. */
+  readonly url: URL;
+  /** The environment variable that names it. */
+  readonly variable: string;
+}
+
 /** The proxy for a URL; undefined when it is to be reached directly. Throws E_CONFIG for a proxy this program cannot use. */
-export function proxyFor(url: URL, env: Environment): URL | undefined {
-  const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const text = env[name] || env[name.toLowerCase()];
-  if (!text || isLoopback(url.host) || excluded(url, env.NO_PROXY || env.no_proxy || '')) return undefined;
+export function proxyFor(url: URL, env: Environment): NamedProxy | undefined {
+  const names = url.protocol === 'https:' ? ['HTTPS_PROXY', 'ALL_PROXY'] : ['HTTP_PROXY', 'ALL_PROXY'];
+  const variable = names.flatMap((name) => [name, name.toLowerCase()]).find((name) => env[name]);
+  if (variable === undefined || isLoopback(url.host) || excluded(url, env.NO_PROXY || env.no_proxy || ''))
+    return undefined;
+  const text = env[variable] as string;
   let proxy: URL;
   try {
     proxy = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   } catch (cause) {
-    throw unusable(name, cause);
+    throw unusable(variable, url.host, cause);
   }
-  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') throw unusable(name);
-  return proxy;
+  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') throw unusable(variable, url.host);
+  return { url: proxy, variable };
 }
 
 // The value may hold a password, so it is not shown.
-function unusable(name: string, cause?: unknown): CtxsrcError {
+function unusable(name: string, host: string, cause?: unknown): CtxsrcError {
   return new CtxsrcError('E_CONFIG', `the environment variable ${name} does not hold the URL of an HTTP proxy`, {
     cause,
-    hint: `set ${name} to http://HOST:PORT, or add the registry to NO_PROXY`,
+    hint: `set ${name} to http://HOST:PORT, or add ${host} to NO_PROXY`,
   });
 }
 
@@ -71,30 +82,55 @@ export function proxyAuthorization(proxy: URL): string | undefined {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-/** A proxy answered a CONNECT with something other than success. */
+/** A proxy answered, in place of the server, that it does not pass the request on. */
 export class ProxyRefusal extends Error {
+  readonly proxy: NamedProxy;
   readonly status: number;
-  constructor(status: number) {
+  /** ` (WORDS)`, what it said besides; empty when it said nothing. */
+  readonly said: string;
+  constructor(proxy: NamedProxy, { status, text, headers, statusText = '' }: ProxyAnswer) {
     super(`the proxy answered ${status}`);
+    this.proxy = proxy;
     this.status = status;
+    const secrets = [proxy.url.password, decodeURIComponent(proxy.url.password)];
+    // Squid's page says less of the reason than its header.
+    const squid = header(headers, 'x-squid-error')?.replace(/ 0$/, '') ?? '';
+    this.said = [squid, text, statusText].map((words) => saying(words, secrets)).find((words) => words !== '') ?? '';
   }
 }
 
+export interface ProxyAnswer extends Omit<BadAnswer, 'secrets'> {
+  readonly headers: ResponseHeaders;
+  readonly statusText?: string | undefined;
+}
+
+/** The proxy itself could not be reached; `cause` says why. */
+export class ProxyFailure extends Error {
+  readonly proxy: NamedProxy;
+  constructor(proxy: NamedProxy, cause: unknown) {
+    super('the proxy cannot be reached', { cause });
+    this.proxy = proxy;
+  }
+}
+
+/** Bytes of a refusal's body that are waited for, and for how long (ms). */
+const REFUSAL_BODY = 4096;
+const REFUSAL_TIME = 1000;
+
 /**
- * Opens a tunnel through a proxy (RFC 9110, section 9.3.6).
+ * Asks a proxy for a tunnel (RFC 9110, section 9.3.6).
+ * @param socket a connection to the proxy
  * @param target `host:port` of the server
  * @param timeout milliseconds until the proxy has to have answered
+ * @throws ProxyRefusal, ProxyFailure
  */
-export async function openTunnel(proxy: URL, target: string, timeout: number): Promise<Socket> {
-  const { request } = proxy.protocol === 'https:' ? await import('node:https') : await import('node:http');
-  const authorization = proxyAuthorization(proxy);
+export function openTunnel(proxy: NamedProxy, socket: Socket, target: string, timeout: number): Promise<Socket> {
+  const authorization = proxyAuthorization(proxy.url);
   return new Promise((resolve, reject) => {
     const connect = request({
-      host: hostName(proxy.host),
-      port: proxy.port || (proxy.protocol === 'https:' ? 443 : 80),
+      createConnection: () => socket,
       method: 'CONNECT',
       path: target,
-      agent: false,
       headers: {
         host: target,
         'user-agent': USER_AGENT,
@@ -104,24 +140,43 @@ export async function openTunnel(proxy: URL, target: string, timeout: number): P
     const timer = setTimeout(() => {
       connect.destroy(Object.assign(new Error('the proxy did not answer in time'), { code: 'ETIMEDOUT' }));
     }, timeout);
-    connect.once('connect', (response, socket) => {
+    // Every answer to CONNECT comes as this event, its body as what the connection has.
+    connect.once('connect', (response, _socket, head) => {
       clearTimeout(timer);
-      if (response.statusCode === 200) {
-        resolve(socket as Socket);
+      const { statusCode: status = 0, statusMessage: statusText, headers } = response;
+      if (status >= 200 && status < 300) {
+        resolve(socket);
         return;
       }
-      socket.destroy();
-      reject(new ProxyRefusal(response.statusCode ?? 0));
-    });
-    connect.once('response', (response) => {
-      clearTimeout(timer);
-      response.destroy();
-      reject(new ProxyRefusal(response.statusCode ?? 0));
+      void restOf(socket, head, Number(headers['content-length'] ?? REFUSAL_BODY)).then((text) => {
+        socket.destroy();
+        reject(new ProxyRefusal(proxy, { status, statusText, text, headers }));
+      });
     });
     connect.once('error', (error) => {
       clearTimeout(timer);
-      reject(error);
+      socket.destroy();
+      reject(new ProxyFailure(proxy, error));
     });
     connect.end();
   });
+}
+
+/** What a connection still says, as far as it is short and comes soon. */
+async function restOf(socket: Socket, head: Buffer, length: number): Promise<string> {
+  const most = Math.min(length, REFUSAL_BODY);
+  let text = head;
+  const timer = setTimeout(() => socket.destroy(), REFUSAL_TIME);
+  try {
+    if (text.length < most) {
+      for await (const piece of socket) {
+        text = Buffer.concat([text, piece as Buffer]);
+        if (text.length >= most) break;
+      }
+    }
+  } catch {
+    // The status says it; what else there was is gone.
+  }
+  clearTimeout(timer);
+  return text.subarray(0, Math.max(most, 0)).toString('utf8');
 }

@@ -4,16 +4,16 @@
  * reading goes on.
  */
 import type { Socket } from 'node:net';
-import { connectTo, type Route } from './connection.ts';
+import type { Route } from './connection.ts';
 
 /** Bytes that are read at once. */
 const READ_SIZE = 256 << 10;
 
-/** `connectTo` for a connection that reads like that. */
-export async function connectToReceive(way: Route, url: URL): Promise<Socket> {
+/** A connection of a way that is no tunnel, which reads like that. */
+export async function connectToReceive(way: Route): Promise<Socket> {
   const left: { bytes: Buffer | null } = { bytes: null };
   let socket: Socket | undefined;
-  const made = await connectTo(way, url, {
+  const made = await way.connect({
     buffer: Buffer.allocUnsafeSlow(READ_SIZE),
     callback(length, buffer) {
       left.bytes = (buffer as Buffer).subarray(0, length);

@@ -2,7 +2,8 @@
 import { Agent, type ClientRequest, request as createRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NetworkOptions } from '../contract/source.ts';
-import { connectTo, type Route, type Router, targetOf } from './connection.ts';
+import { CommonZone } from './addresses.ts';
+import { forwarderOf, type Route, type Router, targetOf } from './connection.ts';
 import { BROKEN, errorCode, failure, NO_ANSWER, STALLED } from './connection-errors.ts';
 import type { ResponseHeaders } from './headers.ts';
 import { Slots } from './slots.ts';
@@ -13,14 +14,15 @@ const SHORT = 256 << 10;
 
 export function createSmallTransport(network: NetworkOptions, route: Router): Transport {
   const { stallTimeout } = network;
-  const places = new Map<string, { readonly agent: Agent; readonly slots: Slots }>();
+  const places = new Map<string, { readonly agent: Agent; readonly slots: Slots; readonly common: CommonZone }>();
   let closed = false;
 
-  function placeFor(way: Route, url: URL) {
+  function placeFor(way: Route) {
     let place = places.get(way.key);
     if (place === undefined) {
+      const common = new CommonZone();
       // The agent's own limit does not count connections that are still being made.
-      place = { agent: agentFor(way, url), slots: new Slots(network.parallel + SPARE_CONNECTIONS) };
+      place = { agent: agentFor(way, common), slots: new Slots(network.parallel + SPARE_CONNECTIONS), common };
       places.set(way.key, place);
     }
     return place;
@@ -28,8 +30,8 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
 
   async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
-    const way = await route(url, request.identify);
-    const { agent, slots } = placeFor(way, url);
+    const way = route(url, request);
+    const { agent, slots, common } = placeFor(way);
     const target = targetOf(way, url);
     const release = await slots.take(signal);
     let outgoing: ClientRequest | undefined;
@@ -49,6 +51,8 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
       return {
         status: answer.statusCode ?? 0,
         headers: headersOf(answer),
+        zone: common.zone,
+        forwarder: forwarderOf(way),
         ...readAhead(bodyOf(answer, stallTimeout)),
       };
     } catch (error) {
@@ -71,12 +75,14 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
 }
 
 /** Keeps connections that are ready for HTTP as they are made, TLS or not. */
-function agentFor(way: Route, url: URL): Agent {
+function agentFor(way: Route, common: CommonZone): Agent {
   type Made = (error: Error | null, socket?: Socket) => void;
   const createConnection = (_options: unknown, made?: Made): undefined => {
-    const connecting = way.tunnel ? way.connectThrough() : connectTo(way, url);
-    connecting.then(
-      (socket) => made?.(null, socket),
+    way.connect().then(
+      (socket) => {
+        common.add(way.proxy === undefined ? socket.remoteAddress : undefined);
+        made?.(null, socket);
+      },
       (error: Error) => made?.(error),
     );
   };

@@ -2,35 +2,39 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'undici';
 import type { NetworkOptions } from '../contract/source.ts';
+import { CommonZone } from './addresses.ts';
 import { Answer } from './answer.ts';
-import { type Route, type Router, targetOf } from './connection.ts';
+import { forwarderOf, type Route, type Router, targetOf } from './connection.ts';
 import { BROKEN, errorCode } from './connection-errors.ts';
 import { connectToReceive } from './receiving-socket.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
 export function createStreamingTransport(network: NetworkOptions, route: Router): Transport {
-  const pools = new Map<string, { readonly pool: Pool; used: boolean }>();
+  const pools = new Map<string, { readonly pool: Pool; readonly common: CommonZone; used: boolean }>();
   let closed = false;
 
   async function placeFor(way: Route, url: URL) {
     const { default: PoolClass } = await import('undici/lib/dispatcher/pool.js');
     let place = pools.get(way.key);
     if (place === undefined) {
-      const forward = way.tunnel ? undefined : way.proxy;
-      const pool = new PoolClass((forward ?? url).origin, {
+      const common = new CommonZone();
+      const pool = new PoolClass((forwarderOf(way)?.url ?? url).origin, {
         connections: network.parallel + SPARE_CONNECTIONS,
         pipelining: 1,
         headersTimeout: network.stallTimeout,
         bodyTimeout: network.stallTimeout,
         connect: (_options, callback) => {
-          const connecting = way.tunnel ? way.connectThrough() : connectToReceive(way, url);
+          const connecting = way.tunnel ? way.connect() : connectToReceive(way);
           connecting.then(
-            (socket) => callback(null, socket),
+            (socket) => {
+              common.add(way.proxy === undefined ? socket.remoteAddress : undefined);
+              callback(null, socket);
+            },
             (error: Error) => callback(error, null),
           );
         },
       });
-      place = { pool, used: false };
+      place = { pool, common, used: false };
       pools.set(way.key, place);
     }
     return place;
@@ -38,7 +42,7 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
 
   async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
-    const way = await route(url, request.identify);
+    const way = route(url, request);
     const place = await placeFor(way, url);
     signal.throwIfAborted();
     const target = targetOf(way, url);
@@ -62,7 +66,14 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
       );
       const { status, headers: answered } = await answer.head;
       place.used = true;
-      return { status, headers: answered, body: answer.body(), discard: () => answer.discard() };
+      return {
+        status,
+        headers: answered,
+        zone: place.common.zone,
+        forwarder: forwarderOf(way),
+        body: answer.body(),
+        discard: () => answer.discard(),
+      };
     } catch (error) {
       // The server closed a connection that was kept just as it was used again; a new one is another matter.
       const stale = used && again && !answer.answered && BROKEN.has(errorCode(error));

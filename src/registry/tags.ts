@@ -2,7 +2,7 @@
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Api } from './api.ts';
-import { headerValues, type ResponseHeaders } from './headers.ts';
+import { headerValues, type ResponseHeaders, urlText } from './headers.ts';
 import type { HttpAnswer } from './http-client.ts';
 import type { Endpoint } from './mirrors.ts';
 
@@ -74,7 +74,7 @@ export function readTags(bytes: Uint8Array): readonly string[] {
 /** Where the next page is (RFC 8288, `rel="next"`), below the API of the same server; undefined on the last page. */
 export function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
   for (const value of headerValues(headers, 'link')) {
-    const target = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(value)?.[1];
+    const target = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(urlText(value))?.[1];
     if (target === undefined || !URL.canParse(target, from.href)) continue;
     const url = new URL(target, from);
     if (url.origin === from.origin && url.pathname.startsWith('/v2/')) return url;

@@ -1,9 +1,11 @@
 /** Bearer tokens (distribution-spec's companion "Token Authentication"): asked for with GET, or with POST as OAuth2 has it; kept until they expire. */
 import type { Credential, JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import type { Zone } from './addresses.ts';
 import type { Challenge } from './challenge.ts';
 import type { Clock } from './clock.ts';
 import { answerError, type Subject } from './errors.ts';
+import { urlText } from './headers.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from './http-client.ts';
 
 export interface Token {
@@ -15,6 +17,8 @@ export interface Token {
 /** Who to ask for a token, and for what. */
 export interface TokenRequest {
   readonly realm: URL;
+  /** Zone of the server that named the realm. */
+  readonly namedBy: Zone;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
 }
@@ -28,11 +32,16 @@ const CLIENT_ID = 'ctxsrc';
  * What a bearer challenge asks for. Errors: E_REGISTRY_PROTOCOL when its realm is no URL; E_UNSAFE when a server that is
  * spoken to over TLS wants credentials sent to another host without.
  */
-export function tokenRequest(challenge: Challenge, from: URL, wanted: string | undefined, host: string): TokenRequest {
+export function tokenRequest(
+  challenge: Challenge,
+  { url: from, zone }: { readonly url: URL; readonly zone: Zone },
+  wanted: string | undefined,
+  host: string,
+): TokenRequest {
   const { realm, service, scope } = challenge.parameters;
   let url: URL;
   try {
-    url = new URL(realm ?? '');
+    url = new URL(urlText(realm ?? ''));
   } catch (cause) {
     throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, {
       hint: `check that ${host} is a registry, and that no proxy answers in its place`,
@@ -56,6 +65,7 @@ export function tokenRequest(challenge: Challenge, from: URL, wanted: string | u
   const asked = (scope ?? '').split(/\s+/).filter((one) => one !== '');
   return {
     realm: url,
+    namedBy: zone,
     service,
     scopes: [...new Set(asked.length === 0 && wanted !== undefined ? [wanted] : asked)].sort(),
   };
@@ -75,7 +85,8 @@ export async function fetchToken(
   const secrets = credentialSecrets(credential);
   const send = (
     form: Pick<HttpRequest, 'method' | 'url' | 'headers' | 'secretHeaders' | 'body'>,
-  ): Promise<HttpAnswer> => http.fetch(job, { ...form, subject: about, secrets }, LARGEST_TOKEN_ANSWER);
+  ): Promise<HttpAnswer> =>
+    http.fetch(job, { ...form, namedBy: request.namedBy, subject: about, secrets }, LARGEST_TOKEN_ANSWER);
   let answer: HttpAnswer;
   if (credential?.kind === 'identity-token') {
     answer = await send(post(request, { grant_type: 'refresh_token', refresh_token: credential.token }));

@@ -1,6 +1,7 @@
-import { createServer as createHttp, type IncomingMessage, type Server } from 'node:http';
+import { createServer as createHttp, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { CtxsrcError } from '../../src/core/errors.ts';
 import { USER_AGENT } from '../../src/registry/headers.ts';
 import { createHttpClient } from '../../src/registry/http-client.ts';
 import { proxyAuthorization, proxyFor } from '../../src/registry/proxy.ts';
@@ -12,10 +13,15 @@ describe('proxyFor', () => {
   const env = { HTTPS_PROXY: 'http://secure.example:3128', http_proxy: 'plain.example:3128' };
 
   it('chooses by the scheme of the URL, in upper or lower case', () => {
-    expect(proxyFor(https, env)?.href).toBe('http://secure.example:3128/');
-    expect(proxyFor(http, env)?.href).toBe('http://plain.example:3128/');
+    expect(proxyFor(https, env)?.url.href).toBe('http://secure.example:3128/');
+    expect(proxyFor(http, env)?.url.href).toBe('http://plain.example:3128/');
     expect(proxyFor(http, { HTTPS_PROXY: 'http://secure.example:3128' })).toBeUndefined();
     expect(proxyFor(https, { HTTPS_PROXY: '' })).toBeUndefined();
+    expect(proxyFor(https, { ...env, ALL_PROXY: 'http://all.example:3128' })?.variable).toBe('HTTPS_PROXY');
+    expect(proxyFor(http, { HTTPS_PROXY: 'x:1', all_proxy: 'all.example:3128' })).toMatchObject({
+      variable: 'all_proxy',
+      url: new URL('http://all.example:3128/'),
+    });
   });
 
   it.each(['http://localhost:5000/', 'http://127.0.0.1/', 'https://[::1]:5000/'])(
@@ -126,9 +132,67 @@ describe('requests through a proxy', () => {
     const client = createHttpClient({ network: networkOptions(), env: { HTTPS_PROXY: `http://127.0.0.1:${port}` } });
     const subject = { host: 'registry.test', kind: 'file', what: 'it' } as const;
     const asking = client.fetch(testJob(), { method: 'GET', url: new URL('https://registry.test/'), subject }, 100);
-    await expect(asking).rejects.toMatchObject({ code: 'E_UNAUTHORIZED', exit: 4 });
+    await expect(asking).rejects.toMatchObject({
+      code: 'E_UNAUTHORIZED',
+      exit: 4,
+      message: expect.stringContaining(
+        `127.0.0.1:${port} refused the connection with status 407 (Proxy Authentication`,
+      ),
+      hint: expect.stringContaining('HTTPS_PROXY'),
+    });
     await client.close();
     expect(asked).toBe(1);
+  });
+
+  it.each(['http', 'https'])('name the proxy, its reason and the variable that names it (%s)', async (scheme) => {
+    let answer: [status: number, headers: Record<string, string>, body: string] = [500, {}, ''];
+    const server = createHttp((_request, response) => {
+      response.writeHead(answer[0], answer[1]).end(answer[2]);
+    });
+    server.on('connect', (_request, socket) => {
+      const [status, headers, body] = answer;
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`);
+      socket.end(body);
+    });
+    const port = await listen(server);
+    const subject = { host: 'registry.test', kind: 'file', what: 'it' } as const;
+    async function failureBy(proxy: string): Promise<CtxsrcError> {
+      const client = createHttpClient({
+        network: networkOptions({ retry: 0 }),
+        env: { ALL_PROXY: proxy },
+        clock: new TestClock(),
+      });
+      const url = new URL(`${scheme}://registry.test/`);
+      const failure = await client.fetch(testJob(), { method: 'GET', url, subject }, 100).catch((error) => error);
+      await client.close();
+      return failure as CtxsrcError;
+    }
+    const proxy = `http://me:hunter22@127.0.0.1:${port}`;
+    const text = { 'content-type': 'text/plain', 'content-length': '30' };
+    answer = [407, text, 'the user hunter22 is not known'];
+    expect(await failureBy(proxy)).toMatchObject({
+      code: 'E_UNAUTHORIZED',
+      message: `cannot get it from registry.test: the proxy 127.0.0.1:${port} refused the connection with status 407 (the user *** is not known)`,
+      hint: 'put USER:PASSWORD@ into the URL of ALL_PROXY, or registry.test into NO_PROXY',
+    });
+    answer = [503, { 'x-squid-error': 'ERR_DNS_FAIL 0', 'content-length': '13' }, '<html></html>'];
+    expect(await failureBy(proxy)).toMatchObject({
+      code: 'E_NETWORK',
+      message: expect.stringMatching(/the proxy 127\.0\.0\.1:\d+ refused .* status 503 \(ERR_DNS_FAIL\)$/),
+    });
+    const down = await failureBy('http://me:hunter22@127.0.0.1:1');
+    expect(down).toMatchObject({
+      code: 'E_NETWORK',
+      exit: 75,
+      message: 'cannot get it from registry.test: no connection to the proxy 127.0.0.1:1: connection refused',
+      hint: 'check ALL_PROXY, or put registry.test into NO_PROXY',
+    });
+    expect(await failureBy('http://proxy.invalid:1')).toMatchObject({
+      code: 'E_NETWORK',
+      message: expect.stringContaining('no connection to the proxy proxy.invalid:1: the host name'),
+      hint: expect.stringContaining('ALL_PROXY'),
+    });
   });
 
   it('try again when the tunnel breaks, and name the proxy in the end', async () => {

@@ -33,6 +33,17 @@ describe('a redirect', () => {
     for await (const chunk of source.body) expect(Buffer.from(chunk).toString()).toBe('data');
   });
 
+  it('may have raw UTF-8 in its address, which is escaped as it was sent', async () => {
+    const server = await serve((_request, url) =>
+      url.pathname.startsWith('/v2/')
+        ? [302, { location: Buffer.from('/café/\u2713 x?q=ü').toString('latin1') }]
+        : [200, { 'content-length': '4' }, 'data'],
+    );
+    const source = await client().blob(testJob(), { host: server.host, repository: 'a' }, `sha256:${'b'.repeat(64)}`);
+    for await (const chunk of source.body) expect(Buffer.from(chunk).toString()).toBe('data');
+    expect(server.log.at(-1)?.url).toBe('/caf%C3%A9/%E2%9C%93%20x?q=%C3%BC');
+  });
+
   it('leads nowhere else: a challenge of the other host is not answered', async () => {
     const other = await serve(() => [401, { 'www-authenticate': 'Basic realm="give me the password"' }]);
     const server = await serve((request) =>

@@ -1,15 +1,18 @@
 /** TLS: whom to trust, who one is, and what the failures say. Certificates are made by openssl. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { connect as connectSecurely } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { NetworkOptions } from '../../src/contract/source.ts';
 import { CtxsrcError } from '../../src/core/errors.ts';
 import { createRegistryClient } from '../../src/registry/client.ts';
 import { createHttpClient, type HttpAnswer } from '../../src/registry/http-client.ts';
+import { createTrust } from '../../src/registry/trust.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { needs } from '../support/needs.ts';
 import { networkOptions, TestClock, testJob } from '../support/registry-job.ts';
@@ -166,6 +169,66 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
       code: 'E_TLS',
       hint: expect.stringContaining('--plain-http'),
     });
+  });
+
+  it("trusts the system's authorities when no other is known to have signed: a bundle, SSL_CERT_DIR", async () => {
+    const { port, peers } = await serve();
+    const dir = tempDir('authorities');
+    copyFileSync(certs.ca, join(dir, '1a2b3c4d.0'));
+    writeFileSync(join(dir, 'README'), 'no certificate');
+    expect((await get(port, {}, { SSL_CERT_DIR: `/nowhere:${dir}` })).status).toBe(200);
+    await expect(get(port, {}, { SSL_CERT_DIR: '/nowhere' })).rejects.toMatchObject({ code: 'E_TLS' });
+    // One file of several, and what was found is used from then on.
+    let attempts = 0;
+    const trust = createTrust(networkOptions(), {}, { files: ['/nowhere/ca.crt', certs.ca], folders: [dir] });
+    const ask = () =>
+      trust.connect(false, (secureContext) => {
+        attempts += 1;
+        return new Promise<void>((resolve, reject) => {
+          const socket = connectSecurely({ port, host: '127.0.0.1', servername: 'localhost', secureContext }, () => {
+            socket.destroy();
+            resolve();
+          }).on('error', reject);
+        });
+      });
+    await Promise.all([ask(), ask()]);
+    expect(attempts).toBe(4);
+    await ask();
+    expect(attempts).toBe(5);
+    expect(peers).toHaveLength(1);
+  });
+
+  it('says which certificate or key cannot be used, before anything is sent', async () => {
+    const { port, peers } = await serve();
+    const dir = tempDir('pem');
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(dir, name), text);
+      return join(dir, name);
+    };
+    const none = file('none.pem', 'nothing of the kind');
+    const encrypted = join(dir, 'encrypted.key');
+    execFileSync('openssl', ['ec', '-in', certs.client.key, '-aes128', '-passout', 'pass:x', '-out', encrypted], {
+      stdio: 'pipe',
+    });
+    const { cert: clientCert, key: clientKey } = certs.client;
+    const cases: [Partial<NetworkOptions>, Record<string, string>, string][] = [
+      [{ caFile: none }, {}, `the file of --ca-file, ${none}, holds no certificate`],
+      [{}, { SSL_CERT_FILE: none }, `the file of SSL_CERT_FILE, ${none}, holds no certificate`],
+      [{ clientCert, clientKey: certs.other.key }, {}, 'do not belong together'],
+      [{ clientCert: none, clientKey }, {}, `the file of --client-cert, ${none}, holds no certificate`],
+      [{ clientCert, clientKey: none }, {}, `the key in ${none} cannot be used`],
+      [{ clientCert, clientKey: encrypted }, {}, `the key in ${encrypted} cannot be used`],
+      [{ clientCert }, {}, `the key in ${clientCert} cannot be used`],
+    ];
+    for (const [network, env, message] of cases) {
+      await expect(get(port, { caFile: certs.ca, ...network }, env), message).rejects.toMatchObject({
+        code: 'E_CONFIG',
+        exit: 2,
+        message: expect.stringContaining(message),
+        hint: expect.any(String),
+      });
+    }
+    expect(peers).toEqual([]);
   });
 
   it('names a certificate file that is not there', async () => {

@@ -1,6 +1,7 @@
 /** Tokens: how they are asked for, for how long they are kept, and who shares them. */
 import { describe, expect, it } from 'vitest';
 import type { Credential } from '../../src/contract/session.ts';
+import { OPEN } from '../../src/registry/addresses.ts';
 import { tokenRequest } from '../../src/registry/token.ts';
 import { TestClock, testJob } from '../support/registry-job.ts';
 import { basic, basicHeader, bearer, client, json, PASSWORD, type Served, serve } from './challenging-server.ts';
@@ -224,7 +225,12 @@ describe('a token', () => {
 
 describe('the server that gives tokens', () => {
   const asked = (realm: string, from: string): string =>
-    tokenRequest({ kind: 'bearer', parameters: { realm } }, new URL(from), undefined, 'the.registry').realm.href;
+    tokenRequest(
+      { kind: 'bearer', parameters: { realm } },
+      { url: new URL(from), zone: OPEN },
+      undefined,
+      'the.registry',
+    ).realm.href;
 
   it('is asked over TLS at the registry’s own origin when that names itself without', () => {
     expect(asked('http://harbor.example/service/token?a=b', 'https://harbor.example/v2/')).toBe(
