@@ -120,7 +120,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
         pinned: provider.pinned(rootDigest(loaded)),
         manifest: loaded.manifest.descriptor.digest,
         config: loaded.config.descriptor.digest,
-        platforms: platformNames(loaded.offered),
+        platforms: platformNames(loaded.offered.length > 0 ? loaded.offered : (provider.offered?.() ?? [])),
         layers: loaded.layers.map((layer, i) => ({
           digest: layer.digest,
           mediaType: layer.mediaType,

@@ -1,77 +1,168 @@
 /** Which entry of a layout's `index.json` a reference means (the command line's "References"). */
 import { digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { formatPlatformAll, type Platform } from '../core/platform.ts';
+import { platformMatcher } from '../core/platform-match.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { noMatch } from './select.ts';
 
 /** The annotation that holds a tag. */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
+/** The annotation by which containerd and `docker save` tell images with the same tag apart: a whole reference. */
+export const CONTAINERD_NAME = 'io.containerd.image.name';
 
 export function tagOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[REF_NAME];
 }
 
-/** The tags of the entries, each once; an entry without one is shown by its digest. */
+function containerdName(entry: Descriptor): string | undefined {
+  return entry.annotations?.[CONTAINERD_NAME];
+}
+
+/**
+ * What can follow the layout's path in a reference, each once: tags; for what has none, or shares one, containerd's name;
+ * for what has neither, the digest.
+ */
 export function layoutCandidates(entries: readonly Descriptor[]): readonly string[] {
-  return [...new Set(entries.map((entry) => tagOf(entry) ?? `@${entry.digest}`))];
+  const digests = new Map<string, Set<string>>();
+  for (const entry of entries) {
+    const tag = tagOf(entry);
+    if (tag !== undefined) digests.set(tag, (digests.get(tag) ?? new Set()).add(entry.digest));
+  }
+  return [
+    ...new Set(
+      entries.flatMap((entry) => {
+        const tag = tagOf(entry);
+        const name = containerdName(entry);
+        if (tag === undefined) return [name ?? `@${entry.digest}`];
+        return name !== undefined && digests.get(tag)!.size > 1 ? [tag, name] : [tag];
+      }),
+    ),
+  ];
+}
+
+/** What an entry is for; undefined when nothing says so, none when it is no image. */
+export type PlatformsOf = (entry: Descriptor) => Promise<readonly Platform[] | undefined>;
+
+export interface EntryRequest {
+  readonly tag: string | undefined;
+  readonly platform: Platform;
+  /** The layout, for messages. */
+  readonly where: string;
+  /** Asked only where the name alone does not decide. */
+  readonly platformsOf: PlatformsOf;
+}
+
+export interface ChosenEntry {
+  readonly entry: Descriptor;
+  /** What it was chosen among by its platform, each with its own; empty when the name alone decided. */
+  readonly offered: readonly Descriptor[];
+}
+
+/** Each costs reading two documents; nobody keeps so many images without names. */
+const MAX_LOOKED_INTO = 200;
+
+/**
+ * The entry with that tag, else with that name of containerd's; without a tag `latest`, else the only image there. Of
+ * several the one that fits the platform best.
+ * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_PLATFORM_NOT_FOUND, E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for
+ *   an entry without a valid digest
+ */
+export async function chooseEntry(entries: readonly Descriptor[], request: EntryRequest): Promise<ChosenEntry> {
+  const named = distinct(images(byName(entries, request)));
+  if (named.length === 1) return { entry: valid(named[0]!, request.where), offered: [] };
+  if (named.length > MAX_LOOKED_INTO) throw ambiguous(named, request);
+  const offered = await Promise.all(
+    named.map(async (entry) => {
+      const platforms = entry.platform === undefined ? await request.platformsOf(entry) : [entry.platform];
+      return { entry, platforms };
+    }),
+  );
+  const shown = offered.flatMap(({ entry, platforms }): Descriptor[] =>
+    platforms === undefined ? [entry] : platforms.map((platform) => ({ ...entry, platform })),
+  );
+  const matcher = platformMatcher(request.platform);
+  // What may be for any platform is as good as the best: rather no answer than a guess.
+  const fitting = shown.filter(({ platform }) => platform === undefined || matcher.matches(platform));
+  const best = fitting.filter(({ platform: own }) =>
+    fitting.every(
+      ({ platform: other }) => own === undefined || other === undefined || matcher.compare(own, other) <= 0,
+    ),
+  );
+  const [only, another] = distinct(best);
+  if (only === undefined) throw noMatch(request.platform, request.where, shown);
+  if (another !== undefined) throw ambiguous(shown, request);
+  const { entry } = offered.find(({ entry: { digest } }) => digest === only.digest)!;
+  return { entry: valid(entry, request.where), offered: shown };
+}
+
+function byName(entries: readonly Descriptor[], { tag, where }: EntryRequest): readonly Descriptor[] {
+  const tagged = entries.filter((entry) => tagOf(entry) === (tag ?? 'latest'));
+  if (tagged.length > 0) return tagged;
+  if (tag === undefined) {
+    if (entries.length === 0) throw new CtxsrcError('E_NOT_FOUND', `${where} holds no image`);
+    return entries;
+  }
+  const known = entries.filter((entry) => containerdName(entry) === tag);
+  if (known.length > 0) return known;
+  const candidates = layoutCandidates(entries);
+  const there = candidates.length === 0 ? 'it holds no image' : `there is ${listed(candidates)}`;
+  throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no tag ${tag} in ${where}: ${there}`, { details: { candidates } });
+}
+
+/** Without what lies beside images and is none (attestations, signatures), unless there is nothing else. */
+function images(entries: readonly Descriptor[]): readonly Descriptor[] {
+  const real = entries.filter(({ platform, artifactType }) => platform?.os !== 'unknown' && artifactType === undefined);
+  return real.length > 0 ? real : entries;
+}
+
+/** Each digest once; of an image that is listed with and without its platform the first entry. */
+function distinct(entries: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map([...entries].reverse().map((entry) => [entry.digest, entry])).values()].reverse();
+}
+
+function valid(entry: Descriptor, where: string): Descriptor {
+  const problem = digestProblem(entry.digest);
+  if (problem === undefined) return entry;
+  throw new CtxsrcError('E_LAYOUT_INVALID', `index.json of ${where}: ${problem}: ${JSON.stringify(entry.digest)}`, {
+    hint: 'copy the image into the layout again',
+  });
+}
+
+function ambiguous(entries: readonly Descriptor[], { tag, where }: EntryRequest): CtxsrcError {
+  const known = distinct(entries);
+  const asked = tag ?? (known.some((entry) => tagOf(entry) === 'latest') ? 'latest' : undefined);
+  const what =
+    asked === undefined
+      ? `${where} holds several images and none is latest`
+      : `tag ${asked} is on ${known.length} different images in ${where}`;
+  const candidates = asked === undefined ? layoutCandidates(known) : waysPast(asked, known);
+  const written = candidates.slice(0, 2).map((name) => (name.startsWith('@') ? name : `:${name}`));
+  return new CtxsrcError('E_TAG_AMBIGUOUS', `${what}: there is ${listed(entries.map(described))}`, {
+    hint: `name one by what follows the layout's path: ${written.join(' or ')}`,
+    details: { candidates },
+  });
+}
+
+/** How images with the same tag are told apart: by containerd's names where each has one of its own, else by digest. */
+function waysPast(tag: string, entries: readonly Descriptor[]): readonly string[] {
+  const names = new Set(entries.map(containerdName).filter((name) => name !== undefined && name !== tag));
+  return names.size === entries.length ? [...(names as Set<string>)] : entries.map(({ digest }) => `@${digest}`);
+}
+
+/** An entry in a list: tag, containerd's name, platform, digest; what there is of them. */
+function described(entry: Descriptor): string {
+  const tag = tagOf(entry);
+  const name = containerdName(entry);
+  const platform = entry.platform === undefined ? undefined : formatPlatformAll(entry.platform);
+  return [tag, name === tag ? undefined : name, platform, `@${entry.digest}`]
+    .filter((part) => part !== undefined)
+    .join(' ');
 }
 
 /** More are left out of a message; all are in the details. */
 const MAX_NAMED = 20;
 
-function listed(candidates: readonly string[]): string {
-  if (candidates.length === 0) return 'it holds no image';
-  return `there is ${candidates.slice(0, MAX_NAMED).join(', ')}${candidates.length > MAX_NAMED ? ', …' : ''}`;
-}
-
-/**
- * The entry with that tag; without one `latest`, else the only image there.
- * @param where the layout, for messages
- * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for an entry without a
- *   valid digest
- */
-export function chooseEntry(entries: readonly Descriptor[], tag: string | undefined, where: string): Descriptor {
-  const candidates = layoutCandidates(entries);
-  const details = { candidates };
-  const tagged = (name: string): Descriptor | undefined => {
-    const found = entries.filter((entry) => tagOf(entry) === name);
-    const digests = [...new Set(found.map((entry) => entry.digest))];
-    if (digests.length <= 1) return found[0];
-    throw new CtxsrcError('E_TAG_AMBIGUOUS', `tag ${name} is on ${digests.length} different images in ${where}`, {
-      hint: `name one by its digest: @${digests.join(' or @')}`,
-      details: { candidates: digests.map((digest) => `@${digest}`) },
-    });
-  };
-  let chosen: Descriptor | undefined;
-  if (tag !== undefined) {
-    chosen = tagged(tag);
-    if (chosen === undefined) {
-      throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no tag ${tag} in ${where}: ${listed(candidates)}`, {
-        details,
-      });
-    }
-  } else {
-    chosen = tagged('latest');
-    if (chosen === undefined) {
-      const digests = new Set(entries.map((entry) => entry.digest));
-      if (digests.size === 0) throw new CtxsrcError('E_NOT_FOUND', `${where} holds no image`);
-      if (digests.size > 1) {
-        throw new CtxsrcError(
-          'E_TAG_AMBIGUOUS',
-          `${where} holds several images and none is latest: ${listed(candidates)}`,
-          {
-            hint: 'add :TAG or @DIGEST to the reference',
-            details,
-          },
-        );
-      }
-      chosen = entries[0]!;
-    }
-  }
-  const problem = digestProblem(chosen.digest);
-  if (problem !== undefined) {
-    throw new CtxsrcError('E_LAYOUT_INVALID', `index.json of ${where}: ${problem}: ${JSON.stringify(chosen.digest)}`, {
-      hint: 'copy the image into the layout again',
-    });
-  }
-  return chosen;
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, MAX_NAMED).join(', ')}${names.length > MAX_NAMED ? ', …' : ''}`;
 }

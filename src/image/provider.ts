@@ -29,6 +29,8 @@ export interface ContentProvider {
   blobReference?(digest: Digest): string;
   /** The name under which the store lists the image when all of it is there. */
   readonly storeName: string;
+  /** What the root was chosen among by its platform, where that was not in an index of the image; after `resolve`. */
+  offered?(): readonly Descriptor[];
   /** What else could have been meant, for completion and errors. */
   candidates?(job: JobContext): Promise<readonly string[]>;
 }

@@ -132,7 +132,8 @@ export function platformNames(entries: readonly Descriptor[]): readonly string[]
 /** More are left out of a message; all are in the details. */
 const MAX_NAMED = 20;
 
-function noMatch(requested: Platform, what: string, entries: readonly Descriptor[]): CtxsrcError {
+/** The error that lists what there is instead of the platform. */
+export function noMatch(requested: Platform, what: string, entries: readonly Descriptor[]): CtxsrcError {
   const wanted = formatPlatformAll(requested);
   const candidates = platformNames(entries);
   const named = candidates.slice(0, MAX_NAMED).join(', ') + (candidates.length > MAX_NAMED ? ', …' : '');

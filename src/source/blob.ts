@@ -18,6 +18,7 @@ import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
 import { Task } from '../core/progress.ts';
+import { imageOptions } from '../image/attributes.ts';
 import type { ContentProvider } from '../image/provider.ts';
 import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
 import { LayoutProvider } from './layout-provider.ts';
@@ -76,7 +77,9 @@ function identify({ scheme, rest }: SchemeRef, attrs: Attributes): BlobIdentifie
   const { digest } = reference;
   if (digest === undefined) throw withoutDigest(rest, `${LAYOUT_BLOB}://PATH@DIGEST`);
   const text = formatLayoutReference(reference, scheme);
-  return new BlobIdentifier(scheme, text, digest, attributes, () => new LayoutProvider(reference));
+  return new BlobIdentifier(scheme, text, digest, attributes, (env) => {
+    return new LayoutProvider(reference, imageOptions({}, env).platform);
+  });
 }
 
 function withoutDigest(text: string, form: string): CtxsrcError {

@@ -2,12 +2,21 @@
 import type { JobContext } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
+import { isCtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
+import type { Platform } from '../core/platform.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
-import { type ContentProvider, verifyDocument } from '../image/provider.ts';
-import { detectMediaType, MAX_DOCUMENT_BYTES, usable } from '../oci/decode.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { type ContentProvider, fetchDocument, verifyDocument } from '../image/provider.ts';
+import {
+  decodeConfig,
+  decodeIndex,
+  decodeManifest,
+  detectMediaType,
+  MAX_DOCUMENT_BYTES,
+  usable,
+} from '../oci/decode.ts';
+import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { formatLayoutReference, type LayoutReference } from './layout-reference.ts';
 
@@ -28,12 +37,16 @@ const LAYOUT_DIRECTORY: LayoutPlace = {
 export class LayoutProvider implements ContentProvider {
   readonly #reference: LayoutReference;
   readonly phase = 'copy';
+  readonly #platform: Platform;
   readonly #place: LayoutPlace;
   readonly storeName: string;
   readonly #opening = new Once<Layout>();
+  #offered: readonly Descriptor[] = [];
 
-  constructor(reference: LayoutReference, place: LayoutPlace = LAYOUT_DIRECTORY) {
+  /** @param platform chooses where the reference leaves a choice; one by digest leaves none */
+  constructor(reference: LayoutReference, platform: Platform, place: LayoutPlace = LAYOUT_DIRECTORY) {
     this.#reference = reference;
+    this.#platform = platform;
     this.#place = place;
     this.storeName = formatLayoutReference(reference, place.scheme);
   }
@@ -54,7 +67,12 @@ export class LayoutProvider implements ContentProvider {
     const layout = await this.#layout(job);
     const entries = await layout.entries();
     const where = `${this.#place.what} ${path}`;
-    if (digest === undefined) return this.#root(layout, chooseEntry(entries, tag, where));
+    if (digest === undefined) {
+      const platformsOf = (entry: Descriptor) => this.#platformsOf(job, layout, entry);
+      const chosen = await chooseEntry(entries, { tag, platform: this.#platform, where, platformsOf });
+      this.#offered = chosen.offered;
+      return this.#root(layout, chosen.entry);
+    }
     if (tag !== undefined) this.#warnWhenMoved(job, entries);
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
     return this.#root(layout, { mediaType: '', digest, size: bytes.length });
@@ -70,6 +88,10 @@ export class LayoutProvider implements ContentProvider {
 
   async layerFile({ digest }: Descriptor): Promise<string | undefined> {
     return (await this.#layout()).blobFile?.(digest);
+  }
+
+  offered(): readonly Descriptor[] {
+    return this.#offered;
   }
 
   async candidates(job: JobContext): Promise<readonly string[]> {
@@ -94,14 +116,34 @@ export class LayoutProvider implements ContentProvider {
     return { mediaType: agreed ? mediaType : detected, digest, size };
   }
 
+  /** What the image of an entry is for, as its index or configuration says; undefined when they cannot be read or do not. */
+  async #platformsOf(job: JobContext, layout: Layout, entry: Descriptor): Promise<readonly Platform[] | undefined> {
+    try {
+      const root = await this.#root(layout, entry);
+      const bytes = await layout.readBlob(root.digest, MAX_DOCUMENT_BYTES);
+      if (isIndexType(root.mediaType)) {
+        const { manifests } = decodeIndex(bytes, root.mediaType, `index ${root.digest}`).value;
+        const platforms = manifests.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
+        return platforms.length === 0 ? undefined : platforms;
+      }
+      const { config } = decodeManifest(bytes, root.mediaType, `manifest ${root.digest}`).value;
+      if (!isConfigType(config.mediaType)) return [];
+      const { platform } = decodeConfig(await fetchDocument(job, this, config), config.digest).value;
+      return platform.architecture === '' ? undefined : [platform];
+    } catch (error) {
+      if (isCtxsrcError(error)) return undefined;
+      throw error;
+    }
+  }
+
   #warnWhenMoved(job: JobContext, entries: readonly Descriptor[]): void {
     const { tag, digest, path } = this.#reference;
     const digests = entries.filter((entry) => tagOf(entry) === tag).map((entry) => entry.digest);
-    if (digests.length === 0 || digests.every((found) => found === digest)) return;
+    if (digests.length === 0 || digests.some((found) => found === digest)) return;
     job.progress.emit({
       type: 'message',
       level: 'warning',
-      text: `tag ${tag} in ${this.#place.what} ${path} has moved to ${digests.find((found) => found !== digest)}; using ${digest}, as the reference says`,
+      text: `tag ${tag} in ${this.#place.what} ${path} has moved to ${digests[0]}; using ${digest}, as the reference says`,
     });
   }
 }

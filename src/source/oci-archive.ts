@@ -30,7 +30,8 @@ export const source: Source = {
       scheme: SCHEME,
       form: FORM,
       example: 'oci-archive://./image.tar:latest',
-      summary: 'image in a tar file of an OCI layout; without tag and digest latest, else the only image there',
+      summary:
+        'image in a tar file of an OCI layout; without tag and digest latest, else the only image there, of the platform',
     },
   ],
   attributes: ATTRIBUTES,
@@ -50,11 +51,12 @@ export const source: Source = {
 
   resolve(id, env) {
     const { reference } = layoutIdentifier(id, SCHEME);
+    const options = imageOptions(id.attributes, env);
     return imageInstance({
       identifier: id,
       env,
-      provider: new LayoutProvider(reference, PLACE),
-      ...imageOptions(id.attributes, env),
+      provider: new LayoutProvider(reference, options.platform, PLACE),
+      ...options,
       platformOfImage: true,
     });
   },

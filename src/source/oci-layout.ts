@@ -25,7 +25,8 @@ export const source: Source = {
       scheme: SCHEME,
       form: LAYOUT_FORM,
       example: 'oci-layout://./base:latest',
-      summary: 'image in an OCI layout directory; without tag and digest latest, else the only image there',
+      summary:
+        'image in an OCI layout directory; without tag and digest latest, else the only image there, of the platform',
     },
   ],
   attributes: ATTRIBUTES,
@@ -51,11 +52,12 @@ export const source: Source = {
 
   resolve(id, env) {
     const { reference } = layoutIdentifier(id, SCHEME);
+    const options = imageOptions(id.attributes, env);
     return imageInstance({
       identifier: id,
       env,
-      provider: new LayoutProvider(reference),
-      ...imageOptions(id.attributes, env),
+      provider: new LayoutProvider(reference, options.platform),
+      ...options,
     });
   },
 };

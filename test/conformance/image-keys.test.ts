@@ -190,7 +190,7 @@ describe('image-keys.json', () => {
         imageInstance({
           identifier: id,
           env: newEnv(new MemoryStore()),
-          provider: provider ?? new LayoutProvider({ path, tag: undefined, digest }),
+          provider: provider ?? new LayoutProvider({ path, tag: undefined, digest }, platform),
           platform,
           platformAsked: true,
           layerLimit: limit(id.attributes),
