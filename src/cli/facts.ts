@@ -1,12 +1,16 @@
 /** Facts as aligned text for a person: objects indent, lists of objects become one line an item. */
 import { printable } from '../core/printable.ts';
 
+/** Names of annotations come from outside: a longer one does not push all other values away. */
+const WIDEST = 40;
+
 export type Facts = Readonly<Record<string, unknown>>;
 
 /** The text, with a line break at its end. Absent and empty facts are left out. */
 export function renderFacts(facts: Facts, indent = ''): string {
   const shown = Object.entries(facts).filter(([, value]) => !isEmpty(value));
-  const width = Math.max(0, ...shown.filter(([, value]) => isPlain(value)).map(([name]) => name.length));
+  let width = 0;
+  for (const [name, value] of shown) if (isPlain(value)) width = Math.max(width, Math.min(name.length, WIDEST));
   return shown.map(([name, value]) => renderFact(name, value, indent, width)).join('');
 }
 

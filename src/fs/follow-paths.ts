@@ -40,7 +40,9 @@ class Resolver {
   add(path: ByteString): void {
     // Links may point at links: what is still to do is a list, so that a long chain needs no deep stack.
     const open = [path];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) open.push(...this.#walk(next).reverse());
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const target of this.#walk(next).reverse()) open.push(target);
+    }
   }
 
   /** Goes down a path up to its end or to the first link; what the link points at (with the rest of the path) remains. */

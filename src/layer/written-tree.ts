@@ -92,7 +92,7 @@ export class WrittenTree {
         links += 1;
         if (links > MAX_LINKS) throw archiveError('the symbolic links of a path go round in circles');
         if (leaf.target.startsWith('/')) dir = this.root;
-        rest.push(...leaf.target.split('/').reverse());
+        for (const part of leaf.target.split('/').reverse()) rest.push(part);
       }
     }
     for (const name of missing) {

@@ -6,10 +6,13 @@ import { headerValues, type ResponseHeaders, urlText } from './headers.ts';
 import type { HttpAnswer } from './http-client.ts';
 import type { Endpoint } from './mirrors.ts';
 
-const LARGEST_PAGE = 4 * 1024 * 1024;
+/** Some registries send all tags at once, and some repositories have hundreds of thousands. */
+const LARGEST_PAGE = 16 * 1024 * 1024;
 const TAGS_PER_PAGE = 1000;
+/** A server may send smaller pages than it is asked for; one that sends empty ones without end is left. */
+const MOST_PAGES = 100;
 
-/** Tags of a repository at one endpoint, at most `limit`. */
+/** Tags of a repository at one endpoint, at most `limit`, of at most 100 pages. */
 export async function tagsAt(
   job: JobContext,
   api: Api,
@@ -23,10 +26,10 @@ export async function tagsAt(
   // A server that sends in circles is left at the first page seen twice.
   const seen = new Set<string>();
   let path: string | undefined = `tags/list?n=${Math.min(limit, TAGS_PER_PAGE)}`;
-  while (path !== undefined && tags.length < limit && !seen.has(path)) {
+  while (path !== undefined && tags.length < limit && !seen.has(path) && seen.size < MOST_PAGES) {
     seen.add(path);
     const page: HttpAnswer = await api.fetch(job, endpoint, { method: 'GET', path, subject, retries }, LARGEST_PAGE);
-    tags.push(...readTags(page.bytes));
+    for (const tag of readTags(page.bytes)) tags.push(tag);
     const next = nextPage(page.headers, page.url);
     path = next === undefined ? undefined : `tags/list${next.search}`;
   }

@@ -376,6 +376,31 @@ describe('tags', () => {
   });
 });
 
+describe('tags without end', () => {
+  it('are read in one page of 300,000, and of empty pages no more than 100', async () => {
+    const many = Array.from({ length: 300_000 }, (_, index) => `build-${index}`);
+    let pages = 0;
+    const server = await registry({
+      intercept(request, response) {
+        const path = request.url ?? '';
+        if (!path.includes('/tags/list')) return false;
+        pages += 1;
+        const link = { link: `</v2/endless/tags/list?page=${pages}>; rel="next"` };
+        if (path.includes('/endless/')) response.writeHead(200, link).end('{"tags":[]}');
+        else response.end(JSON.stringify({ tags: many }));
+        return true;
+      },
+    });
+    const own = client();
+    expect(await own.tags(testJob(), at(server), 1_000_000)).toHaveLength(300_000);
+    const missing = own.resolve(testJob(), at(server), 'build-299999x');
+    await expect(missing).rejects.toMatchObject({ code: 'E_TAG_NOT_FOUND', hint: expect.stringContaining('build-') });
+    pages = 0;
+    expect(await own.tags(testJob(), { host: server.host, repository: 'endless' }, 1000)).toEqual([]);
+    expect(pages).toBe(100);
+  });
+});
+
 describe('mirrors', () => {
   it('answer first; what they do not have comes from the registry, and the result is the same', async () => {
     const origin = await registry();
