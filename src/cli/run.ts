@@ -238,8 +238,12 @@ export class Run {
     const maxSize = parseSize('CTXSRC_CACHE_MAX_SIZE', limit);
     const environment = await this.#environment.catch(() => undefined);
     if (environment === undefined) return;
-    const { freed } = await environment.store.prune(await this.job(), { maxSize });
+    const { freed, remaining } = await environment.store.prune(await this.job(), { maxSize });
     if (freed > 0) this.note(`removed ${formatBytes(freed)} from the store, to stay below CTXSRC_CACHE_MAX_SIZE`);
+    if (remaining > maxSize) {
+      const kept = `the store holds ${formatBytes(remaining)}, more than CTXSRC_CACHE_MAX_SIZE (${formatBytes(maxSize)})`;
+      this.note(`${kept}: this run, or another, is using it; a later run makes room`);
+    }
   }
 
   /** Stops the progress view and releases what the store holds for this process. */

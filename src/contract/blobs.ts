@@ -52,4 +52,6 @@ export interface IngestSource {
   readonly validator?: string | undefined;
   /** Whether the body broke off and went on: if its bytes are wrong, those of another try may be right. */
   readonly continued?: (() => boolean) | undefined;
+  /** What it is and who has it, for messages: `blob sha256:… of registry.example/team/app`. */
+  readonly what?: string | undefined;
 }

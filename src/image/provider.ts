@@ -47,7 +47,7 @@ export async function fetchDocument(
   const { digest, size } = descriptor;
   if (size > MAX_DOCUMENT_BYTES) throw documentTooLarge(digest, size);
   const bytes = await provider.document(job, descriptor);
-  verifyDocument(descriptor, bytes);
+  verifyDocument(descriptor, bytes, provider.storeName);
   return bytes;
 }
 
@@ -56,16 +56,23 @@ export function documentTooLarge(what: string, size: number): CtxsrcError {
   return new CtxsrcError('E_LIMIT', `${what} has ${size} bytes; manifests and configurations over 4 MiB are refused`);
 }
 
-/** @throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH */
-export function verifyDocument({ digest, size }: Descriptor, bytes: Uint8Array): void {
+/**
+ * @param where what the document belongs to, for messages
+ * @throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH
+ */
+export function verifyDocument({ digest, size }: Descriptor, bytes: Uint8Array, where: string): void {
   if (bytes.length !== size) {
-    throw new CtxsrcError('E_SIZE_MISMATCH', `${digest} has ${bytes.length} bytes, but ${size} were declared`, {
-      hint: SIZE_WRONG,
-    });
+    throw new CtxsrcError(
+      'E_SIZE_MISMATCH',
+      `${digest} of ${where} has ${bytes.length} bytes, but ${size} were declared`,
+      {
+        hint: SIZE_WRONG,
+      },
+    );
   }
   const found = digestLike(digest, bytes);
   if (found !== digest) {
-    throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${digest} have the digest ${found}`, {
+    throw new CtxsrcError('E_DIGEST_MISMATCH', `the bytes of ${digest} of ${where} have the digest ${found}`, {
       hint: CONTENT_DAMAGED,
     });
   }

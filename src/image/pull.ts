@@ -23,7 +23,8 @@ export async function fetchLayer(
       descriptor,
       async (resume) => {
         const origin = await provider.layer(job, descriptor, resume);
-        return { ...origin, body: counted(origin, task) };
+        const what = origin.what ?? `layer ${descriptor.digest} of ${provider.storeName}`;
+        return { ...origin, what, body: counted(origin, task) };
       },
       { growth },
     );

@@ -47,6 +47,7 @@ export async function download(job: JobContext, from: Download, resume: Resume):
       parts += 1;
     }),
     continued: () => parts > 1,
+    what: from.subject.what,
   };
 }
 

@@ -109,7 +109,7 @@ export class LayoutProvider implements ContentProvider {
   async #root(layout: Layout, entry: Descriptor): Promise<Descriptor> {
     const { digest, size, mediaType } = usable(entry, `index.json of ${this.#place.what} ${this.#reference.path}`);
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
-    verifyDocument({ mediaType, digest, size }, bytes);
+    verifyDocument({ mediaType, digest, size }, bytes, this.storeName);
     const detected = detectMediaType(bytes, digest);
     const agreed =
       (isManifestType(mediaType) && isManifestType(detected)) || (isIndexType(mediaType) && isIndexType(detected));

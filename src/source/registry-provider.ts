@@ -87,7 +87,7 @@ export class RegistryProvider implements ContentProvider {
       return bytes;
     }
     const bytes = await client.document(job, this.#name, descriptor.digest, MAX_DOCUMENT_BYTES);
-    verifyDocument(descriptor, bytes);
+    verifyDocument(descriptor, bytes, this.storeName);
     await blobs.put(descriptor.digest, bytes);
     return bytes;
   }

@@ -161,9 +161,10 @@ export class Ingests {
         grown: (bytes) => growth?.(partial, bytes),
       });
       const actual = hash.digest('hex');
+      const { what = `blob ${digest}` } = source;
       if (size !== undefined && written !== size) {
         keep = false;
-        throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${digest} ends after ${written} of ${size} bytes`, {
+        throw new CtxsrcError('E_SIZE_MISMATCH', `${what} ends after ${written} of ${size} bytes`, {
           hint: SIZE_WRONG,
         });
       }
@@ -173,7 +174,7 @@ export class Ingests {
         if (mended && mayResume && growth === undefined) return false;
         throw new CtxsrcError(
           'E_DIGEST_MISMATCH',
-          `expected ${digest}, but the content has digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
+          `${what} is damaged: its content has the digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
           mended && mayResume
             ? { details: { resumed: true }, hint: 'a part of the download was bad: run again, it starts anew' }
             : { hint: CONTENT_DAMAGED },
@@ -254,9 +255,8 @@ async function write(
     }
     if (chunk.length === 0) continue;
     if (blob.size !== undefined && position + chunk.length > blob.size) {
-      throw new CtxsrcError('E_SIZE_MISMATCH', `blob ${blob.digest} goes on after its ${blob.size} bytes`, {
-        hint: SIZE_WRONG,
-      });
+      const { what = `blob ${blob.digest}` } = source;
+      throw new CtxsrcError('E_SIZE_MISMATCH', `${what} goes on after its ${blob.size} bytes`, { hint: SIZE_WRONG });
     }
     // Written by another thread, hashed by this one. Only when both are done is the chunk its maker's again.
     const written = writeAll(file, chunk, position);

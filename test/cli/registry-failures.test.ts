@@ -71,6 +71,24 @@ describe('registries', () => {
     }
   });
 
+  it('an image with a damaged layer is named, and a store that stays over its limit is told', async () => {
+    const open = await TestRegistry.start();
+    try {
+      open.push(layout, 'some/image', 'tag', image);
+      const ref = `docker-image://${open.host}/some/image:tag`;
+      const pulled = await ctxsrc(['pull', ref], { home: cliHome(), env: { CTXSRC_CACHE_MAX_SIZE: '100' } });
+      expect(pulled.stdout).toBe(`${image.digest}\n`);
+      expect(pulled.stderr).toMatch(/the store holds .* kB, more than CTXSRC_CACHE_MAX_SIZE \(100 B\): this run/);
+      open.blobs.set(layer.descriptor.digest, Buffer.alloc(layer.descriptor.size));
+      const where = new RegExp(`blob ${layer.descriptor.digest} of ${open.host}/some/image is damaged`);
+      await expectFailure(['pull', ref], { code: 'E_DIGEST_MISMATCH', message: where }, { home: cliHome() });
+      const blob = `docker-image+blob://${open.host}/some/image@${layer.descriptor.digest}`;
+      await expectFailure(['pull', blob], { code: 'E_DIGEST_MISMATCH', message: where }, { home: cliHome() });
+    } finally {
+      await open.stop();
+    }
+  });
+
   it('offline, nothing is asked', async () => {
     const before = registry.log.length;
     await expectFailure(['key', `docker-image://${registry.host}/some/image:tag`, '--offline'], {

@@ -121,8 +121,12 @@ describe('ingest', () => {
     ['too many', Buffer.concat([content, content]), content.length, 'E_SIZE_MISMATCH'],
     ['other bytes of unknown size', Buffer.from('x'), undefined, 'E_DIGEST_MISMATCH'],
   ])('refuses %s and leaves nothing', async (_what, bytes, size, code) => {
-    const failing = store.blobs.ingest(testJob(), { digest, size }, async () => ({ body: body(bytes), offset: 0 }));
-    await expect(failing).rejects.toMatchObject({ code });
+    const failing = store.blobs.ingest(testJob(), { digest, size }, async () => ({
+      body: body(bytes),
+      offset: 0,
+      what: 'layer X of the/image',
+    }));
+    await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining('layer X of the/image') });
     expect(await store.blobs.size(digest)).toBeUndefined();
     expect(await leftovers()).toEqual([]);
   });
