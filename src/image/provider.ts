@@ -35,6 +35,12 @@ export interface ContentProvider {
   candidates?(job: JobContext): Promise<readonly string[]>;
 }
 
+/** Where single blobs are had from too. */
+export interface BlobProvider extends ContentProvider {
+  /** Asks whether a blob is there, without reading it. @throws E_BLOB_NOT_FOUND, and what the provider throws */
+  requireBlob(job: JobContext, digest: Digest): Promise<void>;
+}
+
 /**
  * A manifest, index or configuration, verified against its descriptor before anyone reads it.
  * @throws E_LIMIT over 4 MiB, E_SIZE_MISMATCH, E_DIGEST_MISMATCH, and what the provider throws

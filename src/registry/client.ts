@@ -34,6 +34,8 @@ export interface RegistryClient {
    * Errors: as `resolve`, with E_BLOB_NOT_FOUND.
    */
   blob(job: JobContext, name: RepositoryName, digest: Digest, resume?: Resume): Promise<IngestSource>;
+  /** Asks whether a blob is there, by a HEAD where the registry answers it. Errors: as `blob`. */
+  requireBlob(job: JobContext, name: RepositoryName, digest: Digest): Promise<void>;
   /** A blob that is read at once (a configuration), not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
   document(job: JobContext, name: RepositoryName, digest: Digest, maxBytes: number): Promise<Uint8Array>;
   /** Tags of a repository, at most `limit`, by as many pages as that takes. Errors: as `resolve`. */
@@ -112,6 +114,22 @@ export function createRegistryClient(options: {
     );
   }
 
+  async function requireBlobAt(job: JobContext, endpoint: Endpoint, digest: Digest): Promise<void> {
+    const subject = blobSubject(endpoint, digest);
+    const request = { path: `blobs/${digest}`, subject };
+    const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
+    // A credential that was refused is not shown once more.
+    if (head.status === 401) throw await api.refusal(job, endpoint, subject, head);
+    head.discard();
+    if (head.status === 200) return;
+    // HEAD may be refused where GET is not, and only a body says why something is refused or not there.
+    const headers = { range: 'bytes=0-0' };
+    const answer = await api.open(job, endpoint, { ...request, method: 'GET', headers, stream: true });
+    // An empty blob has no first byte.
+    if (![200, 206, 416].includes(answer.status)) throw await api.refusal(job, endpoint, subject, answer);
+    answer.discard();
+  }
+
   function slotsOf(host: string): Slots {
     let places = slots.get(host);
     if (places === undefined) {
@@ -141,6 +159,7 @@ export function createRegistryClient(options: {
         throw error;
       }
     },
+    requireBlob: (job, name, digest) => eachEndpoint(job, name, (endpoint) => requireBlobAt(job, endpoint, digest)),
     async document(job, name, digest, maxBytes) {
       const { bytes } = await eachEndpoint(job, name, (endpoint) => {
         const subject = blobSubject(endpoint, digest);

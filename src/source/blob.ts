@@ -17,9 +17,10 @@ import { NO_CACHE_OPTS } from '../contract/index.ts';
 import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
+import { Once } from '../core/once.ts';
 import { Task } from '../core/progress.ts';
 import { imageOptions } from '../image/attributes.ts';
-import type { ContentProvider } from '../image/provider.ts';
+import type { BlobProvider } from '../image/provider.ts';
 import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
 import { LayoutProvider } from './layout-provider.ts';
 import { formatLayoutReference, parseLayoutReference } from './layout-reference.ts';
@@ -34,14 +35,14 @@ class BlobIdentifier implements Identifier {
   readonly attributes: Attributes;
   readonly digest: Digest;
   readonly #text: string;
-  readonly #provider: (env: SourceEnv) => ContentProvider;
+  readonly #provider: (env: SourceEnv) => BlobProvider;
 
   constructor(
     scheme: string,
     text: string,
     digest: Digest,
     attributes: Attributes,
-    provider: (env: SourceEnv) => ContentProvider,
+    provider: (env: SourceEnv) => BlobProvider,
   ) {
     this.scheme = scheme;
     this.#text = text;
@@ -50,7 +51,7 @@ class BlobIdentifier implements Identifier {
     this.#provider = provider;
   }
 
-  provider(env: SourceEnv): ContentProvider {
+  provider(env: SourceEnv): BlobProvider {
     return this.#provider(env);
   }
 
@@ -108,22 +109,31 @@ function fileName(filename: string | undefined, digest: Digest): string {
 class BlobInstance implements SourceInstance {
   readonly #id: BlobIdentifier;
   readonly #env: SourceEnv;
+  readonly #there = new Once<void>();
 
   constructor(id: BlobIdentifier, env: SourceEnv) {
     this.#id = id;
     this.#env = env;
   }
 
-  async cacheKey(_job: JobContext, _index: number): Promise<CacheKeyResult> {
+  /** Asked once: a blob that is nowhere has no key, though nothing but its digest is in it. */
+  #require(job: JobContext): Promise<void> {
+    return this.#there.runFor(job.signal, () => this.#id.provider(this.#env).requireBlob(job, this.#id.digest));
+  }
+
+  async cacheKey(job: JobContext, _index: number): Promise<CacheKeyResult> {
+    await this.#require(job);
     const { key, preimage } = blobKey(this.#id.digest, this.#id.attributes);
     return { key, pin: this.#id.digest, done: true, opts: NO_CACHE_OPTS, preimage };
   }
 
-  async digests(_job: JobContext): Promise<Digests> {
+  async digests(job: JobContext): Promise<Digests> {
+    await this.#require(job);
     return { digest: this.#id.digest, pinned: String(this.#id) };
   }
 
-  async describe(_job: JobContext): Promise<Description> {
+  async describe(job: JobContext): Promise<Description> {
+    await this.#require(job);
     const { digest, attributes } = this.#id;
     return { identifier: String(this.#id), digest, filename: fileName(readShape(attributes).filename, digest) };
   }

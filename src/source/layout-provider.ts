@@ -7,7 +7,7 @@ import { Once } from '../core/once.ts';
 import type { Platform } from '../core/platform.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
-import { type ContentProvider, fetchDocument, verifyDocument } from '../image/provider.ts';
+import { type BlobProvider, fetchDocument, verifyDocument } from '../image/provider.ts';
 import {
   decodeConfig,
   decodeIndex,
@@ -34,7 +34,7 @@ const LAYOUT_DIRECTORY: LayoutPlace = {
   open: (path) => LayoutDirectory.open(path),
 };
 
-export class LayoutProvider implements ContentProvider {
+export class LayoutProvider implements BlobProvider {
   readonly #reference: LayoutReference;
   readonly phase = 'copy';
   readonly #platform: Platform;
@@ -84,6 +84,10 @@ export class LayoutProvider implements ContentProvider {
 
   async layer(job: JobContext, { digest }: Descriptor, { offset }: { readonly offset: number }): Promise<IngestSource> {
     return { body: (await this.#layout(job)).streamBlob(digest, offset), offset };
+  }
+
+  async requireBlob(job: JobContext, digest: Digest): Promise<void> {
+    await (await this.#layout(job)).blobFile?.(digest);
   }
 
   async layerFile({ digest }: Descriptor): Promise<string | undefined> {

@@ -1,10 +1,10 @@
 /** An image's content from the store where it is there, else from its registry. */
 import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
-import { type Digest, digestLike } from '../core/digest.ts';
+import { type Digest, digestLike, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { type ContentProvider, verifyDocument } from '../image/provider.ts';
+import { type BlobProvider, verifyDocument } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import { isConfigType } from '../oci/media-types.ts';
 import { formatReference, type ImageReference, nameOf } from '../oci/reference.ts';
@@ -15,7 +15,7 @@ import type { Resolved } from '../registry/manifests.ts';
 /** One client for all references of a run: they share connections, tokens and the places of `--parallel`. */
 const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
 
-export class RegistryProvider implements ContentProvider {
+export class RegistryProvider implements BlobProvider {
   readonly #reference: ImageReference;
   readonly #env: SourceEnv;
   readonly #name: { readonly host: string; readonly repository: string };
@@ -99,6 +99,20 @@ export class RegistryProvider implements ContentProvider {
   ): Promise<IngestSource> {
     const client = await this.#client(`layer ${descriptor.digest} of ${this.storeName} is not in the store`);
     return client.blob(job, this.#name, descriptor.digest, resume);
+  }
+
+  async requireBlob(job: JobContext, digest: Digest): Promise<void> {
+    // Content that is there needs no request, as with images.
+    if ((await this.#env.store.blobs.size(digest)) !== undefined) return;
+    const client = await this.#client(`blob ${digest} of ${this.storeName} is not in the store`);
+    const task = new Task(job.progress, 'resolve', `blob ${shortDigest(digest)}`);
+    try {
+      await client.requireBlob(job, this.#name, digest);
+      task.end();
+    } catch (error) {
+      task.end(isAbort(error) ? 'aborted' : 'failed');
+      throw error;
+    }
   }
 
   /** The client, loaded when it is first needed: what is in the store needs none of its code. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../src/contract/index.ts';
 import { source } from '../../src/source/blob.ts';
+import { MemoryStore } from '../support/memory-store.ts';
 import { newEnv, newJob, newStore } from '../support/source-env.ts';
 import { expectKey, type SimpleInput, type SimpleKeys, vectors } from './vectors.ts';
 
@@ -32,7 +33,10 @@ describe('BuildKit vectors: blob-keys', () => {
     }
     const id = identify();
     expect(String(id)).toBe(want.identifierString);
-    const instance = source.resolve(id, newEnv(await newStore()));
+    // The registry of the vectors had the blob; here the store has it.
+    const store = new MemoryStore();
+    store.content.set(id.toString().split('@')[1]!, Buffer.alloc(0));
+    const instance = source.resolve(id, newEnv(store));
     expect(want.keys).not.toHaveLength(0);
     for (const wanted of want.keys ?? []) {
       const got = await instance.cacheKey(newJob(), wanted.index);

@@ -44,7 +44,14 @@ describe('a blob of a layout', () => {
     ]);
   });
 
-  it('is its own pinned form, with a key that needs nothing', async () => {
+  it('has no key, digest or description when it is not there', async () => {
+    const missing = await open(`oci-layout+blob://${dir}@${digestOf('nowhere')}`);
+    for (const asked of [missing.cacheKey(newJob(), 0), missing.digests!(newJob()), missing.describe!(newJob())]) {
+      await expect(asked).rejects.toMatchObject({ code: 'E_BLOB_NOT_FOUND', exit: 3 });
+    }
+  });
+
+  it('is its own pinned form', async () => {
     const ref = `oci-layout+blob://${dir}@${digest}`;
     expect(await (await open(ref)).digests?.(newJob())).toMatchObject({ digest, pinned: ref });
     expect(await (await open(ref)).cacheKey(newJob(), 0)).toMatchObject({ pin: digest, done: true });
@@ -86,6 +93,43 @@ describe('a blob of a registry', () => {
     registry.manifests.set('a/b', new Map());
   });
   afterAll(() => registry.stop());
+
+  it('has a key when the registry has it, which is asked by one HEAD', async () => {
+    const ref = `docker-image+blob://${registry.host}/a/b@${digest}`;
+    const plain = [registry.host];
+    registry.log.length = 0;
+    const instance = await open(ref, {}, undefined, plain);
+    expect(await instance.cacheKey(newJob(), 0)).toMatchObject({ pin: digest, done: true });
+    await instance.digests!(newJob());
+    expect(registry.log.map(({ method }) => method)).toEqual(['HEAD']);
+
+    registry.log.length = 0;
+    const missing = await open(ref.replace(digest, digestOf('none')), {}, undefined, plain);
+    await expect(missing.cacheKey(newJob(), 0)).rejects.toMatchObject({ code: 'E_BLOB_NOT_FOUND', exit: 3 });
+    await expect(missing.digests!(newJob())).rejects.toMatchObject({ code: 'E_BLOB_NOT_FOUND' });
+    expect(registry.log.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+
+    const store = await newStore();
+    await (await open(ref, {}, store, plain)).pull!(newJob());
+    registry.log.length = 0;
+    expect(await (await open(ref, {}, store, plain)).cacheKey(newJob(), 0)).toMatchObject({ pin: digest });
+    expect(registry.log).toEqual([]);
+  });
+
+  it('is asked for by GET where HEAD is refused, an empty one too', async () => {
+    const empty = digestOf('');
+    registry.blobs.set(empty, Buffer.alloc(0));
+    registry.intercept = (request, response) => {
+      if (request.method !== 'HEAD') return false;
+      response.writeHead(403).end();
+      return true;
+    };
+    for (const each of [digest, empty]) {
+      const instance = await open(`docker-image+blob://${registry.host}/a/b@${each}`, {}, undefined, [registry.host]);
+      expect(await instance.cacheKey(newJob(), 0)).toMatchObject({ pin: each });
+    }
+    registry.intercept = undefined;
+  });
 
   it('is written as a file', async () => {
     const instance = await open(`docker-image+blob://${registry.host}/a/b:tag@${digest}`, {}, undefined, [
