@@ -88,7 +88,7 @@ function decodeConfig(text: string, path: string): UserConfig {
       });
     } else if (name === 'caFile') {
       if (typeof value !== 'string') return fail('caFile is no text');
-      network.caFile = value;
+      network.caFile = resolve(dirname(path), value);
     } else if (name === 'retry' || name === 'parallel') {
       if (!Number.isSafeInteger(value) || (value as number) < (name === 'retry' ? 0 : 1))
         return fail(`${name} is no count`);

@@ -13,6 +13,7 @@ import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import type { ReferenceSite, Understood } from './lock-references.ts';
+import { withEnvironment } from './network-environment.ts';
 import { createReporter } from './progress.ts';
 import type { Reporter } from './reporter.ts';
 import { tunedForWork } from './tuning.ts';
@@ -75,7 +76,7 @@ export class Run {
       cacheDir: this.cacheDir(),
       offline: this.flags.offline === true,
       statCache: this.flags.statCache !== false,
-      network: networkOptions(this.flags, this.config.network),
+      network: networkOptions(this.flags, withEnvironment(this.io.env, this.config.network)),
       defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM || undefined,
       registryConfig: this.registryConfig(),
       env: this.io.env,

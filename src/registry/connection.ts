@@ -50,7 +50,7 @@ export function createRouter(network: NetworkOptions, env: Environment): Router 
   function secured(to: URL, identify: boolean, attempt: (tls?: ConnectionOptions) => Promise<Socket>): Promise<Socket> {
     if (to.protocol !== 'https:') return attempt();
     const host = hostName(to.host);
-    return trust.connect(identify, (secureContext) =>
+    return trust.connect(to.host, identify, (secureContext) =>
       attempt({
         secureContext,
         rejectUnauthorized: !hostListed(network.insecure, to.host),

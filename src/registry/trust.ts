@@ -1,5 +1,6 @@
 /**
- * Whom TLS trusts, and who this program is to others. Node's own authorities come first, with those that the user names;
+ * Whom TLS trusts, and who this program is to others. Node's own authorities come first, with those that the user names
+ * and those that `certs.d` has for the host;
  * the system's are read when a server's authority is not among these, so that nobody else waits for them.
  */
 import { readdir } from 'node:fs/promises';
@@ -8,18 +9,21 @@ import type { SecureContext } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { readNamedFile, readSmallFileSync } from '../fs/small-file.ts';
+import { readNamedFile } from '../fs/small-file.ts';
+import { type HostCertificates, hostCertificates } from './certs-d.ts';
 import { errorCode, UNKNOWN_AUTHORITY } from './connection-errors.ts';
+import { certificatesIn, textOf } from './pem.ts';
 import type { Environment } from './proxy.ts';
 
 export interface Trust {
   /**
    * Connects by TLS, once more with the system's authorities when the others do not know who signed the certificate.
+   * @param host `HOST[:PORT]` that is spoken to
    * @param identify whether the client certificate may be shown
    * @throws what `attempt` throws; E_CONFIG for a certificate or key that cannot be used, E_PATH_NOT_FOUND or exit 74 for
    * one that cannot be read
    */
-  connect<T>(identify: boolean, attempt: (context: SecureContext) => Promise<T>): Promise<T>;
+  connect<T>(host: string, identify: boolean, attempt: (context: SecureContext) => Promise<T>): Promise<T>;
 }
 
 /** Where systems keep their authorities: files of which the first counts, and folders. */
@@ -44,20 +48,21 @@ const MOST_FILES = 5000;
 
 /** @param system where the system's authorities are; SSL_CERT_DIR is instead of its folders, as for OpenSSL and Go */
 export function createTrust(network: NetworkOptions, env: Environment, system: TrustStore = SYSTEM): Trust {
-  const contexts = new Map<boolean, Promise<SecureContext>>();
+  const hosts = new Map<string, Promise<HostCertificates>>();
+  const contexts = new Map<string, Promise<SecureContext>>();
   // Read once: a named file may be a pipe.
   let naming: Promise<readonly string[]> | undefined;
   let fromSystem: readonly string[] = [];
   let lookingUp: Promise<void> | undefined;
 
-  async function contextFor(identify: boolean): Promise<SecureContext> {
+  async function contextFor(own: HostCertificates, identify: boolean): Promise<SecureContext> {
     naming ??= namedAuthorities(network, env);
     const [named, identity, tls] = await Promise.all([
       naming,
-      identify ? readIdentity(network) : {},
+      identify ? identityOf(network, own) : {},
       import('node:tls'),
     ]);
-    const more = [...named, ...fromSystem];
+    const more = [...named, ...own.authorities, ...fromSystem];
     if (more.length === 0) return tls.createSecureContext(identity);
     // Node takes a list instead of its own, so its own and those of NODE_EXTRA_CA_CERTS go with it. Node itself only
     // warns about that file when it cannot be read.
@@ -65,11 +70,19 @@ export function createTrust(network: NetworkOptions, env: Environment, system: T
     return tls.createSecureContext({ ...identity, ca: [...tls.rootCertificates, ...certificatesIn(extra), ...more] });
   }
 
-  function context(identify: boolean): Promise<SecureContext> {
-    let made = contexts.get(identify);
+  async function context(host: string, identify: boolean): Promise<SecureContext> {
+    let finding = hosts.get(host);
+    if (finding === undefined) {
+      finding = hostCertificates(host, env);
+      hosts.set(host, finding);
+    }
+    const own = await finding;
+    const special = own.authorities.length > 0 || own.identity !== undefined;
+    const key = `${identify} ${special ? host : ''}`;
+    let made = contexts.get(key);
     if (made === undefined) {
-      made = contextFor(identify);
-      contexts.set(identify, made);
+      made = contextFor(own, identify);
+      contexts.set(key, made);
     }
     return made;
   }
@@ -82,26 +95,20 @@ export function createTrust(network: NetworkOptions, env: Environment, system: T
   }
 
   return {
-    async connect(identify, attempt) {
-      const first = await context(identify);
+    async connect(host, identify, attempt) {
+      const first = await context(host, identify);
       try {
         return await attempt(first);
       } catch (error) {
         if (!UNKNOWN_AUTHORITY.has(errorCode(error))) throw error;
         lookingUp ??= lookUp();
         await lookingUp;
-        const second = await context(identify);
+        const second = await context(host, identify);
         if (second === first) throw error;
         return attempt(second);
       }
     },
   };
-}
-
-const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
-
-function certificatesIn(text: string): readonly string[] {
-  return text.match(CERTIFICATE) ?? [];
 }
 
 function bare(pem: string): string {
@@ -142,38 +149,38 @@ async function systemAuthorities(system: TrustStore, env: Environment): Promise<
   return [...found];
 }
 
-/** The text of a small regular file; empty when it is none, or cannot be read. */
-function textOf(path: string): string {
-  try {
-    return readSmallFileSync(path, { what: path }).toString('latin1');
-  } catch {
-    return '';
-  }
+interface Identity {
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
 }
 
-async function readIdentity(network: NetworkOptions): Promise<{ readonly cert?: Buffer; readonly key?: Buffer }> {
-  const { clientCert, clientKey } = network;
-  if (clientCert === undefined) return {};
-  const cert = await readNamed(clientCert, 'client certificate');
+/** The client certificate that the user names, else the host's own. */
+async function identityOf({ clientCert, clientKey }: NetworkOptions, own: HostCertificates): Promise<Identity> {
+  if (clientCert !== undefined) return readIdentity(clientCert, clientKey);
+  return own.identity === undefined ? {} : readIdentity(own.identity.cert, own.identity.key);
+}
+
+async function readIdentity(certFile: string, namedKey: string | undefined): Promise<Identity> {
+  const cert = await readNamed(certFile, 'client certificate');
   // One file may hold both, as curl has it.
-  const key = clientKey === undefined ? cert : await readNamed(clientKey, 'client key');
+  const key = namedKey === undefined ? cert : await readNamed(namedKey, 'client key');
   const { createPrivateKey, X509Certificate } = await import('node:crypto');
-  const keyFile = clientKey ?? clientCert;
+  const keyFile = namedKey ?? certFile;
   const certificate = attempt(
     () => new X509Certificate(cert),
-    `the file of --client-cert, ${clientCert}, holds no certificate`,
+    `the client certificate ${certFile} holds no certificate`,
     'name a file with a certificate in PEM form',
   );
   const secret = attempt(
     () => createPrivateKey(key),
     `the key in ${keyFile} cannot be used: it is no private key in PEM form, or is encrypted`,
-    clientKey === undefined
+    namedKey === undefined
       ? 'name the key with --client-key FILE'
       : `if it is encrypted: openssl pkey -in ${keyFile} -out PLAIN.pem`,
   );
   if (certificate.checkPrivateKey(secret)) return { cert, key };
   throw unusable(
-    `the client certificate ${clientCert} and the key ${keyFile} do not belong together`,
+    `the client certificate ${certFile} and the key ${keyFile} do not belong together`,
     'name the key that the certificate was made for with --client-key FILE',
   );
 }

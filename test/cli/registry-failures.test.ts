@@ -76,6 +76,9 @@ describe('registries', () => {
     try {
       open.push(layout, 'some/image', 'tag', image);
       const ref = `docker-image://${open.host}/some/image:tag`;
+      const mirrors = { CTXSRC_MIRRORS: `registry.invalid=${open.host}` };
+      const mirrored = await ctxsrc(['digest', 'docker-image://registry.invalid/some/image:tag'], { env: mirrors });
+      expect(mirrored.stdout, mirrored.stderr).toBe(`${image.digest}\n`);
       const pulled = await ctxsrc(['pull', ref], { home: cliHome(), env: { CTXSRC_CACHE_MAX_SIZE: '100' } });
       expect(pulled.stdout).toBe(`${image.digest}\n`);
       expect(pulled.stderr).toMatch(/the store holds .* kB, more than CTXSRC_CACHE_MAX_SIZE \(100 B\): this run/);

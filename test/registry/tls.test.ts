@@ -1,6 +1,6 @@
 /** TLS: whom to trust, who one is, and what the failures say. Certificates are made by openssl. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
@@ -171,6 +171,30 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
     });
   });
 
+  it('takes what certs.d has for the host and port, and for no other', async () => {
+    const { port, peers } = await serve({ requestCert: true, rejectUnauthorized: false, ca: readFileSync(certs.ca) });
+    const home = tempDir('certs-d');
+    const folder = (...names: string[]): string => {
+      const dir = join(home, ...names);
+      mkdirSync(dir, { recursive: true });
+      return dir;
+    };
+    const authority = folder('.docker', 'certs.d', `localhost:${port}`);
+    copyFileSync(certs.ca, join(authority, 'company.crt'));
+    writeFileSync(join(authority, 'note.crt'), 'none');
+    expect((await get(port, {}, { HOME: home })).status).toBe(200);
+    const identity = folder('.config', 'containers', 'certs.d', `localhost:${port}`);
+    copyFileSync(certs.client.cert, join(identity, 'a.cert'));
+    expect((await get(port, {}, { HOME: home })).status).toBe(200);
+    copyFileSync(certs.client.key, join(identity, 'a.key'));
+    expect((await get(port, {}, { HOME: home })).status).toBe(200);
+    expect(peers).toEqual([undefined, undefined, 'ctxsrc-client']);
+    copyFileSync(certs.server.key, join(identity, 'a.key'));
+    await expect(get(port, {}, { HOME: home })).rejects.toMatchObject({ code: 'E_CONFIG' });
+    const other = await serve();
+    await expect(get(other.port, {}, { HOME: home })).rejects.toMatchObject({ code: 'E_TLS' });
+  });
+
   it("trusts the system's authorities when no other is known to have signed: a bundle, SSL_CERT_DIR", async () => {
     const { port, peers } = await serve();
     const dir = tempDir('authorities');
@@ -182,7 +206,7 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
     let attempts = 0;
     const trust = createTrust(networkOptions(), {}, { files: ['/nowhere/ca.crt', certs.ca], folders: [dir] });
     const ask = () =>
-      trust.connect(false, (secureContext) => {
+      trust.connect(`localhost:${port}`, false, (secureContext) => {
         attempts += 1;
         return new Promise<void>((resolve, reject) => {
           const socket = connectSecurely({ port, host: '127.0.0.1', servername: 'localhost', secureContext }, () => {
@@ -215,7 +239,7 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
       [{ caFile: none }, {}, `the file of --ca-file, ${none}, holds no certificate`],
       [{}, { SSL_CERT_FILE: none }, `the file of SSL_CERT_FILE, ${none}, holds no certificate`],
       [{ clientCert, clientKey: certs.other.key }, {}, 'do not belong together'],
-      [{ clientCert: none, clientKey }, {}, `the file of --client-cert, ${none}, holds no certificate`],
+      [{ clientCert: none, clientKey }, {}, `the client certificate ${none} holds no certificate`],
       [{ clientCert, clientKey: none }, {}, `the key in ${none} cannot be used`],
       [{ clientCert, clientKey: encrypted }, {}, `the key in ${encrypted} cannot be used`],
       [{ clientCert }, {}, `the key in ${clientCert} cannot be used`],

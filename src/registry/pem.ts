@@ -1,0 +1,18 @@
+/** Certificates in text (PEM). */
+import { readSmallFileSync } from '../fs/small-file.ts';
+
+const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
+/** Each certificate of a text. */
+export function certificatesIn(text: string): readonly string[] {
+  return text.match(CERTIFICATE) ?? [];
+}
+
+/** The text of a small regular file; empty when it is none, or cannot be read. */
+export function textOf(path: string): string {
+  try {
+    return readSmallFileSync(path, { what: path }).toString('latin1');
+  } catch {
+    return '';
+  }
+}
