@@ -18,6 +18,7 @@ import { cliHome, ctxsrc } from '../support/cli.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
+import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -332,7 +333,7 @@ describe('git and http', () => {
     }
   });
 
-  it('with a token file', async () => {
+  it.skipIf(!needs('git'))('with a token file', async () => {
     const root = tempDir('git');
     const repository = join(root, 'repo.git');
     initBare(repository);

@@ -180,5 +180,5 @@ describe('an unpacked directory', () => {
 });
 
 function execSha(content: Buffer): string {
-  return execFileSync('openssl', ['dgst', '-sha256', '-r'], { input: content }).toString().slice(0, 64);
+  return execFileSync('sha256sum', { input: content }).toString().slice(0, 64);
 }
