@@ -33,9 +33,9 @@ const HOMELESS = {
 };
 
 describe.skipIf(!needsRoot('becomes a user without a name'))('a user without a name', () => {
-  const home = cliHome(NAMELESS);
-  const tmp = join(home, 'tmp');
-  const cache = join(tmp, `ctxsrc-${NAMELESS}`);
+  let home: string;
+  let tmp: string;
+  let cache: string;
   const as = (env: Record<string, string | undefined>) => ({
     uid: NAMELESS,
     home,
@@ -43,6 +43,9 @@ describe.skipIf(!needsRoot('becomes a user without a name'))('a user without a n
   });
   let layout: string;
   beforeAll(() => {
+    home = cliHome(NAMELESS);
+    tmp = join(home, 'tmp');
+    cache = join(tmp, `ctxsrc-${NAMELESS}`);
     const images = new LayoutBuilder();
     const image = images.image({ layers: [images.layer(tar([{ name: 'a', content: 'a' }]))] });
     layout = `oci-layout://${images.tag(image, 'latest').write(tempDir('layout'))}`;
