@@ -124,6 +124,8 @@ describe('a stream', () => {
     const zero = openSync('/dev/zero', 'r');
     open.push(zero);
     expect(await failureCode(readNamedFile(`/dev/fd/${zero}`, { what, maxBytes: 1 << 20 }))).toBe('E_LIMIT');
-    expect(await failureText(readNamedFile('/dev/fd/999999', { what }))).toMatch(/cannot read the note: .*bad file descriptor/i);
+    expect(await failureText(readNamedFile('/dev/fd/999999', { what }))).toMatch(
+      /cannot read the note: .*bad file descriptor/i,
+    );
   });
 });
