@@ -292,6 +292,12 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     check: ['Install the optional package koffi.', 'Leave --strict out: what is missing is then only named.'],
     example: 'ctxsrc key --json .',
   },
+  E_DOUBTFUL: {
+    cause:
+      'With --strict: the reference is taken as BuildKit takes it, and probably means something else, for instance an OCI layout named as a directory.',
+    check: ['The hint has both references: type the one that is meant.'],
+    example: 'ctxsrc key --strict oci-layout://./base',
+  },
   E_TARGET_EXISTS: {
     cause: 'At the target there is something that is not this snapshot, and nothing is replaced unasked.',
     check: [

@@ -51,6 +51,7 @@ export const ERROR_EXITS = {
   E_STORE_VERSION: 8,
   E_LOSSY: 8,
   E_INCOMPLETE: 8,
+  E_DOUBTFUL: 8,
   E_TARGET_EXISTS: 9,
   E_IO: 74,
   E_DISK_FULL: 74,

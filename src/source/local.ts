@@ -7,10 +7,13 @@ import { LocalInstance } from './local/instance.ts';
 import { rebasePath } from './rebase-path.ts';
 
 const SCHEME = 'local';
+const SAYS_LOCAL = /(?:^|=)local:\/\//;
 
 interface LocalIdentifier extends Identifier {
   readonly localPath: string;
   readonly name: string | undefined;
+  /** Named by its path alone, without saying `local://`. */
+  readonly plain: boolean;
   readonly options: LocalOptions;
 }
 
@@ -38,6 +41,7 @@ export const source: Source = {
       attributes,
       localPath: resolve(path),
       name: ref.name,
+      plain: !SAYS_LOCAL.test(ref.text),
       options,
       toString: () => printed,
       toJSON: () => ({ scheme: SCHEME, path, ...(ref.name === undefined ? {} : { name: ref.name }), attributes }),
@@ -48,7 +52,8 @@ export const source: Source = {
 
   resolve(id, env) {
     if (!isLocal(id)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${SCHEME}`);
-    return new LocalInstance({ identifier: id, path: id.localPath, name: id.name, options: id.options, env });
+    const { localPath: path, name, plain, options } = id;
+    return new LocalInstance({ identifier: id, path, name, plain, options, env });
   },
 };
 

@@ -1,5 +1,5 @@
 /** One directory, bound to a store: its keys and its content. */
-import { realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CacheKeyResult,
@@ -17,6 +17,7 @@ import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
+import { warnOrRefuse } from '../../core/progress.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
 import type { LocalOptions } from './attributes.ts';
@@ -34,6 +35,8 @@ export interface LocalSubject {
   /** Absolute. */
   readonly path: string;
   readonly name: string | undefined;
+  /** The reference does not say that it is a directory's: what lies there may be something else. */
+  readonly plain: boolean;
   readonly options: LocalOptions;
   readonly env: SourceEnv;
 }
@@ -97,8 +100,9 @@ export class LocalInstance implements SourceInstance {
 
   #filtered(job: JobContext): Promise<FilteredDirectory> {
     return this.#directory.run(async () => {
-      const { path, options, name } = this.#subject;
+      const { path, options, name, plain } = this.#subject;
       const root = resolveDirectory(path);
+      if (plain && isLayout(root)) warnOfLayout(job, path);
       const ignoreFile = await loadIgnoreFile(textOfBytes(root), options, name === undefined, job.signal);
       const exclude = [...(ignoreFile?.lines ?? []).map(({ pattern }) => pattern), ...options.exclude];
       const filter = {
@@ -142,6 +146,22 @@ export class LocalInstance implements SourceInstance {
       progress: job.progress,
     });
   }
+}
+
+/** By the two files that every OCI layout has. */
+function isLayout(root: string): boolean {
+  return ['oci-layout', 'index.json'].every((name) => existsSync(Buffer.from(`${root}/${name}`, 'latin1')));
+}
+
+/** Builders hash such a directory like any other; whoever names it mostly means the image. */
+function warnOfLayout(job: JobContext, path: string): void {
+  const shown = printable(path);
+  warnOrRefuse(
+    job,
+    'E_DOUBTFUL',
+    `${shown} is an OCI layout: its files are taken, not the image in it`,
+    `for the image in it type oci-layout://${shown}, for the directory local://${shown}`,
+  );
 }
 
 /** The directory without links, as bytes. */
