@@ -1,6 +1,5 @@
 /** Runs docker's credential helpers (`docker-credential-NAME get`): no shell, the registry on stdin, a time limit. */
-import { spawn } from 'node:child_process';
-import { findProgram, programPath } from '../core/programs.ts';
+import { findProgram, type Program, programPath, startProgram } from '../core/programs.ts';
 import type { Environment } from './proxy.ts';
 
 export type HelperAnswer =
@@ -21,40 +20,46 @@ const NOT_FOUND = /credentials not found in native keychain|no credentials (?:fo
  * @param key the registry as docker spells it: a host, or Docker Hub's URL
  * @param timeout milliseconds after which the helper is ended
  */
-export function askHelper(name: string, key: string, env: Environment, timeout: number): Promise<HelperAnswer> {
+export async function askHelper(name: string, key: string, env: Environment, timeout: number): Promise<HelperAnswer> {
   const program = `docker-credential-${name}`;
   // A name with a separator in it would choose a program outside of PATH.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
     const why = `${JSON.stringify(name)} is no name of a credential helper`;
-    return Promise.resolve({ kind: 'failed', why, hint: 'correct the file that names it' });
+    return { kind: 'failed', why, hint: 'correct the file that names it' };
   }
   const path = findProgram(program, env);
   if (path === undefined) {
     const hint = `install ${program}, or take it out of the file that names it`;
-    return Promise.resolve({ kind: 'failed', why: `${program} is not in PATH`, hint });
+    return { kind: 'failed', why: `${program} is not in PATH`, hint };
   }
-  // What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only.
-  const hint = `to see what it says: echo ${key} | ${program} get`;
+  let child: Program;
+  try {
+    child = await startProgram(path, ['get'], { env: { ...env, PATH: programPath(env) } });
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    return { kind: 'failed', why: `${program} cannot be run (${code})`, hint: seeItself(program, key) };
+  }
+  return answerOf(child, program, key, timeout);
+}
+
+/** What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only. */
+const seeItself = (program: string, key: string): string => `to see what it says: echo ${key} | ${program} get`;
+
+function answerOf(child: Program, program: string, key: string, timeout: number): Promise<HelperAnswer> {
+  const hint = seeItself(program, key);
   return new Promise((resolve) => {
-    const child = spawn(path, ['get'], {
-      env: { ...env, PATH: programPath(env) },
-      stdio: ['pipe', 'pipe', 'ignore'],
-      windowsHide: true,
-    });
     const chunks: Buffer[] = [];
     let length = 0;
     const finish = (answer: HelperAnswer): void => {
       clearTimeout(timer);
       child.stdout.destroy();
+      child.stderr.destroy();
       resolve(answer);
     };
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       finish({ kind: 'failed', why: `${program} did not answer within ${Math.round(timeout / 1000)} s`, hint });
     }, timeout);
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      finish({ kind: 'failed', why: `${program} cannot be run (${error.code ?? 'unknown'})`, hint });
-    });
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length;
       chunks.push(chunk);
@@ -62,6 +67,7 @@ export function askHelper(name: string, key: string, env: Environment, timeout: 
       child.kill('SIGKILL');
       finish({ kind: 'failed', why: `${program} answered with more than ${LARGEST_ANSWER} bytes`, hint });
     });
+    child.stderr.resume();
     // A helper that does not read its input is no failure of ours.
     child.stdin.on('error', () => undefined);
     child.stdin.end(`${key}\n`);

@@ -22,6 +22,7 @@ import { NO_CACHE_OPTS } from '../contract/index.ts';
 import { sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
+import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
 import { textOfBytes } from '../fs/byte-string.ts';
 import { settleTree } from '../fs/settle-tree.ts';
@@ -39,7 +40,7 @@ import {
   resolveLocally,
 } from './git/key.ts';
 import type { Remote } from './git/repository.ts';
-import { cleanSubdir, type GitReference, type GitUrl, isGitReference, parseGitReference } from './git/url.ts';
+import { cleanSubdir, type GitReference, type GitUrl, isGitReference, originOf, parseGitReference } from './git/url.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'keep-git-dir', kind: 'flag', help: 'keep the .git directory; part of the key' },
@@ -221,18 +222,23 @@ class GitInstance implements SourceInstance {
     const filter = new PathFilter(options.filter);
     const task = new Task(job.progress, 'unpack', String(this.#id), undefined, 'files');
     try {
-      const checkout = new Checkout({
-        store: this.#env.store,
-        limits: options.limits,
-        keepGitDir: selection.keepGitDir,
-        skipSubmodules: selection.skipSubmodules,
-        filter,
-        remoteOf: (url) => this.#remote(job, url),
-      });
+      const checkout = new Checkout(
+        {
+          store: this.#env.store,
+          limits: options.limits,
+          keepGitDir: selection.keepGitDir,
+          skipSubmodules: selection.skipSubmodules,
+          filter,
+          remoteOf: (url) => this.#remote(job, url),
+        },
+        task,
+      );
       const remote = await this.#remote(job, reference.url);
       // A subpath is a deeper subdirectory: nothing beside it is fetched.
       const subdir = cleanSubdir(`${reference.subdir}/${textOfBytes(filter.subpath)}`);
-      const time = await checkout.write(job, { remote, url: reference.url, resolved, subdir }, dir);
+      const part = subdir !== '';
+      const time = await checkout.write(job, { remote, url: reference.url, resolved, subdir, part }, dir);
+      noteLfsPointers(job, checkout.lfsPointers);
       const report = await settleTree(dir, {
         signal: job.signal,
         // What git knows of modes; the rest is the umask of whoever runs it.
@@ -275,7 +281,7 @@ class GitInstance implements SourceInstance {
         },
       );
     }
-    const args = ['ls-remote', ...flags, '--', remote.url, ...patterns];
+    const args = ['-c', `remote.origin.url=${remote.url}`, 'ls-remote', ...flags, '--', 'origin', ...patterns];
     const { stdout } = await remote.again(job, () =>
       remote.git.run(job.signal, `list the refs of ${remote.url}`, args, {
         reach: remote.reach,
@@ -287,9 +293,9 @@ class GitInstance implements SourceInstance {
 
   async #remote(job: JobContext, url: GitUrl): Promise<Remote> {
     const { network, offline } = this.#env;
-    const own = url.host === this.#id.reference.url.host;
     const options = {
-      authTokenFile: own ? text(this.#id.attributes, 'auth-token-file') : undefined,
+      own: originOf(url) === originOf(this.#id.reference.url),
+      authTokenFile: text(this.#id.attributes, 'auth-token-file'),
       knownHosts: text(this.#id.attributes, 'known-hosts'),
     };
     return {
@@ -301,6 +307,19 @@ class GitInstance implements SourceInstance {
       offline,
     };
   }
+}
+
+/** BuildKit writes pointers as well; an image that is built of them lacks the content, and nobody is told. */
+function noteLfsPointers(job: JobContext, pointers: readonly string[]): void {
+  if (pointers.length === 0) return;
+  const [first = ''] = pointers;
+  const others = pointers.length === 1 ? '' : ` and ${pointers.length - 1} more`;
+  job.progress.emit({
+    type: 'message',
+    level: 'note',
+    text: `${printable(textOfBytes(first))}${others}: a Git LFS pointer, not the content that it stands for`,
+    hint: 'a build would see the pointers, too: check out with git lfs, and use that directory',
+  });
 }
 
 function text(attributes: Attributes, name: string): string | undefined {

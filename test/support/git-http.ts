@@ -1,22 +1,28 @@
 /** A real git server: `git http-backend` behind a small HTTP server on loopback. */
 import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createSecureServer } from 'node:https';
+import { type AddressInfo, createServer as createSocketServer, type Server } from 'node:net';
 
 export interface GitRequest {
   readonly method: string;
   readonly url: string;
   readonly authorization: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly secure: boolean;
 }
 
 export interface GitServer {
   /** `http://127.0.0.1:PORT` */
   readonly origin: string;
+  readonly port: number;
   readonly requests: GitRequest[];
   close(): Promise<void>;
 }
 
 export interface GitServerOptions {
+  /** PEM texts: the port answers TLS as well as plain HTTP. */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** Asked before git is: true when it answered the request itself. */
   readonly intercept?: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
 }
@@ -24,25 +30,46 @@ export interface GitServerOptions {
 /** Serves the repositories below `root` (read only). */
 export async function serveGit(root: string, options: GitServerOptions = {}): Promise<GitServer> {
   const requests: GitRequest[] = [];
-  const server = createServer((request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push({
       method: request.method ?? '',
       url: request.url ?? '',
       authorization: request.headers.authorization,
+      userAgent: request.headers['user-agent'],
+      secure: 'encrypted' in request.socket,
     });
     if (options.intercept?.(request, response) === true) return;
     backend(root, request, response);
-  });
+  };
+  const plain = createServer(answer);
+  const secure = options.tls === undefined ? undefined : createSecureServer(options.tls, answer);
+  const server = secure === undefined ? plain : bothOnOnePort(plain, secure);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `http://127.0.0.1:${port}`,
+    port,
     requests,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        plain.closeAllConnections();
+        secure?.closeAllConnections();
       }),
   };
+}
+
+/** A TLS client begins with the byte 22. */
+function bothOnOnePort(plain: Server, secure: Server): Server {
+  return createSocketServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('readable', () => {
+      const first = socket.read(1) as Buffer | null;
+      if (first === null) return;
+      socket.unshift(first);
+      (first[0] === 22 ? secure : plain).emit('connection', socket);
+    });
+  });
 }
 
 function backend(root: string, request: IncomingMessage, response: ServerResponse): void {

@@ -1,14 +1,19 @@
 /**
- * What git needs to reach one remote: token or header, certificates, known hosts. A secret is bound to the origin of the
+ * What git needs to reach one remote: token or header, certificates, proxy, ssh. A secret is bound to the origin of the
  * remote; git itself would send a header on to wherever a server redirects, so with a header redirects are refused.
  */
+import { delimiter, resolve } from 'node:path';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { hostListed, isLoopback } from '../../registry/host.ts';
+import { proxyFor } from '../../registry/proxy.ts';
 import { readTokenFile, usableSecret } from '../token-file.ts';
-import { Git, type Reach } from './command.ts';
-import type { GitUrl } from './url.ts';
+import { Git, type GitSettings, type Reach } from './command.ts';
+import { type GitUrl, originOf } from './url.ts';
 
 export interface AccessOptions {
+  /** The remote has the origin of the reference: secrets without a host of their own are meant for it. */
+  readonly own: boolean;
   readonly authTokenFile?: string | undefined;
   readonly knownHosts?: string | undefined;
 }
@@ -16,6 +21,8 @@ export interface AccessOptions {
 /** Prints the two variables when git asks for a credential; git runs it only for the origin it is configured for. */
 const HELPER =
   '!f() { test "$1" = get && printf \'username=%s\\npassword=%s\\n\' "$CTXSRC_GIT_USERNAME" "$CTXSRC_GIT_PASSWORD"; }; f';
+
+const USERNAME = 'x-access-token';
 
 /** What calls for this remote may reach. */
 export function reachOf(url: GitUrl): Reach {
@@ -32,35 +39,55 @@ export async function gitFor(
   session: Session,
   network: NetworkOptions,
 ): Promise<Git> {
-  const config: [string, string][] = [];
-  const environment: Record<string, string> = {};
-  if (url.transport === 'http' || url.transport === 'https') {
-    const origin = `${url.transport}://${url.host}`;
-    addTls(config, origin, url.host, network);
-    const secret = await findSecret(url.host, options, session);
-    if (secret?.kind === 'token') {
-      config.push([`credential.${origin}.helper`, HELPER]);
-      environment['CTXSRC_GIT_USERNAME'] = 'x-access-token';
-      environment['CTXSRC_GIT_PASSWORD'] = secret.value;
-    } else if (secret?.kind === 'header') {
-      config.push([`http.${origin}/.extraHeader`, `Authorization: ${secret.value}`]);
-      config.push([`http.${origin}/.followRedirects`, 'false']);
-    }
-  } else if (url.transport === 'ssh') {
-    environment['GIT_SSH_VARIANT'] = 'ssh';
-    environment['GIT_SSH_COMMAND'] = sshCommand(options.knownHosts);
+  if (url.transport === 'ssh') return new Git(sshSettings(options.knownHosts));
+  if (url.transport !== 'http' && url.transport !== 'https') return new Git();
+  const origin = originOf(url);
+  const proxy = proxyOf(origin);
+  const config = [...tlsConfig(origin, url.host, network)];
+  if (proxy !== undefined) config.push([`http.${origin}/.proxy`, proxy?.href ?? '']);
+  const secret = await findSecret(url, options, session, network);
+  const settings = { config, proxy: proxy?.host };
+  if (secret?.kind === 'token') {
+    config.push([`credential.${origin}.helper`, HELPER]);
+    return new Git({
+      ...settings,
+      environment: { CTXSRC_GIT_USERNAME: USERNAME, CTXSRC_GIT_PASSWORD: secret.value },
+      secrets: [secret.value, Buffer.from(`${USERNAME}:${secret.value}`).toString('base64')],
+    });
   }
-  return new Git(config, environment);
+  if (secret?.kind === 'header') {
+    config.push([`http.${origin}/.extraHeader`, `Authorization: ${secret.value}`]);
+    config.push([`http.${origin}/.followRedirects`, 'false']);
+    return new Git({ ...settings, secrets: [secret.value, secret.value.replace(/^\S+\s+/, '')] });
+  }
+  return new Git(settings);
 }
 
-function addTls(config: [string, string][], origin: string, host: string, network: NetworkOptions): void {
-  const authorities = network.caFile ?? process.env['SSL_CERT_FILE'];
-  if (authorities) config.push(['http.sslCAInfo', authorities]);
+/** Names of files are made absolute: git does not run in the directory that they are relative to. */
+function* tlsConfig(origin: string, host: string, network: NetworkOptions): Generator<[string, string]> {
+  const { SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS } = process.env;
+  const authorities = network.caFile ?? (SSL_CERT_FILE || NODE_EXTRA_CA_CERTS);
+  if (authorities) yield ['http.sslCAInfo', resolve(authorities)];
+  // git takes one directory; OpenSSL and Go, whose variable it is, several.
+  const directory = SSL_CERT_DIR?.split(delimiter)[0];
+  if (directory) yield ['http.sslCAPath', resolve(directory)];
   if (network.clientCert !== undefined) {
-    config.push([`http.${origin}/.sslCert`, network.clientCert]);
-    config.push([`http.${origin}/.sslKey`, network.clientKey ?? network.clientCert]);
+    yield [`http.${origin}/.sslCert`, resolve(network.clientCert)];
+    yield [`http.${origin}/.sslKey`, resolve(network.clientKey ?? network.clientCert)];
   }
-  if (network.insecure.includes(host)) config.push([`http.${origin}/.sslVerify`, 'false']);
+  if (hostListed(network.insecure, host)) yield [`http.${origin}/.sslVerify`, 'false'];
+}
+
+/**
+ * The proxy of the environment for an origin, by the rules of every other request; null when it is reached directly.
+ * Undefined for a proxy that only git can use (SOCKS): it reads the variables itself.
+ */
+function proxyOf(origin: string): URL | null | undefined {
+  try {
+    return proxyFor(new URL(origin), process.env) ?? null;
+  } catch {
+    return undefined;
+  }
 }
 
 interface Secret {
@@ -68,34 +95,77 @@ interface Secret {
   readonly value: string;
 }
 
-async function findSecret(host: string, options: AccessOptions, session: Session): Promise<Secret | undefined> {
-  if (options.authTokenFile !== undefined) {
-    return { kind: 'token', value: await readTokenFile(options.authTokenFile) };
-  }
-  const names: readonly (readonly [string, Secret['kind']])[] = [
-    [`GIT_AUTH_HEADER.${host}`, 'header'],
-    [`GIT_AUTH_TOKEN.${host}`, 'token'],
-    ['GIT_AUTH_HEADER', 'header'],
-    ['GIT_AUTH_TOKEN', 'token'],
-  ];
-  for (const [name, kind] of names) {
-    const value = await session.secret(name);
-    if (value !== undefined) return { kind, value: usableSecret(value, `the secret ${name}`) };
+async function findSecret(
+  url: GitUrl,
+  options: AccessOptions,
+  session: Session,
+  network: NetworkOptions,
+): Promise<Secret | undefined> {
+  const { host, transport } = url;
+  const readable = transport === 'http' && !isLoopback(host) && !hostListed(network.plainHttp, host);
+  if (readable && !options.own) return undefined;
+  const secret = options.own
+    ? ((await tokenOf(options)) ?? (await secretOf(session, [`.${host}`, ''])))
+    : await secretOf(session, [`.${host}`]);
+  if (secret === undefined || !readable) return secret;
+  throw new CtxsrcError('E_UNSAFE', `a token for ${url.remote} would be sent where others can read it`, {
+    hint: `type https:// in place of http://, or, knowing what that gives up, allow it with --plain-http ${host}`,
+  });
+}
+
+async function tokenOf({ authTokenFile }: AccessOptions): Promise<Secret | undefined> {
+  return authTokenFile === undefined ? undefined : { kind: 'token', value: await readTokenFile(authTokenFile) };
+}
+
+/** The first secret of the session under one of the endings of its name. */
+async function secretOf(session: Session, endings: readonly string[]): Promise<Secret | undefined> {
+  for (const ending of endings) {
+    for (const kind of ['header', 'token'] as const) {
+      const name = `GIT_AUTH_${kind.toUpperCase()}${ending}`;
+      const value = await session.secret(name);
+      if (value !== undefined) return { kind, value: usableSecret(value, `the secret ${name}`) };
+    }
   }
   return undefined;
 }
 
-/** ssh that asks nothing and accepts no unknown host. git hands this text to a shell, hence the quotes. */
-function sshCommand(knownHosts: string | undefined): string {
-  const command = 'ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=30';
-  if (knownHosts === undefined) return command;
+/**
+ * How ssh is run: as the user's `GIT_SSH_COMMAND` or `GIT_SSH` say, with the user's environment and directory, which
+ * they may speak of; else as an ssh that accepts no unknown host. No terminal is there to ask on either way.
+ */
+function sshSettings(knownHosts: string | undefined): GitSettings {
+  const { GIT_SSH_COMMAND, GIT_SSH, GIT_SSH_VARIANT } = process.env;
+  const known = knownHosts === undefined ? '' : ` ${knownHostsOptions(resolve(knownHosts))}`;
+  if (!GIT_SSH_COMMAND && !GIT_SSH) {
+    const command = 'ssh -oBatchMode=yes -oStrictHostKeyChecking=yes -oConnectTimeout=30';
+    return { environment: { GIT_SSH_VARIANT: 'ssh', GIT_SSH_COMMAND: command + known } };
+  }
+  const environment: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && !name.startsWith('GIT_')) environment[name] = value;
+  }
+  if (GIT_SSH_VARIANT) environment['GIT_SSH_VARIANT'] = GIT_SSH_VARIANT;
+  // Of an option that is given twice ssh takes the first: what the command itself says holds.
+  if (GIT_SSH_COMMAND) environment['GIT_SSH_COMMAND'] = GIT_SSH_COMMAND + known;
+  else if (GIT_SSH && known === '') environment['GIT_SSH'] = GIT_SSH;
+  else if (GIT_SSH) environment['GIT_SSH_COMMAND'] = quoted(GIT_SSH) + known;
+  return { environment, cwd: process.cwd() };
+}
+
+/** Options of ssh for a file of host keys. git hands them to a shell, hence the quotes. */
+function knownHostsOptions(knownHosts: string): string {
   if (/["\0-\x1f]/.test(knownHosts)) {
     throw new CtxsrcError(
       'E_ATTRIBUTE',
       `the name of the known hosts file ${JSON.stringify(knownHosts)} cannot be given to ssh`,
     );
   }
-  // Inside ssh's own quotes only % has a meaning; inside the shell's only the quote itself.
+  // Inside ssh's own quotes only % has a meaning.
   const option = `-oUserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`;
-  return `${command} -oGlobalKnownHostsFile=none '${option.replaceAll("'", "'\\''")}'`;
+  return `-oGlobalKnownHostsFile=none ${quoted(option)}`;
+}
+
+/** A text as one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -4,16 +4,19 @@
  * written through a link or outside. Submodules are commits of other repositories, written in their place.
  */
 import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
-import { join, posix } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { Task } from '../../core/progress.ts';
 import type { PathFilter } from '../../fs/write-filter.ts';
+import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';
+import { isLfsPointer } from './lfs.ts';
+import { checkPaths, joinBytes, latin1, makeDirectories, removeEmpty, unsafe } from './paths.ts';
 import { type Remote, Repository, type TreeEntry } from './repository.ts';
-import { readModules, submoduleUrl } from './submodules.ts';
+import { inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
 
 /** Mode of a submodule in a tree. */
@@ -39,16 +42,30 @@ export interface CheckoutTarget {
   readonly resolved: ResolvedRef;
   /** Directory of the commit to write; empty: all of it. */
   readonly subdir: string;
+  /** It is a part of what the reference names, and so without a `.git`. */
+  readonly part: boolean;
 }
+
+/** Files that one call of git writes: what can be told between two calls is how many are there. */
+const BATCH = 5000;
 
 /** Runs a checkout, and those of submodules, and counts against the limits over all of them. */
 export class Checkout {
   readonly #plan: CheckoutPlan;
+  readonly #task: Task;
+  readonly #pointers: string[] = [];
   #files = 0;
   #bytes = 0;
+  #written = 0;
 
-  constructor(plan: CheckoutPlan) {
+  constructor(plan: CheckoutPlan, task: Task) {
     this.#plan = plan;
+    this.#task = task;
+  }
+
+  /** Files, below the root of what is written, that are Git LFS pointers: their content is elsewhere. */
+  get lfsPointers(): readonly string[] {
+    return this.#pointers;
   }
 
   /**
@@ -64,45 +81,67 @@ export class Checkout {
     let time: number;
     try {
       const { id: commit, time: committed } = await repository.fetch(job, target.resolved);
-      const entries = await this.#choose(job, repository, commit, target, prefix);
-      await this.#writeFiles(
-        job,
-        repository,
-        commit,
-        target.subdir,
-        entries.filter((entry) => entry.mode !== GITLINK),
-        dir,
-      );
-      // `.git` belongs to a whole repository: BuildKit leaves it out of a subdirectory too.
-      if (this.#plan.keepGitDir && target.subdir === '') await keepGitDir(job, repository, target, commit, dir);
-      modules = this.#plan.skipSubmodules ? [] : await this.#findModules(job, repository, commit, target, entries);
       time = committed;
+      const entrance = await this.#submoduleOnTheWay(job, repository, commit, target);
+      if (entrance === undefined) modules = await this.#writeCommit(job, repository, commit, target, dir, prefix);
+      else modules = [entrance];
     } finally {
       // Before the submodules: they are held in turn, and one may be this very repository.
       await repository.release();
     }
-    if (modules.length > 0 && nesting >= MAX_NESTING) {
-      throw new CtxsrcError('E_LIMIT', `submodules are nested more than ${MAX_NESTING} deep`, {
-        hint: 'leave them out with --skip-submodules',
-      });
-    }
-    for (const module of modules) {
-      makeDirectories(dir, module.path);
-      await this.write(
-        job,
-        {
-          remote: await this.#plan.remoteOf(module.url),
-          url: module.url,
-          resolved: { name: module.id, pin: module.id, keyed: module.id },
-          subdir: '',
-        },
-        join(dir, module.path),
-        `${prefix}${latin1(module.path)}/`,
-        nesting + 1,
-      );
-      if (!this.#plan.filter.wants(prefix + latin1(module.path))) removeEmpty(dir, module.path);
-    }
+    for (const module of modules) await this.#writeModule(job, module, dir, prefix, nesting);
     return time;
+  }
+
+  /** Writes the files of the commit, and returns the submodules that belong to them. */
+  async #writeCommit(
+    job: JobContext,
+    repository: Repository,
+    commit: string,
+    target: CheckoutTarget,
+    dir: string,
+    prefix: string,
+  ): Promise<readonly Submodule[]> {
+    const entries = await this.#choose(job, repository, commit, target, prefix);
+    const files = entries.filter((entry) => entry.mode !== GITLINK);
+    const links = entries.filter((entry) => entry.mode === GITLINK);
+    await this.#writeFiles(job, repository, commit, target.subdir, files, dir);
+    const within = target.subdir === '' ? 0 : latin1(target.subdir).length + 1;
+    for (const { path, size } of files) {
+      const place = path.slice(within);
+      if (isLfsPointer(joinBytes(dir, Buffer.from(place, 'latin1')), size)) this.#pointers.push(prefix + place);
+    }
+    // `.git` belongs to a whole repository: BuildKit leaves it out of a subdirectory too.
+    if (this.#plan.keepGitDir && !target.part) await keepGitDir(job, repository, target, commit, dir);
+    return this.#findModules(job, repository, commit, target, links);
+  }
+
+  /** Writes a submodule in its place; one that is left out becomes an empty directory, as git leaves it. */
+  async #writeModule(job: JobContext, module: Submodule, dir: string, prefix: string, nesting: number): Promise<void> {
+    const { path, url, id, subdir } = module;
+    const below = path === '' ? prefix : `${prefix}${latin1(path)}/`;
+    if (path !== '') makeDirectories(dir, path);
+    if (url !== undefined) {
+      if (nesting >= MAX_NESTING) {
+        throw new CtxsrcError('E_LIMIT', `submodules are nested more than ${MAX_NESTING} deep`, {
+          hint: 'leave them out with --skip-submodules',
+        });
+      }
+      const resolved = { name: id, pin: id, keyed: id };
+      try {
+        const remote = await this.#plan.remoteOf(url);
+        await this.write(
+          job,
+          { remote, url, resolved, subdir, part: path === '' },
+          join(dir, path),
+          below,
+          nesting + 1,
+        );
+      } catch (error) {
+        throw inSubmodule(error, module.name);
+      }
+    }
+    if (path !== '' && !this.#plan.filter.wants(prefix + latin1(path))) removeEmpty(dir, path);
   }
 
   /** The entries to write, checked, their blobs present. Their paths are those of the whole commit. */
@@ -118,13 +157,7 @@ export class Checkout {
     let tree = commit;
     if (subdir !== '') {
       const entry = await repository.entryAt(job, commit, subdir);
-      if (entry?.mode !== '040000') {
-        throw new CtxsrcError(
-          'E_PATH_NOT_FOUND',
-          `${printable(subdir)} is ${entry === undefined ? 'not in' : 'no directory of'} ${target.remote.url} at ${commit.slice(0, 12)}`,
-          { hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository' },
-        );
-      }
+      if (entry?.mode !== '040000') throw noDirectory(target, commit, entry);
       tree = entry.id;
       await repository.fetchBlobs(job, commit, [subdir, '.gitmodules', ...attributeFiles(subdir)]);
     }
@@ -170,8 +203,13 @@ export class Checkout {
       if (workTree !== dir) mkdirSync(workTree);
       const call = { indexFile: join(scratch, 'index'), workTree };
       await repository.local(job, ['read-tree', commit], call);
-      const paths = Buffer.from(files.map((entry) => `${entry.path}\0`).join(''), 'latin1');
-      await repository.local(job, ['checkout-index', '-z', '--stdin'], { ...call, stdin: paths });
+      for (let from = 0; from < files.length; from += BATCH) {
+        const batch = files.slice(from, from + BATCH);
+        const stdin = Buffer.from(batch.map((entry) => `${entry.path}\0`).join(''), 'latin1');
+        await repository.local(job, ['checkout-index', '-z', '--stdin'], { ...call, stdin });
+        this.#written += batch.length;
+        this.#task.advance(this.#written, this.#files);
+      }
       if (workTree !== dir) {
         for (const name of readdirSync(join(workTree, subdir), { encoding: 'buffer' })) {
           renameSync(joinBytes(join(workTree, subdir), name), joinBytes(dir, name));
@@ -190,130 +228,85 @@ export class Checkout {
     repository: Repository,
     commit: string,
     target: CheckoutTarget,
-    entries: readonly TreeEntry[],
+    links: readonly TreeEntry[],
   ): Promise<readonly Submodule[]> {
-    const links = entries.filter((entry) => entry.mode === GITLINK);
     if (links.length === 0) return [];
-    const urls = await readModules(job, repository, commit);
+    const modules = this.#plan.skipSubmodules ? undefined : await readModules(job, repository, commit);
     return links.map((link) => {
       const path = Buffer.from(link.path, 'latin1').toString();
       if (latin1(path) !== link.path) throw unsafe(link.path, 'is a submodule whose name is not UTF-8');
+      const module = modules?.get(link.path);
+      const left = modules === undefined || module?.update === 'none';
+      if (left && modules !== undefined) {
+        job.progress.emit({
+          type: 'message',
+          level: 'note',
+          text: `the submodule ${printable(path)} is left out, as .gitmodules says (update = none)`,
+        });
+      }
       return {
+        name: path,
         path: target.subdir === '' ? path : path.slice(target.subdir.length + 1),
-        url: submoduleUrl(link.path, urls.get(link.path), target.url),
+        url: left ? undefined : submoduleUrl(link.path, module?.url, target.url),
         id: link.id,
+        subdir: '',
       };
     });
+  }
+
+  /**
+   * The submodule that the subdirectory is, or lies in, to be written in place of the commit; undefined when there is
+   * none on the way.
+   */
+  async #submoduleOnTheWay(
+    job: JobContext,
+    repository: Repository,
+    commit: string,
+    target: CheckoutTarget,
+  ): Promise<Submodule | undefined> {
+    const { subdir } = target;
+    if (subdir === '' || (await repository.entryAt(job, commit, subdir))?.mode === '040000') return undefined;
+    const parts = subdir.split('/');
+    for (let depth = 1; depth <= parts.length; depth += 1) {
+      const link = await repository.entryAt(job, commit, parts.slice(0, depth).join('/'));
+      if (link === undefined) return undefined;
+      if (link.mode !== GITLINK) continue;
+      await repository.fetchBlobs(job, commit, ['.gitmodules']);
+      const [module] = await this.#findModules(job, repository, commit, { ...target, subdir: '' }, [link]);
+      const rest = parts.slice(depth).join('/');
+      if (module?.url === undefined && rest !== '') throw noDirectory(target, commit, undefined);
+      return { ...(module as Submodule), path: '', subdir: rest };
+    }
+    return undefined;
   }
 }
 
 interface Submodule {
-  /** Below the directory that is written. */
+  /** Where it is in the commit, for people. */
+  readonly name: string;
+  /** Below the directory that is written; empty: it is what is written. */
   readonly path: string;
-  readonly url: GitUrl;
+  /** Undefined when it is left out. */
+  readonly url: GitUrl | undefined;
   readonly id: string;
+  /** Directory of the submodule to write; empty: all of it. */
+  readonly subdir: string;
+}
+
+function noDirectory(target: CheckoutTarget, commit: string, entry: TreeEntry | undefined): CtxsrcError {
+  const { subdir, remote } = target;
+  const problem = entry === undefined ? 'is not in' : 'is no directory of';
+  return new CtxsrcError(
+    'E_PATH_NOT_FOUND',
+    `${printable(subdir)} ${problem} ${remote.url} at ${commit.slice(0, 12)}`,
+    {
+      hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository',
+    },
+  );
 }
 
 /** The `.gitattributes` of the directories above, which decide on line ends and encodings of what is below. */
 function attributeFiles(subdir: string): string[] {
   const parts = subdir.split('/');
   return parts.map((_, depth) => [...parts.slice(0, depth), '.gitattributes'].join('/'));
-}
-
-/**
- * No path may leave the directory, reach into `.git`, or lead through something that is no directory. git refuses such
- * trees too; here the error has a name, whatever version of git there is.
- */
-function checkPaths(entries: readonly TreeEntry[]): void {
-  const leaves = new Set<string>();
-  for (const { path, mode } of entries) {
-    if (!/^(?:100644|100755|100664|120000|160000)$/.test(mode)) throw unsafe(path, `has the unknown mode ${mode}`);
-    if (leaves.has(path)) throw unsafe(path, 'is there twice');
-    leaves.add(path);
-  }
-  for (const { path } of entries) {
-    const parts = path.split('/');
-    for (const part of parts) {
-      if (/^(?:|\.|\.\.|\.git|git~1)$/i.test(part)) throw unsafe(path, 'has a name that a checkout must not write');
-    }
-    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
-      if (leaves.has(path.slice(0, end))) throw unsafe(path, 'leads through something that is no directory');
-    }
-  }
-}
-
-function unsafe(path: string, problem: string): CtxsrcError {
-  return new CtxsrcError('E_UNSAFE', `the path ${printable(path)} of the repository ${problem}`);
-}
-
-/** The directories of a path, made one by one; one that is something else already is not followed. */
-function makeDirectories(dir: string, path: string): void {
-  let current = dir;
-  for (const part of path.split('/')) {
-    current = join(current, part);
-    const stats = lstatSync(current, { throwIfNoEntry: false });
-    if (stats === undefined) mkdirSync(current);
-    else if (!stats.isDirectory()) throw unsafe(path, 'leads through something that is no directory');
-  }
-}
-
-/** Takes away the directories of a path that nothing was written into, deepest first. */
-function removeEmpty(dir: string, path: string): void {
-  for (let current = path; current !== '.'; current = posix.dirname(current)) {
-    if (readdirSync(join(dir, current)).length > 0) return;
-    rmdirSync(join(dir, current));
-  }
-}
-
-/** Makes `dir/.git` a repository of its own that holds the commit, and the ref that was asked for. */
-async function keepGitDir(
-  job: JobContext,
-  repository: Repository,
-  target: CheckoutTarget,
-  commit: string,
-  dir: string,
-): Promise<void> {
-  const gitDir = join(dir, '.git');
-  const { resolved, remote } = target;
-  const format = resolved.pin.length === 64 ? 'sha256' : 'sha1';
-  const run = (args: readonly string[], reach: 'none' | 'file' = 'none'): Promise<unknown> =>
-    remote.git.run(job.signal, `keep the git directory of ${remote.url}`, args, { gitDir, workTree: dir, reach });
-  await run(['init', '--quiet', '--template=', `--object-format=${format}`, dir]);
-  // Through the file transport, not by linking: what was fetched for one checkout cannot change under another.
-  const kept = resolved.name.startsWith('refs/') ? resolved.name : 'refs/ctxsrc/head';
-  const from = pathToFileURL(repository.dir).href;
-  await run(
-    [
-      '-c',
-      `remote.origin.url=${from}`,
-      'fetch',
-      '--quiet',
-      '--depth=1',
-      '--no-tags',
-      '--no-write-fetch-head',
-      '--update-head-ok',
-      '--',
-      'origin',
-      `+${resolved.pin}:${kept}`,
-    ],
-    'file',
-  );
-  await run(['update-ref', '--no-deref', 'HEAD', commit]);
-  if (kept === 'refs/ctxsrc/head') await run(['update-ref', '-d', kept]);
-  await run(['config', 'remote.origin.url', remote.url]);
-  await run(['config', 'remote.origin.fetch', '+refs/heads/*:refs/remotes/origin/*']);
-  // The index describes the files as they are now, so that `git status` is clean.
-  await run(['read-tree', commit]);
-  await run(['update-index', '-q', '--refresh']).catch((error: unknown) => {
-    // Exit 1: files differ, as filtered ones do.
-    if (!(error instanceof CtxsrcError)) throw error;
-  });
-}
-
-function latin1(text: string): string {
-  return Buffer.from(text).toString('latin1');
-}
-
-function joinBytes(parent: string | Buffer, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(parent), Buffer.from('/'), name]);
 }

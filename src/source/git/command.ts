@@ -3,11 +3,10 @@
  * hooks, filters, credential helpers, URL rewrites or prompts. What a call may reach over which transport is said per
  * call. Secrets travel in the environment of the child, never in its arguments.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { devNull } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
-import { findProgram, programPath } from '../../core/programs.ts';
+import { findProgram, type Program, programPath, startProgram } from '../../core/programs.ts';
+import { USER_AGENT } from '../../registry/headers.ts';
 import { gitFailure } from './failure.ts';
 
 /** Transports a call may use. `none`: no helper of git may open anything. */
@@ -15,9 +14,8 @@ export type Reach = 'none' | 'network' | 'file';
 
 const PROTOCOLS: Readonly<Record<Reach, string>> = { none: 'none', network: 'http:https:ssh:git', file: 'file' };
 
-/** Variables of the caller that reach git, besides PATH: proxies, certificates and the ssh agent. */
-const KEPT_VARIABLES =
-  /^(?:TMPDIR|SSH_AUTH_SOCK|(?:https?|no|all)_proxy|(?:HTTPS|NO|ALL)_PROXY|SSL_CERT_FILE|SSL_CERT_DIR)$/;
+/** Variables of the caller that reach git, besides PATH: proxies and the ssh agent. */
+const KEPT_VARIABLES = /^(?:TMPDIR|SSH_AUTH_SOCK|(?:https?|no|all)_proxy|(?:HTTPS|NO|ALL)_PROXY)$/;
 
 /** Configuration every call gets. */
 const BASE_CONFIG: readonly (readonly [string, string])[] = [
@@ -32,10 +30,19 @@ const BASE_CONFIG: readonly (readonly [string, string])[] = [
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   ['fetch.recurseSubmodules', 'false'],
+  // Objects stay in the pack that came: less to write, and git tells how many bytes have arrived.
+  ['fetch.unpackLimit', '1'],
   ['submodule.recurse', 'false'],
   ['protocol.version', '2'],
   ['advice.detachedHead', 'false'],
+  ['http.userAgent', USER_AGENT],
 ];
+
+/**
+ * The upload-pack of a repository on this machine, whoever owns it: git takes the configuration of its environment away
+ * before it starts it, so `safe.directory` is said once more. Nothing of such a repository is run.
+ */
+const OWN_UPLOAD_PACK: readonly [string, string] = ['remote.origin.uploadpack', 'git -c safe.directory=* upload-pack'];
 
 /** Time after SIGTERM before a child that does not end is killed, in milliseconds. */
 const GRACE = 2000;
@@ -50,6 +57,8 @@ export interface GitCall {
   readonly okExits?: readonly number[] | undefined;
   /** Silence after which the call is given up, in milliseconds; only for calls that reach the network. */
   readonly stallTimeout?: number | undefined;
+  /** Told how many bytes of objects a fetch has received, as git counts them. */
+  readonly onReceived?: ((bytes: number) => void) | undefined;
 }
 
 export interface GitOutput {
@@ -60,15 +69,24 @@ export interface GitOutput {
 /** Most bytes of answer kept: a listing of about a million paths. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
+/** What calls for one remote get besides (see access.ts). */
+export interface GitSettings {
+  readonly config?: readonly (readonly [string, string])[] | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Where calls run; `/` unless the user's own ssh command may name files of the current directory. */
+  readonly cwd?: string | undefined;
+  /** What must not stand in a message. */
+  readonly secrets?: readonly string[] | undefined;
+  /** The proxy that calls go through, as people know it: `HOST:PORT`. */
+  readonly proxy?: string | undefined;
+}
+
 /** git, as configured for one reference: its credentials, certificates and known hosts. */
 export class Git {
-  readonly #config: readonly (readonly [string, string])[];
-  readonly #environment: Readonly<Record<string, string>>;
+  readonly #settings: GitSettings;
 
-  /** @param config more configuration, and `environment` more variables, for every call (see access.ts). */
-  constructor(config: readonly (readonly [string, string])[] = [], environment: Readonly<Record<string, string>> = {}) {
-    this.#config = config;
-    this.#environment = environment;
+  constructor(settings: GitSettings = {}) {
+    this.#settings = settings;
   }
 
   /**
@@ -79,13 +97,13 @@ export class Git {
     signal.throwIfAborted();
     const program = findProgram('git', process.env);
     if (program === undefined) throw missing();
-    const child = spawn(program, args, {
-      cwd: '/',
+    const child = await startProgram(program, args, {
+      cwd: this.#settings.cwd ?? '/',
       env: this.#variables(call),
-      stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own, so that helpers of git (git-remote-https, ssh) end with it.
       detached: process.platform !== 'win32',
-      windowsHide: true,
+    }).catch((error: unknown) => {
+      throw ioError(error, 'cannot run git');
     });
     const { exit, stdout, stderr, stalled } = await collect(child, signal, call);
     signal.throwIfAborted();
@@ -94,7 +112,10 @@ export class Git {
         hint: 'try again, or allow more time with --stall-timeout',
       });
     }
-    if (exit !== 0 && call.okExits?.includes(exit) !== true) throw gitFailure(what, exit, stderr, call.reach);
+    if (exit !== 0 && call.okExits?.includes(exit) !== true) {
+      const { secrets = [], proxy } = this.#settings;
+      throw gitFailure({ what, exit, stderr, reach: call.reach, secrets, proxy });
+    }
     return { exit, stdout };
   }
 
@@ -103,11 +124,11 @@ export class Git {
     for (const [name, value] of Object.entries(process.env)) {
       if (value !== undefined && KEPT_VARIABLES.test(name)) env[name] = value;
     }
-    Object.assign(env, this.#environment, {
+    Object.assign(env, this.#settings.environment, {
       PATH: programPath(process.env),
       LC_ALL: 'C',
       TZ: 'UTC',
-      HOME: devNull,
+      HOME: this.#settings.environment?.HOME ?? devNull,
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_CONFIG_GLOBAL: devNull,
       GIT_ATTR_NOSYSTEM: '1',
@@ -124,7 +145,8 @@ export class Git {
     });
     if (call.workTree !== undefined) env['GIT_WORK_TREE'] = call.workTree;
     if (call.indexFile !== undefined) env['GIT_INDEX_FILE'] = call.indexFile;
-    const config = [...BASE_CONFIG, ...this.#config];
+    const config = [...BASE_CONFIG, ...(this.#settings.config ?? [])];
+    if (call.reach === 'file') config.push(OWN_UPLOAD_PACK);
     env['GIT_CONFIG_COUNT'] = String(config.length);
     for (const [index, [key, value]] of config.entries()) {
       env[`GIT_CONFIG_KEY_${index}`] = key;
@@ -139,9 +161,7 @@ interface Collected extends GitOutput {
   readonly stalled: boolean;
 }
 
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-function collect(child: Child, signal: AbortSignal, call: GitCall): Promise<Collected> {
+function collect(child: Program, signal: AbortSignal, call: GitCall): Promise<Collected> {
   return new Promise<Collected>((resolve, reject) => {
     const stdout: Buffer[] = [];
     let size = 0;
@@ -163,6 +183,7 @@ function collect(child: Child, signal: AbortSignal, call: GitCall): Promise<Coll
       }, call.stallTimeout);
     };
     signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     alive();
     child.stdout.on('data', (chunk: Buffer) => {
       alive();
@@ -177,6 +198,9 @@ function collect(child: Child, signal: AbortSignal, call: GitCall): Promise<Coll
     child.stderr.on('data', (chunk: Buffer) => {
       alive();
       stderr = (stderr + chunk.toString('latin1')).slice(-65536);
+      if (call.onReceived === undefined) return;
+      const bytes = receivedBytes(stderr.slice(-256));
+      if (bytes !== undefined) call.onReceived(bytes);
     });
     // A child that ends early closes its input: its exit code says why.
     child.stdin.on('error', () => undefined);
@@ -187,6 +211,8 @@ function collect(child: Child, signal: AbortSignal, call: GitCall): Promise<Coll
       clearTimeout(watchdog);
       clearTimeout(killer);
       signal.removeEventListener('abort', stop);
+      // git may have ended before a helper of its own that was told to.
+      if (killer !== undefined) killGroup(child, 'SIGKILL');
       if (failure !== undefined) reject(failure);
       else resolve({ exit: code ?? 128, stdout: Buffer.concat(stdout), stderr, stalled });
     });
@@ -194,7 +220,16 @@ function collect(child: Child, signal: AbortSignal, call: GitCall): Promise<Coll
   });
 }
 
-function killGroup(child: Child, signal: NodeJS.Signals): void {
+const UNITS: Readonly<Record<string, number>> = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+/** The last count in what `git fetch --progress` prints: `Receiving objects:  45% (9/20), 1.20 MiB | 3.00 MiB/s`. */
+function receivedBytes(text: string): number | undefined {
+  const counts = text.matchAll(/(?:Receiving|Unpacking) objects: [^\r\n]*?, ([\d.]+) (bytes|KiB|MiB|GiB) \|/g);
+  const last = [...counts].at(-1);
+  return last === undefined ? undefined : Math.round(Number(last[1]) * (UNITS[last[2] as string] as number));
+}
+
+function killGroup(child: Program, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
     if (process.platform === 'win32') child.kill(signal);

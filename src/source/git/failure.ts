@@ -1,10 +1,10 @@
 /**
- * From what git says to a typed error. git ends with 128 whatever happened, so its text (in the C locale) is the only
- * account of it: this is the one place that reads it, and what is not recognised stays temporary for a call that
- * reached the network, and an integrity failure for one that did not.
+ * From what git says to a typed error. git ends with 128 whatever happened, so its text (in the C locale), and that of
+ * ssh and of the forge which it passes on, is the only account of it: this is the one place that reads it. What is not
+ * recognised stays temporary for a call that reached the network, and an integrity failure for one that did not.
  */
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { foreignText } from '../../registry/errors.ts';
 
 interface Kind {
   readonly pattern: RegExp;
@@ -13,80 +13,185 @@ interface Kind {
 }
 
 const TOKEN_HINT = 'give a token with --auth-token-file, and check that it may read the repository';
+const SSH_KEY_HINT =
+  'check that the ssh agent holds a key that may read the repository, or name one: GIT_SSH_COMMAND="ssh -i FILE"';
+const MISSING_HINT = 'check the address; a private repository looks missing without credentials';
 
-const NETWORK_KINDS: readonly Kind[] = [
+/** What this machine lacks, whatever was asked of git. */
+const MACHINE_KINDS: readonly Kind[] = [
   {
     pattern: /No space left on device|Disk quota exceeded/,
     code: 'E_DISK_FULL',
     hint: 'free some space, or choose another cache with --cache-dir',
   },
   {
-    pattern: /could not read (?:Username|Password)|Authentication failed|returned error: 401/,
-    code: 'E_UNAUTHORIZED',
-    hint: TOKEN_HINT,
-  },
-  { pattern: /returned error: 403/, code: 'E_FORBIDDEN', hint: TOKEN_HINT },
-  { pattern: /returned error: 429/, code: 'E_RATE_LIMIT' },
-  {
-    pattern: /Permission denied \((?:publickey|password|keyboard)/,
-    code: 'E_UNAUTHORIZED',
-    hint: 'check that the ssh agent holds a key that may read the repository',
+    pattern: /(?:unable|failed) to (?:create|write|open).*(?:Permission denied|Read-only)|insufficient permission for/i,
+    code: 'E_PERMISSION',
+    hint: 'check the owner and mode of the cache, or choose another with --cache-dir',
   },
   {
-    pattern: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/,
+    pattern: /Too many open files|Cannot allocate memory|Resource temporarily unavailable|Input\/output error/,
+    code: 'E_IO',
+  },
+  { pattern: /unable to (?:write|create)|could not write/, code: 'E_IO' },
+];
+
+/** What a call to a remote can fail with. The first that fits holds, so what is said of a cause stands before its effect. */
+const REMOTE_KINDS: readonly Kind[] = [
+  ...MACHINE_KINDS,
+  // ssh, before it reaches anybody.
+  {
+    pattern: /cannot run ssh|\bssh: (?:command )?not found/,
+    code: 'E_CONFIG',
+    hint: 'ssh references need the ssh program (package openssh-client): install it, then try again',
+  },
+  {
+    pattern: /unable to find remote helper for|git-remote-https?: not found/,
+    code: 'E_CONFIG',
+    hint: 'this git comes without https: install the package that has it, then try again',
+  },
+  {
+    pattern: /No user exists for uid/,
+    code: 'E_IO',
+    hint: 'ssh needs an entry for the user in /etc/passwd; https needs none',
+  },
+  {
+    pattern: /Bad owner or permissions on|Bad configuration option|bad configuration options/,
+    code: 'E_PERMISSION',
+    hint: "ssh reads its configuration file only if it is the user's own and nobody else may write to it: chmod 600, chown",
+  },
+  // The host's key.
+  {
+    pattern: /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|host key is known for/,
     code: 'E_TLS',
     hint: "give the host's keys with --known-hosts FILE (ssh-keyscan prints them; compare before you trust)",
   },
   {
-    pattern: /SSL certificate problem|certificate verif|server certificate/i,
+    pattern: /no matching (?:host key type|key exchange method|cipher|mac) found|no mutual signature/i,
+    code: 'E_TLS',
+    hint: 'the server offers only what this ssh no longer trusts: update the server, or allow it in ~/.ssh/config for this host',
+  },
+  // Credentials.
+  {
+    pattern: /Permission denied \((?:publickey|password|keyboard|gssapi|hostbased)|Too many authentication failures/,
+    code: 'E_UNAUTHORIZED',
+    hint: SSH_KEY_HINT,
+  },
+  {
+    pattern: /could not read (?:Username|Password)|Authentication failed|returned error: 401/,
+    code: 'E_UNAUTHORIZED',
+    hint: TOKEN_HINT,
+  },
+  {
+    pattern: /returned error: 407|HTTP code 407 from proxy|CONNECT tunnel failed, response 407/,
+    code: 'E_UNAUTHORIZED',
+    hint: 'put USER:PASSWORD@ into the proxy URL, or the host into NO_PROXY',
+  },
+  { pattern: /returned error: 403/, code: 'E_FORBIDDEN', hint: TOKEN_HINT },
+  { pattern: /returned error: 429/, code: 'E_RATE_LIMIT' },
+  {
+    pattern: /SSL certificate problem|certificate verif|server certificate|error setting certificate/i,
     code: 'E_TLS',
     hint: 'give the certificate authority with --ca-file',
   },
+  // The repository. Forges say the same of one that is not there and of one that may not be seen.
   {
     pattern:
-      /returned error: (?:404|410)|[Rr]epository .*not found|does not appear to be a git repository|not found: did you run|not valid: is this a git repository/,
+      /returned error: (?:404|410)|repository .*not found|could not be found or you don't have permission|does not exist or you do(?: not|n't) have|TF401019|does not appear to be a git repository|not found: did you run|not valid: is this a git repository/i,
     code: 'E_NOT_FOUND',
-    hint: 'check the address; a private repository looks missing without credentials',
+    hint: MISSING_HINT,
   },
   { pattern: /couldn't find remote ref|not our ref/, code: 'E_NOT_FOUND' },
+  {
+    pattern: /Unauthori[sz]ed|not authori[sz]ed|Access denied|access denied|SAML SSO|account (?:is|was) suspended/,
+    code: 'E_FORBIDDEN',
+    hint: 'check that the key or token may read the repository',
+  },
   {
     pattern: /unadvertised object|want [0-9a-f]+ not valid|does not support shallow|dumb http transport/,
     code: 'E_REGISTRY_PROTOCOL',
   },
+  {
+    pattern: /bad line length|protocol error/,
+    code: 'E_REGISTRY_PROTOCOL',
+    hint: 'something else than git answers there: check the address, and that a login on the server prints nothing',
+  },
   { pattern: /transport '[^']*' not allowed/, code: 'E_UNSAFE' },
+  { pattern: /dubious ownership/, code: 'E_UNSAFE' },
   { pattern: /returned error: 5\d\d/, code: 'E_SERVER' },
+  // The way there.
+  {
+    pattern: /Could not resolve (?:host|proxy)|Temporary failure in name resolution|Name or service not known/i,
+    code: 'E_NETWORK',
+    hint: 'check the spelling of the host, the network, and HTTPS_PROXY if there is a proxy',
+  },
+  {
+    pattern:
+      /Connection (?:refused|timed out|reset|closed)|Operation timed out|No route to host|Network is unreachable|Failed to connect|Couldn't connect|CONNECT tunnel failed/,
+    code: 'E_NETWORK',
+    hint: 'check the host and port, and that a firewall lets you through',
+  },
 ];
 
 const LOCAL_KINDS: readonly Kind[] = [
-  {
-    pattern: /No space left on device|Disk quota exceeded/,
-    code: 'E_DISK_FULL',
-    hint: 'free some space, or choose another place',
-  },
+  ...MACHINE_KINDS,
   { pattern: /Permission denied|Read-only file system/, code: 'E_PERMISSION' },
   { pattern: /invalid path|not allowed|dubious ownership/, code: 'E_UNSAFE' },
 ];
 
-/** The typed error of a git call that failed. `what` completes "cannot …". */
-export function gitFailure(
-  what: string,
-  exit: number,
-  stderr: string,
-  reach: 'none' | 'network' | 'file',
-): CtxsrcError {
-  const kinds = reach === 'none' ? LOCAL_KINDS : NETWORK_KINDS;
-  const kind = kinds.find(({ pattern }) => pattern.test(stderr));
+/** A git call that failed. */
+export interface GitFailure {
+  /** Completes "cannot …". */
+  readonly what: string;
+  readonly exit: number;
+  readonly stderr: string;
+  readonly reach: 'none' | 'network' | 'file';
+  /** What must not stand in the message. */
+  readonly secrets: readonly string[];
+  /** `HOST:PORT` of the proxy that the call went through. */
+  readonly proxy?: string | undefined;
+}
+
+/** The typed error of a git call that failed; it says what ssh, the forge or git said. */
+export function gitFailure({ what, exit, stderr, reach, secrets, proxy }: GitFailure): CtxsrcError {
+  const lines = meaningfulLines(stderr);
+  const kinds = reach === 'none' ? LOCAL_KINDS : REMOTE_KINDS;
+  const kind = kinds.find(({ pattern }) => lines.some((line) => pattern.test(line)));
   const code = kind?.code ?? (reach === 'none' ? 'E_ARCHIVE_INVALID' : 'E_NETWORK');
-  return new CtxsrcError(code, `cannot ${what}: ${lastWords(stderr) ?? `git ended with ${exit}`}`, {
-    hint: kind?.hint,
+  const said = foreignText(reason(lines, kind), secrets) || `git ended with ${exit}`;
+  const way = proxy === undefined || code !== 'E_NETWORK' ? '' : ` (by way of the proxy ${proxy})`;
+  return new CtxsrcError(code, `cannot ${what}${way}: ${said}`, {
+    hint:
+      way === ''
+        ? kind?.hint
+        : 'check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, or put the host into NO_PROXY',
   });
 }
 
-/** The line that says what went wrong; progress and follow-up advice left out. URLs lose their user part. */
-function lastWords(stderr: string): string | undefined {
-  const lines = stderr.split(/[\r\n]+/).map((line) => line.trim());
-  const line = lines.find((text) => /^(?:fatal|error|ERROR):/.test(text)) ?? lines.findLast((text) => text !== '');
-  return line === undefined
-    ? undefined
-    : printable(line.replace(/^(?:fatal|error|ERROR): /, '').replace(/:\/\/[^/@\s]*@/g, '://'));
+/** What git adds to every failure, and what it reports while all is well. */
+const NOISE =
+  /^(?:fatal: )?Could not read from remote repository|^Please make sure you have the correct access rights|^and the repository exists\.|^(?:hint|warning):|^Cloning into|^Warning: Permanently added|^(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Updating|Checking|Total)\b.*(?:\d|done)/;
+
+/** Lines with words in them. URLs lose their user, and their query, which may hold a signature. */
+function meaningfulLines(stderr: string): string[] {
+  return stderr
+    .split(/[\r\n]+/)
+    .map((line) => line.trim())
+    .filter((line) => /[A-Za-z]{2}/.test(line.replace(/^remote:/, '')) && !NOISE.test(line))
+    .map((line) => line.replace(/:\/\/[^/@\s]*@/g, '://').replace(/(:\/\/[^\s?#'"]*)[?#][^\s'"]*/g, '$1'));
+}
+
+/**
+ * The lines that say what went wrong: those of the server (`remote:`), and the one that told the kind; without a kind
+ * the `fatal:` and `error:` lines, else the last.
+ */
+function reason(lines: readonly string[], kind: Kind | undefined): string {
+  const telling =
+    kind === undefined
+      ? lines.filter((line) => /^(?:fatal|error|ERROR):/.test(line))
+      : lines.filter((line) => kind.pattern.test(line)).slice(0, 1);
+  const chosen = telling.length > 0 ? telling : lines.slice(-1);
+  const server = lines.filter((line) => line.startsWith('remote:'));
+  const words = [...server, ...chosen].map((line) => line.replace(/^(?:(?:remote|fatal|error|ERROR):\s*)+/, ''));
+  return [...new Set(words)].join('; ');
 }

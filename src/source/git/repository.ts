@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { JobContext, Store } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
 import type { Git, GitCall, GitOutput, Reach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
 
@@ -194,14 +195,22 @@ export class Repository {
     ];
     const configured = ['-c', `remote.origin.url=${url}`];
     if (stdin !== undefined) configured.push('-c', 'fetch.negotiationAlgorithm=noop');
-    await this.#remote.again(job, () =>
-      git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
-        gitDir: this.dir,
-        reach,
-        stallTimeout: reach === 'network' ? stallTimeout : undefined,
-        stdin,
-      }),
-    );
+    const task = new Task(job.progress, 'download', url);
+    try {
+      await this.#remote.again(job, () =>
+        git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
+          gitDir: this.dir,
+          reach,
+          stallTimeout: reach === 'network' ? stallTimeout : undefined,
+          stdin,
+          onReceived: (bytes) => task.advance(bytes),
+        }),
+      );
+      task.end();
+    } catch (error) {
+      task.end(job.signal.aborted ? 'aborted' : 'failed');
+      throw error;
+    }
   }
 
   /** What lies below a directory of the commit (or in the whole commit), submodules included, trees left out. */

@@ -1,40 +1,38 @@
 /** Where the submodules of a commit come from, and which of those addresses may be asked. */
 import { posix } from 'node:path';
 import type { JobContext } from '../../contract/index.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import type { Repository } from './repository.ts';
 import { type GitUrl, isGitTransport, parseGitUrl } from './url.ts';
 
-/** URLs by path (bytes as latin-1), as `.gitmodules` of the commit has them. */
+/** What `.gitmodules` says of one submodule. */
+interface ModuleEntry {
+  readonly path?: string;
+  readonly url?: string;
+  /** `none`: it is left out, unless somebody asks for it. */
+  readonly update?: string;
+}
+
+/** The submodules by path (bytes as latin-1), as `.gitmodules` of the commit has them. */
 export async function readModules(
   job: JobContext,
   repository: Repository,
   commit: string,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<ReadonlyMap<string, ModuleEntry>> {
   const entry = await repository.entryAt(job, commit, '.gitmodules');
-  const urls = new Map<string, string>();
-  if (entry === undefined || !entry.mode.startsWith('100')) return urls;
-  const args = [
-    'config',
-    '--null',
-    '--no-includes',
-    `--blob=${entry.id}`,
-    '--get-regexp',
-    '^submodule\\..*\\.(path|url)$',
-  ];
+  if (entry === undefined || !entry.mode.startsWith('100')) return new Map();
+  const names = '^submodule\\..*\\.(path|url|update)$';
+  const args = ['config', '--null', '--no-includes', `--blob=${entry.id}`, '--get-regexp', names];
   const { stdout } = await repository.local(job, args, { okExits: [1] });
-  const modules = new Map<string, { path?: string; url?: string }>();
+  const modules = new Map<string, ModuleEntry>();
   for (const record of stdout.toString('latin1').split('\0')) {
-    const match = /^submodule\.(.*)\.(path|url)\n(.*)$/s.exec(record);
+    const match = /^submodule\.(.*)\.(path|url|update)\n(.*)$/s.exec(record);
     if (match === null) continue;
     const [, name = '', field = '', value = ''] = match;
     modules.set(name, { ...modules.get(name), [field]: value });
   }
-  for (const { path, url } of modules.values()) {
-    if (path !== undefined && url !== undefined) urls.set(path, url);
-  }
-  return urls;
+  return new Map([...modules.values()].flatMap((one) => (one.path === undefined ? [] : [[one.path, one]])));
 }
 
 /**
@@ -74,4 +72,21 @@ function beside(parent: GitUrl, relative: string): string {
   }
   const root = /^[a-z]+:\/\/[^/]*/.exec(parent.remote)?.[0] ?? '';
   return `${root}${posix.join('/', parent.remote.slice(root.length).replace(/\/$/, ''), relative)}`;
+}
+
+const DENIED: readonly ErrorCode[] = ['E_UNAUTHORIZED', 'E_FORBIDDEN'];
+const ELSEWHERE: readonly ErrorCode[] = [...DENIED, 'E_NOT_FOUND', 'E_TLS', 'E_NETWORK', 'E_SERVER', 'E_STALLED'];
+
+/** The failure of a submodule's remote, with the submodule's name and the way without it. Other errors stay as they are. */
+export function inSubmodule(error: unknown, name: string): unknown {
+  if (!isCtxsrcError(error) || !ELSEWHERE.includes(error.code) || error.details?.submodule !== undefined) return error;
+  const without = 'leave submodules out with --skip-submodules';
+  const reason = DENIED.includes(error.code)
+    ? "a token is shown to the reference's own scheme, host and port only"
+    : error.hint;
+  return new CtxsrcError(error.code, `${error.message} (for the submodule ${printable(name)})`, {
+    hint: reason === undefined ? without : `${reason}; ${without}`,
+    details: { ...error.details, submodule: name },
+    cause: error,
+  });
 }

@@ -93,6 +93,13 @@ export function parseGitReference(text: string): GitReference {
   };
 }
 
+/** Scheme, host and port of a remote, the same text for what is the same; only of URLs with a host. */
+export function originOf({ transport, host }: GitUrl): string {
+  const port = transport === 'https' ? ':443' : transport === 'http' ? ':80' : ':';
+  const name = host.toLowerCase();
+  return `${transport}://${name.endsWith(port) ? name.slice(0, -port.length) : name}`;
+}
+
 /** A directory inside a repository: cleaned as an absolute path, then without its leading slash. */
 export function cleanSubdir(subdir: string): string {
   return posix.join('/', subdir).replace(/\/$/, '').slice(1);

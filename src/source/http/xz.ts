@@ -1,7 +1,6 @@
 /** Decompression of xz by the system's program: Node has none, and no package for it is kept well enough. */
-import { spawn } from 'node:child_process';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
-import { findProgram, programPath } from '../../core/programs.ts';
+import { findProgram, programPath, startProgram } from '../../core/programs.ts';
 import { RatioGuard } from '../../layer/decompress.ts';
 
 /** Memory that xz may take: archives made at its highest level need 65 MiB. */
@@ -16,9 +15,10 @@ export async function* decompressXz(
   const guard = new RatioGuard(maxRatio);
   const program = findProgram('xz', process.env);
   if (program === undefined) throw missing();
-  const child = spawn(program, ['--decompress', '--stdout', '--quiet', `--memlimit-decompress=${MEMORY_LIMIT}`], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: programPath(process.env), LC_ALL: 'C' },
+  const args = ['--decompress', '--stdout', '--quiet', `--memlimit-decompress=${MEMORY_LIMIT}`];
+  const environment = { PATH: programPath(process.env), LC_ALL: 'C' };
+  const child = await startProgram(program, args, { env: environment }).catch((error: unknown) => {
+    throw ioError(error, 'cannot run xz');
   });
   let read = 0;
   let failure: Error | undefined;

@@ -1,0 +1,52 @@
+/** The `.git` of `--keep-git-dir`. */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { JobContext } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import type { ResolvedRef } from './key.ts';
+import type { Remote, Repository } from './repository.ts';
+
+/** Makes `dir/.git` a repository of its own that holds the commit, and the ref that was asked for. */
+export async function keepGitDir(
+  job: JobContext,
+  repository: Repository,
+  target: { readonly remote: Remote; readonly resolved: ResolvedRef },
+  commit: string,
+  dir: string,
+): Promise<void> {
+  const gitDir = join(dir, '.git');
+  const { resolved, remote } = target;
+  const format = resolved.pin.length === 64 ? 'sha256' : 'sha1';
+  const run = (args: readonly string[], reach: 'none' | 'file' = 'none'): Promise<unknown> =>
+    remote.git.run(job.signal, `keep the git directory of ${remote.url}`, args, { gitDir, workTree: dir, reach });
+  await run(['init', '--quiet', '--template=', `--object-format=${format}`, dir]);
+  // Through the file transport, not by linking: what was fetched for one checkout cannot change under another.
+  const kept = resolved.name.startsWith('refs/') ? resolved.name : 'refs/ctxsrc/head';
+  const from = pathToFileURL(repository.dir).href;
+  await run(
+    [
+      '-c',
+      `remote.origin.url=${from}`,
+      'fetch',
+      '--quiet',
+      '--depth=1',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--update-head-ok',
+      '--',
+      'origin',
+      `+${resolved.pin}:${kept}`,
+    ],
+    'file',
+  );
+  await run(['update-ref', '--no-deref', 'HEAD', commit]);
+  if (kept === 'refs/ctxsrc/head') await run(['update-ref', '-d', kept]);
+  await run(['config', 'remote.origin.url', remote.url]);
+  await run(['config', 'remote.origin.fetch', '+refs/heads/*:refs/remotes/origin/*']);
+  // The index describes the files as they are now, so that `git status` is clean.
+  await run(['read-tree', commit]);
+  await run(['update-index', '-q', '--refresh']).catch((error: unknown) => {
+    // Exit 1: files differ, as filtered ones do.
+    if (!(error instanceof CtxsrcError)) throw error;
+  });
+}

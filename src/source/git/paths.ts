@@ -1,0 +1,61 @@
+/** Paths of a commit, as bytes (latin-1) until they are shown, and the directories that they are written into. */
+import { lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import type { TreeEntry } from './repository.ts';
+
+/**
+ * No path may leave the directory, reach into `.git`, or lead through something that is no directory. git refuses such
+ * trees too; here the error has a name, whatever version of git there is.
+ */
+export function checkPaths(entries: readonly TreeEntry[]): void {
+  const leaves = new Set<string>();
+  for (const { path, mode } of entries) {
+    if (!/^(?:100644|100755|100664|120000|160000)$/.test(mode)) throw unsafe(path, `has the unknown mode ${mode}`);
+    if (leaves.has(path)) throw unsafe(path, 'is there twice');
+    leaves.add(path);
+  }
+  for (const { path } of entries) {
+    const parts = path.split('/');
+    for (const part of parts) {
+      if (/^(?:|\.|\.\.|\.git|git~1)$/i.test(part)) throw unsafe(path, 'has a name that a checkout must not write');
+    }
+    for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
+      if (leaves.has(path.slice(0, end))) throw unsafe(path, 'leads through something that is no directory');
+    }
+  }
+}
+
+export function unsafe(path: string, problem: string): CtxsrcError {
+  return new CtxsrcError('E_UNSAFE', `the path ${printable(path)} of the repository ${problem}`);
+}
+
+/** The directories of a path, made one by one; one that is something else already is not followed. */
+export function makeDirectories(dir: string, path: string): void {
+  let current = dir;
+  for (const part of path.split('/')) {
+    current = join(current, part);
+    const stats = lstatSync(current, { throwIfNoEntry: false });
+    if (stats === undefined) mkdirSync(current);
+    else if (!stats.isDirectory()) throw unsafe(path, 'leads through something that is no directory');
+  }
+}
+
+/** Takes away the directories of a path that nothing was written into, deepest first. */
+export function removeEmpty(dir: string, path: string): void {
+  for (let current = path; current !== '.'; current = posix.dirname(current)) {
+    if (readdirSync(join(dir, current)).length > 0) return;
+    rmdirSync(join(dir, current));
+  }
+}
+
+/** UTF-8 text as one character a byte. */
+export function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
+/** A name that need not be UTF-8, below a directory. */
+export function joinBytes(parent: string | Buffer, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(parent), Buffer.from('/'), name]);
+}
