@@ -41,7 +41,7 @@ describe('findProgram', () => {
   it('finds credential helpers, and what they run, the same way', async () => {
     const answer = `#!/bin/sh\nprintf '{"Username":"u","Secret":"%s"}' "$PATH"\n`;
     program(dir, 'docker-credential-here', answer);
-    expect(await askHelper('here', 'h', { PATH: `.:${here}` }, 5000)).toEqual({
+    expect(await askHelper('here', 'h', { PATH: `.:${here}` }, 5000)).toMatchObject({
       kind: 'failed',
       why: 'docker-credential-here is not in PATH',
     });

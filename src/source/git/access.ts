@@ -6,7 +6,7 @@ import { delimiter, resolve } from 'node:path';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { hostListed, isLoopback } from '../../registry/host.ts';
-import { proxyFor } from '../../registry/proxy.ts';
+import { type NamedProxy, proxyFor } from '../../registry/proxy.ts';
 import { readTokenFile, usableSecret } from '../token-file.ts';
 import { Git, type GitSettings, type Reach } from './command.ts';
 import { type GitUrl, originOf } from './url.ts';
@@ -44,9 +44,9 @@ export async function gitFor(
   const origin = originOf(url);
   const proxy = proxyOf(origin);
   const config = [...tlsConfig(origin, url.host, network)];
-  if (proxy !== undefined) config.push([`http.${origin}/.proxy`, proxy?.href ?? '']);
+  if (proxy !== undefined) config.push([`http.${origin}/.proxy`, proxy?.url.href ?? '']);
   const secret = await findSecret(url, options, session, network);
-  const settings = { config, proxy: proxy?.host };
+  const settings = { config, proxy: proxy ?? undefined };
   if (secret?.kind === 'token') {
     config.push([`credential.${origin}.helper`, HELPER]);
     return new Git({
@@ -82,7 +82,7 @@ function* tlsConfig(origin: string, host: string, network: NetworkOptions): Gene
  * The proxy of the environment for an origin, by the rules of every other request; null when it is reached directly.
  * Undefined for a proxy that only git can use (SOCKS): it reads the variables itself.
  */
-function proxyOf(origin: string): URL | null | undefined {
+function proxyOf(origin: string): NamedProxy | null | undefined {
   try {
     return proxyFor(new URL(origin), process.env) ?? null;
   } catch {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { Task } from '../../core/progress.ts';
+import type { Task } from '../../core/progress.ts';
 import type { PathFilter } from '../../fs/write-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';

@@ -7,6 +7,7 @@ import { devNull } from 'node:os';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { findProgram, type Program, programPath, startProgram } from '../../core/programs.ts';
 import { USER_AGENT } from '../../registry/headers.ts';
+import type { NamedProxy } from '../../registry/proxy.ts';
 import { gitFailure } from './failure.ts';
 
 /** Transports a call may use. `none`: no helper of git may open anything. */
@@ -77,8 +78,8 @@ export interface GitSettings {
   readonly cwd?: string | undefined;
   /** What must not stand in a message. */
   readonly secrets?: readonly string[] | undefined;
-  /** The proxy that calls go through, as people know it: `HOST:PORT`. */
-  readonly proxy?: string | undefined;
+  /** The proxy that calls go through. */
+  readonly proxy?: NamedProxy | undefined;
 }
 
 /** git, as configured for one reference: its credentials, certificates and known hosts. */

@@ -5,6 +5,7 @@
  */
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import { foreignText } from '../../registry/errors.ts';
+import type { NamedProxy } from '../../registry/proxy.ts';
 
 interface Kind {
   readonly pattern: RegExp;
@@ -148,8 +149,8 @@ export interface GitFailure {
   readonly reach: 'none' | 'network' | 'file';
   /** What must not stand in the message. */
   readonly secrets: readonly string[];
-  /** `HOST:PORT` of the proxy that the call went through. */
-  readonly proxy?: string | undefined;
+  /** The proxy that the call went through. */
+  readonly proxy?: NamedProxy | undefined;
 }
 
 /** The typed error of a git call that failed; it says what ssh, the forge or git said. */
@@ -159,13 +160,12 @@ export function gitFailure({ what, exit, stderr, reach, secrets, proxy }: GitFai
   const kind = kinds.find(({ pattern }) => lines.some((line) => pattern.test(line)));
   const code = kind?.code ?? (reach === 'none' ? 'E_ARCHIVE_INVALID' : 'E_NETWORK');
   const said = foreignText(reason(lines, kind), secrets) || `git ended with ${exit}`;
-  const way = proxy === undefined || code !== 'E_NETWORK' ? '' : ` (by way of the proxy ${proxy})`;
-  return new CtxsrcError(code, `cannot ${what}${way}: ${said}`, {
-    hint:
-      way === ''
-        ? kind?.hint
-        : 'check the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names, or put the host into NO_PROXY',
-  });
+  if (proxy !== undefined && code === 'E_NETWORK') {
+    return new CtxsrcError(code, `cannot ${what} by way of the proxy ${proxy.url.host}: ${said}`, {
+      hint: `check the proxy that ${proxy.variable} names, or put the host into NO_PROXY`,
+    });
+  }
+  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: kind?.hint });
 }
 
 /** What git adds to every failure, and what it reports while all is well. */

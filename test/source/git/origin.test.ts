@@ -126,7 +126,7 @@ describe.skipIf(!needs('git', 'openssl'))('the origin of a git source', () => {
     });
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
     try {
-      for (const name of ['HTTP_PROXY', 'http_proxy']) {
+      for (const name of ['HTTP_PROXY', 'ALL_PROXY']) {
         vi.stubEnv(name, `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
         const away = (await openGit('http://away.invalid/x.git')).cacheKey(newJob(), 0);
         expect(await failureText(away)).toMatch(/^E_SERVER/);

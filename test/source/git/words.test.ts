@@ -106,13 +106,13 @@ describe('gitFailure', () => {
     const error = failure(
       "fatal: unable to access 'https://h/r.git/': Failed to connect to proxy.corp port 3128: Connection refused\n",
       {
-        proxy: 'proxy.corp:3128',
+        proxy: { url: new URL('http://u:pw@proxy.corp:3128'), variable: 'https_proxy' },
       },
     );
     expect([error.code, error.message, error.hint]).toEqual([
       'E_NETWORK',
       expect.stringContaining('by way of the proxy proxy.corp:3128'),
-      expect.stringContaining('HTTPS_PROXY'),
+      expect.stringContaining('https_proxy'),
     ]);
     expect(failure('fatal: unable to access: Received HTTP code 407 from proxy after CONNECT').exit).toBe(4);
   });
