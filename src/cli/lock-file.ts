@@ -1,11 +1,10 @@
 /** Reading and writing the lock file of a run. */
 
-import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { ioError, isCtxsrcError } from '../core/errors.ts';
+import { isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
+import { newStaging, removeDeadParts } from '../snapshot/beside.ts';
 import { decodeLock, type Lock } from '../snapshot/lock.ts';
 
 /** The lock file that a command writes when `--lock` names no other. */
@@ -20,8 +19,9 @@ export function readLock(path: string): Lock | undefined {
 /** Writes the text, whole or not at all; the same text leaves the file alone. */
 export async function writeLock(path: string, text: string): Promise<boolean> {
   if (currentText(path) === text) return false;
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  const temporary = newStaging(path).part;
   try {
+    await removeDeadParts(path);
     const file = await open(temporary, 'wx', 0o666);
     try {
       await file.writeFile(text);
@@ -32,7 +32,7 @@ export async function writeLock(path: string, text: string): Promise<boolean> {
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw ioError(error, `cannot write the lock file ${path}`);
+    throw localError(error, `cannot write the lock file ${printable(path)}`);
   }
   return true;
 }

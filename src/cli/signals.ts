@@ -16,7 +16,7 @@ const TOGETHER = 200;
 
 /**
  * The first signal aborts; a later one ends the process at once.
- * @returns undoes it
+ * @returns undoes it, unless a signal came: the process is about to end, and one that comes after it changes nothing
  */
 export function abortOnSignals(abort: AbortController): () => void {
   let first: number | undefined;
@@ -30,6 +30,7 @@ export function abortOnSignals(abort: AbortController): () => void {
   const signals = Object.keys(ENDINGS) as NodeJS.Signals[];
   for (const signal of signals) process.on(signal, on);
   return () => {
+    if (abort.signal.aborted) return;
     for (const signal of signals) process.off(signal, on);
   };
 }

@@ -7,10 +7,10 @@
  * user had to own, and those of other sources, are 0:0.
  */
 
-import { createHash, type Hash, randomBytes } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { chmodSync } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { ImmutableRef, Remote, WriteOptions } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { ImageDocuments, SourceInstance } from '../contract/source.ts';
@@ -24,6 +24,7 @@ import { removeTree } from '../fs/remove-tree.ts';
 import { type TarEntry, writeTar } from '../layer/tar-writer.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { ExportOutput } from './export-output.ts';
+import { putInPlace } from './put-in-place.ts';
 
 export interface ExportRequest {
   readonly instance: SourceInstance;
@@ -121,7 +122,7 @@ async function exportImage(job: JobContext, request: ExportRequest, ref: Immutab
   const layout = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
   const written = output.tar
     ? await writeArchive(job, request, layoutEntries(layout, index, blobs, request.options.epoch), undefined)
-    : await writeLayout(job, output.dest, layout, index, blobs);
+    : await writeLayout(job, request, layout, index, blobs);
   return { digest, size: written.size };
 }
 
@@ -186,40 +187,34 @@ function* layoutEntries(
 /** The layout as a directory. */
 async function writeLayout(
   job: JobContext,
-  dest: string,
+  { store, output: { dest } }: ExportRequest,
   layout: Buffer,
   index: Buffer,
   blobs: readonly LayoutBlob[],
 ): Promise<{ size: number }> {
   if ((await readdir(dest).catch(notThere)).length > 0) throw occupied(dest, 'is not empty');
-  const staging = stagingPath(dest);
-  let size = layout.length + index.length;
-  try {
-    makeDirectory(dirname(dest));
+  // Replaces an empty directory; anything that came there meanwhile stops it.
+  return putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) => {
+    let size = layout.length + index.length;
     for (const { digest, read } of blobs) {
-      makeDirectory(join(staging, 'blobs', digestAlgorithm(digest)));
-      const file = await open(join(staging, 'blobs', digestAlgorithm(digest), digestHex(digest)), 'wx', 0o644);
+      makeDirectory(join(part, 'blobs', digestAlgorithm(digest)));
+      const file = await open(join(part, 'blobs', digestAlgorithm(digest), digestHex(digest)), 'wx', 0o644);
       size += await writeAll(job, file, read());
     }
     for (const [name, bytes] of [
       ['oci-layout', layout],
       ['index.json', index],
     ] as const) {
-      await writeAll(job, await open(join(staging, name), 'wx', 0o644), [bytes]);
+      await writeAll(job, await open(join(part, name), 'wx', 0o644), [bytes]);
     }
-    // Replaces an empty directory; anything that came there meanwhile stops it.
-    await rename(staging, dest);
     return { size };
-  } catch (error) {
-    await removeTree(staging);
-    throw localError(error, `cannot export to ${printable(dest)}`);
-  }
+  });
 }
 
 /** Writes the entries as one archive, to standard output or into a file that appears when it is whole. */
 async function writeArchive(
   job: JobContext,
-  { output: { dest }, write }: ExportRequest,
+  { store, output: { dest }, write }: ExportRequest,
   entries: Iterable<TarEntry>,
   task: Task | undefined,
 ): Promise<Exported> {
@@ -239,17 +234,10 @@ async function writeArchive(
     return { digest: digestOf(hash), size };
   }
   if ((await lstat(dest).catch(() => undefined))?.isDirectory()) throw occupied(dest, 'is a directory');
-  const staging = stagingPath(dest);
-  try {
-    makeDirectory(dirname(dest));
-    const file = await open(staging, 'wx', 0o644);
-    await writeAll(job, file, writeTar(entries), count);
-    await rename(staging, dest);
-    return { digest: digestOf(hash), size };
-  } catch (error) {
-    await rm(staging, { force: true });
-    throw localError(error, `cannot export to ${printable(dest)}`);
-  }
+  await putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) =>
+    writeAll(job, await open(part, 'wx', 0o644), writeTar(entries), count),
+  );
+  return { digest: digestOf(hash), size };
 }
 
 /** Writes, syncs and closes. @returns the number of bytes */
@@ -276,10 +264,6 @@ async function writeAll(
 
 function digestOf(hash: Hash): Digest {
   return `sha256:${hash.digest('hex')}`;
-}
-
-function stagingPath(dest: string): string {
-  return join(dirname(dest), `.${basename(dest)}.ctxsrc-${randomBytes(6).toString('hex')}`);
 }
 
 function notThere(error: NodeJS.ErrnoException): never[] {

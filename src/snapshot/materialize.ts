@@ -12,11 +12,13 @@ import type { RecordStore } from '../contract/store.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { ownerChoice } from '../fs/kept-metadata.ts';
+import { heartbeat, newStaging, type Staging } from './beside.ts';
 import { findEarlier, rememberTree } from './earlier.ts';
+import { noteUnfinished } from './leftovers.ts';
 import { readSidecar, sidecarPath, writeSidecar } from './sidecar.ts';
 import type { Sidecar, SnapshotFacts } from './sidecar-format.ts';
 import { stableJson } from './stable-json.ts';
-import { commit, discard, exclusively, heartbeat, newStaging, recover, type Staging } from './staging.ts';
+import { commit, discard, exclusively, recover } from './staging.ts';
 import { createParents, type Protected, removeParents, resolveTarget, stateOf } from './target.ts';
 import { isIntact } from './verify.ts';
 
@@ -67,6 +69,7 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   if (!request.force && stateOf(dir) === 'occupied') throw occupied(dir);
   const parents = await createParents(dir);
   const run = newStaging(dir);
+  const noteFinished = await noteUnfinished(request.records, run);
   try {
     const { sidecar, via, digest } = await write(job, run, request, facts);
     if (await commit(job, run, request.force)) {
@@ -79,6 +82,8 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   } catch (error) {
     await removeParents(parents);
     throw error;
+  } finally {
+    await noteFinished();
   }
   // Someone else was quicker; if it was with the same, the work is done.
   const theirs = await findExisting(job, dir, facts);

@@ -1,82 +1,27 @@
 /**
- * How a finished tree takes the place of what was at a target, and what a later run does about a run that died.
+ * How a finished tree takes the place of what was at a target, and what a later run does about a run that died; the names
+ * are those of `beside.ts`.
  *
- * Everything in the making lies beside the target under names of one run:
- *   `.NAME.ctxsrc-ID.tree`     the new tree; after an exchange the old one
- *   `.NAME.ctxsrc-ID.json`     its sidecar: there only when the tree is whole
- *   `.NAME.ctxsrc-ID.old`      the old tree, put aside where the platform has no exchange
- *   `.NAME.ctxsrc-ID.oldjson`  the old sidecar, put aside before the trees change places
- *   `.NAME.ctxsrc-ID.lock`     this run changes names at the target, others wait
  * The order of steps is: write tree, write json, put the old sidecar aside, change the trees, put the new sidecar in
  * place, remove the old tree. So a sidecar under its final name always describes the tree beside it; between two steps
  * there may be none, which only means that the next run does not take the tree for a snapshot. `restoreNames` completes or
  * undoes from any step; it serves a failure of this run and the death of an earlier one alike.
  */
-import { lstatSync, readdirSync } from 'node:fs';
-import { rename, rm, unlink, utimes, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { JobContext } from '../contract/session.ts';
-import { sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { loadNative } from '../fs/native.ts';
 import { removeTree } from '../fs/remove-tree.ts';
-import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../store/identity.ts';
+import { isThere, prefix, runsAt, type Staging } from './beside.ts';
 import { readSidecarFile, sidecarPath } from './sidecar.ts';
 import { stateOf } from './target.ts';
 import { isIntact } from './verify.ts';
 
-/** A run that writes shows now and then that it lives. The silence is long: a tree may be on a slow network disk. */
-const HEARTBEAT: Heartbeat = { interval: 20_000, voidAfter: 15 * 60_000 };
-
 /** How long another run may take to change names at a target: some renames (ms). */
 const LOCK_PATIENCE = 60_000;
-
-/** The names of one run beside a target. */
-export interface Staging {
-  readonly target: string;
-  readonly tree: string;
-  readonly json: string;
-  readonly old: string;
-  readonly oldJson: string;
-  readonly lock: string;
-}
-
-/** Names for a new run; nothing is created. */
-export function newStaging(target: string): Staging {
-  return staging(target, ownedName());
-}
-
-function staging(target: string, id: string): Staging {
-  const stem = join(dirname(target), `${prefix(target)}${id}`);
-  return {
-    target,
-    tree: `${stem}.tree`,
-    json: `${stem}.json`,
-    old: `${stem}.old`,
-    oldJson: `${stem}.oldjson`,
-    lock: `${stem}.lock`,
-  };
-}
-
-/** `.NAME.ctxsrc-`; a long NAME is cut and its hash appended, so that names stay within 255 bytes. */
-function prefix(target: string): string {
-  const name = basename(target);
-  const short =
-    Buffer.byteLength(name) <= 150 ? name : `${[...name].slice(0, 30).join('')}~${sha256(name).slice(7, 23)}`;
-  return `.${short}.ctxsrc-`;
-}
-
-/** Touches the tree now and then while it is written, so that a run on another machine sees that this one lives. */
-export function heartbeat(tree: string): { stop(): void } {
-  const timer = setInterval(() => {
-    const now = new Date();
-    utimes(tree, now, now).catch(() => undefined);
-  }, HEARTBEAT.interval);
-  timer.unref();
-  return { stop: () => clearInterval(timer) };
-}
 
 /**
  * Puts a whole tree (with its sidecar at `json`) in the place of the target and removes what was there.
@@ -128,7 +73,7 @@ function exchange(a: string, b: string): boolean {
 }
 
 /** Brings what a dead run left to one end, the new tree or the old one, and removes the rest. */
-async function settle(job: JobContext, run: Staging): Promise<void> {
+export async function settle(job: JobContext, run: Staging): Promise<void> {
   // Without a sidecar it changed no names; then there is no need of a lock, for which a full disk may have no room.
   if ([run.json, run.old, run.oldJson].some(isThere)) await exclusively(run, () => restoreNames(run));
   await discard(job, run);
@@ -151,7 +96,7 @@ async function restoreNames(run: Staging): Promise<void> {
 
 /** Removes everything of a run that has no more use. What resists is named in a warning: it is in nobody's way. */
 export async function discard(job: JobContext, run: Staging): Promise<void> {
-  for (const rest of [run.json, run.tree, run.old, run.lock]) {
+  for (const rest of [run.part, run.json, run.tree, run.old, run.lock]) {
     await removeTree(rest).catch((error: Error) => {
       job.progress.emit({ type: 'message', level: 'warning', text: `${error.message}: it can be deleted` });
     });
@@ -210,42 +155,6 @@ export async function exclusively<T>(run: Staging, work: () => Promise<T>, signa
   }
 }
 
-/** Every run that has something beside the target. */
-function runsAt(target: string): { run: Staging; lives: boolean }[] {
-  const stem = prefix(target);
-  const owners = new Map<string, Identity>();
-  for (const name of names(dirname(target))) {
-    const id = name.startsWith(stem) ? name.slice(stem.length).replace(/\.(?:tree|json|old|oldjson|lock)$/, '') : '';
-    const owner = ownerOf(id);
-    if (owner !== undefined) owners.set(id, owner);
-  }
-  return [...owners].map(([id, owner]) => {
-    const run = staging(target, id);
-    return { run, lives: livenessOf(owner, lastTouched(run), HEARTBEAT) === 'alive' };
-  });
-}
-
-function names(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw localError(error, `cannot read ${printable(dir)}`);
-  }
-}
-
-/** When something of a run changed last, in milliseconds since the epoch. */
-function lastTouched(run: Staging): number {
-  const times = [run.tree, run.json, run.old, run.oldJson, run.lock].map(
-    (path) => lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0,
-  );
-  return Math.max(...times);
-}
-
 async function renameIfThere(from: string, to: string): Promise<void> {
   if (isThere(from)) await rename(from, to);
-}
-
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

@@ -16,6 +16,12 @@ import { entriesPath, headerPath, readHeader } from './snapshot-manifest.ts';
 import { SNAPSHOT_RECORD, snapshotResource } from './snapshots.ts';
 import { workspaceResource } from './workspaces.ts';
 
+/**
+ * Records of this kind say where a run makes something outside the store, by the path that its names begin with. They go
+ * when it is done, or cleared away after the run died; never to make room.
+ */
+export const UNFINISHED_RECORD = 'unfinished';
+
 /** An item and how it is taken away. */
 export interface InventoryItem extends StoreItem {
   /** Its file or directory; of an image, that of its root. */
@@ -97,7 +103,8 @@ export async function takeInventory({ directory, locks, leases, index }: Invento
     });
   }
   for (const { kind, key, size, lastUsed, path } of records) {
-    items.push({ kind: 'record', id: `${kind} ${key}`, size, lastUsed, path, leased: false, referenced: true });
+    const leased = kind === UNFINISHED_RECORD;
+    items.push({ kind: 'record', id: `${kind} ${key}`, size, lastUsed, path, leased, referenced: true });
   }
   for (const name of namesIn(directory.path('ingest'))) {
     const path = directory.path('ingest', name);

@@ -1,5 +1,7 @@
 import type { PruneReport, StoreItem, StoreUsage, VerifyReport } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { clearLeftovers } from '../../snapshot/leftovers.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';
@@ -38,7 +40,9 @@ export async function run(run: Run, [what]: readonly string[], flags: Flags): Pr
 }
 
 async function print(run: Run, members: Readonly<Record<string, unknown>>, text: () => string): Promise<undefined> {
-  const answer = run.json ? JSON.stringify({ schema: 'ctxsrc/v1', ...members }) : text();
+  // Names in the store are others' words: URLs, names in images.
+  const lines = (): string => text().split('\n').map(printable).join('\n');
+  const answer = run.json ? JSON.stringify({ schema: 'ctxsrc/v1', ...members }) : lines();
   if (answer !== '') await run.out(`${answer}\n`);
 }
 
@@ -46,7 +50,9 @@ async function prune(run: Run, flags: Flags): Promise<undefined> {
   const maxSize = textFlag(flags, 'maxSize');
   const keep = textFlag(flags, 'keepDuration');
   const { store } = await run.environment();
-  const report: PruneReport = await store.prune(await run.job(), {
+  const job = await run.job();
+  const leftovers = await clearLeftovers(job, store, flags.dryRun === true);
+  const report: PruneReport = await store.prune(job, {
     maxSize: maxSize === undefined ? undefined : parseSize('--max-size', maxSize),
     keepDuration: keep === undefined ? undefined : parseDuration('--keep-duration', keep),
     all: flags.all === true,
@@ -54,8 +60,9 @@ async function prune(run: Run, flags: Flags): Promise<undefined> {
     filter: flags.filter as readonly string[] | undefined,
   });
   const verb = flags.dryRun === true ? 'would free' : 'freed';
-  return print(run, { ...report, dryRun: flags.dryRun === true }, () =>
+  return print(run, { ...report, leftovers, dryRun: flags.dryRun === true }, () =>
     [
+      ...leftovers.map((stem) => `leftover of an interrupted run  ${stem}*`),
       ...report.removed.map(itemLine),
       `${verb} ${formatBytes(report.freed)}, ${formatBytes(report.remaining)} remain`,
     ].join('\n'),
