@@ -1,5 +1,4 @@
 /** One run of a command: its flags, its progress, and, made when first needed, the store, session and environment. */
-import { appendFile } from 'node:fs/promises';
 import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -11,6 +10,7 @@ import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
+import { appendGithubOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
 import type { ReferenceSite, Understood } from './lock-references.ts';
 import { withEnvironment } from './network-environment.ts';
@@ -188,7 +188,7 @@ export class Run {
     this.#reporter.emit({ type: 'message', level, text });
   }
 
-  /** Appends `name=value` lines to the file that `$GITHUB_OUTPUT` names. */
+  /** Appends outputs to the file that `$GITHUB_OUTPUT` names. Before the answer is printed: when that fails, none is. */
   async githubOutput(values: Readonly<Record<string, string | undefined>>): Promise<void> {
     if (this.flags.githubOutput !== true) return;
     const file = this.io.env.GITHUB_OUTPUT;
@@ -197,8 +197,7 @@ export class Run {
         hint: 'leave the flag out outside of GitHub Actions',
       });
     }
-    const lines = Object.entries(values).filter(([, value]) => value !== undefined);
-    await appendFile(file, lines.map(([name, value]) => `${name}=${value}\n`).join(''));
+    await appendGithubOutputs(file, values);
   }
 
   /** As `githubOutput` for each reference: of several, the named ones get `-NAME` after the word, the others `-1`, `-2`, …. */
@@ -206,12 +205,17 @@ export class Run {
     resolved: readonly Resolved[],
     values: readonly Readonly<Record<string, string | undefined>>[],
   ): Promise<void> {
-    for (const [index, one] of resolved.entries()) {
+    const outputs = resolved.flatMap((one, index) => {
       const suffix = resolved.length === 1 ? '' : `-${one.ref.name ?? index + 1}`;
-      await this.githubOutput(
-        Object.fromEntries(Object.entries(values[index]!).map(([word, value]) => [`${word}${suffix}`, value])),
-      );
+      return Object.entries(values[index]!).map(([word, value]) => [`${word}${suffix}`, value] as const);
+    });
+    const byName = Object.fromEntries(outputs);
+    if (this.flags.githubOutput === true && Object.keys(byName).length < outputs.length) {
+      throw new CtxsrcError('E_USAGE', 'two references would have the same outputs of the step', {
+        hint: 'give each reference a NAME of its own: NAME=REF',
+      });
     }
+    await this.githubOutput(byName);
   }
 
   /** What a key could not see is a warning, and exit 8 with `--strict`. */

@@ -16,14 +16,14 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
       : undefined;
     return { line, document, digests };
   });
-  for (const { line, document } of answers) {
-    if (document === undefined) await run.line(line);
-    else await run.out(`${JSON.stringify(document)}\n`);
-  }
   await run.githubOutputs(
     resolved,
     answers.map(({ digests }) => ({ digest: digests.digest, pinned: digests.pinned })),
   );
+  for (const { line, document } of answers) {
+    if (document === undefined) await run.line(line);
+    else await run.out(`${JSON.stringify(document)}\n`);
+  }
 }
 
 /** The root digest and its kin; a source that has no cheaper way tells it by its pin. */

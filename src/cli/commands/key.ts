@@ -22,14 +22,14 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     answers.map((answer) => answer.keys),
   );
   const spell = flags.safe === true ? safeKey : (key: string) => key;
-  for (const { keys, document } of answers) {
-    if (document !== undefined) await run.out(`${JSON.stringify(document)}\n`);
-    else for (const result of flags.all === true ? keys : keys.slice(-1)) await run.line(spell(result.key));
-  }
   await run.githubOutputs(
     resolved,
     answers.map(({ keys, pinned }) => ({ key: spell(keys.at(-1)!.key), digest: keys.at(-1)!.pin, pinned })),
   );
+  for (const { keys, document } of answers) {
+    if (document !== undefined) await run.out(`${JSON.stringify(document)}\n`);
+    else for (const result of flags.all === true ? keys : keys.slice(-1)) await run.line(spell(result.key));
+  }
 }
 
 interface KeyAnswer {
@@ -76,6 +76,7 @@ async function printCombined(run: Run, resolved: readonly Resolved[], flags: Fla
   const platform = combinedPlatform(run, resolved, flags);
   const combined = await combinedKey(platform, contexts, dockerfile, pairs, run.signal);
   const key = flags.safe === true ? safeKey(combined.key) : combined.key;
+  await run.githubOutput({ key });
   if (run.json) {
     const document = {
       schema: 'ctxsrc/v1',
@@ -96,5 +97,4 @@ async function printCombined(run: Run, resolved: readonly Resolved[], flags: Fla
   } else {
     await run.line(key);
   }
-  await run.githubOutput({ key });
 }

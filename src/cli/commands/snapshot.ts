@@ -33,6 +33,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   else if (sidecar.losses.length > 0) run.note(lossLine(sidecar.lossCounts, `${target}.ctxsrc.json`), 'warning');
   const digests = run.json || flags.githubOutput === true ? await one.instance.digests?.(job) : undefined;
   const key = flags.safe === true ? safeKey(keys.at(-1)!.key) : keys.at(-1)!.key;
+  await run.githubOutputs(resolved, [{ key, digest: keys.at(-1)!.pin, pinned: digests?.pinned }]);
   if (run.json) {
     const document = {
       ...identifierMembers(one, run.defaultPlatform()),
@@ -52,7 +53,6 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   } else {
     await run.line(key);
   }
-  await run.githubOutputs(resolved, [{ key, digest: keys.at(-1)!.pin, pinned: digests?.pinned }]);
 }
 
 function lossLine(counts: Readonly<Record<string, number>>, sidecar: string): string {

@@ -1,0 +1,68 @@
+/** What is appended to `$GITHUB_OUTPUT`, read as the runner of GitHub Actions reads it. */
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { outputLines } from '../../src/cli/github-output.ts';
+import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { readGithubOutput } from '../support/github-output.ts';
+import { tempDir } from '../support/temp.ts';
+
+describe('outputs of a step', () => {
+  it.each([
+    ['key', 'sha256:aa'],
+    ['pinned', 'oci-layout://./a\nkey=evil@sha256:aa'],
+    ['pinned', 'a\r\nkey<<b\nc\nb'],
+    ['pinned', 'a<<b=c'],
+    ['key-alpine:3.20', 'x'],
+    ['key', ''],
+  ])('%j: %j comes back as itself, and nothing else does', (name, value) => {
+    expect(readGithubOutput(outputLines(name, value))).toEqual({ [name]: value });
+  });
+
+  it('hides the end of a value of several lines', () => {
+    const [first, second] = [outputLines('a', 'b\nc'), outputLines('a', 'b\nc')];
+    expect(first).not.toBe(second);
+  });
+
+  it.each(['key-a<<b', 'key-a\nb', 'a=b', 'key-\u001b[2J'])('refuses the name %j', (name) => {
+    expect(() => outputLines(name, 'x')).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
+  });
+});
+
+describe('--github-output', () => {
+  const dir = tempDir('github');
+  mkdirSync(join(dir, 'app'));
+  cpSync(join(packageRoot, 'fixtures', 'layouts', 'hello'), join(dir, 'x\nkey=evil'), { recursive: true });
+  const file = join(dir, 'output');
+
+  it('of a path with a line break in it adds the outputs that it should, and no other', async () => {
+    writeFileSync(file, '');
+    const result = await ctxsrc(['key', '--github-output', 'oci-layout://./x\nkey=evil:latest'], {
+      cwd: dir,
+      env: { GITHUB_OUTPUT: file },
+    });
+    expect(result.code, result.stderr).toBe(0);
+    const outputs = readGithubOutput(readFileSync(file, 'utf8'));
+    expect(outputs).toEqual({
+      key: result.stdout.trim(),
+      digest: expect.stringMatching(/^sha256:/),
+      pinned: expect.stringMatching(/^oci-layout:\/\/\.\/x\nkey=evil:latest@sha256:[0-9a-f]{64}$/),
+    });
+  });
+
+  it.each([
+    ['a name that would end its line early', ['a<<b=./app', './app'], 'output', 2],
+    ['two references of one name', ['a=./app', 'a=./app'], 'output', 2],
+    ['a folder that is not there', ['./app'], 'nowhere/output', 74],
+    ['a folder in the place of the file', ['./app'], 'app', 74],
+  ])('%s is an error of one line, and no answer is printed', async (_, references, place, code) => {
+    writeFileSync(file, '');
+    const result = await ctxsrc(['key', '--github-output', ...references], {
+      cwd: dir,
+      env: { GITHUB_OUTPUT: join(dir, place) },
+    });
+    expect(result).toMatchObject({ code, stdout: '' });
+    expect(result.stderr).toMatch(/^ctxsrc: [^\n]*\n(hint: [^\n]*\n)?$/);
+    expect(readFileSync(file, 'utf8')).toBe('');
+  });
+});
