@@ -2,6 +2,7 @@
  * ctxsrc as a library: keys, digests and snapshots of build-context sources. Nothing is printed, nothing of the process
  * is changed; every function takes an `AbortSignal` and tells its progress as typed events.
  */
+import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
 import type { Attributes, NetworkOptions, Source, WriteOptions } from './contract/index.ts';
 import type { Loss } from './contract/ref.ts';
@@ -163,7 +164,10 @@ async function withSource<T>(reference: string, options: Options, work: (given: 
   });
   try {
     const resolved = await resolveReference(table, reference, options.attributes ?? {}, environment.env);
-    const job = { session: environment.session, signal: options.signal ?? new AbortController().signal, progress };
+    const { signal = new AbortController().signal } = options;
+    // One signal may end many calls at once, and each of them listens in several places.
+    setMaxListeners(0, signal);
+    const job = { session: environment.session, signal, progress };
     return await work({ resolved, job, store: environment.store });
   } catch (error) {
     throw withReference(error, reference);

@@ -169,7 +169,12 @@ export const COMMANDS: readonly CommandSpec[] = [
           new Option('--check', 'say what has moved (exit 6); download nothing').conflicts(['update', 'format']),
         )
         .addOption(new Option('--update', 'resolve the entries named by the arguments anew, or all'))
-        .addOption(new Option('--from <file>', 'take contexts from a bake file (JSON, HCL) or a compose file'))
+        .addOption(
+          new Option(
+            '--from <file>',
+            'take contexts from a compose file, or a bake file in JSON (docker buildx bake --print)',
+          ),
+        )
         .addOption(
           new Option('--format <format>', 'print the lock file for another tool').choices([
             'build-contexts',

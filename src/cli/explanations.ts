@@ -262,10 +262,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_UNSAFE: {
     cause:
-      'An archive, a repository or a server tries something that could reach outside of its place, and was refused.',
+      'An archive, a repository or a server tries something that could reach outside of its place, or a lock file contradicts itself; it was refused.',
     check: [
       'The message names the entry, or where the server leads to.',
-      'Do not use this image, or ask who made it.',
+      'Do not use this image or file, or ask who made it.',
       'An address inside that is meant: --allow-address ADDRESS.',
     ],
     example: 'ctxsrc inspect docker-image://registry.example/app:1',
@@ -288,8 +288,13 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc snapshot docker-image://alpine:3.20 ./rootfs',
   },
   E_INCOMPLETE: {
-    cause: 'With --strict: something that belongs to the key could not be seen, for instance extended attributes.',
-    check: ['Install the optional package koffi.', 'Leave --strict out: what is missing is then only named.'],
+    cause:
+      'With --strict: something that belongs to the key could not be seen, for instance extended attributes; or a context of the lock file has no form that holds it in the words of another tool.',
+    check: [
+      'For a key: install the optional package koffi.',
+      'For lock --format: see whether another format can hold the context.',
+      'Leave --strict out: what is missing is then only named.',
+    ],
     example: 'ctxsrc key --json .',
   },
   E_DOUBTFUL: {

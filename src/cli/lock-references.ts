@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Attributes } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Lock, LockEntry } from '../snapshot/lock.ts';
-import { rebasedAttributes } from '../snapshot/lock-entry.ts';
+import { checkEntry, rebasedAttributes } from '../snapshot/lock-entry.ts';
 import { parseReference } from '../source/parse.ts';
 import { type Identified, identify } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
@@ -28,13 +28,27 @@ export interface Understood extends Identified {
   readonly held?: LockEntry | undefined;
 }
 
-/** Reads a lock file that has to be there: `E_PATH_NOT_FOUND`, `E_CONFIG`. */
-export function openLock(path: string): OpenLock {
-  const entries = readLock(path);
-  if (entries !== undefined) return { path, entries };
+/** Reads a lock file that has to be there: `E_PATH_NOT_FOUND`, `E_CONFIG`, `E_UNSAFE` for one that contradicts itself. */
+export async function openLock(site: ReferenceSite, path: string): Promise<OpenLock> {
+  const lock = await openLockIfThere(site, path);
+  if (lock !== undefined) return lock;
   throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no lock file ${path}`, {
     hint: 'write one: ctxsrc lock NAME=REF…',
   });
+}
+
+/** As `openLock`; undefined when there is no such file. */
+export async function openLockIfThere(site: ReferenceSite, path: string): Promise<OpenLock | undefined> {
+  const entries = readLock(path);
+  if (entries === undefined) return undefined;
+  const schemes = site.table.schemes();
+  const bare = { ...site, attributes: {} };
+  for (const [name, entry] of entries) {
+    // Of a source that is not loaded nothing is known, and nothing can be used.
+    if (!schemes.includes(parseReference(`${name}=${entry.ref}`, dirname(path)).scheme)) continue;
+    checkEntry(await identifyEntry(bare, path, name, entry), name, entry, path);
+  }
+  return { path, entries };
 }
 
 /** Understands references; a word that is an entry of the lock file is that entry, before any directory. */
@@ -67,13 +81,20 @@ export async function lockedReference(
       hint: `it has ${[...lock.entries.keys()].join(', ')}`,
     });
   }
-  const from = dirname(lock.path);
-  const pinned = form === 'pinned' ? entry.pinned : undefined;
-  const reference = await rebased(site, `${name}=${pinned ?? entry.ref}`, from, site.cwd);
+  const written = await identifyEntry(site, lock.path, name, entry);
+  if (form === 'written') return written;
+  const pinned = written.identifier.pinned?.(entry.digest);
+  if (pinned === undefined) return { ...written, held: entry };
+  return identify(site.table, `${name}=${pinned}`, written.identifier.attributes);
+}
+
+/** The reference of an entry as it was written, with what the file keeps and the flags, which win. */
+async function identifyEntry(site: ReferenceSite, path: string, name: string, entry: LockEntry): Promise<Identified> {
+  const from = dirname(path);
+  const reference = await rebased(site, `${name}=${entry.ref}`, from, site.cwd);
   const source = await site.table.load(parseReference(`${name}=${reference}`, site.cwd).scheme);
   const kept = rebasedAttributes(source, entry.attributes ?? {}, from, site.cwd);
-  const identified = await identify(site.table, `${name}=${reference}`, { ...kept, ...site.attributes });
-  return form === 'pinned' && pinned === undefined ? { ...identified, held: entry } : identified;
+  return identify(site.table, `${name}=${reference}`, { ...kept, ...site.attributes });
 }
 
 /** The value of `NAME=REF` for a reader in another directory. */

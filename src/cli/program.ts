@@ -2,6 +2,7 @@
  * From arguments to a running command. Only the command that was asked for gets its flags declared, and only the sources
  * that the references name are loaded for them; when that does not explain a flag, all sources are.
  */
+import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import type { AttributeSpec } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -30,6 +31,8 @@ type Invocation =
 /** Runs the arguments (without `node` and the script) and gives the exit code of `spec/cli.md`. */
 export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
   const abort = new AbortController();
+  // Every reference, request and file of the run listens for its end.
+  setMaxListeners(0, abort.signal);
   const release = abortOnSignals(abort);
   const beforeEnd = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const errorForm = {

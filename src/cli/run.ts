@@ -112,7 +112,7 @@ export class Run {
     const path = textFlag(this.flags, 'lock');
     if (path !== undefined && !this.#ownsLock) {
       const { openLock, understand } = await import('./lock-references.ts');
-      return understand(site, references, openLock(resolvePath(this.io.cwd, path)));
+      return understand(site, references, await openLock(site, resolvePath(this.io.cwd, path)));
     }
     const understood: Understood[] = [];
     for (const text of references) understood.push(await identify(site.table, text, site.attributes));

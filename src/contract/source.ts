@@ -49,6 +49,11 @@ export interface Identifier {
   readonly attributes: Attributes;
   /** The file or directory on this machine that the source reads, absolute; not part of what the identifier prints. */
   readonly localPath?: string | undefined;
+  /**
+   * The same reference with this root digest; undefined for a digest that it cannot have: malformed, or another one than
+   * it names already. Asks nobody. Sources without such a form (directories, http, docker-archive) leave it out.
+   */
+  pinned?(digest: string): string | undefined;
   /** A reference that identifies the same: `identify(parse(String(id)), id.attributes)` equals `id`. */
   toString(): string;
   toJSON(): unknown;

@@ -23,8 +23,6 @@ export interface ContentProvider {
   layerFile?(descriptor: Descriptor): Promise<string | undefined>;
   /** What bringing a layer into the store is, for progress. */
   readonly phase: 'download' | 'copy';
-  /** The reference with this root digest; undefined where there is no such form. */
-  pinned(digest: string): string | undefined;
   /** How one of its blobs is had as a file, for people: a reference to type. */
   blobReference?(digest: Digest): string;
   /** The name under which the store lists the image when all of it is there. */

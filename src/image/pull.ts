@@ -1,4 +1,5 @@
 /** Makes an image's layer blobs present in the store. */
+import { setMaxListeners } from 'node:events';
 import type { BlobGrowth } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource, Store } from '../contract/store.ts';
@@ -58,6 +59,8 @@ export async function pullLayers(
   const missing = [...new Map(layers.map((layer) => [layer.digest, layer])).values()].reverse();
   const stop = new AbortController();
   const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
+  // Each layer that is on its way listens.
+  setMaxListeners(0, shared.signal);
   const errors: unknown[] = [];
   const work = async (): Promise<void> => {
     for (let layer = missing.pop(); layer !== undefined && errors.length === 0; layer = missing.pop()) {

@@ -2,6 +2,7 @@
  * All layers of an image into a directory. Blobs are read from the store, or from the file they grow in while they are
  * downloaded: download, verification, decompression, parsing and writing overlap, and nothing is kept in memory.
  */
+import { setMaxListeners } from 'node:events';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
@@ -33,6 +34,8 @@ export async function unpackLayers(
   if (options.filter !== undefined) new PathFilter(options.filter);
   const stop = new AbortController();
   const inner: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
+  // Each layer that is on its way listens.
+  setMaxListeners(0, inner.signal);
   const blobs = new BlobTable(layers.length);
   const threads = new UnpackThreads(job, { dir, options, layers, blobs });
   const feed = new BlobFeed(inner, store, layers, blobs, () => threads.blobsChanged(), job.signal);

@@ -35,34 +35,54 @@ export async function lockEntry(job: JobContext, one: Resolved, cwd: string, loc
   const digests = await one.instance.digests?.(job);
   const keys = await allKeys(one.instance, job);
   const attributes = rebasedAttributes(one.source, one.identifier.attributes, cwd, lockDir);
-  const reference = lockedReference(one, cwd, lockDir);
+  const ref = lockedReference(one, cwd, lockDir);
+  const digest = digests?.digest ?? keys.at(-1)!.pin;
   return {
-    ref: reference,
+    ref,
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
-    digest: digests?.digest ?? keys.at(-1)!.pin,
+    digest,
     manifest: await digests?.manifest?.(),
     config: await digests?.config?.(),
     key: keys.at(-1)!.key,
-    pinned: one.source.rebase === undefined ? digests?.pinned : pinnedLike(reference, digests?.pinned),
+    pinned: pinnedText(one, ref, digest),
   };
 }
 
-/** The pinned form with the path that the lock file has: everything from the digest on is the source's own. */
-function pinnedLike(reference: string, pinned: string | undefined): string | undefined {
-  const at = pinned?.lastIndexOf('@') ?? -1;
-  if (pinned === undefined || at < 0) return undefined;
-  const digest = pinned.slice(at);
-  return reference.endsWith(digest) ? reference : `${reference}${digest}`;
+/** The pinned form as the lock file has it: with its path, and from the digest on the source's own. */
+function pinnedText({ source, identifier }: Identified, ref: string, digest: string): string | undefined {
+  const pinned = identifier.pinned?.(digest);
+  if (source.rebase === undefined || pinned === undefined) return pinned;
+  return ref.endsWith(`@${digest}`) ? ref : `${ref}@${digest}`;
+}
+
+/**
+ * Refuses an entry that contradicts itself (`E_UNSAFE`): whoever reads such a file, and whoever uses it, would be told
+ * different things. Lock files come from checkouts, and these from anybody.
+ * @param one the entry's reference, understood
+ */
+export function checkEntry(one: Identified, name: string, entry: LockEntry, path: string): void {
+  const refuse = (what: string): never => {
+    throw new CtxsrcError('E_UNSAFE', `the lock file ${path} contradicts itself: ${name} ${what}`, {
+      hint: `restore the file from version control, or take the entry ${name} out and lock it anew`,
+    });
+  };
+  const { ref, digest, pinned, attributes } = entry;
+  const derived = pinnedText(one, ref, digest);
+  if (one.identifier.pinned !== undefined && derived === undefined)
+    refuse(`is ${ref}, which cannot have the digest ${digest}`);
+  if (pinned !== undefined && pinned !== derived)
+    refuse(`is pinned to ${pinned}, but is ${ref} with the digest ${digest}`);
+  const checksum = attributes?.checksum;
+  // Of git it is the beginning of a commit ID, which may be another object than the one that the ref names.
+  if (typeof checksum === 'string' && checksum.includes(':') && checksum !== digest)
+    refuse(`has the checksum ${checksum}, but the digest ${digest}`);
 }
 
 /** What has moved since the entry was written; asks for the root digest only, and for the key of what has none. */
-export async function driftOf(
-  job: JobContext,
-  name: string,
-  entry: LockEntry,
-  instance: SourceInstance,
-): Promise<Drift | undefined> {
-  if (entry.pinned === undefined) {
+export async function driftOf(job: JobContext, one: Resolved, entry: LockEntry): Promise<Drift | undefined> {
+  const { instance } = one;
+  const name = one.ref.name!;
+  if (one.identifier.pinned === undefined) {
     const key = (await allKeys(instance, job)).at(-1)!.key;
     return key === entry.key ? undefined : { name, what: 'key', from: entry.key, to: key };
   }

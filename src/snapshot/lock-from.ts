@@ -1,104 +1,118 @@
 /**
- * Names and references of contexts from the files that builds are described in: bake files (JSON and HCL) and compose
- * files. Only literal values are read: nothing is evaluated, no variable looked up.
+ * Names and references of contexts from the files that builds are described in: bake files (JSON) and compose files. What
+ * is read is what `docker buildx bake --print` prints for the file; where that cannot be known without an evaluation, the
+ * file is refused with the command that evaluates it.
  */
-import { extname } from 'node:path';
+import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
-import { type Fail, type FoundContext, readBakeHcl } from './bake-hcl.ts';
+import { isGitReference } from '../source/git/url.ts';
+import { bakeContexts } from './bake-file.ts';
+import { composeContexts } from './compose-file.ts';
+import { type Fail, type FoundContext, isObject } from './found-context.ts';
 import { isContextName } from './lock.ts';
 
-/** Contexts by name, references as the file has them; and the names whose values stand for something inside the build. */
+/** Contexts by name, and the names whose values stand for something inside the build. */
 export interface NamedContexts {
+  /** References for the current directory. */
   readonly contexts: ReadonlyMap<string, string>;
   readonly skipped: readonly string[];
 }
 
-/** Reads a file by its name and content. `E_CONFIG` says what is wrong where. */
-export async function readNamedContexts(path: string, text: string): Promise<NamedContexts> {
-  const fail: Fail = (what) => {
-    throw new CtxsrcError('E_CONFIG', `cannot read contexts from ${path}: ${what}`, {
-      hint: 'for a bake file with variables or functions: docker buildx bake --print > bake.json, and --from bake.json',
-    });
-  };
+/**
+ * Reads a file by its name and content.
+ * @param path absolute, as `cwd`; its last part is `-` for standard input
+ * @throws E_CONFIG says what is wrong where, and what to type instead
+ */
+export async function readNamedContexts(path: string, text: string, cwd: string): Promise<NamedContexts> {
+  const shown = shellWord(relative(cwd, path));
+  const bake: Fail = failure(
+    shown,
+    `let bake evaluate it: docker buildx bake -f ${shown} --print | ctxsrc lock --from -`,
+  );
   const extension = extname(path).toLowerCase();
-  if (extension === '.hcl') return collect(readBakeHcl(text, fail), fail);
-  const document = extension === '.json' ? parseJson(text, fail) : await parseYaml(text, fail);
-  if (!isObject(document)) return fail('it is neither a bake nor a compose file');
-  if (isObject(document.target)) return collect(bakeTargets(document.target, fail), fail);
-  if (isObject(document.services)) return collect(composeServices(document.services, fail), fail);
-  return fail('it has neither targets (bake) nor services (compose)');
+  if (extension === '.hcl') return bake('HCL is for bake to read');
+  // What comes from a pipe has no name.
+  if (extension === '.json' || (basename(path) === '-' && text.trimStart().startsWith('{'))) {
+    const document = await parse(text, bake, true);
+    if (!isObject(document) || !isObject(document.target)) return bake('it has no targets');
+    return collect(bakeContexts(document, bake), bake);
+  }
+  const compose: Fail = failure(
+    shown,
+    `let compose evaluate it: docker compose -f ${shown} config | ctxsrc lock --from -`,
+  );
+  const document = await parse(text, compose, false);
+  if (!isObject(document) || document.services === undefined) return compose('it has no services');
+  return collect(inOneDirectory(composeContexts(document, compose), path, cwd), compose);
 }
 
-function collect(found: Iterable<FoundContext>, fail: Fail): NamedContexts {
+const failure = (shown: string, hint: string): Fail => {
+  return (what) => {
+    throw new CtxsrcError('E_CONFIG', `cannot read contexts from ${shown}: ${what}`, { hint });
+  };
+};
+
+/** compose takes a path from where the file lies, bake from where it is run: only where that is one place it means one thing. */
+function inOneDirectory(found: readonly FoundContext[], path: string, cwd: string): readonly FoundContext[] {
+  const folder = dirname(path);
+  const ambiguous = folder === cwd ? undefined : found.find(({ value }) => isRelativePath(value));
+  if (ambiguous === undefined) return found;
+  const [here, there] = [shellWord(relative(cwd, folder)), shellWord(relative(folder, cwd))];
+  const file = shellWord(relative(folder, path));
+  return failure(
+    shellWord(relative(cwd, path)),
+    `read it where it lies: (cd ${here} && ctxsrc lock --lock ${there}/ctxsrc.lock --from ${file})`,
+  )(
+    `the context ${ambiguous.name} of ${ambiguous.where} is ${ambiguous.value}, which docker compose reads from where the file lies, and bake from the current directory`,
+  );
+}
+
+function collect(found: readonly FoundContext[], fail: Fail): NamedContexts {
   const contexts = new Map<string, string>();
-  const skipped: string[] = [];
-  for (const [where, name, reference] of found) {
+  const skipped = new Set<string>();
+  for (const { where, name, value } of found) {
     if (!isContextName(name)) return fail(`${where} has a context named ${JSON.stringify(name)}`);
-    if (/^(target|input|service):/.test(reference)) {
-      skipped.push(name);
-      continue;
-    }
+    const reference = /^(?:target|input|service):/.test(value) ? undefined : referenceOf(value);
     const earlier = contexts.get(name);
-    if (earlier !== undefined && earlier !== reference) {
-      return fail(`the context ${name} is ${earlier} in one place and ${reference} in ${where}`);
+    if ((earlier !== undefined && earlier !== reference) || (reference !== undefined && skipped.has(name))) {
+      return fail(`the context ${name} of ${where} is ${value}, and something else in another place`);
     }
-    contexts.set(name, reference);
+    if (reference === undefined) skipped.add(name);
+    else contexts.set(name, reference);
   }
-  return { contexts, skipped };
+  return { contexts, skipped: [...skipped] };
 }
 
-function* bakeTargets(targets: Readonly<Record<string, unknown>>, fail: Fail): Generator<FoundContext> {
-  for (const [target, body] of Object.entries(targets)) {
-    if (isObject(body) && body.contexts !== undefined) yield* entriesOf(`target ${target}`, body.contexts, fail);
-  }
+/** A value as a reference of this program: what has no scheme is a path there, and `cwd://` is where bake is run. */
+function referenceOf(value: string): string {
+  const path = value.startsWith('cwd://') ? value.slice('cwd://'.length) : value;
+  if (path === value && !isRelativePath(value)) return value;
+  return /^(?:\/|\.{1,2}(?:\/|$))/.test(path) ? path : `./${path}`;
 }
 
-function* composeServices(services: Readonly<Record<string, unknown>>, fail: Fail): Generator<FoundContext> {
-  for (const [service, body] of Object.entries(services)) {
-    const build = isObject(body) ? body.build : undefined;
-    if (isObject(build) && build.additional_contexts !== undefined) {
-      yield* entriesOf(`service ${service}`, build.additional_contexts, fail);
-    }
-  }
+/** True for a path that is not absolute. `github.com/…`, which is git to some and a path to others, is left to the parser. */
+function isRelativePath(value: string): boolean {
+  return !/^(?:\/|github\.com\/|\w+::|[A-Za-z][A-Za-z0-9+.-]*:)/.test(value) && !isGitReference(value);
 }
 
-/** A map, or a list of `NAME=REF`. */
-function* entriesOf(where: string, value: unknown, fail: Fail): Generator<FoundContext> {
-  const pairs: [unknown, unknown][] = Array.isArray(value)
-    ? value.map((item: unknown) => {
-        const text = String(item);
-        const equals = text.indexOf('=');
-        return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];
-      })
-    : isObject(value)
-      ? Object.entries(value)
-      : fail(`the contexts of ${where} are neither a map nor a list`);
-  for (const [name, reference] of pairs) {
-    if (typeof reference !== 'string' || reference === '')
-      return fail(`the context ${String(name)} of ${where} is no text`);
-    if (reference.includes('${')) return fail(`the context ${String(name)} of ${where} uses a variable: ${reference}`);
-    yield [where, String(name), reference];
-  }
-}
-
-function parseJson(text: string, fail: Fail): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-}
-
-async function parseYaml(text: string, fail: Fail): Promise<unknown> {
+/** JSON is read twice: only the second reader tells of names that are there two times. */
+async function parse(text: string, fail: Fail, json: boolean): Promise<unknown> {
   // A CommonJS package: bundled, it has nothing but its default export.
   const { default: yaml } = await import('yaml');
   try {
-    return yaml.parse(text, { maxAliasCount: 100 });
+    const value: unknown = json ? JSON.parse(text) : undefined;
+    const document = yaml.parseDocument(text, { merge: true });
+    const problem = document.errors[0] ?? document.warnings[0];
+    if (problem !== undefined) return fail(problem.message.split('\n')[0]!);
+    return json ? value : (document.toJS({ maxAliasCount: 100 }) as unknown);
   } catch (error) {
+    if (error instanceof CtxsrcError) throw error;
     return fail((error as Error).message.split('\n')[0]!);
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A word of a command that a person copies. */
+function shellWord(text: string): string {
+  if (text === '') return '.';
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

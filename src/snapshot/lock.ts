@@ -4,6 +4,7 @@
  */
 import type { Attributes, AttributeValue } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { printable, printableJson } from '../core/printable.ts';
 
 /** One context of the lock file. */
 export interface LockEntry {
@@ -19,7 +20,7 @@ export interface LockEntry {
   readonly config?: string | undefined;
   /** Content key. */
   readonly key: string;
-  /** The reference with its root digest, where there is such a form. */
+  /** The reference with its root digest, where there is such a form: for people. It follows from the two and is never used. */
   readonly pinned?: string | undefined;
 }
 
@@ -30,9 +31,9 @@ const FORM = 1;
 const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned'] as const;
 const REQUIRED: ReadonlySet<string> = new Set(['digest', 'key']);
 
-/** A name of a context: no `://`, no `=`, no white space, and not starting with `.` or `/`. */
+/** A name of a context: no `://`, no `=`, nothing that is white or controls a terminal, and not starting with `.` or `/`. */
 export function isContextName(name: string): boolean {
-  return /^[^./\s=][^\s=]*$/.test(name) && !name.includes('://');
+  return /^[^./\s=][^\s=]*$/.test(name) && !name.includes('://') && printable(name) === name;
 }
 
 /** The bytes of a lock file: names in the order of their bytes, members in a fixed one, a line break at the end. */
@@ -41,7 +42,7 @@ export function encodeLock(lock: Lock): string {
   // Integer-like names would come first whatever their order in an object, so the names are written by hand.
   const contexts = names.map((name) => `    ${JSON.stringify(name)}: ${indented(entryObject(lock.get(name)!))}`);
   const body = contexts.length === 0 ? '{}' : `{\n${contexts.join(',\n')}\n  }`;
-  return `{\n  "schema": "ctxsrc/v1",\n  "lockfile": ${FORM},\n  "contexts": ${body}\n}\n`;
+  return printableJson(`{\n  "schema": "ctxsrc/v1",\n  "lockfile": ${FORM},\n  "contexts": ${body}\n}\n`);
 }
 
 const indented = (value: unknown): string => JSON.stringify(value, undefined, 2).replaceAll('\n', '\n    ');
@@ -85,8 +86,6 @@ export function decodeLock(text: string, path: string): Lock {
       const valid = value === undefined ? !REQUIRED.has(member) : typeof value === 'string';
       if (!valid) return fail(`${member} of the context ${name} is no text`);
     }
-    if (typeof entry.pinned === 'string' && !entry.pinned.includes(entry.digest as string))
-      return fail(`the pinned reference of the context ${name} does not name its digest`);
     if (entry.attributes !== undefined && !isAttributes(entry.attributes))
       return fail(`the attributes of the context ${name} are not valid`);
     lock.set(name, entry as unknown as LockEntry);

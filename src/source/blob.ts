@@ -23,7 +23,7 @@ import { imageOptions } from '../image/attributes.ts';
 import type { BlobProvider } from '../image/provider.ts';
 import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
 import { LayoutProvider } from './layout-provider.ts';
-import { formatLayoutReference, parseLayoutReference } from './layout-reference.ts';
+import { formatLayoutReference, parseLayoutReference, rebaseLayoutReference } from './layout-reference.ts';
 import { RegistryProvider } from './registry-provider.ts';
 import { byteName, FILE_ATTRIBUTES, readShape, safeFileName, shapeAttributes, writeSingleFile } from './single-file.ts';
 
@@ -53,6 +53,10 @@ class BlobIdentifier implements Identifier {
 
   provider(env: SourceEnv): BlobProvider {
     return this.#provider(env);
+  }
+
+  pinned(digest: string): string | undefined {
+    return digest === this.digest ? this.#text : undefined;
   }
 
   toString(): string {
@@ -193,6 +197,10 @@ export const source: Source = {
   ],
   attributes: FILE_ATTRIBUTES,
   identify,
+  rebase: (ref, from, to) =>
+    ref.scheme === LAYOUT_BLOB
+      ? rebaseLayoutReference(ref, from, to, `${LAYOUT_BLOB}://PATH@DIGEST`)
+      : `${ref.scheme}://${formatReference(parseNormalizedReference(ref.rest))}`,
   resolve(id: Identifier, env: SourceEnv): SourceInstance {
     if (!(id instanceof BlobIdentifier)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of blobs`);
     return new BlobInstance(id, env);

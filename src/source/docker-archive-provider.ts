@@ -48,11 +48,6 @@ export class DockerArchiveProvider implements ContentProvider {
     this.storeName = formatLayoutReference(reference, 'docker-archive');
   }
 
-  /** A reference to such an archive names no digest. */
-  pinned(): undefined {
-    return undefined;
-  }
-
   async resolve(job: JobContext): Promise<Descriptor> {
     return (await this.#open(job)).root;
   }

@@ -10,6 +10,7 @@ import {
   type LayoutIdentifier,
   layoutIdentifier,
   parseLayoutReference,
+  rebaseLayoutReference,
 } from './layout-reference.ts';
 
 const SCHEME = 'docker-archive';
@@ -46,6 +47,8 @@ export const source: Source = {
       toJSON: () => ({ scheme: SCHEME, reference: printed, path: reference.path, tag: reference.tag, attributes }),
     };
   },
+
+  rebase: (ref, from, to) => rebaseLayoutReference(ref, from, to, FORM),
 
   resolve(id, env) {
     const { reference } = layoutIdentifier(id, SCHEME);

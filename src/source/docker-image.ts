@@ -1,6 +1,6 @@
 /** Source `docker-image`: an image in a registry. */
 import type { Identifier, Source } from '../contract/index.ts';
-import { parseDigest } from '../core/digest.ts';
+import { isDigest, parseDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
@@ -58,6 +58,10 @@ export const source: Source = {
       scheme: SCHEME,
       attributes,
       reference,
+      pinned: (digest) =>
+        isDigest(digest) && (reference.digest ?? digest) === digest
+          ? `${SCHEME}://${formatReference({ ...reference, digest })}`
+          : undefined,
       toString: () => printed,
       toJSON: () => ({ scheme: SCHEME, name: nameOf(reference), ...tagAndDigest(reference), attributes }),
     };

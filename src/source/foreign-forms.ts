@@ -1,4 +1,5 @@
 /** References in the words of other tools: what buildx and buildah take as a context, what a BuildKit source policy pins. */
+import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
 import { isGitReference, parseGitReference } from './git/url.ts';
 
 const BUILD_CONTEXT = /^(?:(?:docker-image|oci-layout|https?|ssh|git):\/\/|[^/@:]+@[^/:]+:|\.{0,2}(?:\/|$))/;
@@ -6,6 +7,20 @@ const BUILD_CONTEXT = /^(?:(?:docker-image|oci-layout|https?|ssh|git):\/\/|[^/@:
 /** True for what `--build-context` takes: images, layouts, git, files on the web, and directories, which are plain paths. */
 export function isBuildContext(value: string): boolean {
   return BUILD_CONTEXT.test(value);
+}
+
+/** True for a file on the web, as against a git repository there. */
+export function isWebFile(value: string): boolean {
+  return /^https?:\/\//i.test(value) && !isGitReference(value);
+}
+
+/** The name of a context as BuildKit looks it up: short, without `:latest`. Undefined for what no image could be named. */
+export function contextName(name: string): string | undefined {
+  try {
+    return familiarReference(parseNormalizedReference(name)).replace(/:latest$/, '');
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is known of a reference that is to be pinned. */
@@ -37,7 +52,7 @@ export function sourcePolicyRule({ ref, pinned, digest }: Pinnable): PolicyRule 
   if (ref.startsWith('docker-image://') && pinned !== undefined) {
     return pinned === ref ? 'pinned already' : convert(ref, { identifier: pinned });
   }
-  if (/^https?:\/\//.test(ref)) return convert(ref, { identifier: ref, attrs: { 'http.checksum': digest } });
+  if (isWebFile(ref)) return convert(ref, { identifier: ref, attrs: { 'http.checksum': digest } });
   return /^docker-image\+blob:/.test(ref) ? 'pinned already' : undefined;
 }
 

@@ -35,6 +35,7 @@ import {
   defaultBranch,
   type GitSelection,
   gitKey,
+  isObjectId,
   parseLsRemote,
   type ResolvedRef,
   resolveLocally,
@@ -97,6 +98,12 @@ class GitIdentifier implements Identifier {
       mtime: text(attributes, 'mtime') ?? '',
       fetchByCommit: attributes['fetch-by-commit'] === true,
     };
+  }
+
+  pinned(commit: string): string | undefined {
+    const { ref } = this.reference;
+    if (!isObjectId(commit) || (isObjectId(ref) && ref !== commit)) return undefined;
+    return this.withRef(commit);
   }
 
   /** The remote, with the same ref and directory. */

@@ -51,10 +51,6 @@ export class LayoutProvider implements BlobProvider {
     this.storeName = formatLayoutReference(reference, place.scheme);
   }
 
-  pinned(digest: string): string {
-    return formatLayoutReference({ ...this.#reference, digest: digest as Descriptor['digest'] }, this.#place.scheme);
-  }
-
   blobReference(digest: Digest): string {
     const { path } = this.#reference;
     if (this.#place === LAYOUT_DIRECTORY) return `oci-layout+blob://${path}@${digest}`;

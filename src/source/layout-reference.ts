@@ -1,7 +1,10 @@
 /** How an image in a layout directory is named. */
-import type { Identifier } from '../contract/index.ts';
-import { type Digest, parseDigest } from '../core/digest.ts';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Identifier, SchemeRef } from '../contract/index.ts';
+import { type Digest, isDigest, parseDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { rebasePath } from './rebase-path.ts';
 
 export const LAYOUT_FORM = 'oci-layout://PATH[:TAG][@DIGEST]';
 
@@ -26,6 +29,22 @@ export function layoutIdentifier(id: Identifier, scheme: string): LayoutIdentifi
 /** The text of a reference: what `parseLayoutReference` reads. */
 export function formatLayoutReference({ path, tag, digest }: LayoutReference, scheme = 'oci-layout'): string {
   return `${scheme}://${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
+/** The reference with this root digest; undefined when it is none, or not the one that the reference names. */
+export function pinnedLayoutReference(
+  reference: LayoutReference,
+  digest: string,
+  scheme = 'oci-layout',
+): string | undefined {
+  if (!isDigest(digest) || (reference.digest ?? digest) !== digest) return undefined;
+  return formatLayoutReference({ ...reference, digest }, scheme);
+}
+
+/** The reference for a reader in the directory `to` instead of `from`, both absolute. */
+export function rebaseLayoutReference({ scheme, rest }: SchemeRef, from: string, to: string, form?: string): string {
+  const reference = parseLayoutReference(rest, (path) => existsSync(resolve(from, path)), form);
+  return formatLayoutReference({ ...reference, path: rebasePath(reference.path, from, to) }, scheme);
 }
 
 /**

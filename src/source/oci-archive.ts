@@ -10,6 +10,8 @@ import {
   type LayoutIdentifier,
   layoutIdentifier,
   parseLayoutReference,
+  pinnedLayoutReference,
+  rebaseLayoutReference,
 } from './layout-reference.ts';
 
 const SCHEME = 'oci-archive';
@@ -44,10 +46,13 @@ export const source: Source = {
       scheme: SCHEME,
       attributes,
       reference,
+      pinned: (digest) => pinnedLayoutReference(reference, digest, SCHEME),
       toString: () => printed,
       toJSON: () => ({ scheme: SCHEME, reference: printed, ...reference, attributes }),
     };
   },
+
+  rebase: (ref, from, to) => rebaseLayoutReference(ref, from, to, FORM),
 
   resolve(id, env) {
     const { reference } = layoutIdentifier(id, SCHEME);

@@ -11,8 +11,9 @@ import {
   type LayoutIdentifier,
   layoutIdentifier,
   parseLayoutReference,
+  pinnedLayoutReference,
+  rebaseLayoutReference,
 } from './layout-reference.ts';
-import { rebasePath } from './rebase-path.ts';
 
 const SCHEME = 'oci-layout';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
@@ -40,15 +41,13 @@ export const source: Source = {
       attributes,
       reference,
       localPath: resolve(reference.path),
+      pinned: (digest) => pinnedLayoutReference(reference, digest),
       toString: () => printed,
       toJSON: () => ({ scheme: SCHEME, ...reference, attributes }),
     };
   },
 
-  rebase(ref, from, to) {
-    const reference = parseLayoutReference(ref.rest, (path) => existsSync(resolve(from, path)));
-    return formatLayoutReference({ ...reference, path: rebasePath(reference.path, from, to) });
-  },
+  rebase: (ref, from, to) => rebaseLayoutReference(ref, from, to),
 
   resolve(id, env) {
     const { reference } = layoutIdentifier(id, SCHEME);

@@ -44,6 +44,11 @@ function splitName(text: string): { name?: string; value: string } {
 function splitScheme(value: string, cwd: string): { scheme: string; rest: string } {
   if (isGitReference(value)) return { scheme: 'git', rest: value };
   const scheme = SCHEME.exec(value)?.[1];
+  if (scheme === 'cwd') {
+    throw new CtxsrcError('E_REFERENCE', `${value} is what bake calls a directory where it is run`, {
+      hint: `here that is ./${value.slice('cwd://'.length)}`,
+    });
+  }
   if (scheme !== undefined) return { scheme, rest: value.slice(scheme.length + 3) };
   if (isPath(value)) return { scheme: 'local', rest: value };
   if (/^(target|input):/.test(value)) {

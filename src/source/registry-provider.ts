@@ -29,11 +29,6 @@ export class RegistryProvider implements BlobProvider {
     this.storeName = formatReference(reference);
   }
 
-  pinned(digest: string): string {
-    const { tag } = this.#reference;
-    return `docker-image://${nameOf(this.#reference)}${tag === undefined ? '' : `:${tag}`}@${digest}`;
-  }
-
   blobReference(digest: Digest): string {
     return `docker-image+blob://${nameOf(this.#reference)}@${digest}`;
   }

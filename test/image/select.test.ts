@@ -18,7 +18,6 @@ function providerOf(layout: LayoutBuilder): ContentProvider & { asked: string[] 
     asked,
     storeName: 'test',
     phase: 'copy',
-    pinned: (digest) => digest,
     resolve: () => Promise.reject(new Error('not asked')),
     layer: () => Promise.reject(new Error('layers are not needed')),
     document: async (_job, { digest }) => {

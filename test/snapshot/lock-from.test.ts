@@ -1,102 +1,107 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readNamedContexts } from '../../src/snapshot/lock-from.ts';
+import { bakePrint, buildx } from '../support/buildx.ts';
+import { tempDir } from '../support/temp.ts';
+
+/** A file, and what `docker buildx bake -f FILE --print` (0.29.1) printed for it: values by name, null for a failure. */
+interface PrintCase {
+  readonly what: string;
+  readonly file: string;
+  readonly text: string;
+  readonly printed: Readonly<Record<string, readonly string[]>> | null;
+  /** False for what is refused: it needs an evaluation, or bake refuses it too. */
+  readonly read: boolean;
+}
+
+const cases = JSON.parse(readFileSync(join(import.meta.dirname, 'bake-print.json'), 'utf8')) as PrintCase[];
+const CWD = '/srv/project';
 
 const read = async (path: string, text: string) => {
-  const { contexts, skipped } = await readNamedContexts(path, text);
+  const { contexts, skipped } = await readNamedContexts(join(CWD, path), text, CWD);
   return { contexts: Object.fromEntries(contexts), skipped };
 };
 
-describe('contexts of a bake file', () => {
-  it('JSON, as buildx bake --print writes it', async () => {
-    const bake = {
-      target: { web: { context: '.', contexts: { base: 'docker-image://alpine', inner: 'target:dep' } }, dep: {} },
-    };
-    expect(await read('bake.json', JSON.stringify(bake))).toEqual({
-      contexts: { base: 'docker-image://alpine' },
-      skipped: ['inner'],
-    });
-  });
-
-  it('HCL with literals', async () => {
-    const hcl = `
-# a comment { with a brace
-variable "TAG" { default = "latest" }
-group "default" { targets = ["web", "api"] }
-target "web" {
-  dockerfile = "Dockerfile" // another
-  tags = ["x:\${TAG}", upper("y")]
-  args = { A = "{", B = TAG == "" ? "1" : "2" }
-  contexts = {
-    base = "docker-image://alpine:3.20"
-    "other" = "./other", src: "https://host/r.git#main"
-    built = "target:api"
-  }
+/** Values as one place on the machine, whoever wrote them. */
+function meant(value: string): string {
+  const path = value.replace(/^cwd:\/\//, '');
+  return path === value && /^[a-z-]+:\/\/|^git@/.test(value) ? value : resolve(CWD, path);
 }
-target "api" { /* contexts = { no = "1" } */ contexts = { base = "docker-image://alpine:3.20" } }
-`;
-    expect(await read('docker-bake.hcl', hcl)).toEqual({
-      contexts: { base: 'docker-image://alpine:3.20', other: './other', src: 'https://host/r.git#main' },
-      skipped: ['built'],
+
+describe('contexts of bake and compose files are what bake prints', () => {
+  for (const { what, file, text, printed, read: isRead } of cases) {
+    if (isRead) {
+      it(`${file}: ${what}`, async () => {
+        const { contexts, skipped } = await read(file, text);
+        const expected = Object.entries(printed!).filter(([, values]) => !values[0]!.startsWith('target:'));
+        expect(Object.fromEntries(Object.entries(contexts).map(([name, value]) => [name, meant(value)]))).toEqual(
+          Object.fromEntries(expected.map(([name, [value, ...more]]) => [name, [meant(value!), ...more].join()])),
+        );
+        expect([...skipped, ...expected.map(([name]) => name)].sort()).toEqual(Object.keys(printed!).sort());
+      });
+    } else {
+      it(`${file}: ${what} is refused with what to type`, async () => {
+        const command = file.startsWith('b.')
+          ? `docker buildx bake -f ${file} --print | ctxsrc lock --from -`
+          : file.startsWith('sub/')
+            ? '(cd sub && ctxsrc lock --lock ../ctxsrc.lock --from compose.yaml)'
+            : `docker compose -f ${file} config | ctxsrc lock --from -`;
+        await expect(read(file, text)).rejects.toMatchObject({
+          code: 'E_CONFIG',
+          message: expect.stringMatching(/^cannot read contexts from \S+: ./),
+          hint: expect.stringContaining(command),
+        });
+      });
+    }
+  }
+
+  it('gives references that mean the same to ctxsrc', async () => {
+    const contexts = { a: 'src', b: 'cwd://x y', c: 'cwd://', d: '..', e: '/abs', f: 'oci-layout://lay' };
+    expect((await read('sub/b.json', JSON.stringify({ target: { default: { contexts } } }))).contexts).toEqual({
+      a: './src',
+      b: './x y',
+      c: './',
+      d: '..',
+      e: '/abs',
+      f: 'oci-layout://lay',
     });
   });
 
-  it.each([
-    ['a variable', 'target "x" { contexts = { a = "docker-image://alpine:${TAG}" } }', 'no literal'],
-    ['an expression', 'target "x" { contexts = { a = BASE } }', 'no literal'],
-    ['an open block', 'target "x" { contexts = { a = "b" ', 'ends in the middle'],
-    ['a wrong bracket', 'target "x" { tags = [ "a" } }', 'was expected'],
-    ['a bad name', 'target "x" { contexts = { "./a" = "b" } }', 'named'],
-  ])('HCL with %s is refused', async (_, text, message) => {
-    await expect(read('x.hcl', text)).rejects.toMatchObject({
-      code: 'E_CONFIG',
-      message: expect.stringContaining(message),
-    });
-  });
-});
-
-describe('contexts of a compose file', () => {
-  it('maps and lists', async () => {
-    const yaml = `
-services:
-  web:
-    build:
-      context: .
-      additional_contexts:
-        base: docker-image://alpine:3.20
-        dep: service:api
-  api:
-    build:
-      additional_contexts:
-        - src=./src
-  db:
-    image: postgres
-`;
-    expect(await read('compose.yaml', yaml)).toEqual({
-      contexts: { base: 'docker-image://alpine:3.20', src: './src' },
-      skipped: ['dep'],
-    });
-  });
-
-  it.each([
-    [
-      'two meanings of a name',
-      'services: {a: {build: {additional_contexts: {x: ./1}}}, b: {build: {additional_contexts: {x: ./2}}}}',
-      'in one place',
-    ],
-    ['a variable', 'services: {a: {build: {additional_contexts: {x: "docker-image://a:${T}"}}}}', 'variable'],
-    ['a number', 'services: {a: {build: {additional_contexts: {x: 1}}}}', 'no text'],
-    ['something else', 'a: 1', 'neither targets'],
-    ['no YAML', 'a: [', ''],
-    ['a list item without a reference', 'services: {a: {build: {additional_contexts: [x]}}}', 'no text'],
-  ])('%s is refused', async (_, text, message) => {
-    await expect(read('compose.yml', text)).rejects.toMatchObject({
-      code: 'E_CONFIG',
-      message: expect.stringContaining(message),
+  it('quotes the words of a command', async () => {
+    await expect(read("it's; a.hcl", '')).rejects.toMatchObject({
+      hint: expect.stringContaining(`-f 'it'\\''s; a.hcl' --print`),
     });
   });
 
   it('an alias bomb is refused', async () => {
     const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nservices: [*c,*c,*c,*c,*c,*c]`;
     await expect(read('compose.yml', bomb)).rejects.toMatchObject({ code: 'E_CONFIG' });
+  });
+
+  it.each([
+    ['compose.yml', 'a: 1', 'no services'],
+    ['compose.yml', 'a: [', ''],
+    ['b.json', '[]', 'no targets'],
+    ['b.json', '{', ''],
+    ['b.json', `{"target": ${'['.repeat(100_000)}`, ''],
+  ])('%s that is %.20s is refused', async (file, text, message) => {
+    await expect(read(file, text)).rejects.toMatchObject({
+      code: 'E_CONFIG',
+      message: expect.stringContaining(message),
+    });
+  });
+});
+
+describe.skipIf(buildx === undefined)('bake itself', () => {
+  it('prints what was recorded', () => {
+    const home = tempDir('bake');
+    for (const [index, { what, file, text, printed }] of cases.entries()) {
+      const cwd = join(home, String(index));
+      mkdirSync(dirname(join(cwd, file)), { recursive: true });
+      writeFileSync(join(cwd, file), text);
+      writeFileSync(join(cwd, 'other.yaml'), 'services: {o: {build: {additional_contexts: {inc: ./i}}}}');
+      expect({ what, printed: bakePrint(cwd, file) }).toEqual({ what, printed });
+    }
   });
 });

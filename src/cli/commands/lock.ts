@@ -6,10 +6,11 @@ import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snap
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock-entry.ts';
 import { asBake, asBuildContexts, asBuildkitPolicy } from '../../snapshot/lock-formats.ts';
 import { readNamedContexts } from '../../snapshot/lock-from.ts';
+import type { Pinnable } from '../../source/foreign-forms.ts';
 import type { Resolved } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
-import { DEFAULT_LOCK, readLock, writeLock } from '../lock-file.ts';
-import { type OpenLock, openLock, rebased, lockedReference as referenceOf } from '../lock-references.ts';
+import { DEFAULT_LOCK, writeLock } from '../lock-file.ts';
+import { type OpenLock, openLock, openLockIfThere, lockedReference as referenceOf } from '../lock-references.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc lock [name=ref…]` */
@@ -23,10 +24,12 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
     });
   }
   const asked = updates ? undefined : await askedContexts(run, args, from);
-  if (flags.check === true) return check(run, openLock(path), asked);
+  if (flags.check === true) return check(run, await openLock(run.site(), path), asked);
   const format = textFlag(flags, 'format');
   const printsOnly = format !== undefined && !updates && asked === undefined;
-  const lock = printsOnly ? openLock(path) : await renewed(run, path, asked, updates ? args : undefined);
+  const lock = printsOnly
+    ? await openLock(run.site(), path)
+    : await renewed(run, path, asked, updates ? args : undefined);
   if (!printsOnly && !(await writeLock(path, encodeLock(lock.entries)))) run.note(`${path} is up to date`);
   if (format !== undefined) return print(run, lock, format, flags);
   if (run.json)
@@ -49,10 +52,9 @@ async function askedContexts(
     const path = resolvePath(run.io.cwd, streamOf(from) === undefined ? from : '-');
     const bytes = await readNamedFile(from, { what: printable(from), cwd: run.io.cwd, signal: run.signal });
     const text = bytes.toString('utf8');
-    const { contexts, skipped } = await readNamedContexts(path, text);
+    const { contexts, skipped } = await readNamedContexts(path, text, run.io.cwd);
     for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
-    for (const [name, reference] of contexts)
-      asked.set(name, await rebased(run.site(), `${name}=${reference}`, dirname(path), run.io.cwd));
+    for (const [name, reference] of contexts) asked.set(name, reference);
   }
   for (const arg of args) {
     const equals = arg.indexOf('=');
@@ -78,7 +80,10 @@ async function renewed(
   asked: ReadonlyMap<string, string> | undefined,
   updates: readonly string[] | undefined,
 ): Promise<OpenLock> {
-  const existing = asked === undefined ? openLock(path) : { path, entries: readLock(path) ?? new Map() };
+  const existing =
+    asked === undefined
+      ? await openLock(run.site(), path)
+      : ((await openLockIfThere(run.site(), path)) ?? { path, entries: new Map() });
   const stale = updates !== undefined && updates.length > 0 ? updates : [...existing.entries.keys()];
   const resolved =
     asked === undefined
@@ -123,9 +128,7 @@ async function check(
   const same = [...entries.keys()].filter((name) => !drifts.some((drift) => drift.name === name));
   const resolved = await resolveEntries(run, lock, same);
   const job = await run.job();
-  const found = await run.each(resolved, (one) =>
-    driftOf(job, one.ref.name!, entries.get(one.ref.name!)!, one.instance),
-  );
+  const found = await run.each(resolved, (one) => driftOf(job, one, entries.get(one.ref.name!)!));
   drifts.push(...found.filter((drift) => drift !== undefined));
   if (run.json) await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', drift: drifts })}\n`);
   else
@@ -137,25 +140,36 @@ async function check(
 }
 
 async function print(run: Run, lock: OpenLock, format: string, flags: Flags): Promise<undefined> {
+  const target = textFlag(flags, 'target') ?? 'default';
+  if (!/^[\w-]+$/.test(target)) {
+    throw new CtxsrcError('E_USAGE', `bake has no target named ${JSON.stringify(target)}`, {
+      hint: 'its names have letters, digits, _ and -; of the service a.b of a compose file it makes a_b',
+    });
+  }
   const here = await readable(run, lock);
   const rendered =
     format === 'bake'
-      ? asBake(here, textFlag(flags, 'target') ?? 'default')
+      ? asBake(here, target)
       : format === 'buildkit-policy'
         ? asBuildkitPolicy(here)
         : asBuildContexts(here);
-  for (const { name, why } of rendered.omitted) run.note(`${name} is left out of the ${format}: ${why}`, 'warning');
+  const left = rendered.omitted.map(({ name, why }) => `${name} is left out of the ${format}: ${why}`);
+  if (left.length > 0 && run.flags.strict === true) {
+    throw new CtxsrcError('E_INCOMPLETE', left.join('; '), {
+      hint: 'without --strict the others are printed; --format buildkit-policy pins what is on the web',
+    });
+  }
+  for (const text of left) run.note(text, 'warning');
   await run.out(rendered.text);
 }
 
-/** The entries with paths as the current directory reads them: that is where the other tool is run. */
-async function readable(run: Run, { path, entries }: OpenLock): Promise<Lock> {
-  const here = async (name: string, reference: string): Promise<string> =>
-    rebased(run.site(), `${name}=${reference}`, dirname(path), run.io.cwd);
-  const lock = new Map<string, LockEntry>();
-  for (const [name, entry] of entries) {
-    const pinned = entry.pinned === undefined ? undefined : await here(name, entry.pinned);
-    lock.set(name, { ...entry, ref: await here(name, entry.ref), pinned });
+/** The contexts with paths as the current directory reads them: that is where the other tool is run. */
+async function readable(run: Run, lock: OpenLock): Promise<Map<string, Pinnable>> {
+  const { cwd } = run.io;
+  const contexts = new Map<string, Pinnable>();
+  for (const [name, { digest }] of lock.entries) {
+    const one = await referenceOf(run.site(), lock, name, 'written');
+    contexts.set(name, { ref: lockedReference(one, cwd, cwd), digest, pinned: one.identifier.pinned?.(digest) });
   }
-  return lock;
+  return contexts;
 }

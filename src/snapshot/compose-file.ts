@@ -1,0 +1,42 @@
+/**
+ * Contexts of a compose file, those that `docker buildx bake --print` would print for it. Nothing is evaluated and no
+ * other file is read: what needs that is refused.
+ */
+import { type Fail, type FoundContext, isObject } from './found-context.ts';
+
+/** The additional contexts of all services. */
+export function composeContexts(document: Readonly<Record<string, unknown>>, fail: Fail): FoundContext[] {
+  if (document.include !== undefined) return fail('it includes other files');
+  if (!isObject(document.services)) return fail('services is no object');
+  return Object.entries(document.services).flatMap(([service, body]) => {
+    const where = `the service ${service}`;
+    if (!isObject(body)) return [];
+    if (body.extends !== undefined) return fail(`${where} extends another one`);
+    if (!isObject(body.build)) return [];
+    const bake = body.build['x-bake'];
+    if (isObject(bake) && bake.contexts !== undefined) return fail(`${where} has contexts for bake alone`);
+    return pairs(where, body.build.additional_contexts ?? {}, fail).map(([name, value]) => {
+      if (typeof value !== 'string' || value === '') return fail(`the context ${name} of ${where} is no text`);
+      return { where, name, value: literal(`the context ${name} of ${where}`, value, fail) };
+    });
+  });
+}
+
+/** A map, or a list of `NAME=VALUE`; of a list's item the name, too, is looked through for variables. */
+function pairs(where: string, contexts: unknown, fail: Fail): [name: string, value: unknown][] {
+  if (isObject(contexts)) return Object.entries(contexts);
+  if (!Array.isArray(contexts)) return fail(`the contexts of ${where} are neither a map nor a list`);
+  return contexts.map((item: unknown) => {
+    const text = String(item);
+    const equals = text.indexOf('=');
+    if (equals < 0) return fail(`the context ${text} of ${where} is no text`);
+    return [literal(`the context ${text} of ${where}`, text.slice(0, equals), fail), text.slice(equals + 1)];
+  });
+}
+
+/** `$$` is a dollar; any other one, and `~`, stands for something of the machine where compose runs. */
+function literal(where: string, value: string, fail: Fail): string {
+  if (/^~/.test(value)) return fail(`${where} lies in a home directory: ${value}`);
+  if (value.replaceAll('$$', '').includes('$')) return fail(`${where} uses a variable: ${value}`);
+  return value.replaceAll('$$', '$');
+}

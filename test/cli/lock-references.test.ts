@@ -1,0 +1,61 @@
+/** Lock files as strangers write them. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openLock } from '../../src/cli/lock-references.ts';
+import type { LockEntry } from '../../src/snapshot/lock.ts';
+import { SourceTable } from '../../src/source/table.ts';
+import { tempDir } from '../support/temp.ts';
+
+describe('an entry that contradicts itself is refused', () => {
+  const evil = `sha256:${'e'.repeat(64)}`;
+  const base = `oci-layout://./base:latest`;
+  const digest = `sha256:${'d'.repeat(64)}`;
+  const commit = 'c'.repeat(40);
+  const cwd = tempDir('lock-entry');
+  const path = join(cwd, 'ctxsrc.lock');
+  const site = { table: new SourceTable(), cwd, attributes: {} };
+  const image = 'docker-image://docker.io/library/alpine:3.20';
+
+  it.each<[string, Partial<LockEntry>]>([
+    ['another place that names the digest', { pinned: `oci-layout://./evil@${digest}` }],
+    ['another place and digest, the digest in its path', { pinned: `oci-layout://./${digest}@${evil}` }],
+    ['another image', { ref: image, pinned: `docker-image://evil.test/alpine:3.20@${digest}` }],
+    ['another tag', { ref: image, pinned: `docker-image://docker.io/library/alpine:3.19@${digest}` }],
+    ['another digest than the reference has', { ref: `${image}@${evil}`, pinned: `${image}@${evil}` }],
+    ['the same, not pinned', { ref: `${base}@${evil}` }],
+    ['a directory that is pinned', { ref: './app', pinned: `oci-layout://./evil@${digest}` }],
+    ['a branch for a commit', { ref: 'https://h.test/r.git#main', digest: 'main', key: 'main' }],
+    [
+      'another repository',
+      { ref: 'https://h.test/r.git#main', digest: commit, pinned: `https://h.test/evil.git#${commit}` },
+    ],
+    ['another commit than the reference has', { ref: `https://h.test/r.git#${'b'.repeat(40)}`, digest: commit }],
+    ['no digest at all', { digest: 'latest' }],
+    ['another checksum', { ref: 'https://h.test/x.tar', attributes: { checksum: evil } }],
+  ])('%s', async (_, entry) => {
+    const contexts = { x: { ref: base, digest, key: digest, ...entry } };
+    writeFileSync(path, JSON.stringify({ lockfile: 1, contexts }));
+    await expect(openLock(site, path)).rejects.toMatchObject({
+      code: 'E_UNSAFE',
+      exit: 8,
+      message: expect.stringContaining('contradicts itself: x '),
+    });
+  });
+
+  it.each<[string, Partial<LockEntry>]>([
+    ['a layout', { pinned: `${base}@${digest}` }],
+    ['a layout that names its digest', { ref: `${base}@${digest}`, pinned: `${base}@${digest}` }],
+    ['an archive', { ref: 'oci-archive://./a.tar', pinned: `oci-archive://./a.tar@${digest}` }],
+    ['an image', { ref: image, pinned: `${image}@${digest}`, attributes: { checksum: digest } }],
+    ['a blob', { ref: `oci-layout+blob://./base@${digest}`, pinned: `oci-layout+blob://./base@${digest}` }],
+    ['a branch', { ref: 'https://h.test/r.git#main:d', digest: commit, pinned: `https://h.test/r.git#${commit}:d` }],
+    ['a commit', { ref: `https://h.test/r.git#${commit}`, digest: commit, attributes: { checksum: 'cccccc' } }],
+    ['a directory', { ref: '../app' }],
+    ['a file on the web', { ref: 'https://h.test/x.tar', attributes: { checksum: digest } }],
+  ])('and %s is not', async (_, entry) => {
+    const contexts = { x: { ref: base, digest, key: digest, ...entry } };
+    writeFileSync(path, JSON.stringify({ lockfile: 1, contexts }));
+    expect((await openLock(site, path)).entries.size).toBe(1);
+  });
+});
