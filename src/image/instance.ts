@@ -18,6 +18,7 @@ import { formatPlatformAll, normalizePlatform, type Platform } from '../core/pla
 import { platformMatcher } from '../core/platform-match.ts';
 import { warnOrRefuse } from '../core/progress.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { isElsewhere } from './foreign-layer.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
 import type { ContentProvider } from './provider.ts';
 import { fetchLayer, pullLayers } from './pull.ts';
@@ -80,7 +81,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
     const handler = (descriptor: Descriptor, i: number): DescriptorHandler => ({
       descriptor,
       diffId: diffIds[i],
-      fetch: (job) => fetchLayer(job, env.store, provider, descriptor),
+      fetch: (job) => fetchLayer(job, env, provider, descriptor),
     });
     return new Map(layers.map((descriptor, i) => [descriptor.digest, handler(descriptor, i)]));
   }
@@ -154,7 +155,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
           await env.store.blobs.put(descriptor.digest, bytes);
         }
       }
-      await pullLayers(job, env.store, provider, loaded.layers, env.network.parallel);
+      await pullLayers(job, env, provider, loaded.layers);
       await env.store.tagImage(provider.storeName, loaded.root);
     },
 
@@ -193,11 +194,21 @@ export function imageInstance(request: ImageRequest): SourceInstance {
           descriptor,
           diffId: diffIds[i] as Digest,
           chainId: chain[i]!,
-          file: await provider.layerFile?.(descriptor),
-          fetch: (job, growth) => fetchLayer(job, env.store, provider, descriptor, growth),
+          file: await layerFile(descriptor),
+          fetch: (job, growth) => fetchLayer(job, env, provider, descriptor, growth),
         };
       }),
     );
+  }
+
+  /** Undefined, too, for one that is not in the user's layout but elsewhere. */
+  async function layerFile(descriptor: Descriptor): Promise<string | undefined> {
+    try {
+      return await provider.layerFile?.(descriptor);
+    } catch (error) {
+      if (isElsewhere(error, descriptor)) return undefined;
+      throw error;
+    }
   }
 
   function recipe(layers: readonly RecipeLayer[]): Recipe {

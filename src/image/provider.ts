@@ -6,6 +6,13 @@ import { CtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/types.ts';
+import type { RepositoryName } from '../registry/mirrors.ts';
+
+/** How much of a blob is there already, and what recognises that it is the start of the same content. */
+export interface Resume {
+  readonly offset: number;
+  readonly validator?: string | undefined;
+}
 
 /** Gives an image's content. Errors name the place it comes from, and what to do there. */
 export interface ContentProvider {
@@ -14,17 +21,15 @@ export interface ContentProvider {
   /** The bytes of a manifest, index or configuration; the caller verifies them (`fetchDocument`). */
   document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array>;
   /** The bytes of a layer blob from `resume.offset` on; whoever stores them verifies them. */
-  layer(
-    job: JobContext,
-    descriptor: Descriptor,
-    resume: { readonly offset: number; readonly validator?: string | undefined },
-  ): Promise<IngestSource>;
+  layer(job: JobContext, descriptor: Descriptor, resume: Resume): Promise<IngestSource>;
   /** A file that holds the layer, where there is one that can be read in place. */
   layerFile?(descriptor: Descriptor): Promise<string | undefined>;
   /** What bringing a layer into the store is, for progress. */
   readonly phase: 'download' | 'copy';
   /** How one of its blobs is had as a file, for people: a reference to type. */
   blobReference?(digest: Digest): string;
+  /** The repository that it lies in, when that is a registry's. */
+  readonly repository?: RepositoryName | undefined;
   /** The name under which the store lists the image when all of it is there. */
   readonly storeName: string;
   /** What the root was chosen among by its platform, where that was not in an index of the image; after `resolve`. */

@@ -2,28 +2,30 @@
 import { setMaxListeners } from 'node:events';
 import type { BlobGrowth } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
-import type { IngestSource, Store } from '../contract/store.ts';
+import type { SourceEnv } from '../contract/source.ts';
+import type { IngestSource } from '../contract/store.ts';
 import { shortDigest } from '../core/digest.ts';
 import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { layerFrom } from './foreign-layer.ts';
 import type { ContentProvider } from './provider.ts';
 
-/** Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of the provider. */
+/** Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of `layerFrom`. */
 export async function fetchLayer(
   job: JobContext,
-  store: Store,
+  env: SourceEnv,
   provider: ContentProvider,
   descriptor: Descriptor,
   growth?: BlobGrowth,
 ): Promise<void> {
   const task = new Task(job.progress, provider.phase, `layer ${shortDigest(descriptor.digest)}`, descriptor.size);
   try {
-    const outcome = await store.blobs.ingest(
+    const outcome = await env.store.blobs.ingest(
       job,
       descriptor,
       async (resume) => {
-        const origin = await provider.layer(job, descriptor, resume);
+        const origin = await layerFrom(job, env, provider, descriptor, resume);
         const what = origin.what ?? `layer ${descriptor.digest} of ${provider.storeName}`;
         return { ...origin, what, body: counted(origin, task) };
       },
@@ -46,15 +48,14 @@ async function* counted({ body, offset }: IngestSource, task: Task): AsyncGenera
 }
 
 /**
- * Makes all the layers present, `parallel` at a time. The first failure stops the others; what they have of a blob is
+ * Makes all the layers present, as many at a time as `--parallel` says. The first failure stops the others; what they have of a blob is
  * kept by the store for resuming.
  */
 export async function pullLayers(
   job: JobContext,
-  store: Store,
+  env: SourceEnv,
   provider: ContentProvider,
   layers: readonly Descriptor[],
-  parallel: number,
 ): Promise<void> {
   const missing = [...new Map(layers.map((layer) => [layer.digest, layer])).values()].reverse();
   const stop = new AbortController();
@@ -65,13 +66,13 @@ export async function pullLayers(
   const work = async (): Promise<void> => {
     for (let layer = missing.pop(); layer !== undefined && errors.length === 0; layer = missing.pop()) {
       try {
-        await fetchLayer(shared, store, provider, layer);
+        await fetchLayer(shared, env, provider, layer);
       } catch (error) {
         errors.push(error);
         stop.abort();
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, parallel) }, work));
+  await Promise.all(Array.from({ length: Math.max(1, env.network.parallel) }, work));
   if (errors.length > 0) throw errors[0];
 }

@@ -2,6 +2,7 @@
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import type { CtxsrcError } from '../core/errors.ts';
+import { OPEN, type Zone } from './addresses.ts';
 import { type Answer, Authorizer } from './auth.ts';
 import { readStart } from './body.ts';
 import type { Clock } from './clock.ts';
@@ -29,6 +30,7 @@ export class Api {
   readonly #clock: Clock;
   readonly #schemes: Schemes;
   readonly #authorizers = new Map<string, Authorizer>();
+  readonly #zones = new Map<string, Zone>();
 
   constructor(http: HttpClient, network: NetworkOptions, clock: Clock) {
     this.#http = http;
@@ -71,12 +73,17 @@ export class Api {
     return this.#refusal(job, endpoint, subject, answer.status, await readStart(answer, ERROR_BODY));
   }
 
+  /** What a registry that has answered may name. */
+  zoneOf(host: string): Zone {
+    return this.#zones.get(host) ?? OPEN;
+  }
+
   /** Whether requests for the repository carry a credential. */
   authenticated(job: JobContext, endpoint: Endpoint): Promise<boolean> {
     return this.#authorizerOf(endpoint).presented(job, endpoint.repository);
   }
 
-  #send<T extends Answer>(
+  async #send<T extends Answer>(
     job: JobContext,
     endpoint: Endpoint,
     request: ApiRequest,
@@ -86,7 +93,7 @@ export class Api {
     const authorizer = this.#authorizerOf(endpoint);
     // A mirror that is in trouble has the registry behind it.
     const retries = endpoint.mirror ? 1 : undefined;
-    return authorizer.run(
+    const answer = await authorizer.run(
       job,
       endpoint.repository,
       request.subject,
@@ -106,6 +113,8 @@ export class Api {
         ),
       discard,
     );
+    if (answer.url.host === endpoint.api) this.#zones.set(endpoint.host, answer.zone);
+    return answer;
   }
 
   async #refusal(

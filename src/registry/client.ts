@@ -7,10 +7,12 @@ import type { NetworkOptions } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { OPEN } from './addresses.ts';
 import { Api } from './api.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { download, type Resume } from './download.ts';
 import type { Subject } from './errors.ts';
+import { type ForeignBlob, foreignBlob } from './foreign.ts';
 import { apiHost } from './host.ts';
 import { createHttpClient } from './http-client.ts';
 import { type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
@@ -36,6 +38,17 @@ export interface RegistryClient {
   blob(job: JobContext, name: RepositoryName, digest: Digest, resume?: Resume): Promise<IngestSource>;
   /** Asks whether a blob is there, by a HEAD where the registry answers it. Errors: as `blob`. */
   requireBlob(job: JobContext, name: RepositoryName, digest: Digest): Promise<void>;
+  /**
+   * A blob that is not in the registry but at the addresses that its descriptor names, not verified; otherwise as `blob`.
+   * @param namedIn the repository that has the descriptor; undefined for a file
+   * Errors: those of `foreignBlob`.
+   */
+  foreignBlob(
+    job: JobContext,
+    blob: Omit<ForeignBlob, 'namedBy'>,
+    namedIn: RepositoryName | undefined,
+    resume?: Resume,
+  ): Promise<IngestSource>;
   /** A blob that is read at once (a configuration), not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
   document(job: JobContext, name: RepositoryName, digest: Digest, maxBytes: number): Promise<Uint8Array>;
   /** Tags of a repository, at most `limit`, by as many pages as that takes. Errors: as `resolve`. */
@@ -130,6 +143,24 @@ export function createRegistryClient(options: {
     answer.discard();
   }
 
+  /** Takes one of the places of `--parallel` until the body is over. */
+  async function inPlace(job: JobContext, host: string, work: () => Promise<IngestSource>): Promise<IngestSource> {
+    const release = await slotsOf(host).take(job.signal);
+    // Whoever does not read the body to its end has to abort the job, or leave the loop: both give the place back.
+    job.signal.addEventListener('abort', release, { once: true });
+    const done = (): void => {
+      job.signal.removeEventListener('abort', release);
+      release();
+    };
+    try {
+      const source = await work();
+      return { ...source, body: finishing(source.body, done) };
+    } catch (error) {
+      done();
+      throw error;
+    }
+  }
+
   function slotsOf(host: string): Slots {
     let places = slots.get(host);
     if (places === undefined) {
@@ -143,21 +174,11 @@ export function createRegistryClient(options: {
     resolve: (job, name, reference) => eachEndpoint(job, name, (endpoint) => resolveAt(job, api, endpoint, reference)),
     manifest: (job, name, digest, size) =>
       eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, size)),
-    async blob(job, name, digest, resume = { offset: 0 }) {
-      const release = await slotsOf(name.host).take(job.signal);
-      // Whoever does not read the body to its end has to abort the job, or leave the loop: both give the place back.
-      job.signal.addEventListener('abort', release, { once: true });
-      const done = (): void => {
-        job.signal.removeEventListener('abort', release);
-        release();
-      };
-      try {
-        const source = await eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume));
-        return { ...source, body: finishing(source.body, done) };
-      } catch (error) {
-        done();
-        throw error;
-      }
+    blob: (job, name, digest, resume = { offset: 0 }) =>
+      inPlace(job, name.host, () => eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume))),
+    foreignBlob(job, blob, namedIn, resume = { offset: 0 }) {
+      const namedBy = namedIn === undefined ? OPEN : api.zoneOf(namedIn.host);
+      return inPlace(job, 'foreign', () => foreignBlob(job, http, { ...blob, namedBy }, resume));
     },
     requireBlob: (job, name, digest) => eachEndpoint(job, name, (endpoint) => requireBlobAt(job, endpoint, digest)),
     async document(job, name, digest, maxBytes) {

@@ -33,6 +33,8 @@ export interface HttpRequest {
    * an address that this may name (E_UNSAFE).
    */
   readonly namedBy?: Zone | undefined;
+  /** False: the client certificate is not shown. By default it is shown to the origin of `url`. */
+  readonly identify?: boolean | undefined;
   /** Texts that must not appear in a message, should the server echo them. */
   readonly secrets?: Iterable<string> | undefined;
   /** The body may be of any size, and is no answer to be read at once. */
@@ -157,7 +159,7 @@ export function createHttpClient(options: {
         body,
         signal: job.signal,
         stream,
-        identify: own,
+        identify: own && request.identify !== false,
         namedBy,
       });
       report(response.status);

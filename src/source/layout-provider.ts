@@ -79,7 +79,10 @@ export class LayoutProvider implements BlobProvider {
   }
 
   async layer(job: JobContext, { digest }: Descriptor, { offset }: { readonly offset: number }): Promise<IngestSource> {
-    return { body: (await this.#layout(job)).streamBlob(digest, offset), offset };
+    const layout = await this.#layout(job);
+    // What is missing is told here, not when the body is read.
+    await layout.blobFile?.(digest);
+    return { body: layout.streamBlob(digest, offset), offset };
   }
 
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {

@@ -1,31 +1,30 @@
 /** An image's content from the store where it is there, else from its registry. */
-import type { JobContext, NetworkOptions, SourceEnv } from '../contract/index.ts';
+import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { type BlobProvider, verifyDocument } from '../image/provider.ts';
+import { type BlobProvider, type Resume, verifyDocument } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import { isConfigType } from '../oci/media-types.ts';
 import { formatReference, type ImageReference, nameOf } from '../oci/reference.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { RegistryClient } from '../registry/client.ts';
 import type { Resolved } from '../registry/manifests.ts';
-
-/** One client for all references of a run: they share connections, tokens and the places of `--parallel`. */
-const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
+import type { RepositoryName } from '../registry/mirrors.ts';
+import { sharedClient } from '../registry/shared-client.ts';
 
 export class RegistryProvider implements BlobProvider {
   readonly #reference: ImageReference;
   readonly #env: SourceEnv;
-  readonly #name: { readonly host: string; readonly repository: string };
+  readonly repository: RepositoryName;
   readonly phase = 'download';
   readonly storeName: string;
 
   constructor(reference: ImageReference, env: SourceEnv) {
     this.#reference = reference;
     this.#env = env;
-    this.#name = { host: reference.domain, repository: reference.path };
+    this.repository = { host: reference.domain, repository: reference.path };
     this.storeName = formatReference(reference);
   }
 
@@ -61,7 +60,7 @@ export class RegistryProvider implements BlobProvider {
   async #ask(job: JobContext, client: RegistryClient, reference: string): Promise<Resolved> {
     const task = new Task(job.progress, 'resolve', this.storeName);
     try {
-      const resolved = await client.resolve(job, this.#name, reference);
+      const resolved = await client.resolve(job, this.repository, reference);
       task.end();
       return resolved;
     } catch (error) {
@@ -77,23 +76,19 @@ export class RegistryProvider implements BlobProvider {
     const kind = isConfigType(descriptor.mediaType) ? 'configuration' : 'manifest';
     const client = await this.#client(`${kind} ${descriptor.digest} of ${this.storeName} is not in the store`);
     if (kind === 'manifest') {
-      const { bytes } = await client.manifest(job, this.#name, descriptor.digest, descriptor.size);
+      const { bytes } = await client.manifest(job, this.repository, descriptor.digest, descriptor.size);
       await blobs.put(descriptor.digest, bytes);
       return bytes;
     }
-    const bytes = await client.document(job, this.#name, descriptor.digest, MAX_DOCUMENT_BYTES);
+    const bytes = await client.document(job, this.repository, descriptor.digest, MAX_DOCUMENT_BYTES);
     verifyDocument(descriptor, bytes, this.storeName);
     await blobs.put(descriptor.digest, bytes);
     return bytes;
   }
 
-  async layer(
-    job: JobContext,
-    descriptor: Descriptor,
-    resume: { readonly offset: number; readonly validator?: string | undefined },
-  ): Promise<IngestSource> {
+  async layer(job: JobContext, descriptor: Descriptor, resume: Resume): Promise<IngestSource> {
     const client = await this.#client(`layer ${descriptor.digest} of ${this.storeName} is not in the store`);
-    return client.blob(job, this.#name, descriptor.digest, resume);
+    return client.blob(job, this.repository, descriptor.digest, resume);
   }
 
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {
@@ -102,7 +97,7 @@ export class RegistryProvider implements BlobProvider {
     const client = await this.#client(`blob ${digest} of ${this.storeName} is not in the store`);
     const task = new Task(job.progress, 'resolve', `blob ${shortDigest(digest)}`);
     try {
-      await client.requireBlob(job, this.#name, digest);
+      await client.requireBlob(job, this.repository, digest);
       task.end();
     } catch (error) {
       task.end(isAbort(error) ? 'aborted' : 'failed');
@@ -110,7 +105,6 @@ export class RegistryProvider implements BlobProvider {
     }
   }
 
-  /** The client, loaded when it is first needed: what is in the store needs none of its code. */
   #client(missing: string): Promise<RegistryClient> {
     const { offline, network } = this.#env;
     if (offline) {
@@ -118,11 +112,6 @@ export class RegistryProvider implements BlobProvider {
         hint: `run ctxsrc pull docker-image://${this.storeName} without --offline, then name the image by its digest`,
       });
     }
-    let client = clients.get(network);
-    if (client === undefined) {
-      client = import('../registry/client.ts').then(({ createRegistryClient }) => createRegistryClient({ network }));
-      clients.set(network, client);
-    }
-    return client;
+    return sharedClient(network);
   }
 }

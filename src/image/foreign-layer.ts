@@ -1,0 +1,46 @@
+/** Layers that are not where their image is, but at the addresses that their descriptors name. */
+import type { JobContext } from '../contract/session.ts';
+import type { SourceEnv } from '../contract/source.ts';
+import type { IngestSource } from '../contract/store.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import type { Descriptor } from '../oci/types.ts';
+import { sharedClient } from '../registry/shared-client.ts';
+import type { ContentProvider, Resume } from './provider.ts';
+
+/** True when a layer that is not there may be elsewhere. */
+export function isElsewhere(error: unknown, { urls }: Descriptor): boolean {
+  return urls !== undefined && (isCtxsrcError(error, 'E_BLOB_NOT_FOUND') || isCtxsrcError(error, 'E_NOT_FOUND'));
+}
+
+/**
+ * The layer from where it is: with the image, else at its addresses. Not verified.
+ * @throws what the provider and `RegistryClient.foreignBlob` throw; E_OFFLINE
+ */
+export async function layerFrom(
+  job: JobContext,
+  { network, offline }: SourceEnv,
+  provider: ContentProvider,
+  descriptor: Descriptor,
+  resume: Resume,
+): Promise<IngestSource> {
+  try {
+    return await provider.layer(job, descriptor, resume);
+  } catch (error) {
+    if (!isElsewhere(error, descriptor)) throw error;
+    const { digest, urls = [] } = descriptor;
+    const what = `layer ${digest} of ${provider.storeName}`;
+    if (offline) {
+      throw new CtxsrcError('E_OFFLINE', `${what} is at ${hostsOf(urls)} only, and --offline forbids asking there`, {
+        cause: error,
+        hint: 'run the same command once without --offline',
+      });
+    }
+    const text = `${what} is not with its image: asking ${hostsOf(urls)}`;
+    job.progress.emit({ type: 'message', level: 'verbose', text });
+    return (await sharedClient(network)).foreignBlob(job, { digest, urls, what }, provider.repository, resume);
+  }
+}
+
+function hostsOf(urls: readonly string[]): string {
+  return [...new Set(urls.map((url) => (URL.canParse(url) ? new URL(url).host : 'no address')))].slice(0, 8).join(', ');
+}

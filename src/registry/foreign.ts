@@ -1,0 +1,106 @@
+/**
+ * Blobs that lie where their descriptor's `urls` say, and in no registry: layers under a licence, such as Windows' (OCI
+ * image-spec, "Content Descriptors"). The addresses were named by a stranger: no credential goes there, they may lead only
+ * where whoever named them may, and what comes is nothing until its digest says so.
+ */
+import type { JobContext } from '../contract/session.ts';
+import type { IngestSource } from '../contract/store.ts';
+import type { Digest } from '../core/digest.ts';
+import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
+import type { Zone } from './addresses.ts';
+import { readStart } from './body.ts';
+import { download, type Resume } from './download.ts';
+import { type Subject, saying } from './errors.ts';
+import type { HttpClient, HttpResponse } from './http-client.ts';
+
+export interface ForeignBlob {
+  readonly digest: Digest;
+  readonly urls: readonly string[];
+  /** For messages, `layer sha256:… of the/image`. */
+  readonly what: string;
+  /** Who named the addresses. */
+  readonly namedBy: Zone;
+}
+
+/** Addresses of one blob that are tried. */
+const MOST_URLS = 8;
+const ERROR_BODY = 64 * 1024;
+
+/**
+ * The blob from the first address that gives it, not verified. Errors: that of the last one, which tells of the others;
+ * E_UNSAFE for an address that may not be named; E_BLOB_NOT_FOUND where it is not.
+ */
+export async function foreignBlob(
+  job: JobContext,
+  http: HttpClient,
+  blob: ForeignBlob,
+  resume: Resume,
+): Promise<IngestSource> {
+  const failures: CtxsrcError[] = [];
+  for (const text of blob.urls.slice(0, MOST_URLS)) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url === undefined || !/^https?:$/.test(url.protocol)) continue;
+    try {
+      return await blobAt(job, http, blob, url, resume);
+    } catch (error) {
+      if (job.signal.aborted || !(error instanceof CtxsrcError)) throw error;
+      failures.push(error);
+    }
+  }
+  const last = failures.at(-1);
+  const reasons = failures.map(({ message }) => message).join('; ');
+  throw new CtxsrcError(
+    last?.code ?? 'E_BLOB_NOT_FOUND',
+    `${blob.what} is to be had only at the addresses that the image names, and ${reasons || 'they are none'}`,
+    {
+      cause: last,
+      details: last?.details,
+      hint: last?.code === 'E_UNSAFE' ? last.hint : 'ask whoever made the image, or push it with all its layers',
+    },
+  );
+}
+
+function blobAt(
+  job: JobContext,
+  http: HttpClient,
+  { what, namedBy }: ForeignBlob,
+  url: URL,
+  resume: Resume,
+): Promise<IngestSource> {
+  const subject: Subject = { host: url.host, kind: 'file', what };
+  return download(
+    job,
+    {
+      subject: { ...subject, what: `${what} from ${url.host}` },
+      policy: http.policy,
+      async open(range) {
+        const headers = { 'accept-encoding': 'identity', ...range };
+        const answer = await http.request(job, {
+          method: 'GET',
+          url,
+          headers,
+          subject,
+          namedBy,
+          identify: false,
+          stream: true,
+        });
+        if (answer.status === 200 || answer.status === 206 || (answer.status === 416 && 'range' in range))
+          return answer;
+        throw await refusal(url, answer);
+      },
+    },
+    resume,
+  );
+}
+
+async function refusal({ host }: URL, answer: HttpResponse): Promise<CtxsrcError> {
+  const { status } = answer;
+  const said = saying(await readStart(answer, ERROR_BODY), []);
+  const code: ErrorCode =
+    status === 401 || status === 403
+      ? 'E_FORBIDDEN'
+      : status === 404 || status === 410
+        ? 'E_BLOB_NOT_FOUND'
+        : 'E_REGISTRY_PROTOCOL';
+  return new CtxsrcError(code, `${host} answers with status ${status}${said}`, { details: { host, status } });
+}
