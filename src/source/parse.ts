@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isGitReference } from './git/url.ts';
+import { forgePage, packageManagerForm } from './repository-forms.ts';
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
 
@@ -42,6 +43,12 @@ function splitName(text: string): { name?: string; value: string } {
 
 /** A git reference has many spellings and one source: it is handed over whole. */
 function splitScheme(value: string, cwd: string): { scheme: string; rest: string } {
+  const meant = packageManagerForm(value);
+  if (meant !== undefined) {
+    throw new CtxsrcError('E_REFERENCE', `${value} is a package manager's way to name a git repository`, {
+      hint: `type ${meant}`,
+    });
+  }
   if (isGitReference(value)) return { scheme: 'git', rest: value };
   const scheme = SCHEME.exec(value)?.[1];
   if (scheme === 'cwd') {
@@ -69,10 +76,11 @@ function isDirectory(path: string): boolean {
 }
 
 function bareWord(value: string): CtxsrcError {
-  if (/^github\.com\/[^/]+\/[^/]+/.test(value)) {
-    const repository = value.replace(/(\.git)?(#.*)?$/, '.git$2');
+  const [address = '', fragment] = value.split('#', 2);
+  const repository = forgePage(`https://${address}`)?.reference;
+  if (repository !== undefined) {
     return new CtxsrcError('E_REFERENCE', `${value} has no scheme`, {
-      hint: `for the git repository type https://${repository}`,
+      hint: `for the git repository type ${repository}${fragment === undefined ? '' : `#${fragment}`}`,
     });
   }
   return new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} has no scheme and is no directory here`, {

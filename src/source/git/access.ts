@@ -40,7 +40,8 @@ export async function gitFor(
   network: NetworkOptions,
 ): Promise<Git> {
   if (url.transport === 'ssh') return new Git(sshSettings(options.knownHosts));
-  if (url.transport !== 'http' && url.transport !== 'https') return new Git();
+  if (url.transport === 'file') return new Git({ localPath: url.path });
+  if (url.transport === 'git') return new Git();
   const origin = originOf(url);
   const proxy = proxyOf(origin);
   const config = [...tlsConfig(origin, url.host, network)];

@@ -78,6 +78,8 @@ export interface GitSettings {
   readonly cwd?: string | undefined;
   /** What must not stand in a message. */
   readonly secrets?: readonly string[] | undefined;
+  /** The path of a remote on this machine. */
+  readonly localPath?: string | undefined;
   /** The proxy that calls go through. */
   readonly proxy?: NamedProxy | undefined;
 }
@@ -114,8 +116,8 @@ export class Git {
       });
     }
     if (exit !== 0 && call.okExits?.includes(exit) !== true) {
-      const { secrets = [], proxy } = this.#settings;
-      throw gitFailure({ what, exit, stderr, reach: call.reach, secrets, proxy });
+      const { secrets = [], proxy, localPath } = this.#settings;
+      throw gitFailure({ what, exit, stderr, reach: call.reach, secrets, proxy, localPath });
     }
     return { exit, stdout };
   }

@@ -3,6 +3,7 @@
  * ssh and of the forge which it passes on, is the only account of it: this is the one place that reads it. What is not
  * recognised stays temporary for a call that reached the network, and an integrity failure for one that did not.
  */
+import { statSync } from 'node:fs';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import { foreignText } from '../../registry/errors.ts';
 import type { NamedProxy } from '../../registry/proxy.ts';
@@ -149,12 +150,14 @@ export interface GitFailure {
   readonly reach: 'none' | 'network' | 'file';
   /** What must not stand in the message. */
   readonly secrets: readonly string[];
+  /** The path of the remote, when it is one on this machine. */
+  readonly localPath?: string | undefined;
   /** The proxy that the call went through. */
   readonly proxy?: NamedProxy | undefined;
 }
 
 /** The typed error of a git call that failed; it says what ssh, the forge or git said. */
-export function gitFailure({ what, exit, stderr, reach, secrets, proxy }: GitFailure): CtxsrcError {
+export function gitFailure({ what, exit, stderr, reach, secrets, proxy, localPath }: GitFailure): CtxsrcError {
   const lines = meaningfulLines(stderr);
   const kinds = reach === 'none' ? LOCAL_KINDS : REMOTE_KINDS;
   const kind = kinds.find(({ pattern }) => lines.some((line) => pattern.test(line)));
@@ -165,7 +168,17 @@ export function gitFailure({ what, exit, stderr, reach, secrets, proxy }: GitFai
       hint: `check the proxy that ${proxy.variable} names, or put the host into NO_PROXY`,
     });
   }
-  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: kind?.hint });
+  const missing = localPath !== undefined && code === 'E_NOT_FOUND' && kind?.hint !== undefined;
+  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: missing ? localHint(localPath) : kind?.hint });
+}
+
+/** What to type for something on this machine that is no repository. */
+function localHint(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return `for the directory itself type ${path}; a git reference names a repository`;
+  return found === undefined
+    ? 'check the path: nothing is there'
+    : 'a git reference names the directory of a repository';
 }
 
 /** What git adds to every failure, and what it reports while all is well. */

@@ -40,9 +40,15 @@ export function parseLsRemote(output: string): ReadonlyMap<string, string> {
 /** Full name of the branch that `git ls-remote --symref URL HEAD` says HEAD is. */
 export function defaultBranch(output: string): string {
   const name = /refs\/heads\/\S+/.exec(output)?.[0];
+  const commit = parseLsRemote(output).get('HEAD');
+  if (commit === undefined) {
+    throw new CtxsrcError('E_NOT_FOUND', 'the repository is empty, or has no commit on its default branch', {
+      hint: 'push a commit, or name a branch, tag or commit after # in the reference',
+    });
+  }
   if (name === undefined) {
-    throw new CtxsrcError('E_NOT_FOUND', 'the repository has no default branch', {
-      hint: 'name a branch, tag or commit after # in the reference',
+    throw new CtxsrcError('E_NOT_FOUND', 'the HEAD of the repository is a commit and no branch (detached)', {
+      hint: `name a branch or tag after # in the reference, or that commit: #${commit}`,
     });
   }
   return name;

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CtxsrcError } from '../../../src/core/errors.ts';
+import type { ProgressEvent } from '../../../src/core/progress.ts';
 import { source } from '../../../src/source/git.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
@@ -105,6 +107,38 @@ describe.skipIf(!needs('git'))('git source', () => {
     expect(await failureCode(write(await openGit(`${url}#${second}`, {}, store, { offline: true })))).toBe('E_OFFLINE');
   });
 
+  it('counts what it fetches and writes, and tells of what Git LFS keeps elsewhere', async () => {
+    const repo = join(root, 'lfs.git');
+    initBare(repo);
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 12345\n`;
+    commit(repo, 'refs/heads/main', { 'd/big.bin': pointer, 'd/also.bin': pointer, small: 'x'.repeat(130) });
+    const events: ProgressEvent[] = [];
+    const job = newJob({ progress: { emit: (event) => void events.push(event) } });
+    await write(await openGit(`${server.origin}/lfs.git`), {}, job);
+    expect(events.filter((event) => event.type === 'message')).toEqual([
+      {
+        type: 'message',
+        level: 'note',
+        text: expect.stringMatching(/^d\/also\.bin and 1 more: a Git LFS pointer/),
+        hint: expect.stringContaining('git lfs'),
+      },
+    ]);
+    const starts = events.filter((event) => event.type === 'start');
+    const lastOf = (phase: string) => {
+      const { id } = starts.find((event) => event.phase === phase)!;
+      return events.filter((event) => event.type === 'advance' && event.id === id).at(-1);
+    };
+    expect(starts.map(({ phase, unit }) => [phase, unit])).toEqual([
+      ['unpack', 'files'],
+      ['download', 'bytes'],
+    ]);
+    expect(lastOf('unpack')).toMatchObject({ done: 3, total: 3 });
+    expect(lastOf('download')).toMatchObject({ done: expect.any(Number) });
+    const inDirectory = newJob({ progress: { emit: (event) => void events.push(event) } });
+    await write(await openGit(`${server.origin}/lfs.git#main:d`), {}, inDirectory);
+    expect(events.at(-2)).toMatchObject({ text: expect.stringMatching(/^also\.bin and 1 more/) });
+  });
+
   it('keeps the git directory when asked', async () => {
     const { dir } = await write(await openGit(`${url}#main`, { 'keep-git-dir': true }));
     const gitDir = join(dir, '.git');
@@ -141,6 +175,27 @@ describe.skipIf(!needs('git'))('git source', () => {
     expect(
       await failureCode(write(await openGit(`${url}#main`), { limits: { ...WRITE_OPTIONS.limits, maxBytes: 5 } })),
     ).toBe('E_LIMIT');
+  });
+
+  it('tells an empty repository from one without a branch, and a directory from a repository', async () => {
+    const said = async (reference: string): Promise<string> =>
+      (await openGit(reference)).cacheKey(newJob(), 0).then(
+        () => 'no failure',
+        (error: CtxsrcError) => `${error.exit} ${error.message} | ${error.hint}`,
+      );
+    initBare(join(root, 'empty.git'));
+    expect(await said(`${server.origin}/empty.git`)).toMatch(/^3 the repository is empty.* \| push a commit/);
+    initBare(join(root, 'detached.git'));
+    const id = commit(join(root, 'detached.git'), 'refs/heads/main', { f: 'x' });
+    git(join(root, 'detached.git'), ['update-ref', '--no-deref', 'HEAD', id]);
+    expect(await said(`${server.origin}/detached.git`)).toMatch(`3 the HEAD of the repository is a commit`);
+    expect(await said(`${server.origin}/detached.git`)).toMatch(new RegExp(`#${id}$`));
+
+    const directory = tempDir('plain');
+    expect(await said(`file://${directory}`)).toMatch(
+      new RegExp(`^3 .*does not appear to be a git repository \\| for the directory itself type ${directory};`),
+    );
+    expect(await said(`file://${directory}/none`)).toMatch(/^3 .* \| check the path: nothing is there$/);
   });
 
   it('round-trips its identifiers', () => {

@@ -1,0 +1,192 @@
+/**
+ * Other ways to say which git repository is meant: addresses of pages of forges, and forms of package managers. Pure
+ * text; what is found is a reference that the git source reads.
+ */
+
+/** What a page of a forge shows, and what to type for it. */
+export interface ForgePage {
+  /** For people: `a page of github.com`. */
+  readonly what: string;
+  /** The git reference of the repository, with branch and directory where the page has them. */
+  readonly reference: string;
+  /** Where the file that the page shows can be had as it is. */
+  readonly file?: string | undefined;
+}
+
+/** What `docker build` and others take without a host of their own names ends so: no page of a forge does. */
+const FILE_NAME =
+  /\.(?:tar|t?gz|tgz|txz|tbz2?|zip|xz|bz2|zst|jar|whl|deb|rpm|apk|exe|msi|json|ya?ml|toml|xml|txt|md|sh|js|css|html?|pem|asc|sig|sha\d+|atom|patch|diff)$/i;
+
+/** Second words of addresses that are no repository of the owner named first. */
+const NO_OWNER = new Set([
+  'api',
+  'assets',
+  'explore',
+  'help',
+  'login',
+  'orgs',
+  'search',
+  'settings',
+  'static',
+  'uploads',
+  '-',
+]);
+
+/**
+ * The repository whose page an `http://` or `https://` URL is; undefined when it is none, or not known to be one. A
+ * branch is taken to end at the first slash, which the address does not tell.
+ */
+export function forgePage(text: string): ForgePage | undefined {
+  const match = /^https?:\/\/(?:www\.)?([^/?#@]+)\/([^?#]*)(?:\?([^#]*))?(?:#.*)?$/i.exec(text);
+  if (match === null) return undefined;
+  const host = (match[1] as string).toLowerCase();
+  const parts = (match[2] as string).split('/').filter((part) => part !== '');
+  if (parts[0] === undefined || NO_OWNER.has(parts[0])) return undefined;
+  const kind = forgeOf(host);
+  const found = kind === undefined ? undefined : PAGES[kind](host, parts, new URLSearchParams(match[3] ?? ''));
+  return found === undefined ? undefined : { what: `a page of ${host}`, ...found };
+}
+
+/**
+ * What to type for `git+https://…` (npm, pip, Nix) and `git::https://…` (Terraform); undefined when the text is none of
+ * them. pip's `@REF` becomes `#REF`; the http form gets the `.git` by which a repository is told from a file.
+ */
+export function packageManagerForm(text: string): string | undefined {
+  const url = /^git(?:\+|::)((?:https?|ssh|git|file):\/\/.*)$/i.exec(text)?.[1];
+  if (url === undefined) return undefined;
+  const [, address = '', query = '', fragment = ''] = /^([^?#]*)(\?[^#]*)?(#.*)?$/.exec(url) ?? [];
+  const [, plain = address, ref = ''] = /^([a-z]+:\/\/(?:[^/]*@)?[^/@]*\/[^@]*)@([^@]+)$/i.exec(address) ?? [];
+  const named = /^https?:/i.test(plain) && !plain.endsWith('.git') ? `${plain.replace(/\/$/, '')}.git` : plain;
+  return `${named}${query}${ref === '' ? fragment : `#${ref}`}`;
+}
+
+type Forge = 'github' | 'gitlab' | 'bitbucket' | 'gitea' | 'azure';
+type Found = Omit<ForgePage, 'what'> | undefined;
+
+/** By the host's name: a company's own forge is mostly called by what it runs. */
+function forgeOf(host: string): Forge | undefined {
+  if (host === 'dev.azure.com' || host.endsWith('.visualstudio.com')) return 'azure';
+  const names: readonly (readonly [RegExp, Forge])[] = [
+    [/^github\./, 'github'],
+    [/^gitlab\./, 'gitlab'],
+    [/^bitbucket\.org$/, 'bitbucket'],
+    [/^(?:gitea|forgejo)\.|^codeberg\.org$/, 'gitea'],
+  ];
+  return names.find(([pattern]) => pattern.test(host))?.[1];
+}
+
+/** `https://HOST/OWNER/NAME.git#REF:DIRECTORY`. */
+function reference(
+  host: string,
+  repository: readonly string[],
+  ref?: string,
+  directory: readonly string[] = [],
+): string {
+  const fragment = `${ref ?? ''}${directory.length === 0 ? '' : `:${directory.join('/')}`}`;
+  return `https://${host}/${repository.join('/').replace(/\.git$/, '')}.git${fragment === '' ? '' : `#${fragment}`}`;
+}
+
+/** The repository of an address that has nothing behind its name. */
+function repositoryAlone(host: string, parts: readonly string[]): Found {
+  return FILE_NAME.test(parts.at(-1) ?? '') ? undefined : { reference: reference(host, parts) };
+}
+
+/** The page of a directory, or of a file in it. */
+function treeOrFile(
+  host: string,
+  repository: readonly string[],
+  isFile: boolean,
+  rest: readonly string[],
+  raw: string,
+): Found {
+  const [ref, ...path] = rest;
+  if (ref === undefined) return undefined;
+  if (!isFile) return { reference: reference(host, repository, ref, path) };
+  const file = `https://${raw}/${[...rest].join('/')}`;
+  return { reference: reference(host, repository, ref, path.slice(0, -1)), file };
+}
+
+const PAGES: Readonly<Record<Forge, (host: string, parts: readonly string[], query: URLSearchParams) => Found>> = {
+  github(host, parts) {
+    const [owner = '', name, page, ...rest] = parts;
+    if (name === undefined) return undefined;
+    const repository = [owner, name];
+    const [first, second] = rest;
+    switch (page) {
+      case undefined:
+        return repositoryAlone(host, repository);
+      case 'tree':
+      case 'blob':
+        return treeOrFile(host, repository, page === 'blob', rest, `${host}/${owner}/${name}/raw`);
+      case 'commit':
+        return first === undefined || FILE_NAME.test(first)
+          ? undefined
+          : { reference: reference(host, repository, first) };
+      case 'pull':
+        return first === undefined || FILE_NAME.test(first)
+          ? undefined
+          : { reference: reference(host, repository, `refs/pull/${first}/head`) };
+      case 'releases':
+        if (first === undefined) return { reference: reference(host, repository) };
+        return first === 'tag' && second !== undefined ? { reference: reference(host, repository, second) } : undefined;
+      default:
+        return undefined;
+    }
+  },
+
+  gitlab(host, parts) {
+    const dash = parts.indexOf('-');
+    const repository = dash < 0 ? parts : parts.slice(0, dash);
+    if (repository.length < 2) return undefined;
+    // Before 12.0 there was no `-` in addresses; what stands there is a file more often than a page.
+    if (dash < 0)
+      return parts.some((part) => /^(?:raw|uploads|builds|blob|tree)$/.test(part))
+        ? undefined
+        : repositoryAlone(host, parts);
+    const [page, ...rest] = parts.slice(dash + 1);
+    if (page === 'tree' || page === 'blob') {
+      return treeOrFile(host, repository, page === 'blob', rest, `${host}/${repository.join('/')}/-/raw`);
+    }
+    const [first] = rest;
+    if (first === undefined || FILE_NAME.test(first)) return undefined;
+    if (page === 'commit' || page === 'tags') return { reference: reference(host, repository, first) };
+    return page === 'merge_requests'
+      ? { reference: reference(host, repository, `refs/merge-requests/${first}/head`) }
+      : undefined;
+  },
+
+  bitbucket(host, parts) {
+    const [owner = '', name, page, ...rest] = parts;
+    if (name === undefined) return undefined;
+    if (page === undefined) return repositoryAlone(host, [owner, name]);
+    if (page !== 'src') return undefined;
+    const isFile = FILE_NAME.test(rest.at(-1) ?? '');
+    return treeOrFile(host, [owner, name], isFile, rest, `${host}/${owner}/${name}/raw`);
+  },
+
+  gitea(host, parts) {
+    const [owner = '', name, page, kind, ...rest] = parts;
+    if (name === undefined) return undefined;
+    if (page === undefined) return repositoryAlone(host, [owner, name]);
+    if (page !== 'src' || !/^(?:branch|tag|commit)$/.test(kind ?? '')) return undefined;
+    const isFile = FILE_NAME.test(rest.at(-1) ?? '');
+    return treeOrFile(host, [owner, name], isFile, rest, `${host}/${owner}/${name}/raw/${kind}`);
+  },
+
+  // Azure has no address that ends in .git; by ssh it needs none.
+  azure(host, parts, query) {
+    const at = parts.indexOf('_git');
+    const name = parts[at + 1];
+    if (at < 0 || name === undefined || parts.length > at + 2) return undefined;
+    const organisation =
+      host === 'dev.azure.com' ? parts.slice(0, at) : [host.split('.')[0] as string, ...parts.slice(0, at)];
+    // A project's first repository may be named without the project.
+    const [owner = '', project = name] = organisation.filter((part) => part !== 'DefaultCollection');
+    const version = /^G[BTC](.+)$/.exec(query.get('version') ?? '')?.[1] ?? '';
+    const directory = (query.get('path') ?? '').replace(/^\/+|\/+$/g, '');
+    const fragment = `${version}${directory === '' ? '' : `:${directory}`}`;
+    return {
+      reference: `git@ssh.dev.azure.com:v3/${owner}/${project}/${name}${fragment === '' ? '' : `#${fragment}`}`,
+    };
+  },
+};
