@@ -8,6 +8,7 @@ import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { homeOf } from '../core/home.ts';
 import { printable } from '../core/printable.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
+import { checkHost } from './values.ts';
 
 export interface UserConfig {
   /** The directory that holds the file; modules are found from there. */
@@ -71,8 +72,8 @@ function decodeConfig(text: string, path: string): UserConfig {
     return value as string[];
   };
   const network: { -readonly [K in keyof NetworkOptions]?: NetworkOptions[K] } = {
-    plainHttp: strings('plainHttp'),
-    insecure: strings('insecure'),
+    plainHttp: strings('plainHttp').map((host) => checkHost(`plainHttp in ${path}:`, host)),
+    insecure: strings('insecure').map((host) => checkHost(`insecure in ${path}:`, host)),
     allowAddress: strings('allowAddress'),
   };
   for (const name of Object.keys(members)) {

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { parseCount, parseDuration, parsePair } from './values.ts';
+import { checkHost, parseCount, parseDuration, parsePair } from './values.ts';
 
 /** Values by camel-cased flag name, as commander collects them. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -141,6 +141,7 @@ export function textFlag(flags: Flags, name: string): string | undefined {
 /** Everything that `--retry`, `--mirror` and their kin come to. */
 export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> = {}): Partial<NetworkOptions> {
   const list = (name: string) => (flags[name] as readonly string[] | undefined) ?? [];
+  const hosts = (name: string, flag: string) => list(name).map((host) => checkHost(flag, host));
   const text = (name: string) => textFlag(flags, name);
   const mirrors = list('mirror').map((value) => {
     const [host, mirror] = parsePair('--mirror', value);
@@ -159,8 +160,8 @@ export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> =
   };
   return {
     ...defaults,
-    plainHttp: [...list('plainHttp'), ...(defaults.plainHttp ?? [])],
-    insecure: [...list('insecure'), ...(defaults.insecure ?? [])],
+    plainHttp: [...hosts('plainHttp', '--plain-http'), ...(defaults.plainHttp ?? [])],
+    insecure: [...hosts('insecure', '--insecure'), ...(defaults.insecure ?? [])],
     mirrors: [...mirrors, ...(defaults.mirrors ?? [])],
     caFile: text('caFile') ?? defaults.caFile,
     clientCert: clientCert ?? defaults.clientCert,

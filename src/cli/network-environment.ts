@@ -1,10 +1,10 @@
 /** What the environment says of the network, for all runs: `CTXSRC_MIRRORS`, `CTXSRC_CA_FILE`, `CTXSRC_PLAIN_HTTP`. */
 import type { NetworkOptions } from '../contract/index.ts';
-import { parsePair } from './values.ts';
+import { checkHost, parsePair } from './values.ts';
 
 /**
- * The defaults of a run: the environment's, before those of the configuration file. `E_USAGE` for a mirror that is not
- * `HOST=MIRROR`.
+ * The defaults of a run: the environment's, before those of the configuration file. `E_USAGE` for what is no mirror
+ * or no host.
  */
 export function withEnvironment(
   env: Readonly<Record<string, string | undefined>>,
@@ -14,10 +14,11 @@ export function withEnvironment(
     const [host, mirror] = parsePair('CTXSRC_MIRRORS', text);
     return { host, mirror };
   });
+  const plain = listOf(env.CTXSRC_PLAIN_HTTP).map((host) => checkHost('CTXSRC_PLAIN_HTTP', host));
   return {
     ...config,
     mirrors: [...mirrors, ...(config.mirrors ?? [])],
-    plainHttp: [...listOf(env.CTXSRC_PLAIN_HTTP), ...(config.plainHttp ?? [])],
+    plainHttp: [...plain, ...(config.plainHttp ?? [])],
     caFile: env.CTXSRC_CA_FILE || config.caFile,
   };
 }

@@ -55,6 +55,12 @@ export function parsePair(flag: string, text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
+/** `HOST[:PORT]`, as `--plain-http` takes it: a URL there would be a host that is never spoken to. */
+export function checkHost(flag: string, text: string): string {
+  if (text === '' || /[/@\s]/.test(text)) throw badValue(flag, text, 'HOST[:PORT], without https://');
+  return text;
+}
+
 function badValue(flag: string, text: string, wanted: string): CtxsrcError {
   return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(withoutUser(text))} is not valid: it takes ${wanted}`);
 }

@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { withoutUser } from '../core/without-user.ts';
 import { isGitReference } from './git/url.ts';
 import { forgePage, packageManagerForm } from './repository-forms.ts';
 
@@ -64,7 +65,7 @@ function splitScheme(value: string, cwd: string): { scheme: string; rest: string
     });
   }
   if (isDirectory(resolve(cwd, value))) return { scheme: 'local', rest: value };
-  throw bareWord(value);
+  throw bareWord(withoutUser(value));
 }
 
 function isPath(value: string): boolean {

@@ -31,6 +31,14 @@ describe('ctxsrc auth --test', () => {
     }
   });
 
+  it('a registry is a host', async () => {
+    const url = await ctxsrc(['auth', 'https://bob:PW-typed@r.example:5000/v2/']);
+    expect({ code: url.code, stdout: url.stdout }).toEqual({ code: 2, stdout: '' });
+    expect(url.stderr).toBe(
+      'ctxsrc: "https://***@r.example:5000/v2/" is no registry\nhint: type ctxsrc auth r.example:5000\n',
+    );
+  });
+
   it('a credential that cannot be had is told once, with the command that shows why', async () => {
     const registry = await TestRegistry.start({ auth: { kind: 'basic', ...LOGIN } });
     try {

@@ -44,6 +44,16 @@ it('come from all three, in this order', () => {
   expect(networkOptions({}, withEnvironment({}, config)).caFile).toBe(join(dir, 'company.pem'));
 });
 
+it.each(['https://r.example', 'bob:PW-typed@r.example', 'r.example/team', ''])('%j is no host without TLS', (text) => {
+  const wrong = expect.objectContaining({ code: 'E_USAGE', message: expect.not.stringContaining('PW-typed') });
+  expect(() => networkOptions({ plainHttp: [text] })).toThrow(wrong);
+  expect(() => networkOptions({ insecure: [text] })).toThrow(wrong);
+  if (text !== '') expect(() => withEnvironment({ CTXSRC_PLAIN_HTTP: text }, {})).toThrow(wrong);
+  const path = join(tempDir('config'), 'config.json');
+  writeFileSync(path, JSON.stringify({ insecure: [text] }));
+  expect(() => readConfig({ CTXSRC_CONFIG: path })).toThrow(wrong);
+});
+
 it('that are no mirrors are named with their variable, without a password', () => {
   expect(() => withEnvironment({ CTXSRC_MIRRORS: 'bob:PW-typed@mirror.example' }, {})).toThrow(
     /CTXSRC_MIRRORS "\*\*\*@mirror.example" is not valid: it takes NAME=VALUE/,

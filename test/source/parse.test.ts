@@ -15,6 +15,12 @@ const failure = (text: string): CtxsrcError => {
   throw new Error(`${text} was understood`);
 };
 
+it('a password in a bare word is not repeated', () => {
+  const { message, hint } = failure('bob:PW-typed@host/app');
+  expect(`${message} ${hint}`).toContain('***@host/app');
+  expect(`${message} ${hint}`).not.toContain('PW-typed');
+});
+
 describe('a reference is split at its scheme', () => {
   it.each([
     ['docker-image://alpine:3.20', 'docker-image', 'alpine:3.20'],

@@ -1,4 +1,5 @@
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { withoutUser } from '../../core/without-user.ts';
 import type { CredentialTest } from '../../registry/credential-test.ts';
 import { explainCredentials } from '../../registry/credentials.ts';
 import type { Flags } from '../flags.ts';
@@ -12,6 +13,7 @@ const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
 
 /** `ctxsrc auth <registry>`: which credential would be used, and why not the others. Never the secret. */
 export async function run(run: Run, [registry]: readonly string[], flags: Flags): Promise<undefined> {
+  checkRegistry(registry!);
   const report = await explainCredentials({
     registry: registry!,
     registryConfig: run.registryConfig(),
@@ -68,4 +70,13 @@ async function test(run: Run, registry: string): Promise<CredentialTest> {
       hint: `log in anew: docker login ${registry}`,
     });
   }
+}
+
+/** What is no host would only be found nowhere, and be shown with the password that may be in it. */
+function checkRegistry(text: string): void {
+  const host = /^(?:[a-z+-]+:\/\/)?(?:[^/]*@)?([^/@\s]*)/.exec(text)?.[1];
+  if (host === text) return;
+  throw new CtxsrcError('E_USAGE', `${JSON.stringify(withoutUser(text))} is no registry`, {
+    hint: host ? `type ctxsrc auth ${host}` : 'type ctxsrc auth HOST[:PORT]',
+  });
 }
