@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
-import type { Attributes, NetworkOptions, Source, WriteOptions } from './contract/index.ts';
+import type { Attributes, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
 import type { Loss } from './contract/ref.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
@@ -32,8 +32,10 @@ export interface Options {
   /** The store; the one that the command line would use when absent. */
   readonly cacheDir?: string | undefined;
   readonly offline?: boolean | undefined;
-  /** Retries, mirrors, TLS. */
+  /** Retries, mirrors, TLS; durations in milliseconds. */
   readonly network?: Partial<NetworkOptions> | undefined;
+  /** Most that is read of a source that is fetched as a whole. */
+  readonly limits?: SourceEnv['limits'];
   /** A docker config.json with credentials. */
   readonly registryConfig?: string | undefined;
   /** Sources beside the built-in ones. */
@@ -119,7 +121,8 @@ export async function cacheKey(reference: string, options: Options = {}): Promis
 
 /** Writes the files of a reference into `dir`, whole or not at all. */
 export async function snapshot(reference: string, dir: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
-  return withSource(reference, options, async ({ resolved, job, store }) => {
+  const limits = options.limits ?? options.write?.limits;
+  return withSource(reference, { ...options, limits }, async ({ resolved, job, store }) => {
     const keys = await allKeys(resolved.instance, job);
     const {
       status,
@@ -127,6 +130,7 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
       sidecar,
     } = await writeSnapshot(job, {
       reference,
+      source: resolved.source,
       identifier: resolved.identifier,
       instance: resolved.instance,
       keys,
@@ -159,6 +163,7 @@ async function withSource<T>(reference: string, options: Options, work: (given: 
     cacheDir: options.cacheDir === undefined ? defaultCacheDir(process.env) : resolvePath(options.cacheDir),
     offline: options.offline,
     network: options.network,
+    limits: options.limits,
     registryConfig: options.registryConfig,
     progress,
   });

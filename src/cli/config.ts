@@ -54,7 +54,7 @@ export function readConfig(env: Environment): UserConfig {
 function decodeConfig(text: string, path: string): UserConfig {
   const fail = (what: string): never => {
     throw new CtxsrcError('E_CONFIG', `the configuration file ${path} is not valid: ${what}`, {
-      hint: 'its members are mirrors, sources, plainHttp, insecure, allowAddress, caFile, retry and parallel',
+      hint: 'its members are mirrors, sources, plainHttp, insecure, allowAddress, caFile, netrc, retry and parallel',
     });
   };
   let document: unknown;
@@ -87,9 +87,9 @@ function decodeConfig(text: string, path: string): UserConfig {
           return fail(`mirrors.${host} is neither a text nor a list of texts`);
         return list.map((item) => ({ host, mirror: item as string }));
       });
-    } else if (name === 'caFile') {
-      if (typeof value !== 'string') return fail('caFile is no text');
-      network.caFile = resolve(dirname(path), value);
+    } else if (name === 'caFile' || name === 'netrc') {
+      if (typeof value !== 'string') return fail(`${name} is no text`);
+      network[name] = resolve(dirname(path), value);
     } else if (name === 'retry' || name === 'parallel') {
       if (!Number.isSafeInteger(value) || (value as number) < (name === 'retry' ? 0 : 1))
         return fail(`${name} is no count`);

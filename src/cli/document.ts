@@ -1,6 +1,8 @@
 /** The JSON document of a reference (`ctxsrc/v1`), shared by every command that prints one. */
 import type { CacheKeyResult, Digests } from '../contract/index.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { solverDigest } from '../core/solver-digest.ts';
+import { publicAttributes } from '../source/public-attributes.ts';
 import type { Identified } from '../source/resolve.ts';
 
 /** True for images: which one of several is meant depends on a platform. */
@@ -10,17 +12,18 @@ export function choosesPlatform(one: Identified): boolean {
 
 /**
  * What is known of a reference once it is understood: its identifier, the facts that the identifier itself tells, and the
- * platform that is taken where the source chooses by one.
+ * platform that is taken where the source chooses by one. No secrets.
  */
 export function identifierMembers(one: Identified, defaultPlatform: string): Record<string, unknown> {
   return {
     schema: 'ctxsrc/v1',
-    ref: one.ref.text,
+    ref: shownReference(one.ref.text),
     ...(one.ref.name === undefined ? {} : { name: one.ref.name }),
     scheme: one.identifier.scheme,
-    identifier: one.identifier.toString(),
+    identifier: shownReference(one.identifier.toString()),
     ...(choosesPlatform(one) ? { platform: one.identifier.attributes.platform ?? defaultPlatform } : {}),
     ...(one.identifier.toJSON() as Record<string, unknown>),
+    attributes: publicAttributes(one.source, one.identifier.attributes),
   };
 }
 

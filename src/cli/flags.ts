@@ -4,9 +4,9 @@
  */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions } from '../contract/index.ts';
+import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { checkHost, parseCount, parseDuration, parsePair } from './values.ts';
+import { checkHost, parseCount, parseDuration, parsePair, parseSize } from './values.ts';
 
 /** Values by camel-cased flag name, as commander collects them. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -58,11 +58,26 @@ export function addNetworkFlags(command: Command): void {
     .addOption(
       listOption('--allow-address <cidr>', 'let servers lead to these addresses: closed are link-local and loopback'),
     )
+    .addOption(new Option('--netrc <file>', 'user and password for http and https, by host (default: $NETRC)'))
     .addOption(listOption('--mirror <host=mirror[/path]>', 'ask this mirror first'))
     .addOption(new Option('--retry <n>', 'retries of a failed request (default: 5)'))
-    .addOption(new Option('--max-wait <duration>', 'longest wait that a server may ask for (default: 5m)'))
-    .addOption(new Option('--stall-timeout <duration>', 'give up when no byte arrives for this long (default: 60s)'))
+    .addOption(
+      new Option(
+        '--max-wait <duration>',
+        'longest wait that a server may ask for: 90s, 5m; a bare number is seconds (default: 5m)',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--stall-timeout <duration>',
+        'give up when no byte arrives for this long; a bare number is seconds (default: 60s)',
+      ),
+    )
     .addOption(new Option('--parallel <n>', 'downloads at a time per host (default: 4)'));
+  // Commands that write have it among the flags of writing.
+  if (!command.options.some(({ long }) => long === '--max-bytes')) {
+    command.addOption(new Option('--max-bytes <size>', 'refuse to download a larger file (default: 64GiB)'));
+  }
 }
 
 /** Flags that choose what is written of a source, and how. */
@@ -74,7 +89,7 @@ export function addWriteFlags(command: Command): void {
     .addOption(
       new Option('--owner <who>', 'whose the files become (default: auto)').choices(['auto', 'preserve', 'current']),
     )
-    .addOption(new Option('--max-bytes <size>', 'refuse to write more (default: 64GiB)'))
+    .addOption(new Option('--max-bytes <size>', 'refuse to write more, or to download a larger file (default: 64GiB)'))
     .addOption(new Option('--max-files <n>', 'refuse to create more entries (default: 5000000)'))
     .addOption(
       new Option('--mode <how>', 'how files come out of the store (default: auto; it never hard-links)').choices([
@@ -166,10 +181,17 @@ export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> =
     caFile: text('caFile') ?? defaults.caFile,
     clientCert: clientCert ?? defaults.clientCert,
     clientKey: clientKey ?? defaults.clientKey,
+    netrc: text('netrc') ?? defaults.netrc,
     allowAddress: [...list('allowAddress'), ...(defaults.allowAddress ?? [])],
     ...number('retry', '--retry', (flag, value) => parseCount(flag, value, 0)),
     ...number('parallel', '--parallel', (flag, value) => parseCount(flag, value, 1)),
     ...number('maxWait', '--max-wait', parseDuration),
     ...number('stallTimeout', '--stall-timeout', parseDuration),
   };
+}
+
+/** What `--max-bytes` says of reading: a source that is fetched as a whole is refused before it is fetched. */
+export function readLimits(flags: Flags): SourceEnv['limits'] {
+  const bytes = textFlag(flags, 'maxBytes');
+  return bytes === undefined ? undefined : { maxBytes: parseSize('--max-bytes', bytes) };
 }

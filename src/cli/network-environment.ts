@@ -1,4 +1,4 @@
-/** What the environment says of the network, for all runs: `CTXSRC_MIRRORS`, `CTXSRC_CA_FILE`, `CTXSRC_PLAIN_HTTP`. */
+/** What the environment says of the network, for all runs: `CTXSRC_MIRRORS`, `CTXSRC_CA_FILE`, `CTXSRC_PLAIN_HTTP`, `NETRC`. */
 import type { NetworkOptions } from '../contract/index.ts';
 import { checkHost, parsePair } from './values.ts';
 
@@ -20,6 +20,7 @@ export function withEnvironment(
     mirrors: [...mirrors, ...(config.mirrors ?? [])],
     plainHttp: [...plain, ...(config.plainHttp ?? [])],
     caFile: env.CTXSRC_CA_FILE || config.caFile,
+    netrc: env.NETRC || config.netrc,
   };
 }
 

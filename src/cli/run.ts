@@ -3,12 +3,13 @@ import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
 import { type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
-import { attributesOf, type Flags, networkOptions, textFlag } from './flags.ts';
+import { attributesOf, type Flags, networkOptions, readLimits, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import { appendGithubOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
@@ -77,6 +78,7 @@ export class Run {
       offline: this.flags.offline === true,
       statCache: this.flags.statCache !== false,
       network: networkOptions(this.flags, withEnvironment(this.io.env, this.config.network)),
+      limits: readLimits(this.flags),
       defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM || undefined,
       registryConfig: this.registryConfig(),
       env: this.io.env,
@@ -165,7 +167,7 @@ export class Run {
     ]);
     for (const name of Object.keys(attributesOf(this.flags, this.#specs))) {
       if (useful.has(name)) continue;
-      const texts = identified.map((one) => one.ref.text).join(', ');
+      const texts = identified.map((one) => shownReference(one.ref.text)).join(', ');
       throw new CtxsrcError('E_ATTRIBUTE', `--${name} means nothing for ${texts}`, {
         hint: 'leave the flag out; ctxsrc sources lists which flags each kind of reference takes',
       });
@@ -223,13 +225,14 @@ export class Run {
     for (const [index, one] of resolved.entries()) {
       const unseen = [...new Set(keys[index]!.flatMap((result) => result.incomplete ?? []))];
       if (unseen.length === 0) continue;
-      const text = `the key of ${one.ref.text} does not cover ${unseen.join(', ')}`;
+      const ref = shownReference(one.ref.text);
+      const text = `the key of ${ref} does not cover ${unseen.join(', ')}`;
       if (this.flags.strict !== true) {
         this.note(text, 'warning');
         continue;
       }
       throw new CtxsrcError('E_INCOMPLETE', text, {
-        ref: one.ref.text,
+        ref,
         details: { incomplete: unseen },
         hint: 'install the optional package koffi, or leave --strict out',
       });

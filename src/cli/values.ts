@@ -1,6 +1,6 @@
 /** Readers of flag values: durations, sizes, counts. Each throws a usage error that names the flag and shows a value that works. */
 import { CtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/without-user.ts';
+import { withoutUser } from '../core/shown-reference.ts';
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = {

@@ -68,6 +68,8 @@ export interface SourceEnv {
   readonly statCache: boolean;
   /** Opaque to the contract: the registry and http options of the command line, for the sources that speak to servers. */
   readonly network: NetworkOptions;
+  /** Most that a command reads of a source; what each source has as its limit unless given. */
+  readonly limits?: { readonly maxBytes?: number | undefined } | undefined;
   /** `host` value of a default platform, for instance `linux/amd64`. */
   readonly defaultPlatform: string;
   /** Somebody asked for the default platform (`DOCKER_DEFAULT_PLATFORM`), so that an image of another one is worth a word. */
@@ -83,6 +85,8 @@ export interface NetworkOptions {
   readonly clientKey?: string | undefined;
   /** Addresses, or ranges (`127.0.0.0/8`), that servers may send this program to although they are closed by default. */
   readonly allowAddress?: readonly string[] | undefined;
+  /** A netrc file: user and password of HTTP Basic for the hosts that http sources ask. */
+  readonly netrc?: string | undefined;
   /** In order of preference: `{ host: 'docker.io', mirror: 'mirror.example/prefix' }`. */
   readonly mirrors: readonly { readonly host: string; readonly mirror: string }[];
   readonly retry: number;

@@ -4,7 +4,7 @@
  */
 import { type Digest, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/without-user.ts';
+import { withoutUser } from '../core/shown-reference.ts';
 
 export interface ImageReference {
   /** Empty where no domain was written and none was filled in. */

@@ -3,7 +3,7 @@
  * lent, so it is gathered in two buffers, in turn: one is filled while the other is used.
  */
 import type { Dispatcher } from 'undici';
-import { failure, LEFT } from './connection-errors.ts';
+import { failure, LEFT, NO_ANSWER } from './connection-errors.ts';
 import type { ResponseHeaders } from './headers.ts';
 
 /** Bytes from which on gathered ones are handed over. */
@@ -24,6 +24,8 @@ export class Answer implements Dispatcher.DispatchHandler {
   /** Something has come back. */
   answered = false;
   readonly #signal: AbortSignal;
+  readonly #timeout: number;
+  #patience: NodeJS.Timeout | undefined;
   readonly #abort = (): void => this.#controller?.abort(this.#signal.reason as Error);
   #settleHead!: { resolve(head: Head): void; reject(error: unknown): void };
   #controller: Dispatcher.DispatchController | undefined;
@@ -39,8 +41,10 @@ export class Answer implements Dispatcher.DispatchHandler {
   #over = false;
   #error: unknown;
 
-  constructor(signal: AbortSignal) {
+  /** @param timeout milliseconds until the head has to be there: what a server says before it gives it no more time */
+  constructor(signal: AbortSignal, timeout: number) {
     this.#signal = signal;
+    this.#timeout = timeout;
     this.head = new Promise((resolve, reject) => {
       this.#settleHead = { resolve, reject };
     });
@@ -50,11 +54,13 @@ export class Answer implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#signal.aborted) this.#abort();
+    this.#patience = setTimeout(() => controller.abort(failure(NO_ANSWER, 'no answer in time')), this.#timeout);
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
     // What a server says before its answer.
     if (status < 200) return;
+    clearTimeout(this.#patience);
     this.answered = true;
     const { 'content-length': length } = headers;
     if (typeof length === 'string') this.#coming = Number(length);
@@ -146,6 +152,7 @@ export class Answer implements Dispatcher.DispatchHandler {
 
   #end(): void {
     this.#over = true;
+    clearTimeout(this.#patience);
     this.#signal.removeEventListener('abort', this.#abort);
     this.#wake?.();
   }

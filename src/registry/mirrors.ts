@@ -1,7 +1,7 @@
 /** Where a registry's content may be had: its mirrors in the order given, then the registry itself. */
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/without-user.ts';
+import { withoutUser } from '../core/shown-reference.ts';
 import { apiHost, isDockerHub } from './host.ts';
 
 /** A repository of a registry; `host` is `host[:port]` as in a normalised reference. */

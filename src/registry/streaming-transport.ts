@@ -21,7 +21,8 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
       const pool = new PoolClass((forwarderOf(way)?.url ?? url).origin, {
         connections: network.parallel + SPARE_CONNECTIONS,
         pipelining: 1,
-        headersTimeout: network.stallTimeout,
+        // `Answer` sees to it.
+        headersTimeout: 0,
         bodyTimeout: network.stallTimeout,
         connect: (_options, callback) => {
           const connecting = way.tunnel ? way.connect() : connectToReceive(way);
@@ -46,7 +47,7 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
     const place = await placeFor(way, url);
     signal.throwIfAborted();
     const target = targetOf(way, url);
-    const answer = new Answer(signal);
+    const answer = new Answer(signal, network.stallTimeout);
     const { used } = place;
     // A connection whose answer has just been read is free in the next turn of the event loop.
     if (used) await setImmediate();

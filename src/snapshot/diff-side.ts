@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { CacheKeyResult, JobContext } from '../contract/index.ts';
 import { printable } from '../core/printable.ts';
 import { bytesOfText } from '../fs/byte-string.ts';
+import { publicAttributes } from '../source/public-attributes.ts';
 import { allKeys, type Resolved } from '../source/resolve.ts';
 import type { ComparedTree } from './compared-side.ts';
 import type { Facts } from './diff-facts.ts';
@@ -49,7 +50,7 @@ function referenceSide(one: Resolved): DiffSide {
   return {
     kind: 'reference',
     key: (job) => keyOf(one, job),
-    options: identifier.attributes,
+    options: publicAttributes(one.source, identifier.attributes),
     async facts(job) {
       if (instance.describe !== undefined) return instance.describe(job);
       return { digest: (await instance.cacheKey(job, 0)).pin };
@@ -80,7 +81,7 @@ function directorySide(one: Resolved): DiffSide {
   return {
     kind: 'directory',
     key: (job) => keyOf(one, job),
-    options: one.identifier.attributes,
+    options: publicAttributes(one.source, one.identifier.attributes),
     facts: async () => undefined,
     open: async (job) => ({ ...NOTHING, tree: { ...(await one.instance.files!(job)), keepsOwners: false } }),
     isIntact: async () => true,

@@ -1,6 +1,8 @@
 /** One entry of a lock file: made of an instance, compared with one, and turned back into a reference. */
 import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { shownReference } from '../core/shown-reference.ts';
+import { publicAttributes } from '../source/public-attributes.ts';
 import { rebasePath } from '../source/rebase-path.ts';
 import { allKeys, type Identified, type Resolved } from '../source/resolve.ts';
 import type { LockEntry } from './lock.ts';
@@ -13,18 +15,26 @@ export interface Drift {
   readonly to: string;
 }
 
-/** The reference as the lock file in `lockDir` keeps it: paths relative to that directory. Both directories absolute. */
+/**
+ * The reference as the lock file in `lockDir` keeps it: paths relative to that directory. Both directories absolute.
+ * @throws E_REFERENCE for a signed address
+ */
 export function lockedReference(one: Identified, cwd: string, lockDir: string): string {
   const { ref, source, identifier } = one;
-  return source.rebase === undefined ? identifier.toString() : source.rebase(ref, cwd, lockDir);
+  if (source.rebase !== undefined) return source.rebase(ref, cwd, lockDir);
+  const text = identifier.toString();
+  const shown = shownReference(text);
+  if (shown === text) return text;
+  throw new CtxsrcError('E_REFERENCE', `${shown} holds a secret, and a lock file is for everybody to read`, {
+    hint: 'lock an address without it; who needs a credential names it with --auth-token-file or --netrc',
+  });
 }
 
 /** The attributes as a lock file keeps them, for a reader in the directory `to` instead of `from`. */
 export function rebasedAttributes(source: Source, attributes: Attributes, from: string, to: string): Attributes {
   const kept: Record<string, AttributeValue> = {};
-  for (const [name, value] of Object.entries(attributes)) {
+  for (const [name, value] of Object.entries(publicAttributes(source, attributes))) {
     const locked = source.attributes.find((spec) => spec.name === name)?.locked;
-    if (locked === 'never') continue;
     kept[name] = locked === 'path' ? rebasePath(String(value), from, to) : value;
   }
   return kept;

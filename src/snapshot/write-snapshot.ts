@@ -3,13 +3,16 @@ import type {
   CacheKeyResult,
   Identifier,
   JobContext,
+  Source,
   SourceInstance,
   Store,
   WriteFilter,
   WriteOptions,
 } from '../contract/index.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { solverDigest } from '../core/solver-digest.ts';
 import { bytesOfText } from '../fs/byte-string.ts';
+import { publicAttributes } from '../source/public-attributes.ts';
 import { type Materialized, materialize } from './materialize.ts';
 
 /** The most that is written unless the caller says otherwise: generous for an image, small for a bomb. */
@@ -18,6 +21,7 @@ export const DEFAULT_LIMITS = { maxBytes: 64 * 1024 ** 3, maxFiles: 5_000_000, m
 export interface SnapshotRequest {
   /** As the user wrote it. */
   readonly reference: string;
+  readonly source: Source;
   readonly identifier: Identifier;
   readonly instance: SourceInstance;
   /** All keys of the instance, the last one its content key. */
@@ -34,7 +38,7 @@ export interface SnapshotRequest {
  * (include and exclude of a directory) must not be in `options.filter`.
  */
 export async function writeSnapshot(job: JobContext, request: SnapshotRequest): Promise<Materialized> {
-  const { identifier, instance, keys, options } = request;
+  const { source, identifier, instance, keys, options } = request;
   const content = keys.at(-1)!;
   const ref = await instance.snapshot(job);
   try {
@@ -42,12 +46,12 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
       ref,
       target: request.target,
       facts: {
-        reference: request.reference,
-        identifier: identifier.toString(),
+        reference: shownReference(request.reference),
+        identifier: shownReference(identifier.toString()),
         key: content.key,
         pin: content.pin,
         keys: keys.map(({ key, pin, done }, index) => ({ index, key, pin, done, solver: solverDigest(key) })),
-        options: { attributes: identifier.attributes },
+        options: { attributes: publicAttributes(source, identifier.attributes) },
         layers: [...content.opts.values()].map(({ descriptor, diffId }) => ({
           digest: descriptor.digest,
           size: descriptor.size,

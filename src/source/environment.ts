@@ -27,6 +27,8 @@ export interface EnvironmentOptions {
   readonly offline?: boolean | undefined;
   readonly statCache?: boolean | undefined;
   readonly network?: Partial<NetworkOptions> | undefined;
+  /** Most that is read of a source. */
+  readonly limits?: SourceEnv['limits'];
   /** `os/arch[/variant]` that was asked for where references name none; `linux/` and the host's architecture when absent. */
   readonly defaultPlatform?: string | undefined;
   /** A docker config.json with credentials, before every other place. */
@@ -68,6 +70,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
     offline: options.offline ?? false,
     statCache: options.statCache ?? true,
     network: { ...DEFAULT_NETWORK, ...options.network },
+    limits: options.limits,
     defaultPlatform: options.defaultPlatform ?? hostPlatform(),
     platformAsked: options.defaultPlatform !== undefined,
   };

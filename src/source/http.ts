@@ -1,14 +1,12 @@
 /** A file behind an http or https URL, or the archive in it unpacked. */
 import type {
   AttributeSpec,
-  Attributes,
   CacheKeyResult,
   Description,
   Digests,
   Identifier,
   ImmutableRef,
   JobContext,
-  SchemeRef,
   Source,
   SourceEnv,
   SourceInstance,
@@ -16,16 +14,19 @@ import type {
   WriteReport,
 } from '../contract/index.ts';
 import { NO_CACHE_OPTS } from '../contract/index.ts';
-import { type Digest, parseDigest, sha256 } from '../core/digest.ts';
+import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { createHttpClient } from '../registry/http-client.ts';
-import { fetchBody, fetchKnown, type Target } from './http/download.ts';
-import { parseHeaders } from './http/headers.ts';
+import { fetchBody, fetchKnown } from './http/download.ts';
+import { crossesOrigins, parseHeaders } from './http/headers.ts';
+import { HttpIdentifier, identify, parseUrl, urlPath } from './http/identifier.ts';
 import { type AnswerFacts, httpFilename, httpKey, NO_ANSWER, type RequestHeader } from './http/key.ts';
 import { parseHttpTime } from './http/last-modified.ts';
+import type { Target } from './http/request.ts';
 import { authorization } from './http/secrets.ts';
-import { FILE_ATTRIBUTES, type FileShape, readShape, shapeAttributes, writeSingleFile } from './single-file.ts';
+import { FILE_ATTRIBUTES, type FileShape, readShape, writeSingleFile } from './single-file.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   {
@@ -41,7 +42,7 @@ const ATTRIBUTES: readonly AttributeSpec[] = [
     kind: 'list',
     placeholder: "'NAME: VALUE'",
     locked: 'never',
-    help: 'header of the request; Accept and User-Agent are part of the key',
+    help: 'header of the request, for its own host alone; Accept and User-Agent are part of the key, and of redirects',
     example: 'Accept: application/json',
   },
   {
@@ -62,85 +63,8 @@ const ATTRIBUTES: readonly AttributeSpec[] = [
   },
 ];
 
-class HttpIdentifier implements Identifier {
-  readonly scheme: string;
-  readonly attributes: Attributes;
-  readonly #text: string;
-
-  constructor(scheme: string, rest: string, attributes: Attributes) {
-    this.scheme = scheme;
-    this.#text = `${scheme}://${rest}`;
-    this.attributes = attributes;
-  }
-
-  toString(): string {
-    return this.#text;
-  }
-
-  toJSON(): unknown {
-    return { scheme: this.scheme, url: this.#text, attributes: this.attributes };
-  }
-}
-
-function identify(ref: SchemeRef, attrs: Attributes): HttpIdentifier {
-  const text = `${ref.scheme}://${ref.rest}`;
-  const url = parseUrl(text);
-  if (url.username !== '' || url.password !== '') {
-    throw new CtxsrcError(
-      'E_REFERENCE',
-      'a URL holds no user and no password: they would end up in logs and lock files',
-      {
-        hint: 'put a token into a file and name it with --auth-token-file',
-      },
-    );
-  }
-  urlPath(text);
-  const attributes: Record<string, Attributes[string]> = { ...shapeAttributes(attrs) };
-  readShape(attributes);
-  const { checksum, header, unpack, 'auth-token-file': tokenFile, 'strip-components': strip } = attrs;
-  if (typeof checksum === 'string') attributes['checksum'] = parseDigest(checksum);
-  if (Array.isArray(header) && header.length > 0) {
-    parseHeaders(header as readonly string[]);
-    attributes['header'] = header;
-  }
-  if (typeof tokenFile === 'string') attributes['auth-token-file'] = tokenFile;
-  if (unpack === true) attributes['unpack'] = true;
-  if (strip !== undefined) {
-    if (typeof strip !== 'number' || !Number.isSafeInteger(strip) || strip < 0) {
-      throw new CtxsrcError('E_ATTRIBUTE', '--strip-components is no number of directories', {
-        hint: 'give 1, for instance',
-      });
-    }
-    if (unpack !== true) {
-      throw new CtxsrcError('E_ATTRIBUTE', '--strip-components means nothing without --unpack', {
-        hint: 'add --unpack',
-      });
-    }
-    attributes['strip-components'] = strip;
-  }
-  return new HttpIdentifier(ref.scheme, ref.rest, attributes);
-}
-
-function parseUrl(text: string): URL {
-  if (/[\0-\x20\x7f]/.test(text))
-    throw new CtxsrcError('E_REFERENCE', 'a URL holds neither spaces nor control characters');
-  try {
-    return new URL(text);
-  } catch (error) {
-    throw new CtxsrcError('E_REFERENCE', `${JSON.stringify(text)} is no URL`, { cause: error });
-  }
-}
-
-/** The path as it was written, unescaped, as bytes: URL classes rewrite what BuildKit takes as it is. */
-function urlPath(text: string): string {
-  const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(Buffer.from(text).toString('latin1'))?.[1] ?? '';
-  if (/%(?![0-9A-Fa-f]{2})/.test(path)) {
-    throw new CtxsrcError('E_REFERENCE', `invalid escape in the path of ${JSON.stringify(text)}`, {
-      hint: '% is written as %25 in a URL',
-    });
-  }
-  return path.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
+/** Most bytes a body may have. */
+const MAX_BODY = 64 * 2 ** 30;
 
 interface Resolved {
   readonly digest: Digest;
@@ -178,7 +102,7 @@ class HttpInstance implements SourceInstance {
   async describe(job: JobContext): Promise<Description> {
     const { digest, size, facts } = await this.#resolve(job);
     return {
-      identifier: String(this.#id),
+      identifier: shownReference(String(this.#id)),
       digest,
       ...(size === undefined ? {} : { size }),
       filename: Buffer.from(this.#filename(facts), 'latin1').toString(),
@@ -260,15 +184,20 @@ class HttpInstance implements SourceInstance {
     const url = parseUrl(String(this.#id));
     url.hash = '';
     const tokenFile = this.#id.attributes['auth-token-file'] as string | undefined;
-    const secret = await authorization(url, tokenFile, job.session);
+    const secret = await authorization(url, tokenFile, job.session, this.#env.network);
     const client = createHttpClient({ network: this.#env.network });
+    const [headers, ownHeaders] = [crossesOrigins, (one: RequestHeader) => !crossesOrigins(one)].map((wanted) =>
+      Object.fromEntries(this.#headers.filter(wanted).map(({ name, value }) => [name.toLowerCase(), value])),
+    );
     try {
       return await work({
         client,
         url,
-        headers: Object.fromEntries(this.#headers.map(({ name, value }) => [name.toLowerCase(), value])),
-        secretHeaders: secret === undefined ? {} : { authorization: secret },
+        headers: headers!,
+        ownHeaders: ownHeaders!,
+        authorization: secret,
         subject: { host: url.host, what: `${url.origin}${url.pathname}`, kind: 'file' },
+        maxBytes: Math.min(MAX_BODY, this.#env.limits?.maxBytes ?? MAX_BODY),
       });
     } finally {
       await client.close();

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/without-user.ts';
+import { withoutUser } from '../core/shown-reference.ts';
 import { isGitReference } from './git/url.ts';
 import { forgePage, packageManagerForm } from './repository-forms.ts';
 

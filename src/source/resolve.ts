@@ -13,7 +13,7 @@ import type {
   SourceInstance,
 } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/without-user.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { parseReference } from './parse.ts';
 import type { SourceTable } from './table.ts';
 
@@ -70,8 +70,8 @@ export async function allKeys(instance: SourceInstance, job: JobContext): Promis
   throw new CtxsrcError('E_INTERNAL', `the source was not done after ${MAX_INDEX} keys`);
 }
 
-/** Notes on an error which reference it is about; a password that was typed into it is not repeated. */
+/** Notes on an error which reference it is about; secrets that were typed into it are not repeated. */
 export function withReference(error: unknown, text: string): unknown {
-  if (isCtxsrcError(error)) error.ref ??= withoutUser(text);
+  if (isCtxsrcError(error)) error.ref ??= shownReference(text);
   return error;
 }

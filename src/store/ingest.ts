@@ -191,8 +191,8 @@ export class Ingests {
       return true;
     } catch (error) {
       const failure = storeError(error, `cannot store blob ${digest} in the cache`);
-      // Room is what is missing: the part goes too.
-      if (failure instanceof CtxsrcError && /^E_(DISK_FULL|SIZE_MISMATCH|DIGEST_MISMATCH)$/.test(failure.code))
+      // Room is what is missing, or it is more than is wanted: the part goes too.
+      if (failure instanceof CtxsrcError && /^E_(DISK_FULL|LIMIT|SIZE_MISMATCH|DIGEST_MISMATCH)$/.test(failure.code))
         keep = false;
       throw failure;
     } finally {

@@ -1,5 +1,5 @@
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
-import { withoutUser } from '../../core/without-user.ts';
+import { withoutUser } from '../../core/shown-reference.ts';
 import type { CredentialTest } from '../../registry/credential-test.ts';
 import { explainCredentials } from '../../registry/credentials.ts';
 import type { Flags } from '../flags.ts';

@@ -1,5 +1,6 @@
 import type { Digests } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
 import { digestMembers, identifierMembers } from '../document.ts';
 import type { Flags } from '../flags.ts';
@@ -38,7 +39,7 @@ async function chosenDigest(digests: Digests, one: Resolved, flags: Flags): Prom
     if (digests.pinned !== undefined) return digests.pinned;
     throw new CtxsrcError(
       'E_NOT_PINNABLE',
-      `${one.ref.text} has no pinned form: a ${one.identifier.scheme} reference cannot name a digest`,
+      `${shownReference(one.ref.text)} has no pinned form: a ${one.identifier.scheme} reference cannot name a digest`,
       {
         hint: 'ctxsrc lock keeps the content key of such a source',
       },
@@ -48,7 +49,7 @@ async function chosenDigest(digests: Digests, one: Resolved, flags: Flags): Prom
     if (flags[wanted] !== true) continue;
     const digest = await digests[wanted]?.();
     if (digest !== undefined) return digest;
-    throw new CtxsrcError('E_USAGE', `${one.ref.text} has no ${wanted}: it is no image`, {
+    throw new CtxsrcError('E_USAGE', `${shownReference(one.ref.text)} has no ${wanted}: it is no image`, {
       hint: `leave --${wanted} out`,
     });
   }

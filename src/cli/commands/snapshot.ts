@@ -16,6 +16,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
     run.checkComplete(resolved, [keys]);
     const written = await writeSnapshot(job, {
       reference: reference!,
+      source: one.source,
       identifier: one.identifier,
       instance: one.instance,
       keys,

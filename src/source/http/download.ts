@@ -14,22 +14,10 @@ import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import { download } from '../../registry/download.ts';
-import type { Subject } from '../../registry/errors.ts';
 import { contentLength, header } from '../../registry/headers.ts';
-import type { HttpClient, HttpResponse } from '../../registry/http-client.ts';
+import type { HttpResponse } from '../../registry/http-client.ts';
 import type { AnswerFacts } from './key.ts';
-
-/** Most bytes a body may have. */
-const MAX_BODY = 64 * 2 ** 30;
-
-/** One URL with the headers it is asked for with. */
-export interface Target {
-  readonly client: HttpClient;
-  readonly url: URL;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly secretHeaders: Readonly<Record<string, string>>;
-  readonly subject: Subject;
-}
+import { ask, type Target, tooLarge } from './request.ts';
 
 /** A body that is, or was, in the store, and what was said about it. */
 export interface Body {
@@ -108,35 +96,6 @@ export async function fetchKnown(job: JobContext, store: Store, target: Target, 
   }
 }
 
-/** Sends the request; answers that are no file are thrown. */
-async function ask(job: JobContext, target: Target, more: Readonly<Record<string, string>>): Promise<HttpResponse> {
-  const { client, url, subject, secretHeaders } = target;
-  const headers = { 'accept-encoding': 'identity', ...target.headers, ...more };
-  return accepted(
-    target,
-    await client.request(job, { method: 'GET', url, headers, secretHeaders, subject, stream: true }),
-  );
-}
-
-async function accepted(target: Target, response: HttpResponse): Promise<HttpResponse> {
-  const { status } = response;
-  if ((status >= 200 && status < 400) || status === 416) return response;
-  response.discard();
-  const { host, what } = target.subject;
-  const details = { host, status };
-  const hint = 'give a token with --auth-token-file, and check that it may read the file';
-  if (status === 401)
-    throw new CtxsrcError('E_UNAUTHORIZED', `${host} refused ${what}: not authenticated`, { hint, details });
-  if (status === 403) throw new CtxsrcError('E_FORBIDDEN', `${host} refused ${what}: access denied`, { hint, details });
-  if (status === 404 || status === 410) {
-    throw new CtxsrcError('E_NOT_FOUND', `${host} does not have ${what}`, { hint: 'check the address', details });
-  }
-  throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} answered the request for ${what} with status ${status}`, {
-    hint: 'check the address',
-    details,
-  });
-}
-
 function conditions({ etag, facts }: Remembered): Readonly<Record<string, string>> {
   if (etag !== undefined) return { 'if-none-match': etag };
   return facts.lastModified === undefined ? {} : { 'if-modified-since': facts.lastModified };
@@ -171,13 +130,9 @@ async function* limited(body: AsyncIterable<Uint8Array>, offset: number, target:
   let size = offset;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > MAX_BODY) throw tooLarge(target);
+    if (size > target.maxBytes) throw tooLarge(target);
     yield chunk;
   }
-}
-
-function tooLarge(target: Target): CtxsrcError {
-  return new CtxsrcError('E_LIMIT', `${target.subject.what} has more than ${MAX_BODY} bytes`);
 }
 
 /** Receives a body of unknown digest, going on with what an earlier run left, and puts it into the store. */
@@ -189,12 +144,7 @@ async function receive(
   part: string,
   task: Task,
 ): Promise<{ digest: Digest; size: number }> {
-  const total = contentLength(response.headers);
-  if (total !== undefined && total > MAX_BODY) {
-    response.discard();
-    throw tooLarge(target);
-  }
-  task.advance(0, total);
+  task.advance(0, contentLength(response.headers));
   try {
     // A server that compresses on the way although it was asked not to: the file is what was compressed. It cannot be
     // gone on with in the middle.
@@ -206,12 +156,18 @@ async function receive(
       body: createReadStream(part, { start: offset }),
       offset,
     }));
-    await rm(part, { force: true });
-    await rm(`${part}.validator`, { force: true });
+    await forget(part);
     return received;
   } catch (error) {
+    if (isCtxsrcError(error, 'E_LIMIT')) await forget(part);
     throw ioError(error, `cannot receive ${target.subject.what}`);
   }
+}
+
+/** Nothing of the body is to be gone on with. */
+async function forget(part: string): Promise<void> {
+  await rm(part, { force: true });
+  await rm(`${part}.validator`, { force: true });
 }
 
 async function receivePart(
@@ -329,9 +285,9 @@ async function partialOf(part: string): Promise<{ size: number; validator: strin
 }
 
 /** Under which a URL's body is remembered: the same URL may answer other headers, or other users, with something else. */
-function requestKey({ url, headers, secretHeaders }: Target): string {
-  const names = Object.keys(secretHeaders).sort();
-  const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
+function requestKey({ url, headers, ownHeaders, authorization }: Target): string {
+  const sorted = Object.entries({ ...headers, ...ownHeaders }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const names = authorization === undefined ? [] : ['authorization'];
   return sha256(JSON.stringify([url.href, sorted, names])).slice('sha256:'.length);
 }
 

@@ -7,6 +7,14 @@ const RESERVED =
   /^(?:Host|Connection|Content-.*|Transfer-Encoding|Te|Trailer|Upgrade|Expect|Keep-Alive|Proxy-.*|Range|If-.*|Accept-Encoding)$/;
 const SECRET = /^(?:Authorization|Cookie)$/;
 
+/**
+ * Whether a redirect to another host gets the header, too: as BuildKit's client, of those that are in the key. Every other
+ * is for the origin of the URL, since it may be a credential.
+ */
+export function crossesOrigins({ name }: RequestHeader): boolean {
+  return name === 'Accept' || name === 'User-Agent';
+}
+
 /** `Name: value` texts as headers, in the order given. Throws `E_ATTRIBUTE`. */
 export function parseHeaders(texts: readonly string[]): readonly RequestHeader[] {
   const headers: RequestHeader[] = [];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { withoutUser } from '../../src/core/without-user.ts';
+import { withoutUser } from '../../src/core/shown-reference.ts';
 
 const DIGEST = `sha256:${'0a'.repeat(32)}`;
 

@@ -1,0 +1,29 @@
+/**
+ * A reference or an address as it was typed, without the user and password in it: `https://bob:pw@host/x` is
+ * `https://***@host/x`, `bob:pw@host/x` is `***@host/x`. A digest after `@` is none, nor is a user without a password.
+ */
+export function withoutUser(text: string): string {
+  const [, head = '', digest = ''] =
+    /^(.*?)(@[a-z][a-z0-9+._-]*:[0-9a-f]{32,}|@sha\d+(?::[^@]*)?)?$/is.exec(text) ?? [];
+  const at = head.lastIndexOf('@');
+  if (at < 0) return text;
+  const scheme = head.lastIndexOf('://', at);
+  const start = scheme < 0 ? head.indexOf('=') + 1 : scheme + 3;
+  return head.slice(start, at).includes(':') ? `${head.slice(0, start)}***${head.slice(at)}${digest}` : text;
+}
+
+const SECRET_NAME = /token|secret|passw|signature|credential|api[-_]?key|access[-_]?key/i;
+/** Those of storage services (`sig` of Azure, `hdnts` of Akamai), and short ones of many. */
+const SECRET_WORD = /^(?:sig|sign|hmac|jwt|auth|authorization|pwd|key|hdnea|hdnts)$/i;
+
+/**
+ * A reference as it is shown and kept: without user and password, and with `***` for the parameters of a signed address,
+ * which let in whoever has them.
+ */
+export function shownReference(text: string): string {
+  const plain = withoutUser(text).replace(/^((?:[^:/?#]*=)?https?:\/\/)[^/?#@]*@/i, '$1***@');
+  if (!/^(?:[^:/?#]*=)?https?:\/\//i.test(plain)) return plain;
+  return plain.replace(/([?&;#])([^=&;#]*)=([^&;#]+)/g, (parameter, before: string, name: string) =>
+    SECRET_NAME.test(name) || SECRET_WORD.test(name) ? `${before}${name}=***` : parameter,
+  );
+}

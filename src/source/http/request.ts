@@ -1,0 +1,102 @@
+/** The request of an http source: who is told what, and which answers are no file. */
+import type { JobContext } from '../../contract/index.ts';
+import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
+import { readStart } from '../../registry/body.ts';
+import { type Subject, saying } from '../../registry/errors.ts';
+import { contentLength, contentRange, headerValues } from '../../registry/headers.ts';
+import type { HttpClient, HttpResponse } from '../../registry/http-client.ts';
+
+/** One URL, with what it is asked for with. */
+export interface Target {
+  readonly client: HttpClient;
+  readonly url: URL;
+  /** Sent wherever redirects lead. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** For the origin of the URL alone. */
+  readonly ownHeaders: Readonly<Record<string, string>>;
+  readonly authorization: string | undefined;
+  readonly subject: Subject;
+  /** Most bytes the body may have. */
+  readonly maxBytes: number;
+}
+
+/** Bytes of a refusal that are read for its reason. */
+const ERROR_BODY = 64 * 1024;
+
+/**
+ * Sends the request.
+ * @param more headers of this request besides
+ * @throws E_UNAUTHORIZED, E_FORBIDDEN, E_NOT_FOUND, E_REGISTRY_PROTOCOL by the status of an answer that is no file, E_LIMIT
+ * for one that says that it is too large, and what `HttpClient.request` throws
+ */
+export async function ask(
+  job: JobContext,
+  target: Target,
+  more: Readonly<Record<string, string>>,
+): Promise<HttpResponse> {
+  const { client, url, subject, ownHeaders, authorization } = target;
+  const response = await client.request(job, {
+    method: 'GET',
+    url,
+    headers: { 'accept-encoding': 'identity', ...target.headers, ...more },
+    secretHeaders: { ...ownHeaders, ...(authorization === undefined ? {} : { authorization }) },
+    secrets: secretsOf(target),
+    subject,
+    stream: true,
+  });
+  const { status } = response;
+  if ((status < 200 || status >= 400) && status !== 416) throw await refusal(target, response);
+  const size = status === 206 ? contentRange(response.headers)?.total : contentLength(response.headers);
+  if (status === 416 || size === undefined || size <= target.maxBytes) return response;
+  response.discard();
+  throw tooLarge(target, size);
+}
+
+/** @param size of the body, where it is known */
+export function tooLarge({ subject, maxBytes }: Target, size?: number): CtxsrcError {
+  const has = size === undefined ? '' : ` (it has ${size})`;
+  return new CtxsrcError('E_LIMIT', `${subject.what} has more than ${maxBytes} bytes${has}`, {
+    hint: 'allow more with --max-bytes',
+    details: { limit: maxBytes, ...(size === undefined ? {} : { size }) },
+  });
+}
+
+async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcError> {
+  const { status } = response;
+  const { host, what } = target.subject;
+  const said = saying(await readStart(response, ERROR_BODY), secretsOf(target));
+  const fail = (code: ErrorCode, message: string, hint = 'check the address'): CtxsrcError =>
+    new CtxsrcError(code, `${message}${said}`, { hint, details: { host, status } });
+  switch (status) {
+    case 401:
+      return fail('E_UNAUTHORIZED', `${host} refused ${what}: not authenticated`, loginHint(target, response));
+    case 403:
+      return fail('E_FORBIDDEN', `${host} refused ${what}: access denied`, loginHint(target, response));
+    case 404:
+    case 410:
+      return fail('E_NOT_FOUND', `${host} does not have ${what}`);
+    default:
+      return fail('E_REGISTRY_PROTOCOL', `${host} answered the request for ${what} with status ${status}`);
+  }
+}
+
+/** How to say who asks, in the way that the server wants to be told. */
+function loginHint({ url, authorization }: Target, { headers }: HttpResponse): string {
+  if (authorization !== undefined) return 'check that the credential is right, and that it may read the file';
+  const netrc = `--netrc FILE, where FILE has: machine ${url.hostname} login USER password PASSWORD`;
+  const wanted = headerValues(headers, 'www-authenticate').join(', ');
+  if (/(?:^|,)\s*basic\b/i.test(wanted)) return `give user and password with ${netrc}`;
+  return `give a token with --auth-token-file FILE, or user and password with ${netrc}`;
+}
+
+/** What no message may hold, should the server repeat it. */
+function secretsOf({ url, ownHeaders, authorization = '' }: Target): readonly string[] {
+  const credential = authorization.replace(/^\S+ /, '');
+  const isBasic = /^basic /i.test(authorization);
+  const password = isBasic
+    ? Buffer.from(credential, 'base64')
+        .toString()
+        .replace(/^[^:]*:/, '')
+    : '';
+  return [...Object.values(ownHeaders), authorization, credential, password, url.search.slice(1)];
+}
