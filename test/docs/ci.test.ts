@@ -1,118 +1,280 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { packageRoot } from '../support/cli.ts';
-import { codeBlocks, Terminal } from './pages.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LayoutBuilder } from '../support/layout-builder.ts';
+import { TestRegistry } from '../support/registry.ts';
+import { tar } from '../support/tar-builder.ts';
+import { tempDir } from '../support/temp.ts';
+import { action, runPipeline, runWorkflow, useAction } from './ci-systems.ts';
+import { Machine } from './machine.ts';
+import { codeBlocks } from './pages.ts';
 
-const blocks = codeBlocks('docs/ci.md').filter(({ language }) => language === 'sh');
+const page = codeBlocks('docs/ci.md');
+const recipes = page.filter(({ language }) => language === 'sh');
+const KEY = /^sha256-[0-9a-f]{64}$/;
 
-/** The snippet of the page whose first line is `# NAME`. */
-function snippet(name: string): string {
-  const block = blocks.find(({ text }) => text.startsWith(`# ${name}\n`));
-  if (block === undefined) throw new Error(`docs/ci.md has no snippet ${name}`);
-  return `set -eu\n${block.text}`;
+/** The recipe of the page whose first line is `# NAME`, whole and as it stands. */
+function recipe(name: string): string {
+  const block = recipes.find(({ text }) => text.startsWith(`# ${name}\n`));
+  if (block === undefined) throw new Error(`docs/ci.md has no recipe ${name}`);
+  return block.text;
 }
 
-/** A checkout with a Dockerfile, an image that stands for a base image, and a docker that writes down what it was asked. */
-function checkout(): Terminal {
-  const terminal = new Terminal({
-    BASE_IMAGE: 'oci-layout://fixtures/layouts/hello:latest',
-    GITHUB_OUTPUT: 'github-output.txt',
-  });
-  terminal.addProgram('docker', '#!/bin/sh\necho "docker $*" >> docker.log\n');
-  writeFileSync(join(terminal.cwd, 'Dockerfile'), 'FROM base\nCOPY . /app\n');
-  writeFileSync(join(terminal.cwd, '.dockerignore'), 'built\n*.log\n*.txt\nrootfs*\nctxsrc.lock\n.git\nbuild.env\n');
-  expect(terminal.run('git init -q .').code).toBe(0);
-  return terminal;
+/** The block that belongs to a file, or to a CI system. */
+const shown = (file: string): string => page.find((block) => block.file === file)!.text;
+
+let registry: TestRegistry;
+/** The repository that is checked out: what a project has, and the ignore file of the page. */
+let origin: string;
+
+beforeAll(async () => {
+  registry = await TestRegistry.start();
+  const layout = new LayoutBuilder();
+  const layer = layout.layer(tar([{ name: 'etc/motd', content: 'welcome\n' }]));
+  registry.push(layout, 'library/debian', '12', layout.image({ layers: [layer] }));
+  const machine = new Machine(registry.host);
+  origin = join(tempDir('origin'), 'project');
+  mkdirSync(join(origin, 'src'), { recursive: true });
+  writeFileSync(join(origin, 'Dockerfile'), 'FROM base AS release\nCOPY . /app\n');
+  writeFileSync(join(origin, 'src', 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+  writeFileSync(join(origin, '.dockerignore'), shown('.dockerignore'));
+  const made = await machine.bash(
+    origin,
+    ['-e'],
+    'git init -q -b main .\nctxsrc lock -q base="$BASE_IMAGE"\ngit add .\ngit -c user.name=t -c user.email=t@t commit -qm first\n',
+  );
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+});
+afterAll(() => registry.stop());
+
+const machineHere = () => new Machine(registry.host);
+
+/** A recipe in a fresh checkout. A shell of a CI system ends at the first failure, as this one. */
+async function runIn(
+  machine: Machine,
+  checkout: string,
+  name: string,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await machine.bash(checkout, ['-eu'], recipe(name));
+  return { code, stdout, stderr };
 }
 
-const dockerLog = (terminal: Terminal) => readFileSync(join(terminal.cwd, 'docker.log'), 'utf8');
-
-describe('the shell snippets of docs/ci.md', () => {
+describe('the recipes of docs/ci.md, as they are printed', () => {
   it('are all run by a test', () => {
-    expect(blocks.map(({ text }) => text.split('\n')[0])).toEqual([
+    expect(recipes.map(({ text }) => text.split('\n')[0])).toEqual([
       '# skip-build',
       '# github-output',
-      '# dotenv',
       '# cache-snapshot',
       '# pin',
+      '# lock-from',
       '# drift',
+    ]);
+    expect(page.filter(({ language }) => language !== 'sh').map(({ file }) => file)).toEqual([
+      '.dockerignore',
+      'github',
+      'gitlab',
     ]);
   });
 
-  it('skip-build builds once, and again when something changes', () => {
-    const terminal = checkout();
-    expect(terminal.run(snippet('skip-build'))).toEqual({ code: 0, output: '' });
-    expect(terminal.run(snippet('skip-build')).output).toMatch(/^nothing changed: sha256-[0-9a-f]{64}\n$/);
-    expect(dockerLog(terminal)).toBe('docker buildx build --target release .\n');
-    appendFileSync(join(terminal.cwd, 'Dockerfile'), 'ENV A=1\n');
-    expect(terminal.run(snippet('skip-build'))).toEqual({ code: 0, output: '' });
-    expect(dockerLog(terminal).split('\n')).toHaveLength(3);
+  it('skip-build builds in the first checkout, skips in the second, and builds when something changes', async () => {
+    const machine = machineHere();
+    const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
+    expect(await runIn(machine, first, 'skip-build')).toEqual({ code: 0, stdout: '', stderr: '' });
+    for (const checkout of [second, first]) {
+      const again = await runIn(machine, checkout, 'skip-build');
+      expect(again).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^nothing changed: sha256-[0-9a-f]{64}\n$/),
+      });
+    }
+    expect(machine.dockerLog()).toEqual(['docker buildx build --target release .']);
+    for (const file of ['Dockerfile', 'src/run.sh']) {
+      appendFileSync(join(second, file), '# other\n');
+      expect(await runIn(machine, second, 'skip-build')).toMatchObject({ code: 0, stdout: '' });
+    }
+    expect(machine.dockerLog()).toHaveLength(3);
   });
 
-  it('github-output appends the key', () => {
-    const terminal = checkout();
-    const { code, output } = terminal.run(snippet('github-output'));
-    const [printed, appended] = output.split('\n');
-    expect(code).toBe(0);
-    expect(printed).toMatch(/^sha256-[0-9a-f]{64}$/);
-    expect(appended).toBe(`key=${printed}`);
+  it('github-output appends the key, the same in two checkouts', async () => {
+    const keys = [];
+    for (const umask of ['022', '077']) {
+      const machine = machineHere();
+      const { code, stdout } = await runIn(machine, await machine.checkout(origin, umask), 'github-output');
+      const [printed, appended] = stdout.split('\n');
+      expect([code, appended]).toEqual([0, `key=${printed}`]);
+      expect(printed).toMatch(KEY);
+      keys.push(printed);
+    }
+    expect(keys[0]).toBe(keys[1]);
   });
 
-  it('dotenv', () => {
-    expect(checkout().run(snippet('dotenv'))).toEqual({ code: 0, output: '' });
+  it('the GitHub workflow builds once on two machines', async () => {
+    const caches = tempDir('caches');
+    const machines = [];
+    for (const umask of ['022', '027']) {
+      machines.push(machineHere());
+      await runWorkflow(machines.at(-1)!, shown('github'), origin, umask, caches);
+    }
+    expect(machines.map((machine) => machine.dockerLog())).toEqual([['docker buildx build --target release .'], []]);
   });
 
-  it('cache-snapshot writes, verifies, and mends what a cache broke', () => {
-    const terminal = checkout();
-    expect(terminal.run(snippet('cache-snapshot')).code).toBe(0);
-    appendFileSync(join(terminal.cwd, 'rootfs', 'etc', 'motd'), 'x');
-    expect(terminal.run('ctxsrc verify ./rootfs').code).toBe(5);
-    const last = snippet('cache-snapshot').trim().split('\n').at(-1)!;
-    expect(terminal.run(last).code).toBe(0);
-    expect(terminal.run('ctxsrc verify ./rootfs').code).toBe(0);
+  it('the GitLab jobs have the same key twice, and write the snapshot once', async () => {
+    const caches = tempDir('caches');
+    const ran = [];
+    for (const umask of ['022', '077'])
+      ran.push(await runPipeline(machineHere(), shown('gitlab'), origin, umask, caches));
+    const [first, second] = ran;
+    expect(first!.variables.CONTEXT_KEY).toMatch(KEY);
+    expect(second!.variables).toEqual(first!.variables);
+    expect(readFileSync(join(caches, 'rootfs', 'rootfs', 'etc', 'motd'), 'utf8')).toBe('welcome\n');
+    expect(first!.logs.rootfs).toContain('ctxsrc.json');
+    // Nothing is written again; times of folders are what caches lose.
+    expect(second!.logs.rootfs).toMatch(/^sha256:[0-9a-f]{64}\n(?:note: only the mtime of .*\n)?$/);
   });
 
-  it('pin locks and hands the pinned contexts to buildx; drift finds what moved', () => {
-    const terminal = checkout();
-    expect(terminal.run(snippet('pin')).code).toBe(0);
-    expect(dockerLog(terminal)).toMatch(
-      /^docker buildx build --build-context base=oci-layout:\/\/\S+@sha256:[0-9a-f]{64} \.\n$/,
+  it('cache-snapshot writes, then verifies, and mends what a cache broke', async () => {
+    const machine = machineHere();
+    const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
+    expect(await runIn(machine, first, 'cache-snapshot')).toMatchObject({ code: 0 });
+    const asked = registry.log.length;
+    const again = await runIn(machine, second, 'cache-snapshot');
+    expect(again).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) });
+    expect(registry.log.slice(asked).filter(({ url }) => url.includes('/blobs/'))).toEqual([]);
+    const rootfs = join(machine.home, '.cache', `rootfs-${again.stdout.trim().replace(':', '-')}`);
+    appendFileSync(join(rootfs, 'etc', 'motd'), 'x');
+    expect(await runIn(machine, second, 'cache-snapshot')).toMatchObject({ code: 0 });
+    expect(readFileSync(join(rootfs, 'etc', 'motd'), 'utf8')).toBe('welcome\n');
+  });
+
+  it('pin locks and hands the pinned contexts to buildx, twice the same; drift finds what moved', async () => {
+    const machine = machineHere();
+    for (const umask of ['022', '077']) {
+      const checkout = await machine.checkout(origin, umask);
+      expect(await runIn(machine, checkout, 'pin')).toMatchObject({ code: 0 });
+      expect((await machine.bash(checkout, ['-e'], 'git status --porcelain')).stdout).toBe('');
+      expect((await runIn(machine, checkout, 'drift')).stderr).toContain('nothing has moved');
+    }
+    const [first, second] = machine.dockerLog();
+    expect(first).toMatch(
+      /^docker buildx build --build-context base=docker-image:\/\/docker\.io\/library\/debian:12@sha256:[0-9a-f]{64} \.$/,
     );
-    expect(terminal.run(snippet('drift'))).toEqual({ code: 0, output: expect.stringContaining('nothing has moved') });
-    const path = join(terminal.cwd, 'ctxsrc.lock');
+    expect(second).toBe(first);
+    const checkout = await machine.checkout(origin, '022');
+    const path = join(checkout, 'ctxsrc.lock');
     const text = readFileSync(path, 'utf8');
     const digest = /"digest": "sha256:([0-9a-f]{64})"/.exec(text)![1]!;
     writeFileSync(path, text.replaceAll(digest, `00${digest.slice(2)}`));
-    const moved = terminal.run(snippet('drift'));
-    expect(moved.code).toBe(6);
-    expect(moved.output).toContain('base digest sha256:00');
+    const moved = await runIn(machine, checkout, 'drift');
+    expect(moved).toMatchObject({ code: 6, stdout: expect.stringContaining('base digest sha256:00') });
+  });
+
+  it('lock-from locks what bake prints', async () => {
+    const machine = machineHere();
+    const checkout = await machine.checkout(origin, '022');
+    const contexts = { src: 'src', base: 'docker-image://docker.io/library/debian:12' };
+    writeFileSync(join(machine.home, 'docker.out'), JSON.stringify({ target: { default: { contexts } } }));
+    expect(await runIn(machine, checkout, 'lock-from')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^base .*\nsrc .*\n$/),
+    });
+    expect(machine.dockerLog()).toEqual(['docker buildx bake -f docker-bake.hcl --print']);
   });
 });
 
 describe('the composite action', () => {
-  it('splits its inputs into words and evaluates none', () => {
-    const terminal = checkout();
-    terminal.addProgram('npx', '#!/bin/sh\nprintf "%s\\n" "$@" > npx.log\n');
-    const yaml = readFileSync(join(packageRoot, 'action.yml'), 'utf8');
-    const script = yaml.slice(yaml.indexOf('run: |') + 'run: |'.length).replace(/^ {8}/gm, '');
-    const env = `CTXSRC_ACTION_REFERENCES='. base=docker-image://x' CTXSRC_ACTION_COMBINED=true CTXSRC_ACTION_ARGS='--with A=$(touch evil)' CTXSRC_ACTION_VERSION=1`;
-    const ran = terminal.run(`export ${env}\n${script}`);
-    expect(ran).toEqual({ code: 0, output: '' });
-    expect(readFileSync(join(terminal.cwd, 'npx.log'), 'utf8').trim().split('\n')).toEqual([
-      '--yes',
-      'ctxsrc@1',
-      'key',
-      '--safe',
-      '--github-output',
-      '--with',
-      'A=$(touch',
-      'evil)',
-      '--combined',
-      '--',
-      '.',
-      'base=docker-image://x',
+  const base = 'base=docker-image://docker.io/library/debian:12';
+
+  /** A machine, and a checkout with odd names in it. */
+  async function here(): Promise<[Machine, string]> {
+    const machine = machineHere();
+    const checkout = await machine.checkout(origin, '022');
+    for (const name of ['my app', `it's "a"`, '$(touch evil)'])
+      cpSync(join(checkout, 'src'), join(checkout, name), { recursive: true });
+    return [machine, checkout];
+  }
+
+  const keyOf = async (machine: Machine, cwd: string, ...args: string[]): Promise<string> => {
+    const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
+    const { code, stdout, stderr } = await machine.bash(cwd, ['-e'], `ctxsrc key --safe ${quoted}`);
+    expect(code, stderr).toBe(0);
+    return stdout.trim();
+  };
+
+  it('takes a reference and a flag from each line, blanks and quotes included', async () => {
+    const [machine, cwd] = await here();
+    const references = `\n  .\n${base}\n\n  it=./it's "a"\nbl=./my app  \nev=./$(touch evil)\n`;
+    const args =
+      '--modes exec\n-f Dockerfile\n--with A=b c\n  --with   B="q" $(touch evil)\n--with=C=`d`\n--platform=linux/amd64\n';
+    const { outputs } = await useAction(machine, cwd, { references, args, combined: true });
+    const expected = await keyOf(
+      machine,
+      cwd,
+      ...['--combined', '--modes', 'exec', '-f', 'Dockerfile', '--with', 'A=b c', '--with', 'B="q" $(touch evil)'],
+      ...[
+        '--with',
+        'C=`d`',
+        '--platform',
+        'linux/amd64',
+        '--',
+        '.',
+        base,
+        `it=./it's "a"`,
+        'bl=./my app',
+        'ev=./$(touch evil)',
+      ],
+    );
+    expect(outputs).toEqual({ key: expected, digest: '', pinned: '' });
+    expect(existsSync(join(cwd, 'evil'))).toBe(false);
+  });
+
+  it('has all outputs of a single reference', async () => {
+    const [machine, cwd] = await here();
+    const image = 'docker-image://docker.io/library/debian:12';
+    const { outputs } = await useAction(machine, cwd, { references: image });
+    expect(outputs.key).toBe(await keyOf(machine, cwd, image));
+    expect(outputs.pinned).toBe(`${image}@${outputs.digest}`);
+    const directory = await useAction(machine, cwd, {
+      references: './my app',
+      args: '--modes exec',
+      combined: 'false',
+    });
+    expect(directory.outputs.key).toBe(await keyOf(machine, cwd, '--modes', 'exec', './my app'));
+    expect(directory.outputs.pinned).toBe('');
+  });
+
+  it.each([
+    ['no reference', { references: ' \n' }, 'references is empty'],
+    ['several references without a word of how', { references: `.\n${base}` }, 'combined: true'],
+    ['another word than true', { references: '.', combined: 'yes' }, 'combined is true or false'],
+    ['a line that is no flag', { references: '.', args: 'exec' }, 'a flag and its value'],
+    ['two flags on a line', { references: '.', args: '--modes exec -f Dockerfile' }, "'exec -f Dockerfile'"],
+    ['a reference that is nowhere', { references: './nowhere' }, 'nowhere'],
+  ])('fails for %s', async (_, inputs, message) => {
+    const machine = machineHere();
+    await expect(useAction(machine, await machine.checkout(origin, '022'), inputs)).rejects.toThrow(message);
+  });
+
+  it('builds the program of its own revision, once', async () => {
+    const machine = machineHere();
+    const path = tempDir('action');
+    mkdirSync(join(path, 'bin'));
+    writeFileSync(join(path, 'bin', 'ctxsrc.js'), 'console.log(process.argv.slice(2).join(" "))');
+    machine.addProgram('npm', 'echo "npm $*"; [ "$1" != run ] || { mkdir -p dist; touch dist/ctxsrc.mjs; }');
+    const first = await useAction(machine, machine.home, { references: '.' }, path);
+    expect(first.log.split('\n')).toEqual([
+      'npm ci --ignore-scripts --no-audit --no-fund',
+      'npm run build',
+      'key --safe --github-output -- .',
+      '',
     ]);
-    expect(terminal.run('ls evil').code).not.toBe(0);
+    const second = await useAction(machine, machine.home, { references: '.' }, path);
+    expect(second.log).toBe('key --safe --github-output -- .\n');
+  });
+
+  it('has no input or output without a description, and uses every input', () => {
+    const text = JSON.stringify(action.runs);
+    for (const name of Object.keys(action.inputs)) expect(text).toContain(`inputs.${name} `);
+    for (const part of [...Object.values(action.inputs), ...Object.values(action.outputs)])
+      expect(part).toHaveProperty('description');
   });
 });
