@@ -206,7 +206,7 @@ export class Checkout {
       for (let from = 0; from < files.length; from += BATCH) {
         const batch = files.slice(from, from + BATCH);
         const stdin = Buffer.from(batch.map((entry) => `${entry.path}\0`).join(''), 'latin1');
-        await repository.local(job, ['checkout-index', '-z', '--stdin'], { ...call, stdin });
+        await repository.local(job, ['checkout-index', '-z', '--stdin'], { ...call, stdin }, 'write the files of');
         this.#written += batch.length;
         this.#task.advance(this.#written, this.#files);
       }

@@ -35,7 +35,12 @@ const MACHINE_KINDS: readonly Kind[] = [
     pattern: /Too many open files|Cannot allocate memory|Resource temporarily unavailable|Input\/output error/,
     code: 'E_IO',
   },
-  { pattern: /unable to (?:write|create)|could not write/, code: 'E_IO' },
+  {
+    // git does not say what kept it from it.
+    pattern: /unable to (?:write|create)|could not write/,
+    code: 'E_IO',
+    hint: 'check that there is room where it is written, and that the name is one that the file system takes',
+  },
 ];
 
 /** What a call to a remote can fail with. The first that fits holds, so what is said of a cause stands before its effect. */

@@ -76,10 +76,7 @@ export class Repository {
 
   async #prepare(job: JobContext, format: string): Promise<void> {
     try {
-      // What a run that was killed left locked: the directory is held, so nobody else is at it.
-      for (const name of await readdir(this.dir)) {
-        if (name.endsWith('.lock')) await rm(join(this.dir, name), { force: true });
-      }
+      await this.#sweep();
     } catch (error) {
       throw ioError(error, `cannot read ${this.dir}`);
     }
@@ -87,6 +84,17 @@ export class Repository {
     for (const name of await readdir(this.dir)) await rm(join(this.dir, name), { recursive: true, force: true });
     await this.local(job, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.dir]);
     this.#empty = true;
+  }
+
+  /** Takes away what a git that was killed or ran out of room left: the directory is held, so nobody else is at it. */
+  async #sweep(): Promise<void> {
+    for (const name of await readdir(this.dir)) {
+      if (name.endsWith('.lock')) await rm(join(this.dir, name), { force: true });
+    }
+    const packs = join(this.dir, 'objects', 'pack');
+    for (const name of await readdir(packs).catch(() => [])) {
+      if (name.startsWith('tmp_')) await rm(join(packs, name), { force: true });
+    }
   }
 
   /** What git itself looks for. Objects that are damaged are found when they are read. */
@@ -105,9 +113,14 @@ export class Repository {
     }
   }
 
-  /** A call that reaches nothing but this repository. */
-  local(job: JobContext, args: readonly string[], call: Partial<GitCall> = {}): Promise<GitOutput> {
-    const what = `read the repository of ${this.#remote.url}`;
+  /** A call that reaches nothing but this repository. `doing` is for messages. */
+  local(
+    job: JobContext,
+    args: readonly string[],
+    call: Partial<GitCall> = {},
+    doing = 'read the repository of',
+  ): Promise<GitOutput> {
+    const what = `${doing} ${this.#remote.url}`;
     return this.#remote.git.run(job.signal, what, args, { gitDir: this.dir, ...call, reach: 'none' });
   }
 
@@ -209,6 +222,7 @@ export class Repository {
       task.end();
     } catch (error) {
       task.end(job.signal.aborted ? 'aborted' : 'failed');
+      await this.#sweep();
       throw error;
     }
   }
