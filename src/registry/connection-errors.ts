@@ -21,7 +21,7 @@ interface ConnectionTrouble {
  */
 export function connectionError(error: unknown, subject: Subject, anonymous = false): Error {
   if (error instanceof CtxsrcError || error instanceof PassingFailure) return error;
-  const trouble = troubleOf(error, subject.host);
+  const trouble = ofSubject(troubleOf(error, subject.host), subject);
   const typed = new CtxsrcError(trouble.code, `cannot get ${subject.what} from ${subject.host}: ${trouble.text}`, {
     cause: error,
     hint:
@@ -31,6 +31,15 @@ export function connectionError(error: unknown, subject: Subject, anonymous = fa
     details: { host: subject.host },
   });
   return trouble.passing ? new PassingFailure(typed) : typed;
+}
+
+/** The way out for a file that was named by its URL is another one than for a registry. */
+function ofSubject(trouble: ConnectionTrouble, { kind }: Subject): ConnectionTrouble {
+  if (kind !== 'file') return trouble;
+  if (trouble.text === NO_TLS.text)
+    return { ...trouble, hint: 'if it is a plain HTTP server, write http:// in the URL' };
+  if (trouble.text === UNSENDABLE.text) return { ...trouble, hint: 'check the credential and the headers' };
+  return trouble;
 }
 
 function troubleOf(error: unknown, host: string): ConnectionTrouble {
@@ -190,7 +199,7 @@ const UNSENDABLE: ConnectionTrouble = {
 };
 
 const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
-  ECONNREFUSED: network('connection refused', 'check the host and port, and that the registry runs'),
+  ECONNREFUSED: network('connection refused', 'check the host and port, and that the server runs'),
   ECONNRESET: { ...network('the connection was reset'), closed: true },
   EPIPE: network('the connection was closed'),
   UND_ERR_SOCKET: { ...network('the connection was closed'), closed: true },
@@ -221,7 +230,7 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   UND_ERR_HEADERS_OVERFLOW: {
     code: 'E_LIMIT',
     text: 'the headers of the answer are too long',
-    hint: 'check that HOST is a registry',
+    hint: 'check that HOST is the server that is meant',
     passing: false,
   },
   UND_ERR_INVALID_ARG: UNSENDABLE,

@@ -286,7 +286,10 @@ function rateLimitError(subject: Subject, wait: number | undefined, said: string
     'E_RATE_LIMIT',
     `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`,
     {
-      hint: 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
+      hint:
+        subject.kind === 'file'
+          ? 'try later, or allow a longer wait with --max-wait'
+          : 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
       details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
     },
   );

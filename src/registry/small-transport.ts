@@ -5,6 +5,7 @@ import type { NetworkOptions } from '../contract/source.ts';
 import { CommonZone } from './addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from './connection.ts';
 import { BROKEN, errorCode, failure, NO_ANSWER, STALLED } from './connection-errors.ts';
+import { unlessDripping } from './dripping.ts';
 import type { ResponseHeaders } from './headers.ts';
 import { Slots } from './slots.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
@@ -53,7 +54,7 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
         headers: headersOf(answer),
         zone: common.zone,
         forwarder: forwarderOf(way),
-        ...readAhead(bodyOf(answer, stallTimeout)),
+        ...readAhead(unlessDripping(bodyOf(answer, stallTimeout), stallTimeout)),
       };
     } catch (error) {
       if (outgoing === undefined) release();

@@ -6,6 +6,7 @@ import { CommonZone } from './addresses.ts';
 import { Answer } from './answer.ts';
 import { forwarderOf, type Route, type Router, targetOf } from './connection.ts';
 import { BROKEN, errorCode } from './connection-errors.ts';
+import { unlessDripping } from './dripping.ts';
 import { connectToReceive } from './receiving-socket.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
@@ -72,7 +73,7 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
         headers: answered,
         zone: place.common.zone,
         forwarder: forwarderOf(way),
-        body: answer.body(),
+        body: unlessDripping(answer.body(), network.stallTimeout),
         discard: () => answer.discard(),
       };
     } catch (error) {

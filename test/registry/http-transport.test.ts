@@ -211,6 +211,19 @@ describe.each([
       expect(text).toBe(stream ? 'half' : '');
     });
 
+    it('that drips is stalled', async () => {
+      const peer = await serve((socket) => {
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 90000\r\n\r\n');
+        const timer = setInterval(() => socket.write('x'), 20);
+        socket.on('close', () => clearInterval(timer)).on('error', () => undefined);
+      });
+      const { body } = await transport({ stallTimeout: 300 }).send(get(peer.url));
+      const reading = (async () => {
+        for await (const _piece of body);
+      })();
+      expect(await failureOf(reading)).toBe('UND_ERR_BODY_TIMEOUT');
+    });
+
     it('does not stall while its reader is slow', async () => {
       const peer = await serve((socket) => socket.write(ok('x'.repeat(2_000_000))));
       let length = 0;

@@ -60,11 +60,12 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
     network: Partial<NetworkOptions>,
     env: Record<string, string> = {},
     host = 'localhost',
+    kind: 'file' | 'ping' = 'file',
   ): Promise<HttpAnswer> {
     const client = createHttpClient({ network: networkOptions(network), env, clock: new TestClock() });
     closing.push(() => client.close());
     const url = new URL(`https://${host}:${port}/x`);
-    return client.fetch(testJob(), { method: 'GET', url, subject: { host: url.host, kind: 'file', what: 'it' } }, 100);
+    return client.fetch(testJob(), { method: 'GET', url, subject: { host: url.host, kind, what: 'it' } }, 100);
   }
 
   it('trusts a named authority besides the usual ones: --ca-file, SSL_CERT_FILE', async () => {
@@ -165,10 +166,16 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
     const plain = createHttp((_request, response) => response.end());
     await new Promise<void>((resolve) => plain.listen(0, '127.0.0.1', resolve));
     closing.push(() => new Promise((resolve) => plain.close(resolve)));
-    await expect(get((plain.address() as AddressInfo).port, {})).rejects.toMatchObject({
-      code: 'E_TLS',
-      hint: expect.stringContaining('--plain-http'),
-    });
+    const { port } = plain.address() as AddressInfo;
+    for (const [kind, hint] of [
+      ['ping', '--plain-http'],
+      ['file', 'http:// in the URL'],
+    ] as const) {
+      await expect(get(port, {}, {}, 'localhost', kind)).rejects.toMatchObject({
+        code: 'E_TLS',
+        hint: expect.stringContaining(hint),
+      });
+    }
   });
 
   it('takes what certs.d has for the host and port, and for no other', async () => {

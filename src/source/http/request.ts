@@ -81,7 +81,10 @@ async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcEr
 }
 
 /** How to say who asks, in the way that the server wants to be told. */
-function loginHint({ url, authorization }: Target, { headers }: HttpResponse): string {
+function loginHint({ url, authorization }: Target, { headers, url: answered }: HttpResponse): string {
+  if (authorization !== undefined && answered.origin !== url.origin) {
+    return `it redirects to ${answered.origin}, where no credential goes: if that is meant, name its address yourself`;
+  }
   if (authorization !== undefined) return 'check that the credential is right, and that it may read the file';
   const netrc = `--netrc FILE, where FILE has: machine ${url.hostname} login USER password PASSWORD`;
   const wanted = headerValues(headers, 'www-authenticate').join(', ');

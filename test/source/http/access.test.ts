@@ -114,6 +114,13 @@ describe('a netrc file', () => {
     const key = await (await openHttp(`${peer.origin}/f`, {}, undefined, { network: { netrc } })).cacheKey(newJob(), 0);
     expect(key.pin).toBe(digestOf('there'));
     expect(other.seen[0]?.authorization).toBeUndefined();
+    const closed = await serve((_request, response) => response.writeHead(401).end());
+    const moved = await serve((_request, response) => response.writeHead(301, { location: closed.origin }).end());
+    await expect(
+      (await openHttp(`${moved.origin}/f`, {}, undefined, { network: { netrc } })).cacheKey(newJob(), 0),
+    ).rejects.toMatchObject({
+      hint: expect.stringContaining(`it redirects to ${closed.origin}, where no credential goes`),
+    });
     await expect((await openHttp(`${peer.origin}/f`)).cacheKey(newJob(), 0)).rejects.toMatchObject({
       code: 'E_UNAUTHORIZED',
       message: expect.stringContaining('(no undefined, ask the desk)'),
