@@ -3,6 +3,7 @@
  * the script asks `ctxsrc completion candidates -- WORD`, which looks at local things only.
  */
 import type { Command, Option } from 'commander';
+import { shellWord } from '../core/shell-word.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
@@ -32,7 +33,7 @@ const takesValue = (option: Option): boolean => option.required || option.option
 
 function bashScript(commands: readonly CommandWords[]): string {
   const flagCases = commands.map(
-    ({ name, options }) => `    ${name}) flags=${quote(options.flatMap(wordsOf).join(' '))} ;;`,
+    ({ name, options }) => `    ${name}) flags=${shellWord(options.flatMap(wordsOf).join(' '))} ;;`,
   );
   const every = [
     ...new Map(commands.flatMap(({ options }) => options).map((option) => [option.long, option])).values(),
@@ -41,7 +42,7 @@ function bashScript(commands: readonly CommandWords[]): string {
     .filter((option) => option.argChoices !== undefined)
     .map(
       (option) =>
-        `    ${wordsOf(option).join('|')}) COMPREPLY=($(compgen -W ${quote(option.argChoices!.join(' '))} -- "$cur")); return ;;`,
+        `    ${wordsOf(option).join('|')}) COMPREPLY=($(compgen -W ${shellWord(option.argChoices!.join(' '))} -- "$cur")); return ;;`,
     );
   const files = every.filter(takesFile).flatMap(wordsOf).join('|');
   const values = every
@@ -70,7 +71,7 @@ ${choiceCases.join('\n')}
     ${values}) return ;;
   esac
   if [[ -z $command || $command == "$cur" ]]; then
-    COMPREPLY=($(compgen -W ${quote(commands.map(({ name }) => name).join(' '))} -- "$cur"))
+    COMPREPLY=($(compgen -W ${shellWord(commands.map(({ name }) => name).join(' '))} -- "$cur"))
     return
   fi
   flags=
@@ -98,26 +99,24 @@ complete -F _ctxsrc ctxsrc
 function fishScript(commands: readonly CommandWords[]): string {
   const lines = ['# completion of ctxsrc: ctxsrc completion fish | source', 'complete -c ctxsrc -f'];
   for (const { name, summary, options } of commands) {
-    lines.push(`complete -c ctxsrc -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`);
-    const seen = `-n ${quote(`__fish_seen_subcommand_from ${name}`)}`;
+    lines.push(`complete -c ctxsrc -n __fish_use_subcommand -a ${name} -d ${shellWord(summary)}`);
+    const seen = `-n ${shellWord(`__fish_seen_subcommand_from ${name}`)}`;
     for (const option of options) {
       const long = option.long === null || option.long === undefined ? '' : ` -l ${option.long.slice(2)}`;
       const short = option.short === null || option.short === undefined ? '' : ` -s ${option.short.slice(1)}`;
       const value =
         option.argChoices !== undefined
-          ? ` -x -a ${quote(option.argChoices.join(' '))}`
+          ? ` -x -a ${shellWord(option.argChoices.join(' '))}`
           : takesFile(option)
             ? ' -r -F'
             : takesValue(option)
               ? ' -x'
               : '';
-      lines.push(`complete -c ctxsrc ${seen}${long}${short}${value} -d ${quote(option.description)}`);
+      lines.push(`complete -c ctxsrc ${seen}${long}${short}${value} -d ${shellWord(option.description)}`);
     }
     lines.push(
-      `complete -c ctxsrc ${seen} -a ${quote(`(ctxsrc completion candidates -- ${name} (commandline -ct) 2>/dev/null; __fish_complete_path)`)}`,
+      `complete -c ctxsrc ${seen} -a ${shellWord(`(ctxsrc completion candidates -- ${name} (commandline -ct) 2>/dev/null; __fish_complete_path)`)}`,
     );
   }
   return `${lines.join('\n')}\n`;
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

@@ -5,6 +5,7 @@
  */
 import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { isGitReference } from '../source/git/url.ts';
 import { bakeContexts } from './bake-file.ts';
 import { composeContexts } from './compose-file.ts';
@@ -24,7 +25,7 @@ export interface NamedContexts {
  * @throws E_CONFIG says what is wrong where, and what to type instead
  */
 export async function readNamedContexts(path: string, text: string, cwd: string): Promise<NamedContexts> {
-  const shown = shellWord(relative(cwd, path));
+  const shown = shellWord(relative(cwd, path) || '.');
   const bake: Fail = failure(
     shown,
     `let bake evaluate it: docker buildx bake -f ${shown} --print | ctxsrc lock --from -`,
@@ -57,10 +58,10 @@ function inOneDirectory(found: readonly FoundContext[], path: string, cwd: strin
   const folder = dirname(path);
   const ambiguous = folder === cwd ? undefined : found.find(({ value }) => isRelativePath(value));
   if (ambiguous === undefined) return found;
-  const [here, there] = [shellWord(relative(cwd, folder)), shellWord(relative(folder, cwd))];
-  const file = shellWord(relative(folder, path));
+  const [here, there] = [shellWord(relative(cwd, folder) || '.'), shellWord(relative(folder, cwd) || '.')];
+  const file = shellWord(relative(folder, path) || '.');
   return failure(
-    shellWord(relative(cwd, path)),
+    shellWord(relative(cwd, path) || '.'),
     `read it where it lies: (cd ${here} && ctxsrc lock --lock ${there}/ctxsrc.lock --from ${file})`,
   )(
     `the context ${ambiguous.name} of ${ambiguous.where} is ${ambiguous.value}, which docker compose reads from where the file lies, and bake from the current directory`,
@@ -109,10 +110,4 @@ async function parse(text: string, fail: Fail, json: boolean): Promise<unknown> 
     if (error instanceof CtxsrcError) throw error;
     return fail((error as Error).message.split('\n')[0]!);
   }
-}
-
-/** A word of a command that a person copies. */
-function shellWord(text: string): string {
-  if (text === '') return '.';
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

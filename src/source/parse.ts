@@ -8,6 +8,7 @@ import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 import { isGitReference } from './git/url.ts';
+import { bareWordHint, fileHint, otherToolsForm } from './other-tools.ts';
 import { forgePage, packageManagerForm } from './repository-forms.ts';
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
@@ -59,21 +60,27 @@ function splitScheme(value: string, cwd: string): { scheme: string; rest: string
   }
   if (scheme !== undefined) return { scheme, rest: value.slice(scheme.length + 3) };
   if (isPath(value)) return { scheme: 'local', rest: value };
+  const other = otherToolsForm(withoutUser(value));
+  if (other !== undefined) {
+    throw new CtxsrcError('E_REFERENCE', `${withoutUser(value)} ${other.what}`, { hint: other.hint });
+  }
   if (/^(target|input):/.test(value)) {
     throw new CtxsrcError('E_REFERENCE', `${value} names something inside a build, not a source`, {
       hint: 'only a builder can resolve target: and input: values; leave this context out',
     });
   }
-  if (isDirectory(resolve(cwd, value))) return { scheme: 'local', rest: value };
+  const found = statSync(resolve(cwd, value), { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) return { scheme: 'local', rest: value };
+  if (found !== undefined) {
+    throw new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} is a file, not a directory`, {
+      hint: fileHint(value),
+    });
+  }
   throw bareWord(withoutUser(value));
 }
 
 function isPath(value: string): boolean {
   return value === '.' || value === '..' || value.startsWith('./') || value.startsWith('../') || value.startsWith('/');
-}
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function bareWord(value: string): CtxsrcError {
@@ -85,8 +92,6 @@ function bareWord(value: string): CtxsrcError {
     });
   }
   return new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} has no scheme and is no directory here`, {
-    hint: /^[A-Za-z0-9]/.test(value)
-      ? `for an image type docker-image://${value}, for a directory ./${value}`
-      : 'a reference is SCHEME://…, or a path that starts with ./ or /',
+    hint: bareWordHint(value),
   });
 }

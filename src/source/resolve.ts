@@ -36,7 +36,7 @@ export interface Resolved extends Identified {
 export async function identify(table: SourceTable, text: string, attributes: Attributes): Promise<Identified> {
   try {
     const ref = parseReference(text);
-    const source = await table.load(ref.scheme);
+    const source = await table.load(ref.scheme, ref.rest);
     const declared = new Set(source.attributes.map((spec) => spec.name));
     const own = Object.fromEntries(Object.entries(attributes).filter(([name]) => declared.has(name)));
     return { ref, source, identifier: source.identify(ref, own) };

@@ -4,6 +4,8 @@
  */
 import type { Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { withoutUser } from '../core/without-user.ts';
+import { otherToolsForm } from './other-tools.ts';
 
 interface SourceEntry {
   readonly schemes: readonly string[];
@@ -49,10 +51,14 @@ export class SourceTable {
     return this.#entries.flatMap((entry) => entry.schemes);
   }
 
-  /** The source of a scheme, or a usage error that lists the schemes there are. */
-  async load(scheme: string): Promise<Source> {
+  /**
+   * The source of a scheme.
+   * @param rest what follows the scheme in the reference, for the message of a failure
+   * @throws E_SCHEME_UNKNOWN, with what to type for another tool's scheme, else with the schemes there are
+   */
+  async load(scheme: string, rest = ''): Promise<Source> {
     const entry = this.#entries.find((candidate) => candidate.schemes.includes(scheme));
-    if (entry === undefined) throw unknownScheme(scheme, this.schemes());
+    if (entry === undefined) throw unknownScheme(scheme, rest, this.schemes());
     return (await entry.load()).source;
   }
 
@@ -62,9 +68,17 @@ export class SourceTable {
   }
 }
 
-function unknownScheme(scheme: string, known: readonly string[]): CtxsrcError {
-  return new CtxsrcError('E_SCHEME_UNKNOWN', `unknown scheme ${JSON.stringify(scheme)}`, {
-    hint: `the schemes are ${known.join(', ')}; ctxsrc sources explains each`,
-    details: { schemes: known },
-  });
+function unknownScheme(scheme: string, rest: string, known: readonly string[]): CtxsrcError {
+  const text = withoutUser(`${scheme}://${rest}`);
+  const other = otherToolsForm(text);
+  return new CtxsrcError(
+    'E_SCHEME_UNKNOWN',
+    other === undefined ? `unknown scheme ${JSON.stringify(scheme)}` : `${text} ${other.what}`,
+    {
+      hint:
+        other?.hint ??
+        `the schemes are ${known.join(', ')} (see ctxsrc sources); a source from outside comes by --source MODULE`,
+      details: { schemes: known },
+    },
+  );
 }

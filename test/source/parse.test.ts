@@ -82,7 +82,8 @@ describe('what is no reference is refused, with what to type', () => {
     ['base=', 'base=REF'],
     ['base=target:build', 'target:'],
     ['input:x', 'input:'],
-    ['-x', 'SCHEME://'],
+    ['-x', './-x'],
+    ['a b', "'./a b'"],
   ])('%j', (text, hint) => {
     const error = failure(text);
     expect(error.code).toBe('E_REFERENCE');

@@ -5,6 +5,7 @@
 import { delimiter, resolve } from 'node:path';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { hostListed, isLoopback } from '../../registry/host.ts';
 import { type NamedProxy, proxyFor } from '../../registry/proxy.ts';
 import { readTokenFile, usableSecret } from '../token-file.ts';
@@ -149,7 +150,7 @@ function sshSettings(knownHosts: string | undefined): GitSettings {
   // Of an option that is given twice ssh takes the first: what the command itself says holds.
   if (GIT_SSH_COMMAND) environment['GIT_SSH_COMMAND'] = GIT_SSH_COMMAND + known;
   else if (GIT_SSH && known === '') environment['GIT_SSH'] = GIT_SSH;
-  else if (GIT_SSH) environment['GIT_SSH_COMMAND'] = quoted(GIT_SSH) + known;
+  else if (GIT_SSH) environment['GIT_SSH_COMMAND'] = shellWord(GIT_SSH) + known;
   return { environment, cwd: process.cwd() };
 }
 
@@ -163,10 +164,5 @@ function knownHostsOptions(knownHosts: string): string {
   }
   // Inside ssh's own quotes only % has a meaning.
   const option = `-oUserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`;
-  return `-oGlobalKnownHostsFile=none ${quoted(option)}`;
-}
-
-/** A text as one word of a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return `-oGlobalKnownHostsFile=none ${shellWord(option)}`;
 }

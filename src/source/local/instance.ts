@@ -1,4 +1,5 @@
 /** One directory, bound to a store: its keys and its content. */
+
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -20,6 +21,7 @@ import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
+import { fileHint } from '../other-tools.ts';
 import type { LocalOptions } from './attributes.ts';
 import { definitionKey } from './definition.ts';
 import type { FilteredDirectory } from './describe.ts';
@@ -173,6 +175,6 @@ function resolveDirectory(path: string): string {
     throw ioError(error, `cannot read the directory ${printable(path)}`);
   }
   throw new CtxsrcError('E_PATH_NOT_FOUND', `${printable(path)} is not a directory`, {
-    hint: 'a local source is a directory; name the one that the file lies in',
+    hint: fileHint(path),
   });
 }
