@@ -4,7 +4,7 @@
  */
 import type { Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/without-user.ts';
+import { withoutUser } from '../core/shown-reference.ts';
 import { otherToolsForm } from './other-tools.ts';
 
 interface SourceEntry {
