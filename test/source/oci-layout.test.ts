@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -256,6 +258,54 @@ describe('an image in a layout', () => {
     const dir = layout.tag(image, 'latest').write(join(tempDir('layout'), 'l'));
     spoil(dir, (digest) => join(dir, 'blobs', digest.replace(':', '/')), image.digest);
     await expect(key(dir)).rejects.toMatchObject({ code, exit });
+  });
+
+  describe.each(['a link out of it', 'a link to /dev/zero', 'a pipe', 'a socket', 'endless'])('what is %s', (kind) => {
+    it.each(['oci-layout', 'index.json', 'manifest', 'config', 'layer'])(
+      '%s is refused, and nothing hangs',
+      async (file) => {
+        const { layout, image, layers } = build();
+        const dir = layout.tag(image, 'latest').write(join(tempDir('layout'), 'l'));
+        const { config } = JSON.parse(layout.blobs.get(image.digest)!.toString()) as { config: { digest: string } };
+        const digests: Record<string, string> = {
+          manifest: image.digest,
+          config: config.digest,
+          layer: layers[1]!.descriptor.digest,
+        };
+        const digest = digests[file];
+        const path = join(dir, digest === undefined ? file : `blobs/${digest.replace(':', '/')}`);
+        let close = (): unknown => undefined;
+        if (kind === 'endless') truncateSync(path, 2 ** 40);
+        else {
+          renameSync(path, `${dir}-moved`);
+          if (kind === 'a link out of it') symlinkSync(`${dir}-moved`, path);
+          else if (kind === 'a pipe') execFileSync('mkfifo', [path]);
+          else if (kind === 'a socket') {
+            // The path of a socket may have some hundred bytes only: it is bound elsewhere and moved.
+            const bound = join(tempDir('s'), 's');
+            const server = createServer().listen(bound);
+            await once(server, 'listening');
+            renameSync(bound, path);
+            close = () => server.close();
+          } else symlinkSync('/dev/zero', path);
+        }
+        const store = await openStore({ root: tempDir('store') });
+        stores.push(store);
+        const instance = open(dir, store);
+        const write = async () => {
+          const ref = await instance.snapshot(fakeJob());
+          await ref!.writeTo(fakeJob(), tempDir('target'), {
+            owner: 'current',
+            mode: 'copy',
+            limits: { maxBytes: 1e9, maxFiles: 1000, maxRatio: 1000 },
+          });
+        };
+        const failed = file === 'layer' ? write() : instance.cacheKey(fakeJob(), 0);
+        const wanted = kind !== 'endless' ? 'E_UNSAFE' : file === 'layer' ? 'E_SIZE_MISMATCH' : 'E_LIMIT';
+        await expect(failed).rejects.toMatchObject({ code: wanted });
+        close();
+      },
+    );
   });
 
   it('follows links within the layout, and one that is the layout', async () => {
