@@ -4,17 +4,22 @@
  */
 import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
-import type { Attributes, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
-import type { Loss } from './contract/ref.ts';
+import type { CacheKeyResult, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
+import type { Loss, WriteLimits } from './contract/ref.ts';
+import { arrayOf, type Check, call, flag, given, having, members, nonEmpty, positive } from './core/check-options.ts';
+import { CtxsrcError } from './core/errors.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
+import { NETWORK, WRITE } from './snapshot/option-checks.ts';
 import { DEFAULT_LIMITS, writeSnapshot } from './snapshot/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
+import { checkAttributes } from './source/check-attributes.ts';
 import { openEnvironment } from './source/environment.ts';
 import {
   allKeys,
   type Resolved as ResolvedReference,
   resolve as resolveReference,
+  sourceOf,
   withReference,
 } from './source/resolve.ts';
 import { SourceTable } from './source/table.ts';
@@ -25,10 +30,62 @@ export { CtxsrcError, ERROR_EXITS, type ErrorCode, ioError, isCtxsrcError } from
 export type { Phase, Progress, ProgressEvent } from './core/progress.ts';
 export { VERSION } from './core/version.ts';
 
-/** What every function takes. */
+/**
+ * The flags of the built-in sources by their names. Each source takes its own only; `ctxsrc sources` lists which. For a
+ * source from outside: `declare module 'ctxsrc' { interface SourceAttributes { 'my-flag'?: string } }`.
+ */
+export interface SourceAttributes {
+  /** Images: which one of several, `os/arch[/variant]`; `linux` and the architecture of this machine when absent. */
+  readonly platform?: string | undefined;
+  /** Images: only the first N layers. */
+  readonly 'layer-limit'?: number | undefined;
+  /** Images and http: the digest that has to be found. Git: the commit ID, or its beginning. */
+  readonly checksum?: string | undefined;
+  /** Directories: patterns of what is taken. */
+  readonly include?: readonly string[] | undefined;
+  /** Directories: patterns of what is left out, after the ignore file's. */
+  readonly exclude?: readonly string[] | undefined;
+  /** Directories: paths that are taken with every link on the way to them. */
+  readonly 'follow-path'?: readonly string[] | undefined;
+  /** Directories: the file of patterns to read instead. */
+  readonly 'ignore-file'?: string | undefined;
+  readonly 'no-ignore-file'?: boolean | undefined;
+  /** Directories: the Dockerfile, whose own ignore file goes first. */
+  readonly file?: string | undefined;
+  /** Directories: `exec` counts only who may execute; `exact` when absent. */
+  readonly modes?: 'exact' | 'exec' | undefined;
+  /** Directories: the session of the definition key; random when absent. */
+  readonly 'session-id'?: string | undefined;
+  readonly 'keep-git-dir'?: boolean | undefined;
+  readonly 'skip-submodules'?: boolean | undefined;
+  /** Git: whose times the files get; `checkout` when absent. */
+  readonly mtime?: 'checkout' | 'commit' | undefined;
+  /** Git: resolve nothing, the commit is the one of `checksum`. */
+  readonly 'fetch-by-commit'?: boolean | undefined;
+  /** Git and http: path of a file with a token. */
+  readonly 'auth-token-file'?: string | undefined;
+  /** Git: path of the file with the ssh host keys to trust. */
+  readonly 'known-hosts'?: string | undefined;
+  /** Http and blobs: the name of the file. */
+  readonly filename?: string | undefined;
+  /** Http and blobs: mode of the file, octal with a leading 0. */
+  readonly perm?: string | undefined;
+  /** Http and blobs: owner of the file, a number. */
+  readonly uid?: string | undefined;
+  /** Http and blobs: group of the file, a number. */
+  readonly gid?: string | undefined;
+  /** Http: `NAME: VALUE`, sent to the address's own origin. */
+  readonly header?: readonly string[] | undefined;
+  /** Http: write what is in the archive. */
+  readonly unpack?: boolean | undefined;
+  /** Http: with `unpack`, how many leading directories are dropped. */
+  readonly 'strip-components'?: number | undefined;
+}
+
+/** What every function takes. Names that are not known and values of another type are refused (`E_USAGE`). */
 export interface Options {
-  /** Attributes by the names of their flags: `{ platform: 'linux/arm64', exclude: ['*.log'] }`. */
-  readonly attributes?: Attributes | undefined;
+  /** The flags of the source by their names: `{ platform: 'linux/arm64', exclude: ['*.log'] }`. */
+  readonly attributes?: SourceAttributes | undefined;
   /** The store; the one that the command line would use when absent. */
   readonly cacheDir?: string | undefined;
   readonly offline?: boolean | undefined;
@@ -40,6 +97,11 @@ export interface Options {
   readonly registryConfig?: string | undefined;
   /** Sources beside the built-in ones. */
   readonly sources?: readonly Source[] | undefined;
+  /**
+   * An error instead of a warning: what is doubtful (an image for another platform than was asked for), incomplete, and
+   * in a snapshot what would be lost.
+   */
+  readonly strict?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
@@ -73,8 +135,8 @@ export interface Keys {
 
 export interface SnapshotOptions extends Options {
   readonly force?: boolean | undefined;
-  readonly strict?: boolean | undefined;
-  readonly write?: Partial<WriteOptions> | undefined;
+  /** How files are written; limits that are not given are those of the command line. */
+  readonly write?: (Partial<Omit<WriteOptions, 'limits'>> & { readonly limits?: Partial<WriteLimits> }) | undefined;
 }
 
 export interface SnapshotResult {
@@ -111,19 +173,25 @@ export async function resolve(reference: string, options: Options = {}): Promise
 export async function cacheKey(reference: string, options: Options = {}): Promise<Keys> {
   return withSource(reference, options, async ({ resolved, job }) => {
     const keys = await allKeys(resolved.instance, job);
+    if (options.strict === true) refuseIncomplete(keys);
     return {
       key: keys.at(-1)!.key,
       keys: keys.map(({ key, pin, done }) => ({ key, pin, done, solver: solverDigest(key) })),
-      incomplete: [...new Set(keys.flatMap((result) => result.incomplete ?? []))],
+      incomplete: unseen(keys),
     };
   });
 }
 
 /** Writes the files of a reference into `dir`, whole or not at all. */
 export async function snapshot(reference: string, dir: string, options: SnapshotOptions = {}): Promise<SnapshotResult> {
-  const limits = options.limits ?? options.write?.limits;
-  return withSource(reference, { ...options, limits }, async ({ resolved, job, store }) => {
+  members(SNAPSHOT_OPTIONS)(options, '');
+  nonEmpty(dir, 'dir');
+  const { force = false, strict = false, write = {}, ...common } = options;
+  const { limits: most = {}, ...others } = given(write);
+  const limits = common.limits ?? { maxBytes: most.maxBytes };
+  return withSource(reference, { ...common, limits, strict }, async ({ resolved, job, store }) => {
     const keys = await allKeys(resolved.instance, job);
+    if (strict) refuseIncomplete(keys);
     const {
       status,
       dir: written,
@@ -136,12 +204,43 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
       keys,
       store,
       target: dir,
-      options: { owner: 'auto', mode: 'auto', limits: DEFAULT_LIMITS, ...options.write },
-      force: options.force ?? false,
-      strict: options.strict ?? false,
+      options: { owner: 'auto', mode: 'auto', ...others, limits: { ...DEFAULT_LIMITS, ...given(most) } },
+      force,
+      strict,
     });
     const { files, bytes, losses } = sidecar;
     return { key: keys.at(-1)!.key, status, dir: written, files, bytes, losses };
+  });
+}
+
+const OPTIONS = {
+  // Which there are says the source of the reference.
+  attributes: having('an object', {}),
+  cacheDir: nonEmpty,
+  offline: flag,
+  network: NETWORK,
+  limits: members({ maxBytes: positive } satisfies Record<keyof NonNullable<SourceEnv['limits']>, Check>),
+  registryConfig: nonEmpty,
+  sources: arrayOf(
+    having('a source', { schemes: 'object', attributes: 'object', identify: 'function', resolve: 'function' }),
+  ),
+  strict: flag,
+  signal: having('an AbortSignal', { aborted: 'boolean', addEventListener: 'function' }),
+  onProgress: call,
+} satisfies Record<keyof Options, Check>;
+
+const SNAPSHOT_OPTIONS = { ...OPTIONS, force: flag, write: WRITE } satisfies Record<keyof SnapshotOptions, Check>;
+
+const unseen = (keys: readonly CacheKeyResult[]): string[] => [
+  ...new Set(keys.flatMap((result) => result.incomplete ?? [])),
+];
+
+function refuseIncomplete(keys: readonly CacheKeyResult[]): void {
+  const incomplete = unseen(keys);
+  if (incomplete.length === 0) return;
+  throw new CtxsrcError('E_INCOMPLETE', `the key does not cover ${incomplete.join(', ')}`, {
+    hint: 'install the optional package koffi, or do without strict',
+    details: { incomplete },
   });
 }
 
@@ -151,28 +250,33 @@ interface Work {
     session: Awaited<ReturnType<typeof openEnvironment>>['session'];
     signal: AbortSignal;
     progress: typeof silentProgress;
+    strict: boolean;
   };
   readonly store: Awaited<ReturnType<typeof openEnvironment>>['store'];
 }
 
 async function withSource<T>(reference: string, options: Options, work: (given: Work) => Promise<T>): Promise<T> {
+  members(OPTIONS)(options, '');
+  nonEmpty(reference, 'reference');
   const table = new SourceTable();
   for (const source of options.sources ?? []) table.add(source, source.schemes.join(', '));
   const progress = options.onProgress === undefined ? silentProgress : { emit: options.onProgress };
   const environment = await openEnvironment({
     cacheDir: options.cacheDir === undefined ? defaultCacheDir(process.env) : resolvePath(options.cacheDir),
     offline: options.offline,
-    network: options.network,
+    network: given(options.network ?? {}),
     limits: options.limits,
     registryConfig: options.registryConfig,
     progress,
   });
   try {
-    const resolved = await resolveReference(table, reference, options.attributes ?? {}, environment.env);
-    const { signal = new AbortController().signal } = options;
+    const source = await sourceOf(table, reference);
+    const attributes = checkAttributes(source.attributes, options.attributes ?? {});
+    const resolved = await resolveReference(table, reference, attributes, environment.env);
+    const { signal = new AbortController().signal, strict = false } = options;
     // One signal may end many calls at once, and each of them listens in several places.
     setMaxListeners(0, signal);
-    const job = { session: environment.session, signal, progress };
+    const job = { session: environment.session, signal, progress, strict };
     return await work({ resolved, job, store: environment.store });
   } catch (error) {
     throw withReference(error, reference);

@@ -1,8 +1,9 @@
 /** What the package exports: deliberate, documented, silent, abortable, usable many times at once. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { SourceTable } from '../src/source/table.ts';
 import { packageRoot, run } from './support/cli.ts';
 import { directory, layoutRef } from './support/cli-expect.ts';
 import { tempDir } from './support/temp.ts';
@@ -52,6 +53,7 @@ describe('the exports', () => {
       'Resolution',
       'SnapshotOptions',
       'SnapshotResult',
+      'SourceAttributes',
     ]);
     expect(types(exportedNames('src/conformance/kit.ts'))).toEqual([
       'CheckResult',
@@ -107,5 +109,113 @@ describe('the functions', () => {
     `;
     const { code, stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', program]);
     expect([code, stdout, stderr]).toEqual([0, '', '']);
+  });
+});
+
+describe('what is handed over', () => {
+  const cacheDir = tempDir('library-cache');
+  const app = directory('app');
+  const hello = layoutRef('hello');
+  const refused = (call: Promise<unknown>, message: RegExp, hint?: RegExp) =>
+    expect(call).rejects.toSatisfy((error: { code: string; exit: number; message: string; hint?: string }) => {
+      expect(error).toMatchObject({ code: 'E_USAGE', exit: 2, message: expect.stringMatching(message) as string });
+      if (hint !== undefined) expect(error.hint).toMatch(hint);
+      return true;
+    });
+  // As a program hands it over that no compiler has seen.
+  const key = (reference: unknown, options?: unknown) =>
+    library.cacheKey(reference as string, { cacheDir, ...(options as object) });
+
+  it.each<[string, string, object, RegExp, RegExp?]>([
+    ['a slip of the pen', app, { exlude: ['src'] }, /^attributes\.exlude is not known$/, /\bexclude\b/],
+    ['an attribute of another source', app, { platform: 'linux/amd64' }, /attributes\.platform is not known/],
+    ['a name as JavaScript would write it', hello, { layerLimit: 1 }, /layerLimit/, /^it is layer-limit$/],
+    ['a text for a list', app, { exclude: 'src' }, /attributes\.exclude is not "src": it takes a list of texts/],
+    ['a list of something else', app, { exclude: [1] }, /list of texts/],
+    ['a text for a number', hello, { 'layer-limit': '1' }, /a whole number/],
+    ['no number', hello, { 'layer-limit': Number.NaN }, /not NaN: it takes a whole number/],
+    ['a number for a text', hello, { platform: 1 }, /not 1: it takes a text/],
+    ['a text for a flag', app, { 'no-ignore-file': 'true' }, /true or false/],
+    ['none of the choices', app, { modes: 'exakt' }, /exact or exec/],
+    ['a member of every object', app, { constructor: 'x', toString: 'y' }, /attributes\.constructor is not known/],
+    ['no object', app, ['exclude'], /attributes is not such an array: it takes an object/],
+  ])('attributes: %s', async (_, reference, attributes, message, hint) => {
+    await refused(key(reference, { attributes }), message, hint);
+    await refused(
+      library.resolve(reference, { cacheDir, attributes } as Parameters<Library['resolve']>[1]),
+      message,
+      hint,
+    );
+  });
+
+  it('attributes that say nothing are none', async () => {
+    const { key: plain } = await library.cacheKey(app, { cacheDir });
+    const attributes = { exclude: undefined, 'no-ignore-file': false, modes: 'exact' as const };
+    expect((await library.cacheKey(app, { cacheDir, attributes })).key).toBe(plain);
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['an option that is not there', { cachedir: '/x' }, /^cachedir is not known$/],
+    ['an option of snapshots', { force: true }, /^force is not known$/],
+    ['an empty path', { cacheDir: '' }, /cacheDir is not "": /],
+    [
+      'a duration as a text',
+      { network: { maxWait: '5s' } },
+      /network\.maxWait is not "5s": it takes a number of millisec/,
+    ],
+    ['no places at all', { network: { parallel: 0 } }, /network\.parallel is not 0: it takes a whole number from 1 on/],
+    ['a mirror as a text', { network: { mirrors: ['a=b'] } }, /network\.mirrors\[0\] is not "a=b"/],
+    ['a signal that is none', { signal: {} }, /signal is not such an object: it takes an AbortSignal/],
+    ['a source that is none', { sources: [{}] }, /sources\[0\]/],
+  ])('options: %s', (_, options, message) => refused(key(hello, options), message));
+
+  it.each<[string, object, RegExp]>([
+    ['an owner', { write: { owner: 'nobody' } }, /write\.owner is not "nobody": it takes auto or preserve or current/],
+    [
+      'a limit that limits nothing',
+      { write: { limits: { maxBytes: Number.NaN } } },
+      /write\.limits\.maxBytes is not NaN/,
+    ],
+    ['a limit that is not there', { write: { limits: { maxByte: 1 } } }, /write\.limits\.maxByte is not known/],
+    ['a filter', { write: { filter: { include: 'etc' } } }, /write\.filter\.include/],
+    ['a time', { write: { epoch: '0' } }, /write\.epoch/],
+    ['force', { force: 'yes' }, /^force is not "yes"/],
+  ])('snapshot options: %s', async (_, options, message) => {
+    const target = join(tempDir('library'), 'out');
+    await refused(library.snapshot(hello, target, { cacheDir, ...options } as object), message);
+    expect(existsSync(target)).toBe(false);
+  });
+
+  it('references and directories are texts', async () => {
+    await refused(key(undefined), /^reference is not undefined/);
+    await refused(library.snapshot(hello, '', { cacheDir }), /^dir is not ""/);
+  });
+
+  it('limits that are not given are the usual ones', async () => {
+    const target = join(tempDir('library'), 'out');
+    const write = { limits: { maxFiles: 1 }, owner: undefined } as Parameters<Library['snapshot']>[2] & object;
+    await expect(library.snapshot(hello, target, { cacheDir, write } as object)).rejects.toMatchObject({
+      code: 'E_LIMIT',
+    });
+    const one = await library.snapshot(hello, target, { cacheDir, write: { limits: { maxRatio: 500 } } });
+    expect(one.status).toBe('written');
+  });
+
+  it('strict refuses what is doubtful', async () => {
+    const options = { cacheDir, attributes: { platform: 'linux/arm64' } };
+    expect((await library.cacheKey(hello, options)).key).toMatch(/^sha256:/);
+    await expect(library.cacheKey(hello, { ...options, strict: true })).rejects.toMatchObject({ exit: 7 });
+    const target = join(tempDir('library'), 'out');
+    await expect(library.snapshot(hello, target, { ...options, strict: true })).rejects.toMatchObject({ exit: 7 });
+  });
+
+  it('SourceAttributes has the attributes of all sources, and no others', async () => {
+    const declared = new Set<string>();
+    for (const source of await new SourceTable().loadAll())
+      for (const { name } of source.attributes) declared.add(name);
+    const types = readFileSync(join(packageRoot, 'src', 'index.ts'), 'utf8');
+    const [, body] = /interface SourceAttributes \{\n([\s\S]*?)\n\}/.exec(types)!;
+    const typed = [...body!.matchAll(/^ {2}readonly '?([a-z-]+)'?\?: /gm)].map(([, name]) => name);
+    expect(typed.sort()).toEqual([...declared].sort());
   });
 });

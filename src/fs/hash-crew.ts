@@ -1,9 +1,9 @@
 /** Threads that read the files of a table's rows, each the next one that nobody has taken. */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { workerOptions, workerUrl } from '../core/worker-url.ts';
+import { startThread } from '../core/thread.ts';
 import { textOfBytes } from './byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
 import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, STOPPED, VERSION, WORDS } from './hash-control.ts';
@@ -69,10 +69,7 @@ export class HashCrew {
   }
 
   #hire(data: CrewData): Promise<void> {
-    const worker = new Worker(workerUrl('worker-hash'), {
-      ...workerOptions(),
-      workerData: data,
-    });
+    const worker = startThread('worker-hash', data);
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {
       worker.once('message', (failure: ReadFailure | undefined) => {

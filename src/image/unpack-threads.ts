@@ -1,11 +1,11 @@
 /** The threads that unpack an image, seen from outside. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { workerOptions, workerUrl } from '../core/worker-url.ts';
+import { startThread } from '../core/thread.ts';
 import { jobMemory } from '../layer/file-jobs.ts';
 import { unpackReport } from '../layer/report.ts';
 import { Signal } from '../layer/signal.ts';
@@ -21,15 +21,6 @@ export interface UnpackOptions {
 
 /** The first helps the second. */
 const ROLES = ['decompress', 'apply'] as const;
-
-function startThreads(): Worker[] {
-  return ROLES.map(
-    () =>
-      new Worker(workerUrl('worker-unpack'), {
-        ...workerOptions(),
-      }),
-  );
-}
 
 export class UnpackThreads {
   readonly #workers: readonly Worker[];
@@ -54,7 +45,7 @@ export class UnpackThreads {
       decompressSignal: this.#signal.memory,
       applySignal: new Signal().memory,
     };
-    this.#workers = startThreads();
+    this.#workers = ROLES.map(() => startThread('worker-unpack'));
     for (const [index, worker] of this.#workers.entries()) {
       worker.postMessage({ ...shared, role: ROLES[index]! } satisfies UnpackJob);
     }

@@ -45,6 +45,11 @@ export async function identify(table: SourceTable, text: string, attributes: Att
   }
 }
 
+/** The source that a reference belongs to. */
+export async function sourceOf(table: SourceTable, text: string): Promise<Source> {
+  return table.load(parseReference(text).scheme);
+}
+
 /** Identifies a reference and binds it to its environment. */
 export async function resolve(
   table: SourceTable,

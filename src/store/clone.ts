@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Digest } from '../core/digest.ts';
-import { workerOptions, workerUrl } from '../core/worker-url.ts';
+import { startThread } from '../core/thread.ts';
 import {
   type ChunkResult,
   type CloneSpec,
@@ -226,10 +226,7 @@ class Pool {
   }
 
   #start(): void {
-    const worker = new Worker(workerUrl('worker-clone'), {
-      ...workerOptions(),
-      workerData: this.#spec,
-    });
+    const worker = startThread('worker-clone', this.#spec);
     const waiting: Done[] = [];
     this.#workers.push({ worker, waiting });
     worker.on('message', (answer: WorkerAnswer) => {
