@@ -253,9 +253,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'explain',
     args: '[code]',
-    summary: 'explain an error code: cause, what to check, an example',
+    summary: 'explain an error code (cause, what to check, an example) or an exit code',
     takesReferences: false,
-    examples: ['ctxsrc explain E_DIGEST_MISMATCH'],
+    examples: ['ctxsrc explain E_DIGEST_MISMATCH', 'ctxsrc explain 75'],
     words: Object.keys(ERROR_EXITS),
     load: () => import('./commands/explain.ts'),
   },

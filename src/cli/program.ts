@@ -113,12 +113,12 @@ async function understand(argv: readonly string[], table: SourceTable, io: Io): 
   try {
     return await parseArguments(argv, spec, wantsHelp ? await allAttributes(table) : named, io);
   } catch (error) {
-    if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw usageError(error);
+    if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw usageError(error, spec);
   }
   try {
     return await parseArguments(argv, spec, await allAttributes(table), io);
   } catch (error) {
-    throw usageError(error);
+    throw usageError(error, spec);
   }
 }
 
@@ -216,12 +216,18 @@ export function buildProgram(
   return program;
 }
 
-function usageError(error: unknown): unknown {
+function usageError(error: unknown, spec: CommandSpec | undefined): unknown {
   if (!(error instanceof CommanderError)) return error;
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   if (error.code === 'commander.help')
     return new CtxsrcError('E_USAGE', 'no command was given', { hint: 'ctxsrc --help lists the commands' });
   return new CtxsrcError('E_USAGE', message, {
-    hint: suggestion?.replace(/^\(|\)$/g, '') ?? 'ctxsrc --help, or ctxsrc COMMAND --help',
+    hint:
+      suggestion?.replace(/^\(|\)$/g, '') ??
+      (spec === undefined ? 'ctxsrc --help lists the commands' : usageHint(spec)),
   });
+}
+
+function usageHint({ name, args }: CommandSpec): string {
+  return `usage: ctxsrc ${name} [flags]${args === '' ? '' : ` ${args}`}; ctxsrc ${name} --help has the flags`;
 }

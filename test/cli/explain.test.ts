@@ -40,5 +40,17 @@ describe('every error code', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ schema: 'ctxsrc/v1', code: 'E_OFFLINE', exit: 3 });
     const unknown = await ctxsrc(['explain', 'E_NOPE']);
     expect([unknown.code, unknown.stdout]).toEqual([2, '']);
+    const near = await ctxsrc(['explain', 'e_not_fuond']);
+    expect([near.code, near.stderr]).toEqual([2, expect.stringContaining('ctxsrc explain E_NOT_FOUND')]);
+    expect((await ctxsrc(['explain', 'not_found'])).stdout).toContain('E_NOT_FOUND (exit 3)');
+  });
+
+  it('and so is every exit code', async () => {
+    const { code, stdout } = await ctxsrc(['explain', '75']);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^exit 75: temporary[^\n]*\n {2}E_NETWORK: /)]);
+    const json = await ctxsrc(['explain', '--json', '130']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ exit: 130, codes: ['E_INTERRUPTED'] });
+    const never = await ctxsrc(['explain', '42']);
+    expect([never.code, never.stderr]).toEqual([2, expect.stringContaining('never ends with the exit code 42')]);
   });
 });

@@ -1,16 +1,21 @@
 import { CtxsrcError, ERROR_EXITS, type ErrorCode } from '../../core/errors.ts';
+import { closest } from '../closest.ts';
+import { EXIT_MEANINGS } from '../exit-codes.ts';
 import { EXPLANATIONS } from '../explanations.ts';
 import type { Run } from '../run.ts';
 
-/** `ctxsrc explain [code]` */
+/** `ctxsrc explain [code]`: an error code, or an exit code with the error codes that end so. */
 export async function run(run: Run, args: readonly string[]): Promise<undefined> {
   const [wanted] = args;
   if (wanted === undefined) return list(run);
-  const code = wanted.toUpperCase() as ErrorCode;
+  if (/^\d+$/.test(wanted)) return explainExit(run, Number(wanted));
+  const name = wanted.toUpperCase();
+  const code = (name.startsWith('E_') ? name : `E_${name}`) as ErrorCode;
   const explanation = Object.hasOwn(EXPLANATIONS, code) ? EXPLANATIONS[code] : undefined;
   if (explanation === undefined) {
+    const similar = closest(code, Object.keys(EXPLANATIONS));
     throw new CtxsrcError('E_USAGE', `there is no error code ${JSON.stringify(wanted)}`, {
-      hint: 'ctxsrc explain lists them all',
+      hint: similar === undefined ? 'ctxsrc explain lists them all' : `type ctxsrc explain ${similar}`,
     });
   }
   const exit = ERROR_EXITS[code];
@@ -24,6 +29,22 @@ export async function run(run: Run, args: readonly string[]): Promise<undefined>
   for (const check of explanation.check) await run.line(`  ${check}`);
   await run.line('example:');
   await run.line(`  ${explanation.example}`);
+}
+
+async function explainExit(run: Run, exit: number): Promise<undefined> {
+  const meaning = EXIT_MEANINGS[exit];
+  if (meaning === undefined) {
+    throw new CtxsrcError('E_USAGE', `ctxsrc never ends with the exit code ${exit}`, {
+      hint: `its exit codes are ${Object.keys(EXIT_MEANINGS).join(', ')}`,
+    });
+  }
+  const codes = Object.entries(ERROR_EXITS).flatMap(([code, of]) => (of === exit ? [code as ErrorCode] : []));
+  if (run.json) {
+    await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', exit, meaning, codes })}\n`);
+    return;
+  }
+  await run.line(`exit ${exit}: ${meaning}`);
+  for (const code of codes) await run.line(`  ${code}: ${EXPLANATIONS[code].cause}`);
 }
 
 async function list(run: Run): Promise<undefined> {
