@@ -3,29 +3,32 @@
  * Changesets"): names are resolved inside the root, following links in parents; whiteouts and opaque markers remove;
  * what exists is replaced unless old and new are both directories; directories get their metadata at the end.
  */
-import { chmodSync, linkSync, symlinkSync } from 'node:fs';
+import { linkSync } from 'node:fs';
 import type { WriteOptions } from '../contract/ref.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
+import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { at, closeDirectory, type OpenDirectory, openChild, openRoot } from '../fs/confined.ts';
 import { PathFilter } from '../fs/write-filter.ts';
-import { bytePath, printableBytes } from './byte-names.ts';
+import { printableBytes } from './byte-names.ts';
 import { DigestTable } from './digest-table.ts';
 import { type ComingFile, type FileHelper, FileWriter } from './file-writer.ts';
 import { archiveError } from './header.ts';
 import { LossList } from './losses.ts';
 import { MetadataWriter } from './metadata.ts';
+import { OtherEntries } from './other-entries.ts';
 import { selectPaths } from './select.ts';
-import type { TarEntry, TarHandler } from './tar-reader.ts';
-import { type Directory, type Leaf, type LeafType, leafOf, type Metadata, type Node, pathIn } from './tree.ts';
-import { checkNameLength, MAX_PATH, WrittenTree } from './written-tree.ts';
+import { NO_OWNER, type TarEntry, type TarHandler } from './tar-reader.ts';
+import { type Directory, leafOf, type Metadata, type Node, pathIn } from './tree.ts';
+import { checkNameLength, WrittenTree } from './written-tree.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 /** What aufs kept at the root of a layer for itself. */
 const AUFS = '.wh..wh.';
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFIFO = 0o010000;
+/** Below it aufs kept files of several names, and the names are hard links to there. */
+const AUFS_LINKS = '.wh..wh.plnk';
+/** What 63 bits of nanoseconds hold, in seconds: containerd takes a time beyond them, or before 1970, for 1970. */
+const MAX_LAYER_TIME = 9_223_372_036;
 
 export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits' | 'filter'> & {
   /** False for an archive that is no layer: names that would be whiteouts are names like others. */
@@ -47,6 +50,7 @@ export class LayerApplier implements TarHandler {
   readonly #helper: FileHelper | undefined;
   readonly #tree: WrittenTree;
   readonly #files: FileWriter;
+  readonly #others: OtherEntries;
   #file: ComingFile | undefined;
   #bytes = 0;
   /** The metadata of the last file, which most of its neighbours have too: they share it, once it is what they really have. */
@@ -77,6 +81,7 @@ export class LayerApplier implements TarHandler {
       () => helper?.drain(),
     );
     this.#files = new FileWriter(this.#tree, this.#metadata, this.digests, helper);
+    this.#others = new OtherEntries(this.#tree, this.#metadata, this.losses);
   }
 
   /** What has been written. */
@@ -90,6 +95,8 @@ export class LayerApplier implements TarHandler {
 
   endLayer(): void {
     if (this.#file !== undefined) throw archiveError('it ends within a file');
+    const links = this.#whiteouts ? this.root.children.get(AUFS_LINKS) : undefined;
+    if (links !== undefined) this.#tree.remove(this.root, AUFS_LINKS, links);
   }
 
   /** Keeps what the filter chooses, and gives directories their metadata. */
@@ -119,7 +126,7 @@ export class LayerApplier implements TarHandler {
     const name = components.pop();
     // The root keeps what it has, whatever an archive says about it.
     if (name === undefined) return;
-    if (this.#whiteouts && isAufs(components, name)) return;
+    if (this.#whiteouts && isAufs(components, name) && !(isAufsLink(components) && entry.type === 'file')) return;
     try {
       const parent = this.#parentOf(entry.name, components, name);
       if (this.#whiteouts && name.startsWith(WHITEOUT)) this.#whiteout(parent, name);
@@ -183,8 +190,13 @@ export class LayerApplier implements TarHandler {
         hint: 'if that is meant to be so, raise --max-files',
       });
     }
+    if (entry.type === 'label') throw archiveError('it has a name of its own, which no layer has');
     const existing = parent.children.get(name);
-    const meta = this.#metaOf(entry);
+    if (entry.type === 'hardlink') {
+      this.#hardlink(parent, name, existing, entry);
+      return;
+    }
+    const meta = this.#metaOf(entry, entry.type === 'dir' && existing?.kind === 'dir' ? existing.meta : undefined);
     if (entry.type === 'dir') {
       this.#tree.count(name, '', meta);
       if (existing?.kind === 'dir') {
@@ -194,10 +206,6 @@ export class LayerApplier implements TarHandler {
       }
       if (existing !== undefined) this.#tree.remove(parent, name, existing);
       this.#tree.mkdir(parent, name, meta);
-      return;
-    }
-    if (entry.type === 'hardlink') {
-      this.#hardlink(parent, name, existing, entry.linkName);
       return;
     }
     if (existing !== undefined) this.#tree.remove(parent, name, existing);
@@ -225,78 +233,54 @@ export class LayerApplier implements TarHandler {
         };
         return;
       case 'symlink':
-        this.#symlink(parent, name, entry.linkName, meta);
+        this.#others.symlink(parent, name, entry.linkName, meta);
         return;
       default:
-        this.#special(parent, name, entry, meta);
+        this.#others.special(parent, name, entry, meta);
     }
   }
 
-  #metaOf(entry: TarEntry): Metadata {
-    const { mtime, mtimeNs } = this.#metadata.clamp(entry.mtime, entry.mtimeNs);
-    return { mode: entry.mode, uid: entry.uid, gid: entry.gid, mtime, mtimeNs, xattrs: entry.xattrs };
+  /** @param present what is there and stays: it keeps its owner where the entry says none */
+  #metaOf(entry: TarEntry, present: Metadata | undefined): Metadata {
+    const bounded = this.#whiteouts && (entry.mtime < 0 || entry.mtime > MAX_LAYER_TIME);
+    const { mtime, mtimeNs } = bounded ? this.#metadata.clamp(0, 0) : this.#metadata.clamp(entry.mtime, entry.mtimeNs);
+    let { uid, gid } = entry;
+    if (uid === NO_OWNER) uid = (present ?? this.#metadata.undeclared()).uid;
+    if (gid === NO_OWNER) gid = (present ?? this.#metadata.undeclared()).gid;
+    return { mode: entry.mode, uid, gid, mtime, mtimeNs, xattrs: entry.xattrs };
   }
 
-  #hardlink(parent: Directory, name: string, existing: Node | undefined, linkName: string): void {
-    const components = linkName.split('/').filter((part) => part !== '' && part !== '.');
+  #hardlink(parent: Directory, name: string, existing: Node | undefined, entry: TarEntry): void {
+    const components = entry.linkName.split('/').filter((part) => part !== '' && part !== '.');
     const targetName = components.pop();
-    const shown = printableBytes(linkName);
+    const shown = printableBytes(entry.linkName);
     const targetParent = targetName === undefined ? undefined : this.#tree.resolve(components, false);
     const target = targetParent?.children.get(targetName!);
-    if (target === undefined) throw archiveError(`a hard link to ${shown}, which does not exist`);
-    if (target.kind === 'dir') throw archiveError(`a hard link to ${shown}, which is a directory`);
-    if (target === existing) throw archiveError(`a hard link to itself, ${shown}`);
+    if (target === undefined) throw this.#linkError(`a hard link to ${shown}, which does not exist`);
+    if (target.kind === 'dir') throw this.#linkError(`a hard link to ${shown}, which is a directory`);
+    if (target === existing) throw this.#linkError(`a hard link to itself, ${shown}`);
     if (existing !== undefined) {
       this.#tree.remove(parent, name, existing);
-      if (this.#tree.detached(targetParent!)) throw archiveError(`a hard link to ${shown}, which it replaces`);
+      if (this.#tree.detached(targetParent!)) throw this.#linkError(`a hard link to ${shown}, which it replaces`);
     }
     const leaf = leafOf(target);
-    this.#tree.count(name, '', undefined);
-    if (leaf.missing) this.#loseSpecial(pathIn(parent, name), leaf);
+    const meta = this.#metaOf(entry, leaf.meta);
+    this.#tree.count(name, '', meta);
+    const path = pathIn(parent, name);
+    if (leaf.missing) this.#others.lose(path, leaf);
     else {
       this.#helper?.drain();
-      linkSync(at(this.#tree.handle(targetParent!), targetName!), at(this.#tree.handle(parent), name));
+      const place = at(this.#tree.handle(parent), name);
+      linkSync(at(this.#tree.handle(targetParent!), targetName!), place);
+      leaf.meta = this.#metadata.renamed(place, path, leaf, meta);
     }
     this.#tree.put(parent, name, { kind: 'link', leaf, layer: this.#tree.layer });
   }
 
-  #symlink(parent: Directory, name: string, target: string, meta: Metadata): void {
-    if (target === '') throw archiveError('a symbolic link to nothing');
-    if (target.length > MAX_PATH) throw archiveError('a symbolic link of more than 4095 bytes');
-    meta.mode = 0o777;
-    this.#tree.count(name, target, meta);
-    const path = at(this.#tree.handle(parent), name);
-    symlinkSync(bytePath(target), path);
-    this.#metadata.link(path, pathIn(parent, name), meta);
-    this.#putLeaf(parent, name, 'symlink', meta, target);
-  }
-
-  #special(parent: Directory, name: string, entry: TarEntry, meta: Metadata): void {
-    const type = entry.type as 'char' | 'block' | 'fifo';
-    const target = type === 'fifo' ? '' : `${entry.devMajor}:${entry.devMinor}`;
-    this.#tree.count(name, target, meta);
-    const path = pathIn(parent, name);
-    const typeBits = type === 'fifo' ? S_IFIFO : type === 'char' ? S_IFCHR : S_IFBLK;
-    const handle = this.#tree.handle(parent);
-    let made = false;
-    try {
-      const native = this.#metadata.native;
-      if (native?.capabilities.mknod) {
-        const mode = typeBits | this.#metadata.creationMode(meta.mode);
-        native.mknod(at(handle, name), mode, entry.devMajor, entry.devMinor);
-        made = true;
-      }
-    } catch (error) {
-      if (!/^(EPERM|EACCES|EINVAL|ENOTSUP)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    }
-    if (made) this.#metadata.special(at(handle, name), path, meta, (mode) => chmodSync(at(handle, name), mode));
-    const leaf = this.#putLeaf(parent, name, type, meta, target, !made);
-    if (!made) this.#loseSpecial(path, leaf);
-  }
-
-  #loseSpecial(path: string, leaf: Leaf): void {
-    if (leaf.type === 'fifo') this.losses.add('fifo', path, 'fifo');
-    else this.losses.add('device', path, `${leaf.type} ${leaf.target}`);
+  /** GNU tar is more lenient than containerd, so that such archives are made. */
+  #linkError(what: string): CtxsrcError {
+    const hint = this.#whiteouts ? IMAGE_INVALID : 'leave that entry out: --exclude and its path';
+    return archiveError(what, { hint });
   }
 
   #whiteout(parent: Directory, name: string): void {
@@ -310,12 +294,6 @@ export class LayerApplier implements TarHandler {
     }
     const node = parent.children.get(victim);
     if (node !== undefined) this.#tree.remove(parent, victim, node);
-  }
-
-  #putLeaf(parent: Directory, name: string, type: LeafType, meta: Metadata, target: string, missing = false): Leaf {
-    const leaf: Leaf = { kind: 'leaf', type, meta, size: 0, target, digest: -1, missing, layer: this.#tree.layer };
-    this.#tree.put(parent, name, leaf);
-    return leaf;
   }
 
   /** The directory an entry is in; what is missing of it is made. */
@@ -368,6 +346,10 @@ function cleanComponents(name: string): string[] {
     else result.push(part);
   }
   return result;
+}
+
+function isAufsLink(components: readonly string[]): boolean {
+  return components.length === 1 && components[0] === AUFS_LINKS;
 }
 
 function isAufs(components: readonly string[], name: string): boolean {

@@ -6,14 +6,19 @@ import { CtxsrcError } from '../core/errors.ts';
 
 export const BLOCK = 512;
 
-/** Type flags as they stand in the header. `S` is a GNU sparse file; x, g, L and K describe other entries. */
-export type TypeFlag = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | 'S' | 'x' | 'g' | 'L' | 'K';
+/**
+ * Type flags as they stand in the header. NUL is a file or directory of before POSIX, `S` a GNU sparse file, `V` GNU's
+ * name of the whole archive; x, g, L and K describe other entries.
+ */
+const TYPE_FLAGS = ['\0', '0', '1', '2', '3', '4', '5', '6', '7', 'S', 'V', 'x', 'g', 'L', 'K'] as const;
+export type TypeFlag = (typeof TYPE_FLAGS)[number];
 
 export interface Header {
   /** Bytes as latin-1; the ustar prefix is joined in. */
   name: string;
   readonly type: TypeFlag;
   readonly mode: number;
+  /** May be negative, as `gid`. */
   uid: number;
   gid: number;
   /** Bytes that follow the header, not yet rounded up to blocks. */
@@ -26,7 +31,10 @@ export interface Header {
 }
 
 /** `E_ARCHIVE_INVALID`, about the archive as a whole or one of its entries. */
-export function archiveError(what: string, options: { readonly cause?: unknown } = {}): CtxsrcError {
+export function archiveError(
+  what: string,
+  options: { readonly cause?: unknown; readonly hint?: string } = {},
+): CtxsrcError {
   return new CtxsrcError('E_ARCHIVE_INVALID', `the archive is invalid: ${what}`, options);
 }
 
@@ -50,10 +58,10 @@ export function parseHeader(block: Buffer, offset: number): Header {
   const device = posix || gnu;
   return {
     name,
-    type: typeFlag(block[offset + 156]!, name),
+    type: typeFlag(block[offset + 156]!),
     mode: number(block, offset + 100, 8, 'mode'),
-    uid: number(block, offset + 108, 8, 'owner'),
-    gid: number(block, offset + 116, 8, 'group'),
+    uid: number(block, offset + 108, 8, 'owner', true),
+    gid: number(block, offset + 116, 8, 'group', true),
     size: number(block, offset + 124, 12, 'size'),
     mtime: number(block, offset + 136, 12, 'time', true),
     linkName: text(block, offset + 157, 100),
@@ -62,28 +70,10 @@ export function parseHeader(block: Buffer, offset: number): Header {
   };
 }
 
-function typeFlag(byte: number, name: string): TypeFlag {
-  switch (byte) {
-    case 0:
-      // Before POSIX a directory was a file whose name ends in a slash.
-      return name.endsWith('/') ? '5' : '0';
-    case 0x30:
-    case 0x31:
-    case 0x32:
-    case 0x33:
-    case 0x34:
-    case 0x35:
-    case 0x36:
-    case 0x37:
-    case 0x53:
-    case 0x78:
-    case 0x67:
-    case 0x4c:
-    case 0x4b:
-      return String.fromCharCode(byte) as TypeFlag;
-    default:
-      throw archiveError(`entry of the unknown type 0x${byte.toString(16).padStart(2, '0')}`);
-  }
+function typeFlag(byte: number): TypeFlag {
+  const flag = TYPE_FLAGS.find((known) => known.charCodeAt(0) === byte);
+  if (flag === undefined) throw archiveError(`entry of the unknown type 0x${byte.toString(16).padStart(2, '0')}`);
+  return flag;
 }
 
 function verifyChecksum(block: Buffer, offset: number): void {

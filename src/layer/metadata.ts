@@ -3,6 +3,7 @@
  * owner clears setuid and capabilities, and everything changes times. What cannot be kept is counted as a loss.
  */
 import {
+  chmodSync,
   closeSync,
   fchmodSync,
   fchownSync,
@@ -18,15 +19,19 @@ import { at, createFile, type OpenDirectory } from '../fs/confined.ts';
 import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../fs/kept-metadata.ts';
 import { loadNative, type Native } from '../fs/native.ts';
 import type { LossList } from './losses.ts';
-import type { Metadata } from './tree.ts';
+import type { Leaf, Metadata } from './tree.ts';
 
 const SPECIAL = 0o7000;
 const SECOND = 1_000_000_000n;
+const CAPABILITY = 'security.capability';
 
-/** What the kernel gives a file that this process creates. */
-interface Created {
+interface Owner {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** What the kernel gives a file that this process creates. */
+interface Created extends Owner {
   /** Bits of a mode that creation loses. */
   readonly umask: number;
 }
@@ -80,7 +85,7 @@ export class MetadataWriter {
     if (meta.mtimeNs !== 0 || meta.mtime < 0 || meta.xattrs !== undefined) return undefined;
     if (meta.uid !== uid || meta.gid !== gid) {
       if (this.#keepsOwners) return undefined;
-      this.#loseOwner(path, meta, 'file');
+      this.#loseOwner(path, meta, 'file', this.#created);
     }
     return (meta.mode & (SPECIAL | umask)) !== 0;
   }
@@ -118,6 +123,41 @@ export class MetadataWriter {
     });
   }
 
+  /**
+   * A further name of a leaf, with a header of its own, which containerd gives to the inode: the last name counts.
+   * @returns what the leaf has then
+   */
+  renamed(target: PathLike, path: string, { type, meta: had }: Leaf, header: Metadata): Metadata {
+    const meta = { ...header, mode: type === 'symlink' ? had.mode : header.mode };
+    if (this.#comesTo(meta, had)) return had;
+    // containerd does so even where the owner stays: the kernel takes capabilities away.
+    const chown = (uid: number, gid: number): void => lchownSync(target, uid, gid);
+    const chowned = this.#chown(path, meta, type === 'symlink' ? 'other' : 'file', chown, had);
+    if (type !== 'symlink') chmodSync(target, meta.mode);
+    this.#xattrs(path, meta, (native, name, value) => native.setXattr(target as string | Buffer, name, value));
+    this.#times(path, meta, {
+      coarse: (time) => lutimesSync(target, time, time),
+      fine: (native, time) => native.setTimes(target as string | Buffer, time, time),
+    });
+    const kept = [...(had.xattrs ?? [])].filter(([name]) => !(chowned && name === CAPABILITY));
+    const all = new Map([...kept, ...(meta.xattrs ?? [])]);
+    return { ...meta, xattrs: all.size > 0 ? all : undefined };
+  }
+
+  /** Whether a file that has `had` would be no different with that header. */
+  #comesTo(header: Metadata, had: Metadata): boolean {
+    const mode = this.#keepsOwners ? header.mode : modeWithoutOwner(header.mode, header, had);
+    const xattrs = header.xattrs ?? new Map<string, string>();
+    return (
+      (!this.#keepsOwners || isOwnedBy(header, had)) &&
+      had.mode === mode &&
+      had.mtime === header.mtime &&
+      had.mtimeNs === header.mtimeNs &&
+      [...xattrs].every(([name, value]) => had.xattrs?.get(name) === value) &&
+      (!this.#keepsOwners || had.xattrs?.has(CAPABILITY) !== true || xattrs.has(CAPABILITY))
+    );
+  }
+
   /** A device or fifo, made with `creationMode`. `chmod` must reach it without following a link. */
   special(target: PathLike, path: string, meta: Metadata, chmod: (mode: number) => void): void {
     this.#owner(path, meta, 'file', (uid, gid) => lchownSync(target, uid, gid));
@@ -130,36 +170,47 @@ export class MetadataWriter {
   }
 
   #owner(path: string, meta: Metadata, type: 'file' | 'other', chown: (uid: number, gid: number) => void): void {
-    const { uid, gid } = this.#created;
-    if (meta.uid === uid && meta.gid === gid) return;
+    if (!isOwnedBy(meta, this.#created)) this.#chown(path, meta, type, chown, this.#created);
+  }
+
+  /** @param present whose it is now @returns whether it has been given to its owner */
+  #chown(
+    path: string,
+    meta: Metadata,
+    type: 'file' | 'other',
+    chown: (uid: number, gid: number) => void,
+    present: Owner,
+  ): boolean {
     if (this.#keepsOwners) {
       try {
         chown(meta.uid, meta.gid);
-        return;
+        return true;
       } catch (error) {
         if (!isRefusal(error)) throw error;
       }
     }
-    this.#loseOwner(path, meta, type);
+    this.#loseOwner(path, meta, type, present);
+    return false;
   }
 
-  #loseOwner(path: string, meta: Metadata, type: 'file' | 'other'): void {
+  #loseOwner(path: string, meta: Metadata, type: 'file' | 'other', present: Owner): void {
+    if (isOwnedBy(meta, present)) return;
     if (this.#keepsOwners) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
     // What the bits of a directory say, its content inherits; nothing runs as its owner.
     if (type === 'file') {
-      const mode = modeWithoutOwner(meta.mode, meta, this.#created);
+      const mode = modeWithoutOwner(meta.mode, meta, present);
       if (mode !== meta.mode) this.#losses.add('setuid', path, shownMode(meta.mode));
       meta.mode = mode;
     }
-    meta.uid = this.#created.uid;
-    meta.gid = this.#created.gid;
+    meta.uid = present.uid;
+    meta.gid = present.gid;
   }
 
   #xattrs(path: string, meta: Metadata, set: (native: Native, name: string, value: Buffer) => void): void {
     if (meta.xattrs === undefined) return;
     const kept = new Map<string, string>();
     for (const [name, value] of meta.xattrs) {
-      const kind = name === 'security.capability' ? 'capability' : 'xattr';
+      const kind = name === CAPABILITY ? 'capability' : 'xattr';
       const native = this.native;
       if (native === undefined) {
         this.#losses.add(kind, path, `${name}: the native package is missing`);
@@ -196,6 +247,10 @@ export class MetadataWriter {
     set.coarse(nodeTime(meta.mtime + (microseconds + 0.5) / 1e6));
     meta.mtimeNs = microseconds * 1000;
   }
+}
+
+function isOwnedBy(meta: Owner, owner: Owner): boolean {
+  return meta.uid === owner.uid && meta.gid === owner.gid;
 }
 
 /** Node takes a negative number of seconds for the present, but not a negative date. */

@@ -77,10 +77,10 @@ export function applyPax(header: Header, records: readonly PaxRecord[]): PaxFact
         header.size = decimal(key, value);
         break;
       case 'uid':
-        header.uid = decimal(key, value);
+        header.uid = signedDecimal(key, value);
         break;
       case 'gid':
-        header.gid = decimal(key, value);
+        header.gid = signedDecimal(key, value);
         break;
       case 'mtime':
         [header.mtime, facts.nanoseconds] = time(value);
@@ -96,6 +96,10 @@ export function decimal(key: string, value: string): number {
   const result = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(result)) throw archiveError(`the PAX record ${JSON.stringify(key)} is not a valid number`);
   return result;
+}
+
+function signedDecimal(key: string, value: string): number {
+  return value.startsWith('-') ? 0 - decimal(key, value.slice(1)) : decimal(key, value);
 }
 
 /** Seconds (rounded down) and nanoseconds of a decimal with a fraction; digits beyond the ninth are dropped. */

@@ -5,15 +5,15 @@
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
-import { archiveError, BLOCK, type Header, isZeroBlock, parseHeader } from './header.ts';
-import { applyPax, type PaxRecord, parsePax } from './pax.ts';
+import { printableBytes } from './byte-names.ts';
+import { archiveError, BLOCK } from './header.ts';
+import { type TarEntry, TarReader } from './tar-reader.ts';
 
 /** Members of one archive: images of a thousand layers have some thousand. */
 const MAX_MEMBERS = 1_000_000;
-/** Bytes of one extended header or long name. */
-const MAX_METADATA = 1 << 20;
 const MAX_LINKS = 16;
+/** Bytes of two members that are compared at a time. */
+const COMPARED = 256 << 10;
 
 export interface TarMember {
   /** Of its content in the file, in bytes. */
@@ -25,34 +25,52 @@ interface Link {
   readonly target: string;
 }
 
-export class TarIndex {
-  readonly #members: ReadonlyMap<string, TarMember | Link>;
+type Place = TarMember | Link;
 
-  private constructor(members: ReadonlyMap<string, TarMember | Link>) {
+export class TarIndex {
+  readonly #members: ReadonlyMap<string, Place>;
+
+  private constructor(members: ReadonlyMap<string, Place>) {
     this.#members = members;
   }
 
   /** Reads the headers of a tar file of that size. @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT` */
   static async read(file: FileHandle, size: number, signal: AbortSignal): Promise<TarIndex> {
-    const members = new Map<string, TarMember | Link>();
+    const members = new Map<string, Place>();
+    const repeated: [name: string, again: Place][] = [];
     const block = Buffer.alloc(BLOCK);
-    let pending: PendingHeaders = {};
     let position = 0;
-    while (position + BLOCK <= size) {
+    const reader = new TarReader({
+      entry(entry) {
+        const name = cleanName(entry.name);
+        const place = placeOf(entry, name, position);
+        if (place === undefined) return;
+        if ('offset' in place && place.offset + place.size > size) throw archiveError(`it ends within ${quoted(name)}`);
+        if (members.has(name)) repeated.push([name, place]);
+        else members.set(name, place);
+        if (members.size + repeated.length > MAX_MEMBERS) {
+          throw new CtxsrcError('E_LIMIT', `the archive has more than ${MAX_MEMBERS} members`);
+        }
+      },
+      data: () => undefined,
+      fileEnd: () => undefined,
+    });
+    while (position < size && !reader.ended) {
       signal.throwIfAborted();
-      await readExactly(file, block, position);
-      if (isZeroBlock(block, 0)) break;
-      const header = parseHeader(block, 0);
-      const offset = position + BLOCK;
-      if (header.type === 'x' || header.type === 'L' || header.type === 'K') {
-        pending = { ...pending, ...(await readPending(file, header, offset, size)) };
-      } else if (header.type !== 'g') {
-        add(members, complete(header, pending), offset, size);
-        pending = {};
-      }
-      position = offset + Math.ceil(header.size / BLOCK) * BLOCK;
+      const bytes = block.subarray(0, Math.min(BLOCK, size - position));
+      await readExactly(file, bytes, position);
+      position += bytes.length;
+      reader.push(bytes);
+      position += reader.skipContent();
     }
+    reader.finish();
     if (members.size === 0) throw archiveError('it has no members');
+    for (const [name, again] of repeated) {
+      // Which of two would count depends on who reads, unless it makes no difference.
+      if (!(await isSame(file, members.get(name)!, again, signal))) {
+        throw archiveError(`it has ${quoted(name)} twice, with different content`);
+      }
+    }
     return new TarIndex(members);
   }
 
@@ -64,50 +82,48 @@ export class TarIndex {
       if (found === undefined || 'offset' in found) return found;
       current = found.target;
     }
-    throw archiveError(`the links of ${JSON.stringify(printable(name))} have no end`);
+    throw archiveError(`the links of ${quoted(name)} have no end`);
+  }
+
+  /** The first names, for who wants to know what kind of archive it is. */
+  names(): Iterable<string> {
+    return this.#members.keys();
   }
 }
 
-interface PendingHeaders {
-  readonly records?: readonly PaxRecord[];
-  readonly name?: string;
-  readonly linkName?: string;
-}
-
-async function readPending(file: FileHandle, header: Header, offset: number, size: number): Promise<PendingHeaders> {
-  if (header.size > MAX_METADATA) throw new CtxsrcError('E_LIMIT', `the archive has a header of ${header.size} bytes`);
-  if (offset + header.size > size) throw archiveError('it ends within a header');
-  const data = Buffer.alloc(header.size);
-  await readExactly(file, data, offset);
-  if (header.type === 'x') return { records: parsePax(data) };
-  const text = data.toString('latin1').replace(/\0.*$/s, '');
-  return header.type === 'L' ? { name: text } : { linkName: text };
-}
-
-/** The header with what the headers before it say. Its size may change, and with it where the next one begins. */
-function complete(header: Header, pending: PendingHeaders): Header {
-  if (pending.name !== undefined) header.name = pending.name;
-  if (pending.linkName !== undefined) header.linkName = pending.linkName;
-  if (pending.records !== undefined && applyPax(header, pending.records).sparse !== undefined) {
-    throw archiveError('it holds a sparse file');
+/** Undefined for what has no content and leads to none. @param offset where the content of a file begins */
+function placeOf(entry: TarEntry, name: string, offset: number): Place | undefined {
+  switch (entry.type) {
+    case 'file':
+      if (entry.sparse !== undefined) throw archiveError('it holds a sparse file');
+      return { offset, size: entry.size };
+    case 'hardlink':
+      return { target: cleanName(entry.linkName) };
+    case 'symlink':
+      return { target: cleanName(posix.join(posix.dirname(name), entry.linkName)) };
+    default:
+      return undefined;
   }
-  return header;
 }
 
-function add(members: Map<string, TarMember | Link>, header: Header, offset: number, size: number): void {
-  const name = cleanName(header.name);
-  if (members.size >= MAX_MEMBERS) throw new CtxsrcError('E_LIMIT', `the archive has more than ${MAX_MEMBERS} members`);
-  if (header.type === '1') {
-    members.set(name, { target: cleanName(header.linkName) });
-  } else if (header.type === '2') {
-    members.set(name, { target: cleanName(posix.join(posix.dirname(name), header.linkName)) });
-  } else if (header.type === '0' || header.type === '7') {
-    if (offset + header.size > size) throw archiveError(`it ends within ${JSON.stringify(printable(name))}`);
-    const known = members.get(name);
-    // Which of two would count depends on who reads: an archive of an image has none such.
-    if (known !== undefined) throw archiveError(`it has ${JSON.stringify(printable(name))} twice`);
-    members.set(name, { offset, size: header.size });
+async function isSame(file: FileHandle, a: Place, b: Place, signal: AbortSignal): Promise<boolean> {
+  if ('target' in a || 'target' in b) return 'target' in a && 'target' in b && a.target === b.target;
+  if (a.size !== b.size) return false;
+  const left = Buffer.alloc(Math.min(COMPARED, a.size));
+  const right = Buffer.alloc(left.length);
+  for (let done = 0; done < a.size; ) {
+    signal.throwIfAborted();
+    const n = Math.min(left.length, a.size - done);
+    await readExactly(file, left.subarray(0, n), a.offset + done);
+    await readExactly(file, right.subarray(0, n), b.offset + done);
+    if (left.compare(right, 0, n, 0, n) !== 0) return false;
+    done += n;
   }
+  return true;
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(printableBytes(name));
 }
 
 function cleanName(name: string): string {

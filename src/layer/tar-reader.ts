@@ -1,14 +1,14 @@
 /**
  * Reads a tar archive that is pushed into it piece by piece: ustar, PAX, GNU long names and sparse files. Synchronous,
- * over buffers; it keeps nothing but the header at hand, whatever an archive claims. Global PAX headers are checked and
- * otherwise ignored, as containerd, umoci and every other reader of layers does: what a layer means must not depend on
- * who reads it.
+ * over buffers; it keeps nothing but the header at hand, whatever an archive claims.
  */
-import { archiveError, BLOCK, type Header, isZeroBlock, parseHeader } from './header.ts';
-import { applyPax, type PaxFacts, type PaxRecord, parsePax } from './pax.ts';
+import { ExtendedHeaders, type ExtendedType, isExtended } from './extended-headers.ts';
+import { archiveError, BLOCK, type Header, isZeroBlock, parseHeader, type TypeFlag } from './header.ts';
+import type { PaxFacts } from './pax.ts';
 import { OldSparseReader, SparseMapReader, type SparsePiece, sparseRecords, validateSparse } from './sparse.ts';
 
-export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'dir' | 'fifo';
+/** `label` names the archive itself and stands for no file. */
+export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'dir' | 'fifo' | 'label';
 
 /** One entry. Texts are bytes kept as latin-1 strings, exactly as they stand in the archive. */
 export interface TarEntry {
@@ -16,6 +16,7 @@ export interface TarEntry {
   readonly type: EntryType;
   /** Permission bits with setuid, setgid and sticky. */
   readonly mode: number;
+  /** `NO_OWNER`: whoever has it keeps it. The same for `gid`. */
   readonly uid: number;
   readonly gid: number;
   /** Bytes of content, holes included; 0 for everything but files. */
@@ -42,15 +43,16 @@ export interface TarHandler {
 
 /** Bytes of one extended header or long name. */
 const MAX_METADATA = 1 << 20;
-/** All bits set would mean: leave the owner as it is. */
-const MAX_ID = 2 ** 32 - 2;
+/** All bits set mean: leave the owner as it is. */
+export const NO_OWNER = 2 ** 32 - 1;
+const MIN_ID = -(2 ** 31);
 /** What a JavaScript date holds, in seconds. */
 const MAX_TIME = 8.64e12;
 /** Linux has 12 and 20 bits for the parts of a device number, and cuts what is longer. */
 const MAX_MAJOR = 0xfff;
 const MAX_MINOR = 0xfffff;
 
-const TYPES: Readonly<Record<string, EntryType>> = {
+const TYPES: Readonly<Record<Exclude<TypeFlag, ExtendedType | '\0'>, EntryType>> = {
   '0': 'file',
   '1': 'hardlink',
   '2': 'symlink',
@@ -60,6 +62,7 @@ const TYPES: Readonly<Record<string, EntryType>> = {
   '6': 'fifo',
   '7': 'file',
   S: 'file',
+  V: 'label',
 };
 
 type State = 'header' | 'metadata' | 'old-sparse' | 'sparse-map' | 'content' | 'padding' | 'end';
@@ -75,11 +78,9 @@ export class TarReader {
   #padding = 0;
   #zeroBlocks = 0;
 
-  #metadataType = '';
+  readonly #extended = new ExtendedHeaders();
+  #metadataType: ExtendedType = 'x';
   #metadata: Buffer = Buffer.alloc(0);
-  #records: PaxRecord[] = [];
-  #longName: string | undefined;
-  #longLink: string | undefined;
 
   #header: Header | undefined;
   #oldSparse: OldSparseReader | undefined;
@@ -136,9 +137,19 @@ export class TarReader {
     if (this.#state === 'end') return;
     // As GNU tar and Go, an archive without its end marker is accepted, one that ends within an entry is not.
     if (this.#state !== 'header' || this.#blockFill > 0) throw archiveError('it is cut short');
-    if (this.#records.length > 0 || this.#longName !== undefined || this.#longLink !== undefined) {
-      throw archiveError('it ends with an extended header that describes nothing');
-    }
+    if (this.#extended.waiting) throw archiveError('it ends with an extended header that describes nothing');
+  }
+
+  /** The end marker has been read: what follows it is not looked at. */
+  get ended(): boolean {
+    return this.#state === 'end';
+  }
+
+  /** Leaves out what is still to come of the last entry's content. @returns how many bytes are not to be pushed */
+  skipContent(): number {
+    const bytes = this.#state === 'content' ? this.#remaining + this.#padding : 0;
+    if (bytes > 0) this.#state = 'header';
+    return bytes;
   }
 
   /** Handles one block, or keeps a part of it. @returns bytes taken */
@@ -182,14 +193,9 @@ export class TarReader {
     }
     if (this.#zeroBlocks > 0) throw archiveError('an entry follows a lone zero block');
     const header = parseHeader(block, offset);
-    switch (header.type) {
-      case 'x':
-      case 'g':
-      case 'L':
-      case 'K':
-        this.#startMetadata(header);
-        return;
-      default:
+    if (isExtended(header.type)) {
+      this.#startMetadata(header.type, header.size);
+      return;
     }
     this.#header = header;
     if (header.type === 'S') {
@@ -201,38 +207,18 @@ export class TarReader {
     this.#startEntry(header);
   }
 
-  #startMetadata(header: Header): void {
-    if (header.size > MAX_METADATA) throw archiveError('an extended header is too large');
-    // One of each kind describes an entry. (A global header describes none.)
-    const repeated =
-      (header.type === 'x' && this.#records.length > 0) ||
-      (header.type === 'L' && this.#longName !== undefined) ||
-      (header.type === 'K' && this.#longLink !== undefined);
-    if (repeated) throw archiveError('an entry has two extended headers of one kind');
-    this.#metadataType = header.type;
-    this.#metadata = Buffer.allocUnsafe(header.size);
-    this.#remaining = header.size;
-    this.#padding = paddingOf(header.size);
+  #startMetadata(type: ExtendedType, size: number): void {
+    if (size > MAX_METADATA) throw archiveError('an extended header is too large');
+    this.#metadataType = type;
+    this.#metadata = Buffer.allocUnsafe(size);
+    this.#remaining = size;
+    this.#padding = paddingOf(size);
     this.#state = 'metadata';
-    if (header.size === 0) this.#endMetadata();
+    if (size === 0) this.#endMetadata();
   }
 
   #endMetadata(): void {
-    const data = this.#metadata;
-    switch (this.#metadataType) {
-      case 'x':
-        this.#records = parsePax(data);
-        break;
-      case 'g':
-        parsePax(data);
-        break;
-      default: {
-        const nul = data.indexOf(0);
-        const text = data.toString('latin1', 0, nul === -1 ? data.length : nul);
-        if (this.#metadataType === 'L') this.#longName = text;
-        else this.#longLink = text;
-      }
-    }
+    this.#extended.take(this.#metadataType, this.#metadata);
     this.#metadata = Buffer.alloc(0);
     this.#skipPadding();
   }
@@ -245,15 +231,10 @@ export class TarReader {
   }
 
   #startEntry(header: Header, oldSparse?: { name: undefined; realSize: number; pieces: SparsePiece[] }): void {
-    const pax = this.#records.length > 0 ? applyPax(header, this.#records) : undefined;
-    if (this.#longName !== undefined) header.name = this.#longName;
-    if (this.#longLink !== undefined) header.linkName = this.#longLink;
-    this.#records = [];
-    this.#longName = undefined;
-    this.#longLink = undefined;
-
-    const type = TYPES[header.type]!;
-    if (header.uid > MAX_ID || header.gid > MAX_ID) throw archiveError('an owner is out of range');
+    const pax = this.#extended.apply(header);
+    const type = typeOf(header);
+    header.uid = ownerId(header.uid);
+    header.gid = ownerId(header.gid);
     if (Math.abs(header.mtime) > MAX_TIME) throw archiveError('a time is out of range');
     const isDevice = type === 'char' || type === 'block';
     if (isDevice && (header.devMajor > MAX_MAJOR || header.devMinor > MAX_MINOR)) {
@@ -342,6 +323,18 @@ export class TarReader {
   #skipPadding(): void {
     this.#state = this.#padding > 0 ? 'padding' : 'header';
   }
+}
+
+function typeOf({ type, name }: Header): EntryType {
+  // Before POSIX a directory was a file whose name ends in a slash; the name may have come by another header.
+  if (type === '\0') return name.endsWith('/') ? 'dir' : 'file';
+  return TYPES[type as keyof typeof TYPES];
+}
+
+/** A number as the kernel takes it, in 32 bits: -2 is 4294967294, as in containerd. */
+function ownerId(id: number): number {
+  if (id < MIN_ID || id > NO_OWNER) throw archiveError('an owner is out of range');
+  return id < 0 ? id + 2 ** 32 : id;
 }
 
 function paddingOf(size: number): number {

@@ -23,7 +23,8 @@ export type LeafType = 'file' | 'symlink' | 'char' | 'block' | 'fifo';
 export interface Leaf {
   readonly kind: 'leaf';
   readonly type: LeafType;
-  readonly meta: Metadata;
+  /** Another object once a further name has changed it: neighbours may share it. */
+  meta: Metadata;
   readonly size: number;
   /** Text of a symlink; `major:minor` of a device. */
   readonly target: string;

@@ -1,7 +1,8 @@
 /** Hard links within a layer and across layers. */
-import { statSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { needsRoot } from '../support/needs.ts';
 import { dir, file, gone, hard, type Layer, link, refusal, shape, unpack } from './applied.ts';
 
 describe('hard links', () => {
@@ -21,13 +22,51 @@ describe('hard links', () => {
     expect(entries[1]!.digest).toMatch(/^sha256:7692c3ad3540/);
   });
 
-  it('do not change what they link to', () => {
-    const { dir: root } = unpack([
-      [{ ...file('a'), mode: 0o640, mtime: 1000 }],
-      [{ ...hard('b', 'a'), mode: 0o777, mtime: 9000 }],
+  it('give the file their own mode, time, owner and attributes, as containerd does', () => {
+    const { dir: root, entries } = unpack([
+      [{ ...file('a'), mode: 0o640, mtime: 1000 }, link('s', 'a'), { ...file('c'), mode: 0o640, mtime: 1000 }],
+      [
+        { ...hard('b', 'a'), mode: 0o4711, mtime: 9000.5 },
+        { ...hard('t', 's'), mode: 0o600, mtime: 9000 },
+      ],
     ]);
     const stat = statSync(join(root, 'a'));
-    expect([stat.mode & 0o777, stat.mtimeMs, stat.nlink]).toEqual([0o640, 1000_000, 2]);
+    expect([stat.mode & 0o7777, stat.mtimeMs, stat.nlink]).toEqual([0o4711, 9_000_500, 2]);
+    const link1 = lstatSync(join(root, 's'));
+    expect([link1.mode & 0o7777, link1.mtimeMs, link1.nlink]).toEqual([0o777, 9_000_000, 2]);
+    // What neighbours shared with the file stays theirs, and the report says what is on the disk.
+    expect(entries.map(({ path, mode, mtime }) => [path, mode, mtime])).toEqual([
+      ['a', 0o4711, '9000500000000'],
+      ['b', 0o4711, '9000500000000'],
+      ['c', 0o640, '1000000000000'],
+      ['s', 0o777, '9000000000000'],
+      ['t', 0o777, '9000000000000'],
+    ]);
+  });
+
+  it.skipIf(!needsRoot('hard links change owners'))('change the owner, and what that takes away is gone', () => {
+    const capability = Buffer.from('0100000200040000000000000000000000000000', 'hex');
+    const { dir: root, entries } = unpack([
+      [{ ...file('a'), mode: 0o4755, xattrs: { 'security.capability': capability, 'user.kept': 'x' } }],
+      [{ ...hard('b', 'a'), mode: 0o755, uid: 5, gid: 6 }],
+      [{ ...hard('c', 'a'), mode: 0o4755, uid: 2 ** 32 - 1, gid: -2 }],
+    ]);
+    const { uid, gid, mode } = statSync(join(root, 'a'));
+    expect([uid, gid, mode & 0o7777]).toEqual([5, 4294967294, 0o4755]);
+    expect(Object.keys(entries[0]!.xattrs ?? {})).toEqual(['user.kept']);
+    expect(
+      unpack(
+        [
+          [
+            { ...file('a'), mode: 0o4755, uid: 7 },
+            { ...hard('b', 'a'), mode: 0o4755, uid: 7 },
+          ],
+        ],
+        {
+          owner: 'current',
+        },
+      ).report.lossCounts,
+    ).toEqual({ setuid: 1 });
   });
 
   it('lead through links in parents, and to a link itself', () => {
@@ -51,5 +90,23 @@ describe('hard links', () => {
     ['the root', [hard('a', '/')], /does not exist/],
   ] as [string, Layer, RegExp][])('are refused when they lead to %s', (_, layer, message) => {
     expect(refusal([layer])).toMatchObject({ code: 'E_ARCHIVE_INVALID', message: expect.stringMatching(message) });
+  });
+
+  it('lead into what aufs kept of files with several names, which itself is not written', () => {
+    const { dir: root, entries } = unpack([
+      [
+        dir('.wh..wh.plnk'),
+        file('.wh..wh.plnk/317.12', 'content'),
+        file('.wh..wh.plnk/sub/no', 'x'),
+        file('.wh..wh.aufs', 'x'),
+        hard('bin/a', '.wh..wh.plnk/317.12'),
+        hard('bin/b', '/.wh..wh.plnk/317.12'),
+      ],
+      [file('c', 'c')],
+    ]);
+    expect(shape(root)).toEqual(['bin/', 'bin/a=content', 'bin/b=content', 'c=c']);
+    expect(entries.map(({ path }) => path)).toEqual(['bin', 'bin/a', 'bin/b', 'c']);
+    // They are of one layer.
+    expect(refusal([[file('.wh..wh.plnk/1.1')], [hard('a', '.wh..wh.plnk/1.1')]]).message).toMatch(/does not exist/);
   });
 });

@@ -75,6 +75,39 @@ describe('TarIndex', () => {
     expect(found.read('out')).toBeUndefined();
   });
 
+  it('takes what is there twice with the same content, and links that claim a size', async () => {
+    const found = await index(
+      Buffer.from(
+        tar([
+          { name: 'x', content: 'same'.repeat(200_000) },
+          { name: 'y', type: 'symlink', linkname: 'x', size: 4 },
+          { name: 'z', type: 'hardlink', linkname: 'x', size: 800_000 },
+          { name: './x', content: 'same'.repeat(200_000) },
+          { name: 'y', type: 'symlink', linkname: './x', size: 4 },
+          { name: 'dir', type: 'dir', size: 4096 },
+          { name: 'last', content: 'L' },
+        ]),
+      ),
+    );
+    expect(['x', 'y', 'z'].map((name) => found.read(name)?.length)).toEqual([800_000, 800_000, 800_000]);
+    expect(found.read('last')).toBe('L');
+    const differing: TarEntry[][] = [
+      [
+        { name: 'x', content: 'same' },
+        { name: 'x', content: 'sane' },
+      ],
+      [
+        { name: 'x', content: 'x' },
+        { name: 'x', type: 'symlink', linkname: 'y' },
+      ],
+      [
+        { name: 'x', type: 'symlink', linkname: 'y' },
+        { name: 'x', type: 'symlink', linkname: 'z' },
+      ],
+    ];
+    for (const entries of differing) expect(await failure(entries)).toBe('E_ARCHIVE_INVALID');
+  });
+
   it('refuses what is ambiguous, endless or cut off', async () => {
     expect(
       await failure([
@@ -93,6 +126,6 @@ describe('TarIndex', () => {
     expect(await failure(Buffer.alloc(2048))).toBe('E_ARCHIVE_INVALID');
     expect(await failure(Buffer.alloc(0))).toBe('E_ARCHIVE_INVALID');
     expect(await failure(Buffer.alloc(1024, 'x'))).toBe('E_ARCHIVE_INVALID');
-    expect(await failure([{ name: 'x', content: 'x', pax: { path: 'y'.repeat(2 << 20) } }])).toBe('E_LIMIT');
+    expect(await failure([{ name: 'x', content: 'x', pax: { path: 'y'.repeat(2 << 20) } }])).toBe('E_ARCHIVE_INVALID');
   });
 });

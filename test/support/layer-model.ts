@@ -71,11 +71,14 @@ export class LayerModel {
     const names = this.#at(path.slice(0, -1))!.names;
     const base = path.at(-1)!;
     const old = names.get(base);
-    const { type, mode, uid, gid, mtime, content, link } = entry;
+    const { type, mode, uid, gid, content, link } = entry;
+    // containerd's bounds.
+    const mtime = entry.mtime < 0n || entry.mtime > 2n ** 63n - 1n ? 0n : entry.mtime;
     if (type === 'dir' && old?.type === 'dir') {
       Object.assign(old, { mode, uid, gid, mtime });
     } else if (type === 'hardlink') {
       const target = this.#linkTarget(link, path);
+      Object.assign(target, { uid, gid, mtime, ...(target.type === 'symlink' ? {} : { mode }) });
       names.set(base, target);
     } else {
       const isLink = type === 'symlink';

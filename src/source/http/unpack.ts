@@ -121,6 +121,11 @@ class Selector implements TarHandler {
   }
 
   entry(entry: TarEntry): void {
+    // The name of the whole archive: as in GNU tar, no file.
+    if (entry.type === 'label') {
+      this.#passing = false;
+      return;
+    }
     const name = this.#place(entry.name);
     this.#passing = name !== undefined;
     if (name === undefined) return;
