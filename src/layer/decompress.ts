@@ -1,15 +1,18 @@
 /**
  * Decompression of layers: gzip and zstd by Node's zlib, zstd in JavaScript where Node has none, or nothing at all. The
  * first bytes decide, as in containerd, whatever the media type claims. Members and frames may follow one another;
- * anything else behind them, and an end before their end, is `E_ARCHIVE_INVALID`.
+ * anything else behind them, and an end before their end, is `E_ARCHIVE_INVALID`. gzip may be padded with zeros, as
+ * what was written to tapes and what some packers make is.
  */
-import { createGunzip } from 'node:zlib';
-import { Decompress as ZstdDecoder } from 'fzstd';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Compression } from '../oci/media-types.ts';
+import { decompressByProgram } from './decompress-program.ts';
 import { archiveError } from './header.ts';
+import { RatioGuard } from './ratio-guard.ts';
 import { InflateError, type SyncInflate, syncInflate } from './sync-inflate.ts';
 import { ZstdFrames } from './zstd-frames.ts';
+import { MAX_JAVASCRIPT_WINDOW, zstdDecoder } from './zstd-javascript.ts';
 
 /** Where decompressed bytes go. */
 export interface ByteSink {
@@ -19,9 +22,8 @@ export interface ByteSink {
   filled(bytes: number): void;
 }
 
-const MAGIC_LENGTH = 4;
-/** Output that is not yet a bomb, however small its input. */
-const RATIO_GRACE = 64 << 20;
+/** As much as the longest header of zstd: the window must be known before a decoder is chosen. */
+const MAGIC_LENGTH = 18;
 /** Bytes of output at a time. For the stream of Node its default of 16 KiB would halve the speed. */
 const CHUNK_SIZE = 256 << 10;
 
@@ -32,24 +34,6 @@ export function detectCompression(start: Uint8Array): Compression {
   // A frame to be skipped, which some writers put first.
   if ((start[0]! & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return 'zstd';
   return 'none';
-}
-
-/** Refuses output out of all proportion to its input. */
-export class RatioGuard {
-  readonly #maxRatio: number;
-
-  /** @param maxRatio as `WriteLimits.maxRatio` */
-  constructor(maxRatio: number) {
-    this.#maxRatio = maxRatio;
-  }
-
-  /** @throws CtxsrcError `E_LIMIT` */
-  check(input: number, output: number): void {
-    if (output <= RATIO_GRACE || output <= input * this.#maxRatio) return;
-    throw new CtxsrcError('E_LIMIT', `a layer unpacks to more than ${this.#maxRatio} times its size`, {
-      hint: 'it looks like a decompression bomb',
-    });
-  }
 }
 
 /**
@@ -66,9 +50,9 @@ export async function decompressInto(
   if (first === undefined) return;
   const compression = detectCompression(first);
   const guarded = new GuardedSink(sink, maxRatio);
-  const decoder = syncDecoder(compression, guarded);
+  const decoder = syncDecoder(compression, guarded, first);
   if (decoder === undefined) {
-    for await (const chunk of gunzipStream(copies(first, source), new RatioGuard(maxRatio))) write(sink, chunk);
+    for await (const chunk of streamed(compression, copies(first, source), maxRatio)) write(sink, chunk);
     return;
   }
   try {
@@ -96,13 +80,16 @@ export async function* decompress(
   }
   const pieces = new Pieces();
   const guarded = new GuardedSink(pieces, maxRatio);
-  const decoder = syncDecoder(compression, guarded);
+  const iterator = input[Symbol.asyncIterator]();
+  const first = await beginningOf(iterator);
+  const whole = { [Symbol.asyncIterator]: () => resumed(first, iterator) };
+  const decoder = syncDecoder(compression, guarded, first);
   if (decoder === undefined) {
-    yield* gunzipStream(input, new RatioGuard(maxRatio));
+    yield* streamed(compression, whole, maxRatio);
     return;
   }
   try {
-    for await (const chunk of input) {
+    for await (const chunk of whole) {
       guarded.input += chunk.length;
       decoder.push(chunk);
       yield* pieces.take();
@@ -164,6 +151,27 @@ function beginning(source: () => Buffer | undefined): Buffer | undefined {
   return Buffer.concat(pieces);
 }
 
+async function beginningOf(input: AsyncIterator<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let length = 0; length < MAGIC_LENGTH; ) {
+    const next = await input.next();
+    if (next.done === true) break;
+    pieces.push(Buffer.from(next.value));
+    length += next.value.length;
+  }
+  return Buffer.concat(pieces);
+}
+
+/** What was read ahead, and the rest. */
+async function* resumed(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield first;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
+
 /** A sink of buffers of its own. */
 class Pieces implements ByteSink {
   #buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
@@ -199,8 +207,8 @@ interface SyncDecoder {
   close(): void;
 }
 
-/** Undefined where gzip can only be had as a stream. */
-function syncDecoder(compression: Compression, sink: GuardedSink): SyncDecoder | undefined {
+/** Undefined where it can only be had as a stream. @param first what the data begins with */
+function syncDecoder(compression: Compression, sink: GuardedSink, first: Buffer): SyncDecoder | undefined {
   if (compression === 'none') {
     return { push: (input) => write(sink, input), finish: () => undefined, close: () => undefined };
   }
@@ -208,7 +216,8 @@ function syncDecoder(compression: Compression, sink: GuardedSink): SyncDecoder |
   if (compression === 'gzip') {
     return inflate && { push: stepper(inflate, sink), finish: () => inflate.finish(), close: () => inflate.close() };
   }
-  const frames = new ZstdFrames();
+  if (inflate === undefined && largestWindow(first) > MAX_JAVASCRIPT_WINDOW) return undefined;
+  const frames = new ZstdFrames(inflate === undefined ? MAX_JAVASCRIPT_WINDOW : undefined);
   const decode = inflate === undefined ? zstdInJavaScript(sink) : stepper(inflate, sink);
   return {
     push(input) {
@@ -220,13 +229,28 @@ function syncDecoder(compression: Compression, sink: GuardedSink): SyncDecoder |
   };
 }
 
+function largestWindow(first: Buffer): number {
+  const frames = new ZstdFrames();
+  frames.push(first);
+  return frames.largestWindow;
+}
+
+function streamed(compression: Compression, input: AsyncIterable<Buffer>, maxRatio: number): AsyncGenerator<Buffer> {
+  if (compression === 'gzip') return gunzipStream(input, new RatioGuard(maxRatio));
+  // Whoever abandons it ends the program; a thread that is ended takes its input away.
+  return decompressByProgram('zstd', new AbortController().signal, input, maxRatio);
+}
+
 function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => void {
   return (input) => {
     // A full output may have left some behind in the decompressor.
     for (let at = 0, more = true; at < input.length || more; ) {
       const { buffer, offset } = sink.room();
       const { read, written } = inflate.step(input, at, buffer, offset);
-      if (at < input.length && read === 0 && written === 0) throw archiveError('something follows its compressed data');
+      if (at < input.length && read === 0 && written === 0) {
+        checkPadding(input.subarray(at));
+        return;
+      }
       more = written === buffer.length - offset;
       at += read;
       if (written > 0) sink.filled(written);
@@ -234,10 +258,15 @@ function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => vo
   };
 }
 
+/** @throws CtxsrcError `E_ARCHIVE_INVALID` for anything but zeros */
+function checkPadding(rest: Buffer): void {
+  if (rest.some((byte) => byte !== 0)) throw archiveError('something follows its compressed data');
+}
+
 function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
-  const decoder = new ZstdDecoder((chunk) => write(sink, chunk));
+  const decoder = zstdDecoder((chunk) => write(sink, chunk));
   // A copy, since the decoder keeps what it cannot decode yet.
-  return (input) => decoder.push(new Uint8Array(input), false);
+  return (input) => decoder.push(new Uint8Array(input));
 }
 
 async function* copies(first: Buffer, source: () => Buffer | undefined): AsyncGenerator<Buffer> {
@@ -249,20 +278,19 @@ async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): A
   let fed = 0;
   const feed = async (): Promise<void> => {
     for await (const chunk of input) {
-      if (stream.destroyed || stream.readableEnded) return;
+      // It takes nothing behind the last member.
+      const hasEnded = fed > stream.bytesWritten;
       fed += chunk.length;
-      await new Promise<void>((resolve) => {
-        const goOn = (): void => {
-          stream.off('close', goOn).off('end', goOn);
-          resolve();
-        };
-        stream.on('close', goOn).on('end', goOn);
-        stream.write(chunk, goOn);
-      });
+      if (!hasEnded) await writeTo(stream, chunk);
+      if (stream.destroyed && !stream.readableEnded) return;
+      const unread = Math.min(chunk.length, fed - stream.bytesWritten);
+      if (unread > 0) checkPadding(chunk.subarray(chunk.length - unread));
     }
     stream.end();
   };
+  let failure: unknown;
   const feeding = feed().catch((error: unknown) => {
+    failure = error;
     stream.destroy(error as Error);
   });
   let produced = 0;
@@ -278,7 +306,18 @@ async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): A
     stream.destroy();
   }
   await feeding;
-  if (stream.bytesWritten !== fed) throw archiveError('something follows its compressed data');
+  if (failure !== undefined) throw failure;
+}
+
+function writeTo(stream: Gunzip, chunk: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const goOn = (): void => {
+      stream.off('close', goOn).off('end', goOn);
+      resolve();
+    };
+    stream.on('close', goOn).on('end', goOn);
+    stream.write(chunk, goOn);
+  });
 }
 
 /** What a decompressor throws, in our words. */

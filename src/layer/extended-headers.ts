@@ -3,7 +3,7 @@
  * one kind the last counts, as in Go's reader and with it in containerd's and umoci's. Global PAX headers are checked and
  * otherwise ignored, as every reader of layers does: what a layer means must not depend on who reads it.
  */
-import type { Header, TypeFlag } from './header.ts';
+import { archiveError, type Header, type TypeFlag } from './header.ts';
 import { applyPax, type PaxFacts, type PaxRecord, parsePax } from './pax.ts';
 
 export type ExtendedType = 'x' | 'g' | 'L' | 'K';
@@ -12,7 +12,11 @@ export function isExtended(type: TypeFlag): type is ExtendedType {
   return type === 'x' || type === 'g' || type === 'L' || type === 'K';
 }
 
+/** In front of one entry: writers make three at most. */
+const MAX_IN_A_ROW = 100;
+
 export class ExtendedHeaders {
+  #count = 0;
   #records: readonly PaxRecord[] | undefined;
   #name: string | undefined;
   #link: string | undefined;
@@ -24,6 +28,8 @@ export class ExtendedHeaders {
 
   /** @param data the content of such a header @throws CtxsrcError `E_ARCHIVE_INVALID` */
   take(type: ExtendedType, data: Buffer): void {
+    this.#count += 1;
+    if (this.#count > MAX_IN_A_ROW) throw archiveError(`an entry has more than ${MAX_IN_A_ROW} extended headers`);
     switch (type) {
       case 'g':
         parsePax(data);
@@ -44,6 +50,7 @@ export class ExtendedHeaders {
     const facts = this.#records === undefined ? undefined : applyPax(header, this.#records);
     if (this.#name !== undefined) header.name = this.#name;
     if (this.#link !== undefined) header.linkName = this.#link;
+    this.#count = 0;
     this.#records = undefined;
     this.#name = undefined;
     this.#link = undefined;

@@ -5,6 +5,7 @@
  * uses the stream.
  */
 import * as zlib from 'node:zlib';
+import { MAX_WINDOW_LOG } from './zstd-frames.ts';
 
 /** One call of zlib: reads from `input`, writes to `output`. */
 export interface SyncInflate {
@@ -47,10 +48,10 @@ export const internals = {
 
 /** Undefined where this version of Node has no such thing. */
 export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
-  const create =
-    kind === 'gzip' ? zlib.createGunzip : (zlib as { createZstdDecompress?: () => object }).createZstdDecompress;
-  if (create === undefined) return undefined;
-  const stream = create() as { _handle?: Handle; _writeState?: unknown; close(): void };
+  const stream = (kind === 'gzip' ? zlib.createGunzip() : zstdStream()) as
+    | { _handle?: Handle; _writeState?: unknown; close(): void }
+    | undefined;
+  if (stream === undefined) return undefined;
   const handle = stream._handle!;
   const state = stream._writeState as Uint32Array;
   if (!internals.available(handle, state)) return undefined;
@@ -73,4 +74,13 @@ export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
     },
     close: () => stream.close(),
   };
+}
+
+/** Undefined before Node 22.15. By itself zstd refuses the larger ones of the windows that `ZstdFrames` lets pass. */
+function zstdStream(): object | undefined {
+  const { createZstdDecompress, constants } = zlib as {
+    createZstdDecompress?: (options: object) => object;
+    constants: Record<string, number>;
+  };
+  return createZstdDecompress?.({ params: { [constants.ZSTD_d_windowLogMax!]: MAX_WINDOW_LOG } });
 }

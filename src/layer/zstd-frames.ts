@@ -4,8 +4,11 @@
  */
 import { archiveError } from './header.ts';
 
-/** What `zstd -d` grants by itself. */
-const MAX_WINDOW = 128 << 20;
+/**
+ * The largest window that is read, 512 MiB, as a power of two; containerd's decoder has the same. `zstd -d` grants 128 MiB
+ * by itself. That memory comes on top of what a run needs else.
+ */
+export const MAX_WINDOW_LOG = 29;
 const RESERVED_BLOCK = 3;
 const RLE_BLOCK = 1;
 
@@ -20,6 +23,14 @@ export class ZstdFrames {
   #skip = 0;
   #afterSkip: 'magic' | 'block-header' = 'magic';
   #descriptor = 0;
+  readonly #maxWindow: number;
+  /** Bytes of the largest window so far. */
+  largestWindow = 0;
+
+  /** @param maxWindow bytes that the decoder can handle */
+  constructor(maxWindow: number = 2 ** MAX_WINDOW_LOG) {
+    this.#maxWindow = maxWindow;
+  }
 
   /** Takes the next bytes. @throws CtxsrcError `E_ARCHIVE_INVALID` */
   push(bytes: Uint8Array): void {
@@ -81,7 +92,7 @@ export class ZstdFrames {
         break;
       }
       case 'header':
-        if (this.#window(field) > MAX_WINDOW) throw archiveError('its zstd data asks for too much memory');
+        this.#checkWindow(this.#window(field));
         this.#expect('block-header');
         break;
       case 'block-header': {
@@ -96,6 +107,18 @@ export class ZstdFrames {
       }
       default:
     }
+  }
+
+  #checkWindow(window: number): void {
+    this.largestWindow = Math.max(this.largestWindow, window);
+    if (window <= this.#maxWindow) return;
+    const sizes = `a window of ${Math.ceil(window / 2 ** 20)} MiB, and ${this.#maxWindow / 2 ** 20} MiB are the most`;
+    throw archiveError(`its zstd data asks for too much memory: ${sizes}`, {
+      hint:
+        window <= 2 ** MAX_WINDOW_LOG
+          ? 'Node 22.15 or newer reads it'
+          : 'compress it again: zstd -d --long=31 --stdout FILE | zstd -o NEW',
+    });
   }
 
   #window(field: readonly number[]): number {

@@ -53,7 +53,7 @@ const ATTRIBUTES: readonly AttributeSpec[] = [
     help: 'file with a bearer token for the host of the URL',
     example: '/run/secrets/token',
   },
-  { name: 'unpack', kind: 'flag', help: 'write what is in the archive: tar, tar.gz, tar.zst, tar.xz or zip' },
+  { name: 'unpack', kind: 'flag', help: 'write what is in the archive: tar, tar.gz, tar.zst, tar.xz, tar.bz2 or zip' },
   {
     name: 'strip-components',
     kind: 'number',

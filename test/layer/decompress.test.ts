@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { createCipheriv } from 'node:crypto';
+import * as zlib from 'node:zlib';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { isCtxsrcError } from '../../src/core/errors.ts';
 import { decompress, decompressInto, detectCompression } from '../../src/layer/decompress.ts';
 import * as syncInflate from '../../src/layer/sync-inflate.ts';
+import { zstdDecoder } from '../../src/layer/zstd-javascript.ts';
 import { zstdRaw } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
 
@@ -94,6 +97,12 @@ describe.each(ways)('%s', (_, run, sync) => {
     }
   });
 
+  it('takes zeros behind gzip for padding', async () => {
+    const data = Buffer.concat([gzip, gzip, Buffer.alloc(2500)]);
+    const ends = [gzip.length, 1 << 20, 1000, gzip.length * 2 + 100];
+    for (const step of ends) expect((await way(data, step)).equals(Buffer.concat([TEXT, TEXT]))).toBe(true);
+  });
+
   const gzip = gzipSync(TEXT);
   it.each([
     ['cut in half', gzip.subarray(0, gzip.length / 2), /cut short/],
@@ -101,7 +110,8 @@ describe.each(ways)('%s', (_, run, sync) => {
     ['with a cut second member', Buffer.concat([gzip, gzip.subarray(0, 50)]), /cut short/],
     ['with a wrong checksum', Buffer.concat([gzip.subarray(0, -8), Buffer.alloc(8)]), /damaged/],
     ['with text behind it', Buffer.concat([gzip, Buffer.from('garbage')]), /damaged|follows/],
-    ['with zeros behind it', Buffer.concat([gzip, Buffer.alloc(512)]), /follows/],
+    ['with zeros and text behind it', Buffer.concat([gzip, Buffer.alloc(2500), Buffer.from('x')]), /follows/],
+    ['with zeros and a member behind it', Buffer.concat([gzip, Buffer.alloc(700), gzip]), /follows/],
     ['with a flipped bit', Buffer.from(gzip.map((byte, i) => (i === 5000 ? byte ^ 16 : byte))), /damaged/],
   ])('refuses gzip %s', async (_name, data, message) => {
     for (const step of [1 << 20, 1000]) {
@@ -125,7 +135,7 @@ describe.each(ways)('%s', (_, run, sync) => {
   });
 
   it.skipIf(!zstd)('decompresses what zstd writes', async () => {
-    for (const flags of [['-3'], ['-19', '--no-check'], ['--fast=3'], ['-1', '--long=25']]) {
+    for (const flags of [['-3'], ['-19', '--no-check'], ['--fast=3'], ['-1', '--long=25'], ['-1', '--long=29']]) {
       const data = squeeze(TEXT, ...flags);
       for (const step of [1 << 20, 333]) expect((await way(data, step)).equals(TEXT)).toBe(true);
     }
@@ -146,4 +156,28 @@ describe.each(ways)('%s', (_, run, sync) => {
       expect(said).toMatch(message);
     }
   });
+});
+
+it.skipIf(!zstd)('decompresses zstd with a window of 256 MiB, and with 66 MiB between what is alike', async () => {
+  const half = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(66 << 20));
+  const data = Buffer.concat([half, half]);
+  const packed = squeeze(data, '-1', '--long=28');
+  expect(packed.length).toBeLessThan(data.length * 0.6);
+  expect((await into(packed, 1 << 20, 2000, 1 << 20)).equals(data)).toBe(true);
+  // Where only a later frame has such a window, another decoder is at work already.
+  const late = into(Buffer.concat([zstdRaw(Buffer.alloc(1 << 20)), packed]), 64 << 10, 2000, 1 << 20);
+  if ('createZstdDecompress' in zlib) expect((await late).length).toBe(data.length + (1 << 20));
+  else expect(await refusal(late)).toMatch(/^E_ARCHIVE_INVALID .*window of 256 MiB, and 32 MiB are the most/);
+});
+
+it.skipIf(!zstd)('keeps windows in JavaScript as they were, over blocks that wrap around', async () => {
+  const half = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(1 << 20));
+  const data = Buffer.concat([half, half, Buffer.alloc(300_000), half, TEXT, half, half, TEXT]);
+  for (const flags of [['-1'], ['-19'], ['-1', '--long=20'], ['-1', '--long=25']]) {
+    const output: Uint8Array[] = [];
+    const decoder = zstdDecoder((bytes) => output.push(Uint8Array.from(bytes)));
+    const packed = squeeze(data, ...flags);
+    for (let at = 0; at < packed.length; at += 100_000) decoder.push(new Uint8Array(packed.subarray(at, at + 100_000)));
+    expect(Buffer.concat(output).equals(data)).toBe(true);
+  }
 });

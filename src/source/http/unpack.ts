@@ -1,5 +1,5 @@
 /**
- * Writes what is in an archive (tar, plain or compressed by gzip, zstd or xz; zip) through the applier that writes
+ * Writes what is in an archive (tar, plain or compressed by gzip, zstd, xz or bzip2; zip) through the applier that writes
  * layers, which lets nothing out of the directory. Names lose leading directories first, where that is asked for.
  */
 import { createReadStream } from 'node:fs';
@@ -10,11 +10,11 @@ import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/write-filter.ts';
 import { LayerApplier } from '../../layer/apply.ts';
-import { decompress, detectCompression } from '../../layer/decompress.ts';
+import { archiveCompression, decompressArchive } from '../../layer/archive-compression.ts';
+import { BLOCK, parseHeader } from '../../layer/header.ts';
 import { packEntries, unpackReport } from '../../layer/report.ts';
 import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar-reader.ts';
-import { decompressXz } from './xz.ts';
-import { readZip } from './zip.ts';
+import { endsAsZip, readZip } from './zip.ts';
 
 /**
  * Unpacks the archive in the file `from` into `dir`, an empty directory. On failure it is left half-done, for the caller
@@ -59,14 +59,18 @@ async function readArchive(signal: AbortSignal, from: string, handler: TarHandle
   const start = await firstBytes(from);
   if (start.subarray(0, 4).equals(ZIP_FILE) || start.subarray(0, 4).equals(ZIP_EMPTY))
     return readZip(signal, from, handler, maxRatio);
-  const input = createReadStream(from, { highWaterMark: 256 * 1024, signal }) as AsyncIterable<Buffer>;
-  const isXz = start.subarray(0, 6).equals(XZ);
   const isTar = start.length >= 512 && start.toString('latin1', 257, 262) === 'ustar';
-  const compression = detectCompression(start);
-  if (!isXz && !isTar && compression === 'none' && !start.subarray(0, 512).every((byte) => byte === 0))
-    checkOldTar(start);
+  const compression = archiveCompression(start);
+  const isKnown = isTar || compression !== 'none' || isOldTar(start) || start.every((byte) => byte === 0);
+  if (!isKnown) {
+    if (await endsAsZip(from)) return readZip(signal, from, handler, maxRatio);
+    throw new CtxsrcError('E_ARCHIVE_INVALID', 'the file is no archive that can be unpacked', {
+      hint: 'unpacked are tar, tar.gz, tar.zst, tar.xz, tar.bz2 and zip; without --unpack the file is written as it is',
+    });
+  }
+  const input = createReadStream(from, { highWaterMark: 256 * 1024, signal }) as AsyncIterable<Buffer>;
   const reader = new TarReader(handler);
-  const content = isXz ? decompressXz(signal, input, maxRatio) : decompress(input, compression, maxRatio);
+  const content = decompressArchive(signal, input, compression, maxRatio);
   for await (const chunk of content) {
     signal.throwIfAborted();
     reader.push(chunk);
@@ -76,23 +80,15 @@ async function readArchive(signal: AbortSignal, from: string, handler: TarHandle
 
 const ZIP_FILE = Buffer.from('PK\x03\x04', 'latin1');
 const ZIP_EMPTY = Buffer.from('PK\x05\x06', 'latin1');
-const XZ = Buffer.from('\xfd7zXZ\0', 'latin1');
 
 /** A tar from before POSIX has no magic, but the checksum of its first header is right. */
-function checkOldTar(start: Buffer): void {
-  const stored = Number.parseInt(
-    start
-      .toString('latin1', 148, 156)
-      .replace(/[\0 ].*$/s, '')
-      .trim(),
-    8,
-  );
-  let sum = 8 * 32;
-  for (let i = 0; i < 512; i += 1) sum += i >= 148 && i < 156 ? 0 : (start[i] ?? 0);
-  if (start.length >= 512 && stored === sum) return;
-  throw new CtxsrcError('E_ARCHIVE_INVALID', 'the file is no archive that can be unpacked', {
-    hint: 'unpacked are tar, tar.gz, tar.zst, tar.xz and zip; without --unpack the file is written as it is',
-  });
+function isOldTar(start: Buffer): boolean {
+  try {
+    parseHeader(start, 0);
+    return start.length >= BLOCK;
+  } catch {
+    return false;
+  }
 }
 
 async function firstBytes(from: string): Promise<Buffer> {

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { RatioGuard } from '../../layer/decompress.ts';
+import { RatioGuard } from '../../layer/ratio-guard.ts';
 import type { TarEntry, TarHandler } from '../../layer/tar-reader.ts';
 
 const END = 0x06054b50;
@@ -42,7 +42,9 @@ export async function readZip(signal: AbortSignal, path: string, handler: TarHan
   try {
     const { size } = await file.stat();
     const directory = await findDirectory(file, size);
-    const entries = parseDirectory(await readAt(file, directory.offset, directory.length), directory.count);
+    const entries = parseDirectory(await readAt(file, directory.offset, directory.length), directory.count).map(
+      (entry) => ({ ...entry, offset: entry.offset + directory.base }),
+    );
     entries.sort((a, b) => a.offset - b.offset);
     const guard = new RatioGuard(maxRatio);
     const total = { packed: 0, size: 0 };
@@ -62,24 +64,60 @@ export async function readZip(signal: AbortSignal, path: string, handler: TarHan
   }
 }
 
-async function findDirectory(
-  file: FileHandle,
-  size: number,
-): Promise<{ offset: number; length: number; count: number }> {
+/** Whether the file ends as a zip does, whatever it begins with: a program may stand before it. */
+export async function endsAsZip(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    return (await findEnd(file, (await file.stat()).size)) !== undefined;
+  } finally {
+    await file.close();
+  }
+}
+
+interface End {
+  /** The end record, and where it begins. */
+  readonly record: Buffer;
+  readonly position: number;
+}
+
+/** The last end record whose comment ends with the file, else the last one before other bytes. */
+async function findEnd(file: FileHandle, size: number): Promise<End | undefined> {
   const tail = await readAt(file, Math.max(0, size - 22 - 0xffff), Math.min(size, 22 + 0xffff));
-  let at = tail.length - 22;
-  while (at >= 0 && !(tail.readUInt32LE(at) === END && at + 22 + tail.readUInt16LE(at + 20) === tail.length)) at -= 1;
-  if (at < 0) throw invalid('it has no end, so that it was cut off');
-  if (tail.readUInt16LE(at + 4) !== 0 || tail.readUInt16LE(at + 6) !== 0) throw invalid('it is one part of several');
-  let count = tail.readUInt16LE(at + 10);
-  let length = tail.readUInt32LE(at + 12);
-  let offset = tail.readUInt32LE(at + 16);
-  const end = size - tail.length + at;
+  let found: number | undefined;
+  for (let at = tail.length - 22; at >= 0; at -= 1) {
+    if (tail.readUInt32LE(at) !== END) continue;
+    const end = at + 22 + tail.readUInt16LE(at + 20);
+    if (end <= tail.length) found ??= at;
+    if (end === tail.length) {
+      found = at;
+      break;
+    }
+  }
+  return found === undefined ? undefined : { record: tail.subarray(found), position: size - tail.length + found };
+}
+
+interface Place {
+  readonly offset: number;
+  readonly length: number;
+  readonly count: number;
+  /** Bytes before the archive, which its offsets do not count. */
+  readonly base: number;
+}
+
+async function findDirectory(file: FileHandle, size: number): Promise<Place> {
+  const found = await findEnd(file, size);
+  if (found === undefined) throw invalid('it has no end, so that it was cut off');
+  const { record, position: end } = found;
+  if (record.readUInt16LE(4) !== 0 || record.readUInt16LE(6) !== 0) throw invalid('it is one part of several');
+  let count = record.readUInt16LE(10);
+  let length = record.readUInt32LE(12);
+  let offset = record.readUInt32LE(16);
   let before = end;
   if (count === 0xffff || length === 0xffffffff || offset === 0xffffffff) {
     const locator = await readAt(file, end - 20, 20);
     if (locator.readUInt32LE(0) !== LOCATOR64) throw invalid('its zip64 locator is missing');
     before = bigNumber(locator, 8);
+    if (!(await hasSignature(file, before, END64))) before = end - 20 - 56;
     const end64 = await readAt(file, before, 56);
     if (end64.readUInt32LE(0) !== END64) throw invalid('its zip64 end is missing');
     count = bigNumber(end64, 32);
@@ -88,7 +126,14 @@ async function findDirectory(
   }
   if (length > MAX_DIRECTORY) throw new CtxsrcError('E_LIMIT', `the zip archive has a directory of ${length} bytes`);
   if (offset + length > before) throw invalid('its directory is outside of it');
-  return { offset, length, count };
+  const shift = before - offset - length;
+  const base = shift > 0 && (await hasSignature(file, offset + shift, CENTRAL)) ? shift : 0;
+  return { offset: offset + base, length, count, base };
+}
+
+async function hasSignature(file: FileHandle, position: number, signature: number): Promise<boolean> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, position);
+  return bytesRead === 4 && buffer.readUInt32LE(0) === signature;
 }
 
 function parseDirectory(directory: Buffer, count: number): ZipEntry[] {

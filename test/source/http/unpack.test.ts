@@ -10,6 +10,7 @@ import type { Attributes } from '../../../src/contract/index.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { needs } from '../../support/needs.ts';
 import { newJob, writeSnapshot } from '../../support/source-env.ts';
+import { tar } from '../../support/tar-builder.ts';
 import { tempDir } from '../../support/temp.ts';
 import { listTree } from '../../support/tree.ts';
 import { openHttp } from './http-source.ts';
@@ -42,6 +43,11 @@ describe('http source, unpacking', () => {
     ['tar.gz', 'tar -czf - top', ['gzip']],
     ['tar.zst', 'tar -cf - top | zstd -q', ['zstd']],
     ['tar.xz', 'tar -cf - top | xz', ['xz']],
+    ['tar.bz2', 'tar -cf - top | bzip2', ['bzip2']],
+    ['tar.gz with zeros behind it', 'tar -czf - top; head -c 700 /dev/zero', ['gzip']],
+    ['tar with a name of its own', 'tar -cf - --format=gnu -V release-1 top', []],
+    ['zip behind a program', 'printf junk; zip -qry c.zip top && cat c.zip', ['zip']],
+    ['zip with something behind it', 'zip -qry d.zip top && cat d.zip; printf x', ['zip']],
     ['old tar', 'tar --format=v7 -cf - top', []],
     ['zip', 'zip -qry a.zip top && cat a.zip', ['zip']],
     ['zip without compression', 'zip -qry0 b.zip top && cat b.zip', ['zip']],
@@ -80,6 +86,19 @@ describe('http source, unpacking', () => {
       body = Buffer.from(bytes);
       expect(await failureCode(unpack())).toBe(want);
     }
+  });
+
+  it('says how to go on where GNU tar is more lenient', async () => {
+    body = tar([
+      { name: 'a', content: 'a' },
+      { name: 'd/a', type: 'hardlink', linkname: 'd/a' },
+      { name: 'b', type: 'hardlink', linkname: 'b' },
+    ]);
+    await expect(unpack()).rejects.toMatchObject({
+      code: 'E_ARCHIVE_INVALID',
+      hint: expect.stringMatching(/--exclude/),
+    });
+    expect(readdirSync((await unpack({}, { filter: { exclude: ['d', 'b'] } })).dir)).toEqual(['a']);
   });
 
   it.skipIf(!needs('xz'))('refuses broken and bloated xz', async () => {

@@ -28,6 +28,11 @@ export const COMPRESSION: readonly HostileCase[] = [
     layers: () => [{ blob: Buffer.concat([gzip(GOOD), Buffer.from('garbage')]), archive: GOOD }],
     expected: INVALID,
   },
+  {
+    name: 'gzip and zeros behind it',
+    layers: () => [{ blob: Buffer.concat([gzip(GOOD), Buffer.alloc(700)]), archive: GOOD }],
+    expected: ['file good: x'],
+  },
   { name: 'gzip in gzip', layers: () => [{ blob: gzip(gzip(GOOD)), archive: gzip(GOOD) }], expected: INVALID },
   { name: 'zstd cut short', layers: () => [{ blob: zstdRaw(GOOD).subarray(0, -9), archive: GOOD }], expected: INVALID },
   {
