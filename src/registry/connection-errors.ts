@@ -2,7 +2,7 @@
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { ClosedAddress } from './addresses.ts';
 import type { Subject } from './errors.ts';
-import { ProxyFailure, ProxyRefusal } from './proxy.ts';
+import { type NamedProxy, ProxyFailure, ProxyRefusal } from './proxy.ts';
 import { PassingFailure } from './retry.ts';
 
 interface ConnectionTrouble {
@@ -17,19 +17,30 @@ interface ConnectionTrouble {
 /**
  * Types what a connection failed with. Failures that may pass come as `PassingFailure`, others as the error itself.
  * An error that is typed already is returned as it is.
- * @param anonymous a TLS connection without a client certificate: some servers just close it when they want one
+ * @param way.anonymous a TLS connection without a client certificate: some servers just close it when they want one
+ * @param way.proxy through which the server was spoken to: it may be the one that is at fault
  */
-export function connectionError(error: unknown, subject: Subject, anonymous = false): Error {
+export function connectionError(
+  error: unknown,
+  subject: Subject,
+  { anonymous = false, proxy }: { readonly anonymous?: boolean; readonly proxy?: NamedProxy | undefined } = {},
+): Error {
   if (error instanceof CtxsrcError || error instanceof PassingFailure) return error;
+  const ofProxy = error instanceof ProxyFailure || error instanceof ProxyRefusal;
+  const through = proxy === undefined || ofProxy ? '' : ` (through the proxy ${proxy.url.host})`;
   const trouble = ofSubject(troubleOf(error, subject.host), subject);
-  const typed = new CtxsrcError(trouble.code, `cannot get ${subject.what} from ${subject.host}: ${trouble.text}`, {
-    cause: error,
-    hint:
-      anonymous && trouble.closed
-        ? `${trouble.hint}; if the server wants a client certificate: --client-cert FILE`
-        : trouble.hint,
-    details: { host: subject.host },
-  });
+  const typed = new CtxsrcError(
+    trouble.code,
+    `cannot get ${subject.what} from ${subject.host}: ${trouble.text}${through}`,
+    {
+      cause: error,
+      hint:
+        anonymous && trouble.closed
+          ? `${trouble.hint}; if the server wants a client certificate: --client-cert FILE`
+          : trouble.hint,
+      details: { host: subject.host },
+    },
+  );
   return trouble.passing ? new PassingFailure(typed) : typed;
 }
 

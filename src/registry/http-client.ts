@@ -14,7 +14,7 @@ import { connectionError } from './connection-errors.ts';
 import { answerError, type Subject, saying } from './errors.ts';
 import { header, type ResponseHeaders, urlText, withUserAgent } from './headers.ts';
 import { createTransport } from './http-transport.ts';
-import { type Environment, ProxyRefusal } from './proxy.ts';
+import { type Environment, type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
 import { quota, retryAfter } from './rate-limit.ts';
 import { PassingFailure, type RetryPolicy, retry } from './retry.ts';
 import type { TransportResponse } from './transport.ts';
@@ -132,6 +132,15 @@ export function createHttpClient(options: {
     }
   }
 
+  /** The proxy for a URL; a setting that cannot be used is told by who connects. */
+  function usableProxy(url: URL): NamedProxy | undefined {
+    try {
+      return proxyFor(url, env);
+    } catch {
+      return undefined;
+    }
+  }
+
   async function sendOne(
     job: JobContext,
     request: HttpRequest & { readonly own: boolean },
@@ -172,7 +181,7 @@ export function createHttpClient(options: {
     } catch (error) {
       if (job.signal.aborted) throw job.signal.reason;
       const anonymous = url.protocol === 'https:' && network.clientCert === undefined;
-      const typed = connectionError(error, subject, anonymous);
+      const typed = connectionError(error, subject, { anonymous, proxy: usableProxy(url) });
       report(undefined, (typed instanceof PassingFailure ? typed.error : (typed as CtxsrcError)).code);
       throw typed;
     }
