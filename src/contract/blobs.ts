@@ -50,8 +50,10 @@ export interface IngestSource {
   readonly offset: number;
   /** Lets the origin recognise that a later range belongs to the same bytes (ETag). Kept beside a partial download. */
   readonly validator?: string | undefined;
-  /** Whether the body broke off and went on: if its bytes are wrong, those of another try may be right. */
-  readonly continued?: (() => boolean) | undefined;
+  /** Whether another try may give other bytes when these are wrong: the body broke off and went on, or a mirror sent it. */
+  readonly doubtful?: (() => boolean) | undefined;
+  /** Called when the bytes have turned out to be wrong. */
+  readonly refused?: (() => void) | undefined;
   /** What it is and who has it, for messages: `blob sha256:… of registry.example/team/app`. */
   readonly what?: string | undefined;
 }

@@ -42,5 +42,6 @@ export async function layerFrom(
 }
 
 function hostsOf(urls: readonly string[]): string {
-  return [...new Set(urls.map((url) => (URL.canParse(url) ? new URL(url).host : 'no address')))].slice(0, 8).join(', ');
+  const hosts = urls.slice(0, 8).map((url) => (URL.canParse(url) ? new URL(url).host : 'no address'));
+  return [...new Set(hosts)].join(', ');
 }

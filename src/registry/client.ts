@@ -74,6 +74,8 @@ export function createRegistryClient(options: {
   const http = createHttpClient(options);
   const api = new Api(http, network, clock);
   const slots = new Map<string, Slots>();
+  /** Mirrors that have sent a wrong blob: nothing else is asked of them. */
+  const spoilt = new Set<string>();
 
   /** Runs `work` at one place after another until one succeeds; the error is the registry's own, the mirrors' are told. */
   async function eachEndpoint<T>(
@@ -84,6 +86,10 @@ export function createRegistryClient(options: {
     const [origin, ...mirrors] = endpointsFor(name, network.mirrors);
     const failed: string[] = [];
     for (const mirror of mirrors) {
+      if (spoilt.has(mirror.host)) {
+        failed.push(`${mirror.host} (sent something else)`);
+        continue;
+      }
       const text = `mirror for ${name.host}: ${mirror.host}/${mirror.repository}`;
       job.progress.emit({ type: 'message', level: 'debug', text });
       try {
@@ -107,9 +113,9 @@ export function createRegistryClient(options: {
     }
   }
 
-  function blobAt(job: JobContext, endpoint: Endpoint, digest: Digest, resume: Resume): Promise<IngestSource> {
+  async function blobAt(job: JobContext, endpoint: Endpoint, digest: Digest, resume: Resume): Promise<IngestSource> {
     const subject = blobSubject(endpoint, digest);
-    return download(
+    const source = await download(
       job,
       {
         subject,
@@ -125,6 +131,8 @@ export function createRegistryClient(options: {
       },
       resume,
     );
+    if (!endpoint.mirror) return source;
+    return { ...source, doubtful: () => true, refused: () => void spoilt.add(endpoint.host) };
   }
 
   async function requireBlobAt(job: JobContext, endpoint: Endpoint, digest: Digest): Promise<void> {

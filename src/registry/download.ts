@@ -46,7 +46,7 @@ export async function download(job: JobContext, from: Download, resume: Resume):
     body: continued(job, from, first, () => {
       parts += 1;
     }),
-    continued: () => parts > 1,
+    doubtful: () => parts > 1,
     what: from.subject.what,
   };
 }

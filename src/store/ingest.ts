@@ -13,7 +13,7 @@ import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'no
 import type { BlobGrowth, IngestSource } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
 import { Task } from '../core/progress.ts';
 import { bootId } from './identity.ts';
@@ -131,7 +131,7 @@ export class Ingests {
     }
   }
 
-  /** @returns false when the bytes do not match and an earlier part is to blame, so that the caller tries from the start. */
+  /** @returns false when the bytes do not match and those of another try may, so that the caller tries from the start. */
   async #transfer(
     job: JobContext,
     { digest, size }: IngestBlob,
@@ -145,12 +145,13 @@ export class Ingests {
     const hash = hasherFor(digest);
     let keep = true;
     let file: FileHandle | undefined;
+    let source: IngestSource | undefined;
     try {
       file = await open(partial, kept.size > 0 ? 'r+' : 'w', 0o644);
       await file.truncate(kept.size);
       if (kept.size > 0) await rehash(partial, kept.size, hash);
       if (kept.size > 0) growth?.(partial, kept.size);
-      const source = await produce({ offset: kept.size, validator: kept.validator });
+      source = await produce({ offset: kept.size, validator: kept.validator });
       // Written for each ingest, and before its first byte: a part without it is of unknown origin and not gone on with.
       await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
       this.#directory.step('ingest:begun');
@@ -163,21 +164,15 @@ export class Ingests {
       const actual = hash.digest('hex');
       const { what = `blob ${digest}` } = source;
       if (size !== undefined && written !== size) {
-        keep = false;
         throw new CtxsrcError('E_SIZE_MISMATCH', `${what} ends after ${written} of ${size} bytes`, {
           hint: SIZE_WRONG,
         });
       }
       if (actual !== digestHex(digest)) {
-        keep = false;
-        const mended = kept.size > 0 || source.continued?.() === true;
-        if (mended && mayResume && growth === undefined) return false;
         throw new CtxsrcError(
           'E_DIGEST_MISMATCH',
           `${what} is damaged: its content has the digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
-          mended && mayResume
-            ? { details: { resumed: true }, hint: 'a part of the download was bad: run again, it starts anew' }
-            : { hint: CONTENT_DAMAGED },
+          { hint: CONTENT_DAMAGED },
         );
       }
       await file.datasync();
@@ -191,10 +186,17 @@ export class Ingests {
       return true;
     } catch (error) {
       const failure = storeError(error, `cannot store blob ${digest} in the cache`);
+      const wrong = isCtxsrcError(failure, 'E_SIZE_MISMATCH') || isCtxsrcError(failure, 'E_DIGEST_MISMATCH');
+      if (wrong) source?.refused?.();
       // Room is what is missing, or it is more than is wanted: the part goes too.
-      if (failure instanceof CtxsrcError && /^E_(DISK_FULL|LIMIT|SIZE_MISMATCH|DIGEST_MISMATCH)$/.test(failure.code))
-        keep = false;
-      throw failure;
+      if (wrong || isCtxsrcError(failure, 'E_DISK_FULL') || isCtxsrcError(failure, 'E_LIMIT')) keep = false;
+      if (!wrong || !mayResume || (kept.size === 0 && source?.doubtful?.() !== true)) throw failure;
+      if (growth === undefined) return false;
+      throw new CtxsrcError(failure.code, failure.message, {
+        cause: failure,
+        details: { resumed: true },
+        hint: 'a part of the download was bad: run again, it starts anew',
+      });
     } finally {
       await file?.close();
       if (!keep || (await sizeOf(partial)) === 0) {

@@ -218,12 +218,12 @@ export class Snapshots {
   }
 }
 
-/** Makes the files; once more, from nothing, when a download that went on after a break turns out to be wrong. */
+/** Makes the files; once more, from nothing, when a download turns out to be wrong of which another may be right. */
 async function produceAnew(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
   try {
     return await recipe.produce(job, dir, options);
   } catch (error) {
-    if (!isCtxsrcError(error, 'E_DIGEST_MISMATCH') || error.details?.resumed !== true) throw error;
+    if (!isCtxsrcError(error) || error.details?.resumed !== true) throw error;
     job.progress.emit({ type: 'message', level: 'verbose', text: `${error.message}; starting anew` });
     await emptied(dir);
     return recipe.produce(job, dir, options);

@@ -3,10 +3,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { NetworkOptions } from '../../src/contract/source.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts';
 import { USER_AGENT } from '../../src/registry/headers.ts';
+import { openStore } from '../../src/store/store.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { type RegistryOptions, TestRegistry } from '../support/registry.ts';
 import { networkOptions, TestClock, testJob } from '../support/registry-job.ts';
+import { tempDir } from '../support/temp.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -441,6 +443,32 @@ describe('mirrors', () => {
     const content = await client({ mirrors }).manifest(testJob(), at(origin), root.digest);
     expect(digestOf(content.bytes)).toBe(root.digest);
     expect(liar.log).toHaveLength(1);
+  });
+
+  it('that send a wrong blob, or one of another length, are passed over when it is asked for again', async () => {
+    const origin = await registry();
+    const store = await openStore({ root: tempDir('store') });
+    closing.push(() => store.close());
+    for (const wrong of [Buffer.alloc(layer.size), Buffer.alloc(layer.size + 1), Buffer.alloc(5)]) {
+      const mirror = await registry();
+      mirror.blobs.set(layer.digest, wrong);
+      const made = client({ mirrors: [{ host: origin.host, mirror: mirror.host }] });
+      const job = testJob();
+      const pulled = store.blobs.ingest(job, layer, (resume) => made.blob(job, at(origin), layer.digest, resume));
+      expect(await pulled).toBe('stored');
+      expect([mirror.count('GET', /blobs/), origin.count('GET', /blobs/)]).toEqual([1, 1]);
+      await store.blobs.discard(layer.digest);
+      // Who has been told of the bytes starts anew by itself.
+      const fresh = client({ mirrors: [{ host: origin.host, mirror: mirror.host }] });
+      const told = store.blobs.ingest(job, layer, (resume) => fresh.blob(job, at(origin), layer.digest, resume), {
+        growth: () => undefined,
+      });
+      await expect(told).rejects.toMatchObject({
+        message: expect.stringContaining(`blob ${layer.digest} of ${mirror.host}/team/app`),
+        details: { resumed: true },
+      });
+      origin.log.length = 0;
+    }
   });
 
   it('are named when the registry fails as well', async () => {

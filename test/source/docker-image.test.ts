@@ -13,7 +13,7 @@ import { fakeJob } from '../support/fake-ref.ts';
 import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { TestRegistry } from '../support/registry.ts';
-import { newEnv } from '../support/source-env.ts';
+import { newEnv, writeSnapshot } from '../support/source-env.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -110,6 +110,25 @@ describe('an image in a registry', () => {
     expect(requests().filter((request) => !request.startsWith('GET /v2/'))).toEqual(['HEAD manifests/multi']);
     expect(await digests.manifest!()).toBe(image.digest);
     expect(await digests.config!()).toMatch(/^sha256:/);
+  });
+
+  it('a snapshot gets over a mirror that sends another layer', async () => {
+    const mirror = await TestRegistry.start();
+    try {
+      mirror.push(layout, 'app', 'single', image);
+      for (const { descriptor } of layers) mirror.blobs.set(descriptor.digest, Buffer.alloc(descriptor.size));
+      const store = await openStore({ root: tempDir('store') });
+      stores.push(store);
+      const env = newEnv(store, { network: { parallel: 1, mirrors: [{ host: registry.host, mirror: mirror.host }] } });
+      // One layer at a time, so that most are asked for after the first turned out wrong.
+      const { dir } = await writeSnapshot(source.resolve(identify(ref('app:single')), env));
+      expect(readdirSync(dir).sort()).toEqual(['a', 'b', 'c']);
+      expect(
+        mirror.count('GET', new RegExp(layers.map(({ descriptor }) => descriptor.digest).join('|'))),
+      ).toBeGreaterThan(0);
+    } finally {
+      await mirror.stop();
+    }
   });
 
   it('key: a HEAD, then what is not in the store, and never a layer', async () => {
