@@ -2,7 +2,7 @@
 import { digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
-import { platformMatcher } from '../core/platform-match.ts';
+import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { noMatch } from './select.ts';
 
@@ -60,7 +60,7 @@ export interface ChosenEntry {
 }
 
 /** Each costs reading two documents; nobody keeps so many images without names. */
-const MAX_LOOKED_INTO = 200;
+const MAX_LOOKED_INTO = 100;
 
 /**
  * The entry with that tag, else with that name of containerd's; without a tag `latest`, else the only image there. Of
@@ -81,19 +81,25 @@ export async function chooseEntry(entries: readonly Descriptor[], request: Entry
   const shown = offered.flatMap(({ entry, platforms }): Descriptor[] =>
     platforms === undefined ? [entry] : platforms.map((platform) => ({ ...entry, platform })),
   );
-  const matcher = platformMatcher(request.platform);
-  // What may be for any platform is as good as the best: rather no answer than a guess.
-  const fitting = shown.filter(({ platform }) => platform === undefined || matcher.matches(platform));
-  const best = fitting.filter(({ platform: own }) =>
-    fitting.every(
-      ({ platform: other }) => own === undefined || other === undefined || matcher.compare(own, other) <= 0,
-    ),
-  );
+  const best = fittest(shown, platformMatcher(request.platform));
   const [only, another] = distinct(best);
   if (only === undefined) throw noMatch(request.platform, request.where, shown);
   if (another !== undefined) throw ambiguous(shown, request);
   const { entry } = offered.find(({ entry: { digest } }) => digest === only.digest)!;
   return { entry: valid(entry, request.where), offered: shown };
+}
+
+/** Those that fit best, all equally. What may be for any platform is as good as the best: rather no answer than a guess. */
+function fittest(entries: readonly Descriptor[], matcher: PlatformMatcher): readonly Descriptor[] {
+  let best: Platform | undefined;
+  for (const { platform } of entries) {
+    if (platform === undefined || !matcher.matches(platform)) continue;
+    if (best === undefined || matcher.compare(platform, best) < 0) best = platform;
+  }
+  return entries.filter(({ platform }) => {
+    if (platform === undefined) return true;
+    return best !== undefined && matcher.matches(platform) && matcher.compare(platform, best) === 0;
+  });
 }
 
 function byName(entries: readonly Descriptor[], { tag, where }: EntryRequest): readonly Descriptor[] {

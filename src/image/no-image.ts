@@ -57,7 +57,7 @@ export function refuseNoImage(manifest: Manifest, what: string, provider: Conten
   if (odd === undefined) return;
   if (odd.mediaType.endsWith('+encrypted')) {
     throw new CtxsrcError('E_NOT_AN_IMAGE', `${what} has encrypted layers: ${shown(odd.mediaType)}`, {
-      hint: 'decrypt it first: skopeo copy --decryption-key KEY docker://NAME oci:DIR:latest, then name oci-layout://DIR',
+      hint: 'decrypt it first: skopeo copy --decryption-key KEY FROM oci:DIR:latest, then name oci-layout://DIR',
       details: { mediaType: odd.mediaType },
     });
   }

@@ -1,5 +1,7 @@
 /** What has the form of an image and is none: told by its media type before there is a key, with a way that works. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SourceInstance } from '../../src/contract/index.ts';
@@ -8,7 +10,9 @@ import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { resolve } from '../../src/source/resolve.ts';
 import { SourceTable } from '../../src/source/table.ts';
+import { packageRoot } from '../support/cli.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
+import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
 import { tar } from '../support/tar-builder.ts';
@@ -137,3 +141,32 @@ it('a type without end is cut', async () => {
   const { message } = await failureOf(`oci-layout://${own}:long`);
   expect(message.length).toBeLessThan(400);
 });
+
+it('in an archive the hint says how its content is had too', async () => {
+  const file = join(tempDir('archive'), 'a.tar');
+  execFileSync('tar', ['-cf', file, '-C', dir, '.']);
+  const { hint } = await failureOf(`oci-archive://${file}:oras`);
+  const [, way, command] = /(oci-layout\+blob:\/\/DIR@\S+), after (tar .*)$/.exec(hint!)!;
+  const out = tempDir('unpacked');
+  execFileSync('sh', ['-ec', command!.replace('DIR', out)]);
+  const { dir: written } = await writeSnapshot(await open(way!.replace('DIR', out)));
+  expect(readFileSync(join(written, readdirSync(written)[0]!), 'utf8')).toBe(content('text/plain'));
+});
+
+it.skipIf(!needs('skopeo'))(
+  'an image that skopeo has encrypted is one again when it is decrypted as the hint says',
+  async () => {
+    const work = tempDir('encrypted');
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    writeFileSync(join(work, 'public.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+    writeFileSync(join(work, 'KEY'), privateKey.export({ type: 'pkcs1', format: 'pem' }));
+    const shell = (command: string) => execFileSync('sh', ['-ec', command], { cwd: work, stdio: 'pipe' });
+    const hello = join(packageRoot, 'fixtures', 'layouts', 'hello');
+    shell(`skopeo --insecure-policy copy --encryption-key jwe:public.pem oci:${hello} oci:FROM:latest`);
+    const { hint } = await failureOf(`oci-layout://${work}/FROM`);
+    const [, command, reference] = /(skopeo copy .*), then name oci-layout:\/\/(\S+)$/.exec(hint!)!;
+    shell(command!.replace('skopeo copy', 'skopeo --insecure-policy copy').replace('FROM', 'oci:FROM:latest'));
+    const key = async (path: string) => (await (await open(`oci-layout://${path}`)).cacheKey(newJob(), 1)).key;
+    expect(await key(join(work, reference!))).toBe(await key(hello));
+  },
+);

@@ -34,9 +34,13 @@ export async function run(run: Run, [reference]: readonly string[], flags: Flags
   const { digest, size } = exported!;
   // The archive itself is the answer on standard output; its digest then is talk.
   if (toStdout) run.note(`exported ${digest}`);
-  else if (run.json)
-    await run.out(
-      `${JSON.stringify({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), exported: { ...output, digest, size } })}\n`,
-    );
-  else await run.line(digest);
+  else if (run.json) {
+    const digests = await resolved[0]!.instance.digests?.(job);
+    const document = {
+      ...identifierMembers(resolved[0]!, run.defaultPlatform()),
+      imagePlatform: await digests?.imagePlatform?.(),
+      exported: { ...output, digest, size },
+    };
+    await run.out(`${JSON.stringify(document)}\n`);
+  } else await run.line(digest);
 }
