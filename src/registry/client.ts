@@ -12,7 +12,7 @@ import { Api } from './api.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { download, type Resume } from './download.ts';
 import type { Subject } from './errors.ts';
-import { type ForeignBlob, foreignBlob } from './foreign.ts';
+import type { ForeignBlob } from './foreign.ts';
 import { apiHost } from './host.ts';
 import { createHttpClient } from './http-client.ts';
 import { type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
@@ -186,7 +186,10 @@ export function createRegistryClient(options: {
       inPlace(job, name.host, () => eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume))),
     foreignBlob(job, blob, namedIn, resume = { offset: 0 }) {
       const namedBy = namedIn === undefined ? OPEN : api.zoneOf(namedIn.host);
-      return inPlace(job, 'foreign', () => foreignBlob(job, http, { ...blob, namedBy }, resume));
+      return inPlace(job, 'foreign', async () => {
+        const { foreignBlob } = await import('./foreign.ts');
+        return foreignBlob(job, http, { ...blob, namedBy }, resume);
+      });
     },
     requireBlob: (job, name, digest) => eachEndpoint(job, name, (endpoint) => requireBlobAt(job, endpoint, digest)),
     async document(job, name, digest, maxBytes) {

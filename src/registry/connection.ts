@@ -6,7 +6,7 @@ import { allowedAddresses, checkAddress, openLookup, type Zone } from './address
 import { failure } from './connection-errors.ts';
 import { hostListed, hostName } from './host.ts';
 import { type Environment, type NamedProxy, openTunnel, ProxyFailure, proxyAuthorization, proxyFor } from './proxy.ts';
-import { createTrust } from './trust.ts';
+import type { Trust } from './trust.ts';
 
 /** The way to one server. */
 export interface Route {
@@ -42,15 +42,21 @@ export type Router = (url: URL, asking: Asking) => Route;
  * it failed with, ProxyFailure, ProxyRefusal, ClosedAddress, and those of certificate files (see `createTrust`).
  */
 export function createRouter(network: NetworkOptions, env: Environment): Router {
-  const trust = createTrust(network, env);
+  let trust: Promise<Trust> | undefined;
   const allowed = allowedAddresses(network.allowAddress ?? []);
   const timeout = Math.min(CONNECT_TIMEOUT, network.stallTimeout);
 
   /** TLS with `host` by `attempt`, when `protocol` says so. */
-  function secured(to: URL, identify: boolean, attempt: (tls?: ConnectionOptions) => Promise<Socket>): Promise<Socket> {
+  async function secured(
+    to: URL,
+    identify: boolean,
+    attempt: (tls?: ConnectionOptions) => Promise<Socket>,
+  ): Promise<Socket> {
     if (to.protocol !== 'https:') return attempt();
     const host = hostName(to.host);
-    return trust.connect(to.host, identify, (secureContext) =>
+    // Loaded where TLS is spoken.
+    trust ??= import('./trust.ts').then(({ createTrust }) => createTrust(network, env));
+    return (await trust).connect(to.host, identify, (secureContext) =>
       attempt({
         secureContext,
         rejectUnauthorized: !hostListed(network.insecure, to.host),
