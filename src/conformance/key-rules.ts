@@ -164,8 +164,18 @@ export const KEY_CHECKS: readonly Check[] = [
       const keys = await allKeys(bench.instance(env), job);
       const pins = new Set(keys.map(({ pin }) => pin));
       expectRule(!pins.has(''), 'a key has no pin');
-      const pinned = (await bench.instance(env).digests?.(job))?.pinned;
-      if (pinned === undefined) return skipCheck('the source has no pinned form');
+      const digests = await bench.instance(env).digests?.(job);
+      const pinned = digests?.pinned;
+      if (digests === undefined || pinned === undefined) return skipCheck('the source has no pinned form');
+      const id = bench.subject.source.identify(
+        parseReference(bench.prepared.reference),
+        bench.prepared.attributes ?? {},
+      );
+      // Lock files are read by it.
+      expectRule(
+        id.pinned === undefined || id.pinned(digests.digest) === pinned,
+        `the identifier pins it as ${id.pinned?.(digests.digest)}, the instance as ${pinned}`,
+      );
       const again = await allKeys(bench.instance(env, pinned), job);
       expectRule(contentKey(again) === contentKey(keys), `${pinned} has another content key`);
       expectRule(again.at(-1)!.pin === keys.at(-1)!.pin, `${pinned} has another pin`);

@@ -2,6 +2,7 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileS
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LayoutBuilder } from '../support/layout-builder.ts';
+import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -23,258 +24,260 @@ function recipe(name: string): string {
 /** The block that belongs to a file, or to a CI system. */
 const shown = (file: string): string => page.find((block) => block.file === file)!.text;
 
-let registry: TestRegistry;
-/** The repository that is checked out: what a project has, and the ignore file of the page. */
-let origin: string;
+describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
+  let registry: TestRegistry;
+  /** The repository that is checked out: what a project has, and the ignore file of the page. */
+  let origin: string;
 
-beforeAll(async () => {
-  registry = await TestRegistry.start();
-  const layout = new LayoutBuilder();
-  const layer = layout.layer(tar([{ name: 'etc/motd', content: 'welcome\n' }]));
-  registry.push(layout, 'library/debian', '12', layout.image({ layers: [layer] }));
-  const machine = new Machine(registry.host);
-  origin = join(tempDir('origin'), 'project');
-  mkdirSync(join(origin, 'src'), { recursive: true });
-  writeFileSync(join(origin, 'Dockerfile'), 'FROM base AS release\nCOPY . /app\n');
-  writeFileSync(join(origin, 'src', 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
-  writeFileSync(join(origin, '.dockerignore'), shown('.dockerignore'));
-  const made = await machine.bash(
-    origin,
-    ['-e'],
-    'git init -q -b main .\nctxsrc lock -q base="$BASE_IMAGE"\ngit add .\ngit -c user.name=t -c user.email=t@t commit -qm first\n',
-  );
-  expect(made).toMatchObject({ code: 0, stderr: '' });
-});
-afterAll(() => registry.stop());
-
-const machineHere = () => new Machine(registry.host);
-
-/** A recipe in a fresh checkout. A shell of a CI system ends at the first failure, as this one. */
-async function runIn(
-  machine: Machine,
-  checkout: string,
-  name: string,
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const { code, stdout, stderr } = await machine.bash(checkout, ['-eu'], recipe(name));
-  return { code, stdout, stderr };
-}
-
-describe('the recipes of docs/ci.md, as they are printed', () => {
-  it('are all run by a test', () => {
-    expect(recipes.map(({ text }) => text.split('\n')[0])).toEqual([
-      '# skip-build',
-      '# github-output',
-      '# cache-snapshot',
-      '# pin',
-      '# lock-from',
-      '# drift',
-    ]);
-    expect(page.filter(({ language }) => language !== 'sh').map(({ file }) => file)).toEqual([
-      '.dockerignore',
-      'github',
-      'gitlab',
-    ]);
-  });
-
-  it('skip-build builds in the first checkout, skips in the second, and builds when something changes', async () => {
-    const machine = machineHere();
-    const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
-    expect(await runIn(machine, first, 'skip-build')).toEqual({ code: 0, stdout: '', stderr: '' });
-    for (const checkout of [second, first]) {
-      const again = await runIn(machine, checkout, 'skip-build');
-      expect(again).toMatchObject({
-        code: 0,
-        stdout: expect.stringMatching(/^nothing changed: sha256-[0-9a-f]{64}\n$/),
-      });
-    }
-    expect(machine.dockerLog()).toEqual(['docker buildx build --target release .']);
-    for (const file of ['Dockerfile', 'src/run.sh']) {
-      appendFileSync(join(second, file), '# other\n');
-      expect(await runIn(machine, second, 'skip-build')).toMatchObject({ code: 0, stdout: '' });
-    }
-    expect(machine.dockerLog()).toHaveLength(3);
-  });
-
-  it('github-output appends the key, the same in two checkouts', async () => {
-    const keys = [];
-    for (const umask of ['022', '077']) {
-      const machine = machineHere();
-      const { code, stdout } = await runIn(machine, await machine.checkout(origin, umask), 'github-output');
-      const [printed, appended] = stdout.split('\n');
-      expect([code, appended]).toEqual([0, `key=${printed}`]);
-      expect(printed).toMatch(KEY);
-      keys.push(printed);
-    }
-    expect(keys[0]).toBe(keys[1]);
-  });
-
-  it('the GitHub workflow builds once on two machines', async () => {
-    const caches = tempDir('caches');
-    const machines = [];
-    for (const umask of ['022', '027']) {
-      machines.push(machineHere());
-      await runWorkflow(machines.at(-1)!, shown('github'), origin, umask, caches);
-    }
-    expect(machines.map((machine) => machine.dockerLog())).toEqual([['docker buildx build --target release .'], []]);
-  });
-
-  it('the GitLab jobs have the same key twice, and write the snapshot once', async () => {
-    const caches = tempDir('caches');
-    const ran = [];
-    for (const umask of ['022', '077'])
-      ran.push(await runPipeline(machineHere(), shown('gitlab'), origin, umask, caches));
-    const [first, second] = ran;
-    expect(first!.variables.CONTEXT_KEY).toMatch(KEY);
-    expect(second!.variables).toEqual(first!.variables);
-    expect(readFileSync(join(caches, 'rootfs', 'rootfs', 'etc', 'motd'), 'utf8')).toBe('welcome\n');
-    expect(first!.logs.rootfs).toContain('ctxsrc.json');
-    // Nothing is written again; times of folders are what caches lose.
-    expect(second!.logs.rootfs).toMatch(/^sha256:[0-9a-f]{64}\n(?:note: only the mtime of .*\n)?$/);
-  });
-
-  it('cache-snapshot writes, then verifies, and mends what a cache broke', async () => {
-    const machine = machineHere();
-    const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
-    expect(await runIn(machine, first, 'cache-snapshot')).toMatchObject({ code: 0 });
-    const asked = registry.log.length;
-    const again = await runIn(machine, second, 'cache-snapshot');
-    expect(again).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) });
-    expect(registry.log.slice(asked).filter(({ url }) => url.includes('/blobs/'))).toEqual([]);
-    const rootfs = join(machine.home, '.cache', `rootfs-${again.stdout.trim().replace(':', '-')}`);
-    appendFileSync(join(rootfs, 'etc', 'motd'), 'x');
-    expect(await runIn(machine, second, 'cache-snapshot')).toMatchObject({ code: 0 });
-    expect(readFileSync(join(rootfs, 'etc', 'motd'), 'utf8')).toBe('welcome\n');
-  });
-
-  it('pin locks and hands the pinned contexts to buildx, twice the same; drift finds what moved', async () => {
-    const machine = machineHere();
-    for (const umask of ['022', '077']) {
-      const checkout = await machine.checkout(origin, umask);
-      expect(await runIn(machine, checkout, 'pin')).toMatchObject({ code: 0 });
-      expect((await machine.bash(checkout, ['-e'], 'git status --porcelain')).stdout).toBe('');
-      expect((await runIn(machine, checkout, 'drift')).stderr).toContain('nothing has moved');
-    }
-    const [first, second] = machine.dockerLog();
-    expect(first).toMatch(
-      /^docker buildx build --build-context base=docker-image:\/\/docker\.io\/library\/debian:12@sha256:[0-9a-f]{64} \.$/,
+  beforeAll(async () => {
+    registry = await TestRegistry.start();
+    const layout = new LayoutBuilder();
+    const layer = layout.layer(tar([{ name: 'etc/motd', content: 'welcome\n' }]));
+    registry.push(layout, 'library/debian', '12', layout.image({ layers: [layer] }));
+    const machine = new Machine(registry.host);
+    origin = join(tempDir('origin'), 'project');
+    mkdirSync(join(origin, 'src'), { recursive: true });
+    writeFileSync(join(origin, 'Dockerfile'), 'FROM base AS release\nCOPY . /app\n');
+    writeFileSync(join(origin, 'src', 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    writeFileSync(join(origin, '.dockerignore'), shown('.dockerignore'));
+    const made = await machine.bash(
+      origin,
+      ['-e'],
+      'git init -q -b main .\nctxsrc lock -q base="$BASE_IMAGE"\ngit add .\ngit -c user.name=t -c user.email=t@t commit -qm first\n',
     );
-    expect(second).toBe(first);
-    const checkout = await machine.checkout(origin, '022');
-    const path = join(checkout, 'ctxsrc.lock');
-    const text = readFileSync(path, 'utf8');
-    const digest = /"digest": "sha256:([0-9a-f]{64})"/.exec(text)![1]!;
-    writeFileSync(path, text.replaceAll(digest, `00${digest.slice(2)}`));
-    const moved = await runIn(machine, checkout, 'drift');
-    expect(moved).toMatchObject({ code: 6, stdout: expect.stringContaining('base digest sha256:00') });
+    expect(made).toMatchObject({ code: 0, stderr: '' });
   });
+  afterAll(() => registry.stop());
 
-  it('lock-from locks what bake prints', async () => {
-    const machine = machineHere();
-    const checkout = await machine.checkout(origin, '022');
-    const contexts = { src: 'src', base: 'docker-image://docker.io/library/debian:12' };
-    writeFileSync(join(machine.home, 'docker.out'), JSON.stringify({ target: { default: { contexts } } }));
-    expect(await runIn(machine, checkout, 'lock-from')).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^base .*\nsrc .*\n$/),
-    });
-    expect(machine.dockerLog()).toEqual(['docker buildx bake -f docker-bake.hcl --print']);
-  });
-});
+  const machineHere = () => new Machine(registry.host);
 
-describe('the composite action', () => {
-  const base = 'base=docker-image://docker.io/library/debian:12';
-
-  /** A machine, and a checkout with odd names in it. */
-  async function here(): Promise<[Machine, string]> {
-    const machine = machineHere();
-    const checkout = await machine.checkout(origin, '022');
-    for (const name of ['my app', `it's "a"`, '$(touch evil)'])
-      cpSync(join(checkout, 'src'), join(checkout, name), { recursive: true });
-    return [machine, checkout];
+  /** A recipe in a fresh checkout. A shell of a CI system ends at the first failure, as this one. */
+  async function runIn(
+    machine: Machine,
+    checkout: string,
+    name: string,
+  ): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    const { code, stdout, stderr } = await machine.bash(checkout, ['-eu'], recipe(name));
+    return { code, stdout, stderr };
   }
 
-  const keyOf = async (machine: Machine, cwd: string, ...args: string[]): Promise<string> => {
-    const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
-    const { code, stdout, stderr } = await machine.bash(cwd, ['-e'], `ctxsrc key --safe ${quoted}`);
-    expect(code, stderr).toBe(0);
-    return stdout.trim();
-  };
-
-  it('takes a reference and a flag from each line, blanks and quotes included', async () => {
-    const [machine, cwd] = await here();
-    const references = `\n  .\n${base}\n\n  it=./it's "a"\nbl=./my app  \nev=./$(touch evil)\n`;
-    const args =
-      '--modes exec\n-f Dockerfile\n--with A=b c\n  --with   B="q" $(touch evil)\n--with=C=`d`\n--platform=linux/amd64\n';
-    const { outputs } = await useAction(machine, cwd, { references, args, combined: true });
-    const expected = await keyOf(
-      machine,
-      cwd,
-      ...['--combined', '--modes', 'exec', '-f', 'Dockerfile', '--with', 'A=b c', '--with', 'B="q" $(touch evil)'],
-      ...[
-        '--with',
-        'C=`d`',
-        '--platform',
-        'linux/amd64',
-        '--',
-        '.',
-        base,
-        `it=./it's "a"`,
-        'bl=./my app',
-        'ev=./$(touch evil)',
-      ],
-    );
-    expect(outputs).toEqual({ key: expected, digest: '', pinned: '' });
-    expect(existsSync(join(cwd, 'evil'))).toBe(false);
-  });
-
-  it('has all outputs of a single reference', async () => {
-    const [machine, cwd] = await here();
-    const image = 'docker-image://docker.io/library/debian:12';
-    const { outputs } = await useAction(machine, cwd, { references: image });
-    expect(outputs.key).toBe(await keyOf(machine, cwd, image));
-    expect(outputs.pinned).toBe(`${image}@${outputs.digest}`);
-    const directory = await useAction(machine, cwd, {
-      references: './my app',
-      args: '--modes exec',
-      combined: 'false',
+  describe('the recipes of docs/ci.md, as they are printed', () => {
+    it('are all run by a test', () => {
+      expect(recipes.map(({ text }) => text.split('\n')[0])).toEqual([
+        '# skip-build',
+        '# github-output',
+        '# cache-snapshot',
+        '# pin',
+        '# lock-from',
+        '# drift',
+      ]);
+      expect(page.filter(({ language }) => language !== 'sh').map(({ file }) => file)).toEqual([
+        '.dockerignore',
+        'github',
+        'gitlab',
+      ]);
     });
-    expect(directory.outputs.key).toBe(await keyOf(machine, cwd, '--modes', 'exec', './my app'));
-    expect(directory.outputs.pinned).toBe('');
+
+    it('skip-build builds in the first checkout, skips in the second, and builds when something changes', async () => {
+      const machine = machineHere();
+      const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
+      expect(await runIn(machine, first, 'skip-build')).toEqual({ code: 0, stdout: '', stderr: '' });
+      for (const checkout of [second, first]) {
+        const again = await runIn(machine, checkout, 'skip-build');
+        expect(again).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(/^nothing changed: sha256-[0-9a-f]{64}\n$/),
+        });
+      }
+      expect(machine.dockerLog()).toEqual(['docker buildx build --target release .']);
+      for (const file of ['Dockerfile', 'src/run.sh']) {
+        appendFileSync(join(second, file), '# other\n');
+        expect(await runIn(machine, second, 'skip-build')).toMatchObject({ code: 0, stdout: '' });
+      }
+      expect(machine.dockerLog()).toHaveLength(3);
+    });
+
+    it('github-output appends the key, the same in two checkouts', async () => {
+      const keys = [];
+      for (const umask of ['022', '077']) {
+        const machine = machineHere();
+        const { code, stdout } = await runIn(machine, await machine.checkout(origin, umask), 'github-output');
+        const [printed, appended] = stdout.split('\n');
+        expect([code, appended]).toEqual([0, `key=${printed}`]);
+        expect(printed).toMatch(KEY);
+        keys.push(printed);
+      }
+      expect(keys[0]).toBe(keys[1]);
+    });
+
+    it('the GitHub workflow builds once on two machines', async () => {
+      const caches = tempDir('caches');
+      const machines = [];
+      for (const umask of ['022', '027']) {
+        machines.push(machineHere());
+        await runWorkflow(machines.at(-1)!, shown('github'), origin, umask, caches);
+      }
+      expect(machines.map((machine) => machine.dockerLog())).toEqual([['docker buildx build --target release .'], []]);
+    });
+
+    it('the GitLab jobs have the same key twice, and write the snapshot once', async () => {
+      const caches = tempDir('caches');
+      const ran = [];
+      for (const umask of ['022', '077'])
+        ran.push(await runPipeline(machineHere(), shown('gitlab'), origin, umask, caches));
+      const [first, second] = ran;
+      expect(first!.variables.CONTEXT_KEY).toMatch(KEY);
+      expect(second!.variables).toEqual(first!.variables);
+      expect(readFileSync(join(caches, 'rootfs', 'rootfs', 'etc', 'motd'), 'utf8')).toBe('welcome\n');
+      expect(first!.logs.rootfs).toContain('ctxsrc.json');
+      // Nothing is written again; times of folders are what caches lose.
+      expect(second!.logs.rootfs).toMatch(/^sha256:[0-9a-f]{64}\n(?:note: only the mtime of .*\n)?$/);
+    });
+
+    it('cache-snapshot writes, then verifies, and mends what a cache broke', async () => {
+      const machine = machineHere();
+      const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
+      expect(await runIn(machine, first, 'cache-snapshot')).toMatchObject({ code: 0 });
+      const asked = registry.log.length;
+      const again = await runIn(machine, second, 'cache-snapshot');
+      expect(again).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\n$/) });
+      expect(registry.log.slice(asked).filter(({ url }) => url.includes('/blobs/'))).toEqual([]);
+      const rootfs = join(machine.home, '.cache', `rootfs-${again.stdout.trim().replace(':', '-')}`);
+      appendFileSync(join(rootfs, 'etc', 'motd'), 'x');
+      expect(await runIn(machine, second, 'cache-snapshot')).toMatchObject({ code: 0 });
+      expect(readFileSync(join(rootfs, 'etc', 'motd'), 'utf8')).toBe('welcome\n');
+    });
+
+    it('pin locks and hands the pinned contexts to buildx, twice the same; drift finds what moved', async () => {
+      const machine = machineHere();
+      for (const umask of ['022', '077']) {
+        const checkout = await machine.checkout(origin, umask);
+        expect(await runIn(machine, checkout, 'pin')).toMatchObject({ code: 0 });
+        expect((await machine.bash(checkout, ['-e'], 'git status --porcelain')).stdout).toBe('');
+        expect((await runIn(machine, checkout, 'drift')).stderr).toContain('nothing has moved');
+      }
+      const [first, second] = machine.dockerLog();
+      expect(first).toMatch(
+        /^docker buildx build --build-context base=docker-image:\/\/docker\.io\/library\/debian:12@sha256:[0-9a-f]{64} \.$/,
+      );
+      expect(second).toBe(first);
+      const checkout = await machine.checkout(origin, '022');
+      const path = join(checkout, 'ctxsrc.lock');
+      const text = readFileSync(path, 'utf8');
+      const digest = /"digest": "sha256:([0-9a-f]{64})"/.exec(text)![1]!;
+      writeFileSync(path, text.replaceAll(digest, `00${digest.slice(2)}`));
+      const moved = await runIn(machine, checkout, 'drift');
+      expect(moved).toMatchObject({ code: 6, stdout: expect.stringContaining('base digest sha256:00') });
+    });
+
+    it('lock-from locks what bake prints', async () => {
+      const machine = machineHere();
+      const checkout = await machine.checkout(origin, '022');
+      const contexts = { src: 'src', base: 'docker-image://docker.io/library/debian:12' };
+      writeFileSync(join(machine.home, 'docker.out'), JSON.stringify({ target: { default: { contexts } } }));
+      expect(await runIn(machine, checkout, 'lock-from')).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^base .*\nsrc .*\n$/),
+      });
+      expect(machine.dockerLog()).toEqual(['docker buildx bake -f docker-bake.hcl --print']);
+    });
   });
 
-  it.each([
-    ['no reference', { references: ' \n' }, 'references is empty'],
-    ['several references without a word of how', { references: `.\n${base}` }, 'combined: true'],
-    ['another word than true', { references: '.', combined: 'yes' }, 'combined is true or false'],
-    ['a line that is no flag', { references: '.', args: 'exec' }, 'a flag and its value'],
-    ['two flags on a line', { references: '.', args: '--modes exec -f Dockerfile' }, "'exec -f Dockerfile'"],
-    ['a reference that is nowhere', { references: './nowhere' }, 'nowhere'],
-  ])('fails for %s', async (_, inputs, message) => {
-    const machine = machineHere();
-    await expect(useAction(machine, await machine.checkout(origin, '022'), inputs)).rejects.toThrow(message);
-  });
+  describe('the composite action', () => {
+    const base = 'base=docker-image://docker.io/library/debian:12';
 
-  it('builds the program of its own revision, once', async () => {
-    const machine = machineHere();
-    const path = tempDir('action');
-    mkdirSync(join(path, 'bin'));
-    writeFileSync(join(path, 'bin', 'ctxsrc.js'), 'console.log(process.argv.slice(2).join(" "))');
-    machine.addProgram('npm', 'echo "npm $*"; [ "$1" != run ] || { mkdir -p dist; touch dist/ctxsrc.mjs; }');
-    const first = await useAction(machine, machine.home, { references: '.' }, path);
-    expect(first.log.split('\n')).toEqual([
-      'npm ci --ignore-scripts --no-audit --no-fund',
-      'npm run build',
-      'key --safe --github-output -- .',
-      '',
-    ]);
-    const second = await useAction(machine, machine.home, { references: '.' }, path);
-    expect(second.log).toBe('key --safe --github-output -- .\n');
-  });
+    /** A machine, and a checkout with odd names in it. */
+    async function here(): Promise<[Machine, string]> {
+      const machine = machineHere();
+      const checkout = await machine.checkout(origin, '022');
+      for (const name of ['my app', `it's "a"`, '$(touch evil)'])
+        cpSync(join(checkout, 'src'), join(checkout, name), { recursive: true });
+      return [machine, checkout];
+    }
 
-  it('has no input or output without a description, and uses every input', () => {
-    const text = JSON.stringify(action.runs);
-    for (const name of Object.keys(action.inputs)) expect(text).toContain(`inputs.${name} `);
-    for (const part of [...Object.values(action.inputs), ...Object.values(action.outputs)])
-      expect(part).toHaveProperty('description');
+    const keyOf = async (machine: Machine, cwd: string, ...args: string[]): Promise<string> => {
+      const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
+      const { code, stdout, stderr } = await machine.bash(cwd, ['-e'], `ctxsrc key --safe ${quoted}`);
+      expect(code, stderr).toBe(0);
+      return stdout.trim();
+    };
+
+    it('takes a reference and a flag from each line, blanks and quotes included', async () => {
+      const [machine, cwd] = await here();
+      const references = `\n  .\n${base}\n\n  it=./it's "a"\nbl=./my app  \nev=./$(touch evil)\n`;
+      const args =
+        '--modes exec\n-f Dockerfile\n--with A=b c\n  --with   B="q" $(touch evil)\n--with=C=`d`\n--platform=linux/amd64\n';
+      const { outputs } = await useAction(machine, cwd, { references, args, combined: true });
+      const expected = await keyOf(
+        machine,
+        cwd,
+        ...['--combined', '--modes', 'exec', '-f', 'Dockerfile', '--with', 'A=b c', '--with', 'B="q" $(touch evil)'],
+        ...[
+          '--with',
+          'C=`d`',
+          '--platform',
+          'linux/amd64',
+          '--',
+          '.',
+          base,
+          `it=./it's "a"`,
+          'bl=./my app',
+          'ev=./$(touch evil)',
+        ],
+      );
+      expect(outputs).toEqual({ key: expected, digest: '', pinned: '' });
+      expect(existsSync(join(cwd, 'evil'))).toBe(false);
+    });
+
+    it('has all outputs of a single reference', async () => {
+      const [machine, cwd] = await here();
+      const image = 'docker-image://docker.io/library/debian:12';
+      const { outputs } = await useAction(machine, cwd, { references: image });
+      expect(outputs.key).toBe(await keyOf(machine, cwd, image));
+      expect(outputs.pinned).toBe(`${image}@${outputs.digest}`);
+      const directory = await useAction(machine, cwd, {
+        references: './my app',
+        args: '--modes exec',
+        combined: 'false',
+      });
+      expect(directory.outputs.key).toBe(await keyOf(machine, cwd, '--modes', 'exec', './my app'));
+      expect(directory.outputs.pinned).toBe('');
+    });
+
+    it.each([
+      ['no reference', { references: ' \n' }, 'references is empty'],
+      ['several references without a word of how', { references: `.\n${base}` }, 'combined: true'],
+      ['another word than true', { references: '.', combined: 'yes' }, 'combined is true or false'],
+      ['a line that is no flag', { references: '.', args: 'exec' }, 'a flag and its value'],
+      ['two flags on a line', { references: '.', args: '--modes exec -f Dockerfile' }, "'exec -f Dockerfile'"],
+      ['a reference that is nowhere', { references: './nowhere' }, 'nowhere'],
+    ])('fails for %s', async (_, inputs, message) => {
+      const machine = machineHere();
+      await expect(useAction(machine, await machine.checkout(origin, '022'), inputs)).rejects.toThrow(message);
+    });
+
+    it('builds the program of its own revision, once', async () => {
+      const machine = machineHere();
+      const path = tempDir('action');
+      mkdirSync(join(path, 'bin'));
+      writeFileSync(join(path, 'bin', 'ctxsrc.js'), 'console.log(process.argv.slice(2).join(" "))');
+      machine.addProgram('npm', 'echo "npm $*"; [ "$1" != run ] || { mkdir -p dist; touch dist/ctxsrc.mjs; }');
+      const first = await useAction(machine, machine.home, { references: '.' }, path);
+      expect(first.log.split('\n')).toEqual([
+        'npm ci --ignore-scripts --no-audit --no-fund',
+        'npm run build',
+        'key --safe --github-output -- .',
+        '',
+      ]);
+      const second = await useAction(machine, machine.home, { references: '.' }, path);
+      expect(second.log).toBe('key --safe --github-output -- .\n');
+    });
+
+    it('has no input or output without a description, and uses every input', () => {
+      const text = JSON.stringify(action.runs);
+      for (const name of Object.keys(action.inputs)) expect(text).toContain(`inputs.${name} `);
+      for (const part of [...Object.values(action.inputs), ...Object.values(action.outputs)])
+        expect(part).toHaveProperty('description');
+    });
   });
 });

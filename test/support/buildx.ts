@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { which } from './needs.ts';
+import { noteSkip, which } from './needs.ts';
 
 /** The program, where docker finds it; undefined with a loud line. Answers that it gave once are tested with in any case. */
 export const buildx: string | undefined = [
@@ -11,7 +11,7 @@ export const buildx: string | undefined = [
   join(homedir(), '.docker/cli-plugins/docker-buildx'),
   '/usr/libexec/docker/cli-plugins/docker-buildx',
 ].find((path) => path !== undefined && existsSync(path));
-if (buildx === undefined) console.warn('SKIPPED: not installed: docker-buildx');
+if (buildx === undefined) noteSkip('docker-buildx is not installed');
 
 /** The contexts of all targets that are printed, values by name; null for a file that bake refuses. */
 export function bakePrint(cwd: string, ...files: string[]): Record<string, string[]> | null {

@@ -46,7 +46,7 @@ export function skip(why: string): false {
 }
 
 /** Writes the reason down for the summary at the end of the run, where each stands once. */
-function noteSkip(why: string): false {
+export function noteSkip(why: string): false {
   const file = process.env[SKIPS_FILE];
   if (file === undefined) console.warn(`SKIPPED: ${why}`);
   else appendFileSync(file, `${why}\n`);
