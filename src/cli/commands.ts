@@ -17,6 +17,8 @@ export interface CommandSpec {
   readonly words?: readonly string[];
   /** Takes references: gets the flags of sources and of the network. */
   readonly takesReferences: boolean;
+  /** How far it reaches; `network` unless given. Flags for what lies beyond are taken, for scripts that give the same to all, and not shown. */
+  readonly reach?: 'nothing' | 'store' | 'network';
   /** Its own flags. */
   readonly flags?: (command: Command) => void;
   /** Attributes it makes use of itself, so that giving them is no error whatever the references. */
@@ -38,6 +40,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<ref>',
     summary: 'print the identifier, as the reference was understood (no network)',
     takesReferences: true,
+    reach: 'nothing',
     examples: ['ctxsrc parse docker-image://alpine', 'ctxsrc parse --json oci-layout://./base:latest'],
     load: () => import('./commands/parse.ts'),
   },
@@ -115,9 +118,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write the files into a directory and print the content key',
     takesReferences: true,
     flags: (command) => {
-      command.addOption(new Option('--force', 'replace what is at the target'));
+      command.addOption(new Option('--force', 'replace what is at the target')).addOption(safe).addOption(githubOutput);
       addWriteFlags(command);
-      command.addOption(safe).addOption(githubOutput);
     },
     uses: () => ['include', 'exclude'],
     examples: [
@@ -131,6 +133,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<dir>',
     summary: 'print the content key if a snapshot still is what was written, else the paths that differ (exit 5)',
     takesReferences: false,
+    reach: 'store',
     examples: ['ctxsrc verify ./rootfs'],
     load: () => import('./commands/verify.ts'),
   },
@@ -198,8 +201,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'print which credential would be used, and why the others were passed over',
     takesReferences: false,
     flags: (command) => {
-      addNetworkFlags(command);
       command.addOption(new Option('--test', 'try it with one request'));
+      addNetworkFlags(command);
     },
     examples: ['ctxsrc auth docker.io', 'ctxsrc auth --test registry.example:5000'],
     load: () => import('./commands/auth.ts'),
@@ -211,7 +214,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command.addOption(
-        new Option('-o, --output <type=tar|oci,dest=PATH|-[,tar=true|false]>', 'what to write, and where'),
+        new Option('-o, --output <spec>', 'what to write, and where: type=tar|oci,dest=PATH|-[,tar=true|false]'),
       );
       addWriteFlags(command);
     },
@@ -229,6 +232,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     details:
       'prune without flags removes what nothing refers to and no running process uses. verify removes what is bad (exit 5): the next run fetches it again.',
     takesReferences: false,
+    reach: 'store',
     flags: (command) => {
       command
         .addOption(new Option('--max-size <size>', 'prune: the most that may remain; least recently used goes first'))
@@ -246,6 +250,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '[test] [module]',
     summary: 'list the schemes with their grammar; test runs the conformance kit on a source module',
     takesReferences: false,
+    reach: 'nothing',
     words: ['test'],
     examples: ['ctxsrc sources', 'ctxsrc sources test ./my-source.js'],
     load: () => import('./commands/sources.ts'),
@@ -255,6 +260,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '[code]',
     summary: 'explain an error code (cause, what to check, an example) or an exit code',
     takesReferences: false,
+    reach: 'nothing',
     examples: ['ctxsrc explain E_DIGEST_MISMATCH', 'ctxsrc explain 75'],
     words: Object.keys(ERROR_EXITS),
     load: () => import('./commands/explain.ts'),
@@ -264,6 +270,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<shell> [words...]',
     summary: 'print the completion script for bash, zsh or fish; man prints the manual page',
     takesReferences: false,
+    reach: 'nothing',
     words: ['bash', 'zsh', 'fish', 'man'],
     examples: [
       'eval "$(ctxsrc completion bash)"',

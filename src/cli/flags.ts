@@ -20,9 +20,18 @@ export function listOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser(collect);
 }
 
-/** Flags that every command takes. */
-export function addCommonFlags(command: Command): void {
+/** How far a command reaches: what lies beyond it needs no flag in its help. */
+export interface Reach {
+  readonly store: boolean;
+  readonly network: boolean;
+  /** It takes references, or code that brings sources. */
+  readonly references: boolean;
+}
+
+/** Flags that every command takes, the ones most used; they stand with the command's own. */
+export function addCommonFlags(command: Command, reach: Reach): void {
   command
+    .optionsGroup('Options:')
     .addOption(new Option('--json', 'print one JSON document a line; errors are JSON on stderr'))
     .addOption(new Option('-q, --quiet', 'no progress and no notes'))
     .addOption(
@@ -31,23 +40,43 @@ export function addCommonFlags(command: Command): void {
       ),
     )
     .addOption(
-      new Option(
+      shownIf(
+        reach.store,
         '--strict',
         'refuse what would be lossy, incomplete or doubtful (exit 8), or an image for another platform (7)',
       ),
     )
-    .addOption(new Option('--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
-    .addOption(new Option('--no-color', 'no colours'))
-    .addOption(new Option('--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'))
-    .addOption(new Option('--offline', 'open no connection'))
-    .addOption(new Option('--no-stat-cache', 'hash every file of a directory again'))
-    .addOption(new Option('--lock <file>', 'take references by their names in this lock file'))
-    .addOption(listOption('--source <module>', 'add a source from outside (a file or a package)'));
+    .addOption(shownIf(reach.network, '--offline', 'open no connection'));
 }
 
-/** Flags of everything that speaks to a server. */
-export function addNetworkFlags(command: Command): void {
+/** The other flags that every command takes. */
+export function addSettingFlags(command: Command, reach: Reach): void {
   command
+    .optionsGroup('Settings:')
+    .addOption(shownIf(reach.store, '--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
+    .addOption(new Option('--no-color', 'no colours'))
+    .addOption(
+      shownIf(reach.store, '--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'),
+    )
+    .addOption(shownIf(reach.store && reach.references, '--no-stat-cache', 'hash every file of a directory again'))
+    .addOption(shownIf(reach.references, '--lock <file>', 'take references by their names in this lock file'))
+    .addOption(
+      shownIf(reach.references, '--source <module>', 'add a source from outside (a file or a package)').argParser(
+        collect,
+      ),
+    );
+}
+
+/** A flag that every command takes, so that scripts may give it to all, and that helps where it can do something. */
+function shownIf(used: boolean, flags: string, description: string): Option {
+  return new Option(flags, description).hideHelp(!used);
+}
+
+/** Flags of everything that speaks to a server; hidden where they are only taken. */
+export function addNetworkFlags(command: Command, shown = true): void {
+  const before = command.options.length;
+  command
+    .optionsGroup('Registries and servers:')
     .addOption(new Option('--registry-config <file>', 'docker config.json with credentials'))
     .addOption(new Option('--authfile <file>', 'the same').hideHelp())
     .addOption(listOption('--plain-http <host>', 'speak HTTP to this host'))
@@ -78,11 +107,13 @@ export function addNetworkFlags(command: Command): void {
   if (!command.options.some(({ long }) => long === '--max-bytes')) {
     command.addOption(new Option('--max-bytes <size>', 'refuse to download a larger file (default: 64GiB)'));
   }
+  if (!shown) for (const option of command.options.slice(before)) option.hideHelp();
 }
 
 /** Flags that choose what is written of a source, and how. */
 export function addWriteFlags(command: Command): void {
   command
+    .optionsGroup('What is written:')
     .addOption(new Option('--subpath <path>', 'write only this directory of the source'))
     .addOption(listOption('--include <pattern>', 'write only what matches'))
     .addOption(listOption('--exclude <pattern>', 'leave out what matches'))
@@ -101,18 +132,29 @@ export function addWriteFlags(command: Command): void {
     );
 }
 
+/** An attribute, with the schemes of the source that declares it. */
+export interface DeclaredAttribute extends AttributeSpec {
+  readonly schemes: readonly string[];
+}
+
 /**
- * A flag for each attribute; of attributes that several sources declare the first wins, and a flag that the command has
- * already serves the attribute too.
+ * A flag for each attribute, in the help below the schemes that have it; of attributes that several sources declare the
+ * first wins, and a flag that the command has already serves the attribute too.
  * @returns the attributes, each once
  */
-export function addAttributeFlags(command: Command, specs: readonly AttributeSpec[]): AttributeSpec[] {
+export function addAttributeFlags(command: Command, declared: readonly DeclaredAttribute[]): AttributeSpec[] {
   const own = new Set(command.options.map((option) => option.long));
-  const distinct = [...new Map([...specs].reverse().map((spec) => [spec.name, spec])).values()].reverse();
-  for (const spec of distinct) {
-    if (!own.has(`--${spec.name}`)) command.addOption(attributeOption(spec));
+  const distinct = new Map<string, DeclaredAttribute>();
+  for (const spec of declared) {
+    const earlier = distinct.get(spec.name);
+    const schemes = new Set([...(earlier?.schemes ?? []), ...spec.schemes]);
+    distinct.set(spec.name, { ...(earlier ?? spec), schemes: [...schemes] });
   }
-  return distinct;
+  for (const spec of distinct.values()) {
+    if (own.has(`--${spec.name}`)) continue;
+    command.addOption(attributeOption(spec).helpGroup(`For ${spec.schemes.join(', ')}:`));
+  }
+  return [...distinct.values()];
 }
 
 function attributeOption(spec: AttributeSpec): Option {

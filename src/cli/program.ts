@@ -4,14 +4,21 @@
  */
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
-import type { AttributeSpec } from '../contract/index.ts';
+import type { AttributeSpec, Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { parseReference } from '../source/parse.ts';
 import { SourceTable } from '../source/table.ts';
 import { COMMANDS, type CommandSpec } from './commands.ts';
 import { readConfig, type UserConfig } from './config.ts';
-import { addAttributeFlags, addCommonFlags, addNetworkFlags, type Flags } from './flags.ts';
+import {
+  addAttributeFlags,
+  addCommonFlags,
+  addNetworkFlags,
+  addSettingFlags,
+  type DeclaredAttribute,
+  type Flags,
+} from './flags.ts';
 import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
 import { Run } from './run.ts';
@@ -122,12 +129,17 @@ async function understand(argv: readonly string[], table: SourceTable, io: Io): 
   }
 }
 
-async function allAttributes(table: SourceTable): Promise<AttributeSpec[]> {
-  return (await table.loadAll()).flatMap((source) => source.attributes);
+async function allAttributes(table: SourceTable): Promise<DeclaredAttribute[]> {
+  return attributesOf(await table.loadAll());
+}
+
+/** What sources declare. */
+export function attributesOf(sources: readonly Source[]): DeclaredAttribute[] {
+  return sources.flatMap(({ attributes, schemes }) => attributes.map((spec) => ({ ...spec, schemes })));
 }
 
 /** Attributes of the sources that the arguments seem to name; a wrong guess costs a second look, nothing else. */
-async function namedSources(argv: readonly string[], table: SourceTable): Promise<AttributeSpec[]> {
+async function namedSources(argv: readonly string[], table: SourceTable): Promise<DeclaredAttribute[]> {
   const known = new Set(table.schemes());
   const schemes = new Set<string>();
   for (const arg of argv.slice(1)) {
@@ -140,13 +152,13 @@ async function namedSources(argv: readonly string[], table: SourceTable): Promis
   const sources = await Promise.all(
     [...schemes].filter((scheme) => known.has(scheme)).map((scheme) => table.load(scheme)),
   );
-  return sources.flatMap((source) => source.attributes);
+  return attributesOf(sources);
 }
 
 async function parseArguments(
   argv: readonly string[],
   only: CommandSpec | undefined,
-  specs: readonly AttributeSpec[],
+  specs: readonly DeclaredAttribute[],
   io: Io,
 ): Promise<Invocation> {
   let invocation: Invocation | undefined;
@@ -178,7 +190,7 @@ async function parseArguments(
  * @param only the one command that is asked for: declaring all of them costs a start several milliseconds
  */
 export function buildProgram(
-  specs: readonly AttributeSpec[],
+  specs: readonly DeclaredAttribute[],
   write: (help: string) => void,
   chosen: (invocation: Exclude<Invocation, { exit: number }>) => void,
   only?: CommandSpec,
@@ -200,13 +212,16 @@ export function buildProgram(
       .command(`${spec.name} ${spec.args}`.trim())
       .summary(spec.summary)
       .description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
+    const { takesReferences, reach = 'network' } = spec;
+    const used = { store: reach !== 'nothing', network: reach === 'network', references: takesReferences };
     spec.flags?.(command);
-    addCommonFlags(command);
+    addCommonFlags(command, used);
     let attributes: AttributeSpec[] = [];
-    if (spec.takesReferences) {
-      addNetworkFlags(command);
+    if (takesReferences) {
       attributes = addAttributeFlags(command, specs);
+      addNetworkFlags(command, used.network);
     }
+    addSettingFlags(command, used);
     command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
     command.action((...given: unknown[]) => {
       const args = given.slice(0, -2).flat() as (string | undefined)[];

@@ -1,5 +1,6 @@
 /** What `-o type=…,dest=…` of `ctxsrc export` asks for (spec: the command line, subcommands). */
 import { CtxsrcError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 
 export interface ExportOutput {
   readonly type: 'tar' | 'oci';
@@ -16,6 +17,11 @@ const HINT =
 export function parseExportOutput(text: string): ExportOutput {
   const wrong = (what: string): CtxsrcError =>
     new CtxsrcError('E_USAGE', `output ${JSON.stringify(text)}: ${what}`, { hint: HINT });
+  if (!text.includes('=')) {
+    throw new CtxsrcError('E_USAGE', `output ${JSON.stringify(text)} does not say what to write`, {
+      hint: `${shellWord(`type=oci,dest=${text}`)} for an image, ${shellWord(`type=tar,dest=${text}`)} for the files of any source`,
+    });
+  }
   const values = new Map<string, string>();
   for (const part of text.split(',')) {
     const equals = part.indexOf('=');

@@ -3,7 +3,7 @@ import { parseReference } from '../../source/parse.ts';
 import { COMMANDS } from '../commands.ts';
 import { completionScript, type Shell } from '../completion.ts';
 import { manualPage } from '../manual.ts';
-import { buildProgram } from '../program.ts';
+import { attributesOf, buildProgram } from '../program.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc completion bash|zsh|fish`; `man` prints the manual page, `candidates` is what the scripts ask. */
@@ -12,7 +12,7 @@ export async function run(run: Run, [what, ...words]: readonly string[]): Promis
     for (const candidate of await candidates(run, words)) await run.line(candidate);
     return;
   }
-  const attributes = (await run.table.loadAll()).flatMap((source) => source.attributes);
+  const attributes = attributesOf(await run.table.loadAll());
   const program = buildProgram(
     attributes,
     () => undefined,
