@@ -188,7 +188,7 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
   nonEmpty(dir, 'dir');
   const { force = false, strict = false, write = {}, ...common } = options;
   const { limits: most = {}, ...others } = given(write);
-  const limits = common.limits ?? { maxBytes: most.maxBytes };
+  const limits = common.limits ?? { maxBytes: most.maxBytes, maxFiles: most.maxFiles };
   return withSource(reference, { ...common, limits, strict }, async ({ resolved, job, store }) => {
     const keys = await allKeys(resolved.instance, job);
     if (strict) refuseIncomplete(keys);
@@ -219,7 +219,10 @@ const OPTIONS = {
   cacheDir: nonEmpty,
   offline: flag,
   network: NETWORK,
-  limits: members({ maxBytes: positive } satisfies Record<keyof NonNullable<SourceEnv['limits']>, Check>),
+  limits: members({ maxBytes: positive, maxFiles: positive } satisfies Record<
+    keyof NonNullable<SourceEnv['limits']>,
+    Check
+  >),
   registryConfig: nonEmpty,
   sources: arrayOf(
     having('a source', { schemes: 'object', attributes: 'object', identify: 'function', resolve: 'function' }),

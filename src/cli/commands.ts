@@ -4,7 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
-import { addNetworkFlags, addWriteFlags, type Flags, listOption } from './flags.ts';
+import { addLimitFlags, addNetworkFlags, addWriteFlags, type Flags, listOption } from './flags.ts';
 import type { Run } from './run.ts';
 
 export interface CommandSpec {
@@ -57,6 +57,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         )
         .addOption(new Option('--config', 'print the digest of the image configuration').conflicts(['pinned']))
         .addOption(githubOutput);
+      addLimitFlags(command);
     },
     examples: ['ctxsrc digest docker-image://alpine:3.20', 'ctxsrc digest --pinned oci-layout://./base:latest'],
     load: () => import('./commands/digest.ts'),
@@ -79,6 +80,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         .addOption(listOption('--with <name=value>', 'add a build argument or target to the combined key'))
         .addOption(safe)
         .addOption(githubOutput);
+      addLimitFlags(command);
     },
     uses: (flags) => (flags.combined === true ? ['file', 'platform'] : []),
     examples: [
@@ -97,6 +99,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       command.addOption(
         new Option('--why <path>', 'for a directory: which line of which ignore file decides on a path'),
       );
+      addLimitFlags(command);
     },
     examples: ['ctxsrc inspect docker-image://alpine:3.20', 'ctxsrc inspect --why node_modules/x .'],
     load: () => import('./commands/inspect.ts'),
@@ -108,6 +111,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command.addOption(githubOutput);
+      addLimitFlags(command);
     },
     examples: ['ctxsrc pull docker-image://alpine:3.20'],
     load: () => import('./commands/pull.ts'),
@@ -134,6 +138,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'print the content key if a snapshot still is what was written, else the paths that differ (exit 5)',
     takesReferences: false,
     reach: 'store',
+    flags: addLimitFlags,
     examples: ['ctxsrc verify ./rootfs'],
     load: () => import('./commands/verify.ts'),
   },
@@ -150,6 +155,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       command
         .addOption(new Option('--files', 'compare the files of images too: reads their layers'))
         .addOption(new Option('--exit-code', 'exit 6 when they differ'));
+      addLimitFlags(command);
     },
     examples: [
       'ctxsrc diff ./app ../other/app',
@@ -186,6 +192,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           ]),
         )
         .addOption(new Option('--target <name>', 'the bake target that --format bake overrides (default: default)'));
+      addLimitFlags(command);
     },
     examples: [
       'ctxsrc lock base=docker-image://alpine:3.20 app=./app',

@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions, SourceEnv } from '../contract/index.ts';
+import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { checkHost, parseCount, parseDuration, parsePair, parseSize } from './values.ts';
 
@@ -103,11 +103,25 @@ export function addNetworkFlags(command: Command, shown = true): void {
       ),
     )
     .addOption(new Option('--parallel <n>', 'downloads at a time per host (default: 4)'));
-  // Commands that write have it among the flags of writing.
-  if (!command.options.some(({ long }) => long === '--max-bytes')) {
-    command.addOption(new Option('--max-bytes <size>', 'refuse to download a larger file (default: 64GiB)'));
-  }
   if (!shown) for (const option of command.options.slice(before)) option.hideHelp();
+}
+
+/** Flags of commands that read what a source holds. */
+export function addLimitFlags(command: Command): void {
+  command
+    .optionsGroup('Limits:')
+    .addOption(new Option('--max-bytes <size>', 'refuse to read or download more of a source (e.g. 2GiB)'))
+    .addOption(new Option('--max-files <n>', 'refuse a source with more files and directories'));
+}
+
+/** What `--max-bytes` and `--max-files` allow. */
+export function limitsOf(flags: Flags): { maxBytes?: number; maxFiles?: number } {
+  const bytes = textFlag(flags, 'maxBytes');
+  const files = textFlag(flags, 'maxFiles');
+  return {
+    ...(bytes === undefined ? {} : { maxBytes: parseSize('--max-bytes', bytes) }),
+    ...(files === undefined ? {} : { maxFiles: parseCount('--max-files', files, 0) }),
+  };
 }
 
 /** Flags that choose what is written of a source, and how. */
@@ -230,10 +244,4 @@ export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> =
     ...number('maxWait', '--max-wait', parseDuration),
     ...number('stallTimeout', '--stall-timeout', parseDuration),
   };
-}
-
-/** What `--max-bytes` says of reading: a source that is fetched as a whole is refused before it is fetched. */
-export function readLimits(flags: Flags): SourceEnv['limits'] {
-  const bytes = textFlag(flags, 'maxBytes');
-  return bytes === undefined ? undefined : { maxBytes: parseSize('--max-bytes', bytes) };
 }

@@ -9,7 +9,7 @@ import { type Environment, hostPlatform, openEnvironment } from '../source/envir
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
-import { attributesOf, type Flags, networkOptions, readLimits, textFlag } from './flags.ts';
+import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import { appendGithubOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
@@ -78,7 +78,7 @@ export class Run {
       offline: this.flags.offline === true,
       statCache: this.flags.statCache !== false,
       network: networkOptions(this.flags, withEnvironment(this.io.env, this.config.network)),
-      limits: readLimits(this.flags),
+      limits: limitsOf(this.flags),
       defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM || undefined,
       registryConfig: this.registryConfig(),
       env: this.io.env,
@@ -100,7 +100,12 @@ export class Run {
   /** What accompanies a call that does work. */
   async job(): Promise<JobContext> {
     const { session } = await this.environment();
-    return { session, signal: this.signal, progress: this.#reporter, strict: this.flags.strict === true };
+    return {
+      session,
+      signal: this.signal,
+      progress: this.#reporter,
+      strict: this.flags.strict === true,
+    };
   }
 
   /** Understands references, by their names in the file of `--lock` too; a flag that means nothing for any is an error. */

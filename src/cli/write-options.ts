@@ -2,25 +2,18 @@ import type { WriteFilter, WriteOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { DEFAULT_LIMITS } from '../snapshot/write-snapshot.ts';
 import type { Resolved } from '../source/resolve.ts';
-import { type Flags, textFlag } from './flags.ts';
+import { type Flags, limitsOf, textFlag } from './flags.ts';
 import type { Run } from './run.ts';
-import { parseCount, parseSize } from './values.ts';
 
 /** What the flags and the environment say of writing files. */
 export function writeOptions(run: Run, one: Resolved, flags: Flags): WriteOptions {
   const text = (name: string) => textFlag(flags, name);
-  const bytes = text('maxBytes');
-  const files = text('maxFiles');
   const owner = (text('owner') ?? 'auto') as WriteOptions['owner'];
   const mode = (text('mode') ?? 'auto') as WriteOptions['mode'];
   return {
     owner,
     mode,
-    limits: {
-      ...DEFAULT_LIMITS,
-      ...(bytes === undefined ? {} : { maxBytes: parseSize('--max-bytes', bytes) }),
-      ...(files === undefined ? {} : { maxFiles: parseCount('--max-files', files, 0) }),
-    },
+    limits: { ...DEFAULT_LIMITS, ...limitsOf(flags) },
     filter: writeFilter(one, flags),
     epoch: sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH),
   };

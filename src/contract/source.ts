@@ -3,6 +3,7 @@
  * conformance kit (`src/conformance/`) checks it. Types only.
  */
 import type { Digest } from '../core/digest.ts';
+import type { ReadLimits } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { AttributeSpec, Attributes } from './attributes.ts';
 import type { ImmutableRef } from './ref.ts';
@@ -68,8 +69,8 @@ export interface SourceEnv {
   readonly statCache: boolean;
   /** Opaque to the contract: the registry and http options of the command line, for the sources that speak to servers. */
   readonly network: NetworkOptions;
-  /** Most that a command reads of a source; what each source has as its limit unless given. */
-  readonly limits?: { readonly maxBytes?: number | undefined } | undefined;
+  /** Most that a command reads of a source (else `E_LIMIT`, before it is read where its size is known); what each source has as its limit unless given. */
+  readonly limits?: ReadLimits | undefined;
   /** `host` value of a default platform, for instance `linux/amd64`. */
   readonly defaultPlatform: string;
   /** Somebody asked for the default platform (`DOCKER_DEFAULT_PLATFORM`), so that an image of another one is worth a word. */

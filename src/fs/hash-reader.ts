@@ -11,6 +11,8 @@ export interface HashReaderOptions {
   readonly cache: StatCache;
   /** What `namesTell` says of the filter: the names that the cache has of an unchanged directory are all that matter. */
   readonly namesTell: boolean;
+  /** Files may be looked at when they are read. */
+  readonly mayLookLater: boolean;
 }
 
 export class HashReader implements LateReader {
@@ -89,8 +91,8 @@ export class HashReader implements LateReader {
 
   /** Files that nobody remembers are looked at when they are read: where their times are by this machine's clock. */
   #mayLookLater(path: ByteString): boolean {
-    const { clock, cache } = this.#options;
-    if (!clock.isPlain || cache.rows !== undefined) return false;
+    const { clock, cache, mayLookLater } = this.#options;
+    if (!mayLookLater || !clock.isPlain || cache.rows !== undefined) return false;
     return path === '' || (this.#dir?.path === path && this.#dir.dev === clock.device);
   }
 }

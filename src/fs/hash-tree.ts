@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type Progress, silentProgress, Task } from '../core/progress.ts';
+import { ReadBudget, type ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, textOfBytes } from './byte-string.ts';
 import { EMPTY_DIGEST } from './content-tree.ts';
 import { entryHeader, hexDigest } from './entry-header.ts';
@@ -22,7 +23,7 @@ import { Slices } from './slices.ts';
 import { type CachedTree, StatCache } from './stat-cache.ts';
 import { DiskReader, type TreeEntry, type UnseenFiles } from './tree-entry.ts';
 import { TreeHasher } from './tree-hasher.ts';
-import { namesTell, type TreeFilter, walkTree } from './walk.ts';
+import { namesTell, type TreeFilter, walkInSteps } from './walk.ts';
 import { readXattrs } from './xattrs.ts';
 
 export interface HashTreeOptions {
@@ -37,6 +38,7 @@ export interface HashTreeOptions {
   readonly cacheDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress | undefined;
+  readonly limits?: ReadLimits | undefined;
   /** When threads start. */
   readonly hireAt?: HireAt | undefined;
 }
@@ -57,7 +59,8 @@ export interface HashedTree {
 /**
  * The digest of a directory.
  * @param root absolute, resolved
- * @throws CtxsrcError `E_PERMISSION` for what cannot be read, `E_PATTERN`, `E_IO` also for a file that keeps changing
+ * @throws CtxsrcError `E_PERMISSION` for what cannot be read, `E_PATTERN`, `E_IO` also for a file that keeps changing,
+ * `E_LIMIT`
  */
 export async function hashTree(root: ByteString, options: HashTreeOptions = {}): Promise<HashedTree> {
   for (;;) {
@@ -85,6 +88,7 @@ class Run {
   readonly #scan: boolean;
   readonly #task: Task;
   readonly #slices: Slices;
+  readonly #budget: ReadBudget;
   readonly #cache: StatCache;
   readonly #hasher: RowHasher;
   #disk: DiskReader;
@@ -113,6 +117,7 @@ class Run {
     const settledBefore = this.clock.settledBefore(device);
     const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
     this.#hasher = new RowHasher(task, this.#slices, signal, options.hireAt);
+    this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
     this.#task = new Task(options.progress ?? silentProgress, 'hash', printable(textOfBytes(root)));
   }
 
@@ -138,16 +143,27 @@ class Run {
   }
 
   async #walk(): Promise<void> {
-    const { filter } = this.#options;
+    const { filter, limits } = this.#options;
     const calls = fileCalls(this.#native?.calls);
     const { clock } = this;
-    const reader = new HashReader(this.#disk, calls, { clock, cache: this.#cache, namesTell: namesTell(filter) });
+    const reader = new HashReader(this.#disk, calls, {
+      clock,
+      cache: this.#cache,
+      namesTell: namesTell(filter),
+      // What has a limit is weighed before it is read.
+      mayLookLater: limits?.maxBytes === undefined,
+    });
     let added = 0;
     try {
-      for (const entry of walkTree(reader, filter)) {
-        if (entry.type === 'unseen') this.#takeUnseen(entry);
-        else this.#take(entry, reader.opened(entry.path));
-        added += entry.type === 'unseen' ? entry.names.length : 1;
+      for (const entry of walkInSteps(reader, filter)) {
+        if (entry === undefined) added = PUBLISHED;
+        else if (entry.type === 'unseen') {
+          this.#takeUnseen(entry);
+          added += entry.names.length;
+        } else {
+          this.#take(entry, reader.opened(entry.path));
+          added += 1;
+        }
         if (added < PUBLISHED) continue;
         added = 0;
         await this.#hasher.publish(this.#waiting);
@@ -161,12 +177,14 @@ class Run {
   #takeUnseen(files: UnseenFiles): void {
     this.#hasRead = true;
     this.#differs = true;
+    this.#budget.spend(files.names.length, 0);
     this.#waiting += files.names.length;
     this.#hasher.table.addUnseen(files);
   }
 
   /** @param fd the entry, if it is open */
   #take(entry: TreeEntry, fd: number | undefined): void {
+    this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
     const expected = this.#cache.position;
     const found = this.#cache.find(entry);
     if (found === expected && !this.#differs) return;

@@ -7,7 +7,7 @@ import { cleanPath, dirName } from '../core/go-path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { PatternRegexp } from './pattern-regexp.ts';
 import { RegexpSyntaxError } from './pattern-syntax.ts';
-import { badPattern, checkFirstChunks } from './wildcard.ts';
+import { badPattern, checkFirstChunks, hasWildcard } from './wildcard.ts';
 
 /** Which patterns matched a directory: handed down while a tree is walked, one byte for each pattern. */
 export type MatchVector = Uint8Array;
@@ -21,6 +21,16 @@ export function trimGoSpace(text: string): string {
   return text.replace(OUTER_SPACE, '');
 }
 
+/** Where a pattern of a list stands, for messages: `.dockerignore line 3: a*`. */
+export type PlaceOf = (index: number) => string;
+
+/** What the patterns of a list share. */
+interface List {
+  readonly placeOf: PlaceOf | undefined;
+  /** What matching has cost so far: patterns tried, and characters that automata have read. */
+  work: number;
+}
+
 /** One pattern of a list. */
 export class Pattern {
   /** A `!` pattern: takes back what earlier ones matched. */
@@ -29,12 +39,14 @@ export class Pattern {
   readonly clean: ByteString;
   /** Position in the list it was given in. */
   readonly index: number;
+  readonly #list: List;
   #test: ((path: ByteString) => boolean) | undefined;
 
-  constructor(exception: boolean, clean: ByteString, index: number) {
+  constructor(exception: boolean, clean: ByteString, index: number, list: List) {
     this.exception = exception;
     this.clean = clean;
     this.index = index;
+    this.#list = list;
   }
 
   /**
@@ -42,20 +54,34 @@ export class Pattern {
    * @throws CtxsrcError `E_PATTERN` when it has no meaning as an expression, for instance `[z-a]`; only seen when asked
    */
   matches(path: ByteString): boolean {
-    this.#test ??= compile(this.clean);
+    this.#test ??= compile(this.clean, this.index, this.#list);
     return this.#test(path);
   }
 }
+
+/** Patterns of a list, and those with wildcards among them: far more than anyone writes, and a second's work to compile. */
+const MAX_PATTERNS = 100_000;
+const MAX_WILDCARDS = 10_000;
 
 /** A list of patterns. */
 export class PatternMatcher {
   readonly patterns: readonly Pattern[];
   readonly hasExceptions: boolean;
+  readonly #list: List;
 
-  /** @throws CtxsrcError `E_PATTERN` for bad bracket syntax and for a lone `!` */
-  constructor(patterns: readonly string[]) {
-    this.patterns = patterns.flatMap((text, index) => parse(text, index) ?? []);
+  /** @throws CtxsrcError `E_PATTERN` for bad bracket syntax and for a lone `!`, `E_LIMIT` for too many */
+  constructor(patterns: readonly string[], placeOf?: PlaceOf) {
+    this.#list = { placeOf, work: 0 };
+    refuseTooMany(patterns.length, MAX_PATTERNS, 'patterns');
+    this.patterns = patterns.flatMap((text, index) => parse(text, index, this.#list) ?? []);
     this.hasExceptions = this.patterns.some((pattern) => pattern.exception);
+    const wildcards = this.patterns.filter(({ clean }) => hasWildcard(clean));
+    refuseTooMany(wildcards.length, MAX_WILDCARDS, 'patterns with wildcards');
+  }
+
+  /** What all decisions have cost so far, in units of some tens of nanoseconds. */
+  get work(): number {
+    return this.#list.work;
   }
 
   /** The decision on a whole path: each pattern is tried on it and on its parents. */
@@ -76,6 +102,7 @@ export class PatternMatcher {
    */
   matchesBelow(path: ByteString, parent: MatchVector | undefined, vector: MatchVector): boolean {
     let matched = false;
+    this.#list.work += this.patterns.length;
     for (let i = 0; i < this.patterns.length; i += 1) {
       const pattern = this.patterns[i]!;
       let match = parent !== undefined && parent[i] === 1;
@@ -103,20 +130,31 @@ export class PatternMatcher {
   }
 }
 
-function parse(text: string, index: number): Pattern | undefined {
+function refuseTooMany(count: number, most: number, what: string): void {
+  if (count <= most) return;
+  throw new CtxsrcError('E_LIMIT', `there are ${count} ${what}; more than ${most} are not applied`, {
+    hint: 'name the directories that hold the paths, for instance build/ for all that lies in it',
+  });
+}
+
+function parse(text: string, index: number, list: List): Pattern | undefined {
   const trimmed = trimGoSpace(text);
   if (trimmed === '') return undefined;
   // The path is cleaned before the exclamation mark is looked at, so that `./!a` is an exception and `!./a` stays as it is.
   const cleaned = cleanPath(bytesOfText(trimmed));
   const exception = cleaned.startsWith('!');
   if (cleaned === '!') {
-    throw new CtxsrcError('E_PATTERN', 'illegal exclusion pattern: "!"', {
+    throw new CtxsrcError('E_PATTERN', `illegal exclusion pattern: ${list.placeOf?.(index) ?? '"!"'}`, {
       hint: 'write !PATTERN to take PATTERN back',
     });
   }
   const clean = exception ? cleaned.slice(1) : cleaned;
-  checkFirstChunks(clean);
-  return new Pattern(exception, clean, index);
+  try {
+    checkFirstChunks(clean);
+  } catch {
+    throw badPattern(clean, list.placeOf?.(index));
+  }
+  return new Pattern(exception, clean, index, list);
 }
 
 function matchesParent(pattern: Pattern, path: ByteString): boolean {
@@ -134,7 +172,7 @@ type MatchType = 'exact' | 'prefix' | 'suffix' | 'regexp';
  */
 const ESCAPED = '.+()$';
 
-function compile(clean: ByteString): (path: ByteString) => boolean {
+function compile(clean: ByteString, index: number, list: List): (path: ByteString) => boolean {
   const { type, expression } = translate(textOfBytes(clean));
   switch (type) {
     case 'exact':
@@ -149,18 +187,47 @@ function compile(clean: ByteString): (path: ByteString) => boolean {
       return (path) => path.endsWith(suffix) || path === whole;
     }
     case 'regexp':
-      return compileRegexp(clean, expression);
+      return compileRegexp(clean, expression, index, list);
   }
 }
 
-function compileRegexp(clean: ByteString, expression: string): (path: ByteString) => boolean {
+function compileRegexp(
+  clean: ByteString,
+  expression: string,
+  index: number,
+  list: List,
+): (path: ByteString) => boolean {
+  const { start, inside } = literals(clean);
+  let regexp: PatternRegexp | undefined;
+  return (path) => {
+    if (!path.startsWith(start) || !path.includes(inside)) return false;
+    regexp ??= automaton(clean, expression, list.placeOf?.(index));
+    list.work += path.length;
+    return regexp.test(textOfBytes(path));
+  };
+}
+
+function automaton(clean: ByteString, expression: string, place: string | undefined): PatternRegexp {
   try {
-    const regexp = new PatternRegexp(expression);
-    return (path) => regexp.test(textOfBytes(path));
+    return new PatternRegexp(expression);
   } catch (error) {
-    if (error instanceof RegexpSyntaxError) throw badPattern(clean);
+    if (error instanceof RegexpSyntaxError) throw badPattern(clean, place);
     throw error;
   }
+}
+
+/** Anything that stands for more, or for something else, than itself; also what is not ASCII, whose bytes may be no text. */
+const NOT_LITERAL = /[^\u0001-\u007f]|[|{}^[\]\\]/;
+
+/**
+ * Text that every path has which a pattern matches: at its start, and somewhere. To look for it takes a hundredth of the
+ * time that an automaton takes, and most paths do not have it.
+ */
+function literals(clean: ByteString): { readonly start: ByteString; readonly inside: ByteString } {
+  if (NOT_LITERAL.test(clean)) return { start: '', inside: '' };
+  const pieces = clean.split(/\*\*\/?|[*?]/);
+  const inside = pieces.reduce((longest, piece) => (piece.length > longest.length ? piece : longest));
+  return { start: pieces[0]!, inside };
 }
 
 /**

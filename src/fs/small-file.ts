@@ -10,6 +10,7 @@ import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { type ByteString, fsPath, textOfBytes } from './byte-string.ts';
 
 /** Larger than any Dockerfile, ignore file, lock or configuration that a person or a tool writes. */
 export const MAX_SMALL_FILE_BYTES = 16 << 20;
@@ -22,7 +23,7 @@ export interface SmallFileOptions {
   /** `MAX_SMALL_FILE_BYTES` unless given. */
   readonly maxBytes?: number | undefined;
   /** Absolute, without links: the directory that the file must lie in when its links are followed. Anywhere unless given. */
-  readonly within?: string | undefined;
+  readonly within?: ByteString | undefined;
   /** What to type when the file is refused. */
   readonly hint?: string | undefined;
 }
@@ -43,9 +44,12 @@ export function openRegular(path: string, options: SmallFileOptions): OpenFile {
   const { what, within, hint } = options;
   let fd: number | undefined;
   try {
-    const real = within === undefined ? path : realpathSync.native(path);
-    if (within !== undefined && !isWithin(real, within)) {
-      throw new CtxsrcError('E_UNSAFE', `${what} is a link that leads out of ${printable(within)}`, { hint });
+    const bytes = within === undefined ? undefined : realpathSync.native(path, 'latin1');
+    const real = bytes === undefined ? path : fsPath(bytes);
+    if (within !== undefined && !isWithin(bytes!, within)) {
+      throw new CtxsrcError('E_UNSAFE', `${what} is a link that leads out of ${printable(textOfBytes(within))}`, {
+        hint,
+      });
     }
     // Looked at before it is opened: to open a device can do something, to open a socket fails.
     let info = statSync(real);
@@ -56,7 +60,7 @@ export function openRegular(path: string, options: SmallFileOptions): OpenFile {
       info = fstatSync(fd);
     }
     if (!info.isFile()) throw new CtxsrcError('E_UNSAFE', `${what} is ${kindOf(info)}, not a regular file`, { hint });
-    return { path: real, size: info.size, fd: fd! };
+    return { path: bytes === undefined ? path : textOfBytes(bytes), size: info.size, fd: fd! };
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     throw ioError(error, `cannot read ${what}`);
@@ -152,7 +156,7 @@ async function openStream(fd: number): Promise<Readable> {
   return createReadStream('', { fd, autoClose: false });
 }
 
-function isWithin(path: string, directory: string): boolean {
+function isWithin(path: ByteString, directory: ByteString): boolean {
   return path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
 }
 

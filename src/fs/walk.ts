@@ -7,7 +7,7 @@ import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { followPaths, withoutNested } from './follow-paths.ts';
-import { type MatchVector, type Pattern, PatternMatcher } from './patterns.ts';
+import { type MatchVector, type Pattern, PatternMatcher, type PlaceOf } from './patterns.ts';
 import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from './tree-entry.ts';
 
 /** What of a tree is taken. An absent or empty list filters nothing; a list of one empty pattern lets nothing through. */
@@ -15,6 +15,8 @@ export interface TreeFilter {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
   readonly follow?: readonly string[] | undefined;
+  /** Where an exclude pattern stands, for messages. */
+  readonly excludedBy?: PlaceOf | undefined;
 }
 
 /** Why an entry is not taken: no include pattern wants it, or this exclude pattern matched last. */
@@ -34,14 +36,34 @@ export function walkTree(
 export function walkTree(reader: TreeReader, filter?: TreeFilter, ignored?: Ignored): Generator<TreeEntry, void>;
 export function* walkTree(
   reader: TreeReader & Partial<LateReader>,
-  filter: TreeFilter = {},
+  filter?: TreeFilter,
   ignored?: Ignored,
 ): Generator<TreeEntry | UnseenFiles, void> {
+  for (const entry of walkInSteps(reader, filter, ignored)) if (entry !== undefined) yield entry;
+}
+
+/** As `walkTree`; undefined when for some milliseconds nothing was taken: a moment for the caller to pause. */
+export function walkInSteps(
+  reader: LateReader,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles | undefined, void>;
+export function walkInSteps(
+  reader: TreeReader,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | undefined, void>;
+export function* walkInSteps(
+  reader: TreeReader & Partial<LateReader>,
+  filter: TreeFilter = {},
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles | undefined, void> {
   const include = compileIncludes(reader, filter);
-  const exclude = compileList('exclude', filter.exclude ?? []);
+  const exclude = compileExcludes(filter);
   const walk = new Walk(reader, include, exclude, ignored);
   const stack: Frame[] = [walk.enter(undefined, ALL)];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+    if (walk.isLong) yield undefined;
     const start = frame.at;
     const files = walk.files(frame);
     if (files !== undefined) {
@@ -73,9 +95,9 @@ export function* walkTree(
  * may be directories that are taken only because of something in them.
  * @throws CtxsrcError `E_PATTERN`
  */
-export function namesTell({ include, exclude, follow }: TreeFilter = {}): boolean {
-  if ((include ?? []).length > 0 || follow !== undefined) return false;
-  return compileList('exclude', exclude ?? [])?.hasExceptions !== true;
+export function namesTell(filter: TreeFilter = {}): boolean {
+  if ((filter.include ?? []).length > 0 || filter.follow !== undefined) return false;
+  return compileExcludes(filter)?.hasExceptions !== true;
 }
 
 /** The directories on the way that were not taken for themselves, but lead to something that is. */
@@ -112,8 +134,13 @@ interface Verdict {
 }
 
 const ALL: Verdict = { taken: true, pruned: false, included: undefined, excluded: undefined };
-/** So many files are named at once. */
+/** So many files are named at once; fewer where many patterns decide. */
 const MAX_FILES = 256;
+const MAX_DECISIONS = 25_000;
+/** Work (see `PatternMatcher.work`) between two moments to pause: some milliseconds. */
+const STEP_WORK = 100_000;
+/** Work that a walk may make: some minutes. A thousand patterns decide on millions of paths with less. */
+const MAX_WORK = 5_000_000_000;
 
 class Walk {
   readonly #reader: TreeReader & Partial<LateReader>;
@@ -126,6 +153,8 @@ class Walk {
   readonly #includeRoots: readonly ByteString[] | undefined;
   /** The same for the exceptions among the exclude patterns. */
   readonly #exceptionRoots: readonly ByteString[] | undefined;
+  readonly #batch: number;
+  #stepEnd = STEP_WORK;
 
   constructor(
     reader: TreeReader & Partial<LateReader>,
@@ -138,8 +167,20 @@ class Walk {
     this.#exclude = exclude;
     this.#ignored = ignored;
     this.#filters = include !== undefined || exclude !== undefined;
+    const patterns = (include?.patterns.length ?? 0) + (exclude?.patterns.length ?? 0);
+    this.#batch = Math.max(1, Math.min(MAX_FILES, Math.floor(MAX_DECISIONS / patterns)));
     this.#includeRoots = literalRoots(include, false);
     this.#exceptionRoots = literalRoots(exclude, true);
+  }
+
+  /** True once after each step of some milliseconds. @throws CtxsrcError `E_LIMIT` after minutes */
+  get isLong(): boolean {
+    if (!this.#filters) return false;
+    const work = (this.#include?.work ?? 0) + (this.#exclude?.work ?? 0);
+    if (work < this.#stepEnd) return false;
+    if (work > MAX_WORK) throw tooMuchWork();
+    this.#stepEnd = work + STEP_WORK;
+    return true;
   }
 
   /** A directory, to be gone through. */
@@ -155,7 +196,7 @@ class Walk {
     const { names, others, entry, prefix } = frame;
     if (others === undefined) return undefined;
     const start = frame.at;
-    const end = Math.min(names.length, start + MAX_FILES);
+    const end = Math.min(names.length, start + this.#batch);
     while (frame.at < end && !others.has(names[frame.at]!)) frame.at += 1;
     if (frame.at === start) return undefined;
     const next = names.slice(start, frame.at);
@@ -207,6 +248,12 @@ class Walk {
   }
 }
 
+function tooMuchWork(): CtxsrcError {
+  return new CtxsrcError('E_LIMIT', 'there are too many patterns for so many paths', {
+    hint: 'write fewer patterns with wildcards in the ignore file, or take a smaller directory',
+  });
+}
+
 function vectorFor(matcher: PatternMatcher | undefined): MatchVector | undefined {
   return matcher === undefined ? undefined : new Uint8Array(matcher.patterns.length);
 }
@@ -236,13 +283,21 @@ function compileIncludes(reader: TreeReader, filter: TreeFilter): PatternMatcher
   return compileList('include', withoutNested([...include, ...found.map(textOfBytes)]) ?? []);
 }
 
-function compileList(kind: 'include' | 'exclude', patterns: readonly string[]): PatternMatcher | undefined {
+function compileExcludes({ exclude, excludedBy }: TreeFilter): PatternMatcher | undefined {
+  return compileList('exclude', exclude ?? [], excludedBy);
+}
+
+function compileList(
+  kind: 'include' | 'exclude',
+  patterns: readonly string[],
+  placeOf?: PlaceOf,
+): PatternMatcher | undefined {
   if (patterns.length === 0) return undefined;
   try {
-    return new PatternMatcher(patterns);
+    return new PatternMatcher(patterns, placeOf);
   } catch (error) {
     if (!(error instanceof CtxsrcError)) throw error;
-    throw new CtxsrcError('E_PATTERN', `invalid ${kind} patterns: ${error.message}`, {
+    throw new CtxsrcError(error.code, `invalid ${kind} patterns: ${error.message}`, {
       hint: error.hint,
       cause: error,
     });

@@ -28,15 +28,15 @@ interface Chunk {
   readonly last: boolean;
 }
 
-/** The error of every malformed wildcard, with Go's words. */
-export function badPattern(pattern: string): CtxsrcError {
-  return new CtxsrcError(
-    'E_PATTERN',
-    `syntax error in pattern ${JSON.stringify(goText(Buffer.from(pattern, 'latin1')))}`,
-    {
-      hint: 'write [abc] or [a-c] for one of several characters, and a backslash before a character meant literally',
-    },
-  );
+/**
+ * The error of every malformed wildcard, with Go's words.
+ * @param place where the pattern stands, if that is known
+ */
+export function badPattern(pattern: string, place?: string): CtxsrcError {
+  const what = place ?? JSON.stringify(goText(Buffer.from(pattern, 'latin1')));
+  return new CtxsrcError('E_PATTERN', `syntax error in pattern ${what}`, {
+    hint: 'a backslash makes the next character literal and is no separator: write a/b; [abc] or [a-c] is one of several characters',
+  });
 }
 
 /** A wildcard in the syntax of `path.Match`, checked as a whole when it is made. */

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
+import { bytesOfText } from '../fs/byte-string.ts';
 import { type OpenFile, openRegular, readOpened, type SmallFileOptions } from '../fs/small-file.ts';
 import { decodeIndex } from '../oci/decode.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
@@ -144,7 +145,7 @@ export class LayoutDirectory implements Layout {
   #reading(name: string, maxBytes?: number): SmallFileOptions {
     return {
       what: `${name} of the OCI layout ${this.path}`,
-      within: this.#root,
+      within: bytesOfText(this.#root),
       maxBytes,
       hint: 'copy the layout with its links resolved (cp -rL)',
     };

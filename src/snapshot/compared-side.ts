@@ -3,11 +3,12 @@ import { lstatSync } from 'node:fs';
 import type { FilesInPlace } from '../contract/index.ts';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { ReadBudget, type ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, textOfBytes } from '../fs/byte-string.ts';
 import type { Pattern } from '../fs/patterns.ts';
 import { type RememberedDigests, rememberedDigests } from '../fs/remembered-digests.ts';
 import { DiskReader, type TreeEntry } from '../fs/tree-entry.ts';
-import { walkTree } from '../fs/walk.ts';
+import { walkInSteps } from '../fs/walk.ts';
 
 /** Where it lies and what of it counts. */
 export interface ComparedTree extends FilesInPlace {
@@ -16,11 +17,15 @@ export interface ComparedTree extends FilesInPlace {
 }
 
 /** @throws the reason of the abort */
-export async function openSide(tree: ComparedTree | undefined, signal: AbortSignal): Promise<Side> {
-  if (tree?.statCache === undefined) return new Side(tree, () => undefined);
+export async function openSide(
+  tree: ComparedTree | undefined,
+  signal: AbortSignal,
+  limits: ReadLimits | undefined,
+): Promise<Side> {
+  if (tree?.statCache === undefined) return new Side(tree, () => undefined, limits);
   const { root, include, exclude, follow, modes, statCache: cacheDir } = tree;
   const filter = { include, exclude, follow };
-  return new Side(tree, await rememberedDigests(root, { filter, modes, cacheDir, signal }));
+  return new Side(tree, await rememberedDigests(root, { filter, modes, cacheDir, signal }), limits);
 }
 
 /** One of the two walks, and what it leaves out near where it is. */
@@ -28,23 +33,33 @@ export class Side {
   readonly tree: ComparedTree | undefined;
   readonly digests: RememberedDigests;
   readonly #reader: DiskReader;
-  readonly #walk: Iterator<TreeEntry>;
+  readonly #walk: Iterator<TreeEntry | undefined>;
+  readonly #budget: ReadBudget;
   /** What was left out since the last entry that was asked for, in the order of the walk. */
   readonly #ignored = new Map<ByteString, Pattern | 'not included'>();
 
-  constructor(tree: ComparedTree | undefined, digests: RememberedDigests) {
+  constructor(tree: ComparedTree | undefined, digests: RememberedDigests, limits: ReadLimits | undefined) {
     this.tree = tree;
+    this.#budget = new ReadBudget(limits, printable(textOfBytes(tree?.root ?? '')));
     this.digests = digests;
     this.#reader = new DiskReader(tree?.root ?? '/');
     this.#walk =
       tree === undefined
         ? [][Symbol.iterator]()
-        : walkTree(this.#reader, tree, (path, by) => void this.#ignored.set(path, by));
+        : walkInSteps(this.#reader, tree, (path, by) => void this.#ignored.set(path, by));
   }
 
-  next(): TreeEntry | undefined {
-    const { value, done } = this.#walk.next();
-    return done === true ? undefined : value;
+  /** The next entry, undefined at the end; it yields when that takes long. */
+  *next(): Generator<undefined, TreeEntry | undefined> {
+    for (;;) {
+      const { value, done } = this.#walk.next();
+      if (done === true) return undefined;
+      if (value !== undefined) {
+        this.#budget.spend(1, value.type === 'file' ? value.size : 0);
+        return value;
+      }
+      yield;
+    }
   }
 
   /** Why this side does not have a path that lies on its disk; undefined when it does not lie there. */

@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { FilesInPlace, JobContext } from '../contract/index.ts';
 import { monotonicMs } from '../core/monotonic.ts';
 import { Task } from '../core/progress.ts';
+import type { ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../fs/byte-string.ts';
 import { keptMode } from '../fs/kept-mode.ts';
 import { loadNative, type Native } from '../fs/native.ts';
@@ -55,15 +56,16 @@ const CHUNK = 256 * 1024;
 
 /**
  * Every difference, in the order of the walk. An undefined side is an empty tree.
- * @throws CtxsrcError `E_PERMISSION`, `E_IO` for what cannot be read, `E_PATTERN`
+ * @throws CtxsrcError `E_PERMISSION`, `E_IO` for what cannot be read, `E_PATTERN`, `E_LIMIT`
  */
 export async function* compareTrees(
   job: JobContext,
   a: ComparedTree | undefined,
   b: ComparedTree | undefined,
+  limits?: ReadLimits,
 ): AsyncGenerator<PathDifference, TreeComparison> {
   const task = new Task(job.progress, 'verify', 'the files of both', undefined, 'files');
-  const comparison = new Comparison(await openSide(a, job.signal), await openSide(b, job.signal));
+  const comparison = new Comparison(await openSide(a, job.signal, limits), await openSide(b, job.signal, limits));
   let sliceStart = monotonicMs();
   let entries = 0;
   try {
@@ -105,7 +107,8 @@ class Comparison {
   /** Something for every pair of entries, so that the caller can pause: a difference, or undefined. */
   *run(): Generator<PathDifference | undefined> {
     const [a, b] = [this.#a, this.#b];
-    for (let [left, right] = [a.next(), b.next()]; left !== undefined || right !== undefined; ) {
+    let [left, right] = [yield* a.next(), yield* b.next()];
+    while (left !== undefined || right !== undefined) {
       const order = pathOrder(left?.path, right?.path);
       if (order < 0) yield this.#differs(left!, onlyOn(left!, b, 'deleted', 'ignored'));
       else if (order > 0) yield this.#differs(right!, onlyOn(right!, a, 'added', 'unignored'));
@@ -113,8 +116,8 @@ class Comparison {
         yield;
         if (!this.#isKnownSame(left!, right!)) yield* this.#aspects(left!, right!);
       }
-      if (order <= 0) left = a.next();
-      if (order >= 0) right = b.next();
+      if (order <= 0) left = yield* a.next();
+      if (order >= 0) right = yield* b.next();
     }
   }
 

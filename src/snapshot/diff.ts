@@ -4,6 +4,7 @@
  * what needs layers.
  */
 import type { JobContext } from '../contract/index.ts';
+import type { ReadLimits } from '../core/read-limits.ts';
 import { compareFacts, compareOptions, type FactDifference } from './diff-facts.ts';
 import type { DiffSide, OpenTree } from './diff-side.ts';
 import { compareTrees, type PathDifference, type TreeComparison } from './diff-trees.ts';
@@ -31,7 +32,7 @@ export async function* diffSources(
   job: JobContext,
   a: DiffSide,
   b: DiffSide,
-  options: { readonly files: boolean },
+  options: { readonly files: boolean; readonly limits?: ReadLimits | undefined },
 ): AsyncGenerator<SourceDifference, SourceComparison> {
   const [from, to] = await Promise.all([a.key(job), b.key(job)]);
   const keys = { from: from.key, to: to.key };
@@ -49,7 +50,7 @@ export async function* diffSources(
     const hint = '--files compares the files';
     return { ...verdict, equal: verdict.equal && unexplained === undefined, filesCompared: false, note: hint };
   }
-  const compared = yield* compareFiles(job, a, b);
+  const compared = yield* compareFiles(job, a, b, options.limits);
   if (compared.differences > 0) {
     const all = [...new Set([...incomplete, ...compared.incomplete])];
     return { ...verdict, equal: false, incomplete: all, filesCompared: true, note: compared.note };
@@ -88,11 +89,12 @@ async function* compareFiles(
   job: JobContext,
   a: DiffSide,
   b: DiffSide,
+  limits: ReadLimits | undefined,
 ): AsyncGenerator<PathDifference, TreeComparison> {
   const trees: OpenTree[] = [];
   try {
     for (const side of [a, b]) trees.push(await side.open(job));
-    return yield* compareTrees(job, trees[0]!.tree, trees[1]!.tree);
+    return yield* compareTrees(job, trees[0]!.tree, trees[1]!.tree, limits);
   } finally {
     for (const tree of trees) await tree.release();
   }

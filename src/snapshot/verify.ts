@@ -8,6 +8,7 @@ import type { JobContext } from '../contract/session.ts';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
+import { ReadBudget, type ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 import { loadNative, type Native } from '../fs/native.ts';
 import { splitDevice } from '../fs/native-stat.ts';
@@ -36,13 +37,13 @@ export interface Verification {
 /**
  * Compares every path of a snapshot directory with its sidecar: type, mode, owner, link target, device, extended
  * attributes, and the content itself by hashing it.
- * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`; differences are no error here
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`, `E_LIMIT`; differences are no error here
  */
-export async function verifySnapshot(job: JobContext, dir: string): Promise<Verification> {
+export async function verifySnapshot(job: JobContext, dir: string, limits?: ReadLimits): Promise<Verification> {
   const sidecar = await readSidecar(dir);
   const task = new Task(job.progress, 'verify', printable(dir), sidecar.bytes);
   try {
-    const comparison = new Comparison(dir, sidecar, false);
+    const comparison = new Comparison(dir, sidecar, false, limits);
     await comparison.run(job.signal, (bytes) => task.advance(bytes));
     task.end('done');
     const { differences, notes, incomplete } = comparison;
@@ -83,6 +84,7 @@ class Comparison {
   readonly #dir: string;
   readonly #sidecar: Sidecar;
   #quick: boolean;
+  readonly #budget: ReadBudget;
   readonly #native: Native | undefined;
   /** Milliseconds, with a microsecond for the rounding of a time to a number. */
   readonly #written: number;
@@ -94,10 +96,11 @@ class Comparison {
   readonly #inodes = new Map<ByteString, string>();
   readonly #toHash: { readonly file: TreeEntry; readonly entry: WrittenEntry }[] = [];
 
-  constructor(dir: string, sidecar: Sidecar, quick: boolean) {
+  constructor(dir: string, sidecar: Sidecar, quick: boolean, limits?: ReadLimits) {
     this.#dir = dir;
     this.#sidecar = sidecar;
     this.#quick = quick;
+    this.#budget = new ReadBudget(limits, printable(dir));
     this.#native = loadNative();
     const written = BigInt(sidecar.written);
     this.#written = Number(written / 1_000_000n) + Number(written % 1_000_000n) / 1e6 + 0.001;
@@ -123,6 +126,7 @@ class Comparison {
         await setImmediate();
         signal?.throwIfAborted();
       }
+      this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
       this.#compareEntry(entry);
     }
     await this.#compareContent(signal, onBytes);
@@ -235,6 +239,7 @@ class Comparison {
       if (this.#expected.has(child)) continue;
       const stat = statOf(this.#bytesPath(child));
       if (stat === undefined) continue;
+      this.#budget.spend(1, 0);
       this.#differs(shown(child), 'added', (stat === 'hidden' ? undefined : typeOf(stat)) ?? 'something');
     }
   }

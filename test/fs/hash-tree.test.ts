@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -162,6 +163,42 @@ describe('hashTree', () => {
     mkdirSync(root);
     chmodSync(root, 0o700);
     expect((await hashTree(root)).digest).toMatch(/^0e5db883/);
+  });
+});
+
+describe('limits', () => {
+  test('bound what is read, also of a tree that is known', async () => {
+    const root = makeTree('limits');
+    const cacheDir = tempDir('cache');
+    shiftClock(10_000);
+    const of = (limits: HashTreeOptions['limits']) => hashTree(root, { limits, cacheDir });
+    const { digest } = await of(undefined);
+    for (let i = 0; i < 2; i += 1) {
+      expect((await of({ maxFiles: 5, maxBytes: 6 })).digest).toBe(digest);
+      await expect(of({ maxFiles: 4 })).rejects.toMatchObject({
+        code: 'E_LIMIT',
+        message: `${root} has more than 4 files and directories`,
+      });
+      await expect(of({ maxBytes: 5 })).rejects.toMatchObject({
+        code: 'E_LIMIT',
+        message: `the files of ${root} have more than 5 bytes`,
+      });
+      rmSync(cacheDir, { recursive: true });
+    }
+  });
+
+  test('of bytes are known before a byte is read', async () => {
+    const root = makeTree('endless');
+    writeFileSync(join(root, 'b'), '');
+    truncateSync(join(root, 'b'), 2 ** 42);
+    await expect(hashTree(root, { limits: { maxBytes: 2 ** 41 } })).rejects.toMatchObject({ code: 'E_LIMIT' });
+  });
+
+  test('an abort ends a walk that takes nothing', async () => {
+    const root = makeTree('nothing');
+    for (let i = 0; i < 400; i += 1) writeFileSync(join(root, 'd', `file-${i}`), '');
+    const exclude = [...Array.from({ length: 1_000 }, (_, i) => `*?*/${'?'.repeat(i % 10)}*[x]`), '**', '!*/none*'];
+    await expect(hashTree(root, { filter: { exclude }, signal: AbortSignal.timeout(100) })).rejects.toThrow(/timeout/);
   });
 });
 

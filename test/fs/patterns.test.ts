@@ -25,3 +25,27 @@ test.each([
 ])('%s and %s: %s', (pattern, path, expected) => {
   expect(matches(pattern, path)).toBe(expected);
 });
+
+describe('more patterns than anyone writes', () => {
+  const list = (count: number, text: (i: number) => string) => Array.from({ length: count }, (_, i) => text(i));
+
+  test.each([
+    ['of all kinds', 100_000, (i: number) => `dir/${i}`, 'there are 100001 patterns; more than 100000 are not applied'],
+    ['with wildcards', 10_000, (i: number) => `**/a${i}*`, 'there are 10001 patterns with wildcards; more than 10000'],
+  ])('%s are refused, and so many are not', (_, most, text, message) => {
+    expect(new PatternMatcher(list(most, text)).patterns).toHaveLength(most);
+    expect(() => new PatternMatcher(list(most + 1, text))).toThrow(
+      expect.objectContaining({ code: 'E_LIMIT', message: expect.stringContaining(message) }),
+    );
+  });
+
+  test('are mostly decided by the text in them', () => {
+    const matcher = new PatternMatcher(list(10_000, (i) => `**/a${i}*b*`));
+    expect(matcher.matchesOrParentMatches('src/a77/xb')).toBe(false);
+    expect(matcher.matchesOrParentMatches('src/a77-b/x')).toBe(true);
+    const vector = new Uint8Array(10_000);
+    const before = matcher.work;
+    expect(matcher.matchesBelow('src/main.c', new Uint8Array(10_000), vector)).toBe(false);
+    expect(matcher.work - before).toBe(10_000);
+  });
+});

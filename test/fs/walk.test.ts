@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
+import { PatternMatcher } from '../../src/fs/patterns.ts';
 import { entryOf, type LateReader, type TreeEntry } from '../../src/fs/tree-entry.ts';
-import { walkTree } from '../../src/fs/walk.ts';
+import { walkInSteps, walkTree } from '../../src/fs/walk.ts';
 
 const STAT = { size: 0, uid: 0, gid: 0, nlink: 1, dev: 1, ino: 1, rdev: 0, mtimeMs: 0, ctimeMs: 0 };
 
@@ -32,4 +33,14 @@ test('neither are those that the filter drops', () => {
   expect(found).toMatchObject([{ path: 'm' }]);
   expect(ignored).toHaveBeenCalledTimes(2_000);
   expect(tree.entry).toHaveBeenCalledExactlyOnceWith('m', true);
+});
+
+test('a walk that takes nothing gives its caller time, and an end', () => {
+  const exclude = Array.from({ length: 500 }, (_, i) => `${i}*?`).concat('**');
+  const steps = [...walkInSteps(reader(2_000), { exclude })];
+  expect(steps.length).toBeGreaterThan(3);
+  expect(new Set(steps)).toEqual(new Set([undefined]));
+  const work = vi.spyOn(PatternMatcher.prototype, 'work', 'get').mockReturnValue(5_000_000_001);
+  expect(() => [...walkInSteps(reader(1), { exclude })]).toThrow(/too many patterns for so many paths/);
+  work.mockRestore();
 });

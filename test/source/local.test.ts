@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -58,6 +59,18 @@ function instance(attributes: Attributes = {}, reference = root) {
     statCache: true,
   } as unknown as SourceEnv;
   return source.resolve(source.identify(parseReference(reference), attributes), env);
+}
+
+/** The notes that a key comes with. */
+async function notesOf(attributes: Attributes = {}, reference = root): Promise<string[]> {
+  const notes: string[] = [];
+  const progress: JobContext['progress'] = {
+    emit: (event) => {
+      if (event.type === 'message') notes.push(`${event.level}: ${event.text} (${event.hint})`);
+    },
+  };
+  await instance(attributes, reference).cacheKey({ ...job, progress }, 1);
+  return notes;
 }
 
 const keyOf = async (attributes: Attributes = {}, reference = root) =>
@@ -154,6 +167,91 @@ describe('the keys', () => {
     writeFileSync(join(dir, 'outside'), 'x');
     symlinkSync('../outside', join(root, '.dockerignore'));
     await expect(keyOf()).rejects.toMatchObject({ code: 'E_UNSAFE' });
+  });
+
+  test('so is the one beside a Dockerfile', async () => {
+    writeFileSync(join(dir, 'outside'), 'x');
+    symlinkSync('../outside', join(root, 'Dockerfile.dockerignore'));
+    await expect(keyOf()).rejects.toMatchObject({ code: 'E_UNSAFE' });
+    expect(await keyOf({}, `base=${root}`)).toMatch(/^sha256:/);
+  });
+
+  test('a link to one within the directory is followed', async () => {
+    writeFileSync(join(root, 'src', 'ignored'), 'README.md');
+    symlinkSync('src/ignored', join(root, '.dockerignore'));
+    expect(await keyOf()).toBe(await keyOf({ exclude: ['README.md'], 'no-ignore-file': true }));
+  });
+
+  test('a bad pattern is told by its file and line', async () => {
+    const patternError = async (attributes: Attributes = {}) =>
+      instance(attributes)
+        .cacheKey(job, 1)
+        .catch((error: unknown) => error);
+    writeFileSync(join(root, '.dockerignore'), '# windows\n\nbin\\\n');
+    const hint = expect.stringContaining('is no separator');
+    expect(await patternError()).toMatchObject({
+      code: 'E_PATTERN',
+      message: 'invalid exclude patterns: syntax error in pattern .dockerignore line 3: bin\\',
+      hint,
+    });
+    writeFileSync(join(root, '.dockerignore'), 'a\n[z-a]\n');
+    expect(await patternError()).toMatchObject({
+      message: 'syntax error in pattern .dockerignore line 2: [z-a]',
+      hint,
+    });
+    writeFileSync(join(root, '.dockerignore'), '!\n');
+    expect(await patternError({ exclude: ['['] })).toMatchObject({
+      message: 'invalid exclude patterns: illegal exclusion pattern: .dockerignore line 1: !',
+    });
+    expect(await patternError({ exclude: ['['], 'no-ignore-file': true })).toMatchObject({
+      message: 'invalid exclude patterns: syntax error in pattern --exclude [',
+    });
+  });
+
+  test('what would make another key of the same content in each clone is told once, unless it is left out', async () => {
+    expect(await notesOf()).toEqual([]);
+    mkdirSync(join(root, '.git'));
+    writeFileSync(join(root, '.git', 'index'), 'of this clone');
+    const note =
+      `note: .git is part of local://${root}: it is another in each clone, and so is the key ` +
+      '(put .git into .dockerignore (the build leaves it out too), or add --exclude .git for the key alone)';
+    for (let i = 0; i < 2; i += 1) expect(await notesOf()).toEqual([note]);
+    expect(await notesOf({ exclude: ['*', '!.git/index'] })).toEqual([note]);
+    for (const attributes of [{ exclude: ['.git'] }, { include: ['src'] }, { exclude: ['*', '!.git/none'] }]) {
+      expect(await notesOf(attributes)).toEqual([]);
+    }
+    writeFileSync(join(root, '.dockerignore'), '.git\n');
+    expect(await notesOf()).toEqual([]);
+  });
+
+  test('an ignore file that builders pass over in silence is told of', async () => {
+    const file = join(root, '.dockerignore');
+    for (const [order, bytes] of [
+      ['le', Buffer.from('\ufeffsrc\n', 'utf16le')],
+      ['be', Buffer.from('\ufeffsrc\n', 'utf16le').swap16()],
+      ['unmarked', Buffer.from('src\n', 'utf16le')],
+    ] as const) {
+      writeFileSync(file, bytes);
+      const [note] = await notesOf();
+      expect(note, order).toContain('the ignore file .dockerignore is no UTF-8 but seems to be UTF-16');
+    }
+    rmSync(file);
+    const without = await keyOf();
+    mkdirSync(file);
+    expect(await notesOf()).toEqual([expect.stringContaining('the ignore file .dockerignore is a directory')]);
+    expect(await keyOf({ exclude: ['.dockerignore'] })).toBe(without);
+    mkdirSync(join(root, 'Dockerfile.dockerignore'));
+    expect(await notesOf()).toHaveLength(2);
+    rmSync(file, { recursive: true });
+    rmSync(join(root, 'Dockerfile.dockerignore'), { recursive: true });
+    for (const name of ['.containerignore', 'Dockerfile.containerignore']) {
+      writeFileSync(join(root, name), 'src\n');
+      expect(await notesOf()).toEqual([
+        expect.stringMatching(`^note: ${name} is not read.*--ignore-file .*${name}, or rename it to .*dockerignore`),
+      ]);
+      expect(await notesOf({ 'ignore-file': join(root, name) })).toEqual([]);
+      rmSync(join(root, name));
+    }
   });
 
   test('each change gives another key; times and places do not', async () => {

@@ -5,7 +5,7 @@ import { diffSide } from '../../snapshot/diff-side.ts';
 import type { PathDifference } from '../../snapshot/diff-trees.ts';
 import type { Resolved } from '../../source/resolve.ts';
 import { identifierMembers } from '../document.ts';
-import type { Flags } from '../flags.ts';
+import { type Flags, limitsOf } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';
 
@@ -13,7 +13,7 @@ import type { Run } from '../run.ts';
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<number | undefined> {
   const resolved = await run.resolve(references);
   const [a, b] = await run.each(resolved, diffSide);
-  const differences = diffSources(await run.job(), a!, b!, { files: flags.files === true });
+  const differences = diffSources(await run.job(), a!, b!, { files: flags.files === true, limits: limitsOf(flags) });
   const found = run.json ? await printJson(run, resolved, differences) : await printLines(run, differences);
   if (found.incomplete.length > 0) {
     const text = `could not be compared: ${found.incomplete.join(', ')}`;

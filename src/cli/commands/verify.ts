@@ -1,10 +1,11 @@
 import { CtxsrcError } from '../../core/errors.ts';
 import { verifySnapshot } from '../../snapshot/verify.ts';
+import { type Flags, limitsOf } from '../flags.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc verify <dir>`: the content key, or, with exit 5, the paths that differ. */
-export async function run(run: Run, [dir]: readonly string[]): Promise<number | undefined> {
-  const { sidecar, differences, notes, incomplete } = await verifySnapshot(await run.job(), dir!);
+export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
+  const { sidecar, differences, notes, incomplete } = await verifySnapshot(await run.job(), dir!, limitsOf(flags));
   if (incomplete.length > 0 && run.flags.strict === true) {
     throw new CtxsrcError('E_INCOMPLETE', `could not look at ${incomplete.join(', ')} of ${dir}`, {
       hint: 'install the optional package koffi, or leave --strict out',

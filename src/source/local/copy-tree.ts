@@ -17,7 +17,7 @@ import { loadNative, type Native } from '../../fs/native.ts';
 import { splitDevice } from '../../fs/native-stat.ts';
 import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';
 import { TreeHasher } from '../../fs/tree-hasher.ts';
-import { type TreeFilter, walkTree } from '../../fs/walk.ts';
+import { type TreeFilter, walkInSteps } from '../../fs/walk.ts';
 import { PathFilter } from '../../fs/write-filter.ts';
 import { readXattrs } from '../../fs/xattrs.ts';
 import { copyFile } from './copy-file.ts';
@@ -96,8 +96,8 @@ class Copy {
 
   async run(): Promise<WriteReport> {
     let sliceStart = monotonicMs();
-    for (const entry of walkTree(this.#reader, this.#request.filter)) {
-      this.#take(entry);
+    for (const entry of walkInSteps(this.#reader, this.#request.filter)) {
+      if (entry !== undefined) this.#take(entry);
       if (monotonicMs() - sliceStart < SLICE_MS) continue;
       await setImmediate();
       this.#job.signal.throwIfAborted();

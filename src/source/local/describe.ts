@@ -4,19 +4,22 @@ import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go-path.ts';
 import { printable } from '../../core/printable.ts';
+import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import type { HashedTree } from '../../fs/hash-tree.ts';
 import type { Pattern } from '../../fs/patterns.ts';
+import { Slices } from '../../fs/slices.ts';
 import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';
-import { type TreeFilter, walkTree } from '../../fs/walk.ts';
+import { type TreeFilter, walkInSteps } from '../../fs/walk.ts';
 import type { IgnoreFile } from './ignore.ts';
+import { VERSION_CONTROL } from './version-control.ts';
 
 /** The directory as it is filtered. */
 export interface FilteredDirectory {
   /** Resolved, bytes. */
   readonly root: string;
   readonly ignoreFile: IgnoreFile | undefined;
-  readonly filter: TreeFilter;
+  readonly filter: TreeFilter & { readonly excludedBy: (index: number) => string };
 }
 
 /** Paths shown of a kind; the count is of all. */
@@ -30,18 +33,17 @@ interface Sample {
 
 /**
  * The facts of a directory.
- * @param why a path of the directory: what decides on it
+ * @param options `why`: a path of the directory, of which is told what decides on it
  * @param hash hashes the tree; not called when something in it cannot be read
  */
 export async function describeTree(
   job: JobContext,
   directory: FilteredDirectory,
-  why: string | undefined,
+  options: { readonly why: string | undefined; readonly limits: ReadLimits | undefined },
   hash: () => Promise<HashedTree>,
 ): Promise<Record<string, unknown>> {
   const survey = new Survey(directory);
-  for (const entry of walkTree(survey.reader, directory.filter, survey.ignored)) survey.take(entry);
-  job.signal.throwIfAborted();
+  await walkAll(job, directory, survey, options.limits);
   const hashed = survey.unreadable.count === 0 ? await hash() : undefined;
   return {
     ...(hashed === undefined ? {} : { key: `sha256:${hashed.digest}`, incomplete: hashed.incomplete }),
@@ -52,8 +54,25 @@ export async function describeTree(
     ignored: survey.ignoredFacts(),
     largest: survey.largest(),
     machineDependent: survey.machineDependent(),
-    ...(why === undefined ? {} : { why: survey.why(why) }),
+    ...(options.why === undefined ? {} : { why: survey.why(options.why) }),
   };
+}
+
+async function walkAll(
+  job: JobContext,
+  { root, filter }: FilteredDirectory,
+  survey: Survey,
+  limits: ReadLimits | undefined,
+): Promise<void> {
+  const budget = new ReadBudget(limits, shown(root));
+  const slices = new Slices(job.signal, () => undefined);
+  for (const entry of walkInSteps(survey.reader, filter, survey.ignored)) {
+    if (entry !== undefined) {
+      budget.spend(1, entry.type === 'file' ? entry.size : 0);
+      survey.take(entry);
+    }
+    if (slices.over) await slices.pause();
+  }
 }
 
 class Collector {
@@ -85,6 +104,7 @@ class Survey {
   readonly #pipes = new Collector();
   readonly #modes = new Collector();
   readonly #names = new Collector();
+  readonly #versionControl = new Collector();
 
   constructor(directory: FilteredDirectory) {
     this.#directory = directory;
@@ -106,6 +126,7 @@ class Survey {
     if (type === 'char' || type === 'block') this.#devices.add(path);
     if (type === 'fifo') this.#pipes.add(path);
     if (!isUtf8(path)) this.#names.add(path);
+    if (VERSION_CONTROL.includes(path)) this.#versionControl.add(path);
     if (dependsOnUmask(type, mode)) this.#modes.add(path);
     if ((type === 'file' || type === 'dir') && !this.#isReadable(entry)) this.unreadable.add(path);
     if (type === 'file') this.#weigh(entry);
@@ -155,6 +176,7 @@ class Survey {
         pipes: this.#pipes.sample,
         modes: this.#modes.sample,
         namesNotUtf8: this.#names.sample,
+        versionControl: this.#versionControl.sample,
       }).filter(([, sample]) => sample !== undefined),
     );
   }

@@ -1,6 +1,6 @@
-/** Which ignore file applies to a directory, and what it says (buildkit-semantics 4.5). */
-import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+/** Which ignore file applies to a directory, and what it says; and what a person may take for one that does not. */
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type IgnoreLine, parseIgnoreFile } from '../../fs/ignore-file.ts';
@@ -10,64 +10,92 @@ import type { LocalOptions } from './attributes.ts';
 export interface IgnoreFile {
   /** As it is shown, relative to the directory where it lies in it. */
   readonly name: string;
+  /** Named with `--ignore-file`: it may be anywhere, so its lines are counted, and not repeated. */
+  readonly isNamed: boolean;
   readonly lines: readonly IgnoreLine[];
+}
+
+export interface IgnoreFileRequest {
+  /** The directory, absolute. */
+  readonly directory: string;
+  readonly options: LocalOptions;
+  /** The reference has no name: it is the context that a Dockerfile belongs to. */
+  readonly isMain: boolean;
+  readonly signal: AbortSignal;
+  /** Told of what BuildKit passes over in silence. */
+  readonly note: (text: string, hint: string) => void;
 }
 
 /**
  * The ignore file: the one that is named; else the Dockerfile's own, for the main context; else `.dockerignore`.
- * @param root the directory, resolved
- * @param isMain the reference has no name: it is the context that a Dockerfile belongs to
- * @throws CtxsrcError `E_PATH_NOT_FOUND` for an ignore file or a Dockerfile that is named and missing, `E_UNSAFE` for one that leads out of the
- * directory, `E_LIMIT`, `E_PATTERN`
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` for an ignore file or a Dockerfile that is named and missing, `E_UNSAFE` for one
+ * that is no regular file or leads out of the directory, `E_LIMIT`, `E_PATTERN`
  */
-export async function loadIgnoreFile(
-  root: string,
-  options: LocalOptions,
-  isMain: boolean,
-  signal: AbortSignal,
-): Promise<IgnoreFile | undefined> {
+export async function loadIgnoreFile(request: IgnoreFileRequest): Promise<IgnoreFile | undefined> {
+  const { directory, options, isMain, signal } = request;
   if (options.noIgnoreFile) return undefined;
   if (options.ignoreFile !== undefined) {
     const what = `the ignore file ${printable(options.ignoreFile)}`;
     const hint = 'check the path, or leave --ignore-file out';
-    return parsed(options.ignoreFile, await readNamedFile(options.ignoreFile, { what, hint, signal }));
+    const bytes = await readNamedFile(options.ignoreFile, { what, hint, signal });
+    return parsed(options.ignoreFile, bytes, true, request);
   }
   // A Dockerfile that is read from a stream has no ignore file of its own.
   if (isMain && (options.dockerfile === undefined || streamOf(options.dockerfile) === undefined)) {
-    const dockerfile = options.dockerfile === undefined ? join(root, 'Dockerfile') : resolve(options.dockerfile);
+    const dockerfile = options.dockerfile === undefined ? join(directory, 'Dockerfile') : resolve(options.dockerfile);
     if (options.dockerfile !== undefined && !existsSync(dockerfile)) {
       throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no Dockerfile ${printable(options.dockerfile)}`, {
         hint: '--file is taken from the current directory, not from the context',
       });
     }
-    const own = join(dirname(dockerfile), `${basename(dockerfile)}.dockerignore`);
-    const bytes = read(own, dirname(dockerfile));
-    if (bytes !== undefined) return parsed(shownName(root, own), bytes);
+    const own = read(`${dockerfile}.dockerignore`, request);
+    if (own !== undefined) return own;
+    noteOther(`${dockerfile}.containerignore`, request);
   }
-  const bytes = read(join(root, '.dockerignore'), root);
-  return bytes === undefined ? undefined : parsed('.dockerignore', bytes);
+  noteOther(join(directory, '.containerignore'), request);
+  return read(join(directory, '.dockerignore'), request);
 }
 
-function parsed(name: string, bytes: Buffer): IgnoreFile {
-  return { name, lines: parseIgnoreFile(bytes, printable(name)) };
+function parsed(name: string, bytes: Buffer, isNamed: boolean, { note }: IgnoreFileRequest): IgnoreFile {
+  if (bytes.includes(0) || /^(\xff\xfe|\xfe\xff)/.test(bytes.toString('latin1', 0, 2))) {
+    note(
+      `the ignore file ${printable(name)} is no UTF-8 but seems to be UTF-16: its patterns match nothing`,
+      'save it as UTF-8',
+    );
+  }
+  return { name, isNamed, lines: parseIgnoreFile(bytes, printable(name)) };
 }
 
-function shownName(root: string, path: string): string {
-  const below = relative(root, path);
-  return below.startsWith('..') ? path : below;
-}
-
-/** @param directory where a link must not lead out of */
-function read(path: string, directory: string): Buffer | undefined {
+/** An ignore file that nobody named, which must not lead out of the directory that it lies in. */
+function read(path: string, request: IgnoreFileRequest): IgnoreFile | undefined {
+  const name = shownName(request.directory, path);
+  const what = `the ignore file ${printable(name)}`;
   try {
-    return readSmallFileSync(path, {
-      what: `the ignore file ${printable(path)}`,
-      within: realpathSync.native(directory),
-      hint: 'name the file with --ignore-file if it is the right one',
-    });
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+      request.note(`${what} is a directory, and is passed over, as BuildKit does`, 'remove it, or make it a file');
+      return undefined;
+    }
+    const within = realpathSync.native(dirname(path), 'latin1');
+    const hint = 'name the file with --ignore-file if it is the right one';
+    return parsed(name, readSmallFileSync(path, { what, within, hint }), false, request);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
     throw error;
   }
+}
+
+/** Podman's and buildah's name of an ignore file, which BuildKit does not know. */
+function noteOther(path: string, { directory, note }: IgnoreFileRequest): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  const name = printable(shownName(directory, path));
+  note(
+    `${name} is not read: BuildKit does not know it`,
+    `add --ignore-file ${printable(relative('', path))}, or rename it to ${name.replace(/containerignore$/, 'dockerignore')}`,
+  );
+}
+
+function shownName(directory: string, path: string): string {
+  const below = relative(directory, path);
+  return below.startsWith('..') ? path : below;
 }

@@ -19,13 +19,13 @@ import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
-import { textOfBytes } from '../../fs/byte-string.ts';
 import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
 import { fileHint } from '../other-tools.ts';
 import type { LocalOptions } from './attributes.ts';
 import { definitionKey } from './definition.ts';
 import type { FilteredDirectory } from './describe.ts';
-import { loadIgnoreFile } from './ignore.ts';
+import { type IgnoreFile, loadIgnoreFile } from './ignore.ts';
+import { versionControlIn } from './version-control.ts';
 
 /** Folder of the store for stat caches. */
 const STAT_CACHE = 'stat-cache';
@@ -81,23 +81,15 @@ export class LocalInstance implements SourceInstance {
   async describe(job: JobContext, options: { readonly why?: string | undefined } = {}): Promise<Description> {
     const directory = await this.#filtered(job);
     const { describeTree } = await import('./describe.ts');
-    const facts = await describeTree(job, directory, options.why, () => this.#hash(job));
+    const facts = await describeTree(job, directory, { why: options.why, limits: this.#subject.env.limits }, () =>
+      this.#hash(job),
+    );
     return { identifier: String(this.#subject.identifier), ...facts };
   }
 
   async files(job: JobContext): Promise<FilesInPlace> {
-    const { root, filter, ignoreFile } = await this.#filtered(job);
-    return {
-      root,
-      ...filter,
-      modes: this.#subject.options.modes,
-      statCache: this.#statCache,
-      excludedBy: (index) => {
-        const line = ignoreFile?.lines[index];
-        if (line === undefined) return `--exclude ${filter.exclude?.[index] ?? ''}`;
-        return `${ignoreFile?.name} line ${line.line}: ${line.pattern}`;
-      },
-    };
+    const { root, filter } = await this.#filtered(job);
+    return { root, ...filter, modes: this.#subject.options.modes, statCache: this.#statCache };
   }
 
   #filtered(job: JobContext): Promise<FilteredDirectory> {
@@ -105,12 +97,15 @@ export class LocalInstance implements SourceInstance {
       const { path, options, name, plain } = this.#subject;
       const root = resolveDirectory(path);
       if (plain && isLayout(root)) warnOfLayout(job, path);
-      const ignoreFile = await loadIgnoreFile(textOfBytes(root), options, name === undefined, job.signal);
+      const note = (text: string, hint: string): void => this.#note(job, text, hint);
+      const isMain = name === undefined;
+      const ignoreFile = await loadIgnoreFile({ directory: path, options, isMain, signal: job.signal, note });
       const exclude = [...(ignoreFile?.lines ?? []).map(({ pattern }) => pattern), ...options.exclude];
       const filter = {
         ...(options.include.length === 0 ? {} : { include: options.include }),
         ...(exclude.length === 0 ? {} : { exclude }),
         ...(options.follow.length === 0 ? {} : { follow: options.follow }),
+        excludedBy: (index: number) => placeOf(index, ignoreFile, exclude),
       };
       return { root, ignoreFile, filter };
     });
@@ -129,6 +124,10 @@ export class LocalInstance implements SourceInstance {
     return { ...definition, done: false, opts: NO_CACHE_OPTS };
   }
 
+  #note(job: JobContext, text: string, hint: string): void {
+    job.progress.emit({ type: 'message', level: 'note', text, hint });
+  }
+
   get #statCache(): string | undefined {
     const { env } = this.#subject;
     return env.statCache ? join(env.store.root, STAT_CACHE) : undefined;
@@ -140,13 +139,22 @@ export class LocalInstance implements SourceInstance {
 
   async #hashAll(job: JobContext): Promise<HashedTree> {
     const { root, filter } = await this.#filtered(job);
-    return hashTree(root, {
+    const hashed = await hashTree(root, {
       filter,
       modes: this.#subject.options.modes,
       cacheDir: this.#statCache,
       signal: job.signal,
       progress: job.progress,
+      limits: this.#subject.env.limits,
     });
+    for (const name of versionControlIn(root, filter)) {
+      this.#note(
+        job,
+        `${name} is part of ${printable(String(this.#subject.identifier))}: it is another in each clone, and so is the key`,
+        `put ${name} into .dockerignore (the build leaves it out too), or add --exclude ${name} for the key alone`,
+      );
+    }
+    return hashed;
   }
 }
 
@@ -164,6 +172,14 @@ function warnOfLayout(job: JobContext, path: string): void {
     `${shown} is an OCI layout: its files are taken, not the image in it`,
     `for the image in it type oci-layout://${shown}, for the directory local://${shown}`,
   );
+}
+
+/** Where an exclude pattern stands. */
+function placeOf(index: number, ignoreFile: IgnoreFile | undefined, exclude: readonly string[]): string {
+  const line = ignoreFile?.lines[index];
+  if (line === undefined) return `--exclude ${printable(exclude[index] ?? '')}`;
+  const place = `${printable(ignoreFile!.name)} line ${line.line}`;
+  return ignoreFile!.isNamed ? place : `${place}: ${printable(line.pattern)}`;
 }
 
 /** The directory without links, as bytes. */

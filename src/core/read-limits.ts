@@ -1,0 +1,43 @@
+/** How much of a source may be read, and the count of what was. */
+import { CtxsrcError } from './errors.ts';
+
+/** The most that a job reads of one source. Absent: as much as there is. */
+export interface ReadLimits {
+  /** Bytes: of a download, or of all files of a tree. */
+  readonly maxBytes?: number | undefined;
+  /** Files, directories and whatever else a tree has. */
+  readonly maxFiles?: number | undefined;
+}
+
+export class ReadBudget {
+  readonly #limits: ReadLimits;
+  readonly #what: string;
+  #files = 0;
+  #bytes = 0;
+
+  /** @param what for the message, printable: `./app` */
+  constructor(limits: ReadLimits = {}, what: string) {
+    this.#limits = limits;
+    this.#what = what;
+  }
+
+  /**
+   * Counts what is about to be read.
+   * @throws CtxsrcError `E_LIMIT` when it is more than is allowed
+   */
+  spend(files: number, bytes: number): void {
+    this.#files += files;
+    this.#bytes += bytes;
+    const { maxFiles, maxBytes } = this.#limits;
+    if (maxFiles !== undefined && this.#files > maxFiles) {
+      throw new CtxsrcError('E_LIMIT', `${this.#what} has more than ${maxFiles} files and directories`, {
+        hint: 'leave some out with an ignore file or --exclude, or allow more with --max-files',
+      });
+    }
+    if (maxBytes !== undefined && this.#bytes > maxBytes) {
+      throw new CtxsrcError('E_LIMIT', `the files of ${this.#what} have more than ${maxBytes} bytes`, {
+        hint: 'leave some out with an ignore file or --exclude, or allow more with --max-bytes',
+      });
+    }
+  }
+}

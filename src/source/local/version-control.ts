@@ -1,0 +1,20 @@
+/** Folders of version control in a context: they differ from clone to clone, and so does the key. */
+import type { ByteString } from '../../fs/byte-string.ts';
+import { DiskReader, type TreeReader } from '../../fs/tree-entry.ts';
+import { type TreeFilter, walkTree } from '../../fs/walk.ts';
+
+export const VERSION_CONTROL: readonly ByteString[] = ['.git', '.hg', '.svn'];
+
+/** Those at the top of a directory of which the filter lets something pass. @param root resolved, bytes */
+export function versionControlIn(root: ByteString, filter: TreeFilter): readonly ByteString[] {
+  const disk = new DiskReader(root);
+  return VERSION_CONTROL.filter((name) => {
+    if (disk.entry(name) === undefined) return false;
+    const reader: TreeReader = {
+      names: (path) => (path === '' ? [name] : disk.names(path)),
+      entry: (path) => disk.entry(path),
+      target: (path) => disk.target(path),
+    };
+    return walkTree(reader, filter).next().done !== true;
+  });
+}
