@@ -55,11 +55,22 @@ function pidNamespace(): string {
 
 /** Start time of a running process; undefined when there is none (one that only waits to be reaped is none). */
 function startOf(pid: number): string | undefined {
-  const stat = readOr(`/proc/${pid}/stat`, '');
+  const stat = processStat(pid);
   // The name of the program is in brackets and may contain anything: fields are counted from the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields.length < 20 || fields[0] === 'Z' || fields[0] === 'X') return undefined;
   return fields[19];
+}
+
+/** Empty when there is no such process; one that cannot be looked at for want of a file descriptor may well live. */
+function processStat(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EMFILE' || code === 'ENFILE' || code === 'EIO') throw error;
+    return '';
+  }
 }
 
 function readOr(path: string, otherwise: string): string {

@@ -7,6 +7,7 @@ import { chainIds } from '../core/chain-id.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
 import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { isAbsent } from './layout.ts';
 
 /** Larger documents are no manifests or configurations that this program would have read. */
 const MOST_BYTES = 4 << 20;
@@ -50,9 +51,17 @@ export async function imageGraph(
   return { blobs, missing, chainIds: chains };
 }
 
+/** Undefined for what is gone meanwhile, or is no JSON. */
 async function readJson(path: string): Promise<unknown> {
+  let text: string;
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+  try {
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import type { Descriptor } from '../oci/types.ts';
 import { blobResource } from './blobs.ts';
 import { type ImageGraph, imageGraph } from './image-graph.ts';
 import { type IndexFile, imageName } from './index-file.ts';
-import type { StoreDirectory } from './layout.ts';
+import { isAbsent, namesIn, type StoreDirectory } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 import { parseRecord } from './records.ts';
@@ -190,6 +190,7 @@ function treeSize(path: string): { bytes: number; count: number } {
     try {
       entries = readdirSync(dir, { withFileTypes: true, encoding: 'buffer' });
     } catch {
+      // What cannot be read is not counted.
       continue;
     }
     for (const entry of entries) {
@@ -204,14 +205,6 @@ function treeSize(path: string): { bytes: number; count: number } {
   return { bytes, count };
 }
 
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
-
 function sizeOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
@@ -223,7 +216,8 @@ function mtimeOf(path: string): number {
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
   }
 }

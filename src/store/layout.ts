@@ -3,7 +3,7 @@
  * no place for. It is created when something is first written, so that a command that only reads works where nothing
  * can be written.
  */
-import { constants, readdirSync, readFileSync } from 'node:fs';
+import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, localError } from '../core/errors.ts';
@@ -59,19 +59,26 @@ export class StoreDirectory {
   }
 
   /**
-   * Looks at what is there, without writing; two small reads, and synchronous, for every run begins with them.
-   * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
+   * Looks at what is there, without writing; a few small calls, and synchronous, for every run begins with them.
+   * @returns who else can change what is believed in it, as a sentence; undefined when nobody can
+   * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else; E_UNSAFE for
+   * one that leads elsewhere by links, where files that are not its own would be removed
    */
-  inspect(): void {
-    let names: string[];
+  inspect(): string | undefined {
+    let entries: Dirent[];
+    let found: Stats;
     try {
-      names = readdirSync(this.root);
+      entries = readdirSync(this.root, { withFileTypes: true });
+      found = statSync(this.root);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       // Without the right to read there is no cache, which is no reason to fail a command that needs none.
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') return;
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
       throw storeError(error, `cannot use ${this.root} as the cache directory`);
     }
+    const names = entries.map(({ name }) => name);
+    for (const entry of entries)
+      if (entry.isSymbolicLink() && OWN_NAMES.has(entry.name)) refuseLink(this.path(entry.name));
     const version = this.#version();
     if (version !== undefined && version > STORE_VERSION) {
       throw new CtxsrcError(
@@ -87,6 +94,7 @@ export class StoreDirectory {
         hint: 'choose an empty or new directory with --cache-dir',
       });
     }
+    return strangersAt(this.root, found);
   }
 
   /** Creates or upgrades the store unless that is done. @throws E_PERMISSION, E_DISK_FULL, E_IO */
@@ -182,6 +190,22 @@ export class StoreDirectory {
   }
 }
 
+function refuseLink(path: string): never {
+  throw new CtxsrcError('E_UNSAFE', `${path} in the cache is a link`, {
+    hint: 'remove it; to keep the cache elsewhere name that directory with --cache-dir or CTXSRC_CACHE_DIR',
+  });
+}
+
+/** Root can do everything anyway; who lets a group of ours write means to share. */
+function strangersAt(root: string, { uid, gid, mode }: Stats): string | undefined {
+  const user = process.geteuid?.();
+  if (user === undefined) return undefined;
+  if ((mode & 0o002) !== 0) return `everybody may write to the cache ${root}, and so change what is found in it`;
+  const isShared = (mode & 0o020) !== 0 && process.getgroups?.().includes(gid) === true;
+  if (uid === user || uid === 0 || isShared) return undefined;
+  return `the cache ${root} belongs to user ${uid}, who can change what is found in it`;
+}
+
 /** Gives the file its name unless there is one of that name. */
 async function linkNew(from: string, to: string): Promise<void> {
   try {
@@ -227,6 +251,26 @@ export function storeError(error: unknown, what: string): Error {
     return localError(error, what, isFull ? undefined : ELSEWHERE);
   }
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/**
+ * True when the system says that there is no such file. Nobody may conclude from any other failure that something is not
+ * there, or nobody's: what is removed for want of a file descriptor was good.
+ */
+export function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** Names in a directory; none where there is no directory. @throws E_UNSAFE for a link, errors of `node:fs` */
+export function namesIn(path: string): string[] {
+  try {
+    if (lstatSync(path).isSymbolicLink()) refuseLink(path);
+    return readdirSync(path);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
 }
 
 /** True when the failure means that the store cannot be written at all, as with a read-only home directory. */

@@ -7,12 +7,12 @@
  * it listed the leases, sees the lease, or the process sees the collector's lock and waits for its end. Only then does it
  * look whether the blob is there.
  */
-import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { removeTree } from '../fs/remove-tree.ts';
 import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from './identity.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
+import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 /** Held by whoever removes content. */
@@ -89,7 +89,7 @@ export class Leases {
   async resources(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     for (const { name } of await this.#living()) {
-      for (const resource of await readdir(this.#directory.path('leases', name)).catch(() => [])) found.add(resource);
+      for (const resource of namesIn(this.#directory.path('leases', name))) found.add(resource);
     }
     return found;
   }
@@ -97,7 +97,7 @@ export class Leases {
   /** Removes the leases and temporary files of dead processes. */
   async removeDead(): Promise<void> {
     const living = (await this.#living()).map(({ owner }) => owner);
-    for (const name of await readdir(this.#directory.path('tmp')).catch(() => [])) {
+    for (const name of namesIn(this.#directory.path('tmp'))) {
       const owner = ownerOf(name);
       if (owner !== undefined && living.some((other) => isSame(owner, other))) continue;
       if (await this.#isLiving(owner, this.#directory.path('tmp', name))) continue;
@@ -107,7 +107,7 @@ export class Leases {
 
   async #living(): Promise<{ name: string; owner: Identity }[]> {
     const living: { name: string; owner: Identity }[] = [];
-    for (const name of await readdir(this.#directory.path('leases')).catch(() => [])) {
+    for (const name of namesIn(this.#directory.path('leases'))) {
       const path = this.#directory.path('leases', name);
       const owner = ownerOf(name);
       if (owner !== undefined && (await this.#isLiving(owner, path))) living.push({ name, owner });
@@ -120,7 +120,10 @@ export class Leases {
     if (owner === undefined) return false;
     const touched = await stat(path).then(
       ({ mtimeMs }) => mtimeMs,
-      () => undefined,
+      (error: unknown) => {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      },
     );
     return touched !== undefined && livenessOf(owner, touched, this.#heartbeat) === 'alive';
   }

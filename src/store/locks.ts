@@ -10,13 +10,13 @@
  * Those who wait leave `locks/<name>~w~<owner>`, so that the holder can see that someone waits for its result.
  */
 
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CtxsrcError } from '../core/errors.ts';
 import { monotonicMs } from '../core/monotonic.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from './identity.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
+import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
 
 export interface Lock {
   /** How many others, in this process and elsewhere, wait for the lock. */
@@ -97,7 +97,7 @@ export class Locks {
   /** The names of locks that are held at the moment. */
   async heldNames(): Promise<ReadonlySet<string>> {
     const names = new Set<string>();
-    for (const file of await this.#list()) {
+    for (const file of this.#list()) {
       if (file.role === 'holding' && (await this.#liveness(file)) !== undefined) names.add(file.name);
     }
     return names;
@@ -105,7 +105,7 @@ export class Locks {
 
   /** Removes what dead processes left. */
   async removeDead(): Promise<void> {
-    for (const file of await this.#list()) await this.#liveness(file);
+    for (const file of this.#list()) await this.#liveness(file);
   }
 
   async #waitInProcess(before: Promise<void>, { signal, onWait }: LockOptions): Promise<void> {
@@ -185,22 +185,16 @@ export class Locks {
   /** Living others; what the dead left is removed on the way. */
   async #others(name: string, role: LockFile['role'], own?: string): Promise<LockFile[]> {
     const found: LockFile[] = [];
-    for (const file of await this.#list()) {
+    for (const file of this.#list()) {
       if (file.name !== name || file.role !== role || file.owner === own) continue;
       if ((await this.#liveness(file)) !== undefined) found.push(file);
     }
     return found;
   }
 
-  async #list(): Promise<LockFile[]> {
+  #list(): LockFile[] {
     const files: LockFile[] = [];
-    let names: string[];
-    try {
-      names = await readdir(this.#directory.path('locks'));
-    } catch {
-      return files;
-    }
-    for (const file of names) {
+    for (const file of namesIn(this.#directory.path('locks'))) {
       const match = /^(.+?)~(w~)?([^~]+)$/.exec(file);
       if (match === null) continue;
       files.push({ file, name: match[1]!, role: match[2] === undefined ? 'holding' : 'waiting', owner: match[3]! });
@@ -215,8 +209,9 @@ export class Locks {
     let mtime: number;
     try {
       mtime = (await stat(path)).mtimeMs;
-    } catch {
-      return undefined;
+    } catch (error) {
+      if (isAbsent(error)) return undefined;
+      throw error;
     }
     const state = owner === undefined ? 'dead' : livenessOf(owner, mtime, this.#heartbeat);
     if (state === 'alive') return mtime;

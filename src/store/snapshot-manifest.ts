@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import type { Loss, WriteReport, WrittenEntry } from '../contract/ref.ts';
 import { entryOfRow, peekRow } from '../contract/written-rows.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
+import { isAbsent } from './layout.ts';
 
 /** The files of a snapshot are below this, in its directory. */
 export const FILES = 'fs';
@@ -53,12 +54,13 @@ export function entriesPath(home: string, entries: Digest): string {
   return join(home, `entries-${entries.slice(7, 23)}.jsonl`);
 }
 
-/** The header of a snapshot; undefined when there is none that can be used. */
+/** The header of a snapshot; undefined when there is none that can be used. @throws errors of `node:fs` when it cannot be read */
 export async function readHeader(home: string): Promise<SnapshotHeader | undefined> {
   let header: Partial<SnapshotHeader> | null;
   try {
     header = JSON.parse(await readFile(headerPath(home), 'utf8')) as Partial<SnapshotHeader> | null;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined && !isAbsent(error)) throw error;
     return undefined;
   }
   if (header === null || typeof header !== 'object') return undefined;

@@ -60,7 +60,11 @@ export class SnapshotShelf {
   /** A snapshot that this user wrote. */
   async load(name: string): Promise<Stored | undefined> {
     const home = this.#home(name);
-    const header = await readHeader(home);
+    const header = await readHeader(home).catch((error: NodeJS.ErrnoException) => {
+      // Somebody else's.
+      if (error.code === 'EACCES' || error.code === 'EPERM') return undefined;
+      throw storeError(error, `cannot read snapshot ${name} of the cache`);
+    });
     return header === undefined || header.uid !== ownUid() ? undefined : { home, header };
   }
 
@@ -123,11 +127,11 @@ export class SnapshotShelf {
         size: header,
       });
       const problem = problemOf(outcome, header);
-      if (problem === undefined) await this.#settle({ home, header }, outcome.restated, !trust);
+      if (problem === undefined) await this.#settle({ home, header }, outcome.restated, !trust).catch(() => undefined);
       return problem;
     } catch (error) {
-      if (isAbort(error) || job.signal.aborted) throw error;
-      return error instanceof Error ? error.message : String(error);
+      if (isAbort(error) || job.signal.aborted || !isDamage(error)) throw error;
+      return (error as Error).message;
     }
   }
 
@@ -327,6 +331,16 @@ export class SnapshotShelf {
       throw storeError(error, `cannot use the cache ${this.#directory.root}`);
     }
   }
+}
+
+/**
+ * Whether what happened says that the files are not what they were: a list that cannot be understood, or a path that is
+ * something else. All else is a failure of this machine.
+ */
+function isDamage(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  const byPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL', 'ENXIO', 'ENAMETOOLONG'];
+  return error instanceof Error && !(error instanceof CloneUnable) && (code === undefined || byPath.includes(code));
 }
 
 /** Recorded by this boot, or known to be on the disk. */

@@ -32,8 +32,13 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store & StoreAdmin> {
   const directory = new StoreDirectory(resolve(options.root), options.onStep);
-  directory.inspect();
   const progress = options.progress ?? silentProgress;
+  const strangers = directory.inspect();
+  if (strangers !== undefined) {
+    const hint =
+      'name a directory of your own with --cache-dir or CTXSRC_CACHE_DIR, or mend the owner and mode of this one';
+    progress.emit({ type: 'message', level: 'warning', text: strangers, hint });
+  }
   const heartbeat = options.heartbeat ?? HEARTBEAT;
   const locks = new Locks(directory, heartbeat);
   const leases = new Leases(directory, locks, heartbeat);
@@ -86,10 +91,11 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
         temporary.clear();
       }
       await (await refs)?.shelf.close();
-      // Whoever has written also clears up after those who could not.
+      // Whoever has written also clears up after those who could not. What resists, somebody else's for instance, is no
+      // failure of this run.
       if (directory.isOpen) {
-        await leases.removeDead();
-        await locks.removeDead();
+        await leases.removeDead().catch(() => undefined);
+        await locks.removeDead().catch(() => undefined);
       }
       await leases.close();
     },

@@ -1,5 +1,5 @@
 /** `ctxsrc cache verify`: hashes everything again, reports and removes what is bad, so that the next run fetches it again. */
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import type { JobContext } from '../contract/session.ts';
 import type { VerifyReport } from '../contract/store.ts';
@@ -9,7 +9,7 @@ import { Task } from '../core/progress.ts';
 import type { FileBlobStore } from './blobs.ts';
 import { imageGraph } from './image-graph.ts';
 import { type IndexFile, imageName } from './index-file.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
+import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';
 import { parseRecord } from './records.ts';
@@ -27,7 +27,11 @@ export interface VerifyEnv {
 
 type Problem = VerifyReport['problems'][number];
 
-/** `StoreAdmin.verify` of the contract. @throws E_PERMISSION, E_IO when something bad cannot be removed */
+/**
+ * `StoreAdmin.verify` of the contract. What cannot be read for a reason of this machine (no more file descriptors, no
+ * permission, a broken disk) is not bad: it ends the check.
+ * @throws E_PERMISSION, E_IO, also when something bad cannot be removed
+ */
 export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<VerifyReport> {
   const task = new Task(job.progress, 'verify', 'cache');
   try {
@@ -55,8 +59,8 @@ async function verifyBlobs(
   let count = 0;
   let bytes = 0;
   const sizes = new Map<Digest, number>();
-  for (const algorithm of names(directory.path('blobs'))) {
-    for (const hex of names(directory.path('blobs', algorithm))) {
+  for (const algorithm of namesIn(directory.path('blobs'))) {
+    for (const hex of namesIn(directory.path('blobs', algorithm))) {
       job.signal.throwIfAborted();
       const digest = `${algorithm}:${hex}`;
       const path = directory.path('blobs', algorithm, hex);
@@ -85,9 +89,7 @@ async function matches(blobs: FileBlobStore, digest: Digest): Promise<boolean> {
   try {
     return await blobs.matches(digest);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    // A sector that cannot be read.
-    if ((error as NodeJS.ErrnoException).code === 'EIO') return false;
+    if (isAbsent(error)) return true;
     throw error;
   }
 }
@@ -99,7 +101,7 @@ async function verifySnapshots(
 ): Promise<{ count: number; bytes: number }> {
   let count = 0;
   let bytes = 0;
-  for (const name of names(directory.path('snapshots'))) {
+  for (const name of namesIn(directory.path('snapshots'))) {
     job.signal.throwIfAborted();
     count += 1;
     const header = await readHeader(directory.path('snapshots', name));
@@ -115,10 +117,13 @@ async function verifySnapshots(
 }
 
 async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Promise<void> {
-  for (const kind of names(directory.path('records'))) {
-    for (const name of names(directory.path('records', kind))) {
+  for (const kind of namesIn(directory.path('records'))) {
+    for (const name of namesIn(directory.path('records', kind))) {
       const path = directory.path('records', kind, name);
-      const text = await readFile(path, 'utf8').catch(() => undefined);
+      const text = await readFile(path, 'utf8').catch((error: unknown) => {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      });
       if (text === undefined || parseRecord(text) !== undefined) continue;
       await rm(path, { force: true });
       problems.push({ kind: 'record', id: `${kind} ${name}`, problem: 'cannot be read' });
@@ -153,12 +158,4 @@ async function verifyIndex(
     });
   }
   if (bad.size > 0) await index.remove(bad);
-}
-
-function names(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }
