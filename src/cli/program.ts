@@ -22,7 +22,7 @@ import {
 import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
 import { Run } from './run.ts';
-import { abortOnSignals } from './signals.ts';
+import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
 import { loadSourceModules } from './source-modules.ts';
 
 /** What commander made of the arguments: a command to run, or an answer that is complete already (help). */
@@ -40,12 +40,18 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   const abort = new AbortController();
   // Every reference, request and file of the run listens for its end.
   setMaxListeners(0, abort.signal);
-  const release = abortOnSignals(abort);
   const beforeEnd = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const errorForm = {
     json: beforeEnd.includes('--json') || wantsRawJson(beforeEnd, io.env),
     debug: beforeEnd.includes('-vv') || beforeEnd.filter((arg) => arg === '-v' || arg === '--verbose').length > 1,
   };
+  const fail = async (error: unknown): Promise<number> => {
+    const failure = asCtxsrcError(error, abort.signal);
+    await writeError(io, failure, errorForm);
+    return failure.exit;
+  };
+  const release = abortOnSignals(abort);
+  const calm = abortOnStrayErrors(abort, async (error) => process.exit(await fail(error)));
   try {
     const table = new SourceTable();
     const config = readConfig(io.env);
@@ -54,11 +60,10 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
     if ('exit' in invocation) return invocation.exit;
     return await runCommand(invocation, table, config, io, abort.signal);
   } catch (error) {
-    const failure = asCtxsrcError(error, abort.signal);
-    await writeError(io, failure, errorForm);
-    return failure.exit;
+    return await fail(error);
   } finally {
     release();
+    calm();
   }
 }
 

@@ -1,5 +1,6 @@
-/** Signals that end a run: the work is aborted, so that nothing half-made stays. */
+/** What ends a run from outside its own calls: the work is aborted, so that nothing half-made stays. */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
+import { asCtxsrcError } from './output.ts';
 
 const ENDINGS: Readonly<Partial<Record<NodeJS.Signals, readonly [ErrorCode, string]>>> = {
   SIGHUP: ['E_HANGUP', 'the terminal was closed'],
@@ -32,5 +33,27 @@ export function abortOnSignals(abort: AbortController): () => void {
   return () => {
     if (abort.signal.aborted) return;
     for (const signal of signals) process.off(signal, on);
+  };
+}
+
+/** How long the work may take to end once something has failed that nobody waited for (ms). */
+const PATIENCE = 5_000;
+
+/**
+ * An error that reaches nobody, a defect or a full disk met in the background, ends the run like any other: the work is
+ * aborted and the error told. Where even that does not end it, `end` has to.
+ * @returns undoes it
+ */
+export function abortOnStrayErrors(abort: AbortController, end: (error: CtxsrcError) => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const on = (error: unknown): void => {
+    const failure = asCtxsrcError(error, abort.signal);
+    abort.abort(failure);
+    timer ??= setTimeout(() => end(failure), PATIENCE);
+  };
+  process.on('uncaughtException', on);
+  return () => {
+    clearTimeout(timer);
+    process.off('uncaughtException', on);
   };
 }

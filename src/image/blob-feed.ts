@@ -5,7 +5,7 @@ import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
 import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
-import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort, localError } from '../core/errors.ts';
 import { LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { BlobTable } from '../layer/unpack-protocol.ts';
 
@@ -13,6 +13,9 @@ const readInto = promisify(read);
 
 /** Layers that are fetched at the same time. */
 const CONCURRENCY = 6;
+
+/** Blobs that are open for the layers that are unpacked next: an image may have more layers than a process may open files. */
+const AHEAD = 12;
 
 const READ_SIZE = 512 << 10;
 
@@ -24,6 +27,12 @@ export class BlobFeed {
   readonly #onChange: () => void;
   readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
+  /** Where the blobs are that can be read, wholly or in part. */
+  readonly #places = new Map<number, { readonly path: string; readonly bytes: number }>();
+  /** Blobs that have the name they keep. */
+  readonly #whole = new Set<number>();
+  /** The layer that is unpacked. */
+  #at = 0;
   readonly #cached = new Set<number>();
   readonly #coming = new Map<number, Promise<void>>();
   #running: Promise<void> = Promise.resolve();
@@ -58,6 +67,28 @@ export class BlobFeed {
     this.#running = Promise.all(Array.from({ length: CONCURRENCY }, lane)).then(() => undefined);
     this.#running.catch(() => undefined);
     return this.#running;
+  }
+
+  /**
+   * The layers before this one are unpacked: their blobs are closed, and some that come are opened.
+   * @throws CtxsrcError when a blob that was there is gone
+   */
+  reached(layer: number): void {
+    this.#at = layer;
+    for (const [done, fd] of this.#fds) {
+      if (done >= layer) continue;
+      closeSync(fd);
+      this.#fds.delete(done);
+    }
+    for (const next of this.#places.keys()) {
+      if (this.#fds.has(next)) continue;
+      try {
+        this.#show(next);
+      } catch (error) {
+        // One that has just become whole is under another name, which is about to be announced.
+        if (this.#whole.has(next)) throw error;
+      }
+    }
   }
 
   /** Waits until a layer's blob is whole and verified, or will not be. */
@@ -95,14 +126,24 @@ export class BlobFeed {
     } else {
       await fetch.call(this.#layers[layer], this.#job, (path, bytes) => this.#announce(layer, path, bytes));
     }
+    this.#whole.add(layer);
     this.#announce(layer, this.#store.blobs.path(descriptor.digest), descriptor.size);
   }
 
   /** A file of the user's is unpacked while it is hashed here, without a copy in the store. */
   async #readInPlace(layer: number, file: string): Promise<void> {
+    this.#whole.add(layer);
+    this.#announce(layer, file, this.#layers[layer]!.descriptor.size);
+    const fd = openBlob(file);
+    try {
+      await this.#check(layer, file, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #check(layer: number, file: string, fd: number): Promise<void> {
     const { digest, size } = this.#layers[layer]!.descriptor;
-    this.#announce(layer, file, size);
-    const fd = this.#fds.get(layer)!;
     const found = fstatSync(fd).size;
     if (found !== size) {
       throw new CtxsrcError('E_SIZE_MISMATCH', `${file} has ${found} bytes where ${size} were promised for ${digest}`, {
@@ -133,17 +174,29 @@ export class BlobFeed {
   }
 
   #announce(layer: number, path: string, bytes: number): void {
+    this.#places.set(layer, { path, bytes });
+    this.#show(layer);
+  }
+
+  /** Lets the threads read a blob, when its turn is near. */
+  #show(layer: number): void {
+    if (layer < this.#at || layer >= this.#at + AHEAD) return;
+    const { path, bytes } = this.#places.get(layer)!;
     if (!this.#fds.has(layer)) {
-      try {
-        const fd = openSync(path, 'r');
-        this.#fds.set(layer, fd);
-        this.#blobs.open(layer, fd);
-      } catch (error) {
-        throw ioError(error, `cannot read the blob ${path}`);
-      }
+      const fd = openBlob(path);
+      this.#fds.set(layer, fd);
+      this.#blobs.open(layer, fd);
     }
     this.#blobs.grow(layer, bytes);
     this.#onChange();
+  }
+}
+
+function openBlob(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw localError(error, `cannot read the blob ${path}`);
   }
 }
 

@@ -56,8 +56,11 @@ export class UnpackThreads {
     this.#signal.raise();
   }
 
-  /** What they make, or what they fail with; the reason of the signal when that is aborted first. */
-  result(signal: AbortSignal): Promise<WriteReport> {
+  /**
+   * What they make, or what they fail with; the reason of the signal when that is aborted first.
+   * @param onLayer told when a layer is begun; what it throws ends the work
+   */
+  result(signal: AbortSignal, onLayer: (layer: number) => void): Promise<WriteReport> {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       const [decompressing] = this.#workers;
@@ -70,7 +73,15 @@ export class UnpackThreads {
             applied = true;
             // Makes room for the list of what was written.
             void decompressing!.terminate();
-          } else this.#progress(event);
+          } else {
+            this.#progress(event);
+            if (event.type !== 'layer') return;
+            try {
+              onLayer(event.layer);
+            } catch (error) {
+              reject(error);
+            }
+          }
         });
         worker.on('error', reject);
         worker.on('exit', (code) => {

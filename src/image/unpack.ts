@@ -40,7 +40,7 @@ export async function unpackLayers(
   const threads = new UnpackThreads(job, { dir, options, layers, blobs });
   const feed = new BlobFeed(inner, store, layers, blobs, () => threads.blobsChanged(), job.signal);
   try {
-    const [report] = await Promise.all([threads.result(job.signal), feed.run()]);
+    const [report] = await Promise.all([threads.result(job.signal, (layer) => feed.reached(layer)), feed.run()]);
     // They have nothing left to do: taking them down (50 ms) need not be waited for.
     void threads.close('done');
     return report;

@@ -7,7 +7,8 @@
  * it listed the leases, sees the lease, or the process sees the collector's lock and waits for its end. Only then does it
  * look whether the blob is there.
  */
-import { mkdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { mkdir, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { removeTree } from '../fs/remove-tree.ts';
@@ -131,7 +132,8 @@ export class Leases {
   async #take(resource: string): Promise<boolean> {
     this.#home ??= this.#settle();
     if (!(await this.#home)) return false;
-    await writeFile(this.#directory.path('leases', this.#name, resource), '');
+    // An image has many layers: one file is open at a time.
+    writeFileSync(this.#directory.path('leases', this.#name, resource), '');
     this.#directory.step('lease:taken');
     while (await this.#locks.isHeld(COLLECT_LOCK)) await sleep(COLLECTOR_POLL);
     return true;

@@ -23,22 +23,26 @@ export class StoredRef implements ImmutableRef {
   readonly id: string;
   readonly #env: RefEnv;
   readonly #recipe: Recipe;
+  readonly #leased: Promise<unknown>;
   #released = false;
 
   private constructor(env: RefEnv, recipe: Recipe) {
     this.id = recipe.id;
     this.#env = env;
     this.#recipe = recipe;
+    this.#leased = env.leases.hold(snapshotResource(recipe.id));
+    // Whoever uses the ref is told that it cannot be leased; one that is only released never was in danger.
+    this.#leased.catch(() => undefined);
   }
 
   static async open(env: RefEnv, recipe: Recipe): Promise<StoredRef> {
-    await env.leases.hold(snapshotResource(recipe.id));
-    return new StoredRef(env, recipe);
+    const ref = new StoredRef(env, recipe);
+    await ref.#leased;
+    return ref;
   }
 
   clone(): ImmutableRef {
     this.#check();
-    void this.#env.leases.hold(snapshotResource(this.id));
     return new StoredRef(this.#env, this.#recipe);
   }
 
@@ -50,16 +54,19 @@ export class StoredRef implements ImmutableRef {
 
   async finalize(): Promise<void> {
     this.#check();
+    await this.#leased;
     await this.#env.snapshots.finalize(this.id);
   }
 
   async extract(job: JobContext): Promise<void> {
     this.#check();
+    await this.#leased;
     await this.#env.snapshots.extract(job, this.#recipe);
   }
 
   async mount(job: JobContext): Promise<{ path: string; release(): Promise<void> }> {
     this.#check();
+    await this.#leased;
     const path = await this.#env.snapshots.extract(job, this.#recipe);
     const holder = this.clone();
     return { path, release: () => holder.release() };
@@ -92,13 +99,13 @@ export class StoredRef implements ImmutableRef {
     if (layers === undefined || prefix === undefined) return [this.clone()];
     return layers.map((_layer, index) => {
       const recipe = index === layers.length - 1 ? this.#recipe : prefix.call(this.#recipe, index + 1);
-      void this.#env.leases.hold(snapshotResource(recipe.id));
       return new StoredRef(this.#env, recipe);
     });
   }
 
   async writeTo(job: JobContext, dir: string, options: WriteOptions): Promise<WriteReport> {
     this.#check();
+    await this.#leased;
     return this.#env.snapshots.writeTo(job, this.#recipe, dir, options);
   }
 
