@@ -41,7 +41,9 @@ describe('a redirect', () => {
     );
     const source = await client().blob(testJob(), { host: server.host, repository: 'a' }, `sha256:${'b'.repeat(64)}`);
     for await (const chunk of source.body) expect(Buffer.from(chunk).toString()).toBe('data');
-    expect(server.log.at(-1)?.url).toBe('/caf%C3%A9/%E2%9C%93%20x?q=%C3%BC');
+    await client().document(testJob(), { host: server.host, repository: 'a' }, `sha256:${'b'.repeat(64)}`, 9);
+    const escaped = '/caf%C3%A9/%E2%9C%93%20x?q=%C3%BC';
+    expect(server.log.map(({ url }) => url).filter((url) => !url.startsWith('/v2/'))).toEqual([escaped, escaped]);
   });
 
   it('leads nowhere else: a challenge of the other host is not answered', async () => {
