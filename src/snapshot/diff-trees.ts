@@ -67,15 +67,13 @@ export async function* compareTrees(
   const task = new Task(job.progress, 'verify', 'the files of both', undefined, 'files');
   const comparison = new Comparison(await openSide(a, job.signal, limits), await openSide(b, job.signal, limits));
   let sliceStart = monotonicMs();
-  let entries = 0;
   try {
     for (const difference of comparison.run()) {
-      entries += 1;
       if (difference !== undefined) yield difference;
       if (monotonicMs() - sliceStart <= SLICE_MS) continue;
       await setImmediate();
       job.signal.throwIfAborted();
-      task.advance(entries);
+      task.advance(comparison.entries);
       sliceStart = monotonicMs();
     }
     task.end('done');
@@ -92,6 +90,8 @@ class Comparison {
   readonly #modes: FilesInPlace['modes'];
   readonly #owners: boolean;
   readonly #buffers = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)] as const;
+  /** Paths that were looked at. */
+  entries = 0;
   #differences = 0;
   #unseen = false;
   /** Mode bits that differ anywhere; undefined once something else does. */
@@ -104,12 +104,13 @@ class Comparison {
     this.#owners = a.tree?.keepsOwners === true && b.tree?.keepsOwners === true;
   }
 
-  /** Something for every pair of entries, so that the caller can pause: a difference, or undefined. */
+  /** A difference; or undefined, after each entry and each piece of content, so that the caller can pause. */
   *run(): Generator<PathDifference | undefined> {
     const [a, b] = [this.#a, this.#b];
     let [left, right] = [yield* a.next(), yield* b.next()];
     while (left !== undefined || right !== undefined) {
       const order = pathOrder(left?.path, right?.path);
+      this.entries += 1;
       if (order < 0) yield this.#differs(left!, onlyOn(left!, b, 'deleted', 'ignored'));
       else if (order > 0) yield this.#differs(right!, onlyOn(right!, a, 'added', 'unignored'));
       else {
@@ -139,7 +140,7 @@ class Comparison {
     return left !== undefined && left === right && !this.#owners;
   }
 
-  *#aspects(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
+  *#aspects(a: TreeEntry, b: TreeEntry): Generator<PathDifference | undefined> {
     const type = typeOf(a);
     if (type !== typeOf(b)) {
       yield this.#differs(a, { what: 'type', from: type, to: typeOf(b) });
@@ -147,7 +148,7 @@ class Comparison {
     }
     if (type !== 'symlink') yield* this.#compareModes(a, b);
     if (this.#owners) yield* this.#compare(a, 'owner', `${a.uid}:${a.gid}`, `${b.uid}:${b.gid}`);
-    if (type === 'file' && !this.#sameContent(a, b)) {
+    if (type === 'file' && !(yield* this.#sameContent(a, b))) {
       yield this.#differs(a, { what: 'content', from: a.size, to: b.size });
     }
     if (type === 'symlink') yield* this.#compare(a, 'target', this.#a.target(a), this.#b.target(b));
@@ -182,10 +183,28 @@ class Comparison {
     return xattrs;
   }
 
-  #sameContent(a: TreeEntry, b: TreeEntry): boolean {
+  /** It yields after each piece. */
+  *#sameContent(a: TreeEntry, b: TreeEntry): Generator<undefined, boolean> {
     if (a.size !== b.size) return false;
     if (a.size === 0 || (a.dev === b.dev && a.ino === b.ino)) return true;
-    return this.#a.read(a, (left) => this.#b.read(b, (right) => sameBytes(left, right, this.#buffers)));
+    const [left, right] = this.#buffers;
+    const one = this.#a.read(a, openFile);
+    try {
+      const other = this.#b.read(b, openFile);
+      try {
+        for (;;) {
+          const length = this.#a.read(a, () => readFully(one, left));
+          const same = this.#b.read(b, () => readFully(other, right)) === length;
+          if (!same || left.compare(right, 0, length, 0, length) !== 0) return false;
+          if (length < left.length) return true;
+          yield;
+        }
+      } finally {
+        closeSync(other);
+      }
+    } finally {
+      closeSync(one);
+    }
   }
 
   #differs({ path }: TreeEntry, difference: Omit<PathDifference, 'path' | 'pathBytes'>): PathDifference {
@@ -213,23 +232,8 @@ function typeOf(entry: TreeEntry): Exclude<TreeEntry['type'], 'socket'> {
   return entry.type === 'socket' ? 'file' : entry.type;
 }
 
-function sameBytes(a: string | Buffer, b: string | Buffer, [left, right]: readonly [Buffer, Buffer]): boolean {
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const one = openSync(a, flags);
-  try {
-    const other = openSync(b, flags);
-    try {
-      for (;;) {
-        const length = readFully(one, left);
-        if (readFully(other, right) !== length || left.compare(right, 0, length, 0, length) !== 0) return false;
-        if (length < left.length) return true;
-      }
-    } finally {
-      closeSync(other);
-    }
-  } finally {
-    closeSync(one);
-  }
+function openFile(path: string | Buffer): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 function readFully(fd: number, buffer: Buffer): number {

@@ -7,12 +7,14 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentProgress } from '../../src/core/progress.ts';
+import type { ReadLimits } from '../../src/core/read-limits.ts';
 import { hashTree } from '../../src/fs/hash-tree.ts';
 import { loadNative } from '../../src/fs/native.ts';
 import type { ComparedTree } from '../../src/snapshot/compared-side.ts';
@@ -64,6 +66,19 @@ beforeEach(() => {
 });
 
 afterEach(() => vi.restoreAllMocks());
+
+it('an abort ends it within a large file, and limits count both sides', async () => {
+  for (const root of [a, b]) {
+    writeFileSync(join(root, 'large'), '');
+    truncateSync(join(root, 'large'), 2 ** 40);
+  }
+  const collect = async (more: Partial<typeof job>, limits?: ReadLimits) => {
+    for await (const _ of compareTrees({ ...job, ...more }, tree(a), tree(b), limits));
+  };
+  await expect(collect({ signal: AbortSignal.timeout(50) })).rejects.toThrow(/timeout/);
+  await expect(collect({}, { maxBytes: 2 ** 40 })).rejects.toMatchObject({ code: 'E_LIMIT' });
+  await expect(collect({}, { maxFiles: 5 })).rejects.toMatchObject({ code: 'E_LIMIT' });
+});
 
 describe('two trees', () => {
   it('differ by the same when their digests are remembered', async () => {

@@ -164,6 +164,12 @@ test('many files are hashed by threads, and still each change is named', async (
   await expect(verification).rejects.toMatchObject({ name: 'AbortError' });
 });
 
+test('limits bound what is read', async () => {
+  for (const limits of [{ maxFiles: 1 }, { maxBytes: 1 }]) {
+    await expect(verifySnapshot(fakeJob(), dir, limits)).rejects.toMatchObject({ code: 'E_LIMIT' });
+  }
+});
+
 test('no sidecar is exit 3, an abort is an abort', async () => {
   const abort = new AbortController();
   abort.abort();

@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -47,7 +48,7 @@ const job: JobContext = {
   progress: silentProgress,
 };
 
-function instance(attributes: Attributes = {}, reference = root) {
+function instance(attributes: Attributes = {}, reference = root, limits?: SourceEnv['limits']) {
   const env = {
     store: {
       root: join(dir, 'store'),
@@ -57,6 +58,7 @@ function instance(attributes: Attributes = {}, reference = root) {
       },
     },
     statCache: true,
+    limits,
   } as unknown as SourceEnv;
   return source.resolve(source.identify(parseReference(reference), attributes), env);
 }
@@ -321,6 +323,17 @@ describe('the snapshot', () => {
     await expect(write({}, { limits: { ...WRITE.limits, maxBytes: 10 } })).rejects.toMatchObject({ code: 'E_LIMIT' });
   });
 
+  test('is given up within a large file', async () => {
+    await instance().snapshot(job);
+    writeFileSync(join(root, 'A'), '');
+    truncateSync(join(root, 'A'), 2 ** 40);
+    mkdirSync(join(dir, 'stopped'));
+    const stopped = { ...job, signal: AbortSignal.timeout(50) };
+    await expect(
+      recipe!.produce(stopped, join(dir, 'stopped'), { ...WRITE, limits: { ...WRITE.limits, maxBytes: 2 ** 41 } }),
+    ).rejects.toThrow(/timeout/);
+  });
+
   test('of a subdirectory, with later times clamped', async () => {
     const { target, report } = await write({}, { filter: { subpath: 'src' }, epoch: 1_000 });
     expect(readdirSync(target).sort()).toEqual(['main.c', 'main.o']);
@@ -376,6 +389,16 @@ describe('the description', () => {
     expect((facts.largest as { path: string }[])[0]).toEqual({ path: 'src/main.c', size: 9 });
     const { by } = facts.ignored as { by: Record<string, unknown>[] };
     expect(by).toContainEqual({ by: '--exclude', pattern: '.dockerignore', count: 1, paths: ['.dockerignore'] });
+  });
+
+  test('keeps to the limits, and can be given up', async () => {
+    const limited = (limits: SourceEnv['limits']) => instance({}, root, limits);
+    for (const limits of [{ maxFiles: 3 }, { maxBytes: 10 }]) {
+      await expect(limited(limits).describe!(job)).rejects.toMatchObject({ code: 'E_LIMIT' });
+      await expect(limited(limits).cacheKey(job, 1)).rejects.toMatchObject({ code: 'E_LIMIT' });
+      expect((await limited(limits).cacheKey(job, 0)).done).toBe(false);
+    }
+    expect((await limited({ maxFiles: 4, maxBytes: 1000 }).describe!(job)).files).toBe(3);
   });
 
   test('tells of a path that is taken, one that is not wanted, and one that is not there', async () => {

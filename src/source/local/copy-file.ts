@@ -17,15 +17,16 @@ export interface CopiedFile {
 }
 
 /**
- * Copies `from` into the new file `to` (undefined: only hashes it). Undefined when the source is not what was seen.
+ * Copies `from` into the new file `to` (undefined: only hashes it), a piece between two steps, so that the caller can pause
+ * or give up. The result is undefined when the source is not what was seen.
  * @throws CtxsrcError `E_PERMISSION`, `E_DISK_FULL`, `E_IO`
  */
-export function copyFile(
+export function* copyFile(
   from: string | Buffer,
   to: string | Buffer | undefined,
   seen: TreeEntry,
   header: ByteString,
-): CopiedFile | undefined {
+): Generator<undefined, CopiedFile | undefined> {
   let input: number | undefined;
   let output: number | undefined;
   try {
@@ -39,6 +40,7 @@ export function copyFile(
       whole.update(chunk);
       content.update(chunk);
       for (let at = 0; output !== undefined && at < read; ) at += writeSync(output, chunk, at);
+      yield;
     }
     if (!isUnchanged(fstatSync(input), seen)) return undefined;
     return { digest: whole.digest('hex'), content: content.digest('hex') };

@@ -96,8 +96,7 @@ class Copy {
 
   async run(): Promise<WriteReport> {
     let sliceStart = monotonicMs();
-    for (const entry of walkInSteps(this.#reader, this.#request.filter)) {
-      if (entry !== undefined) this.#take(entry);
+    for (const _ of this.#steps()) {
       if (monotonicMs() - sliceStart < SLICE_MS) continue;
       await setImmediate();
       this.#job.signal.throwIfAborted();
@@ -117,8 +116,16 @@ class Copy {
     };
   }
 
+  /** Takes every entry; it yields where the caller may pause. */
+  *#steps(): Generator<undefined> {
+    for (const entry of walkInSteps(this.#reader, this.#request.filter)) {
+      if (entry !== undefined) yield* this.#take(entry);
+      yield;
+    }
+  }
+
   /** Hashes an entry, and writes it where the filter of the writing puts it. */
-  #take(entry: TreeEntry): void {
+  *#take(entry: TreeEntry): Generator<undefined> {
     const xattrs = this.#xattrs(entry.path);
     const place = this.#paths.place(entry.path);
     const isDir = entry.type === 'dir';
@@ -132,7 +139,7 @@ class Copy {
     }
     if (wanted) this.#writeDirectories();
     const target = wanted ? place : undefined;
-    if (entry.type === 'file') this.#file(entry, xattrs, target);
+    if (entry.type === 'file') yield* this.#file(entry, xattrs, target);
     else if (!isDir) this.#other(entry, xattrs, target);
   }
 
@@ -178,12 +185,12 @@ class Copy {
     return hexDigest(this.#header(entry, xattrs, target));
   }
 
-  #file(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): void {
+  *#file(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): Generator<undefined> {
     const inode = `${entry.dev}:${entry.ino}`;
     const first = entry.nlink > 1 ? this.#links.get(inode) : undefined;
     const writes = place !== undefined && first === undefined;
     if (writes) this.#count(entry.size);
-    const copied = copyFile(
+    const copied = yield* copyFile(
       this.#reader.full(entry.path),
       writes ? this.#target.full(place) : undefined,
       entry,
