@@ -4,7 +4,7 @@
  */
 import { chmodSync, type Dirent, lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { ioError } from '../core/errors.ts';
+import { localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 
 /** Entries removed between two turns of the event loop. */
@@ -41,7 +41,7 @@ export async function removeTree(path: string): Promise<void> {
       }
     }
   } catch (error) {
-    throw ioError(error, `cannot remove ${printable(path)}`);
+    throw localError(error, `cannot remove ${printable(path)}`);
   }
 }
 

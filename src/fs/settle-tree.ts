@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { WriteReport, WrittenEntry } from '../contract/ref.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText, compareBytes, fsPath, isUtf8, textOfBytes } from './byte-string.ts';
 
@@ -36,7 +36,7 @@ const BATCH = 64;
 
 /**
  * Settles the tree below `dir` and reports it: depth first, a directory before what is in it, in the order of the names'
- * bytes. Throws what `ioError` makes of a failed call, and the abort reason of the signal.
+ * bytes. Throws what `localError` makes of a failed call, and the abort reason of the signal.
  */
 export async function settleTree(dir: string, options: SettleOptions): Promise<WriteReport> {
   options.signal.throwIfAborted();
@@ -46,7 +46,7 @@ export async function settleTree(dir: string, options: SettleOptions): Promise<W
     await settling.children(root, '');
     settling.settle(root, lstatSync(fsPath(root), { bigint: true }), 'dir');
   } catch (error) {
-    throw ioError(error, `cannot settle ${dir}`);
+    throw localError(error, `cannot settle ${dir}`);
   }
   const { entries, bytes } = settling;
   return { files: entries.length, bytes, losses: [], lossCounts: {}, entries, via: 'unpack' };
@@ -78,7 +78,7 @@ class Settling {
       try {
         await this.#entry(real, path);
       } catch (error) {
-        throw ioError(error, `cannot settle ${printable(path)}`);
+        throw localError(error, `cannot settle ${printable(path)}`);
       }
     }
   }

@@ -5,7 +5,7 @@
  */
 import { linkSync } from 'node:fs';
 import type { WriteOptions } from '../contract/ref.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, localError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { at, closeDirectory, type OpenDirectory, openChild, openRoot } from '../fs/confined.ts';
 import { PathFilter } from '../fs/write-filter.ts';
@@ -73,7 +73,7 @@ export class LayerApplier implements TarHandler {
       this.#metadata = new MetadataWriter(root, options, this.losses);
     } catch (error) {
       closeDirectory(root);
-      throw ioError(error, `cannot write into ${dir}`);
+      throw localError(error, `cannot write into ${dir}`);
     }
     this.#tree = new WrittenTree(
       root,
@@ -333,7 +333,7 @@ export class LayerApplier implements TarHandler {
   }
 
   #failure(error: unknown, name: string): Error {
-    return ioError(error, `cannot write ${printableBytes(name)}`);
+    return localError(error, `cannot write ${printableBytes(name)}`);
   }
 }
 

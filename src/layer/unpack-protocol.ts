@@ -4,7 +4,7 @@
  * them, they tell it what matters in messages.
  */
 import type { Digest } from '../core/digest.ts';
-import { CtxsrcError, type ErrorCode, ioError } from '../core/errors.ts';
+import { CtxsrcError, type ErrorCode, localError } from '../core/errors.ts';
 import type { ApplyOptions } from './apply.ts';
 import type { JobMemory } from './file-jobs.ts';
 import type { PackedReport } from './report.ts';
@@ -43,7 +43,7 @@ export type UnpackEvent =
   | { readonly type: 'failed'; readonly layer: number; readonly error: ErrorMessage };
 
 export function errorMessage(thrown: unknown): ErrorMessage {
-  const error = ioError(thrown, 'cannot unpack');
+  const error = localError(thrown, 'cannot unpack');
   const typed = error instanceof CtxsrcError ? error : new CtxsrcError('E_INTERNAL', String(thrown));
   const { code, message, hint, details } = typed;
   return { code, message, hint, details, stack: thrown instanceof Error ? thrown.stack : undefined };

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, type FileHandle, lutimes, open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, ioError, localError } from '../core/errors.ts';
 import { isRefusal, modeWithoutOwner, shownMode } from '../fs/kept-metadata.ts';
 import { LossList } from '../layer/losses.ts';
 
@@ -162,7 +162,7 @@ export async function writeSingleFile(
     await lutimes(dir, mtime, mtime);
   } catch (error) {
     signal.throwIfAborted();
-    throw ioError(error, `cannot write the file into ${dir}`);
+    throw localError(error, `cannot write the file into ${dir}`);
   }
   const written = await stat(path);
   return {

@@ -1,6 +1,6 @@
 import { dirname, resolve as resolvePath } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { printable, printableJson } from '../../core/printable.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snapshot/lock.ts';
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock-entry.ts';
@@ -160,7 +160,7 @@ async function print(run: Run, lock: OpenLock, format: string, flags: Flags): Pr
     });
   }
   for (const text of left) run.note(text, 'warning');
-  await run.out(rendered.text);
+  await run.out(format === 'build-contexts' ? rendered.text : printableJson(rendered.text));
 }
 
 /** The contexts with paths as the current directory reads them: that is where the other tool is run. */

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { CtxsrcError, localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import type { Task } from '../../core/progress.ts';
 import type { PathFilter } from '../../fs/write-filter.ts';
@@ -216,7 +216,7 @@ export class Checkout {
         }
       }
     } catch (error) {
-      throw ioError(error, `cannot write the files of ${commit.slice(0, 12)}`);
+      throw localError(error, `cannot write the files of ${commit.slice(0, 12)}`);
     } finally {
       if (workTree !== dir) rmSync(workTree, { recursive: true, force: true });
       rmSync(scratch, { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, Store } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
-import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import type { Git, GitCall, GitOutput, Reach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
@@ -78,7 +78,7 @@ export class Repository {
     try {
       await this.#sweep();
     } catch (error) {
-      throw ioError(error, `cannot read ${this.dir}`);
+      throw localError(error, `cannot read ${this.dir}`);
     }
     if (await this.#looksWhole()) return;
     for (const name of await readdir(this.dir)) await rm(join(this.dir, name), { recursive: true, force: true });

@@ -11,7 +11,7 @@ import type { Writable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
-import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import { download } from '../../registry/download.ts';
 import { contentLength, header } from '../../registry/headers.ts';
@@ -160,7 +160,7 @@ async function receive(
     return received;
   } catch (error) {
     if (isCtxsrcError(error, 'E_LIMIT')) await forget(part);
-    throw ioError(error, `cannot receive ${target.subject.what}`);
+    throw localError(error, `cannot receive ${target.subject.what}`);
   }
 }
 

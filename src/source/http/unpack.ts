@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { JobContext, WriteOptions, WriteReport } from '../../contract/index.ts';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { CtxsrcError, localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/write-filter.ts';
@@ -49,7 +49,7 @@ export async function unpackArchive(
   } catch (error) {
     task.end(job.signal.aborted ? 'aborted' : 'failed');
     job.signal.throwIfAborted();
-    throw ioError(error, 'cannot unpack the archive');
+    throw localError(error, 'cannot unpack the archive');
   } finally {
     applier.close();
   }

@@ -5,7 +5,7 @@
 import { closeSync, constants, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { JobContext, WriteOptions, WriteReport, WrittenEntry } from '../../contract/index.ts';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { CtxsrcError, ioError, localError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
@@ -242,7 +242,7 @@ class Copy {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== 'EPERM' && code !== 'EACCES' && code !== 'ENOSYS' && code !== 'ENOTSUP') {
-        throw ioError(error, `cannot write ${printable(textOfBytes(place))}`);
+        throw localError(error, `cannot write ${printable(textOfBytes(place))}`);
       }
       const detail = isFifo ? 'fifo' : `${entry.type} ${major}:${minor}`;
       this.#finisher.losses.add(isFifo ? 'fifo' : 'device', place, detail);
@@ -297,7 +297,7 @@ class Copy {
     try {
       make();
     } catch (error) {
-      throw ioError(error, `cannot write ${printable(textOfBytes(place))}`);
+      throw localError(error, `cannot write ${printable(textOfBytes(place))}`);
     }
   }
 

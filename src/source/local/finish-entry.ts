@@ -1,7 +1,7 @@
 /** Owner, mode, extended attributes and times of what was written, and what of them could not be kept. */
 import { type BigIntStats, chmodSync, lchownSync, lstatSync, lutimesSync } from 'node:fs';
 import type { WriteOptions, WrittenEntry } from '../../contract/index.ts';
-import { ioError } from '../../core/errors.ts';
+import { localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import type { Xattrs } from '../../fs/entry-header.ts';
@@ -36,7 +36,7 @@ export class Finisher {
 
   /**
    * Makes a written entry what it shall be. The order matters: a new owner takes away setuid bits and capabilities.
-   * @throws CtxsrcError of `ioError`
+   * @throws CtxsrcError of `localError`
    */
   finish(path: string | Buffer, place: ByteString, as: FinishedAs, xattrs: Xattrs): void {
     try {
@@ -45,7 +45,7 @@ export class Finisher {
       this.#setXattrs(path, place, xattrs);
       this.#setTime(path, place, as.mtime);
     } catch (error) {
-      throw ioError(error, `cannot write ${printable(textOfBytes(place))}`);
+      throw localError(error, `cannot write ${printable(textOfBytes(place))}`);
     }
   }
 
@@ -55,7 +55,7 @@ export class Finisher {
       chmodSync(path, 0o755);
       this.#setTime(path, '', mtime);
     } catch (error) {
-      throw ioError(error, 'cannot finish the directory');
+      throw localError(error, 'cannot finish the directory');
     }
   }
 
