@@ -57,6 +57,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     check: [
       'A [ needs its ].',
       'A ! needs a pattern after it.',
+      'A \\ makes the next character literal: it separates no folders, and ends no pattern.',
       'Quote patterns, so that the shell leaves them alone.',
     ],
     example: "ctxsrc key --exclude '**/*.log' .",
@@ -262,7 +263,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_UNSAFE: {
     cause:
-      'An archive, a repository or a server tries something that could reach outside of its place, or a lock file contradicts itself; it was refused.',
+      'An archive, a repository or a server tries something that could reach outside of its place, a lock file contradicts itself, or a pipe or device stands where a small file is read; it was refused.',
     check: [
       'The message names the entry, or where the server leads to.',
       'Do not use this image or file, or ask who made it.',
@@ -272,7 +273,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_LIMIT: {
     cause:
-      'Something is larger than its limit: a manifest over 4 MiB, files over --max-bytes or --max-files, a layer that expands too far.',
+      'Something is larger than its limit: a manifest over 4 MiB, files over --max-bytes or --max-files, a layer that expands too far, a Dockerfile or ignore file over 16 MiB, an ignore file of more patterns than anyone writes.',
     check: ['If you trust the source, raise the limit that the message names.'],
     example: 'ctxsrc snapshot --max-bytes 200GiB docker-image://registry.example/big:1 ./big',
   },

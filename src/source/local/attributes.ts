@@ -40,7 +40,7 @@ export const LOCAL_ATTRIBUTES: readonly AttributeSpec[] = [
     short: 'f',
     placeholder: 'DOCKERFILE',
     locked: 'path',
-    help: 'the Dockerfile, whose own ignore file goes before .dockerignore',
+    help: 'the Dockerfile, whose own ignore file goes before .dockerignore; - is standard input',
     example: 'docker/app.Dockerfile',
   },
   {
