@@ -98,7 +98,9 @@ describe('oci-archive', () => {
     expect(await failure([marker, index])).toBe('E_NOT_FOUND');
     expect(await failure([marker])).toBe('E_LAYOUT_INVALID');
     expect(await failure([index])).toBe('E_LAYOUT_INVALID');
-    expect(await failure([marker, index, { ...index, name: './index.json' }])).toBe('E_ARCHIVE_INVALID');
+    expect(await failure([marker, index, { ...index, name: './index.json' }])).toBe('E_NOT_FOUND');
+    const other = { ...index, name: './index.json', content: '{"schemaVersion":2,"manifests": []}' };
+    expect(await failure([marker, index, other])).toBe('E_ARCHIVE_INVALID');
     expect(await failure([marker, { name: 'index.json', type: 'symlink', linkname: '/etc/passwd' }])).toBe(
       'E_LAYOUT_INVALID',
     );

@@ -53,7 +53,7 @@ describe('a form of another tool', () => {
     ['local:dir', ['./dir']],
     ['file:dir', ['./dir']],
     ['C:\\app', ['/mnt/c/app']],
-    ['d:/work/my app', ['/mnt/d/work/my app']],
+    ['d:/app/my app', ['/mnt/d/app/my app']],
     ['base=oci:dir:tag', ['oci-layout://dir:tag']],
     ['alpine:3.20', ['docker-image://alpine:3.20', './alpine:3.20']],
     ['img.tar', ['docker-archive://./img.tar', 'oci-archive://./img.tar']],
