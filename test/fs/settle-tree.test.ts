@@ -63,6 +63,6 @@ describe('settleTree', () => {
     execFileSync('mkfifo', [join(dir, 'pipe')]);
     await expect(settleTree(dir, { signal })).rejects.toMatchObject({ code: 'E_UNSAFE' });
     await expect(settleTree(join(dir, 'd'), { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
-    await expect(settleTree(join(dir, 'none'), { signal })).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
+    await expect(settleTree(join(dir, 'none'), { signal })).rejects.toMatchObject({ code: 'E_IO' });
   });
 });
