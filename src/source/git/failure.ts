@@ -144,6 +144,8 @@ const LOCAL_KINDS: readonly Kind[] = [
   ...MACHINE_KINDS,
   { pattern: /Permission denied|Read-only file system/, code: 'E_PERMISSION' },
   { pattern: /invalid path|not allowed|dubious ownership/, code: 'E_UNSAFE' },
+  // The repository is one of the store.
+  { pattern: /not a git repository/, code: 'E_IO', hint: 'the cache was removed meanwhile: run again' },
 ];
 
 /** A git call that failed. */

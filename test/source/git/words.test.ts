@@ -135,3 +135,12 @@ describe('gitFailure', () => {
     expect(failure(stderr, { reach }).exit).toBe(exit);
   });
 });
+
+it('the repository in the cache that was removed meanwhile is a failure of this machine', () => {
+  const failed = { what: 'read the repository', exit: 128, secrets: [] };
+  const stderr = "fatal: not a git repository: '/cache/workspaces/git-1/work'";
+  expect(gitFailure({ ...failed, stderr, reach: 'none' })).toMatchObject({
+    code: 'E_IO',
+    hint: expect.stringMatching(/run again/),
+  });
+});
