@@ -300,7 +300,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_DOUBTFUL: {
     cause:
-      'With --strict: the reference is taken as BuildKit takes it, and probably means something else, for instance an OCI layout named as a directory.',
+      'With --strict: the reference is taken as BuildKit takes it, and probably means something else: an OCI layout named as a directory, or the page of a forge instead of its repository.',
     check: ['The hint has both references: type the one that is meant.'],
     example: 'ctxsrc key --strict oci-layout://./base',
   },

@@ -1,8 +1,9 @@
 /** One run of a command: its flags, its progress, and, made when first needed, the store, session and environment. */
 import { resolve as resolvePath } from 'node:path';
-import type { AttributeSpec, Attributes, CacheKeyResult, JobContext } from '../contract/index.ts';
+import type { AttributeSpec, Attributes, CacheKeyResult, Identifier, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
+import { warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
 import { type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
@@ -193,6 +194,13 @@ export class Run {
   /** Something for a person on stderr. */
   note(text: string, level: 'note' | 'warning' = 'note'): void {
     this.#reporter.emit({ type: 'message', level, text });
+  }
+
+  /** A reference that probably means something else: a warning, or exit 8 with `--strict`. For commands that ask no source. */
+  tellDoubt({ doubt }: Identifier): void {
+    if (doubt === undefined) return;
+    const job = { progress: this.#reporter, strict: this.flags.strict === true };
+    warnOrRefuse(job, 'E_DOUBTFUL', doubt.text, doubt.hint);
   }
 
   /** Appends outputs to the file that `$GITHUB_OUTPUT` names. Before the answer is printed: when that fails, none is. */

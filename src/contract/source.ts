@@ -50,6 +50,8 @@ export interface Identifier {
   readonly attributes: Attributes;
   /** The file or directory on this machine that the source reads, absolute; not part of what the identifier prints. */
   readonly localPath?: string | undefined;
+  /** It is taken as BuildKit takes it, and probably means something else: what is taken, and what to type instead. */
+  readonly doubt?: { readonly text: string; readonly hint: string } | undefined;
   /**
    * The same reference with this root digest; undefined for a digest that it cannot have: malformed, or another one than
    * it names already. Asks nobody. Sources without such a form (directories, http, docker-archive) leave it out.

@@ -17,6 +17,7 @@ import { NO_CACHE_OPTS } from '../contract/index.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
+import { warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { createHttpClient } from '../registry/http-client.ts';
 import { fetchBody, fetchKnown } from './http/download.ts';
@@ -152,6 +153,8 @@ class HttpInstance implements SourceInstance {
   #resolve(job: JobContext): Promise<Resolved> {
     return this.#resolved.runFor(job.signal, async () => {
       if (this.#checksum !== undefined) return { digest: this.#checksum, size: undefined, facts: NO_ANSWER };
+      const { doubt } = this.#id;
+      if (doubt !== undefined) warnOrRefuse(job, 'E_DOUBTFUL', doubt.text, doubt.hint);
       if (this.#env.offline) {
         throw new CtxsrcError('E_OFFLINE', `what ${shownUrl(this.#id)} is now cannot be asked with --offline`, {
           hint: 'with --checksum DIGEST a file that is in the store can be used offline',

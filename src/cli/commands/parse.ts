@@ -4,6 +4,7 @@ import type { Run } from '../run.ts';
 /** `ctxsrc parse <ref>` */
 export async function run(run: Run, references: readonly string[]): Promise<undefined> {
   const [one] = await run.identify(references);
+  run.tellDoubt(one!.identifier);
   if (run.json) await run.out(`${JSON.stringify(identifierMembers(one!, run.defaultPlatform()))}\n`);
   else await run.line(one!.identifier.toString());
 }

@@ -3,18 +3,22 @@ import type { Attributes, Identifier, SchemeRef } from '../../contract/index.ts'
 import { parseDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shownReference } from '../../core/shown-reference.ts';
+import { forgePage } from '../repository-forms.ts';
 import { readShape, shapeAttributes } from '../single-file.ts';
 import { parseHeaders } from './headers.ts';
 
 export class HttpIdentifier implements Identifier {
   readonly scheme: string;
   readonly attributes: Attributes;
+  readonly doubt: Identifier['doubt'];
   readonly #text: string;
 
   constructor(scheme: string, rest: string, attributes: Attributes) {
     this.scheme = scheme;
     this.#text = `${scheme}://${rest}`;
     this.attributes = attributes;
+    // With a checksum it is known what will come.
+    this.doubt = attributes['checksum'] === undefined ? doubtOf(this.#text) : undefined;
   }
 
   toString(): string {
@@ -24,6 +28,17 @@ export class HttpIdentifier implements Identifier {
   toJSON(): unknown {
     return { scheme: this.scheme, url: shownReference(this.#text), attributes: this.attributes };
   }
+}
+
+/** A page of a forge is a file like any other, for BuildKit too; whoever names it mostly means the repository. */
+function doubtOf(text: string): Identifier['doubt'] {
+  const page = forgePage(text);
+  if (page === undefined) return undefined;
+  const { what, reference, file } = page;
+  return {
+    text: `${shownReference(text)} is ${what}: the page itself is taken, not what it shows`,
+    hint: `for the repository type ${reference}${file === undefined ? '' : `, for the file ${file}`}; for the page give its --checksum`,
+  };
 }
 
 /** An http or https reference, checked. @throws E_REFERENCE, E_ATTRIBUTE, E_DIGEST_INVALID */
