@@ -27,7 +27,7 @@ import { Task } from '../core/progress.ts';
 import { textOfBytes } from '../fs/byte-string.ts';
 import { settleTree } from '../fs/settle-tree.ts';
 import { PathFilter } from '../fs/write-filter.ts';
-import { gitFor, reachOf } from './git/access.ts';
+import { checkSubmoduleHost, gitFor, reachOf } from './git/access.ts';
 import { again } from './git/again.ts';
 import { Checkout } from './git/checkout.ts';
 import {
@@ -236,7 +236,10 @@ class GitInstance implements SourceInstance {
           keepGitDir: selection.keepGitDir,
           skipSubmodules: selection.skipSubmodules,
           filter,
-          remoteOf: (url) => this.#remote(job, url),
+          remoteOf: (url) => {
+            checkSubmoduleHost(url, reference.url, this.#env.network);
+            return this.#remote(job, url);
+          },
         },
         task,
       );

@@ -2,11 +2,13 @@
  * What git needs to reach one remote: token or header, certificates, proxy, ssh. A secret is bound to the origin of the
  * remote; git itself would send a header on to wherever a server redirects, so with a header redirects are refused.
  */
+import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { hostListed, isLoopback } from '../../registry/host.ts';
+import { allowedAddresses, ClosedAddress, checkAddress, zoneOf } from '../../registry/addresses.ts';
+import { hostListed, hostName, isLoopback } from '../../registry/host.ts';
 import { type NamedProxy, proxyFor } from '../../registry/proxy.ts';
 import { readTokenFile, usableSecret } from '../token-file.ts';
 import { Git, type GitSettings, type Reach } from './command.ts';
@@ -63,6 +65,29 @@ export async function gitFor(
     return new Git({ ...settings, secrets: [secret.value, secret.value.replace(/^\S+\s+/, '')] });
   }
   return new Git(settings);
+}
+
+/**
+ * What a submodule names must not open what only this machine can reach, as for redirects of a registry. Only addresses
+ * can be told here, and the names of loopback: git looks names up itself.
+ * @throws CtxsrcError `E_UNSAFE`
+ */
+export function checkSubmoduleHost(url: GitUrl, reference: GitUrl, network: NetworkOptions): void {
+  try {
+    const namedBy = zoneOf(addressOf(reference.host));
+    checkAddress(addressOf(url.host), namedBy, allowedAddresses(network.allowAddress ?? []));
+  } catch (error) {
+    if (!(error instanceof ClosedAddress)) throw error;
+    throw new CtxsrcError(
+      'E_UNSAFE',
+      `a submodule comes from ${url.host}, a ${error.kind} address that the repository must not name`,
+      { hint: `if that is right, allow it with --allow-address ${error.address}, or add --skip-submodules` },
+    );
+  }
+}
+
+function addressOf(host: string): string {
+  return isLoopback(host) && isIP(hostName(host)) === 0 ? '127.0.0.1' : hostName(host);
 }
 
 /** Names of files are made absolute: git does not run in the directory that they are relative to. */

@@ -4,18 +4,47 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Store } from '../../../src/contract/index.ts';
 import { VERSION } from '../../../src/core/version.ts';
+import { checkSubmoduleHost } from '../../../src/source/git/access.ts';
 import { originOf, parseGitUrl } from '../../../src/source/git/url.ts';
 import { type Certificates, makeCertificates } from '../../support/certificates.ts';
 import { failureText } from '../../support/failure-code.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
-import { newJob, writeSnapshot } from '../../support/source-env.ts';
+import { newEnv, newJob, writeSnapshot } from '../../support/source-env.ts';
 import { tempDir } from '../../support/temp.ts';
 import { openGit, paths } from './served-repositories.ts';
 
 const BASIC = `Basic ${Buffer.from('x-access-token:s3cret-token').toString('base64')}`;
+
+describe('checkSubmoduleHost', () => {
+  const check = (submodule: string, reference: string, allowAddress: readonly string[] = []) =>
+    checkSubmoduleHost(
+      parseGitUrl(submodule),
+      parseGitUrl(reference),
+      newEnv({} as Store, { network: { allowAddress } }).network,
+    );
+
+  it.each([
+    ['http://169.254.169.254/x.git', 'https://h/r.git'],
+    ['http://127.0.0.1:8080/x.git', 'https://h/r.git'],
+    ['http://localhost/x.git', 'https://h/r.git'],
+    ['ssh://git@[::1]/x.git', 'https://h/r.git'],
+    ['git@169.254.169.254:x.git', 'git@h:r.git'],
+    ['http://169.254.169.254/x.git', 'http://127.0.0.1/r.git'],
+  ])('refuses %s of %s, unless it is allowed', (submodule, reference) => {
+    expect(() => check(submodule, reference)).toThrow(expect.objectContaining({ code: 'E_UNSAFE' }));
+    check(submodule, reference, ['127.0.0.0/8', '::1', '169.254.0.0/16']);
+  });
+
+  it('lets loopback name loopback, and everybody what is open', () => {
+    check('http://localhost:1/x.git', 'http://127.0.0.1:2/r.git');
+    check('https://10.0.0.1/x.git', 'https://h/r.git');
+    check('https://other/x.git', 'http://localhost/r.git');
+  });
+});
 
 describe('originOf', () => {
   it.each([
