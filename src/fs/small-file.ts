@@ -144,7 +144,7 @@ export function streamOf(path: string): number | undefined {
  * Pipes, sockets and terminals are not read by the thread pool: a read that waits there for a writer would keep the
  * process from ending.
  */
-async function openStream(fd: number): Promise<Readable> {
+export async function openStream(fd: number): Promise<Readable> {
   const info = fstatSync(fd);
   const { isatty, ReadStream } = await import('node:tty');
   if (isatty(fd)) return new ReadStream(fd);

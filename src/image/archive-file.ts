@@ -1,9 +1,13 @@
-/** A tar file whose members are read in place. */
-import { constants } from 'node:fs';
+/** A tar file whose members are read in place, or in a copy where that is not possible. */
+import { constants, fstatSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
-import { detectCompression } from '../layer/decompress.ts';
+import { openStream, streamOf } from '../fs/small-file.ts';
+import { archiveCompression } from '../layer/archive-compression.ts';
 import { TarIndex, type TarMember } from '../layer/tar-index.ts';
+import { spoolArchive } from './archive-spool.ts';
 
 const CHUNK = 1024 * 1024;
 
@@ -17,29 +21,29 @@ interface FileIdentity {
 export class ArchiveFile {
   /** As the user wrote it. */
   readonly path: string;
+  /** Where its members are read. */
+  readonly #place: string;
   readonly #index: TarIndex;
   readonly #identity: FileIdentity;
 
-  private constructor(path: string, index: TarIndex, identity: FileIdentity) {
+  private constructor(path: string, place: string, index: TarIndex, identity: FileIdentity) {
     this.path = path;
+    this.#place = place;
     this.#index = index;
     this.#identity = identity;
   }
 
-  /** Reads the headers of the archive. @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, those of local I/O */
-  static async open(path: string, signal: AbortSignal = new AbortController().signal): Promise<ArchiveFile> {
-    const handle = await openRegular(path);
+  /**
+   * Reads the headers of the archive: a file, compressed or not, or what comes through `/dev/stdin` or `/dev/fd/N`.
+   * @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, E_CONFIG where a decompressor is missing, those of local I/O
+   */
+  static async open(path: string, job: JobContext, env: Pick<SourceEnv, 'store' | 'limits'>): Promise<ArchiveFile> {
+    const place = (await copyIfNeeded(path, job, env)) ?? path;
+    const handle = await openRegular(place);
     try {
       const { ino, size, mtimeNs } = await handle.stat({ bigint: true });
-      const start = Buffer.alloc(512);
-      await handle.read(start, 0, start.length, 0);
-      if (detectCompression(start) !== 'none') {
-        throw new CtxsrcError('E_ARCHIVE_INVALID', `${path} is compressed: its members cannot be read in place`, {
-          hint: `decompress it first, for instance: gzip -dk ${path}`,
-        });
-      }
-      const index = await TarIndex.read(handle, Number(size), signal);
-      return new ArchiveFile(path, index, { ino, size, mtimeNs });
+      const index = await TarIndex.read(handle, Number(size), job.signal);
+      return new ArchiveFile(path, place, index, { ino, size, mtimeNs });
     } catch (error) {
       throw ioError(error, `cannot read ${path}`);
     } finally {
@@ -49,6 +53,11 @@ export class ArchiveFile {
 
   find(name: string): TarMember | undefined {
     return this.#index.find(name);
+  }
+
+  /** Whether a member has such a name. */
+  some(test: (name: string) => boolean): boolean {
+    return this.#index.some(test);
   }
 
   /** A whole member. @throws E_LIMIT over `maxBytes` */
@@ -67,7 +76,7 @@ export class ArchiveFile {
   /** The bytes of a member from `start` on. @throws E_ARCHIVE_INVALID when the file is not the one that was opened */
   async *stream(member: TarMember, start: number): AsyncGenerator<Buffer> {
     if (start >= member.size) return;
-    const handle = await openRegular(this.path);
+    const handle = await openRegular(this.#place);
     try {
       const now = await handle.stat({ bigint: true });
       const { ino, size, mtimeNs } = this.#identity;
@@ -89,18 +98,68 @@ export class ArchiveFile {
   }
 }
 
+/** Where the archive was copied to; undefined when it can be read in place. */
+async function copyIfNeeded(
+  path: string,
+  job: JobContext,
+  env: Pick<SourceEnv, 'store' | 'limits'>,
+): Promise<string | undefined> {
+  const fd = streamOf(path);
+  const piped = fd === undefined ? undefined : await openPipe(fd, path);
+  if (piped !== undefined) {
+    const stop = (): void => void piped.destroy();
+    job.signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await spoolArchive(job, env, path, piped as AsyncIterable<Buffer>);
+    } finally {
+      job.signal.removeEventListener('abort', stop);
+      stop();
+    }
+  }
+  const handle = await openRegular(path);
+  try {
+    const start = Buffer.alloc(512);
+    const { bytesRead } = await handle.read(start, 0, start.length, 0);
+    if (archiveCompression(start.subarray(0, bytesRead)) === 'none') return undefined;
+    const input = handle.createReadStream({ start: 0, highWaterMark: CHUNK, autoClose: false });
+    return await spoolArchive(job, env, path, input as AsyncIterable<Buffer>);
+  } catch (error) {
+    throw ioError(error, `cannot read ${path}`);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Undefined for a file, which can be opened by its name. */
+async function openPipe(fd: number, path: string): Promise<Readable | undefined> {
+  try {
+    const info = fstatSync(fd);
+    if (info.isFile()) return undefined;
+    if (!info.isFIFO() && !info.isSocket()) throw noFile(path, info);
+    return await openStream(fd);
+  } catch (error) {
+    throw ioError(error, `cannot open ${path}`);
+  }
+}
+
 /** Opens a file, not waiting for the writer of a pipe. */
 async function openRegular(path: string): Promise<FileHandle> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if ((await handle.stat()).isFile()) return handle;
+    const info = await handle.stat();
+    if (!info.isFile()) throw noFile(path, info);
+    return handle;
   } catch (error) {
     await handle?.close();
     throw ioError(error, `cannot open ${path}`);
   }
-  await handle.close();
-  throw new CtxsrcError('E_ARCHIVE_INVALID', `${path} is no file`, {
-    hint: `an OCI layout directory is oci-layout://${path}`,
+}
+
+function noFile(path: string, info: Stats): CtxsrcError {
+  return new CtxsrcError('E_ARCHIVE_INVALID', `${path} is no file`, {
+    hint: info.isDirectory()
+      ? `an OCI layout directory is oci-layout://${path}`
+      : 'an archive is a file, or comes through a pipe: docker save NAME | ctxsrc key docker-archive:///dev/stdin',
   });
 }

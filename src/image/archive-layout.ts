@@ -1,9 +1,11 @@
 /** An OCI image layout in a tar file (image-spec, image-layout.md), read in place. */
+import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { TarMember } from '../layer/tar-index.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { ArchiveFile } from './archive-file.ts';
+import { archiveHint } from './archive-kind.ts';
 import { checkMarker, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES, readEntries } from './layout-directory.ts';
 
 export class ArchiveLayout implements Layout {
@@ -14,14 +16,22 @@ export class ArchiveLayout implements Layout {
   }
 
   /** Looks at the layout's marker. @throws E_LAYOUT_INVALID, and those of `ArchiveFile.open` */
-  static async open(path: string, signal?: AbortSignal): Promise<ArchiveLayout> {
-    const layout = new ArchiveLayout(await ArchiveFile.open(path, signal));
+  static async open(path: string, job: JobContext, env: Pick<SourceEnv, 'store' | 'limits'>): Promise<ArchiveLayout> {
+    const layout = new ArchiveLayout(await ArchiveFile.open(path, job, env));
     checkMarker(await layout.#required('oci-layout', MAX_LAYOUT_FILE_BYTES), (problem) => layout.#invalid(problem));
     return layout;
   }
 
   async entries(): Promise<readonly Descriptor[]> {
-    return readEntries(await this.#required('index.json', MAX_INDEX_BYTES), (problem) => this.#invalid(problem));
+    const bytes = await this.#required('index.json', MAX_INDEX_BYTES);
+    const entries = readEntries(bytes, (problem) => this.#invalid(problem));
+    // docker saves an image that was named by its digest so.
+    if (entries.length === 0 && this.#file.find('manifest.json') !== undefined) {
+      throw new CtxsrcError('E_NOT_FOUND', `index.json in the OCI archive ${this.#file.path} lists no image`, {
+        hint: archiveHint(this.#file, ''),
+      });
+    }
+    return entries;
   }
 
   async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
@@ -47,11 +57,8 @@ export class ArchiveLayout implements Layout {
   }
 
   #invalid(problem: string): CtxsrcError {
-    const docker = this.#file.find('manifest.json') !== undefined;
     return new CtxsrcError('E_LAYOUT_INVALID', `${this.#file.path} is no valid OCI archive: ${problem}`, {
-      hint: docker
-        ? `it is an image as docker save writes it: docker-archive://${this.#file.path}`
-        : 'an OCI archive is a tar file of an OCI layout',
+      hint: archiveHint(this.#file, 'an OCI archive is a tar file of an OCI layout'),
     });
   }
 }

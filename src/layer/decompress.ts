@@ -9,6 +9,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import type { Compression } from '../oci/media-types.ts';
 import { decompressByProgram } from './decompress-program.ts';
 import { archiveError } from './header.ts';
+import { peek } from './peek.ts';
 import { RatioGuard } from './ratio-guard.ts';
 import { InflateError, type SyncInflate, syncInflate } from './sync-inflate.ts';
 import { ZstdFrames } from './zstd-frames.ts';
@@ -80,9 +81,7 @@ export async function* decompress(
   }
   const pieces = new Pieces();
   const guarded = new GuardedSink(pieces, maxRatio);
-  const iterator = input[Symbol.asyncIterator]();
-  const first = await beginningOf(iterator);
-  const whole = { [Symbol.asyncIterator]: () => resumed(first, iterator) };
+  const { first, whole } = await peek(input, MAGIC_LENGTH);
   const decoder = syncDecoder(compression, guarded, first);
   if (decoder === undefined) {
     yield* streamed(compression, whole, maxRatio);
@@ -149,27 +148,6 @@ function beginning(source: () => Buffer | undefined): Buffer | undefined {
     length += next.length;
   }
   return Buffer.concat(pieces);
-}
-
-async function beginningOf(input: AsyncIterator<Buffer>): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for (let length = 0; length < MAGIC_LENGTH; ) {
-    const next = await input.next();
-    if (next.done === true) break;
-    pieces.push(Buffer.from(next.value));
-    length += next.value.length;
-  }
-  return Buffer.concat(pieces);
-}
-
-/** What was read ahead, and the rest. */
-async function* resumed(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  try {
-    yield first;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
 }
 
 /** A sink of buffers of its own. */

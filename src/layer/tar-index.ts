@@ -85,9 +85,10 @@ export class TarIndex {
     throw archiveError(`the links of ${quoted(name)} have no end`);
   }
 
-  /** The first names, for who wants to know what kind of archive it is. */
-  names(): Iterable<string> {
-    return this.#members.keys();
+  /** Whether a member's clean name is such. */
+  some(test: (name: string) => boolean): boolean {
+    for (const name of this.#members.keys()) if (test(name)) return true;
+    return false;
   }
 }
 

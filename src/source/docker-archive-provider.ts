@@ -4,13 +4,14 @@
  * path or computed. A manifest of them is made up here, so that the rest of the program sees an image like any other.
  */
 import { createHash } from 'node:crypto';
-import type { JobContext } from '../contract/index.ts';
+import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
 import { Once } from '../core/once.ts';
 import { ArchiveFile } from '../image/archive-file.ts';
+import { archiveHint } from '../image/archive-kind.ts';
 import type { ContentProvider } from '../image/provider.ts';
 import { detectCompression } from '../layer/decompress.ts';
 import type { TarMember } from '../layer/tar-index.ts';
@@ -43,8 +44,11 @@ export class DockerArchiveProvider implements ContentProvider {
   readonly #file = new Once<ArchiveFile>();
   readonly #opened = new Once<Opened>();
 
-  constructor(reference: LayoutReference) {
+  readonly #env: SourceEnv;
+
+  constructor(reference: LayoutReference, env: SourceEnv) {
     this.#reference = reference;
+    this.#env = env;
     this.storeName = formatLayoutReference(reference, 'docker-archive');
   }
 
@@ -69,7 +73,7 @@ export class DockerArchiveProvider implements ContentProvider {
   }
 
   #archive(job: JobContext): Promise<ArchiveFile> {
-    return this.#file.runFor(job.signal, () => ArchiveFile.open(this.#reference.path, job.signal));
+    return this.#file.runFor(job.signal, () => ArchiveFile.open(this.#reference.path, job, this.#env));
   }
 
   #open(job: JobContext): Promise<Opened> {
@@ -140,7 +144,7 @@ export class DockerArchiveProvider implements ContentProvider {
 
   async #document(file: ArchiveFile, name: string): Promise<Buffer> {
     const member = file.find(name);
-    if (member === undefined) throw this.#invalid(`it has no file ${JSON.stringify(name)}`);
+    if (member === undefined) throw this.#invalid(`it has no file ${JSON.stringify(name)}`, file);
     return file.readMember(member, MAX_DOCUMENT_BYTES, name);
   }
 
@@ -150,13 +154,12 @@ export class DockerArchiveProvider implements ContentProvider {
     });
   }
 
-  #invalid(problem: string): CtxsrcError {
+  #invalid(problem: string, file?: ArchiveFile): CtxsrcError {
+    const again = 'save the image again: docker save -o FILE NAME';
     return new CtxsrcError(
       'E_LAYOUT_INVALID',
       `${this.#reference.path} is no image as docker save writes it: ${problem}`,
-      {
-        hint: `a tar file of an OCI layout is oci-archive://${this.#reference.path}`,
-      },
+      { hint: file?.find('manifest.json') === undefined && file !== undefined ? archiveHint(file, again) : again },
     );
   }
 }

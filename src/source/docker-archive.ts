@@ -55,7 +55,7 @@ export const source: Source = {
     return imageInstance({
       identifier: id,
       env,
-      provider: new DockerArchiveProvider(reference),
+      provider: new DockerArchiveProvider(reference, env),
       ...imageOptions(id.attributes, env),
       platformOfImage: true,
       rootIsConfig: true,

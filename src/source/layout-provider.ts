@@ -25,7 +25,7 @@ export interface LayoutPlace {
   readonly scheme: string;
   /** For messages: `the OCI layout`. */
   readonly what: string;
-  open(path: string, signal?: AbortSignal): Promise<Layout>;
+  open(path: string, job: JobContext): Promise<Layout>;
 }
 
 const LAYOUT_DIRECTORY: LayoutPlace = {
@@ -41,6 +41,7 @@ export class LayoutProvider implements BlobProvider {
   readonly #place: LayoutPlace;
   readonly storeName: string;
   readonly #opening = new Once<Layout>();
+  #opened: Layout | undefined;
   #offered: readonly Descriptor[] = [];
 
   /** @param platform chooses where the reference leaves a choice; one by digest leaves none */
@@ -90,7 +91,8 @@ export class LayoutProvider implements BlobProvider {
   }
 
   async layerFile({ digest }: Descriptor): Promise<string | undefined> {
-    return (await this.#layout()).blobFile?.(digest);
+    // It has been resolved by then, or nobody knew its layers.
+    return this.#opened?.blobFile?.(digest);
   }
 
   offered(): readonly Descriptor[] {
@@ -101,8 +103,11 @@ export class LayoutProvider implements BlobProvider {
     return layoutCandidates(await (await this.#layout(job)).entries());
   }
 
-  #layout(job?: JobContext): Promise<Layout> {
-    return this.#opening.run(() => this.#place.open(this.#reference.path, job?.signal));
+  #layout(job: JobContext): Promise<Layout> {
+    return this.#opening.run(async () => {
+      this.#opened = await this.#place.open(this.#reference.path, job);
+      return this.#opened;
+    });
   }
 
   /**

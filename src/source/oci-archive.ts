@@ -1,6 +1,6 @@
 /** Source `oci-archive`: an image in a tar file that holds an OCI image layout. */
 import { existsSync } from 'node:fs';
-import type { Source } from '../contract/index.ts';
+import type { Source, SourceEnv } from '../contract/index.ts';
 import { ArchiveLayout } from '../image/archive-layout.ts';
 import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
 import { imageInstance } from '../image/instance.ts';
@@ -18,11 +18,11 @@ const SCHEME = 'oci-archive';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
 const FORM = 'oci-archive://FILE[:TAG][@DIGEST]';
 
-const PLACE: LayoutPlace = {
+const placeFor = (env: SourceEnv): LayoutPlace => ({
   scheme: SCHEME,
   what: 'the OCI archive',
-  open: (path, signal) => ArchiveLayout.open(path, signal),
-};
+  open: (path, job) => ArchiveLayout.open(path, job, env),
+});
 
 /** An image in a tar file: `oci-archive://FILE[:TAG][@DIGEST]`. */
 export const source: Source = {
@@ -60,7 +60,7 @@ export const source: Source = {
     return imageInstance({
       identifier: id,
       env,
-      provider: new LayoutProvider(reference, options.platform, PLACE),
+      provider: new LayoutProvider(reference, options.platform, placeFor(env)),
       ...options,
       platformOfImage: true,
     });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Source, SourceInstance, Store } from '../../src/contract/index.ts';
@@ -40,6 +40,12 @@ function archiveOf(members: readonly TarEntry[]): string {
   const file = join(tempDir('archive'), 'image.tar');
   writeFileSync(file, tar(members));
   return file;
+}
+
+/** What the program prints, run by bash with `$0` the file and `$1` the program. */
+function runCli(command: string, file: string): string {
+  const env = { ...process.env, CTXSRC_CACHE_DIR: tempDir('cache') };
+  return execFileSync('bash', ['-c', command, file, resolve('bin/ctxsrc.js')], { encoding: 'utf8', env });
 }
 
 describe('oci-archive', () => {
@@ -82,6 +88,38 @@ describe('oci-archive', () => {
     expect(await (await open(ociArchive, file)).candidates?.(newJob())).toEqual(['v1']);
   });
 
+  it('reads it compressed, or through a pipe, and within bounds', async () => {
+    const key = (await (await open(ociArchive, file)).cacheKey(newJob(), 1)).key;
+    for (const program of ['gzip', 'xz', 'bzip2', 'zstd']) {
+      if (!needs(program)) continue;
+      const packed = join(tempDir('archive'), 'image');
+      writeFileSync(packed, execFileSync(program, ['-c', file]));
+      const instance = await open(ociArchive, packed);
+      expect((await instance.cacheKey(newJob(), 1)).key).toBe(key);
+      expect(readFileSync(join((await writeSnapshot(instance)).dir, 'etc/b'), 'utf8')).toBe('two');
+      const id = ociArchive.identify({ scheme: 'oci-archive', rest: packed, text: '' }, {});
+      const bounded = { ...newEnv(await newStore(), { offline: true }), limits: { maxBytes: 2000 } };
+      expect(await failureCode(ociArchive.resolve(id, bounded).cacheKey(newJob(), 1))).toBe('E_LIMIT');
+    }
+    const piped = runCli('cat "$0" | node "$1" key oci-archive:///dev/stdin', file);
+    const substituted = runCli('node "$1" key oci-archive://<(gzip -c "$0")', file);
+    expect([piped, substituted]).toEqual([`${key}\n`, `${key}\n`]);
+  }, 60_000);
+
+  it('says what it is instead, and the way that works', async () => {
+    const hintOf = async (source: Source, members: readonly TarEntry[]) =>
+      (await open(source, archiveOf(members))).cacheKey(newJob(), 0).catch((error: { hint?: string }) => error.hint);
+    const marker: TarEntry = { name: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' };
+    const index: TarEntry = { name: 'index.json', content: '{"schemaVersion":2,"manifests":[]}' };
+    const saved: TarEntry = { name: 'manifest.json', content: '[]' };
+    expect(await hintOf(ociArchive, [marker, index, saved])).toMatch(/docker-archive:\/\//);
+    expect(await hintOf(dockerArchive, [marker, index])).toMatch(/oci-archive:\/\//);
+    for (const source of [ociArchive, dockerArchive]) {
+      expect(await hintOf(source, [{ name: './etc/passwd', content: 'x' }])).toMatch(/docker export.*tar -xf/);
+      expect(await hintOf(source, [{ name: 'repositories', content: '{}' }])).toMatch(/before 1\.10.*docker load/);
+    }
+  });
+
   it('pulls everything into the store', async () => {
     const store = await newStore();
     const instance = await open(ociArchive, file, {}, store);
@@ -114,7 +152,7 @@ describe('oci-archive', () => {
     );
     const bytes = readFileSync(file);
     const spoilt = join(tempDir('archive'), 'spoilt');
-    writeFileSync(spoilt, gzipSync(bytes));
+    writeFileSync(spoilt, gzipSync(bytes).subarray(0, 500));
     expect(await failureCode((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
     writeFileSync(spoilt, bytes.subarray(0, bytes.length / 2));
     expect(await failureCode((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toMatch(

@@ -1,0 +1,60 @@
+/**
+ * Archives that cannot be read in place, because they are compressed or come from a pipe: they are written, decompressed,
+ * into a file of the store's first.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { JobContext, SourceEnv } from '../contract/index.ts';
+import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
+import { Task } from '../core/progress.ts';
+import { archiveCompression, decompressArchive } from '../layer/archive-compression.ts';
+import { peek } from '../layer/peek.ts';
+
+/** As what a snapshot may write by itself. */
+const MAX_BYTES = 64 * 1024 ** 3;
+const MAX_RATIO = 1000;
+/** A tar header: enough to know a compression by. */
+const BEGINNING = 512;
+
+/**
+ * Writes the archive into a new file, which goes with the store at the latest.
+ * @param path of the archive, for messages
+ * @returns the path of the file
+ * @throws CtxsrcError `E_LIMIT` over `--max-bytes`, `E_ARCHIVE_INVALID`, `E_CONFIG` where a program is missing, local I/O
+ */
+export async function spoolArchive(
+  job: JobContext,
+  env: Pick<SourceEnv, 'store' | 'limits'>,
+  path: string,
+  input: AsyncIterable<Buffer>,
+): Promise<string> {
+  const maxBytes = env.limits?.maxBytes ?? MAX_BYTES;
+  const target = join(await env.store.tempDir(), 'archive.tar');
+  const task = new Task(job.progress, 'unpack', path);
+  let file: FileHandle | undefined;
+  try {
+    file = await open(target, 'wx', 0o600);
+    const { first, whole } = await peek(input, BEGINNING);
+    let written = 0;
+    for await (const chunk of decompressArchive(job.signal, whole, archiveCompression(first), MAX_RATIO)) {
+      job.signal.throwIfAborted();
+      written += chunk.length;
+      if (written > maxBytes) {
+        throw new CtxsrcError('E_LIMIT', `${path} has more than ${maxBytes} bytes, decompressed`, {
+          hint: 'if that is meant to be so, raise --max-bytes',
+          details: { limit: maxBytes },
+        });
+      }
+      await file.writeFile(chunk);
+      task.advance(written);
+    }
+    task.end();
+    return target;
+  } catch (error) {
+    task.end(isAbort(error) ? 'aborted' : 'failed');
+    job.signal.throwIfAborted();
+    throw ioError(error, `cannot read ${path}`);
+  } finally {
+    await file?.close();
+  }
+}
