@@ -119,6 +119,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     cause: 'A manifest refers to a blob that is not there.',
     check: [
       'The image was pushed or copied incompletely: push it again.',
+      'Foreign layers are fetched from the addresses that the image names: these may be gone.',
       'A layout made with a shared blob directory is not complete by itself.',
     ],
     example: 'skopeo copy docker://… oci:./base:latest',
@@ -146,20 +147,24 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc auth --test registry.example',
   },
   E_FORBIDDEN: {
-    cause: 'The credential is known to the server, but may not do this (403).',
-    check: ['The account needs the right to pull.', 'Some registries answer 403 to a wrong repository name.'],
+    cause: 'The server knows who asks, or did not want to know it, and does not allow this (403).',
+    check: [
+      'What the server says of it stands in brackets in the message.',
+      'The account needs the right to pull. Some registries answer 403 to a wrong repository name.',
+      'A server that asked for no credential refuses this network or client: a login changes nothing.',
+    ],
     example: 'ctxsrc auth --test registry.example',
   },
   E_CREDENTIALS: {
     cause:
-      'The credential for this server could not be had: its helper is missing, failed or took too long, or its entry is broken.',
-    check: ['Run the helper by hand: docker-credential-NAME get.', 'Or name a file with --registry-config.'],
+      'The credential for this server could not be had: its helper is missing, failed or took too long, its entry is broken, or CTXSRC_USERNAME and its kin are set without CTXSRC_REGISTRY.',
+    check: ['Run the helper by hand, as the hint says.', 'Or name a file with --registry-config.'],
     example: 'ctxsrc auth registry.example',
   },
   E_TLS: {
     cause: 'The certificate of the server is not trusted, or no secure connection could be made.',
     check: [
-      'A private certificate authority is added with --ca-file.',
+      'A private certificate authority is added with --ca-file or CTXSRC_CA_FILE, or for one host in certs.d.',
       'A server without TLS is reached with --plain-http HOST.',
     ],
     example: 'ctxsrc digest --ca-file ca.pem docker-image://registry.example/app:1',
