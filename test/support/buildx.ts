@@ -1,14 +1,14 @@
 /** docker-buildx, where it is installed: what it prints for a bake or compose file. No daemon is needed for that. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { homeOf } from '../../src/core/home.ts';
 import { noteSkip, which } from './needs.ts';
 
 /** The program, where docker finds it; undefined with a loud line. Answers that it gave once are tested with in any case. */
 export const buildx: string | undefined = [
   which('docker-buildx'),
-  join(homedir(), '.docker/cli-plugins/docker-buildx'),
+  join(homeOf(process.env) ?? '/', '.docker/cli-plugins/docker-buildx'),
   '/usr/libexec/docker/cli-plugins/docker-buildx',
 ].find((path) => path !== undefined && existsSync(path));
 if (buildx === undefined) noteSkip('docker-buildx is not installed');
