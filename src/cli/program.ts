@@ -35,7 +35,7 @@ type Invocation =
     }
   | { readonly exit: number };
 
-/** Runs the arguments (without `node` and the script) and gives the exit code of `spec/cli.md`. */
+/** Runs the arguments (without `node` and the script) and gives the exit code. */
 export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
   const abort = new AbortController();
   // Every reference, request and file of the run listens for its end.
@@ -101,7 +101,8 @@ async function runCommand(
 
 /** `ctxsrc --json key .` as `ctxsrc key --json .`: flags belong to the commands, but some people write them first. */
 function commandFirst(argv: readonly string[]): readonly string[] {
-  const at = argv.findIndex((arg) => COMMANDS.some(({ name }) => name === arg));
+  const names = COMMANDS.map(({ name }) => name);
+  const at = argv.findIndex((arg) => names.includes(arg));
   const startsWithFlag = argv[0]?.startsWith('-') === true && argv[0] !== '--';
   return startsWithFlag && at > 0 ? [argv[at]!, ...argv.slice(0, at), ...argv.slice(at + 1)] : argv;
 }

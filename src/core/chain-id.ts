@@ -1,9 +1,9 @@
 import { sha256 } from './digest.ts';
 
 /**
- * The chain ID of each prefix of the list, base first (image-spec config.md, "Layer ChainID"; buildkit-semantics 0.3):
- * the first is the first diff ID itself, each further one the hash of the one before, a space and the next diff ID. The
- * texts are hashed as they are and not validated.
+ * The chain ID of each prefix of the list, base first (image-spec config.md, "Layer ChainID"): the first is the first
+ * diff ID itself, each further one the hash of the one before, a space and the next diff ID. The texts are hashed as they
+ * are and not validated.
  */
 export function chainIds(diffIds: readonly string[]): readonly string[] {
   const chain: string[] = [];

@@ -98,7 +98,7 @@ export class CtxsrcError extends Error {
     this.details = options.details;
   }
 
-  /** The exit code of `spec/cli.md` for this error. */
+  /** The exit code of this error. */
   get exit(): number {
     return ERROR_EXITS[this.code];
   }

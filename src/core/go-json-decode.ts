@@ -187,7 +187,7 @@ function isArray(node: JsonNode): node is readonly JsonNode[] {
 }
 
 /**
- * Reads a document once, to be decoded into one shape or several (buildkit-semantics 0.2).
+ * Reads a document once, to be decoded into one shape or several.
  * @param fail makes the error of what is wrong, for instance `layers[0].size: expected an integer, found a string`
  */
 export function readGoJson(bytes: Uint8Array, fail: (problem: string) => Error): <T>(shape: Shape<T>) => T {

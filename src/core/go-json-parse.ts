@@ -174,7 +174,7 @@ class Parser {
 }
 
 /**
- * The document as nodes (buildkit-semantics 0.2): invalid UTF-8 and lone surrogates become U+FFFD, anything after the
+ * The document as nodes, by the rules of Go's `encoding/json`: invalid UTF-8 and lone surrogates become U+FFFD, anything after the
  * document, a byte order mark, or more than 10000 levels is an error.
  * @throws JsonProblem
  */

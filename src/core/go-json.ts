@@ -37,7 +37,7 @@ function escapeText(text: string): string {
 }
 
 /**
- * The document as Go writes it, byte for byte (buildkit-semantics 0.1). Bytes that are not UTF-8 become the escape
+ * The document as Go writes it, byte for byte (`encoding/json`). Bytes that are not UTF-8 become the escape
  * `\ufffd`, as Go writes them; a lone surrogate, which no Go string can hold, becomes the character U+FFFD.
  * What Go omits with `omitempty` is the caller's to leave out, as undefined.
  */

@@ -1,4 +1,4 @@
-/** Which platforms satisfy a request, and in which order of preference: containerd's `Only` (buildkit-semantics 3.4). */
+/** Which platforms satisfy a request, and in which order of preference: containerd's `Only`. */
 import { HOST, type Host, normalizePlatform, type Platform } from './platform.ts';
 
 /** Says how well a candidate fits. */

@@ -1,5 +1,5 @@
 /**
- * Platforms as containerd reads, normalises and prints them (buildkit-semantics 3.4). Which platforms satisfy which
+ * Platforms as containerd reads, normalises and prints them (its package `platforms`). Which platforms satisfy which
  * request is in `platform-match.ts`.
  */
 import { CtxsrcError } from './errors.ts';

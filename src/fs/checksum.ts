@@ -1,4 +1,4 @@
-/** `Checksum` of BuildKit's content hash: what a COPY of a path, with wildcards and patterns, depends on (buildkit-semantics 5.6). */
+/** `Checksum` of BuildKit's package `cache/contenthash`: what a COPY of a path, with wildcards and patterns, depends on. */
 
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';

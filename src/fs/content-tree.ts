@@ -1,6 +1,6 @@
 /**
- * Digests of a tree and of what paths and patterns select in it (buildkit-semantics 5.2 to 5.6), computed from a list
- * of records. Nothing here reads a file system.
+ * Digests of a tree and of what paths and patterns select in it, as BuildKit's package `cache/contenthash` makes
+ * them, computed from a list of records. Nothing here reads a file system.
  */
 import { CtxsrcError } from '../core/errors.ts';
 import { cleanPath } from '../core/go-path.ts';

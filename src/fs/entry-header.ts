@@ -1,4 +1,4 @@
-/** The header of an entry, which its digest begins with (buildkit-semantics 5.1), and the digest of a whole entry. */
+/** The header of an entry, which its digest begins with (BuildKit's package `cache/contenthash`), and the digest of a whole entry. */
 import { hash } from 'node:crypto';
 import type { ByteString } from './byte-string.ts';
 import type { EntryType } from './tree-entry.ts';

@@ -1,6 +1,6 @@
 /**
- * Hashes a directory on disk: the walk, the stat cache, threads for what has to be read, and the digest of the whole
- * (buildkit-semantics 5). The event loop is left alone for at most some hundredths of a second at a time.
+ * Hashes a directory on disk: the walk, the stat cache, threads for what has to be read, and the digest of the whole.
+ * The event loop is left alone for at most some hundredths of a second at a time.
  */
 import { setTimeout } from 'node:timers/promises';
 import { CtxsrcError, ioError } from '../core/errors.ts';

@@ -1,4 +1,4 @@
-/** The ignore file of a build context (`.dockerignore`) read into patterns (buildkit-semantics 4.5). */
+/** The ignore file of a build context (`.dockerignore`) read into patterns, as moby's package `patternmatcher/ignorefile` does. */
 
 import { CtxsrcError } from '../core/errors.ts';
 import { cleanPath } from '../core/go-path.ts';

@@ -1,7 +1,7 @@
 /**
- * The recursive digest of a tree (buildkit-semantics 5.3), made while its entries come in the order of a walk. What the
- * directories on the way are the digests of lies in one buffer, each behind the one that it lies in: a directory that is
- * left becomes its digest there, so that memory does not grow with the tree.
+ * The recursive digest of a tree, made while its entries come in the order of a walk. What the directories on the way are
+ * the digests of lies in one buffer, each behind the one that it lies in: a directory that is left becomes its digest
+ * there, so that memory does not grow with the tree.
  */
 import { hash } from 'node:crypto';
 import type { ByteString, Latin1Buffer } from './byte-string.ts';

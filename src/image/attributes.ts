@@ -51,12 +51,12 @@ export function imageOptions(
   };
 }
 
-/** BuildKit normalises the platform of an operation before its source sees it (buildkit-semantics 2). */
+/** BuildKit normalises the platform of an operation before its source sees it. */
 function requestedPlatform(text: string): Platform {
   return normalizePlatform(parsePlatform(text));
 }
 
-/** buildkit-semantics 0.4: decimal with an optional sign, greater than 0. */
+/** As BuildKit reads it: decimal with an optional sign, greater than 0. */
 function parseLayerLimit(text: string): number {
   const limit = /^[+-]?[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(limit) || limit <= 0) {

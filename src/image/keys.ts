@@ -1,4 +1,4 @@
-/** The two keys of an image, exactly BuildKit's (buildkit-semantics 3.2). */
+/** The two keys of an image, exactly BuildKit's (its package `source/containerimage`). */
 import { chainId } from '../core/chain-id.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';

@@ -1,4 +1,4 @@
-/** From a root descriptor to the one image in it that fits the platform (buildkit-semantics 3.2, 3.4). */
+/** From a root descriptor to the one image in it that fits the platform, as containerd's `images.Manifest` chooses it. */
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';

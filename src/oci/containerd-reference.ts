@@ -1,6 +1,6 @@
 /**
- * References as BuildKit's sources read them: containerd's parser, which takes the text for a URL without a scheme and
- * knows no defaults (buildkit-semantics 1.1 a).
+ * References as BuildKit's sources read them: containerd's parser (`pkg/reference`), which takes the text for a URL
+ * without a scheme and knows no defaults.
  */
 import { isIPv6 } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';

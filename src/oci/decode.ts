@@ -1,5 +1,5 @@
 /**
- * The documents of an image, decoded as containerd decodes them (Go's JSON rules, buildkit-semantics 0.2, 3.2, 3.3).
+ * The documents of an image, decoded as containerd decodes them (by the rules of Go's `encoding/json`).
  * Digests and sizes are decoded as they stand; `usable` checks a descriptor when it is about to be used, so that a
  * wrong one for another platform does no harm.
  */

@@ -1,6 +1,6 @@
 /**
- * Image names as people write them: the grammar of distribution/reference, with Docker's defaults (buildkit-semantics
- * 1.1 b). BuildKit's frontend normalises by it before the source sees a name.
+ * Image names as people write them: the grammar of distribution/reference, with Docker's defaults. BuildKit's frontend
+ * normalises by it before the source sees a name.
  */
 import { type Digest, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';

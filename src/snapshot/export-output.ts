@@ -1,4 +1,4 @@
-/** What `-o type=…,dest=…` of `ctxsrc export` asks for (spec: the command line, subcommands). */
+/** What `-o type=…,dest=…` of `ctxsrc export` asks for. */
 import { CtxsrcError } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 

@@ -189,10 +189,10 @@ function refuseLosses(dir: string, lossCounts: Readonly<Record<string, number>>)
 
 function lossHint(lost: Readonly<Record<string, number>>): string {
   if (process.geteuid?.() === 0) {
-    return lost['setuid'] === undefined ? 'write where the file system keeps them' : 'keep owners: --owner preserve';
+    return lost.setuid === undefined ? 'write where the file system keeps them' : 'keep owners: --owner preserve';
   }
   const root = 'run as root, who can keep owners, devices and capabilities';
-  return lost['owner'] === undefined ? root : `${root}, take the files as yours: --owner current`;
+  return lost.owner === undefined ? root : `${root}, take the files as yours: --owner current`;
 }
 
 function occupied(dir: string): CtxsrcError {

@@ -85,8 +85,8 @@ class HttpInstance implements SourceInstance {
     this.#id = id;
     this.#env = env;
     this.#shape = readShape(id.attributes);
-    this.#headers = parseHeaders((id.attributes['header'] as readonly string[] | undefined) ?? []);
-    this.#checksum = id.attributes['checksum'] as Digest | undefined;
+    this.#headers = parseHeaders((id.attributes.header as readonly string[] | undefined) ?? []);
+    this.#checksum = id.attributes.checksum as Digest | undefined;
   }
 
   async cacheKey(job: JobContext, _index: number): Promise<CacheKeyResult> {
@@ -132,7 +132,7 @@ class HttpInstance implements SourceInstance {
   async #produce(job: JobContext, resolved: Resolved, dir: string, options: WriteOptions): Promise<WriteReport> {
     await this.#present(job, resolved.digest);
     const from = this.#env.store.blobs.path(resolved.digest);
-    if (this.#id.attributes['unpack'] === true) {
+    if (this.#id.attributes.unpack === true) {
       const { unpackArchive } = await import('./http/unpack.ts');
       return unpackArchive(job, from, dir, Number(this.#id.attributes['strip-components'] ?? 0), options);
     }

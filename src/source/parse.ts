@@ -1,6 +1,6 @@
 /**
- * From what the user typed to a scheme and the rest (spec: "References"). Only the form is looked at here, each source
- * reads its own grammar. The one question asked of the file system is whether a bare word is a directory.
+ * From what the user typed to a scheme and the rest. Only the form is looked at here, each source reads its own
+ * grammar. The one question asked of the file system is whether a bare word is a directory.
  */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -45,9 +45,9 @@ export function readShape(attributes: Attributes): FileShape {
   const { filename } = attributes;
   return {
     filename: typeof filename === 'string' && filename !== '' ? filename : undefined,
-    perm: goInteger('perm', attributes['perm']),
-    uid: goInteger('uid', attributes['uid']),
-    gid: goInteger('gid', attributes['gid']),
+    perm: goInteger('perm', attributes.perm),
+    uid: goInteger('uid', attributes.uid),
+    gid: goInteger('gid', attributes.gid),
   };
 }
 
@@ -66,7 +66,7 @@ const GO_DIGITS: readonly (readonly [RegExp, number])[] = [
   [/^[1-9](_?[0-9])*$/, 10],
 ];
 
-/** An integer as Go reads it with base 0: `0644`, `0o644`, `0x1a4`, `0b11`, `1_000`, with a sign (buildkit-semantics 0.4). */
+/** An integer as Go's `strconv.ParseInt` reads it with base 0: `0644`, `0o644`, `0x1a4`, `0b11`, `1_000`, with a sign. */
 function goInteger(name: string, value: unknown): number {
   if (value === undefined || value === '') return 0;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;

@@ -16,7 +16,7 @@ const file = vectors<Input, SimpleKeys>('http-keys');
 function attributesOf(attrs: SimpleInput['attrs']): Attributes {
   const result: Record<string, Attributes[string]> = {};
   for (const [name, value] of Object.entries(attrs ?? {})) {
-    if (name.startsWith('http.header.')) result['header'] = [`${name.slice('http.header.'.length)}: ${value}`];
+    if (name.startsWith('http.header.')) result.header = [`${name.slice('http.header.'.length)}: ${value}`];
     else result[name.replace(/^http\./, '')] = value;
   }
   return result;

@@ -11,6 +11,21 @@ const pages = ['README.md', 'CHANGELOG.md', ...readdirSync(join(packageRoot, 'do
     text: readFileSync(join(packageRoot, page), 'utf8').replace(/^```diff[\s\S]*?^```$/gm, ''),
   }));
 
+describe('the sources', () => {
+  it('cite only pages that exist', () => {
+    const files = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' });
+    const cited = files
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) =>
+        [...readFileSync(join(packageRoot, 'src', file), 'utf8').matchAll(/[`' ]([\w.-]+\/[\w./-]+\.md)\b/g)].map(
+          (match) => ({ file, page: match[1]! }),
+        ),
+      );
+    expect(cited.length).toBeGreaterThan(3);
+    expect(cited.filter(({ page }) => !existsSync(join(packageRoot, page)))).toEqual([]);
+  });
+});
+
 describe('the pages', () => {
   it('name only files that exist', () => {
     const named = pages.flatMap(({ page, text }) =>

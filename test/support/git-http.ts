@@ -76,7 +76,7 @@ function backend(root: string, request: IncomingMessage, response: ServerRespons
   const url = new URL(request.url ?? '/', 'http://host');
   const child = spawn('git', ['http-backend'], {
     env: {
-      PATH: process.env['PATH'] ?? '',
+      PATH: process.env.PATH ?? '',
       GIT_PROJECT_ROOT: root,
       GIT_HTTP_EXPORT_ALL: '1',
       GIT_CONFIG_COUNT: '1',

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { devNull } from 'node:os';
 
 const ENVIRONMENT = {
-  PATH: process.env['PATH'] ?? '',
+  PATH: process.env.PATH ?? '',
   GIT_CONFIG_NOSYSTEM: '1',
   GIT_CONFIG_GLOBAL: devNull,
   GIT_AUTHOR_NAME: 'a',

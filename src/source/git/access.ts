@@ -171,11 +171,11 @@ function sshSettings(knownHosts: string | undefined): GitSettings {
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && !name.startsWith('GIT_')) environment[name] = value;
   }
-  if (GIT_SSH_VARIANT) environment['GIT_SSH_VARIANT'] = GIT_SSH_VARIANT;
+  if (GIT_SSH_VARIANT) environment.GIT_SSH_VARIANT = GIT_SSH_VARIANT;
   // Of an option that is given twice ssh takes the first: what the command itself says holds.
-  if (GIT_SSH_COMMAND) environment['GIT_SSH_COMMAND'] = GIT_SSH_COMMAND + known;
-  else if (GIT_SSH && known === '') environment['GIT_SSH'] = GIT_SSH;
-  else if (GIT_SSH) environment['GIT_SSH_COMMAND'] = shellWord(GIT_SSH) + known;
+  if (GIT_SSH_COMMAND) environment.GIT_SSH_COMMAND = GIT_SSH_COMMAND + known;
+  else if (GIT_SSH && known === '') environment.GIT_SSH = GIT_SSH;
+  else if (GIT_SSH) environment.GIT_SSH_COMMAND = shellWord(GIT_SSH) + known;
   return { environment, cwd: process.cwd() };
 }
 

@@ -146,11 +146,11 @@ export class Git {
       // Outside any repository unless one is named: git must not look for one above the current directory.
       GIT_DIR: call.gitDir ?? devNull,
     });
-    if (call.workTree !== undefined) env['GIT_WORK_TREE'] = call.workTree;
-    if (call.indexFile !== undefined) env['GIT_INDEX_FILE'] = call.indexFile;
+    if (call.workTree !== undefined) env.GIT_WORK_TREE = call.workTree;
+    if (call.indexFile !== undefined) env.GIT_INDEX_FILE = call.indexFile;
     const config = [...BASE_CONFIG, ...(this.#settings.config ?? [])];
     if (call.reach === 'file') config.push(OWN_UPLOAD_PACK);
-    env['GIT_CONFIG_COUNT'] = String(config.length);
+    env.GIT_CONFIG_COUNT = String(config.length);
     for (const [index, [key, value]] of config.entries()) {
       env[`GIT_CONFIG_KEY_${index}`] = key;
       env[`GIT_CONFIG_VALUE_${index}`] = value;

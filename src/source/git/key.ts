@@ -1,4 +1,4 @@
-/** BuildKit's key and pin of a git source, from what `git ls-remote` answers (buildkit-semantics 6.2). Pure text, no I/O. */
+/** BuildKit's key and pin of a git source (its package `source/git`), from what `git ls-remote` answers. Pure text, no I/O. */
 import { CtxsrcError } from '../../core/errors.ts';
 
 /** What decides on the key of a git source. */

@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ioError } from '../../core/errors.ts';
 
-/** First line of every pointer (git-lfs, docs/spec.md). */
+/** First line of every pointer, as git-lfs specifies it. */
 const FIRST_LINE = Buffer.from('version https://git-lfs.github.com/spec/v1\n');
 
 /** Bytes of a pointer: version, an object ID of 64 digits, a size. Extensions may add some lines. */

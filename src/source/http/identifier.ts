@@ -18,7 +18,7 @@ export class HttpIdentifier implements Identifier {
     this.#text = `${scheme}://${rest}`;
     this.attributes = attributes;
     // With a checksum it is known what will come.
-    this.doubt = attributes['checksum'] === undefined ? doubtOf(this.#text) : undefined;
+    this.doubt = attributes.checksum === undefined ? doubtOf(this.#text) : undefined;
   }
 
   toString(): string {
@@ -58,13 +58,13 @@ export function identify(ref: SchemeRef, attrs: Attributes): HttpIdentifier {
   const attributes: Record<string, Attributes[string]> = { ...shapeAttributes(attrs) };
   readShape(attributes);
   const { checksum, header, unpack, 'auth-token-file': tokenFile, 'strip-components': strip } = attrs;
-  if (typeof checksum === 'string') attributes['checksum'] = parseDigest(checksum);
+  if (typeof checksum === 'string') attributes.checksum = parseDigest(checksum);
   if (Array.isArray(header) && header.length > 0) {
     parseHeaders(header as readonly string[]);
-    attributes['header'] = header;
+    attributes.header = header;
   }
   if (typeof tokenFile === 'string') attributes['auth-token-file'] = tokenFile;
-  if (unpack === true) attributes['unpack'] = true;
+  if (unpack === true) attributes.unpack = true;
   if (strip !== undefined) {
     if (typeof strip !== 'number' || !Number.isSafeInteger(strip) || strip < 0) {
       throw new CtxsrcError('E_ATTRIBUTE', '--strip-components is no number of directories', {

@@ -1,4 +1,4 @@
-/** Last-Modified as Go reads it (`http.ParseTime`) and prints it into keys (buildkit-semantics 7). */
+/** Last-Modified as Go reads it (`http.ParseTime`) and prints it into keys. */
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const LONG_DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];

@@ -1,4 +1,4 @@
-/** The definition key of a local directory: what BuildKit's local source answers before it has seen a file (buildkit-semantics 4.2). */
+/** The definition key of a local directory: what BuildKit's package `source/local` answers before it has seen a file. */
 import { sha256 } from '../../core/digest.ts';
 import { encodeGoJson } from '../../core/go-json.ts';
 

@@ -94,13 +94,13 @@ describe.skipIf(!needs('git'))('git source against hostile repositories', () => 
       '[core]\n\tautocrlf = true\n[url "http://127.0.0.1:1/"]\n\tinsteadOf = http://\n[init]\n\ttemplateDir = /nonexistent\n',
     );
     const before = {
-      HOME: process.env['HOME'],
-      GIT_DIR: process.env['GIT_DIR'],
-      GIT_CONFIG_COUNT: process.env['GIT_CONFIG_COUNT'],
+      HOME: process.env.HOME,
+      GIT_DIR: process.env.GIT_DIR,
+      GIT_CONFIG_COUNT: process.env.GIT_CONFIG_COUNT,
     };
-    process.env['HOME'] = home;
-    process.env['GIT_DIR'] = '/nonexistent';
-    process.env['GIT_CONFIG_COUNT'] = 'broken';
+    process.env.HOME = home;
+    process.env.GIT_DIR = '/nonexistent';
+    process.env.GIT_CONFIG_COUNT = 'broken';
     try {
       const { dir } = await writeSnapshot(await openGit(url));
       for (const entry of listTree(dir)) expect(entry.mode).toBe(entry.path === 'f' ? '0644' : '0755');
