@@ -134,7 +134,7 @@ export function addWriteFlags(command: Command): void {
     .addOption(
       new Option('--owner <who>', 'whose the files become (default: auto)').choices(['auto', 'preserve', 'current']),
     )
-    .addOption(new Option('--max-bytes <size>', 'refuse to write more, or to download a larger file (default: 64GiB)'))
+    .addOption(new Option('--max-bytes <size>', 'refuse to write or download more (default: 64GiB)'))
     .addOption(new Option('--max-files <n>', 'refuse to create more entries (default: 5000000)'))
     .addOption(
       new Option('--mode <how>', 'how files come out of the store (default: auto; it never hard-links)').choices([

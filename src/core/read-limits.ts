@@ -9,6 +9,23 @@ export interface ReadLimits {
   readonly maxFiles?: number | undefined;
 }
 
+/** What `--max-bytes` and `--max-files` are unless given, where a source is received or written. */
+export const DEFAULT_MAX_BYTES = 64 * 1024 ** 3;
+export const DEFAULT_MAX_FILES = 5_000_000;
+
+/**
+ * The error for what has too many bytes.
+ * @param what for the message, printable
+ * @param size where it is known
+ */
+export function tooManyBytes(what: string, maxBytes: number, size?: number): CtxsrcError {
+  const has = size === undefined ? '' : ` (it has ${size})`;
+  return new CtxsrcError('E_LIMIT', `${what} has more than ${maxBytes} bytes${has}`, {
+    hint: 'allow more with --max-bytes',
+    details: { limit: maxBytes, ...(size === undefined ? {} : { size }) },
+  });
+}
+
 export class ReadBudget {
   readonly #limits: ReadLimits;
   readonly #what: string;

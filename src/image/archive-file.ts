@@ -42,7 +42,7 @@ export class ArchiveFile {
     const handle = await openRegular(place);
     try {
       const { ino, size, mtimeNs } = await handle.stat({ bigint: true });
-      const index = await TarIndex.read(handle, Number(size), job.signal);
+      const index = await TarIndex.read(handle, Number(size), job.signal, env.limits?.maxFiles);
       return new ArchiveFile(path, place, index, { ino, size, mtimeNs });
     } catch (error) {
       throw ioError(error, `cannot read ${path}`);

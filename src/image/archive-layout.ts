@@ -38,6 +38,10 @@ export class ArchiveLayout implements Layout {
     return this.#file.readMember(this.#blob(digest), maxBytes, `blob ${digest}`);
   }
 
+  async blobSize(digest: Digest): Promise<number> {
+    return this.#blob(digest).size;
+  }
+
   streamBlob(digest: Digest, start: number): AsyncIterable<Uint8Array> {
     return this.#file.stream(this.#blob(digest), start);
   }

@@ -7,11 +7,10 @@ import { join } from 'node:path';
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
+import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import { archiveCompression, decompressArchive } from '../layer/archive-compression.ts';
 import { peek } from '../layer/peek.ts';
 
-/** As what a snapshot may write by itself. */
-const MAX_BYTES = 64 * 1024 ** 3;
 const MAX_RATIO = 1000;
 /** A tar header: enough to know a compression by. */
 const BEGINNING = 512;
@@ -28,7 +27,7 @@ export async function spoolArchive(
   path: string,
   input: AsyncIterable<Buffer>,
 ): Promise<string> {
-  const maxBytes = env.limits?.maxBytes ?? MAX_BYTES;
+  const maxBytes = env.limits?.maxBytes ?? DEFAULT_MAX_BYTES;
   const target = join(await env.store.tempDir(), 'archive.tar');
   const task = new Task(job.progress, 'unpack', path);
   let file: FileHandle | undefined;

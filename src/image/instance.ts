@@ -17,11 +17,12 @@ import { Once } from '../core/once.ts';
 import { formatPlatformAll, normalizePlatform, type Platform } from '../core/platform.ts';
 import { platformMatcher } from '../core/platform-match.ts';
 import { warnOrRefuse } from '../core/progress.ts';
+import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { isElsewhere } from './foreign-layer.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
 import type { ContentProvider } from './provider.ts';
-import { fetchLayer, pullLayers } from './pull.ts';
+import { fetchLayer, pullLayers, refuseLarger } from './pull.ts';
 import { platformNames, type SelectedImage, selectImage } from './select.ts';
 
 export interface ImageRequest {
@@ -150,6 +151,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
 
     async pull(job) {
       const loaded = await getImage(job);
+      refuseLarger(loaded.layers, env.limits?.maxBytes ?? DEFAULT_MAX_BYTES, provider.storeName);
       for (const { descriptor, bytes } of [...loaded.indexes, loaded.manifest, loaded.config]) {
         if ((await env.store.blobs.size(descriptor.digest)) === undefined) {
           await env.store.blobs.put(descriptor.digest, bytes);
@@ -211,11 +213,20 @@ export function imageInstance(request: ImageRequest): SourceInstance {
     }
   }
 
+  /** Layers that are on this machine cost no download: what they unpack to is counted when they are read. */
+  async function refuseFetchingMore(layers: readonly RecipeLayer[], maxBytes: number): Promise<void> {
+    const elsewhere = layers.filter(({ file }) => file === undefined).map(({ descriptor }) => descriptor);
+    const sizes = await Promise.all(elsewhere.map(({ digest }) => env.store.blobs.size(digest)));
+    const missing = elsewhere.filter((_, i) => sizes[i] === undefined);
+    refuseLarger(missing, maxBytes, provider.storeName);
+  }
+
   function recipe(layers: readonly RecipeLayer[]): Recipe {
     return {
       id: layers.at(-1)!.chainId,
       layers,
       produce: async (job, dir, options) => {
+        await refuseFetchingMore(layers, options.limits.maxBytes);
         // Keys need none of the code that reads archives.
         const { unpackLayers } = await import('./unpack.ts');
         return unpackLayers(job, env.store, layers, dir, options);

@@ -28,6 +28,8 @@ export interface Layout {
   entries(): Promise<readonly Descriptor[]>;
   /** A whole blob. @throws E_BLOB_NOT_FOUND, E_LIMIT over `maxBytes` */
   readBlob(digest: Digest, maxBytes: number): Promise<Buffer>;
+  /** How many bytes a blob has. @throws E_BLOB_NOT_FOUND */
+  blobSize(digest: Digest): Promise<number>;
   /** The bytes of a blob from `start` on. @throws E_BLOB_NOT_FOUND */
   streamBlob(digest: Digest, start: number): AsyncIterable<Uint8Array>;
   /** The file that is the blob, where there is one. @throws E_BLOB_NOT_FOUND */
@@ -118,6 +120,12 @@ export class LayoutDirectory implements Layout {
   async *streamBlob(digest: Digest, start: number): AsyncGenerator<Uint8Array> {
     const { path, fd } = this.#openBlob(digest);
     yield* createReadStream(path, { fd, start, highWaterMark: 1024 * 1024 });
+  }
+
+  async blobSize(digest: Digest): Promise<number> {
+    const { size, fd } = this.#openBlob(digest);
+    closeSync(fd);
+    return size;
   }
 
   async blobFile(digest: Digest): Promise<string> {

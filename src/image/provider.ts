@@ -42,6 +42,11 @@ export interface ContentProvider {
 export interface BlobProvider extends ContentProvider {
   /** Asks whether a blob is there, without reading it. @throws E_BLOB_NOT_FOUND, and what the provider throws */
   requireBlob(job: JobContext, digest: Digest): Promise<void>;
+  /**
+   * The bytes of a blob that no descriptor tells the size of, from `resume.offset` on, not verified.
+   * @throws E_LIMIT over `maxBytes`, before any byte of it where its place says its size
+   */
+  blob(job: JobContext, digest: Digest, resume: Resume, maxBytes: number): Promise<IngestSource>;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { IngestSource } from '../contract/store.ts';
 import { shortDigest } from '../core/digest.ts';
 import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
+import { tooManyBytes } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { layerFrom } from './foreign-layer.ts';
 import type { ContentProvider } from './provider.ts';
@@ -45,6 +46,17 @@ async function* counted({ body, offset }: IngestSource, task: Task): AsyncGenera
     task.advance(done);
     yield chunk;
   }
+}
+
+/**
+ * Compares what the layers have, as their descriptors say, with `--max-bytes`, before any of them is fetched. What arrives
+ * is held to its descriptor.
+ * @throws E_LIMIT
+ */
+export function refuseLarger(layers: readonly Descriptor[], maxBytes: number, image: string): void {
+  const sizes = new Map(layers.map(({ digest, size }) => [digest, size]));
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  if (total > maxBytes) throw tooManyBytes(`what is fetched of ${image}`, maxBytes, total);
 }
 
 /**

@@ -9,7 +9,7 @@ import { printableBytes } from './byte-names.ts';
 import { archiveError, BLOCK } from './header.ts';
 import { type TarEntry, TarReader } from './tar-reader.ts';
 
-/** Members of one archive: images of a thousand layers have some thousand. */
+/** Members of one archive unless the caller allows fewer: images of a thousand layers have some thousand. */
 const MAX_MEMBERS = 1_000_000;
 const MAX_LINKS = 16;
 /** Bytes of two members that are compared at a time. */
@@ -34,8 +34,18 @@ export class TarIndex {
     this.#members = members;
   }
 
-  /** Reads the headers of a tar file of that size. @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT` */
-  static async read(file: FileHandle, size: number, signal: AbortSignal): Promise<TarIndex> {
+  /**
+   * Reads the headers of a tar file of that size.
+   * @param maxFiles the most members it may have
+   * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
+   */
+  static async read(
+    file: FileHandle,
+    size: number,
+    signal: AbortSignal,
+    maxFiles: number = MAX_MEMBERS,
+  ): Promise<TarIndex> {
+    const most = Math.min(maxFiles, MAX_MEMBERS);
     const members = new Map<string, Place>();
     const repeated: [name: string, again: Place][] = [];
     const block = Buffer.alloc(BLOCK);
@@ -48,8 +58,10 @@ export class TarIndex {
         if ('offset' in place && place.offset + place.size > size) throw archiveError(`it ends within ${quoted(name)}`);
         if (members.has(name)) repeated.push([name, place]);
         else members.set(name, place);
-        if (members.size + repeated.length > MAX_MEMBERS) {
-          throw new CtxsrcError('E_LIMIT', `the archive has more than ${MAX_MEMBERS} members`);
+        if (members.size + repeated.length > most) {
+          throw new CtxsrcError('E_LIMIT', `the archive has more than ${most} members`, {
+            hint: most < MAX_MEMBERS ? 'allow more with --max-files' : 'no image has so many: check where it is from',
+          });
         }
       },
       data: () => undefined,

@@ -33,9 +33,16 @@ export interface RegistryClient {
   /**
    * A blob's bytes, not verified, from `resume.offset` on where the registry can. The body goes on by itself when the
    * connection breaks. It holds one of `--parallel` places until it is read to its end, left, or the job is aborted.
-   * Errors: as `resolve`, with E_BLOB_NOT_FOUND.
+   * @param maxBytes the most it may have; any number unless given
+   * Errors: as `resolve`, with E_BLOB_NOT_FOUND, and E_LIMIT over `maxBytes`.
    */
-  blob(job: JobContext, name: RepositoryName, digest: Digest, resume?: Resume): Promise<IngestSource>;
+  blob(
+    job: JobContext,
+    name: RepositoryName,
+    digest: Digest,
+    resume?: Resume,
+    maxBytes?: number,
+  ): Promise<IngestSource>;
   /** Asks whether a blob is there, by a HEAD where the registry answers it. Errors: as `blob`. */
   requireBlob(job: JobContext, name: RepositoryName, digest: Digest): Promise<void>;
   /**
@@ -113,13 +120,20 @@ export function createRegistryClient(options: {
     }
   }
 
-  async function blobAt(job: JobContext, endpoint: Endpoint, digest: Digest, resume: Resume): Promise<IngestSource> {
+  async function blobAt(
+    job: JobContext,
+    endpoint: Endpoint,
+    digest: Digest,
+    resume: Resume,
+    maxBytes: number | undefined,
+  ): Promise<IngestSource> {
     const subject = blobSubject(endpoint, digest);
     const source = await download(
       job,
       {
         subject,
         policy: http.policy,
+        maxBytes,
         async open(headers) {
           const path = `blobs/${digest}`;
           const answer = await api.open(job, endpoint, { method: 'GET', path, headers, subject, stream: true });
@@ -182,8 +196,10 @@ export function createRegistryClient(options: {
     resolve: (job, name, reference) => eachEndpoint(job, name, (endpoint) => resolveAt(job, api, endpoint, reference)),
     manifest: (job, name, digest, size) =>
       eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, size)),
-    blob: (job, name, digest, resume = { offset: 0 }) =>
-      inPlace(job, name.host, () => eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume))),
+    blob: (job, name, digest, resume = { offset: 0 }, maxBytes = undefined) =>
+      inPlace(job, name.host, () =>
+        eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume, maxBytes)),
+      ),
     foreignBlob(job, blob, namedIn, resume = { offset: 0 }) {
       const namedBy = namedIn === undefined ? OPEN : api.zoneOf(namedIn.host);
       return inPlace(job, 'foreign', async () => {

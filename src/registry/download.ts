@@ -5,6 +5,7 @@
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { tooManyBytes } from '../core/read-limits.ts';
 import type { Subject } from './errors.ts';
 import { contentLength, contentRange, header, type ResponseHeaders } from './headers.ts';
 import { PassingFailure, Patience, type RetryPolicy } from './retry.ts';
@@ -20,6 +21,8 @@ export interface DownloadResponse {
 export interface Download {
   readonly subject: Subject;
   readonly policy: RetryPolicy;
+  /** Most bytes of the whole; any number unless given. */
+  readonly maxBytes?: number | undefined;
   /**
    * Asks for the content with the given range headers (none: all of it). Answers other than 200, 206 and 416 are its own
    * to throw.
@@ -36,7 +39,7 @@ export interface Resume {
   readonly validator?: string | undefined;
 }
 
-/** Starts a download from where an earlier one ended. */
+/** Starts a download from where an earlier one ended. @throws E_LIMIT over `maxBytes`, before the body where it says its size */
 export async function download(job: JobContext, from: Download, resume: Resume): Promise<IngestSource> {
   const first = await openAt(from, resume.offset, resume.validator);
   let parts = 1;
@@ -61,6 +64,14 @@ interface Part {
 }
 
 async function openAt(from: Download, offset: number, validator: string | undefined): Promise<Part> {
+  const part = await openPart(from, offset, validator);
+  const { maxBytes = Number.POSITIVE_INFINITY, subject } = from;
+  if (part.total === undefined || part.total <= maxBytes) return part;
+  part.response.discard();
+  throw tooManyBytes(subject.what, maxBytes, part.total);
+}
+
+async function openPart(from: Download, offset: number, validator: string | undefined): Promise<Part> {
   if (offset > 0) {
     const response = await from.open({
       range: `bytes=${offset}-`,
@@ -111,6 +122,7 @@ async function* continued(
   onPart: () => void,
 ): AsyncGenerator<Uint8Array> {
   const patience = new Patience(from.policy);
+  const { maxBytes = Number.POSITIVE_INFINITY } = from;
   let part = first;
   let position = first.offset;
   // Where to begin the next time: the position, or 0 at a server whose ranges cannot be used.
@@ -128,6 +140,7 @@ async function* continued(
         skip = 0;
         position += rest.length;
         fresh += rest.length;
+        if (position > maxBytes) throw tooManyBytes(from.subject.what, maxBytes);
         yield rest;
       }
       if (part.total === undefined || position >= part.total) return;

@@ -21,6 +21,7 @@ import { printable } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
 import { makeDirectory } from '../fs/make-directory.ts';
 import { removeTree } from '../fs/remove-tree.ts';
+import { refuseLarger } from '../image/pull.ts';
 import { type TarEntry, writeTar } from '../layer/tar-writer.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { ExportOutput } from './export-output.ts';
@@ -109,6 +110,9 @@ async function exportImage(job: JobContext, request: ExportRequest, ref: Immutab
     throw new CtxsrcError('E_USAGE', 'type=oci is for images, and this source is none', { hint: 'use type=tar' });
   }
   await refuseCut(ref, documents);
+  const [known] = (await ref?.getRemotes(job, { create: false })) ?? [];
+  const layers = (known?.descriptors ?? []).map(({ descriptor }) => descriptor);
+  refuseLarger(layers, request.options.limits.maxBytes, documents.manifest.descriptor.digest);
   const [remote] = (await ref?.getRemotes(job, { create: true })) ?? [];
   const blobs = layoutBlobs(job, documents, remote);
   const { digest, mediaType, size } = documents.manifest.descriptor;

@@ -9,6 +9,7 @@ import type {
   WriteFilter,
   WriteOptions,
 } from '../contract/index.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../core/read-limits.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { solverDigest } from '../core/solver-digest.ts';
 import { bytesOfText } from '../fs/byte-string.ts';
@@ -16,7 +17,7 @@ import { publicAttributes } from '../source/public-attributes.ts';
 import { type Materialized, materialize } from './materialize.ts';
 
 /** The most that is written unless the caller says otherwise: generous for an image, small for a bomb. */
-export const DEFAULT_LIMITS = { maxBytes: 64 * 1024 ** 3, maxFiles: 5_000_000, maxRatio: 1_000 } as const;
+export const DEFAULT_LIMITS = { maxBytes: DEFAULT_MAX_BYTES, maxFiles: DEFAULT_MAX_FILES, maxRatio: 1_000 } as const;
 
 export interface SnapshotRequest {
   /** As the user wrote it. */

@@ -19,6 +19,7 @@ import { CtxsrcError, isAbort } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
 import { Once } from '../core/once.ts';
 import { Task } from '../core/progress.ts';
+import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
 import { imageOptions } from '../image/attributes.ts';
 import type { BlobProvider } from '../image/provider.ts';
 import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
@@ -146,13 +147,14 @@ class BlobInstance implements SourceInstance {
   async pull(job: JobContext): Promise<void> {
     const { blobs } = this.#env.store;
     const { digest } = this.#id;
-    if ((await blobs.size(digest)) !== undefined) return;
+    const { maxBytes = DEFAULT_MAX_BYTES } = this.#env.limits ?? {};
+    const there = await blobs.size(digest);
+    if (there !== undefined && there > maxBytes) throw tooManyBytes(`blob ${digest}`, maxBytes, there);
+    if (there !== undefined) return;
     const provider = this.#id.provider(this.#env);
     const task = new Task(job.progress, provider.phase, `blob ${shortDigest(digest)}`);
     try {
-      // Nobody says how long a single blob is: only its digest is checked.
-      const descriptor = { mediaType: 'application/octet-stream', digest, size: 0 };
-      const outcome = await blobs.ingest(job, { digest }, (resume) => provider.layer(job, descriptor, resume));
+      const outcome = await blobs.ingest(job, { digest }, (resume) => provider.blob(job, digest, resume, maxBytes));
       task.end(outcome === 'cached' ? 'cached' : 'done');
     } catch (error) {
       task.end(isAbort(error) ? 'aborted' : 'failed');

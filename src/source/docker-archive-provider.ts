@@ -10,6 +10,7 @@ import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
 import { Once } from '../core/once.ts';
+import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
 import { ArchiveFile } from '../image/archive-file.ts';
 import { archiveHint } from '../image/archive-kind.ts';
 import type { ContentProvider } from '../image/provider.ts';
@@ -43,7 +44,8 @@ export class DockerArchiveProvider implements ContentProvider {
   readonly storeName: string;
   readonly #file = new Once<ArchiveFile>();
   readonly #opened = new Once<Opened>();
-
+  /** Layers whose digest nobody says, by where they begin in the file. */
+  readonly #hashed = new Map<number, { readonly digest: Digest; readonly size: number }>();
   readonly #env: SourceEnv;
 
   constructor(reference: LayoutReference, env: SourceEnv) {
@@ -129,12 +131,24 @@ export class DockerArchiveProvider implements ContentProvider {
     if (compression === 'none' && diffId !== undefined && isDigest(diffId)) return { mediaType, digest: diffId, size };
     const named = /(?:^|\/)blobs\/(sha256)\/([0-9a-f]{64})$/.exec(path);
     if (named !== null) return { mediaType, digest: `${named[1]}:${named[2]}`, size };
+    return { mediaType, digest: await this.#digestOf(job, file, member), size };
+  }
+
+  /** Read once, however often `manifest.json` names it. @throws E_LIMIT when more is read so than `--max-bytes` */
+  async #digestOf(job: JobContext, file: ArchiveFile, { offset, size }: TarMember): Promise<Digest> {
+    const known = this.#hashed.get(offset);
+    if (known !== undefined) return known.digest;
+    const maxBytes = this.#env.limits?.maxBytes ?? DEFAULT_MAX_BYTES;
+    const sum = [...this.#hashed.values()].reduce((all, one) => all + one.size, size);
+    if (sum > maxBytes) throw tooManyBytes(`what has to be read of ${file.path}`, maxBytes, sum);
     const hash = createHash('sha256');
-    for await (const chunk of file.stream(member, 0)) {
+    for await (const chunk of file.stream({ offset, size }, 0)) {
       job.signal.throwIfAborted();
       hash.update(chunk);
     }
-    return { mediaType, digest: `sha256:${hash.digest('hex')}`, size };
+    const digest: Digest = `sha256:${hash.digest('hex')}`;
+    this.#hashed.set(offset, { digest, size });
+    return digest;
   }
 
   async #images(file: ArchiveFile): Promise<readonly SavedImage[]> {

@@ -50,7 +50,7 @@ export interface Environment {
 export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
   claimTemporaryCacheDir(options.cacheDir);
   const { openStore } = await import('../store/store.ts');
-  const store = await openStore({ root: options.cacheDir, progress: options.progress });
+  const store = await openStore({ root: options.cacheDir, progress: options.progress, limits: options.limits });
   const lookup = async () => {
     const { createCredentialLookup } = await import('../registry/credentials.ts');
     return createCredentialLookup({

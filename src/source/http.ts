@@ -18,6 +18,7 @@ import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
 import { warnOrRefuse } from '../core/progress.ts';
+import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { createHttpClient } from '../registry/http-client.ts';
 import { fetchBody, fetchKnown } from './http/download.ts';
@@ -63,9 +64,6 @@ const ATTRIBUTES: readonly AttributeSpec[] = [
     example: '1',
   },
 ];
-
-/** Most bytes a body may have. */
-const MAX_BODY = 64 * 2 ** 30;
 
 interface Resolved {
   readonly digest: Digest;
@@ -200,7 +198,7 @@ class HttpInstance implements SourceInstance {
         ownHeaders: ownHeaders!,
         authorization: secret,
         subject: { host: url.host, what: `${url.origin}${url.pathname}`, kind: 'file' },
-        maxBytes: Math.min(MAX_BODY, this.#env.limits?.maxBytes ?? MAX_BODY),
+        maxBytes: this.#env.limits?.maxBytes ?? DEFAULT_MAX_BYTES,
       });
     } finally {
       await client.close();

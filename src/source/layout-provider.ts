@@ -5,9 +5,10 @@ import type { Digest } from '../core/digest.ts';
 import { isCtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
 import type { Platform } from '../core/platform.ts';
+import { tooManyBytes } from '../core/read-limits.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
-import { type BlobProvider, fetchDocument, verifyDocument } from '../image/provider.ts';
+import { type BlobProvider, fetchDocument, type Resume, verifyDocument } from '../image/provider.ts';
 import {
   decodeConfig,
   decodeIndex,
@@ -79,15 +80,21 @@ export class LayoutProvider implements BlobProvider {
     return (await this.#layout(job)).readBlob(digest, MAX_DOCUMENT_BYTES);
   }
 
-  async layer(job: JobContext, { digest }: Descriptor, { offset }: { readonly offset: number }): Promise<IngestSource> {
+  async layer(job: JobContext, { digest }: Descriptor, { offset }: Resume): Promise<IngestSource> {
+    return this.blob(job, digest, { offset }, Number.POSITIVE_INFINITY);
+  }
+
+  async blob(job: JobContext, digest: Digest, { offset }: Resume, maxBytes: number): Promise<IngestSource> {
     const layout = await this.#layout(job);
     // What is missing is told here, not when the body is read.
-    await layout.blobFile?.(digest);
+    const size = await layout.blobSize(digest);
+    const what = `blob ${digest} of ${this.#place.what} ${this.#reference.path}`;
+    if (size > maxBytes) throw tooManyBytes(what, maxBytes, size);
     return { body: layout.streamBlob(digest, offset), offset };
   }
 
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {
-    await (await this.#layout(job)).blobFile?.(digest);
+    await (await this.#layout(job)).blobSize(digest);
   }
 
   async layerFile({ digest }: Descriptor): Promise<string | undefined> {

@@ -91,6 +91,11 @@ export class RegistryProvider implements BlobProvider {
     return client.blob(job, this.repository, descriptor.digest, resume);
   }
 
+  async blob(job: JobContext, digest: Digest, resume: Resume, maxBytes: number): Promise<IngestSource> {
+    const client = await this.#client(`blob ${digest} of ${this.storeName} is not in the store`);
+    return client.blob(job, this.repository, digest, resume, maxBytes);
+  }
+
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {
     // Content that is there needs no request, as with images.
     if ((await this.#env.store.blobs.size(digest)) !== undefined) return;

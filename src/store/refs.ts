@@ -1,6 +1,7 @@
 /** The refs of a store, and what they share: the files that were kept for them. */
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import type { ReadLimits } from '../core/read-limits.ts';
 import type { FileBlobStore } from './blobs.ts';
 import type { StoreDirectory } from './layout.ts';
 import type { Leases } from './leases.ts';
@@ -20,10 +21,11 @@ export class Refs {
     readonly leases: Leases;
     readonly blobs: FileBlobStore;
     readonly records: FileRecordStore;
+    readonly limits: ReadLimits | undefined;
   }) {
-    const { directory, locks, leases, blobs, records } = store;
+    const { directory, locks, leases, blobs, records, limits } = store;
     this.shelf = new SnapshotShelf(directory, leases);
-    this.#env = { blobs, leases, snapshots: new Snapshots(this.shelf, locks, records) };
+    this.#env = { blobs, leases, snapshots: new Snapshots(this.shelf, locks, records, limits) };
   }
 
   /** `Store.ref` of the contract. */

@@ -16,6 +16,7 @@ import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { isAbort, isCtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, type ReadLimits } from '../core/read-limits.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
@@ -29,22 +30,22 @@ import type { SnapshotShelf } from './snapshot-shelf.ts';
 /** Kind of the records that remember which ids were asked for. They keep nothing from being collected. */
 export const SNAPSHOT_RECORD = 'snapshot';
 
-/** For files that are made in the store: as generous as what the command line allows for a target. */
-const IN_STORE: WriteOptions = {
-  owner: 'auto',
-  mode: 'auto',
-  limits: { maxBytes: 64 * 1024 ** 3, maxFiles: 5_000_000, maxRatio: 1_000 },
-};
+/** Bytes that a compressed byte may become where files are made in the store. */
+const MAX_RATIO = 1_000;
 
 export class Snapshots {
   readonly #shelf: SnapshotShelf;
   readonly #locks: Locks;
   readonly #records: FileRecordStore;
+  /** For files that are made in the store: where nothing else is said, what the command line allows for a target. */
+  readonly #inStore: Pick<WriteOptions, 'mode' | 'limits'>;
 
-  constructor(shelf: SnapshotShelf, locks: Locks, records: FileRecordStore) {
+  constructor(shelf: SnapshotShelf, locks: Locks, records: FileRecordStore, limits: ReadLimits = {}) {
     this.#shelf = shelf;
     this.#locks = locks;
     this.#records = records;
+    const { maxBytes = DEFAULT_MAX_BYTES, maxFiles = DEFAULT_MAX_FILES } = limits;
+    this.#inStore = { mode: 'auto', limits: { maxBytes, maxFiles, maxRatio: MAX_RATIO } };
   }
 
   /** `ImmutableRef.writeTo` of the contract. */
@@ -148,7 +149,7 @@ export class Snapshots {
     try {
       if (await this.#isUsable(job, name)) return files;
       await this.#shelf.make(name, job.signal, async (dir) => {
-        const report = await produceAnew(job, recipe, dir, { ...IN_STORE, owner });
+        const report = await produceAnew(job, recipe, dir, { ...this.#inStore, owner });
         return { task: 'note', from: dir, lines: entryLines(report.entries), facts: { id: recipe.id, ...report } };
       });
       return files;

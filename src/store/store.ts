@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
 import type { Store, StoreAdmin } from '../contract/store.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
+import type { ReadLimits } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { FileBlobStore } from './blobs.ts';
 import { HEARTBEAT, type Heartbeat } from './identity.ts';
@@ -20,6 +21,8 @@ export interface StoreOptions {
   readonly root: string;
   /** Where notes and warnings about the store go. */
   readonly progress?: Progress | undefined;
+  /** Most that is unpacked into the store of one source; what a snapshot may have unless given. */
+  readonly limits?: ReadLimits | undefined;
   /** How leases and locks prove that their owner lives, where its process cannot be seen. */
   readonly heartbeat?: Heartbeat | undefined;
   /** Told when a step that changes the disk is over: tests of crash safety end the process there. */
@@ -49,7 +52,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
 
   // Most runs want a key, and no key needs what follows: it is loaded when it is asked for.
   const openRefs = (): Promise<Refs> => {
-    refs ??= import('./refs.ts').then(({ Refs }) => new Refs({ directory, locks, leases, blobs, records }));
+    const { limits } = options;
+    refs ??= import('./refs.ts').then(({ Refs }) => new Refs({ directory, locks, leases, blobs, records, limits }));
     return refs;
   };
   const inventoryEnv = async () => {

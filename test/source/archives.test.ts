@@ -98,7 +98,7 @@ describe('oci-archive', () => {
       expect((await instance.cacheKey(newJob(), 1)).key).toBe(key);
       expect(readFileSync(join((await writeSnapshot(instance)).dir, 'etc/b'), 'utf8')).toBe('two');
       const id = ociArchive.identify({ scheme: 'oci-archive', rest: packed, text: '' }, {});
-      const bounded = { ...newEnv(await newStore(), { offline: true }), limits: { maxBytes: 2000 } };
+      const bounded = newEnv(await newStore(), { offline: true, limits: { maxBytes: 2000 } });
       expect(await failureCode(ociArchive.resolve(id, bounded).cacheKey(newJob(), 1))).toBe('E_LIMIT');
     }
     const piped = runCli('cat "$0" | node "$1" key oci-archive:///dev/stdin', file);

@@ -47,6 +47,7 @@ export function newJob(options: JobOptions = {}): JobContext {
 export interface EnvOptions {
   readonly offline?: boolean;
   readonly network?: Partial<SourceEnv['network']>;
+  readonly limits?: SourceEnv['limits'];
 }
 
 export function newEnv(store: Store, options: EnvOptions = {}): SourceEnv {
@@ -54,6 +55,7 @@ export function newEnv(store: Store, options: EnvOptions = {}): SourceEnv {
     store,
     offline: options.offline ?? false,
     statCache: true,
+    limits: options.limits,
     defaultPlatform: 'linux/amd64',
     network: {
       plainHttp: [],

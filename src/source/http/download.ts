@@ -112,6 +112,7 @@ function openDownload(
   const from = {
     subject: target.subject,
     policy: target.client.policy,
+    maxBytes: target.maxBytes,
     open: async (rangeHeaders: Readonly<Record<string, string>>) => {
       const given = pending;
       pending = undefined;
@@ -120,14 +121,11 @@ function openDownload(
       return response.status === 206 || response.status === 416 ? response : { ...response, status: 200 };
     },
   };
-  return download(job, from, resume).then((source) => ({
-    ...source,
-    body: limited(source.body, source.offset, target),
-  }));
+  return download(job, from, resume);
 }
 
-async function* limited(body: AsyncIterable<Uint8Array>, offset: number, target: Target): AsyncGenerator<Uint8Array> {
-  let size = offset;
+async function* limited(body: AsyncIterable<Uint8Array>, target: Target): AsyncGenerator<Uint8Array> {
+  let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
     if (size > target.maxBytes) throw tooLarge(target);
@@ -224,7 +222,7 @@ async function receiveEncoded(
       }
       gunzip.end();
     })().catch((error: Error) => gunzip.destroy(error));
-    const size = await writeAll(file, limited(gunzip, 0, target), 0, (chunk, done) => {
+    const size = await writeAll(file, limited(gunzip, target), 0, (chunk, done) => {
       hash.update(chunk);
       task.advance(done);
     });

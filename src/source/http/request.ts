@@ -1,6 +1,7 @@
 /** The request of an http source: who is told what, and which answers are no file. */
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
+import { tooManyBytes } from '../../core/read-limits.ts';
 import { readStart } from '../../registry/body.ts';
 import { type Subject, saying } from '../../registry/errors.ts';
 import { contentLength, contentRange, headerValues } from '../../registry/headers.ts';
@@ -54,11 +55,7 @@ export async function ask(
 
 /** @param size of the body, where it is known */
 export function tooLarge({ subject, maxBytes }: Target, size?: number): CtxsrcError {
-  const has = size === undefined ? '' : ` (it has ${size})`;
-  return new CtxsrcError('E_LIMIT', `${subject.what} has more than ${maxBytes} bytes${has}`, {
-    hint: 'allow more with --max-bytes',
-    details: { limit: maxBytes, ...(size === undefined ? {} : { size }) },
-  });
+  return tooManyBytes(subject.what, maxBytes, size);
 }
 
 async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcError> {

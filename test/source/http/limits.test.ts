@@ -30,7 +30,7 @@ afterAll(() => {
 function open(store: Store, checksum?: string) {
   const rest = `${origin.slice('http://'.length)}/f`;
   const id = source.identify({ scheme: 'http', rest, text: '' }, checksum === undefined ? {} : { checksum });
-  return source.resolve(id, { ...newEnv(store), limits: { maxBytes: MAX } });
+  return source.resolve(id, newEnv(store, { limits: { maxBytes: MAX } }));
 }
 
 /** Bytes of what lies in the store where bodies are received. */
