@@ -7,6 +7,11 @@ export interface Prepared {
   readonly reference: string;
   readonly attributes?: Attributes | undefined;
   /**
+   * What is added to `attributes`, in turn: together they name every attribute that the source declares. Each attribute
+   * has to count: when it alone is left out, other files follow, and another key.
+   */
+  readonly variants?: readonly Attributes[] | undefined;
+  /**
    * Changes one byte of the content that `reference` names: another content key has to follow. Absent where a reference
    * names content by its digest and there is nothing that could change.
    */

@@ -24,4 +24,11 @@ export interface AttributeSpec {
    * user reaches the source, and may be a secret. Unless given the value as it is.
    */
   readonly locked?: 'path' | 'never';
+  /** Its value is a secret: no lock file, sidecar or document keeps it, and neither a key nor a message may hold it. */
+  readonly secret?: boolean;
+  /**
+   * False of what only says in which form the content is written (`--unpack` of a file): the key is the same with it, the
+   * files are others. Of everything else that changes files the key depends.
+   */
+  readonly keyed?: boolean;
 }
