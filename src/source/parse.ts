@@ -84,11 +84,10 @@ function isPath(value: string): boolean {
 }
 
 function bareWord(value: string): CtxsrcError {
-  const [address = '', fragment] = value.split('#', 2);
-  const repository = forgePage(`https://${address}`)?.reference;
+  const repository = forgePage(`https://${value}`)?.reference;
   if (repository !== undefined) {
     return new CtxsrcError('E_REFERENCE', `${value} has no scheme`, {
-      hint: `for the git repository type ${repository}${fragment === undefined ? '' : `#${fragment}`}`,
+      hint: `for the git repository type ${repository}`,
     });
   }
   return new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} has no scheme and is no directory here`, {

@@ -37,35 +37,47 @@ const NO_OWNER = new Set([
  * branch is taken to end at the first slash, which the address does not tell.
  */
 export function forgePage(text: string): ForgePage | undefined {
-  const match = /^https?:\/\/(?:www\.)?([^/?#@]+)\/([^?#]*)(?:\?([^#]*))?(?:#.*)?$/i.exec(text);
+  const match = /^https?:\/\/(?:www\.)?([^/?#@]+)\/([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/i.exec(text);
   if (match === null) return undefined;
   const host = (match[1] as string).toLowerCase();
   const parts = (match[2] as string).split('/').filter((part) => part !== '');
   if (parts[0] === undefined || NO_OWNER.has(parts[0])) return undefined;
   const kind = forgeOf(host);
   const found = kind === undefined ? undefined : PAGES[kind](host, parts, new URLSearchParams(match[3] ?? ''));
-  return found === undefined ? undefined : { what: `a page of ${host}`, ...found };
+  if (found === undefined) return undefined;
+  // Typed, it is the #REF:DIRECTORY of a git reference; with a query it was copied, and names a place on the page.
+  const meant = match[3] === undefined && !found.reference.includes('#') ? match[4] : undefined;
+  return { what: `a page of ${host}`, ...found, reference: found.reference + (meant ? `#${meant}` : '') };
 }
 
 /**
  * What to type for `git+https://…` (npm, pip, Nix) and `git::https://…` (Terraform); undefined when the text is none of
- * them. pip's `@REF` becomes `#REF`; the http form gets the `.git` by which a repository is told from a file.
+ * them. pip's `@REF` and the `ref` of a query become `#REF`, what each of them calls the directory the part after it;
+ * the http form gets the `.git` by which a repository is told from a file.
  */
 export function packageManagerForm(text: string): string | undefined {
   const url = /^git(?:\+|::)((?:https?|ssh|git|file):\/\/.*)$/i.exec(text)?.[1];
   if (url === undefined) return undefined;
-  const [, address = '', query = '', fragment = ''] = /^([^?#]*)(\?[^#]*)?(#.*)?$/.exec(url) ?? [];
-  const [, plain = address, ref = ''] = /^([a-z]+:\/\/(?:[^/]*@)?[^/@]*\/[^@]*)@([^@]+)$/i.exec(address) ?? [];
-  const named = /^https?:/i.test(plain) && !plain.endsWith('.git') ? `${plain.replace(/\/$/, '')}.git` : plain;
-  return `${named}${query}${ref === '' ? fragment : `#${ref}`}`;
+  const [, address = '', query = '', fragment = ''] = /^([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/.exec(url) ?? [];
+  const [, root = '', rest = ''] = /^([a-z]+:\/\/[^/]*)(.*)$/i.exec(address) ?? [];
+  const [, path = '', below = '', at = ''] = /^(.*?)(?:\/\/([^@]*))?(?:@([^@]+))?$/.exec(rest) ?? [];
+  const asked = new URLSearchParams(query);
+  // pip's fragment is a list of settings, npm's and the git source's a ref.
+  const settings = new URLSearchParams(/^(?:egg|subdirectory)=/.test(fragment) ? fragment : '');
+  const ref = at || asked.get('ref') || (settings.size > 0 ? '' : fragment);
+  const directory = below || asked.get('dir') || settings.get('subdirectory') || '';
+  const named = /^https?:/i.test(root) && !path.endsWith('.git') ? `${path.replace(/\/$/, '')}.git` : path;
+  return `${root}${named}${ref === '' && directory === '' ? '' : `#${ref}`}${directory === '' ? '' : `:${directory}`}`;
 }
 
-type Forge = 'github' | 'gitlab' | 'bitbucket' | 'gitea' | 'azure';
+type Forge = 'github' | 'gitlab' | 'bitbucket' | 'gitea' | 'azure' | 'gist' | 'sourcehut';
 type Found = Omit<ForgePage, 'what'> | undefined;
 
 /** By the host's name: a company's own forge is mostly called by what it runs. */
 function forgeOf(host: string): Forge | undefined {
   if (host === 'dev.azure.com' || host.endsWith('.visualstudio.com')) return 'azure';
+  if (host === 'gist.github.com') return 'gist';
+  if (host === 'git.sr.ht') return 'sourcehut';
   const names: readonly (readonly [RegExp, Forge])[] = [
     [/^github\./, 'github'],
     [/^gitlab\./, 'gitlab'],
@@ -173,7 +185,22 @@ const PAGES: Readonly<Record<Forge, (host: string, parts: readonly string[], que
     return treeOrFile(host, [owner, name], isFile, rest, `${host}/${owner}/${name}/raw/${kind}`);
   },
 
-  // Azure has no address that ends in .git; by ssh it needs none.
+  gist(host, parts) {
+    const at = parts.findIndex((part) => /^[0-9a-f]{20,}$/.test(part));
+    const [id, revision, ...rest] = parts.slice(at);
+    if (at < 0 || at > 1 || id === undefined || rest.length > 0 || FILE_NAME.test(revision ?? '')) return undefined;
+    return revision === 'raw' ? undefined : { reference: reference(host, [id], revision) };
+  },
+
+  // sourcehut and Azure have no address that ends in .git; by ssh they need none.
+  sourcehut(host, [owner = '', name, page, ref, item, ...directory]) {
+    if (!owner.startsWith('~') || name === undefined) return undefined;
+    const repository = `git@${host}:${owner}/${name}`;
+    if (page === undefined) return { reference: repository };
+    if (page !== 'tree' || ref === undefined) return undefined;
+    return { reference: `${repository}#${ref}${item === 'item' ? `:${directory.join('/')}` : ''}` };
+  },
+
   azure(host, parts, query) {
     const at = parts.indexOf('_git');
     const name = parts[at + 1];

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { parseReference } from '../../src/source/parse.ts';
 import { forgePage, packageManagerForm } from '../../src/source/repository-forms.ts';
 
+const GIST = '0123456789abcdef0123456789abcdef';
+
 describe('forgePage', () => {
   it.each([
     ['https://github.com/o/r', 'https://github.com/o/r.git'],
@@ -32,6 +34,15 @@ describe('forgePage', () => {
     ['https://dev.azure.com/org/proj/_git/r?path=/d&version=GBmain', 'git@ssh.dev.azure.com:v3/org/proj/r#main:d'],
     ['https://org.visualstudio.com/DefaultCollection/proj/_git/r', 'git@ssh.dev.azure.com:v3/org/proj/r'],
     ['https://dev.azure.com/org/_git/r', 'git@ssh.dev.azure.com:v3/org/r/r'],
+    // What is typed behind the address, as for `docker build`.
+    ['https://github.com/o/r#main', 'https://github.com/o/r.git#main'],
+    ['https://github.com/o/r/#v1:docs', 'https://github.com/o/r.git#v1:docs'],
+    ['https://github.com/o/r/tree/v1/docs#usage', 'https://github.com/o/r.git#v1:docs'],
+    ['https://dev.azure.com/org/proj/_git/r#main', 'git@ssh.dev.azure.com:v3/org/proj/r#main'],
+    [`https://gist.github.com/o/${GIST}`, `https://gist.github.com/${GIST}.git`],
+    [`https://gist.github.com/${GIST}/${GIST}`, `https://gist.github.com/${GIST}.git#${GIST}`],
+    ['https://git.sr.ht/~o/r', 'git@git.sr.ht:~o/r'],
+    ['https://git.sr.ht/~o/r/tree/v1/item/docs/a', 'git@git.sr.ht:~o/r#v1:docs/a'],
   ])('%s is a page of %s', (page, reference) => {
     expect(forgePage(page)?.reference).toBe(reference);
     // What is said is understood.
@@ -55,6 +66,10 @@ describe('forgePage', () => {
     'https://codeberg.org/o/r/archive/v1.tar.gz',
     'https://codeberg.org/o/r/raw/branch/main/f',
     'https://example.com/o/r',
+    `https://gist.github.com/o/${GIST}/raw/x`,
+    `https://gist.github.com/o/${GIST}.json`,
+    'https://gist.github.com/o',
+    'https://git.sr.ht/~o/r/archive/v1.tar.gz',
     'https://github.com.evil.example/o',
     'not a URL',
   ])('%s is a file, or nothing known', (text) => expect(forgePage(text)).toBeUndefined());
@@ -77,7 +92,12 @@ describe('packageManagerForm', () => {
     ['git+ssh://git@h/o/r.git', 'ssh://git@h/o/r.git'],
     ['git+ssh://git@h/o/r.git@v1', 'ssh://git@h/o/r.git#v1'],
     ['git+file:///srv/r.git', 'file:///srv/r.git'],
-    ['git::https://h/o/r.git?ref=v1', 'https://h/o/r.git?ref=v1'],
+    ['git::https://h/o/r.git?ref=v1', 'https://h/o/r.git#v1'],
+    ['git::https://h/o/r.git//modules/a?ref=v1', 'https://h/o/r.git#v1:modules/a'],
+    ['git::ssh://git@h/o/r//modules/a', 'ssh://git@h/o/r#:modules/a'],
+    ['git+https://h/o/r@v1#subdirectory=pkg&egg=x', 'https://h/o/r.git#v1:pkg'],
+    ['git+https://h/o/r?ref=v1&dir=pkg', 'https://h/o/r.git#v1:pkg'],
+    ['git+https://u@h/o/r@v1', 'https://u@h/o/r.git#v1'],
   ])('%s is %s', (form, reference) => {
     expect(packageManagerForm(form)).toBe(reference);
     expect(parseReference(reference).scheme).toBe('git');

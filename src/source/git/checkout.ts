@@ -14,9 +14,18 @@ import type { PathFilter } from '../../fs/write-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';
 import { isLfsPointer } from './lfs.ts';
-import { checkPaths, joinBytes, latin1, makeDirectories, removeEmpty, unsafe } from './paths.ts';
+import {
+  attributeFiles,
+  checkPaths,
+  joinBytes,
+  latin1,
+  makeDirectories,
+  noDirectory,
+  removeEmpty,
+  unsafe,
+} from './paths.ts';
 import { type Remote, Repository, type TreeEntry } from './repository.ts';
-import { inSubmodule, readModules, submoduleUrl } from './submodules.ts';
+import { inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
 
 /** Mode of a submodule in a tree. */
@@ -157,7 +166,7 @@ export class Checkout {
     let tree = commit;
     if (subdir !== '') {
       const entry = await repository.entryAt(job, commit, subdir);
-      if (entry?.mode !== '040000') throw noDirectory(target, commit, entry);
+      if (entry?.mode !== '040000') throw noDirectory(subdir, target.remote.url, commit, entry !== undefined);
       tree = entry.id;
       await repository.fetchBlobs(job, commit, [subdir, '.gitmodules', ...attributeFiles(subdir)]);
     }
@@ -274,7 +283,9 @@ export class Checkout {
       await repository.fetchBlobs(job, commit, ['.gitmodules']);
       const [module] = await this.#findModules(job, repository, commit, { ...target, subdir: '' }, [link]);
       const rest = parts.slice(depth).join('/');
-      if (module?.url === undefined && rest !== '') throw noDirectory(target, commit, undefined);
+      if (module?.url === undefined && rest !== '') {
+        throw inLeftOut(subdir, parts.slice(0, depth).join('/'), this.#plan.skipSubmodules);
+      }
       return { ...(module as Submodule), path: '', subdir: rest };
     }
     return undefined;
@@ -291,22 +302,4 @@ interface Submodule {
   readonly id: string;
   /** Directory of the submodule to write; empty: all of it. */
   readonly subdir: string;
-}
-
-function noDirectory(target: CheckoutTarget, commit: string, entry: TreeEntry | undefined): CtxsrcError {
-  const { subdir, remote } = target;
-  const problem = entry === undefined ? 'is not in' : 'is no directory of';
-  return new CtxsrcError(
-    'E_PATH_NOT_FOUND',
-    `${printable(subdir)} ${problem} ${remote.url} at ${commit.slice(0, 12)}`,
-    {
-      hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository',
-    },
-  );
-}
-
-/** The `.gitattributes` of the directories above, which decide on line ends and encodings of what is below. */
-function attributeFiles(subdir: string): string[] {
-  const parts = subdir.split('/');
-  return parts.map((_, depth) => [...parts.slice(0, depth), '.gitattributes'].join('/'));
 }

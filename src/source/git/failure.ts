@@ -1,7 +1,8 @@
 /**
  * From what git says to a typed error. git ends with 128 whatever happened, so its text (in the C locale), and that of
  * ssh and of the forge which it passes on, is the only account of it: this is the one place that reads it. What is not
- * recognised stays temporary for a call that reached the network, and an integrity failure for one that did not.
+ * recognised stays temporary for a call that reached the network, a failure of this machine for one that read a
+ * repository on it, and an integrity failure for one within the store.
  */
 import { statSync } from 'node:fs';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
@@ -63,9 +64,14 @@ const REMOTE_KINDS: readonly Kind[] = [
     hint: 'ssh needs an entry for the user in /etc/passwd; https needs none',
   },
   {
-    pattern: /Bad owner or permissions on|Bad configuration option|bad configuration options/,
+    pattern: /Bad owner or permissions on/,
     code: 'E_PERMISSION',
     hint: "ssh reads its configuration file only if it is the user's own and nobody else may write to it: chmod 600, chown",
+  },
+  {
+    pattern: /Bad configuration option|bad configuration options/,
+    code: 'E_CONFIG',
+    hint: "mend the line of ssh's configuration file that it names; an older ssh does not know every setting",
   },
   // The host's key.
   {
@@ -104,13 +110,14 @@ const REMOTE_KINDS: readonly Kind[] = [
   // The repository. Forges say the same of one that is not there and of one that may not be seen.
   {
     pattern:
-      /returned error: (?:404|410)|repository .*not found|could not be found or you don't have permission|does not exist or you do(?: not|n't) have|TF401019|does not appear to be a git repository|not found: did you run|not valid: is this a git repository/i,
+      /returned error: (?:404|410)|repository .*not found|could not be found or you don't have permission|does not exist or you do(?: not|n't) have|TF401019|does not appear to be a git repository|not found: did you run|not valid: is this a git repository|invalid gitfile format/i,
     code: 'E_NOT_FOUND',
     hint: MISSING_HINT,
   },
   { pattern: /couldn't find remote ref|not our ref/, code: 'E_NOT_FOUND' },
   {
-    pattern: /Unauthori[sz]ed|not authori[sz]ed|Access denied|access denied|SAML SSO|account (?:is|was) suspended/,
+    pattern:
+      /Unauthori[sz]ed|not authori[sz]ed|Access denied|access denied|Permission to \S+ denied|DENIED by|SAML SSO|account (?:is|was|has been) (?:suspended|blocked|disabled|locked)|expired (?:key|token)|(?:key|token|password) (?:is|has) expired/,
     code: 'E_FORBIDDEN',
     hint: 'check that the key or token may read the repository',
   },
@@ -119,9 +126,9 @@ const REMOTE_KINDS: readonly Kind[] = [
     code: 'E_REGISTRY_PROTOCOL',
   },
   {
-    pattern: /bad line length|protocol error/,
+    pattern: /bad line length|protocol error|Invalid command|upload-pack: .*not found/,
     code: 'E_REGISTRY_PROTOCOL',
-    hint: 'something else than git answers there: check the address, and that a login on the server prints nothing',
+    hint: 'something else than git answers there: check user and host, and that a login on the server prints nothing',
   },
   { pattern: /transport '[^']*' not allowed/, code: 'E_UNSAFE' },
   { pattern: /dubious ownership/, code: 'E_UNSAFE' },
@@ -148,6 +155,13 @@ const LOCAL_KINDS: readonly Kind[] = [
   { pattern: /not a git repository/, code: 'E_IO', hint: 'the cache was removed meanwhile: run again' },
 ];
 
+/** What a failure is taken for that nothing above tells. */
+const UNKNOWN: Readonly<Record<GitFailure['reach'], ErrorCode>> = {
+  none: 'E_ARCHIVE_INVALID',
+  network: 'E_NETWORK',
+  file: 'E_IO',
+};
+
 /** A git call that failed. */
 export interface GitFailure {
   /** Completes "cannot …". */
@@ -168,7 +182,7 @@ export function gitFailure({ what, exit, stderr, reach, secrets, proxy, localPat
   const lines = meaningfulLines(stderr);
   const kinds = reach === 'none' ? LOCAL_KINDS : REMOTE_KINDS;
   const kind = kinds.find(({ pattern }) => lines.some((line) => pattern.test(line)));
-  const code = kind?.code ?? (reach === 'none' ? 'E_ARCHIVE_INVALID' : 'E_NETWORK');
+  const code = kind?.code ?? UNKNOWN[reach];
   const said = foreignText(reason(lines, kind), secrets) || `git ended with ${exit}`;
   if (proxy !== undefined && code === 'E_NETWORK') {
     return new CtxsrcError(code, `cannot ${what} by way of the proxy ${proxy.url.host}: ${said}`, {
@@ -201,9 +215,13 @@ function meaningfulLines(stderr: string): string[] {
     .map((line) => line.replace(/:\/\/[^/@\s]*@/g, '://').replace(/(:\/\/[^\s?#'"]*)[?#][^\s'"]*/g, '$1'));
 }
 
+/** Why ssh did not offer a key: it says so on the way, and at the end only that it was let in by none. */
+const UNUSED_KEY =
+  /^(?:Warning: )?(?:Load key |Identity file |no such identity|sign_and_send_pubkey: |Permissions \d+ for )/;
+
 /**
- * The lines that say what went wrong: those of the server (`remote:`), and the one that told the kind; without a kind
- * the `fatal:` and `error:` lines, else the last.
+ * The lines that say what went wrong: those of the server (`remote:`), those of keys that were not used, and the one that
+ * told the kind; without a kind the `fatal:` and `error:` lines, else the last.
  */
 function reason(lines: readonly string[], kind: Kind | undefined): string {
   const telling =
@@ -211,7 +229,9 @@ function reason(lines: readonly string[], kind: Kind | undefined): string {
       ? lines.filter((line) => /^(?:fatal|error|ERROR):/.test(line))
       : lines.filter((line) => kind.pattern.test(line)).slice(0, 1);
   const chosen = telling.length > 0 ? telling : lines.slice(-1);
-  const server = lines.filter((line) => line.startsWith('remote:'));
+  const server = lines.filter(
+    (line) => line.startsWith('remote:') || (kind?.hint === SSH_KEY_HINT && UNUSED_KEY.test(line)),
+  );
   const words = [...server, ...chosen].map((line) => line.replace(/^(?:(?:remote|fatal|error|ERROR):\s*)+/, ''));
   return [...new Set(words)].join('; ');
 }

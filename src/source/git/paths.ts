@@ -59,3 +59,21 @@ export function latin1(text: string): string {
 export function joinBytes(parent: string | Buffer, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(parent), Buffer.from('/'), name]);
 }
+
+/** The `.gitattributes` of the directories above, which decide on line ends and encodings of what is below. */
+export function attributeFiles(subdir: string): string[] {
+  const parts = subdir.split('/');
+  return parts.map((_, depth) => [...parts.slice(0, depth), '.gitattributes'].join('/'));
+}
+
+/** The failure of a subdirectory that a commit does not have, or has as something else than a directory. */
+export function noDirectory(subdir: string, repository: string, commit: string, exists: boolean): CtxsrcError {
+  const problem = exists ? 'is no directory of' : 'is not in';
+  return new CtxsrcError(
+    'E_PATH_NOT_FOUND',
+    `${printable(subdir)} ${problem} ${repository} at ${commit.slice(0, 12)}`,
+    {
+      hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository',
+    },
+  );
+}

@@ -132,7 +132,13 @@ export class Repository {
     this.#empty = false;
     const found = await this.#find(job, resolved.pin);
     if (found !== undefined) return found;
-    throw new CtxsrcError('E_NOT_FOUND', `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`);
+    throw new CtxsrcError(
+      'E_NOT_FOUND',
+      `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`,
+      {
+        hint: 'a force push or the end of its branch may have taken it away: name a branch, a tag, or a commit of one',
+      },
+    );
   }
 
   /** The commit that is, or is tagged by, the object; undefined when it is not here. */

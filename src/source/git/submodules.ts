@@ -90,3 +90,12 @@ export function inSubmodule(error: unknown, name: string): unknown {
     cause: error,
   });
 }
+
+/** The failure of a subdirectory that lies in a submodule which is left out, with what leaves it out. */
+export function inLeftOut(subdir: string, submodule: string, skipped: boolean): CtxsrcError {
+  const by = skipped ? '--skip-submodules' : '.gitmodules (update = none)';
+  const problem = `lies in the submodule ${printable(submodule)}, which ${by} leaves out`;
+  return new CtxsrcError('E_PATH_NOT_FOUND', `${printable(subdir)} ${problem}`, {
+    hint: skipped ? 'leave --skip-submodules away' : "name the submodule's own repository",
+  });
+}

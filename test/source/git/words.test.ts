@@ -54,6 +54,22 @@ const SSH_TEXTS: readonly (readonly [string, number, string])[] = [
   ['kex_exchange_identification: Connection closed by remote host', 75, 'Connection closed by remote host'],
   ['ssh: connect to host h port 22: No route to host', 75, 'No route to host'],
   ['sh: 1: ssh: not found', 2, 'ssh: not found'],
+  ['ERROR: Permission to o/r.git denied to bob.', 4, 'Permission to o/r.git denied to bob.'],
+  ['ERROR: You are using an expired key.', 4, 'expired key'],
+  ['remote: Your account is blocked', 4, 'Your account is blocked'],
+  ['FATAL: R any o/r bob DENIED by fallthru\n(or you mis-spelled the reponame)', 4, 'R any o/r bob DENIED by fallthru'],
+  ['bash: git-upload-pack: command not found', 5, 'git-upload-pack: command not found'],
+  [
+    '/home/u/.ssh/config: line 1: Bad configuration option: foo\n/home/u/.ssh/config: terminating, 1 bad configuration options',
+    2,
+    'line 1: Bad configuration option: foo',
+  ],
+  // The key was there, and not used: that is the reason.
+  [
+    `Permissions 0644 for '/k' are too open.\nThis private key will be ignored.\nLoad key "/k": bad permissions\ngit@h: Permission denied (publickey).`,
+    4,
+    `Permissions 0644 for '/k' are too open.; Load key "/k": bad permissions; git@h: Permission denied (publickey).`,
+  ],
   ["ERROR: The 'o' organization has enabled or enforced SAML SSO.", 4, 'SAML SSO'],
 ];
 
@@ -124,6 +140,8 @@ describe('gitFailure', () => {
     ['fatal: cannot create pipe: Too many open files', 'network', 74],
     ['fatal: loose object abc is corrupt', 'none', 5],
     ['fatal: something new', 'network', 75],
+    ['fatal: something new', 'file', 74],
+    ['fatal: invalid gitfile format: /r.bundle', 'file', 3],
     ["git: 'remote-https' is not a git command.\nfatal: unable to find remote helper for 'https'", 'network', 2],
     ['fatal: protocol error: bad line length character: Welc', 'network', 5],
     [
