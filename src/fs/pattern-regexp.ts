@@ -5,6 +5,7 @@
  * alternatives advance together, one character at a time, and the sets of states met are remembered (a lazily built
  * automaton), so that a hostile pattern costs no more than a harmless one of as many states.
  */
+import type { PatternEffort } from './pattern-effort.ts';
 import {
   type Assertion,
   type CharSet,
@@ -36,6 +37,9 @@ const MAX_REMEMBERED = 1_000_000;
 /** Counted repetitions can ask for any number of states; nothing real comes near this one. */
 const MAX_STATES = 500_000;
 const ASCII = 128;
+/** What a state in a remembered set takes, its part of the set's text included, and the work that it is to find it there. */
+const STATE_BYTES = 16;
+const STATE_WORK = 5;
 const UNKNOWN = -1;
 const DEAD = 0;
 
@@ -57,18 +61,30 @@ interface StateSet {
 /** A compiled expression of Go's syntax, as far as patterns can produce it. */
 export class PatternRegexp {
   readonly #states: readonly State[];
+  readonly #effort: PatternEffort;
   #sets: StateSet[] = [];
   #numbers = new Map<string, number>();
   #remembered = 0;
+  #generation = 0;
 
-  /** @throws RegexpSyntaxError */
-  constructor(expression: string) {
+  /**
+   * @param effort of the list that the expression is one of
+   * @throws RegexpSyntaxError, and CtxsrcError `E_LIMIT` when the list has too many states
+   */
+  constructor(expression: string, effort: PatternEffort) {
+    this.#effort = effort;
     this.#states = new Compiler().compile(parseExpression(expression));
+    effort.addStates(this.#states.length);
     this.#reset();
   }
 
-  /** True when the expression matches the text, somewhere in it: it has its own anchors. */
+  /**
+   * True when the expression matches the text, somewhere in it: it has its own anchors.
+   * @throws CtxsrcError `E_LIMIT`
+   */
   test(text: string): boolean {
+    if (this.#generation !== this.#effort.generation) this.#reset();
+    this.#effort.spend(text.length);
     let number = 1;
     for (let i = 0; i < text.length; i += 1) {
       const code = text.charCodeAt(i);
@@ -93,6 +109,7 @@ export class PatternRegexp {
     this.#sets = [];
     this.#numbers = new Map();
     this.#remembered = 0;
+    this.#generation = this.#effort.generation;
     this.#remember([], false, false);
     this.#remember([0], true, false);
   }
@@ -112,6 +129,7 @@ export class PatternRegexp {
     });
     this.#numbers.set(key, this.#sets.length - 1);
     this.#remembered += states.length;
+    this.#effort.remember(ASCII * Int32Array.BYTES_PER_ELEMENT + states.length * STATE_BYTES);
     return this.#sets.length - 1;
   }
 
@@ -119,6 +137,7 @@ export class PatternRegexp {
   #step(set: StateSet, rune: number): number {
     const next = new Set<number>();
     const reached = this.#reach(set, rune);
+    this.#effort.spend(reached.length * STATE_WORK);
     const accept = this.#states.length - 1;
     if (reached.includes(accept)) next.add(accept);
     for (const number of reached) {

@@ -5,6 +5,7 @@
 import { CtxsrcError } from '../core/errors.ts';
 import { cleanPath, dirName } from '../core/go-path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
+import { PatternEffort } from './pattern-effort.ts';
 import { PatternRegexp } from './pattern-regexp.ts';
 import { RegexpSyntaxError } from './pattern-syntax.ts';
 import { badPattern, checkFirstChunks, hasWildcard } from './wildcard.ts';
@@ -27,8 +28,7 @@ export type PlaceOf = (index: number) => string;
 /** What the patterns of a list share. */
 interface List {
   readonly placeOf: PlaceOf | undefined;
-  /** What matching has cost so far: patterns tried, and characters that automata have read. */
-  work: number;
+  readonly effort: PatternEffort;
 }
 
 /** One pattern of a list. */
@@ -62,6 +62,8 @@ export class Pattern {
 /** Patterns of a list, and those with wildcards among them: far more than anyone writes, and a second's work to compile. */
 const MAX_PATTERNS = 100_000;
 const MAX_WILDCARDS = 10_000;
+/** Characters of all patterns: a second's work to read. */
+const MAX_CHARACTERS = 4 << 20;
 
 /** A list of patterns. */
 export class PatternMatcher {
@@ -69,10 +71,12 @@ export class PatternMatcher {
   readonly hasExceptions: boolean;
   readonly #list: List;
 
-  /** @throws CtxsrcError `E_PATTERN` for bad bracket syntax and for a lone `!`, `E_LIMIT` for too many */
+  /** @throws CtxsrcError `E_PATTERN` for bad bracket syntax and for a lone `!`, `E_LIMIT` for too many, or too long ones */
   constructor(patterns: readonly string[], placeOf?: PlaceOf) {
-    this.#list = { placeOf, work: 0 };
+    this.#list = { placeOf, effort: new PatternEffort() };
     refuseTooMany(patterns.length, MAX_PATTERNS, 'patterns');
+    const characters = patterns.reduce((sum, text) => sum + text.length, 0);
+    refuseTooMany(characters, MAX_CHARACTERS, 'characters of patterns');
     this.patterns = patterns.flatMap((text, index) => parse(text, index, this.#list) ?? []);
     this.hasExceptions = this.patterns.some((pattern) => pattern.exception);
     const wildcards = this.patterns.filter(({ clean }) => hasWildcard(clean));
@@ -81,11 +85,12 @@ export class PatternMatcher {
 
   /** What all decisions have cost so far, in units of some tens of nanoseconds. */
   get work(): number {
-    return this.#list.work;
+    return this.#list.effort.work;
   }
 
   /** The decision on a whole path: each pattern is tried on it and on its parents. */
   matchesOrParentMatches(path: ByteString): boolean {
+    this.#list.effort.nextPath();
     let matched = false;
     for (const pattern of this.patterns) {
       if (pattern.exception !== matched) continue;
@@ -102,7 +107,8 @@ export class PatternMatcher {
    */
   matchesBelow(path: ByteString, parent: MatchVector | undefined, vector: MatchVector): boolean {
     let matched = false;
-    this.#list.work += this.patterns.length;
+    this.#list.effort.nextPath();
+    this.#list.effort.spend(this.patterns.length);
     for (let i = 0; i < this.patterns.length; i += 1) {
       const pattern = this.patterns[i]!;
       let match = parent !== undefined && parent[i] === 1;
@@ -201,15 +207,19 @@ function compileRegexp(
   let regexp: PatternRegexp | undefined;
   return (path) => {
     if (!path.startsWith(start) || !path.includes(inside)) return false;
-    regexp ??= automaton(clean, expression, list.placeOf?.(index));
-    list.work += path.length;
+    regexp ??= automaton(clean, expression, list.effort, list.placeOf?.(index));
     return regexp.test(textOfBytes(path));
   };
 }
 
-function automaton(clean: ByteString, expression: string, place: string | undefined): PatternRegexp {
+function automaton(
+  clean: ByteString,
+  expression: string,
+  effort: PatternEffort,
+  place: string | undefined,
+): PatternRegexp {
   try {
-    return new PatternRegexp(expression);
+    return new PatternRegexp(expression, effort);
   } catch (error) {
     if (error instanceof RegexpSyntaxError) throw badPattern(clean, place);
     throw error;

@@ -7,6 +7,7 @@ import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { followPaths, withoutNested } from './follow-paths.ts';
+import { tooMuchWork } from './pattern-effort.ts';
 import { type MatchVector, type Pattern, PatternMatcher, type PlaceOf } from './patterns.ts';
 import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from './tree-entry.ts';
 
@@ -246,12 +247,6 @@ class Walk {
       throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
     }
   }
-}
-
-function tooMuchWork(): CtxsrcError {
-  return new CtxsrcError('E_LIMIT', 'there are too many patterns for so many paths', {
-    hint: 'write fewer patterns with wildcards in the ignore file, or take a smaller directory',
-  });
 }
 
 function vectorFor(matcher: PatternMatcher | undefined): MatchVector | undefined {

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { PatternEffort } from '../../src/fs/pattern-effort.ts';
+import { PatternRegexp } from '../../src/fs/pattern-regexp.ts';
 import { PatternMatcher } from '../../src/fs/patterns.ts';
 
 const matches = (pattern: string, path: string): boolean => new PatternMatcher([pattern]).matchesOrParentMatches(path);
@@ -37,6 +40,35 @@ describe('more patterns than anyone writes', () => {
     expect(() => new PatternMatcher(list(most + 1, text))).toThrow(
       expect.objectContaining({ code: 'E_LIMIT', message: expect.stringContaining(message) }),
     );
+  });
+
+  test('or longer ones are refused', () => {
+    expect(() => new PatternMatcher(list(80, () => 'x/'.repeat(30_000)))).toThrow(
+      expect.objectContaining({ code: 'E_LIMIT', message: expect.stringContaining('4800000 characters of patterns') }),
+    );
+  });
+
+  test.each([
+    ['a million states', 10, (i: number) => `*${'[a]{900}'.repeat(500)}${i}`],
+    ['much work of one path', 1000, (i: number) => `*[a]{900}${i}`],
+  ])('that ask for %s are given up', (_, count, text) => {
+    const matcher = new PatternMatcher(list(count, text));
+    expect(() => matcher.matchesOrParentMatches('a'.repeat(250))).toThrow(
+      expect.objectContaining({ code: 'E_LIMIT', message: 'there are too many patterns for so many paths' }),
+    );
+  });
+
+  test('remember no more together than has room, and decide the same', () => {
+    const effort = new PatternEffort();
+    const expressions = [/^[ab]*b[ab]{60}$/, /^[ab]*a[ab]{61}$/];
+    const automata = expressions.map(({ source }) => new PatternRegexp(source, effort));
+    for (let i = 0; i < 1000 && effort.generation < 2; i += 1) {
+      const text = createHash('sha512').update(`${i}`).digest('hex').replace(/[0-7]/g, 'a').replace(/[^a]/g, 'b');
+      effort.nextPath();
+      expect(automata.map((one) => one.test(text))).toEqual(expressions.map((one) => one.test(text)));
+      effort.remember(16 << 20);
+    }
+    expect(effort.generation).toBe(2);
   });
 
   test('are mostly decided by the text in them', () => {
