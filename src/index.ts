@@ -27,6 +27,7 @@ import { SourceTable } from './source/table.ts';
 export type * from './contract/index.ts';
 export { type Digest, isDigest, parseDigest } from './core/digest.ts';
 export { CtxsrcError, ERROR_EXITS, type ErrorCode, ioError, isCtxsrcError } from './core/errors.ts';
+export { Once } from './core/once.ts';
 export type { Phase, Progress, ProgressEvent } from './core/progress.ts';
 export { VERSION } from './core/version.ts';
 

@@ -28,6 +28,7 @@ describe('the exports', () => {
     expect(Object.keys(library).sort()).toEqual([
       'CtxsrcError',
       'ERROR_EXITS',
+      'Once',
       'VERSION',
       'cacheKey',
       'ioError',

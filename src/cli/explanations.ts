@@ -229,6 +229,11 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     check: ['tar -tvf shows how far it can be read.', 'Download it again.'],
     example: 'ctxsrc cache verify',
   },
+  E_CONTENT_INVALID: {
+    cause: 'What a source has read is not in the form that it takes: a line, a field or an encoding is malformed.',
+    check: ['The message names the place: mend it there.', 'Download the file again, or write it anew.'],
+    example: 'ctxsrc sources',
+  },
   E_REGISTRY_PROTOCOL: {
     cause: 'A server answered in a way that the distribution-spec does not allow.',
     check: ['-v shows the requests.', 'A login page or a proxy may answer in the place of the registry.'],

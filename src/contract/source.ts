@@ -47,6 +47,7 @@ export interface Source {
 /** The parsed, normalised reference, with the attributes that change its content. */
 export interface Identifier {
   readonly scheme: string;
+  /** Those that were understood, all of them: lock files, sidecars and other processes have them from here. */
   readonly attributes: Attributes;
   /** The file or directory on this machine that the source reads, absolute; not part of what the identifier prints. */
   readonly localPath?: string | undefined;
@@ -59,6 +60,7 @@ export interface Identifier {
   pinned?(digest: string): string | undefined;
   /** A reference that identifies the same: `identify(parse(String(id)), id.attributes)` equals `id`. */
   toString(): string;
+  /** An object of its parts and attributes: two identifiers are the same when these are. No secrets: `parse --json` shows it. */
   toJSON(): unknown;
 }
 

@@ -14,9 +14,12 @@ export interface Store {
   readonly records: RecordStore;
   /** A ref that is made on demand by a recipe; one with the same id shares its files. */
   ref(recipe: Recipe): Promise<ImmutableRef>;
-  /** Turns a directory built under `tempDir` into an ImmutableRef. */
+  /** Turns a directory built under `tempDir` into an ImmutableRef; it goes when there are files of this id already. */
   commit(dir: string, id: string): Promise<ImmutableRef>;
-  /** A fresh private directory on the store's file system, leased by this process; removed on close if still there. */
+  /**
+   * A fresh private directory on the store's file system, leased by this process. Whoever asked for it removes it when it
+   * does not come to a commit, by an abort for instance: the store does so only on close, which may be days later.
+   */
   tempDir(): Promise<string>;
   /**
    * A directory that a source keeps from run to run and works in, for instance a bare git repository, by kind and key:

@@ -39,6 +39,7 @@ export const ERROR_EXITS = {
   E_LAYOUT_INVALID: 5,
   E_SCHEMA1: 5,
   E_ARCHIVE_INVALID: 5,
+  E_CONTENT_INVALID: 5,
   E_REGISTRY_PROTOCOL: 5,
   E_STORE_CORRUPT: 5,
   E_SIDECAR_INVALID: 5,
@@ -127,12 +128,13 @@ export function isAbort(error: unknown): boolean {
  * Turns a failed file-system call on something that the user named into a typed error: what is not there is exit 3, all
  * else as `localError` has it. An error that is already typed, or an abort, is returned unchanged.
  * @param what what was being done to what, for instance `cannot read ./app/file`
+ * @param hint what to type or check next, instead of the usual one
  */
-export function ioError(error: unknown, what: string): Error {
+export function ioError(error: unknown, what: string, hint?: string): Error {
   if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') return localError(error, what);
-  return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, { cause: error });
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') return localError(error, what, hint);
+  return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, { cause: error, hint });
 }
 
 /**

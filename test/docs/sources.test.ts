@@ -1,14 +1,49 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Source } from '../../src/contract/index.ts';
+import { silentProgress } from '../../src/core/progress.ts';
+import { openEnvironment } from '../../src/source/environment.ts';
+import { parseReference } from '../../src/source/parse.ts';
 import { ctxsrc, packageRoot, run } from '../support/cli.ts';
+import { failureCode } from '../support/failure-code.ts';
 import { needs } from '../support/needs.ts';
 import { tempDir } from '../support/temp.ts';
 import { codeBlocks, shownFile } from './pages.ts';
 
 const PAGE = 'docs/sources.md';
 const diff = codeBlocks(PAGE).find(({ language }) => language === 'diff')!.text;
+
+/** A file that another program writes to between its key and its snapshot. */
+async function snapshotOfAChangedFile(source: Source): Promise<{ failure: string; left: string[] }> {
+  const dir = tempDir('changed');
+  const path = join(dir, 'data.csv');
+  writeFileSync(path, 'a,b\n');
+  const { env, session, close } = await openEnvironment({ cacheDir: join(dir, 'cache'), progress: silentProgress });
+  const job = { session, signal: new AbortController().signal, progress: silentProgress };
+  const instance = source.resolve(source.identify(parseReference(`one-file://${path}`), {}), env);
+  await instance.cacheKey(job, 0);
+  writeFileSync(path, 'a,c\n');
+  const failure = await failureCode(instance.snapshot(job));
+  const left = ['tmp', 'snapshots'].flatMap((folder) => {
+    const path = join(dir, 'cache', folder);
+    return existsSync(path) ? readdirSync(path) : [];
+  });
+  await close();
+  return { failure, left };
+}
+
+describe('docs/sources.md: the example', () => {
+  it('writes what its key names, or fails and leaves nothing', async () => {
+    const dir = tempDir('example');
+    mkdirSync(join(dir, 'node_modules'));
+    symlinkSync(packageRoot, join(dir, 'node_modules', 'ctxsrc'));
+    writeFileSync(join(dir, 'one-file.mjs'), shownFile(PAGE, 'one-file.mjs'));
+    const { source } = (await import(join(dir, 'one-file.mjs'))) as { source: Source };
+    expect(await snapshotOfAChangedFile(source)).toEqual({ failure: 'E_IO', left: [] });
+  });
+});
 
 describe('docs/sources.md: a source as a built-in one', () => {
   it('is one new file and one line of the table', () => {
@@ -28,6 +63,9 @@ describe('docs/sources.md: a source as a built-in one', () => {
     symlinkSync(join(packageRoot, 'node_modules'), join(clone, 'node_modules'));
     execFileSync('git', ['apply', '--whitespace=nowarn', '-'], { cwd: clone, input: diff });
     execFileSync(process.execPath, ['.ci/build.mjs', '--no-types'], { cwd: clone, stdio: 'inherit' });
+
+    const built = (await import(join(clone, 'src', 'source', 'one-file.ts'))) as { source: Source };
+    expect(await snapshotOfAChangedFile(built.source)).toEqual({ failure: 'E_IO', left: [] });
 
     const work = tempDir('built-in-work');
     writeFileSync(join(work, 'data.csv'), 'a,b\n');

@@ -231,7 +231,7 @@ async function receiveEncoded(
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') === true) {
       throw new CtxsrcError(
-        'E_ARCHIVE_INVALID',
+        'E_CONTENT_INVALID',
         `${target.subject.host} sent ${target.subject.what} in a broken gzip encoding`,
         { cause: error, hint: 'the server, or a proxy before it, is at fault: run again, or tell its owner' },
       );

@@ -239,7 +239,7 @@ describe('http source', () => {
     handler = answer(gzipSync('hello'), { 'content-encoding': 'gzip' });
     expect((await (await openHttp(`${origin}/f`)).cacheKey(newJob(), 0)).pin).toBe(digestOf('hello'));
     handler = answer('no gzip', { 'content-encoding': 'gzip' });
-    expect(await failureCode((await openHttp(`${origin}/f`)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
+    expect(await failureCode((await openHttp(`${origin}/f`)).cacheKey(newJob(), 0))).toBe('E_CONTENT_INVALID');
   });
 
   it.each([
