@@ -35,8 +35,9 @@ export interface SourceModule {
 export async function loadModule(module: string, base: string): Promise<SourceModule> {
   const { url, exported } = await importModule(module, base);
   const source = exported.source ?? exported.default;
-  if (isSource(source)) return { source, exported, url };
-  throw new CtxsrcError('E_SOURCE_MODULE', `the module ${module} exports no source`, {
+  const fault = faultOf(source);
+  if (fault === undefined) return { source: source as Source, exported, url };
+  throw new CtxsrcError('E_SOURCE_MODULE', `the module ${module} exports ${fault}`, {
     hint: 'export const source = { schemes, grammar, attributes, identify, resolve }; docs/sources.md shows a whole one',
   });
 }
@@ -58,18 +59,42 @@ function moduleUrl(module: string, base: string): string {
   return pathToFileURL(createRequire(join(base, 'package.json')).resolve(module)).href;
 }
 
-function isSource(value: unknown): value is Source {
-  if (typeof value !== 'object' || value === null) return false;
+type Holds = (value: unknown) => boolean;
+
+const isFunction: Holds = (value) => typeof value === 'function';
+const isScheme: Holds = (value) => typeof value === 'string' && /^[a-z][a-z0-9+.-]*$/.test(value);
+
+const listOf =
+  (item: Holds): Holds =>
+  (value) =>
+    Array.isArray(value) && value.every(item);
+
+const withTexts =
+  (...names: readonly string[]): Holds =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'string');
+
+const isSchemes: Holds = (value) => listOf(isScheme)(value) && (value as readonly unknown[]).length > 0;
+
+/** What a source has to have, and what it is, for a person. */
+const MEMBERS: readonly (readonly [name: keyof Source, wanted: string, holds: Holds])[] = [
+  ['schemes', "a list of names in lower case, ['my-source']", isSchemes],
+  ['grammar', '[{ scheme, form, example, summary }]', listOf(withTexts('scheme', 'form', 'example', 'summary'))],
+  ['attributes', '[], or [{ name, kind, help }]', listOf(withTexts('name', 'kind', 'help'))],
+  ['identify', 'a function of (ref, attributes)', isFunction],
+  ['resolve', 'a function of (id, env)', isFunction],
+];
+
+/** What is exported instead of a source; undefined for one that is whole. */
+function faultOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return 'no source';
   const source = value as Partial<Source>;
-  return (
-    Array.isArray(source.schemes) &&
-    source.schemes.length > 0 &&
-    source.schemes.every((scheme) => /^[a-z][a-z0-9+.-]*$/.test(scheme)) &&
-    Array.isArray(source.attributes) &&
-    Array.isArray(source.grammar) &&
-    typeof source.identify === 'function' &&
-    typeof source.resolve === 'function'
-  );
+  const missing = MEMBERS.filter(([name]) => source[name] === undefined).map(([name]) => name);
+  if (missing.length > 0) return `a source without ${missing.join(', ')}`;
+  const wrong = MEMBERS.find(([name, , holds]) => !holds(source[name]));
+  return wrong === undefined ? undefined : `a source whose ${wrong[0]} is not ${wrong[1]}`;
 }
 
 function sourceFlags(argv: readonly string[]): string[] {

@@ -255,8 +255,11 @@ describe('a directory', () => {
 
   it('digest is the content key; there is no pinned form', async () => {
     expect(await ok(['digest', directory('app')])).toBe(await ok(['key', directory('app')]));
-    const result = await ctxsrc(['digest', '--pinned', directory('app')]);
-    expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({ code: 2, stdout: '' });
+    await expectFailure(['digest', '--pinned', directory('app')], {
+      code: 'E_NOT_PINNABLE',
+      message: /no reference with the scheme local can name a digest/,
+      hint: /ctxsrc lock/,
+    });
   });
 
   it('the definition key depends on the session', async () => {

@@ -39,7 +39,7 @@ async function chosenDigest(digests: Digests, one: Resolved, flags: Flags): Prom
     if (digests.pinned !== undefined) return digests.pinned;
     throw new CtxsrcError(
       'E_NOT_PINNABLE',
-      `${shownReference(one.ref.text)} has no pinned form: a ${one.identifier.scheme} reference cannot name a digest`,
+      `${shownReference(one.ref.text)} has no pinned form: no reference with the scheme ${one.identifier.scheme} can name a digest`,
       {
         hint: 'ctxsrc lock keeps the content key of such a source',
       },
