@@ -27,7 +27,7 @@ import { Task } from '../core/progress.ts';
 import { textOfBytes } from '../fs/byte-string.ts';
 import { settleTree } from '../fs/settle-tree.ts';
 import { PathFilter } from '../fs/write-filter.ts';
-import { checkSubmoduleHost, gitFor, reachOf } from './git/access.ts';
+import { gitFor, reachOf } from './git/access.ts';
 import { again } from './git/again.ts';
 import { Checkout } from './git/checkout.ts';
 import {
@@ -41,6 +41,7 @@ import {
   resolveLocally,
 } from './git/key.ts';
 import type { Remote } from './git/repository.ts';
+import { checkSubmoduleHost } from './git/submodule-host.ts';
 import { cleanSubdir, type GitReference, type GitUrl, isGitReference, originOf, parseGitReference } from './git/url.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
@@ -236,9 +237,10 @@ class GitInstance implements SourceInstance {
           keepGitDir: selection.keepGitDir,
           skipSubmodules: selection.skipSubmodules,
           filter,
-          remoteOf: (url) => {
-            checkSubmoduleHost(url, reference.url, this.#env.network);
-            return this.#remote(job, url);
+          remoteOf: async (url) => {
+            const { network, offline = false } = this.#env;
+            const resolve = await checkSubmoduleHost(url, reference.url, { network, offline, signal: job.signal });
+            return this.#remote(job, url, resolve);
           },
         },
         task,
@@ -301,12 +303,13 @@ class GitInstance implements SourceInstance {
     return stdout.toString();
   }
 
-  async #remote(job: JobContext, url: GitUrl): Promise<Remote> {
+  async #remote(job: JobContext, url: GitUrl, resolve?: readonly string[]): Promise<Remote> {
     const { network, offline } = this.#env;
     const options = {
       own: originOf(url) === originOf(this.#id.reference.url),
       authTokenFile: text(this.#id.attributes, 'auth-token-file'),
       knownHosts: text(this.#id.attributes, 'known-hosts'),
+      resolve,
     };
     return {
       git: await gitFor(url, options, job.session, network),

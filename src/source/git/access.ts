@@ -2,13 +2,11 @@
  * What git needs to reach one remote: token or header, certificates, proxy, ssh. A secret is bound to the origin of the
  * remote; git itself would send a header on to wherever a server redirects, so with a header redirects are refused.
  */
-import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { allowedAddresses, ClosedAddress, checkAddress, zoneOf } from '../../registry/addresses.ts';
-import { hostListed, hostName, isLoopback } from '../../registry/host.ts';
+import { hostListed, isLoopback } from '../../registry/host.ts';
 import { type NamedProxy, proxyFor } from '../../registry/proxy.ts';
 import { readTokenFile, usableSecret } from '../token-file.ts';
 import { Git, type GitSettings, type Reach } from './command.ts';
@@ -19,6 +17,8 @@ export interface AccessOptions {
   readonly own: boolean;
   readonly authTokenFile?: string | undefined;
   readonly knownHosts?: string | undefined;
+  /** Where names have to lead, as `http.curloptResolve` has it (see submodule-host.ts). */
+  readonly resolve?: readonly string[] | undefined;
 }
 
 /** Prints the two variables when git asks for a credential; git runs it only for the origin it is configured for. */
@@ -48,9 +48,12 @@ export async function gitFor(
   const origin = originOf(url);
   const proxy = proxyOf(origin);
   const config = [...tlsConfig(origin, url.host, network)];
+  for (const target of options.resolve ?? []) config.push(['http.curloptResolve', target]);
+  // git would show the certificate to whoever a redirect names.
+  if (network.clientCert !== undefined) config.push([`http.${origin}/.followRedirects`, 'false']);
   if (proxy !== undefined) config.push([`http.${origin}/.proxy`, proxy?.url.href ?? '']);
   const secret = await findSecret(url, options, session, network);
-  const settings = { config, proxy: proxy ?? undefined };
+  const settings = { config, proxy: proxy ?? undefined, secure: url.transport === 'https' };
   if (secret?.kind === 'token') {
     config.push([`credential.${origin}.helper`, HELPER]);
     return new Git({
@@ -65,29 +68,6 @@ export async function gitFor(
     return new Git({ ...settings, secrets: [secret.value, secret.value.replace(/^\S+\s+/, '')] });
   }
   return new Git(settings);
-}
-
-/**
- * What a submodule names must not open what only this machine can reach, as for redirects of a registry. Only addresses
- * can be told here, and the names of loopback: git looks names up itself.
- * @throws CtxsrcError `E_UNSAFE`
- */
-export function checkSubmoduleHost(url: GitUrl, reference: GitUrl, network: NetworkOptions): void {
-  try {
-    const namedBy = zoneOf(addressOf(reference.host));
-    checkAddress(addressOf(url.host), namedBy, allowedAddresses(network.allowAddress ?? []));
-  } catch (error) {
-    if (!(error instanceof ClosedAddress)) throw error;
-    throw new CtxsrcError(
-      'E_UNSAFE',
-      `a submodule comes from ${url.host}, a ${error.kind} address that the repository must not name`,
-      { hint: `if that is right, allow it with --allow-address ${error.address}, or add --skip-submodules` },
-    );
-  }
-}
-
-function addressOf(host: string): string {
-  return isLoopback(host) && isIP(hostName(host)) === 0 ? '127.0.0.1' : hostName(host);
 }
 
 /** Names of files are made absolute: git does not run in the directory that they are relative to. */

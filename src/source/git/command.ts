@@ -82,6 +82,8 @@ export interface GitSettings {
   readonly localPath?: string | undefined;
   /** The proxy that calls go through. */
   readonly proxy?: NamedProxy | undefined;
+  /** The remote is reached by https, and no redirect may lead to what others can read and change. */
+  readonly secure?: boolean | undefined;
 }
 
 /** git, as configured for one reference: its credentials, certificates and known hosts. */
@@ -138,7 +140,7 @@ export class Git {
       GIT_TERMINAL_PROMPT: '0',
       GIT_ASKPASS: '',
       SSH_ASKPASS: '',
-      GIT_ALLOW_PROTOCOL: PROTOCOLS[call.reach],
+      GIT_ALLOW_PROTOCOL: call.reach === 'network' && this.#settings.secure === true ? 'https' : PROTOCOLS[call.reach],
       GIT_LITERAL_PATHSPECS: '1',
       GIT_NO_REPLACE_OBJECTS: '1',
       GIT_NO_LAZY_FETCH: '1',

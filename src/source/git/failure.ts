@@ -100,6 +100,11 @@ const REMOTE_KINDS: readonly Kind[] = [
     code: 'E_UNAUTHORIZED',
     hint: 'put USER:PASSWORD@ into the proxy URL, or the host into NO_PROXY',
   },
+  {
+    pattern: /returned error: 30[12378]|Protocol "?http"? (?:not supported or )?disabled/,
+    code: 'E_UNSAFE',
+    hint: 'it redirects to another address, where a secret or unprotected content would travel: name that address yourself',
+  },
   { pattern: /returned error: 403/, code: 'E_FORBIDDEN', hint: TOKEN_HINT },
   { pattern: /returned error: 429/, code: 'E_RATE_LIMIT' },
   {

@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Store } from '../../../src/contract/index.ts';
 import { VERSION } from '../../../src/core/version.ts';
-import { checkSubmoduleHost } from '../../../src/source/git/access.ts';
+import { gitFor } from '../../../src/source/git/access.ts';
 import { originOf, parseGitUrl } from '../../../src/source/git/url.ts';
 import { type Certificates, makeCertificates } from '../../support/certificates.ts';
 import { failureText } from '../../support/failure-code.ts';
@@ -18,33 +18,6 @@ import { tempDir } from '../../support/temp.ts';
 import { openGit, paths } from './served-repositories.ts';
 
 const BASIC = `Basic ${Buffer.from('x-access-token:s3cret-token').toString('base64')}`;
-
-describe('checkSubmoduleHost', () => {
-  const check = (submodule: string, reference: string, allowAddress: readonly string[] = []) =>
-    checkSubmoduleHost(
-      parseGitUrl(submodule),
-      parseGitUrl(reference),
-      newEnv({} as Store, { network: { allowAddress } }).network,
-    );
-
-  it.each([
-    ['http://169.254.169.254/x.git', 'https://h/r.git'],
-    ['http://127.0.0.1:8080/x.git', 'https://h/r.git'],
-    ['http://localhost/x.git', 'https://h/r.git'],
-    ['ssh://git@[::1]/x.git', 'https://h/r.git'],
-    ['git@169.254.169.254:x.git', 'git@h:r.git'],
-    ['http://169.254.169.254/x.git', 'http://127.0.0.1/r.git'],
-  ])('refuses %s of %s, unless it is allowed', (submodule, reference) => {
-    expect(() => check(submodule, reference)).toThrow(expect.objectContaining({ code: 'E_UNSAFE' }));
-    check(submodule, reference, ['127.0.0.0/8', '::1', '169.254.0.0/16']);
-  });
-
-  it('lets loopback name loopback, and everybody what is open', () => {
-    check('http://localhost:1/x.git', 'http://127.0.0.1:2/r.git');
-    check('https://10.0.0.1/x.git', 'https://h/r.git');
-    check('https://other/x.git', 'http://localhost/r.git');
-  });
-});
 
 describe('originOf', () => {
   it.each([
@@ -144,6 +117,58 @@ describe.skipIf(!needs('git', 'openssl'))('the origin of a git source', () => {
     cpSync(certs.ca, join(directory, 'ca.pem'));
     vi.stubEnv('SSL_CERT_DIR', directory);
     expect((await key()).key).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it('is led from https to http by no redirect, and elsewhere only without a certificate of the user', async () => {
+    const { cert, key } = certs.server;
+    let location = '';
+    const redirecting = await serveGit(root, {
+      tls: { cert: readFileSync(cert), key: readFileSync(key) },
+      intercept: (request, response) => {
+        response.writeHead(302, { location: `${location}${request.url}` }).end();
+        return true;
+      },
+    });
+    try {
+      const asked = async (network = {}) =>
+        (
+          await openGit(`https://127.0.0.1:${redirecting.port}/moved.git`, {}, undefined, {
+            network: { caFile: certs.ca, ...network },
+          })
+        ).cacheKey(newJob(), 0);
+      initBare(join(root, 'moved.git'));
+      commit(join(root, 'moved.git'), 'refs/heads/main', { f: 'x' });
+      location = `https://127.0.0.1:${server.port}`;
+      expect((await asked()).key).toMatch(/^[0-9a-f]{40}$/);
+      const clientCert = certs.client.cert;
+      const clientKey = certs.client.key;
+      const refused = /^E_UNSAFE .*(?:error: 302|"?http"? .*disabled)/s;
+      server.requests.length = 0;
+      expect(await failureText(asked({ clientCert, clientKey }))).toMatch(refused);
+      location = server.origin;
+      expect(await failureText(asked())).toMatch(refused);
+      expect(server.requests).toEqual([]);
+    } finally {
+      await redirecting.close();
+    }
+  });
+
+  it('holds git to the addresses that a submodule was checked at', async () => {
+    const network = { caFile: certs.ca };
+    const url = parseGitUrl(`https://localhost.test:${server.port}/public-pinned.git`);
+    initBare(join(root, 'public-pinned.git'));
+    commit(join(root, 'public-pinned.git'), 'refs/heads/main', { f: 'x' });
+    const { network: all } = newEnv({} as Store, { network: { ...network, insecure: ['localhost.test'] } });
+    const resolve = [`localhost.test:${server.port}:127.0.0.1`];
+    const list = async (options: object) =>
+      (await gitFor(url, { own: false, ...options }, newJob().session, all)).run(
+        newJob().signal,
+        'list',
+        ['ls-remote', url.remote],
+        { reach: 'network' },
+      );
+    expect((await list({ resolve })).stdout.toString()).toContain('refs/heads/main');
+    expect(await failureText(list({}))).toMatch(/^E_NETWORK .*resolve host/);
   });
 
   it('says who asks, and goes by way of the proxies of the environment', async () => {
