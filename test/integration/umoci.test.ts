@@ -185,7 +185,9 @@ function debian(): Buffer | undefined {
     skip(`debootstrap failed: ${String(error)}`);
     return undefined;
   }
-  const archive = tarOf(root, '--exclude=./var/cache/apt/archives', '.');
+  // Directories of this very run would be taken for those that no layer declares.
+  const hourAgo = `@${Math.floor(Date.now() / 1000) - 3600}`;
+  const archive = tarOf(root, '--clamp-mtime', '--mtime', hourAgo, '--exclude=./var/cache/apt/archives', '.');
   const mine = `${cached}.${process.pid}`;
   writeFileSync(mine, archive, { mode: 0o600, flag: 'wx' });
   renameSync(mine, cached);
