@@ -27,6 +27,7 @@ import { LayoutProvider } from './layout-provider.ts';
 import { formatLayoutReference, parseLayoutReference, rebaseLayoutReference } from './layout-reference.ts';
 import { RegistryProvider } from './registry-provider.ts';
 import { byteName, FILE_ATTRIBUTES, readShape, safeFileName, shapeAttributes, writeSingleFile } from './single-file.ts';
+import { StoredBody } from './stored-body.ts';
 
 const REGISTRY_BLOB = 'docker-image+blob';
 const LAYOUT_BLOB = 'oci-layout+blob';
@@ -169,11 +170,11 @@ class BlobInstance implements SourceInstance {
       id: sha256(`blob\n${blobKey(digest, attributes).key}`),
       produce: async (job, dir, options) => {
         await this.pull(job);
-        const from = this.#env.store.blobs.path(digest);
+        const body = new StoredBody(this.#env.store, digest);
         return writeSingleFile(
           job.signal,
           dir,
-          { from, name: fileName(shape.filename, digest), shape, mtime: 0 },
+          { body, name: fileName(shape.filename, digest), shape, mtime: 0 },
           options,
         );
       },

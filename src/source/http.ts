@@ -29,6 +29,7 @@ import { parseHttpTime } from './http/last-modified.ts';
 import type { Target } from './http/request.ts';
 import { authorization } from './http/secrets.ts';
 import { FILE_ATTRIBUTES, type FileShape, readShape, writeSingleFile } from './single-file.ts';
+import { StoredBody } from './stored-body.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   {
@@ -135,17 +136,19 @@ class HttpInstance implements SourceInstance {
 
   async #produce(job: JobContext, resolved: Resolved, dir: string, options: WriteOptions): Promise<WriteReport> {
     await this.#present(job, resolved.digest);
-    const from = this.#env.store.blobs.path(resolved.digest);
+    const body = new StoredBody(this.#env.store, resolved.digest);
     if (this.#id.attributes.unpack === true) {
       const { unpackArchive } = await import('./http/unpack.ts');
-      return unpackArchive(job, from, dir, Number(this.#id.attributes['strip-components'] ?? 0), options);
+      // Not all of a zip is read, and what is wrong with an archive is told of its bytes: they have to be the right ones.
+      await body.check(job.signal);
+      return unpackArchive(job, body.path, dir, Number(this.#id.attributes['strip-components'] ?? 0), options);
     }
     const { lastModified } = resolved.facts;
     const mtime = (lastModified === undefined ? undefined : parseHttpTime(lastModified)?.seconds) ?? 0;
     return writeSingleFile(
       job.signal,
       dir,
-      { from, name: this.#filename(resolved.facts), shape: this.#shape, mtime },
+      { body, name: this.#filename(resolved.facts), shape: this.#shape, mtime },
       options,
     );
   }

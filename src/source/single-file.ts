@@ -3,12 +3,13 @@
  * writing it.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { chmod, type FileHandle, lutimes, open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
+import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
 import { isRefusal, modeWithoutOwner, shownMode } from '../fs/kept-metadata.ts';
 import { LossList } from '../layer/losses.ts';
+import type { StoredBody } from './stored-body.ts';
 
 /** Text whose bytes may not be UTF-8, one character a byte. */
 export type ByteName = string;
@@ -114,23 +115,25 @@ function trimGoSpace(name: ByteName): ByteName {
 }
 
 export interface FileToWrite {
-  /** Path of the bytes. */
-  readonly from: string;
+  readonly body: StoredBody;
   readonly name: ByteName;
   readonly shape: FileShape;
   /** Seconds since the epoch. */
   readonly mtime: number;
 }
 
-/** Writes the one file into `dir`, an empty directory. Errors: `E_LIMIT`, those of local I/O, the abort reason. */
+/**
+ * Writes the one file into `dir`, an empty directory. Errors: `E_LIMIT`, `E_STORE_CORRUPT`, those of local I/O, the abort
+ * reason.
+ */
 export async function writeSingleFile(
   signal: AbortSignal,
   dir: string,
   file: FileToWrite,
   options: WriteOptions,
 ): Promise<WriteReport> {
-  const { size } = await stat(file.from).catch((error: unknown) =>
-    Promise.reject(ioError(error, `cannot read ${file.from}`)),
+  const { size } = await stat(file.body.path).catch((error: unknown) =>
+    Promise.reject(ioError(error, `cannot read ${file.body.path}`)),
   );
   if (size > options.limits.maxBytes || options.limits.maxFiles < 1) {
     throw new CtxsrcError(
@@ -144,15 +147,17 @@ export async function writeSingleFile(
   const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(file.name, 'latin1')]);
   const mode = file.shape.perm === 0 ? 0o600 : file.shape.perm & 0o7777;
   const mtime = Math.min(file.mtime, options.epoch ?? Number.POSITIVE_INFINITY);
-  const hash = createHash('sha256');
+  // Reports have sha256, and the digest of a body may be another.
+  const hash = digestAlgorithm(file.body.digest) === 'sha256' ? undefined : createHash('sha256');
   const losses = new LossList();
   try {
     const out = await open(path, 'wx', 0o600);
     try {
-      for await (const chunk of createReadStream(file.from, { highWaterMark: 1 << 20, signal })) {
-        hash.update(chunk as Buffer);
-        await out.write(chunk as Buffer);
+      for await (const chunk of file.body.read(signal)) {
+        hash?.update(chunk);
+        await out.writeFile(chunk);
       }
+      await file.body.check(signal);
       await out.chmod(await ownedMode(out, file, mode, options.owner, losses));
     } finally {
       await out.close();
@@ -179,7 +184,7 @@ export async function writeSingleFile(
         gid: written.gid,
         size,
         mtime: `${BigInt(mtime) * 1_000_000_000n}`,
-        digest: `sha256:${hash.digest('hex')}`,
+        digest: hash === undefined ? file.body.digest : `sha256:${hash.digest('hex')}`,
       },
     ],
     via: 'unpack',

@@ -6,7 +6,9 @@ import type { WriteOptions, WriteReport } from '../../src/contract/ref.ts';
 import { source } from '../../src/source/local.ts';
 import { parseReference } from '../../src/source/parse.ts';
 import { writeSingleFile } from '../../src/source/single-file.ts';
+import { StoredBody } from '../../src/source/stored-body.ts';
 import { unpack } from '../layer/applied.ts';
+import { digestOf } from '../support/layout-builder.ts';
 import { needsRoot } from '../support/needs.ts';
 import { newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
 import { tempDir } from '../support/temp.ts';
@@ -60,13 +62,14 @@ async function directory(options: Partial<WriteOptions>): Promise<Written> {
 }
 
 async function single(options: Partial<WriteOptions>, uid = STRANGER): Promise<Written> {
-  const from = join(tempDir('body'), 'body');
-  writeFileSync(from, 'body');
+  const store = await newStore();
+  await store.blobs.put(digestOf('body'), Buffer.from('body'));
+  const body = new StoredBody(store, digestOf('body'));
   const dir = tempDir('single');
   const shape = { filename: 'theirs', perm: 0o6755, uid, gid: uid };
   const limits = { maxBytes: 100, maxFiles: 10, maxRatio: 10 };
   const all: WriteOptions = { owner: 'auto', mode: 'auto', limits, ...options };
-  const report = await writeSingleFile(newJob().signal, dir, { from, name: 'theirs', shape, mtime: 1 }, all);
+  const report = await writeSingleFile(newJob().signal, dir, { body, name: 'theirs', shape, mtime: 1 }, all);
   return { dir, report };
 }
 
