@@ -4,7 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
-import { addLimitFlags, addNetworkFlags, addWriteFlags, type Flags, listOption } from './flags.ts';
+import { addNetworkFlags, addWriteFlags, type Flags, listOption } from './flags.ts';
 import type { Run } from './run.ts';
 
 export interface CommandSpec {
@@ -18,7 +18,9 @@ export interface CommandSpec {
   /** Takes references: gets the flags of sources and of the network. */
   readonly takesReferences: boolean;
   /** How far it reaches; `network` unless given. Flags for what lies beyond are taken, for scripts that give the same to all, and not shown. */
-  readonly reach?: 'nothing' | 'store' | 'network';
+  readonly reach?: 'nothing' | 'files' | 'store' | 'network';
+  /** Reads what a source holds, and can be told how much of it at most. */
+  readonly limited?: boolean;
   /** Its own flags. */
   readonly flags?: (command: Command) => void;
   /** Attributes it makes use of itself, so that giving them is no error whatever the references. */
@@ -57,8 +59,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         )
         .addOption(new Option('--config', 'print the digest of the image configuration').conflicts(['pinned']))
         .addOption(githubOutput);
-      addLimitFlags(command);
     },
+    limited: true,
     examples: ['ctxsrc digest docker-image://alpine:3.20', 'ctxsrc digest --pinned oci-layout://./base:latest'],
     load: () => import('./commands/digest.ts'),
   },
@@ -80,8 +82,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         .addOption(listOption('--with <name=value>', 'add a build argument or target to the combined key'))
         .addOption(safe)
         .addOption(githubOutput);
-      addLimitFlags(command);
     },
+    limited: true,
     uses: (flags) => (flags.combined === true ? ['file', 'platform'] : []),
     examples: [
       'key=$(ctxsrc key .)',
@@ -99,8 +101,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       command.addOption(
         new Option('--why <path>', 'for a directory: which line of which ignore file decides on a path'),
       );
-      addLimitFlags(command);
     },
+    limited: true,
     examples: ['ctxsrc inspect docker-image://alpine:3.20', 'ctxsrc inspect --why node_modules/x .'],
     load: () => import('./commands/inspect.ts'),
   },
@@ -111,8 +113,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command.addOption(githubOutput);
-      addLimitFlags(command);
     },
+    limited: true,
     examples: ['ctxsrc pull docker-image://alpine:3.20'],
     load: () => import('./commands/pull.ts'),
   },
@@ -137,8 +139,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<dir>',
     summary: 'print the content key if a snapshot still is what was written, else the paths that differ (exit 5)',
     takesReferences: false,
-    reach: 'store',
-    flags: addLimitFlags,
+    reach: 'files',
+    limited: true,
     examples: ['ctxsrc verify ./rootfs'],
     load: () => import('./commands/verify.ts'),
   },
@@ -155,8 +157,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       command
         .addOption(new Option('--files', 'compare the files of images too: reads their layers'))
         .addOption(new Option('--exit-code', 'exit 6 when they differ'));
-      addLimitFlags(command);
     },
+    limited: true,
     examples: [
       'ctxsrc diff ./app ../other/app',
       'ctxsrc diff docker-image://alpine:3.19 docker-image://alpine:3.20',
@@ -192,8 +194,8 @@ export const COMMANDS: readonly CommandSpec[] = [
           ]),
         )
         .addOption(new Option('--target <name>', 'the bake target that --format bake overrides (default: default)'));
-      addLimitFlags(command);
     },
+    limited: true,
     examples: [
       'ctxsrc lock base=docker-image://alpine:3.20 app=./app',
       'ctxsrc lock --check',

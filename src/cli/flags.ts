@@ -22,8 +22,12 @@ export function listOption(flags: string, description: string): Option {
 
 /** How far a command reaches: what lies beyond it needs no flag in its help. */
 export interface Reach {
+  /** It takes its time, and shows how far it is. */
+  readonly progress: boolean;
   readonly store: boolean;
   readonly network: boolean;
+  /** It judges what a source is or holds. */
+  readonly content: boolean;
   /** It takes references, or code that brings sources. */
   readonly references: boolean;
 }
@@ -41,7 +45,7 @@ export function addCommonFlags(command: Command, reach: Reach): void {
     )
     .addOption(
       shownIf(
-        reach.store,
+        reach.content,
         '--strict',
         'refuse what would be lossy, incomplete or doubtful (exit 8), or an image for another platform (7)',
       ),
@@ -53,7 +57,7 @@ export function addCommonFlags(command: Command, reach: Reach): void {
 export function addSettingFlags(command: Command, reach: Reach): void {
   command
     .optionsGroup('Settings:')
-    .addOption(shownIf(reach.store, '--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
+    .addOption(shownIf(reach.progress, '--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
     .addOption(new Option('--no-color', 'no colours'))
     .addOption(
       shownIf(reach.store, '--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'),

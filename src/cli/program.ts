@@ -14,10 +14,12 @@ import { readConfig, type UserConfig } from './config.ts';
 import {
   addAttributeFlags,
   addCommonFlags,
+  addLimitFlags,
   addNetworkFlags,
   addSettingFlags,
   type DeclaredAttribute,
   type Flags,
+  type Reach,
 } from './flags.ts';
 import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
@@ -218,10 +220,17 @@ export function buildProgram(
       .command(`${spec.name} ${spec.args}`.trim())
       .summary(spec.summary)
       .description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
-    const { takesReferences, reach = 'network' } = spec;
-    const used = { store: reach !== 'nothing', network: reach === 'network', references: takesReferences };
+    const { takesReferences, reach = 'network', limited = false } = spec;
+    const used: Reach = {
+      progress: reach !== 'nothing',
+      store: reach === 'store' || (reach === 'network' && takesReferences),
+      network: reach === 'network',
+      content: takesReferences || limited,
+      references: takesReferences,
+    };
     spec.flags?.(command);
     addCommonFlags(command, used);
+    if (limited) addLimitFlags(command);
     let attributes: AttributeSpec[] = [];
     if (takesReferences) {
       attributes = addAttributeFlags(command, specs);

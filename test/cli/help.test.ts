@@ -42,12 +42,19 @@ describe('help', () => {
     expect(groups['Registries and servers:']).toEqual(expect.arrayContaining(['--mirror', '--retry']));
   });
 
+  it.each(COMMANDS.map(({ name }) => name))('%s has its own and the usual flags first', (name) => {
+    const groups = groupsOf(name);
+    expect(Object.keys(groups)[0]).toBe('Options:');
+    expect(groups['Options:']).toEqual(expect.arrayContaining(['--json', '--quiet', '--help']));
+  });
+
   it.each([
     ['parse', /--(?:retry|mirror|offline|cache-dir|no-stat-cache|progress|max-bytes)\b/, '--platform'],
     ['explain', /--(?:retry|offline|cache-dir|no-stat-cache|lock|source|strict)\b/, '--json'],
     ['completion', /--(?:retry|offline|cache-dir|no-stat-cache|lock|strict)\b/, '--json'],
-    ['cache', /--(?:retry|offline|no-stat-cache|lock|platform)\b/, '--max-size'],
-    ['verify', /--(?:retry|offline|lock|platform)\b/, '--cache-dir'],
+    ['cache', /--(?:retry|offline|no-stat-cache|lock|platform|strict)\b/, '--cache-dir'],
+    ['verify', /--(?:retry|offline|lock|platform|cache-dir)\b/, '--strict'],
+    ['auth', /--(?:no-stat-cache|lock|platform|strict|cache-dir)\b/, '--mirror'],
   ])('%s shows no flag that it cannot use', (name, unusable, usable) => {
     expect(helpOf(name)).not.toMatch(unusable);
     expect(helpOf(name)).toContain(usable);
