@@ -187,6 +187,10 @@ describe('what is handed over', () => {
     expect(existsSync(target)).toBe(false);
   });
 
+  it('options are an object', async () => {
+    await refused(library.cacheKey(hello, 'x' as unknown as object), /^options is not "x": it takes an object/);
+  });
+
   it('references and directories are texts', async () => {
     await refused(key(undefined), /^reference is not undefined/);
     await refused(library.snapshot(hello, '', { cacheDir }), /^dir is not ""/);

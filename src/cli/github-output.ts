@@ -1,7 +1,7 @@
 /** Outputs of a step of GitHub Actions: lines for the file that `$GITHUB_OUTPUT` names. */
 import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 
 /**
@@ -19,10 +19,11 @@ export async function appendGithubOutputs(
     await appendFile(file, text);
   } catch (error) {
     // A missing file is not what the user asked for by a reference: it is a fault of the machine, as every other here.
-    const { code, message } = error as NodeJS.ErrnoException;
-    const what = `cannot write the file ${printable(file)} that GITHUB_OUTPUT names`;
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CtxsrcError('E_IO', `${what}: ${message}`, { cause: error });
-    throw ioError(error, what);
+    throw localError(
+      error,
+      `cannot write the file ${printable(file)} that GITHUB_OUTPUT names`,
+      'let GITHUB_OUTPUT name a file that can be written: the runner sets it, and so can you',
+    );
   }
 }
 

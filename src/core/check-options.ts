@@ -60,7 +60,7 @@ export function having(what: string, members: Readonly<Record<string, 'function'
 /** An object with these members and no others, each of them optional. */
 export function members(known: Readonly<Record<string, Check>>): Check {
   return (value, where) => {
-    check('an object', (it) => typeof it === 'object' && it !== null && !Array.isArray(it))(value, where);
+    check('an object', (it) => typeof it === 'object' && it !== null && !Array.isArray(it))(value, where || 'options');
     for (const [name, member] of Object.entries(value as object)) {
       const path = where === '' ? name : `${where}.${name}`;
       const own = Object.hasOwn(known, name) ? known[name] : undefined;

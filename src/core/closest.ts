@@ -1,10 +1,17 @@
-/** The word that the user may have meant: the one with the fewest changed letters, when these are few. */
-export function closest(typed: string, words: readonly string[]): string | undefined {
+/**
+ * The word that the user may have meant: the one with the fewest changed letters, when these are few.
+ * @param most changed letters, for a word of so many
+ */
+export function closest(
+  typed: string,
+  words: readonly string[],
+  most = (length: number): number => Math.max(2, length * 0.4),
+): string | undefined {
   const ranked = words
     .map((word) => ({ word, distance: distance(typed, word) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best !== undefined && best.distance <= Math.max(2, best.word.length * 0.4) ? best.word : undefined;
+  return best !== undefined && best.distance <= most(best.word.length) ? best.word : undefined;
 }
 
 /** Levenshtein's: letters put in, left out or changed. */

@@ -41,6 +41,15 @@ function refuse(text: string, why: string, hint?: string): CtxsrcError {
   });
 }
 
+function formProblem(text: string): string {
+  if (text.includes('://')) return 'a URL stands where a name is meant';
+  if (/\s/.test(text)) return 'it holds a blank';
+  const at = text.indexOf('@');
+  if (at >= 0 && !new RegExp(`^${DIGEST}$`).test(text.slice(at + 1))) return 'what stands behind @ is no digest';
+  if (text.endsWith(':')) return 'its tag is empty';
+  return 'it does not have the form of one';
+}
+
 /**
  * Reads a reference as it stands, filling nothing in.
  * @throws E_REFERENCE
@@ -53,7 +62,7 @@ export function parseReference(text: string): ImageReference {
     if (text.length <= MAX_REFERENCE && lower !== text && REFERENCE.test(lower)) {
       throw refuse(text, 'repository names are in lower case');
     }
-    throw refuse(text, 'it does not have the form of one');
+    throw refuse(text, formProblem(text));
   }
   const [, domain = '', path = '', tag, digest] = match;
   if (path.length > MAX_PATH) {
@@ -79,6 +88,13 @@ export function parseNormalizedReference(text: string): ImageReference {
       text,
       '64 hexadecimal characters are taken for an ID',
       'to name an image by digest, write NAME@sha256:…',
+    );
+  }
+  if (/^\.{0,2}\//.test(text)) {
+    throw refuse(
+      text,
+      'it is a path',
+      'for an image in a layout type oci-layout://PATH, for a directory its path alone',
     );
   }
   const slash = text.indexOf('/');

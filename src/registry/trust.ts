@@ -124,7 +124,7 @@ async function namedAuthorities(network: NetworkOptions, env: Environment): Prom
   const lists = await Promise.all(
     named.map(async ({ file, by }) => {
       if (file === undefined) return [];
-      const found = certificatesIn((await readNamed(file, 'certificate file')).toString('latin1'));
+      const found = certificatesIn((await readNamed(file, `certificate file of ${by},`)).toString('latin1'));
       if (found.length > 0) return found;
       throw unusable(`the file of ${by}, ${file}, holds no certificate`, 'name a file with certificates in PEM form');
     }),

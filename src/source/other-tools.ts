@@ -1,5 +1,5 @@
 /**
- * Ways of other tools (skopeo and podman, helm, syft, Windows) to say which image or directory is meant: each is told
+ * Ways of other tools (skopeo and podman, helm, syft, package URLs, Windows, the shell) to say which image or directory is meant: each is told
  * apart and answered by what to type here. Pure text.
  */
 import { shellWord } from '../core/shell-word.ts';
@@ -60,9 +60,11 @@ const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
     what: `${SKOPEO} an image that podman has`,
     hint: savedAs(`podman save -o image.tar ${rest.replace(/^\/\//, '')}`, 'docker-archive://image.tar'),
   }),
-  'docker-image': (rest) => ({ what: 'lacks the slashes', hint: image(rest) }),
+  'docker-image': (rest) => ({ what: 'lacks the slashes', hint: image(rest.replace(/^\//, '')) }),
   'oci-layout': (rest) => ({ what: 'lacks the slashes', hint: inPath('oci-layout', rest) }),
   local: (rest) => ({ what: 'lacks the slashes', hint: type(asPath(rest)) }),
+  http: (rest) => ({ what: 'lacks a slash', hint: type(`http://${rest.replace(/^\/+/, '')}`) }),
+  https: (rest) => ({ what: 'lacks a slash', hint: type(`https://${rest.replace(/^\/+/, '')}`) }),
   file: (rest) => ({
     what: 'is a git repository or a file by its URL',
     hint: `for a directory ${type(asPath(rest.replace(/^\/\//, '')))}`,
@@ -70,12 +72,24 @@ const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
 };
 
 /** Schemes of ours that need two slashes, and are a form of another tool without them. */
-const OURS = new Set(['oci-archive', 'docker-archive', 'docker-image', 'oci-layout', 'local']);
+const OURS = new Set(['oci-archive', 'docker-archive', 'docker-image', 'oci-layout', 'local', 'http', 'https']);
 
 /** What another tool means by this text; undefined when none is known to mean anything by it, or when it is ours. */
 export function otherToolsForm(value: string): OtherForm | undefined {
   if (/^[A-Za-z]:[\\/]/.test(value) || value.startsWith('\\\\')) {
     return { what: 'is a path of Windows', hint: windowsPath(value) };
+  }
+  if (/^\.{0,2}\\/.test(value))
+    return { what: 'is a path of Windows', hint: type(asPath(value.replaceAll('\\', '/'))) };
+  if (/^~[^/]*(?:\/|$)/.test(value)) {
+    const isOwn = value === '~' || value.startsWith('~/');
+    return {
+      what: 'was not expanded by the shell',
+      hint: isOwn ? `type "$HOME${value.slice(1)}"` : 'type the whole path',
+    };
+  }
+  if (/^sha(?:256|384|512):[0-9a-f]{32,}$/.test(value)) {
+    return { what: 'is a digest without a name before it', hint: `type docker-image://NAME@${value}` };
   }
   const colon = value.indexOf(':');
   const word = value.slice(0, Math.max(colon, 0)).toLowerCase();
@@ -85,8 +99,9 @@ export function otherToolsForm(value: string): OtherForm | undefined {
   return (FORMS[word] as (rest: string) => OtherForm)(rest);
 }
 
-/** What the user may have meant by a bare word that no file or directory bears. */
+/** What the user may have meant by a bare word that no file or directory bears; `***@` stands for user and password. */
 export function bareWordHint(value: string): string {
+  if (value.startsWith('***@')) return `leave user and password out: ${image(value.slice('***@'.length))}`;
   const directory = `for a directory ${type(asPath(value))}`;
   return isImageName(value) ? `for an image ${type(`docker-image://${value}`)}, ${directory}` : directory;
 }
@@ -99,6 +114,31 @@ export function fileHint(path: string): string {
   }
   const slash = named.lastIndexOf('/');
   return `name the directory that it lies in, with --include ${shellWord(named.slice(slash + 1))} for this file alone: ${shellWord(named.slice(0, slash) || '/')}`;
+}
+
+/**
+ * The image or repository of a package URL, `pkg:docker/alpine@3.20`; undefined for what is none, or is no package that
+ * could be a context. Its version may be a digest, and its registry another one.
+ */
+export function packageUrl(value: string): OtherForm | undefined {
+  const match = /^pkg:(docker|oci|github|gitlab|bitbucket)\/([a-z0-9._/-]+)(?:@([^?#]+))?(?:\?([^#]*))?(?:#.*)?$/i.exec(
+    value,
+  );
+  if (match === null) return undefined;
+  const [, kind = '', name = '', written = '', query] = match;
+  const version = written.replace(/%3a/gi, ':');
+  const what = 'is a package URL';
+  if (kind !== 'docker' && kind !== 'oci') {
+    const host = kind === 'bitbucket' ? 'bitbucket.org' : `${kind}.com`;
+    return { what, hint: type(`https://${host}/${name}.git${version === '' ? '' : `#${version}`}`) };
+  }
+  const qualifiers = new URLSearchParams(query);
+  const registry = qualifiers.get('repository_url');
+  // Of an OCI package the qualifier is the whole repository, of a docker package only the registry.
+  const repository = registry === null ? name : kind === 'oci' ? registry : `${registry}/${name}`;
+  const tag = qualifiers.get('tag');
+  const mark = version === '' ? '' : version.includes(':') ? `@${version}` : `:${version}`;
+  return { what, hint: image(`${repository}${tag === null ? '' : `:${tag}`}${mark}`) };
 }
 
 function isImageName(value: string): boolean {

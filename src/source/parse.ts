@@ -8,7 +8,7 @@ import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 import { isGitReference } from './git/url.ts';
-import { bareWordHint, fileHint, otherToolsForm } from './other-tools.ts';
+import { bareWordHint, fileHint, otherToolsForm, packageUrl } from './other-tools.ts';
 import { forgePage, packageManagerForm } from './repository-forms.ts';
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
@@ -25,6 +25,11 @@ export function parseReference(text: string, cwd = '.'): SchemeRef {
     });
   }
   if (text.includes('\0')) throw new CtxsrcError('E_REFERENCE', 'the reference contains a NUL character');
+  // Before the name is split off: a package URL may hold a "=", and an "@" that no user stands before.
+  const inPackages = packageUrl(text.slice(text.indexOf('=pkg:') + 1));
+  if (inPackages !== undefined) {
+    throw new CtxsrcError('E_REFERENCE', `${text} ${inPackages.what}`, { hint: inPackages.hint });
+  }
   const { name, value } = splitName(text);
   if (value === '') {
     throw new CtxsrcError('E_REFERENCE', `the reference of the name ${JSON.stringify(name)} is empty`, {

@@ -3,7 +3,9 @@
  * it needs. A new source is one file in this folder and one line here; nothing else names a scheme.
  */
 import type { Source } from '../contract/index.ts';
+import { closest } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 import { otherToolsForm } from './other-tools.ts';
 
@@ -71,12 +73,15 @@ export class SourceTable {
 function unknownScheme(scheme: string, rest: string, known: readonly string[]): CtxsrcError {
   const text = withoutUser(`${scheme}://${rest}`);
   const other = otherToolsForm(text);
+  // Schemes are short: one letter in five, or ftp:// would be taken for http://.
+  const meant = closest(scheme.toLowerCase(), known, (length) => Math.ceil(length / 5));
   return new CtxsrcError(
     'E_SCHEME_UNKNOWN',
     other === undefined ? `unknown scheme ${JSON.stringify(scheme)}` : `${text} ${other.what}`,
     {
       hint:
         other?.hint ??
+        (meant === undefined ? undefined : `type ${shellWord(`${meant}${text.slice(scheme.length)}`)}`) ??
         `the schemes are ${known.join(', ')} (see ctxsrc sources); a source from outside comes by --source MODULE`,
       details: { schemes: known },
     },

@@ -174,11 +174,18 @@ describe('talk on stderr', () => {
   });
 
   it('does not keep the process once all is said', async () => {
-    const result = await ctxsrc(['digest', ...reference], { env });
-    expect(result.code).toBe(0);
-    const bare = await ctxsrc(['--version']);
-    // Half a second more was spent on a library's compilation in the background.
-    expect(result.ms - bare.ms).toBeLessThan(Math.max(450, bare.ms * 4));
+    const times = async (args: readonly string[]): Promise<number> => {
+      const result = await ctxsrc([...args], { env });
+      expect(result.code).toBe(0);
+      return result.ms;
+    };
+    // Half a second more was spent on a library's compilation in the background. The quickest of three, for a machine
+    // that is busy with something else slows one or another.
+    let more = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 3 && more >= 450; round += 1) {
+      more = Math.min(more, (await times(['digest', ...reference])) - (await times(['--version'])));
+    }
+    expect(more).toBeLessThan(450);
   });
 });
 

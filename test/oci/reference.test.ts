@@ -49,6 +49,18 @@ describe('parseNormalizedReference', () => {
     expect(() => parseNormalizedReference(text)).toThrow(expect.objectContaining({ code: 'E_REFERENCE', exit: 2 }));
   });
 
+  it.each([
+    ['./dir', 'it is a path'],
+    ['/dir', 'it is a path'],
+    ['https://host/a', 'a URL stands where a name is meant'],
+    ['a b', 'it holds a blank'],
+    ['a@sha256:abc', 'what stands behind @ is no digest'],
+    ['a:', 'its tag is empty'],
+    ['a//b', 'it does not have the form of one'],
+  ])('says why %j is none', (text, why) => {
+    expect(() => parseNormalizedReference(text)).toThrow(`is not valid: ${why}`);
+  });
+
   it('names what was typed', () => {
     expect(() => parseNormalizedReference('al pine')).toThrow('image name "al pine" is not valid');
   });

@@ -259,6 +259,11 @@ describe.skipIf(!needs('openssl'))('TLS', () => {
         hint: expect.any(String),
       });
     }
+    const missing = join(dir, 'missing.pem');
+    await expect(get(port, {}, { SSL_CERT_FILE: missing })).rejects.toMatchObject({
+      exit: 3,
+      message: `cannot read the certificate file of SSL_CERT_FILE, ${missing}: no such file or directory`,
+    });
     expect(peers).toEqual([]);
   });
 

@@ -11,6 +11,8 @@ const here = tempDir('forms');
 mkdirSync(join(here, 'dir'));
 for (const file of ['img.tar', 'img.tar.gz', 'Dockerfile', 'it is.txt']) writeFileSync(join(here, file), '');
 
+const HEX = '0123456789abcdef'.repeat(4);
+
 const table = new SourceTable();
 
 async function refusal(text: string): Promise<CtxsrcError> {
@@ -54,6 +56,18 @@ describe('a form of another tool', () => {
     ['file:dir', ['./dir']],
     ['C:\\app', ['/mnt/c/app']],
     ['d:/app/my app', ['/mnt/d/app/my app']],
+    ['.\\dir\\sub', ['./dir/sub']],
+    ['docker-image:/alpine', ['docker-image://alpine']],
+    ['https:/host/file', ['https://host/file']],
+    ['oci-layot://dir', ['oci-layout://dir']],
+    ['Docker-Image://alpine', ['docker-image://alpine']],
+    ['HTTPS://host/file', ['https://host/file']],
+    ['pkg:docker/alpine@3.20', ['docker-image://alpine:3.20']],
+    [
+      `base=pkg:oci/debian@sha256%3A${HEX}?repository_url=ghcr.io/o/debian&tag=12`,
+      [`docker-image://ghcr.io/o/debian:12@sha256:${HEX}`],
+    ],
+    ['pkg:github/o/r@v1', ['https://github.com/o/r.git#v1']],
     ['base=oci:dir:tag', ['oci-layout://dir:tag']],
     ['alpine:3.20', ['docker-image://alpine:3.20', './alpine:3.20']],
     ['img.tar', ['docker-archive://./img.tar', 'oci-archive://./img.tar']],
@@ -70,6 +84,16 @@ describe('a form of another tool', () => {
       const source = await table.load(ref.scheme);
       expect(() => source.identify(ref, {}), reference).not.toThrow();
     }
+  });
+
+  it.each([
+    [`sha256:${HEX}`, `type docker-image://NAME@sha256:${HEX}`],
+    ['~/app', 'type "$HOME/app"'],
+    ['~bob/app', 'type the whole path'],
+    ['bob:hunter2@host/image', 'leave user and password out: type docker-image://host/image'],
+    ['ftp://host/file', 'the schemes are docker-image,'],
+  ])('%s gets a hint to fill in', async (text, hint) => {
+    expect((await refusal(text)).hint).toContain(hint);
   });
 
   it('keeps a secret to itself', async () => {

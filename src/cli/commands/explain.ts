@@ -1,5 +1,5 @@
-import { CtxsrcError, ERROR_EXITS, type ErrorCode } from '../../core/errors.ts';
 import { closest } from '../../core/closest.ts';
+import { CtxsrcError, ERROR_EXITS, type ErrorCode } from '../../core/errors.ts';
 import { EXIT_MEANINGS } from '../exit-codes.ts';
 import { EXPLANATIONS } from '../explanations.ts';
 import type { Run } from '../run.ts';

@@ -112,6 +112,11 @@ const REMOTE_KINDS: readonly Kind[] = [
     code: 'E_TLS',
     hint: 'give the certificate authority with --ca-file',
   },
+  {
+    pattern: /Problem with the SSL CA cert|problem with the local SSL certificate|client certificate|private key file/i,
+    code: 'E_CONFIG',
+    hint: 'check that the files of --ca-file (or CTXSRC_CA_FILE, SSL_CERT_FILE), --client-cert and --client-key are there and in PEM form',
+  },
   // The repository. Forges say the same of one that is not there and of one that may not be seen.
   {
     pattern:

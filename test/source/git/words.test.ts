@@ -142,6 +142,8 @@ describe('gitFailure', () => {
     ['fatal: something new', 'network', 75],
     ['fatal: something new', 'file', 74],
     ['fatal: invalid gitfile format: /r.bundle', 'file', 3],
+    ["fatal: unable to access 'https://h/': Problem with the SSL CA cert (path? access rights?)", 'network', 2],
+    ["fatal: unable to access 'https://h/': could not load PEM client certificate, OpenSSL error", 'network', 2],
     ["git: 'remote-https' is not a git command.\nfatal: unable to find remote helper for 'https'", 'network', 2],
     ['fatal: protocol error: bad line length character: Welc', 'network', 5],
     [
