@@ -4,6 +4,7 @@
  * merged. `null` empties a list, map or pointer and leaves everything else as it is.
  */
 import { type JsonNode, JsonNumber, JsonObject, JsonProblem, parseGoJson } from './go-json-parse.ts';
+import { shortened } from './printable.ts';
 
 /** How a Go type is decoded. */
 export interface Shape<T> {
@@ -139,7 +140,7 @@ export function map<T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> {
       // What an earlier member made is nobody else's yet.
       const entries = previous === zero ? new Map<string, T>() : (previous as Map<string, T>);
       for (const [name, value] of node.members) {
-        entries.set(name, shape.decode(value, shape.zero, member(path, name)));
+        entries.set(name, shape.decode(value, shape.zero, member(path, shortened(name))));
       }
       return entries;
     },

@@ -11,6 +11,24 @@ export function printable(text: string): string {
   });
 }
 
+/** Longer than any tag or reference that a registry takes; the rest of a name tells a person nothing. */
+const MAX_SHOWN = 400;
+/** Names that a message lists. */
+const MAX_LISTED = 20;
+
+/** As `printable`, cut where it is long: a stranger's name must not fill the screen. For messages, not for answers. */
+export function shortened(text: string): string {
+  if (text.length <= MAX_SHOWN) return printable(text);
+  // Not within a character.
+  return `${printable(text.slice(0, MAX_SHOWN).replace(/[\ud800-\udbff]$/, ''))}…`;
+}
+
+/** Names of strangers in a message: some of them, each cut where it is long. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_LISTED).map(shortened).join(', ');
+  return names.length > MAX_LISTED ? `${shown}, …` : shown;
+}
+
 /** JSON text that says the same, with the same characters written as JSON escapes: a document may end up on a terminal. */
 export function printableJson(json: string): string {
   return json.replace(UNSAFE, (character) => {

@@ -16,6 +16,7 @@ import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { Once } from '../core/once.ts';
 import { formatPlatformAll, normalizePlatform, type Platform } from '../core/platform.ts';
 import { platformMatcher } from '../core/platform-match.ts';
+import { shortened } from '../core/printable.ts';
 import { warnOrRefuse } from '../core/progress.ts';
 import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
@@ -251,7 +252,7 @@ function warnOfPlatform(
   const { platform } = config.value;
   if (indexes.length > 0 || platform.architecture === '' || platformMatcher(requested).matches(platform)) return;
   if (manifest.value.annotations?.[MADE_OF_SOURCE] !== undefined) return;
-  const found = formatPlatformAll(platform);
+  const found = shortened(formatPlatformAll(platform));
   warnOrRefuse(
     job,
     'E_PLATFORM_NOT_FOUND',

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
+import { shortened } from '../core/printable.ts';
 import { bytesOfText } from '../fs/byte-string.ts';
 import { type OpenFile, openRegular, readOpened, type SmallFileOptions } from '../fs/small-file.ts';
 import { decodeIndex } from '../oci/decode.ts';
@@ -43,7 +44,7 @@ export interface Layout {
 export function checkMarker(marker: Uint8Array, invalid: (problem: string) => CtxsrcError): void {
   const { imageLayoutVersion } = go.decodeGoJson(marker, layoutFile, (problem) => invalid(`oci-layout: ${problem}`));
   if (!/^1\.[0-9]+\.[0-9]+$/.test(imageLayoutVersion)) {
-    throw invalid(`oci-layout: unknown imageLayoutVersion ${JSON.stringify(imageLayoutVersion)}`);
+    throw invalid(`oci-layout: unknown imageLayoutVersion ${JSON.stringify(shortened(imageLayoutVersion))}`);
   }
 }
 

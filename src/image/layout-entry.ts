@@ -1,8 +1,9 @@
 /** Which entry of a layout's `index.json` a reference means (the command line's "References"). */
-import { digestProblem } from '../core/digest.ts';
+import { digestProblem, isDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
 import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
+import { listed, shortened } from '../core/printable.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { noMatch } from './select.ts';
 
@@ -49,6 +50,8 @@ export interface EntryRequest {
   readonly platform: Platform;
   /** The layout, for messages. */
   readonly where: string;
+  /** The reference of an image in it, for hints: of `:TAG` or `@DIGEST`. */
+  readonly reference: (suffix: string) => string;
   /** Asked only where the name alone does not decide. */
   readonly platformsOf: PlatformsOf;
 }
@@ -71,7 +74,7 @@ const MAX_LOOKED_INTO = 100;
 export async function chooseEntry(entries: readonly Descriptor[], request: EntryRequest): Promise<ChosenEntry> {
   const named = distinct(images(byName(entries, request)));
   if (named.length === 1) return { entry: valid(named[0]!, request.where), offered: [] };
-  if (named.length > MAX_LOOKED_INTO) throw ambiguous(named, request);
+  if (named.length > MAX_LOOKED_INTO) throw ambiguous(named, entries, request);
   const offered = await Promise.all(
     named.map(async (entry) => {
       const platforms = entry.platform === undefined ? await request.platformsOf(entry) : [entry.platform];
@@ -84,7 +87,7 @@ export async function chooseEntry(entries: readonly Descriptor[], request: Entry
   const best = fittest(shown, platformMatcher(request.platform));
   const [only, another] = distinct(best);
   if (only === undefined) throw noMatch(request.platform, request.where, shown);
-  if (another !== undefined) throw ambiguous(shown, request);
+  if (another !== undefined) throw ambiguous(shown, entries, request);
   const { entry } = offered.find(({ entry: { digest } }) => digest === only.digest)!;
   return { entry: valid(entry, request.where), offered: shown };
 }
@@ -102,7 +105,8 @@ function fittest(entries: readonly Descriptor[], matcher: PlatformMatcher): read
   });
 }
 
-function byName(entries: readonly Descriptor[], { tag, where }: EntryRequest): readonly Descriptor[] {
+function byName(entries: readonly Descriptor[], request: EntryRequest): readonly Descriptor[] {
+  const { tag, where } = request;
   const tagged = entries.filter((entry) => tagOf(entry) === (tag ?? 'latest'));
   if (tagged.length > 0) return tagged;
   if (tag === undefined) {
@@ -113,7 +117,10 @@ function byName(entries: readonly Descriptor[], { tag, where }: EntryRequest): r
   if (known.length > 0) return known;
   const candidates = layoutCandidates(entries);
   const there = candidates.length === 0 ? 'it holds no image' : `there is ${listed(candidates)}`;
-  throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no tag ${tag} in ${where}: ${there}`, { details: { candidates } });
+  throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no tag ${tag} in ${where}: ${there}`, {
+    hint: candidates.length === 0 ? undefined : namingHint(candidates, request),
+    details: { candidates },
+  });
 }
 
 /** Without what lies beside images and is none (attestations, signatures), unless there is nothing else. */
@@ -130,31 +137,58 @@ function distinct(entries: readonly Descriptor[]): readonly Descriptor[] {
 function valid(entry: Descriptor, where: string): Descriptor {
   const problem = digestProblem(entry.digest);
   if (problem === undefined) return entry;
-  throw new CtxsrcError('E_LAYOUT_INVALID', `index.json of ${where}: ${problem}: ${JSON.stringify(entry.digest)}`, {
-    hint: 'copy the image into the layout again',
-  });
+  throw new CtxsrcError(
+    'E_LAYOUT_INVALID',
+    `index.json of ${where}: ${problem}: ${JSON.stringify(shortened(entry.digest))}`,
+    {
+      hint: 'copy the image into the layout again',
+    },
+  );
 }
 
-function ambiguous(entries: readonly Descriptor[], { tag, where }: EntryRequest): CtxsrcError {
+/** @param entries the images that could be meant @param all what the layout lists */
+function ambiguous(entries: readonly Descriptor[], all: readonly Descriptor[], request: EntryRequest): CtxsrcError {
+  const { tag, where } = request;
   const known = distinct(entries);
   const asked = tag ?? (known.some((entry) => tagOf(entry) === 'latest') ? 'latest' : undefined);
   const what =
     asked === undefined
       ? `${where} holds several images and none is latest`
       : `tag ${asked} is on ${known.length} different images in ${where}`;
-  const candidates = asked === undefined ? layoutCandidates(known) : waysPast(asked, known);
-  const written = candidates.slice(0, 2).map((name) => (name.startsWith('@') ? name : `:${name}`));
+  const candidates = namesOf(known, new Set(all.map(tagOf)));
   return new CtxsrcError('E_TAG_AMBIGUOUS', `${what}: there is ${listed(entries.map(described))}`, {
-    hint: `name one by what follows the layout's path: ${written.join(' or ')}`,
+    hint: namingHint([...candidates, ...known.map(({ digest }) => `@${digest}`)], request),
     details: { candidates },
   });
 }
 
-/** How images with the same tag are told apart: by containerd's names where each has one of its own, else by digest. */
-function waysPast(tag: string, entries: readonly Descriptor[]): readonly string[] {
-  const names = new Set(entries.map(containerdName).filter((name) => name !== undefined && name !== tag));
-  return names.size === entries.length ? [...(names as Set<string>)] : entries.map(({ digest }) => `@${digest}`);
+/** What names each of these images and no other: its tag, else containerd's name unless that is a tag, else its digest. */
+function namesOf(entries: readonly Descriptor[], tags: ReadonlySet<string | undefined>): readonly string[] {
+  const count = new Map<string, number>();
+  for (const entry of entries) {
+    for (const name of new Set([tagOf(entry), containerdName(entry)])) {
+      if (name !== undefined) count.set(name, (count.get(name) ?? 0) + 1);
+    }
+  }
+  return entries.map((entry) => {
+    const tag = tagOf(entry);
+    if (tag !== undefined && count.get(tag) === 1) return tag;
+    const name = containerdName(entry);
+    return name !== undefined && count.get(name) === 1 && !tags.has(name) ? name : `@${entry.digest}`;
+  });
 }
+
+/** References to type. Names that nobody could type are passed over. */
+function namingHint(candidates: readonly string[], { reference }: EntryRequest): string {
+  const typed = candidates.filter((name) =>
+    name.startsWith('@') ? isDigest(name.slice(1)) : TYPED.test(name) && shortened(name) === name,
+  );
+  if (typed.length === 0) return 'copy the image into a layout of its own, and name that';
+  const [first, second] = typed.map((name) => reference(name.startsWith('@') ? name : `:${name}`));
+  return `name one of them: ${first}${second === undefined ? '' : ` or ${second}`}`;
+}
+
+const TYPED = /^[\w.:/+-]+$/;
 
 /** An entry in a list: tag, containerd's name, platform, digest; what there is of them. */
 function described(entry: Descriptor): string {
@@ -163,12 +197,6 @@ function described(entry: Descriptor): string {
   const platform = entry.platform === undefined ? undefined : formatPlatformAll(entry.platform);
   return [tag, name === tag ? undefined : name, platform, `@${entry.digest}`]
     .filter((part) => part !== undefined)
+    .map(shortened)
     .join(' ');
-}
-
-/** More are left out of a message; all are in the details. */
-const MAX_NAMED = 20;
-
-function listed(names: readonly string[]): string {
-  return `${names.slice(0, MAX_NAMED).join(', ')}${names.length > MAX_NAMED ? ', …' : ''}`;
 }

@@ -3,7 +3,7 @@
  * caches, encrypted layers. It is told by its media types, before a key is made of it.
  */
 import { CtxsrcError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
+import { shortened } from '../core/printable.ts';
 import { isConfigType } from '../oci/media-types.ts';
 import type { Descriptor, Manifest } from '../oci/types.ts';
 import type { ContentProvider } from './provider.ts';
@@ -32,8 +32,6 @@ const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
 
 const CACHE_HINT = 'a build reads it by --cache-from; name the image that the build pushed';
 
-/** A type of a stranger's in a message. */
-const MAX_TYPE_LENGTH = 120;
 const MAX_BLOBS_IN_DETAILS = 100;
 
 /** @throws E_NOT_AN_IMAGE for a BuildKit cache */
@@ -100,5 +98,5 @@ function kindOf(mediaType: string): string | undefined {
 }
 
 function shown(mediaType: string): string {
-  return printable(mediaType.slice(0, MAX_TYPE_LENGTH)) || 'it has no media type';
+  return shortened(mediaType) || 'it has no media type';
 }

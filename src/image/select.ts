@@ -4,6 +4,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
 import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
+import { listed, shortened } from '../core/printable.ts';
 import { decodeConfig, decodeIndex, decodeManifest, schema1Error, usable } from '../oci/decode.ts';
 import { isIndexType, isManifestType, isSchema1Type } from '../oci/media-types.ts';
 import type { Descriptor, ImageConfig, Manifest, Raw } from '../oci/types.ts';
@@ -61,14 +62,14 @@ export async function selectImage(
     if (best === undefined) throw noMatch(requested, `index ${digest}`, entries);
     descriptor = usable(best, `manifests[${entries.indexOf(best)}] of index ${digest}`);
     const chosen = best.platform === undefined ? 'the entry without a platform' : formatPlatformAll(best.platform);
-    const text = `platform ${formatPlatformAll(requested)}: ${chosen} of ${entries.length} in ${digest}: ${descriptor.digest}`;
+    const text = `platform ${formatPlatformAll(requested)}: ${shortened(chosen)} of ${entries.length} in ${digest}: ${descriptor.digest}`;
     job.progress.emit({ type: 'message', level: 'debug', text });
   }
   if (isSchema1Type(descriptor.mediaType)) throw schema1Error(descriptor.digest);
   if (!isManifestType(descriptor.mediaType)) {
     throw new CtxsrcError(
       'E_NOT_AN_IMAGE',
-      `${descriptor.digest} is no image manifest but ${JSON.stringify(descriptor.mediaType)}`,
+      `${descriptor.digest} is no image manifest but ${JSON.stringify(shortened(descriptor.mediaType))}`,
       { hint: 'name an image, or an index of images' },
     );
   }
@@ -129,16 +130,12 @@ export function platformNames(entries: readonly Descriptor[]): readonly string[]
   return [...new Set(names)];
 }
 
-/** More are left out of a message; all are in the details. */
-const MAX_NAMED = 20;
-
-/** The error that lists what there is instead of the platform. */
+/** The error that lists what there is instead of the platform; all are in the details. */
 export function noMatch(requested: Platform, what: string, entries: readonly Descriptor[]): CtxsrcError {
   const wanted = formatPlatformAll(requested);
   const candidates = platformNames(entries);
-  const named = candidates.slice(0, MAX_NAMED).join(', ') + (candidates.length > MAX_NAMED ? ', …' : '');
-  const there = candidates.length === 0 ? 'it is empty' : `there is ${named}`;
-  const usual = candidates.find((name) => name.includes('/'));
+  const there = candidates.length === 0 ? 'it is empty' : `there is ${listed(candidates)}`;
+  const usual = candidates.find((name) => name.includes('/') && shortened(name) === name);
   return new CtxsrcError('E_PLATFORM_NOT_FOUND', `no image for ${wanted} in ${what}: ${there}`, {
     ...(usual === undefined ? {} : { hint: `choose one with --platform, for instance --platform ${usual}` }),
     details: { platform: wanted, candidates },

@@ -9,7 +9,7 @@ import { CtxsrcError, localError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { at, closeDirectory, type OpenDirectory, openChild, openRoot } from '../fs/confined.ts';
 import { PathFilter } from '../fs/write-filter.ts';
-import { printableBytes } from './byte-names.ts';
+import { shortenedBytes } from './byte-names.ts';
 import { DigestTable } from './digest-table.ts';
 import { type ComingFile, type FileHelper, FileWriter } from './file-writer.ts';
 import { archiveError } from './header.ts';
@@ -253,7 +253,7 @@ export class LayerApplier implements TarHandler {
   #hardlink(parent: Directory, name: string, existing: Node | undefined, entry: TarEntry): void {
     const components = entry.linkName.split('/').filter((part) => part !== '' && part !== '.');
     const targetName = components.pop();
-    const shown = printableBytes(entry.linkName);
+    const shown = shortenedBytes(entry.linkName);
     const targetParent = targetName === undefined ? undefined : this.#tree.resolve(components, false);
     const target = targetParent?.children.get(targetName!);
     if (target === undefined) throw this.#linkError(`a hard link to ${shown}, which does not exist`);
@@ -290,7 +290,10 @@ export class LayerApplier implements TarHandler {
     }
     const victim = name.slice(WHITEOUT.length);
     if (victim === '' || victim === '.' || victim === '..') {
-      throw new CtxsrcError('E_UNSAFE', `the archive is invalid: a whiteout ${JSON.stringify(name)} names no file`);
+      throw new CtxsrcError(
+        'E_UNSAFE',
+        `the archive is invalid: a whiteout ${JSON.stringify(shortenedBytes(name))} names no file`,
+      );
     }
     const node = parent.children.get(victim);
     if (node !== undefined) this.#tree.remove(parent, victim, node);
@@ -333,7 +336,7 @@ export class LayerApplier implements TarHandler {
   }
 
   #failure(error: unknown, name: string): Error {
-    return localError(error, `cannot write ${printableBytes(name)}`);
+    return localError(error, `cannot write ${shortenedBytes(name)}`);
   }
 }
 

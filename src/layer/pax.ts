@@ -2,7 +2,7 @@
  * PAX extended headers (POSIX.1-2001, `pax` "Extended Header"): records `length key=value\n` in front of an entry, which
  * replace what its header says. Keys and values are bytes, kept as latin-1 strings.
  */
-import { printableBytes } from './byte-names.ts';
+import { shortenedBytes } from './byte-names.ts';
 import { archiveError, type Header } from './header.ts';
 
 /** What the records in front of one entry say beside the fields of its header. */
@@ -39,7 +39,7 @@ export function parsePax(data: Buffer): PaxRecord[] {
     const key = record.slice(0, equals);
     const value = record.slice(equals + 1);
     const nulIn = key === 'path' || key === 'linkpath' || key === 'uname' || key === 'gname' ? value : key;
-    if (nulIn.includes('\0')) throw archiveError(`the PAX record ${printableBytes(key)} holds a NUL`);
+    if (nulIn.includes('\0')) throw archiveError(`the PAX record ${shortenedBytes(key)} holds a NUL`);
     records.push([key, value]);
     at = end;
   }
@@ -94,7 +94,8 @@ export function applyPax(header: Header, records: readonly PaxRecord[]): PaxFact
 /** A non-negative decimal that a double holds exactly. */
 export function decimal(key: string, value: string): number {
   const result = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
-  if (!Number.isSafeInteger(result)) throw archiveError(`the PAX record ${JSON.stringify(key)} is not a valid number`);
+  if (!Number.isSafeInteger(result))
+    throw archiveError(`the PAX record ${JSON.stringify(shortenedBytes(key))} is not a valid number`);
   return result;
 }
 

@@ -3,7 +3,7 @@ import { renameSync, rmdirSync } from 'node:fs';
 import { CtxsrcError } from '../core/errors.ts';
 import { at } from '../fs/confined.ts';
 import type { PathFilter } from '../fs/write-filter.ts';
-import { printableBytes } from './byte-names.ts';
+import { shortenedBytes } from './byte-names.ts';
 import type { LossList } from './losses.ts';
 import { type Directory, isMissing, type Node, pathIn } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
@@ -16,7 +16,7 @@ import type { WrittenTree } from './written-tree.ts';
 export function selectPaths(tree: WrittenTree, losses: LossList, filter: PathFilter): void {
   const top = tree.resolve(filter.subpath.split('/'), false);
   if (top === undefined) {
-    throw new CtxsrcError('E_PATH_NOT_FOUND', `the image has no directory ${printableBytes(filter.subpath)}`, {
+    throw new CtxsrcError('E_PATH_NOT_FOUND', `the image has no directory ${shortenedBytes(filter.subpath)}`, {
       hint: 'subpath names a directory of the image',
     });
   }

@@ -5,7 +5,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
-import { printableBytes } from './byte-names.ts';
+import { shortenedBytes } from './byte-names.ts';
 import { archiveError, BLOCK } from './header.ts';
 import { type TarEntry, TarReader } from './tar-reader.ts';
 
@@ -136,7 +136,7 @@ async function isSame(file: FileHandle, a: Place, b: Place, signal: AbortSignal)
 }
 
 function quoted(name: string): string {
-  return JSON.stringify(printableBytes(name));
+  return JSON.stringify(shortenedBytes(name));
 }
 
 function cleanName(name: string): string {

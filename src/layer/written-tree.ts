@@ -5,7 +5,7 @@
 import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { CtxsrcError } from '../core/errors.ts';
 import { at, closeDirectory, type OpenDirectory, openChild } from '../fs/confined.ts';
-import { printableBytes } from './byte-names.ts';
+import { shortenedBytes } from './byte-names.ts';
 import { archiveError } from './header.ts';
 import { type Directory, isMissing, leafOf, type Metadata, type Node, pathIn } from './tree.ts';
 
@@ -87,7 +87,7 @@ export class WrittenTree {
       } else {
         const leaf = leafOf(child);
         if (leaf.type !== 'symlink') {
-          throw archiveError(`an entry lies below ${printableBytes(pathIn(dir, name))}, which is no directory`);
+          throw archiveError(`an entry lies below ${shortenedBytes(pathIn(dir, name))}, which is no directory`);
         }
         links += 1;
         if (links > MAX_LINKS) throw archiveError('the symbolic links of a path go round in circles');

@@ -7,6 +7,7 @@ import { digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
+import { shortened } from '../core/printable.ts';
 import { isIndexType, isManifestType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';
 import type { Descriptor, ImageConfig, Index, Manifest, Raw } from './types.ts';
 
@@ -132,7 +133,8 @@ export function schema1Error(what: string): CtxsrcError {
  */
 export function usable(entry: Descriptor, where: string): Descriptor {
   const problem = digestProblem(entry.digest);
-  if (problem !== undefined) throw invalidManifest(where, `digest: ${problem}: ${JSON.stringify(entry.digest)}`);
+  if (problem !== undefined)
+    throw invalidManifest(where, `digest: ${problem}: ${JSON.stringify(shortened(entry.digest))}`);
   if (entry.size < 0) throw invalidManifest(where, `size: ${entry.size} is negative`);
   return entry;
 }
@@ -220,7 +222,7 @@ export function detectMediaType(bytes: Uint8Array, what: string): string {
   if (isManifest && found.manifests) throw invalidManifest(what, 'it is both a manifest and an index');
   const claimed = found.mediaType ?? '';
   if (isManifest ? isIndexType(claimed) : isManifestType(claimed)) {
-    throw invalidManifest(what, `mediaType: ${claimed} does not match its contents`);
+    throw invalidManifest(what, `mediaType: ${shortened(claimed)} does not match its contents`);
   }
   if (isManifestType(claimed) || isIndexType(claimed)) return claimed;
   return isManifest ? MEDIA_TYPE.dockerManifest : MEDIA_TYPE.dockerIndex;

@@ -10,6 +10,7 @@ import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
 import { Once } from '../core/once.ts';
+import { listed, shortened } from '../core/printable.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
 import { ArchiveFile } from '../image/archive-file.ts';
 import { archiveHint } from '../image/archive-kind.ts';
@@ -88,13 +89,13 @@ export class DockerArchiveProvider implements ContentProvider {
         digest: sha256(configBytes),
         size: configBytes.length,
       };
-      const { rootfs } = decodeConfig(configBytes, `${image.Config} of ${file.path}`).value;
+      const { rootfs } = decodeConfig(configBytes, `${shortened(image.Config)} of ${file.path}`).value;
       const layers = new Map<Digest, TarMember>();
       const descriptors: Descriptor[] = [];
       for (const [index, path] of image.Layers.entries()) {
         const member = file.find(path);
         if (member === undefined)
-          throw this.#invalid(`manifest.json names the layer ${JSON.stringify(path)}, which is not there`);
+          throw this.#invalid(`manifest.json names the layer ${JSON.stringify(shortened(path))}, which is not there`);
         const descriptor = await this.#layerDescriptor(job, file, path, member, rootfs.diffIds[index]);
         layers.set(descriptor.digest, member);
         descriptors.push(descriptor);
@@ -158,8 +159,8 @@ export class DockerArchiveProvider implements ContentProvider {
 
   async #document(file: ArchiveFile, name: string): Promise<Buffer> {
     const member = file.find(name);
-    if (member === undefined) throw this.#invalid(`it has no file ${JSON.stringify(name)}`, file);
-    return file.readMember(member, MAX_DOCUMENT_BYTES, name);
+    if (member === undefined) throw this.#invalid(`it has no file ${JSON.stringify(shortened(name))}`, file);
+    return file.readMember(member, MAX_DOCUMENT_BYTES, shortened(name));
   }
 
   #missing(digest: Digest): CtxsrcError {
@@ -194,36 +195,55 @@ function candidatesOf(images: readonly SavedImage[]): readonly string[] {
  */
 function choose(images: readonly SavedImage[], { path, tag }: LayoutReference): SavedImage {
   const details = { candidates: candidatesOf(images) };
-  const there = `there is ${details.candidates.slice(0, 20).join(', ')}`;
+  const there = `there is ${listed(details.candidates)}`;
   if (images.length === 0) throw new CtxsrcError('E_NOT_FOUND', `${path} holds no image`);
   const found = images.filter(({ RepoTags }) => RepoTags.some((name) => means(name, tag ?? 'latest')));
   const distinct = new Set(found.map(({ Config }) => Config));
   if (distinct.size > 1) {
     throw new CtxsrcError('E_TAG_AMBIGUOUS', `${tag ?? 'latest'} means several images in ${path}: ${there}`, {
-      hint: `name one of them: docker-archive://${path}:${details.candidates[0]}`,
+      hint: namingHint(path, images),
       details,
     });
   }
   if (found[0] !== undefined) return found[0];
   if (tag !== undefined)
-    throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no image ${tag} in ${path}: ${there}`, { details });
+    throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no image ${tag} in ${path}: ${there}`, {
+      hint: namingHint(path, images),
+      details,
+    });
   if (images.length > 1) {
     throw new CtxsrcError('E_TAG_AMBIGUOUS', `${path} holds several images and none is latest: ${there}`, {
-      hint: `name one of them: docker-archive://${path}:${details.candidates[0]}`,
+      hint: namingHint(path, images),
       details,
     });
   }
   return images[0] as SavedImage;
 }
 
-function means(saved: string, asked: string): boolean {
-  if (saved === asked || saved.slice(saved.lastIndexOf(':') + 1) === asked) return true;
+/** A reference to type: of a name that stands for one image there. */
+function namingHint(path: string, images: readonly SavedImage[]): string {
+  const count = new Map<string, number>();
+  for (const { RepoTags } of images) for (const name of RepoTags) count.set(name, (count.get(name) ?? 0) + 1);
+  const once = [...count.keys()].find((name) => count.get(name) === 1 && isName(name));
+  if (once !== undefined) return `name one of them: docker-archive://${path}:${once}`;
+  return images.length === 1
+    ? `name it by its path alone: docker-archive://${path}`
+    : 'save the image by itself: docker save -o FILE NAME';
+}
+
+/** Whether Docker would take it as the name of an image. */
+function isName(text: string): boolean {
   try {
-    return normal(saved) === normal(asked);
+    return normal(text) !== '';
   } catch {
-    // Not a name that Docker would take: it means only itself.
     return false;
   }
+}
+
+function means(saved: string, asked: string): boolean {
+  if (saved === asked || saved.slice(saved.lastIndexOf(':') + 1) === asked) return true;
+  // What is no name that Docker would take means only itself.
+  return isName(saved) && isName(asked) && normal(saved) === normal(asked);
 }
 
 function normal(name: string): string {

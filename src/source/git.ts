@@ -22,7 +22,7 @@ import { NO_CACHE_OPTS } from '../contract/index.ts';
 import { sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
-import { printable } from '../core/printable.ts';
+import { shortened } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
 import { textOfBytes } from '../fs/byte-string.ts';
 import { settleTree } from '../fs/settle-tree.ts';
@@ -330,7 +330,7 @@ function noteLfsPointers(job: JobContext, pointers: readonly string[]): void {
   job.progress.emit({
     type: 'message',
     level: 'note',
-    text: `${printable(textOfBytes(first))}${others}: a Git LFS pointer, not the content that it stands for`,
+    text: `${shortened(textOfBytes(first))}${others}: a Git LFS pointer, not the content that it stands for`,
     hint: 'a build would see the pointers, too: check out with git lfs, and use that directory',
   });
 }

@@ -5,6 +5,7 @@ import type { Digest } from '../core/digest.ts';
 import { isCtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
 import type { Platform } from '../core/platform.ts';
+import { shortened } from '../core/printable.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
@@ -67,7 +68,8 @@ export class LayoutProvider implements BlobProvider {
     const where = `${this.#place.what} ${path}`;
     if (digest === undefined) {
       const platformsOf = (entry: Descriptor) => this.#platformsOf(job, layout, entry);
-      const chosen = await chooseEntry(entries, { tag, platform: this.#platform, where, platformsOf });
+      const reference = (suffix: string) => `${this.#place.scheme}://${path}${suffix}`;
+      const chosen = await chooseEntry(entries, { tag, platform: this.#platform, where, reference, platformsOf });
       this.#offered = chosen.offered;
       return this.#root(layout, chosen.entry);
     }
@@ -158,7 +160,7 @@ export class LayoutProvider implements BlobProvider {
     job.progress.emit({
       type: 'message',
       level: 'warning',
-      text: `tag ${tag} in ${this.#place.what} ${path} has moved to ${digests[0]}; using ${digest}, as the reference says`,
+      text: `tag ${tag} in ${this.#place.what} ${path} has moved to ${shortened(digests[0]!)}; using ${digest}, as the reference says`,
     });
   }
 }

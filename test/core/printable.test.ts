@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { printable, printableJson } from '../../src/core/printable.ts';
+import { listed, printable, printableJson, shortened } from '../../src/core/printable.ts';
 
 test.each([
   ['plain/päth 名 😀', 'plain/päth 名 😀'],
@@ -15,6 +15,16 @@ test.each([
   ['x\udc00', 'x\\udc00'],
 ])('%j is shown as %s', (text, shown) => {
   expect(printable(text)).toBe(shown);
+});
+
+test('what is long is cut between two characters, and of many names some are shown', () => {
+  const usual = `registry.example/${'a'.repeat(238)}:${'t'.repeat(128)}`;
+  expect(shortened(usual)).toBe(usual);
+  expect(shortened('x'.repeat(1e6))).toBe(`${'x'.repeat(400)}…`);
+  expect(shortened(`${'x'.repeat(399)}😀😀`)).toBe(`${'x'.repeat(399)}…`);
+  expect(shortened('\u001b'.repeat(500))).toBe(`${'\\x1b'.repeat(400)}…`);
+  expect(listed(['a', 'b\u0007'])).toBe('a, b\\x07');
+  expect(listed(Array.from({ length: 300_000 }, () => 'y'.repeat(1000))).length).toBeLessThan(10_000);
 });
 
 test('JSON says the same, without anything that a terminal obeys', () => {

@@ -41,7 +41,8 @@ async function choose(
   platform = 'linux/amd64',
   platformsOf: EntryRequest['platformsOf'] = async () => undefined,
 ): Promise<string | CtxsrcError> {
-  const request = { tag, platform: parsePlatform(platform), where: 'the layout', platformsOf };
+  const reference = (suffix: string) => `oci-layout://dir${suffix}`;
+  const request = { tag, platform: parsePlatform(platform), where: 'the layout', reference, platformsOf };
   return chooseEntry(entries, request).then(
     (chosen) => chosen.entry.digest[7]!,
     (error: unknown) => error as CtxsrcError,
@@ -67,8 +68,9 @@ describe('chooseEntry, by name', () => {
     const error = await choose(entries, '1.0');
     expect(error).toMatchObject({
       code: 'E_TAG_AMBIGUOUS',
-      details: { candidates: ['docker.io/library/a:1.0', 'docker.io/library/b:1.0'] },
-      hint: expect.stringContaining(':docker.io/library/a:1.0 or :docker.io/library/b:1.0') as string,
+      // The name of the second is the tag of another.
+      details: { candidates: ['docker.io/library/a:1.0', `@${entries[1]!.digest}`] },
+      hint: `name one of them: oci-layout://dir:docker.io/library/a:1.0 or oci-layout://dir@${entries[1]!.digest}`,
     });
   });
 
@@ -235,9 +237,12 @@ describe('a layout with several platforms beside each other', () => {
     const dir = twice.write(join(tempDir('layout'), 'layout'));
     const failed = await ctxsrc(['key', '--platform', 'linux/amd64', `oci-layout://${dir}:1.0`]);
     expect(failed.code, failed.stderr).toBe(2);
-    const ways = /path: (\S+) or (\S+)$/m.exec(failed.stderr)!.slice(1, 3);
-    expect(ways).toEqual([':docker.io/library/x:1.0', ':docker.io/library/y:1.0']);
-    const keys = await ctxsrc(['key', '--platform', 'linux/amd64', ...ways.map((way) => `oci-layout://${dir}${way}`)]);
+    const ways = /them: (\S+) or (\S+)$/m.exec(failed.stderr)!.slice(1, 3);
+    expect(ways).toEqual([
+      `oci-layout://${dir}:docker.io/library/x:1.0`,
+      `oci-layout://${dir}:docker.io/library/y:1.0`,
+    ]);
+    const keys = await ctxsrc(['key', '--platform', 'linux/amd64', ...ways]);
     expect(keys.stdout).toBe(`${amd.diffId}\n${other.diffId}\n`);
   });
 });

@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 import type { Task } from '../../core/progress.ts';
 import type { PathFilter } from '../../fs/write-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
@@ -250,7 +250,7 @@ export class Checkout {
         job.progress.emit({
           type: 'message',
           level: 'note',
-          text: `the submodule ${printable(path)} is left out, as .gitmodules says (update = none)`,
+          text: `the submodule ${shortened(path)} is left out, as .gitmodules says (update = none)`,
         });
       }
       return {

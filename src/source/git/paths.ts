@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 import type { TreeEntry } from './repository.ts';
 
 /**
@@ -28,7 +28,7 @@ export function checkPaths(entries: readonly TreeEntry[]): void {
 }
 
 export function unsafe(path: string, problem: string): CtxsrcError {
-  return new CtxsrcError('E_UNSAFE', `the path ${printable(path)} of the repository ${problem}`);
+  return new CtxsrcError('E_UNSAFE', `the path ${shortened(path)} of the repository ${problem}`);
 }
 
 /** The directories of a path, made one by one; one that is something else already is not followed. */
@@ -71,7 +71,7 @@ export function noDirectory(subdir: string, repository: string, commit: string, 
   const problem = exists ? 'is no directory of' : 'is not in';
   return new CtxsrcError(
     'E_PATH_NOT_FOUND',
-    `${printable(subdir)} ${problem} ${repository} at ${commit.slice(0, 12)}`,
+    `${shortened(subdir)} ${problem} ${repository} at ${commit.slice(0, 12)}`,
     {
       hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository',
     },

@@ -2,7 +2,7 @@
 import { posix } from 'node:path';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 import type { Repository } from './repository.ts';
 import { type GitUrl, isGitTransport, parseGitUrl } from './url.ts';
 
@@ -40,7 +40,7 @@ export async function readModules(
  * git itself does by default: a repository must not decide which others of this machine are read.
  */
 export function submoduleUrl(path: string, url: string | undefined, parent: GitUrl): GitUrl {
-  const shown = printable(path);
+  const shown = shortened(path);
   if (url === undefined) {
     throw new CtxsrcError('E_NOT_FOUND', `.gitmodules has no address for the submodule ${shown}`, {
       hint: 'leave submodules out with --skip-submodules',
@@ -50,7 +50,7 @@ export function submoduleUrl(path: string, url: string | undefined, parent: GitU
   if (!isGitTransport(absolute) || /^file:/i.test(absolute)) {
     throw new CtxsrcError(
       'E_UNSAFE',
-      `the submodule ${shown} comes from ${printable(url)}, which is no address on a network`,
+      `the submodule ${shown} comes from ${shortened(url)}, which is no address on a network`,
       {
         hint: 'leave submodules out with --skip-submodules',
       },
@@ -84,7 +84,7 @@ export function inSubmodule(error: unknown, name: string): unknown {
   const reason = DENIED.includes(error.code)
     ? "a token is shown to the reference's own scheme, host and port only"
     : error.hint;
-  return new CtxsrcError(error.code, `${error.message} (for the submodule ${printable(name)})`, {
+  return new CtxsrcError(error.code, `${error.message} (for the submodule ${shortened(name)})`, {
     hint: reason === undefined ? without : `${reason}; ${without}`,
     details: { ...error.details, submodule: name },
     cause: error,
@@ -94,8 +94,8 @@ export function inSubmodule(error: unknown, name: string): unknown {
 /** The failure of a subdirectory that lies in a submodule which is left out, with what leaves it out. */
 export function inLeftOut(subdir: string, submodule: string, skipped: boolean): CtxsrcError {
   const by = skipped ? '--skip-submodules' : '.gitmodules (update = none)';
-  const problem = `lies in the submodule ${printable(submodule)}, which ${by} leaves out`;
-  return new CtxsrcError('E_PATH_NOT_FOUND', `${printable(subdir)} ${problem}`, {
+  const problem = `lies in the submodule ${shortened(submodule)}, which ${by} leaves out`;
+  return new CtxsrcError('E_PATH_NOT_FOUND', `${shortened(subdir)} ${problem}`, {
     hint: skipped ? 'leave --skip-submodules away' : "name the submodule's own repository",
   });
 }

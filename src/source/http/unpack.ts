@@ -6,11 +6,12 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { JobContext, WriteOptions, WriteReport } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/write-filter.ts';
 import { LayerApplier } from '../../layer/apply.ts';
 import { archiveCompression, decompressArchive } from '../../layer/archive-compression.ts';
+import { shortenedBytes } from '../../layer/byte-names.ts';
 import { BLOCK, parseHeader } from '../../layer/header.ts';
 import { packEntries, unpackReport } from '../../layer/report.ts';
 import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar-reader.ts';
@@ -133,7 +134,7 @@ class Selector implements TarHandler {
     if (linkName === undefined) {
       throw new CtxsrcError(
         'E_ARCHIVE_INVALID',
-        `the hard link ${JSON.stringify(entry.name)} leads to something that is not written`,
+        `the hard link ${JSON.stringify(shortenedBytes(entry.name))} leads to something that is not written`,
         {
           hint: 'write more of the archive: widen --include, --subpath or --strip-components',
         },
@@ -155,7 +156,7 @@ class Selector implements TarHandler {
     if (parts.includes('..'))
       throw new CtxsrcError(
         'E_UNSAFE',
-        `the archive has the name ${JSON.stringify(printable(name))}, which leads out of it`,
+        `the archive has the name ${JSON.stringify(shortened(name))}, which leads out of it`,
       );
     if (parts.length <= this.#strip) return undefined;
     const place = this.#filter.place(parts.slice(this.#strip).join('/'));

@@ -7,7 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 import { RatioGuard } from '../../layer/ratio-guard.ts';
 import type { TarEntry, TarHandler } from '../../layer/tar-reader.ts';
 
@@ -162,7 +162,7 @@ function parseEntry(directory: Buffer, at: number, rawName: string, extra: Buffe
   const attributes = directory.readUInt32LE(at + 38);
   // Programs of DOS and Windows write both separators.
   const name = host === 0 ? rawName.replaceAll('\\', '/') : rawName;
-  const what = `the zip entry ${printable(name)}`;
+  const what = `the zip entry ${shortened(name)}`;
   if (name === '' || name.includes('\0')) throw invalid('an entry has no usable name');
   if ((flags & 0x2041) !== 0) throw unsupported(`${what} is encrypted`);
   if (method !== 0 && method !== 8) {
@@ -268,7 +268,7 @@ async function readEntry(
   if (crc !== entry.crc)
     throw new CtxsrcError(
       'E_ARCHIVE_INVALID',
-      `the zip entry ${printable(entry.name)} is damaged: its checksum is wrong`,
+      `the zip entry ${shortened(entry.name)} is damaged: its checksum is wrong`,
       { hint: DAMAGED_HINT },
     );
   if (entry.kind === 'file') handler.fileEnd();
@@ -295,7 +295,7 @@ async function* unpacked(
     yield* inflate as AsyncIterable<Buffer>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
-    throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} is damaged`, {
+    throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${shortened(entry.name)} is damaged`, {
       cause: error,
       hint: DAMAGED_HINT,
     });
@@ -352,7 +352,7 @@ function bigNumber(buffer: Buffer, at: number): number {
 }
 
 function wrongSize(entry: ZipEntry): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${printable(entry.name)} has not the size that it says`, {
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${shortened(entry.name)} has not the size that it says`, {
     hint: DAMAGED_HINT,
   });
 }
