@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { homeOf } from '../core/home.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { printable } from '../core/printable.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
 import { checkHost } from './values.ts';
@@ -59,7 +60,7 @@ function decodeConfig(text: string, path: string): UserConfig {
   };
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parseJson(text);
   } catch (error) {
     return fail((error as Error).message);
   }

@@ -29,6 +29,8 @@ export function proxyFor(url: URL, env: Environment): NamedProxy | undefined {
   let proxy: URL;
   try {
     proxy = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+    // What goes to the proxy is decoded; a lone % is none.
+    decodeURIComponent(`${proxy.username}:${proxy.password}`);
   } catch (cause) {
     throw unusable(variable, url.host, cause);
   }

@@ -5,12 +5,16 @@
  */
 import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { isGitReference } from '../source/git/url.ts';
 import { bakeContexts } from './bake-file.ts';
 import { composeContexts } from './compose-file.ts';
 import { type Fail, type FoundContext, isObject } from './found-context.ts';
 import { isContextName } from './lock.ts';
+
+/** Bytes of a file; bake and compose write less, and the parser takes a second for so many. */
+export const MAX_DESCRIPTION_BYTES = 1 << 20;
 
 /** Contexts by name, and the names whose values stand for something inside the build. */
 export interface NamedContexts {
@@ -101,10 +105,22 @@ async function parse(text: string, fail: Fail, json: boolean): Promise<unknown> 
   // A CommonJS package: bundled, it has nothing but its default export.
   const { default: yaml } = await import('yaml');
   try {
-    const value: unknown = json ? JSON.parse(text) : undefined;
-    const document = yaml.parseDocument(text, { merge: true });
+    const value: unknown = json ? parseJson(text) : undefined;
+    // Its own look for names that are there twice compares each with each.
+    const document = yaml.parseDocument(text, { merge: true, uniqueKeys: false });
     const problem = document.errors[0] ?? document.warnings[0];
-    if (problem !== undefined) return fail(problem.message.split('\n')[0]!);
+    // What stands where nothing may is quoted: it may be somebody's secret.
+    if (problem !== undefined) return fail(problem.message.split('\n')[0]!.replace(/: ".*" at/, ' at'));
+    yaml.visit(document, {
+      Map: (_, { items }) => {
+        const names = new Set<unknown>();
+        for (const { key } of items) {
+          const name = yaml.isScalar(key) ? key.value : key;
+          if (names.has(name)) fail(`${JSON.stringify(name)} is there twice in one map`);
+          names.add(name);
+        }
+      },
+    });
     return json ? value : (document.toJS({ maxAliasCount: 100 }) as unknown);
   } catch (error) {
     if (error instanceof CtxsrcError) throw error;

@@ -4,6 +4,7 @@
  */
 import type { Attributes, AttributeValue } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { printable, printableJson } from '../core/printable.ts';
 
 /** One context of the lock file. */
@@ -29,6 +30,8 @@ export type Lock = ReadonlyMap<string, LockEntry>;
 /** The form that this version writes and reads. */
 const FORM = 1;
 const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned'] as const;
+/** Far more than a build has: each is understood before one is used. */
+const MAX_CONTEXTS = 10_000;
 const REQUIRED: ReadonlySet<string> = new Set(['digest', 'key']);
 
 /** A name of a context: no `://`, no `=`, nothing that is white or controls a terminal, and not starting with `.` or `/`. */
@@ -59,7 +62,7 @@ function entryObject(entry: LockEntry): Record<string, unknown> {
   };
 }
 
-/** Reads the text of a lock file. `E_CONFIG` says what is wrong with it; one of another form is refused. */
+/** Reads the text of a lock file. `E_CONFIG` says what is wrong with it, `E_LIMIT`; one of another form is refused. */
 export function decodeLock(text: string, path: string): Lock {
   const fail = (what: string): never => {
     throw new CtxsrcError('E_CONFIG', `the lock file ${path} is not valid: ${what}`, {
@@ -68,7 +71,7 @@ export function decodeLock(text: string, path: string): Lock {
   };
   let document: unknown;
   try {
-    document = JSON.parse(text);
+    document = parseJson(text);
   } catch (error) {
     return fail((error as Error).message);
   }
@@ -76,8 +79,14 @@ export function decodeLock(text: string, path: string): Lock {
   if (document.lockfile !== FORM)
     return fail(`its form is ${JSON.stringify(document.lockfile)}, this version reads ${FORM}`);
   if (!isObject(document.contexts)) return fail('it has no contexts');
+  const found = Object.entries(document.contexts);
+  if (found.length > MAX_CONTEXTS) {
+    throw new CtxsrcError('E_LIMIT', `the lock file ${path} has ${found.length} contexts, more than ${MAX_CONTEXTS}`, {
+      hint: 'write several lock files, each named by --lock',
+    });
+  }
   const lock = new Map<string, LockEntry>();
-  for (const [name, entry] of Object.entries(document.contexts)) {
+  for (const [name, entry] of found) {
     if (!isContextName(name)) return fail(`${JSON.stringify(name)} is no name of a context`);
     if (!isObject(entry)) return fail(`the context ${name} is no object`);
     if (typeof entry.ref !== 'string') return fail(`ref of the context ${name} is no text`);

@@ -104,4 +104,23 @@ describe.skipIf(buildx === undefined)('bake itself', () => {
       expect({ what, printed: bakePrint(cwd, file) }).toEqual({ what, printed });
     }
   });
+
+  it('repeats nothing of a file that is neither', async () => {
+    for (const [file, text] of [
+      ['b.json', 'SECRET=1'],
+      ['compose.yaml', 'services: {}\n}SECRET'],
+      ['compose.yaml', '- SECRET\n  \t}'],
+    ] as const) {
+      await expect(read(file, text)).rejects.toMatchObject({
+        code: 'E_CONFIG',
+        message: expect.not.stringContaining('SECRET'),
+      });
+    }
+  });
+
+  it('finds a name that is there twice without comparing each with each', async () => {
+    const names = (count: number) => Array.from({ length: count }, (_, i) => `  s${i}: {}\n`).join('');
+    const twice = /"s7" is there twice/;
+    await expect(read('compose.yaml', `services:\n${names(20_000)}  s7: {}\n`)).rejects.toThrow(twice);
+  });
 });

@@ -90,6 +90,24 @@ describe('the lock file', () => {
     );
   });
 
+  it('repeats nothing of a file that is no lock: it may be a link to somebody else’s', () => {
+    for (const text of ['SECRET=1', '{"lockfile":SECRET', '{"lockfile":1,\n"contexts":{"SECRET"}}']) {
+      expect(() => decodeLock(text, 'ctxsrc.lock')).toThrow(
+        expect.objectContaining({ code: 'E_CONFIG', message: expect.stringMatching(/^(?!.*SECRET).*it is no JSON/) }),
+      );
+    }
+    expect(() => decodeLock('{"lockfile":1,\n"contexts":{"a"}}', 'x')).toThrow('from line 2, column 16 on');
+  });
+
+  it('has no more contexts than can be understood in a moment', () => {
+    const contexts = Object.fromEntries(
+      Array.from({ length: 10_001 }, (_, i) => [`n${i}`, { ref: './a', digest: '', key: '' }]),
+    );
+    expect(() => decodeLock(JSON.stringify({ lockfile: 1, contexts }), 'x')).toThrow(
+      expect.objectContaining({ code: 'E_LIMIT' }),
+    );
+  });
+
   it('knows names', () => {
     expect(['base', 'my-ctx', 'a.b/c:d'].map(isContextName)).toEqual([true, true, true]);
     expect(['', '.x', '/x', 'a b', 'a=b', 'http://x'].map(isContextName)).toEqual([

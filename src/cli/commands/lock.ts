@@ -5,7 +5,7 @@ import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snapshot/lock.ts';
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock-entry.ts';
 import { asBake, asBuildContexts, asBuildkitPolicy } from '../../snapshot/lock-formats.ts';
-import { readNamedContexts } from '../../snapshot/lock-from.ts';
+import { MAX_DESCRIPTION_BYTES, readNamedContexts } from '../../snapshot/lock-from.ts';
 import type { Pinnable } from '../../source/foreign-forms.ts';
 import type { Resolved } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -50,7 +50,12 @@ async function askedContexts(
   if (from !== undefined) {
     // What a stream says is said from here.
     const path = resolvePath(run.io.cwd, streamOf(from) === undefined ? from : '-');
-    const bytes = await readNamedFile(from, { what: printable(from), cwd: run.io.cwd, signal: run.signal });
+    const bytes = await readNamedFile(from, {
+      what: printable(from),
+      maxBytes: MAX_DESCRIPTION_BYTES,
+      cwd: run.io.cwd,
+      signal: run.signal,
+    });
     const text = bytes.toString('utf8');
     const { contexts, skipped } = await readNamedContexts(path, text, run.io.cwd);
     for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);

@@ -10,6 +10,7 @@ import { netrcEntry } from './netrc.ts';
 /**
  * Value of the header for this URL's host: the token of `--auth-token-file`, else the session's `HTTP_AUTH_HEADER` or
  * `HTTP_AUTH_TOKEN`, first those that name the host, else Basic with the entry of the netrc file. Undefined: none.
+ * @throws CtxsrcError `E_UNSAFE` for one that would go unprotected, `E_CREDENTIALS` for one that cannot be sent
  */
 export async function authorization(
   url: URL,
@@ -17,34 +18,55 @@ export async function authorization(
   session: Session,
   network: Pick<NetworkOptions, 'netrc' | 'plainHttp'>,
 ): Promise<string | undefined> {
-  if (tokenFile !== undefined) return `Bearer ${await readTokenFile(tokenFile)}`;
-  for (const suffix of [`.${url.host}`, '']) {
-    const header = await session.secret(`HTTP_AUTH_HEADER${suffix}`);
-    if (header !== undefined) return usableSecret(header, `the secret HTTP_AUTH_HEADER${suffix}`);
-    const token = await session.secret(`HTTP_AUTH_TOKEN${suffix}`);
-    if (token !== undefined) return `Bearer ${usableSecret(token, `the secret HTTP_AUTH_TOKEN${suffix}`)}`;
+  const secret = await findSecret(url, tokenFile, session, network.netrc);
+  if (secret === undefined) return undefined;
+  if (url.protocol !== 'https:' && !isLoopback(url.host) && !hostListed(network.plainHttp, url.host)) {
+    throw new CtxsrcError('E_UNSAFE', `${secret.what} would be sent to ${url.host} where others can read it`, {
+      hint: `type https:// in place of http://, or, knowing what that gives up, allow it with --plain-http ${url.host}`,
+    });
   }
-  return network.netrc === undefined ? undefined : basicFrom(network.netrc, url, network.plainHttp);
+  return secret.header;
 }
 
-async function basicFrom(file: string, url: URL, plainHttp: readonly string[]): Promise<string | undefined> {
+interface Secret {
+  readonly header: string;
+  /** For messages. */
+  readonly what: string;
+}
+
+async function findSecret(
+  url: URL,
+  tokenFile: string | undefined,
+  session: Session,
+  netrc: string | undefined,
+): Promise<Secret | undefined> {
+  if (tokenFile !== undefined)
+    return { header: `Bearer ${await readTokenFile(tokenFile)}`, what: `the token in ${printable(tokenFile)}` };
+  for (const suffix of [`.${url.host}`, '']) {
+    for (const [name, scheme] of [
+      ['HTTP_AUTH_HEADER', ''],
+      ['HTTP_AUTH_TOKEN', 'Bearer '],
+    ]) {
+      const what = `the secret ${name}${suffix}`;
+      const value = await session.secret(`${name}${suffix}`);
+      if (value !== undefined) return { header: `${scheme}${usableSecret(value, what)}`, what };
+    }
+  }
+  return netrc === undefined ? undefined : basicFrom(netrc, url);
+}
+
+async function basicFrom(file: string, url: URL): Promise<Secret | undefined> {
   const what = `the netrc file ${printable(file)}`;
   const entry = netrcEntry((await readNamedFile(file, { what })).toString('utf8'), hostName(url.host));
   if (entry === undefined) return undefined;
-  if (url.protocol !== 'https:' && !isLoopback(url.host) && !hostListed(plainHttp, url.host)) {
-    throw new CtxsrcError(
-      'E_CREDENTIALS',
-      `the password for ${url.host} in ${what} would be sent unprotected by http`,
-      {
-        hint: `use https, or, knowing what that gives up, --plain-http ${url.host}`,
-      },
-    );
-  }
   const { login, password } = entry;
   if (login.includes(':') || /[\0-\x1f\x7f]/.test(login + password)) {
     throw new CtxsrcError('E_CREDENTIALS', `the entry for ${url.host} in ${what} cannot be sent as HTTP Basic`, {
       hint: 'the login holds no colon, and neither of the two a control character',
     });
   }
-  return `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}`;
+  return {
+    header: `Basic ${Buffer.from(`${login}:${password}`).toString('base64')}`,
+    what: `the password for ${url.host} in ${what}`,
+  };
 }

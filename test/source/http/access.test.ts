@@ -146,7 +146,7 @@ describe('a netrc file', () => {
       ).cacheKey(newJob(), 0);
     const netrc = netrcFile('machine registry.invalid login me password pw');
     await expect(ask(netrc)).rejects.toMatchObject({
-      code: 'E_CREDENTIALS',
+      code: 'E_UNSAFE',
       hint: expect.stringContaining('--plain-http registry.invalid'),
     });
     await expect(ask(netrc, { plainHttp: ['registry.invalid'] })).rejects.toMatchObject({ code: 'E_NETWORK' });
@@ -155,6 +155,34 @@ describe('a netrc file', () => {
     ).rejects.toMatchObject({ code: 'E_CREDENTIALS' });
     await expect(ask('/nowhere/netrc')).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
   });
+});
+
+it('no token goes to another machine where others can read it', async () => {
+  const file = join(tempDir('token'), 'token');
+  writeFileSync(file, 'planted-token\n');
+  const ask = async (
+    attributes: Readonly<Record<string, string>>,
+    secrets: Readonly<Record<string, string>>,
+    plainHttp: readonly string[] = [],
+  ) =>
+    (await openHttp('http://registry.invalid/f', attributes, undefined, { network: { plainHttp } })).cacheKey(
+      newJob({ secrets }),
+      0,
+    );
+  const ways = [
+    [{ 'auth-token-file': file }, {}],
+    [{}, { HTTP_AUTH_TOKEN: 'planted-token' }],
+    [{}, { 'HTTP_AUTH_TOKEN.registry.invalid': 'planted-token' }],
+    [{}, { HTTP_AUTH_HEADER: 'Basic planted-token' }],
+  ] as const;
+  for (const [attributes, secrets] of ways) {
+    await expect(ask(attributes, secrets)).rejects.toMatchObject({
+      code: 'E_UNSAFE',
+      message: expect.not.stringContaining('planted'),
+      hint: expect.stringContaining('--plain-http registry.invalid'),
+    });
+    await expect(ask(attributes, secrets, ['registry.invalid'])).rejects.toMatchObject({ code: 'E_NETWORK' });
+  }
 });
 
 it('shows why a server refused, without the page that says so', async () => {

@@ -86,6 +86,19 @@ it('a body that is larger than --max-bytes is not received, and nothing of it is
   }
 });
 
+it('nor one that never becomes anything: members of gzip that are empty', async () => {
+  const members = Buffer.concat(Array.from({ length: 1000 }, () => gzipSync('')));
+  respond = (response) => {
+    response.writeHead(200, { 'content-encoding': 'gzip' });
+    const more = (): void => {
+      while (!response.destroyed && response.write(members));
+    };
+    response.on('drain', more);
+    more();
+  };
+  await expect(open(await newStore()).cacheKey(newJob(), 0)).rejects.toMatchObject({ code: 'E_LIMIT' });
+});
+
 it('a body of exactly that size is received', async () => {
   const body = Buffer.alloc(MAX, 'y');
   respond = (response) => response.end(body);

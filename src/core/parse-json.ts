@@ -1,0 +1,11 @@
+/** The value of a JSON text. The error says where it is wrong; the parser's own quotes the text, which may be a secret. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const position = /at position (\d+)/.exec((error as Error).message)?.[1];
+    if (position === undefined) throw new Error('it is no JSON');
+    const before = text.slice(0, Number(position)).split('\n');
+    throw new Error(`it is no JSON from line ${before.length}, column ${before.at(-1)!.length + 1} on`);
+  }
+}
