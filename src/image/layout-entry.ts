@@ -5,6 +5,7 @@ import { formatPlatformAll, type Platform } from '../core/platform.ts';
 import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
 import { listed, shortened } from '../core/printable.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { liesBeside } from './no-image.ts';
 import { noMatch } from './select.ts';
 
 /** The annotation that holds a tag. */
@@ -68,7 +69,7 @@ const MAX_LOOKED_INTO = 100;
 /**
  * The entry with that tag, else with that name of containerd's; without a tag `latest`, else the only image there. Of
  * several the one that fits the platform best.
- * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_PLATFORM_NOT_FOUND, E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for
+ * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_NOT_AN_IMAGE where all are something else, E_PLATFORM_NOT_FOUND, E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for
  *   an entry without a valid digest
  */
 export async function chooseEntry(entries: readonly Descriptor[], request: EntryRequest): Promise<ChosenEntry> {
@@ -81,7 +82,10 @@ export async function chooseEntry(entries: readonly Descriptor[], request: Entry
       return { entry, platforms };
     }),
   );
-  const shown = offered.flatMap(({ entry, platforms }): Descriptor[] =>
+  const real = offered.filter(({ platforms }) => platforms?.length !== 0);
+  if (real.length === 0) throw onlyArtifacts(named, request);
+  if (real.length === 1) return { entry: valid(real[0]!.entry, request.where), offered: [] };
+  const shown = real.flatMap(({ entry, platforms }): Descriptor[] =>
     platforms === undefined ? [entry] : platforms.map((platform) => ({ ...entry, platform })),
   );
   const best = fittest(shown, platformMatcher(request.platform));
@@ -125,7 +129,7 @@ function byName(entries: readonly Descriptor[], request: EntryRequest): readonly
 
 /** Without what lies beside images and is none (attestations, signatures), unless there is nothing else. */
 function images(entries: readonly Descriptor[]): readonly Descriptor[] {
-  const real = entries.filter(({ platform, artifactType }) => platform?.os !== 'unknown' && artifactType === undefined);
+  const real = entries.filter((entry) => !liesBeside(entry));
   return real.length > 0 ? real : entries;
 }
 
@@ -144,6 +148,15 @@ function valid(entry: Descriptor, where: string): Descriptor {
       hint: 'copy the image into the layout again',
     },
   );
+}
+
+function onlyArtifacts(entries: readonly Descriptor[], request: EntryRequest): CtxsrcError {
+  const candidates = namesOf(entries, new Set(entries.map(tagOf)));
+  const message = `${request.where} holds no image of files but ${entries.length} artifacts`;
+  return new CtxsrcError('E_NOT_AN_IMAGE', `${message}: there is ${listed(entries.map(described))}`, {
+    hint: `to be told what one is and how it is had, ${namingHint(candidates, request)}`,
+    details: { candidates },
+  });
 }
 
 /** @param entries the images that could be meant @param all what the layout lists */

@@ -25,7 +25,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
  * Types of layers that are no archive of files for sure. All others are tried: tools give layers types of their own, and
  * their bytes say what they are.
  */
-const NO_LAYER = /\+encrypted$|[/+](?:json|xml|wasm|protobuf)$|^text\/|nydus\.blob|\.sif$|squashfs|erofs/;
+const NO_LAYER = /[/+](?:json|xml|wasm|protobuf)$|^text\/|nydus\.blob|\.sif$|squashfs|erofs/;
 
 /** The index entry by which BuildKit knows its cache again. */
 const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
@@ -34,10 +34,22 @@ const CACHE_HINT = 'a build reads it by --cache-from; name the image that the bu
 
 const MAX_BLOBS_IN_DETAILS = 100;
 
+/** Whether an entry of an index says that it lies beside images and is none, as attestations and signatures do. */
+export function liesBeside({ platform, artifactType }: Descriptor): boolean {
+  return platform?.os === 'unknown' || (artifactType !== undefined && !isConfigType(artifactType));
+}
+
 /** @throws E_NOT_AN_IMAGE for a BuildKit cache */
 export function refuseCacheIndex(entries: readonly Descriptor[], what: string): void {
   if (entries.some((entry) => entry.mediaType === CACHE_CONFIG)) throw noImage(what, CACHE_CONFIG, CACHE_HINT);
 }
+
+/** An image, which whoever has the key can use. */
+export function isEncrypted({ config, layers }: Manifest): boolean {
+  return isConfigType(config.mediaType) && layers.some(isEncryptedLayer);
+}
+
+const isEncryptedLayer = ({ mediaType }: Descriptor): boolean => mediaType.endsWith('+encrypted');
 
 /**
  * @param what the manifest, for messages
@@ -51,14 +63,15 @@ export function refuseNoImage(manifest: Manifest, what: string, provider: Conten
     const type = telling ?? (artifactType || config.mediaType);
     throw noImage(what, type, type === CACHE_CONFIG ? CACHE_HINT : blobHint(manifest, provider), layers);
   }
-  const odd = layers.find((layer) => NO_LAYER.test(layer.mediaType));
-  if (odd === undefined) return;
-  if (odd.mediaType.endsWith('+encrypted')) {
-    throw new CtxsrcError('E_NOT_AN_IMAGE', `${what} has encrypted layers: ${shown(odd.mediaType)}`, {
+  const encrypted = layers.find(isEncryptedLayer);
+  if (encrypted !== undefined) {
+    throw new CtxsrcError('E_NOT_AN_IMAGE', `${what} has encrypted layers: ${shown(encrypted.mediaType)}`, {
       hint: 'decrypt it first: skopeo copy --decryption-key KEY FROM oci:DIR:latest, then name oci-layout://DIR',
-      details: { mediaType: odd.mediaType },
+      details: { mediaType: encrypted.mediaType },
     });
   }
+  const odd = layers.find((layer) => NO_LAYER.test(layer.mediaType));
+  if (odd === undefined) return;
   const nydus = 'nydus keeps files in a form of its own: name the image that it was converted from';
   throw noImage(
     what,

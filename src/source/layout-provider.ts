@@ -9,6 +9,7 @@ import { shortened } from '../core/printable.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
+import { isEncrypted, liesBeside, refuseCacheIndex, refuseNoImage } from '../image/no-image.ts';
 import { type BlobProvider, fetchDocument, type Resume, verifyDocument } from '../image/provider.ts';
 import {
   decodeConfig,
@@ -18,7 +19,7 @@ import {
   MAX_DOCUMENT_BYTES,
   usable,
 } from '../oci/decode.ts';
-import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { formatLayoutReference, type LayoutReference } from './layout-reference.ts';
 
@@ -140,14 +141,18 @@ export class LayoutProvider implements BlobProvider {
       const bytes = await layout.readBlob(root.digest, MAX_DOCUMENT_BYTES);
       if (isIndexType(root.mediaType)) {
         const { manifests } = decodeIndex(bytes, root.mediaType, `index ${root.digest}`).value;
-        const platforms = manifests.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
-        return platforms.length === 0 ? undefined : platforms;
+        refuseCacheIndex(manifests, root.digest);
+        const images = manifests.filter((one) => !liesBeside(one));
+        const platforms = images.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
+        return platforms.length === 0 && images.length > 0 ? undefined : platforms;
       }
-      const { config } = decodeManifest(bytes, root.mediaType, `manifest ${root.digest}`).value;
-      if (!isConfigType(config.mediaType)) return [];
+      const manifest = decodeManifest(bytes, root.mediaType, `manifest ${root.digest}`).value;
+      if (!isEncrypted(manifest)) refuseNoImage(manifest, root.digest, this);
+      const { config } = manifest;
       const { platform } = decodeConfig(await fetchDocument(job, this, config), config.digest).value;
       return platform.architecture === '' ? undefined : [platform];
     } catch (error) {
+      if (isCtxsrcError(error, 'E_NOT_AN_IMAGE')) return [];
       if (isCtxsrcError(error)) return undefined;
       throw error;
     }

@@ -10,6 +10,7 @@ import {
   layoutCandidates,
   REF_NAME,
 } from '../../src/image/layout-entry.ts';
+import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { source as ociLayout } from '../../src/source/oci-layout.ts';
 import { ctxsrc } from '../support/cli.ts';
@@ -152,6 +153,20 @@ describe('chooseEntry, by platform', () => {
     // The only image there, though it is for another platform.
     expect(await choose([attestation, signature, entry('a', undefined, 'linux/arm64')])).toBe('a');
     expect(await choose([attestation])).toBe('b');
+    // What lists referrers says the type of an image's configuration there.
+    const listed = { ...entry('d', undefined, 'linux/amd64'), artifactType: MEDIA_TYPE.ociConfig };
+    expect(await choose([listed, entry('a', undefined, 'linux/arm64')], undefined, 'linux/amd64')).toBe('d');
+  });
+
+  it('takes the only image among artifacts, whatever it is for, and says that there is none', async () => {
+    const ask = async ({ digest }: Descriptor) => (digest[7] === 'a' ? [parsePlatform('linux/arm64')] : []);
+    expect(await choose([entry('b'), entry('a'), entry('c')], undefined, 'linux/amd64', ask)).toBe('a');
+    expect(await choose([entry('b', 't'), entry('a', 't')], 't', 'linux/amd64', ask)).toBe('a');
+    expect(await choose([entry('b'), entry('c', 'sig')], undefined, 'linux/amd64', ask)).toMatchObject({
+      code: 'E_NOT_AN_IMAGE',
+      message: expect.stringContaining('2 artifacts') as string,
+      hint: expect.stringContaining(`oci-layout://dir@sha256:bb`) as string,
+    });
   });
 
   it('asks the image what it is for where the entry does not say, and does not guess', async () => {
@@ -187,6 +202,71 @@ describe('chooseEntry, by platform', () => {
     });
     expect(error).toMatchObject({ code: 'E_TAG_AMBIGUOUS' });
     expect([asked, String(error).length < 3000]).toEqual([0, true]);
+  });
+});
+
+describe('a layout with artifacts beside an image', () => {
+  const STATEMENT = 'application/vnd.in-toto+json';
+  const manifest = (built: LayoutBuilder, config: string, layer: string) =>
+    built.json(
+      {
+        schemaVersion: 2,
+        mediaType: MEDIA_TYPE.ociManifest,
+        config: built.json({ architecture: '', os: '', rootfs: { type: 'layers', diff_ids: [] } }, config),
+        layers: [built.blob(layer, layer)],
+      },
+      MEDIA_TYPE.ociManifest,
+    );
+  const ARTIFACTS: readonly (readonly [string, (built: LayoutBuilder) => Descriptor])[] = [
+    // As `cosign save` lists it.
+    [
+      'a signature',
+      (built) => manifest(built, MEDIA_TYPE.ociConfig, 'application/vnd.dev.cosign.simplesigning.v1+json'),
+    ],
+    ['an attestation', (built) => manifest(built, MEDIA_TYPE.ociConfig, STATEMENT)],
+    ['an SBOM', (built) => manifest(built, MEDIA_TYPE.ociConfig, 'application/spdx+json')],
+    [
+      'a Helm chart',
+      (built) =>
+        manifest(
+          built,
+          'application/vnd.cncf.helm.config.v1+json',
+          'application/vnd.cncf.helm.chart.content.v1.tar+gzip',
+        ),
+    ],
+    ['a build cache', (built) => built.index([built.json({}, 'application/vnd.buildkit.cacheconfig.v0')])],
+    [
+      'an index of referrers',
+      (built) => built.index([{ ...manifest(built, MEDIA_TYPE.ociConfig, STATEMENT), artifactType: STATEMENT }]),
+    ],
+  ];
+  const image = (built: LayoutBuilder, architecture: string) => {
+    const layer = built.layer(tar([{ name: architecture }]));
+    built.tag(built.image({ layers: [layer], platform: { os: 'linux', architecture } }));
+    return layer.diffId;
+  };
+  const key = async (built: LayoutBuilder) => {
+    const dir = built.write(join(tempDir('layout'), 'layout'));
+    const id = ociLayout.identify({ scheme: 'oci-layout', rest: dir, text: dir }, {});
+    return (await ociLayout.resolve(id, newEnv(new MemoryStore())).cacheKey(fakeJob(), 1)).key;
+  };
+
+  it.each(ARTIFACTS)('%s', async (_, artifact) => {
+    for (const architecture of ['amd64', 'arm64']) {
+      const built = new LayoutBuilder();
+      built.tag(artifact(built));
+      const diffId = image(built, architecture);
+      expect(await key(built)).toBe(diffId);
+    }
+  });
+
+  it('an encrypted image is one that could have been meant', async () => {
+    const built = new LayoutBuilder();
+    image(built, 'amd64');
+    const layer = built.layer(tar([{ name: 'secret' }]));
+    const descriptor = { ...layer.descriptor, mediaType: `${MEDIA_TYPE.ociLayerGzip}+encrypted` };
+    built.tag(built.image({ layers: [{ ...layer, descriptor }] }));
+    await expect(key(built)).rejects.toMatchObject({ code: 'E_TAG_AMBIGUOUS' });
   });
 });
 
