@@ -1,4 +1,9 @@
-/** Threads that read the files of a table's rows, each the next one that nobody has taken. */
+/**
+ * Threads that read the files of a tree while it is still walked. The rows of `entry-rows.ts` lie in memory that all
+ * threads share: each thread goes through them, takes the next file that waits (its state changes from `WAITING` to
+ * `TAKEN` in one step, so that no two take it), reads it and puts the digest into the row. Nothing is told of a single
+ * file; the few words of `hash-control.ts`, shared too, wake the threads when rows were added and say when none will be.
+ */
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';

@@ -1,7 +1,11 @@
 /**
- * A connection that reads into one buffer again and again. Fresh memory for each read, as sockets take it by themselves,
- * costs four times as much processor time as receiving does. What was read must be used up, or be left here, before
- * reading goes on.
+ * The connection of a download. A socket takes fresh memory for each read, which costs four times as much processor time
+ * as receiving does; this one reads into one buffer again and again (`onread` of `net.connect`).
+ *
+ * Such a socket hands over no data by events: Node calls `callback` for each read. undici's parser however asks a socket
+ * for its data, by `read()` after `readable`, and gives back by `unshift()` what it could not use yet. So the two methods
+ * are replaced: what was read lies in `left` until the parser has taken it, and reading stands still while something is
+ * left, because the next read would overwrite it.
  */
 import type { Socket } from 'node:net';
 import type { Route } from './connection.ts';
@@ -9,7 +13,7 @@ import type { Route } from './connection.ts';
 /** Bytes that are read at once. */
 const READ_SIZE = 256 << 10;
 
-/** A connection of a way that is no tunnel, which reads like that. */
+/** Connects. @param way without a tunnel: through one the bytes come from another socket */
 export async function connectToReceive(way: Route): Promise<Socket> {
   const left: { bytes: Buffer | null } = { bytes: null };
   let socket: Socket | undefined;
@@ -26,7 +30,7 @@ export async function connectToReceive(way: Route): Promise<Socket> {
   return socket;
 }
 
-/** Lets `read` and `unshift` of the socket, as a parser of HTTP calls them, be about the one buffer. */
+/** Lets `read` and `unshift` of the socket be about the one buffer. */
 function leaving(socket: Socket, left: { bytes: Buffer | null }): Socket {
   const read = socket.read.bind(socket);
   return Object.assign(socket, {

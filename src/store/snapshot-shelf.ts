@@ -1,6 +1,7 @@
 /**
- * The snapshots that are in the store, as files and their record: made under a temporary name and renamed when whole,
- * checked, cloned, taken away.
+ * The snapshots that are in the store, one folder each: the files, a list of their entries, and a header with what holds
+ * for all (`snapshot-manifest.ts`). Here they are made under a temporary name and renamed when whole, checked against
+ * their list, cloned into a caller's directory, and taken away. `snapshots.ts` decides when; locks are its part.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
