@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { CtxsrcError, ioError } from '../../src/core/errors.ts';
+
+const failed = (code: string): Error => Object.assign(new Error('failed'), { code });
+
+it.each([
+  ['ENOENT', 'E_PATH_NOT_FOUND', undefined],
+  ['ENOTDIR', 'E_PATH_NOT_FOUND', undefined],
+  ['EACCES', 'E_PERMISSION', 'check the owner and mode of the path, or run as a user who may'],
+  ['EIO', 'E_IO', undefined],
+])('%s of a file that the user named is %s, with the hint of the caller before its own', (code, wanted, usual) => {
+  expect(ioError(failed(code), 'cannot read x')).toMatchObject({ code: wanted, hint: usual });
+  expect(ioError(failed(code), 'cannot read x', 'look')).toMatchObject({ code: wanted, hint: 'look' });
+});
+
+it('what is typed already, and an abort, stay as they are', () => {
+  for (const error of [new CtxsrcError('E_LIMIT', 'too much'), failed('ABORT_ERR')]) {
+    expect(ioError(error, 'cannot read x', 'look')).toBe(error);
+  }
+});
