@@ -82,7 +82,7 @@ const isSchemes: Holds = (value) => listOf(isScheme)(value) && (value as readonl
 const MEMBERS: readonly (readonly [name: keyof Source, wanted: string, holds: Holds])[] = [
   ['schemes', "a list of names in lower case, ['my-source']", isSchemes],
   ['grammar', '[{ scheme, form, example, summary }]', listOf(withTexts('scheme', 'form', 'example', 'summary'))],
-  ['attributes', '[], or [{ name, kind, help }]', listOf(withTexts('name', 'kind', 'help'))],
+  ['attributes', 'a list', Array.isArray],
   ['identify', 'a function of (ref, attributes)', isFunction],
   ['resolve', 'a function of (id, env)', isFunction],
 ];

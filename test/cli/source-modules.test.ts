@@ -37,7 +37,7 @@ it.each([
     "exports a source whose schemes is not a list of names in lower case, ['my-source']",
   ],
   ['{ ...whole, grammar: [{ scheme: 1 }] }', 'whose grammar is not [{ scheme, form, example, summary }]'],
-  ["{ ...whole, attributes: ['as'] }", 'whose attributes is not [], or [{ name, kind, help }]'],
+  ['{ ...whole, attributes: {} }', 'exports a source whose attributes is not a list'],
   ['{ ...whole, resolve: {} }', 'exports a source whose resolve is not a function of (id, env)'],
 ])('says what is wrong with %s', async (change, what) => {
   const text = await failureText(loadModule(module(change), dir));
