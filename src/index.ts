@@ -11,7 +11,7 @@ import { CtxsrcError } from './core/errors.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
 import { NETWORK, WRITE } from './snapshot/option-checks.ts';
-import { DEFAULT_LIMITS, writeSnapshot } from './snapshot/write-snapshot.ts';
+import { writeLimits, writeSnapshot } from './snapshot/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
 import { checkAttributes } from './source/check-attributes.ts';
 import { openEnvironment } from './source/environment.ts';
@@ -205,7 +205,7 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
       keys,
       store,
       target: dir,
-      options: { owner: 'auto', mode: 'auto', ...others, limits: { ...DEFAULT_LIMITS, ...given(most) } },
+      options: { owner: 'auto', mode: 'auto', ...others, limits: writeLimits(given(most)) },
       force,
       strict,
     });

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { SourceTable } from '../src/source/table.ts';
 import { packageRoot, run } from './support/cli.ts';
 import { directory, layoutRef } from './support/cli-expect.ts';
+import { digestOf, gzip, LayoutBuilder, layerType } from './support/layout-builder.ts';
+import { tar } from './support/tar-builder.ts';
 import { tempDir } from './support/temp.ts';
 
 type Library = typeof import('../src/index.ts');
@@ -204,6 +206,19 @@ describe('what is handed over', () => {
     });
     const one = await library.snapshot(hello, target, { cacheDir, write: { limits: { maxRatio: 500 } } });
     expect(one.status).toBe('written');
+  });
+
+  it('writes what is packed to next to nothing where it was said how much may come', async () => {
+    const builder = new LayoutBuilder();
+    const archive = tar([{ name: 'lastlog', content: Buffer.alloc(66 << 20) }]);
+    const descriptor = builder.blob(gzip(archive, 9), layerType('gzip'));
+    builder.tag(builder.image({ layers: [{ descriptor, diffId: digestOf(archive) }] }));
+    const reference = `oci-layout://${builder.write(join(tempDir('library'), 'layout'))}`;
+    const target = join(tempDir('library'), 'out');
+    const usual = library.snapshot(reference, target, { cacheDir });
+    await expect(usual).rejects.toMatchObject({ exit: 8, hint: expect.stringContaining('--max-bytes') });
+    const limits = { maxBytes: 1 << 30 };
+    expect((await library.snapshot(reference, target, { cacheDir, write: { limits } })).bytes).toBe(66 << 20);
   });
 
   it('strict refuses what is doubtful', async () => {

@@ -1,6 +1,6 @@
 import type { WriteFilter, WriteOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { DEFAULT_LIMITS } from '../snapshot/write-snapshot.ts';
+import { writeLimits } from '../snapshot/write-snapshot.ts';
 import type { Resolved } from '../source/resolve.ts';
 import { type Flags, limitsOf, textFlag } from './flags.ts';
 import type { Run } from './run.ts';
@@ -13,7 +13,7 @@ export function writeOptions(run: Run, one: Resolved, flags: Flags): WriteOption
   return {
     owner,
     mode,
-    limits: { ...DEFAULT_LIMITS, ...limitsOf(flags) },
+    limits: writeLimits(limitsOf(flags)),
     filter: writeFilter(one, flags),
     epoch: sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH),
   };

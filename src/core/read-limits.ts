@@ -14,6 +14,14 @@ export const DEFAULT_MAX_BYTES = 64 * 1024 ** 3;
 export const DEFAULT_MAX_FILES = 5_000_000;
 
 /**
+ * Bytes that a compressed byte may become. Where it was said how many bytes may come, that is what bounds them: large
+ * empty files (`/var/log/lastlog`, disk images) are packed into next to nothing.
+ */
+export function maxRatio(maxBytes: number | undefined): number {
+  return maxBytes === undefined ? 1_000 : Number.POSITIVE_INFINITY;
+}
+
+/**
  * The error for what has too many bytes.
  * @param what for the message, printable
  * @param size where it is known

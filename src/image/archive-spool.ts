@@ -7,11 +7,10 @@ import { join } from 'node:path';
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
+import { DEFAULT_MAX_BYTES, maxRatio } from '../core/read-limits.ts';
 import { archiveCompression, decompressArchive } from '../layer/archive-compression.ts';
 import { peek } from '../layer/peek.ts';
 
-const MAX_RATIO = 1000;
 /** A tar header: enough to know a compression by. */
 const BEGINNING = 512;
 
@@ -28,6 +27,7 @@ export async function spoolArchive(
   input: AsyncIterable<Buffer>,
 ): Promise<string> {
   const maxBytes = env.limits?.maxBytes ?? DEFAULT_MAX_BYTES;
+  const ratio = maxRatio(env.limits?.maxBytes);
   const target = join(await env.store.tempDir(), 'archive.tar');
   const task = new Task(job.progress, 'unpack', path);
   let file: FileHandle | undefined;
@@ -35,7 +35,7 @@ export async function spoolArchive(
     file = await open(target, 'wx', 0o600);
     const { first, whole } = await peek(input, BEGINNING);
     let written = 0;
-    for await (const chunk of decompressArchive(job.signal, whole, archiveCompression(first), MAX_RATIO)) {
+    for await (const chunk of decompressArchive(job.signal, whole, archiveCompression(first), ratio)) {
       job.signal.throwIfAborted();
       written += chunk.length;
       if (written > maxBytes) {

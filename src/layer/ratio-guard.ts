@@ -15,8 +15,8 @@ export class RatioGuard {
   /** @throws CtxsrcError `E_LIMIT` */
   check(input: number, output: number): void {
     if (output <= RATIO_GRACE || output <= input * this.#maxRatio) return;
-    throw new CtxsrcError('E_LIMIT', `a layer unpacks to more than ${this.#maxRatio} times its size`, {
-      hint: 'it looks like a decompression bomb',
+    throw new CtxsrcError('E_LIMIT', `what is packed unpacks to more than ${this.#maxRatio} times its size`, {
+      hint: 'it looks like a decompression bomb; if it holds large empty files, say how much may come: --max-bytes 10GiB',
     });
   }
 }

@@ -7,17 +7,21 @@ import type {
   SourceInstance,
   Store,
   WriteFilter,
+  WriteLimits,
   WriteOptions,
 } from '../contract/index.ts';
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES } from '../core/read-limits.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio } from '../core/read-limits.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { solverDigest } from '../core/solver-digest.ts';
 import { bytesOfText } from '../fs/byte-string.ts';
 import { publicAttributes } from '../source/public-attributes.ts';
 import { type Materialized, materialize } from './materialize.ts';
 
-/** The most that is written unless the caller says otherwise: generous for an image, small for a bomb. */
-export const DEFAULT_LIMITS = { maxBytes: DEFAULT_MAX_BYTES, maxFiles: DEFAULT_MAX_FILES, maxRatio: 1_000 } as const;
+/** The most that is written where the caller does not say otherwise: generous for an image, small for a bomb. */
+export function writeLimits(given: Partial<WriteLimits>): WriteLimits {
+  const ratio = maxRatio(given.maxBytes);
+  return { maxBytes: DEFAULT_MAX_BYTES, maxFiles: DEFAULT_MAX_FILES, maxRatio: ratio, ...given };
+}
 
 export interface SnapshotRequest {
   /** As the user wrote it. */

@@ -141,7 +141,8 @@ class HttpInstance implements SourceInstance {
       const { unpackArchive } = await import('./http/unpack.ts');
       // Not all of a zip is read, and what is wrong with an archive is told of its bytes: they have to be the right ones.
       await body.check(job.signal);
-      return unpackArchive(job, body.path, dir, Number(this.#id.attributes['strip-components'] ?? 0), options);
+      const strip = Number(this.#id.attributes['strip-components'] ?? 0);
+      return unpackArchive(job, { from: body.path, label: shownUrl(this.#id), strip }, dir, options);
     }
     const { lastModified } = resolved.facts;
     const mtime = (lastModified === undefined ? undefined : parseHttpTime(lastModified)?.seconds) ?? 0;

@@ -16,7 +16,7 @@ import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { isAbort, isCtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, type ReadLimits } from '../core/read-limits.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../core/read-limits.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
@@ -30,9 +30,6 @@ import type { SnapshotShelf } from './snapshot-shelf.ts';
 /** Kind of the records that remember which ids were asked for. They keep nothing from being collected. */
 export const SNAPSHOT_RECORD = 'snapshot';
 
-/** Bytes that a compressed byte may become where files are made in the store. */
-const MAX_RATIO = 1_000;
-
 export class Snapshots {
   readonly #shelf: SnapshotShelf;
   readonly #locks: Locks;
@@ -45,7 +42,7 @@ export class Snapshots {
     this.#locks = locks;
     this.#records = records;
     const { maxBytes = DEFAULT_MAX_BYTES, maxFiles = DEFAULT_MAX_FILES } = limits;
-    this.#inStore = { mode: 'auto', limits: { maxBytes, maxFiles, maxRatio: MAX_RATIO } };
+    this.#inStore = { mode: 'auto', limits: { maxBytes, maxFiles, maxRatio: maxRatio(limits.maxBytes) } };
   }
 
   /** `ImmutableRef.writeTo` of the contract. */

@@ -26,7 +26,7 @@ export function parseHeaders(texts: readonly string[]): readonly RequestHeader[]
     const name = canonicalHeaderName(match[1] as string);
     if (SECRET.test(name)) {
       throw new CtxsrcError('E_ATTRIBUTE', `the header ${name} is a secret, which does not belong on a command line`, {
-        hint: 'put the token into a file and name it with --auth-token-file',
+        hint: 'put the token into a file and name it with --auth-token-file, or user and password into one for --netrc',
       });
     }
     if (RESERVED.test(name)) {

@@ -17,18 +17,25 @@ import { packEntries, unpackReport } from '../../layer/report.ts';
 import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar-reader.ts';
 import { endsAsZip, readZip } from './zip.ts';
 
+export interface ArchiveToUnpack {
+  readonly from: string;
+  /** What progress calls it. */
+  readonly label: string;
+  /** Leading directories that names lose. */
+  readonly strip: number;
+}
+
 /**
  * Unpacks the archive in the file `from` into `dir`, an empty directory. On failure it is left half-done, for the caller
  * to remove. Errors: `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, `E_PATH_NOT_FOUND` (subpath), those of local I/O.
  */
 export async function unpackArchive(
   job: JobContext,
-  from: string,
+  { from, label, strip }: ArchiveToUnpack,
   dir: string,
-  strip: number,
   options: WriteOptions,
 ): Promise<WriteReport> {
-  const task = new Task(job.progress, 'unpack', from);
+  const task = new Task(job.progress, 'unpack', label);
   // What is not wanted is left out before it is written; the applier has nothing to choose.
   const applier = new LayerApplier(dir, { ...options, filter: undefined, whiteouts: false });
   try {

@@ -15,6 +15,13 @@ const usage = (rest: string, attrs: Attributes = {}): string => {
 };
 
 describe('http source', () => {
+  it('says where secrets belong instead of a header', () => {
+    const header = ['Authorization: Basic dTpw'];
+    expect(() => source.identify({ scheme: 'https', rest: 'h/f', text: 'https://h/f' }, { header })).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/--auth-token-file.*--netrc/) }),
+    );
+  });
+
   it('names what is wrong with a reference', () => {
     expect(usage('u:p@h/f')).toMatch(/no user and no password/);
     expect(usage('h/a b')).toMatch(/neither spaces/);

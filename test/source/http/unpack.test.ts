@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Attributes } from '../../../src/contract/index.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { needs } from '../../support/needs.ts';
@@ -37,6 +37,15 @@ describe('http source, unpacking', () => {
   const pack = (command: string): Buffer => execFileSync('sh', ['-c', command], { cwd: files, maxBuffer: 1 << 26 });
   const unpack = async (attrs: Attributes = {}, options = {}) =>
     writeSnapshot(await openHttp(`${origin}/a`, { unpack: true, ...attrs }), options);
+
+  it('tells of its work by the address, not by a file of the store', async () => {
+    body = Buffer.from(tar([{ name: 'f', content: 'x' }]));
+    const emit = vi.fn();
+    await writeSnapshot(await openHttp(`${origin}/a?s=1`, { unpack: true }), {}, newJob({ progress: { emit } }));
+    expect(emit).toHaveBeenCalledWith(
+      expect.objectContaining({ type: 'start', phase: 'unpack', label: expect.stringMatching(/^http:.*\/a$/) }),
+    );
+  });
 
   it.for([
     ['tar', 'tar -cf - top', []],
