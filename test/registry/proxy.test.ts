@@ -61,15 +61,18 @@ describe('proxyFor', () => {
     expect(proxyFor(new URL(url), { ...env, no_proxy: list }) === undefined).toBe(direct);
   });
 
-  it.each(['socks5://p:1', 'http://', 'ftp://user:hunter22@p'])('refuses %s without showing it', (text) => {
-    try {
-      proxyFor(https, { HTTPS_PROXY: text });
-      expect.unreachable();
-    } catch (error) {
-      expect(error).toMatchObject({ code: 'E_CONFIG' });
-      expect(String(error)).not.toContain('hunter22');
-    }
-  });
+  it.each(['socks5://p:1', 'http://', 'ftp://user:hunter22@p', 'http://user:hunter22%zz@p'])(
+    'refuses %s without showing it',
+    (text) => {
+      try {
+        proxyFor(https, { HTTPS_PROXY: text });
+        expect.unreachable();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'E_CONFIG' });
+        expect(String(error)).not.toContain('hunter22');
+      }
+    },
+  );
 
   it('makes a header of the user in a proxy URL', () => {
     expect(proxyAuthorization(new URL('http://me:p%40ss@p:1'))).toBe(

@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
+import { Slices } from '../../fs/slices.ts';
 import { RatioGuard } from '../../layer/ratio-guard.ts';
 import type { TarEntry, TarHandler } from '../../layer/tar-reader.ts';
 
@@ -42,9 +43,7 @@ export async function readZip(signal: AbortSignal, path: string, handler: TarHan
   try {
     const { size } = await file.stat();
     const directory = await findDirectory(file, size);
-    const entries = parseDirectory(await readAt(file, directory.offset, directory.length), directory.count).map(
-      (entry) => ({ ...entry, offset: entry.offset + directory.base }),
-    );
+    const entries = await readDirectory(signal, await readAt(file, directory.offset, directory.length), directory);
     entries.sort((a, b) => a.offset - b.offset);
     const guard = new RatioGuard(maxRatio);
     const total = { packed: 0, size: 0 };
@@ -136,26 +135,28 @@ async function hasSignature(file: FileHandle, position: number, signature: numbe
   return bytesRead === 4 && buffer.readUInt32LE(0) === signature;
 }
 
-function parseDirectory(directory: Buffer, count: number): ZipEntry[] {
+/** The entries, in slices of time: there may be millions. Their offsets count from the beginning of the file. */
+async function readDirectory(signal: AbortSignal, directory: Buffer, { count, base }: Place): Promise<ZipEntry[]> {
   const entries: ZipEntry[] = [];
+  const slices = new Slices(signal, () => undefined);
   let at = 0;
   while (at < directory.length) {
+    if (slices.over) await slices.pause();
     if (at + 46 > directory.length || directory.readUInt32LE(at) !== CENTRAL)
       throw invalid('its directory is malformed');
     const nameEnd = at + 46 + directory.readUInt16LE(at + 28);
     const extraEnd = nameEnd + directory.readUInt16LE(at + 30);
     const next = extraEnd + directory.readUInt16LE(at + 32);
     if (next > directory.length) throw invalid('its directory is malformed');
-    entries.push(
-      parseEntry(directory, at, directory.toString('latin1', at + 46, nameEnd), directory.subarray(nameEnd, extraEnd)),
-    );
+    const name = directory.toString('latin1', at + 46, nameEnd);
+    entries.push(parseEntry(directory, at, base, name, directory.subarray(nameEnd, extraEnd)));
     at = next;
   }
   if (entries.length !== count) throw invalid(`it has ${entries.length} entries, not the ${count} it says`);
   return entries;
 }
 
-function parseEntry(directory: Buffer, at: number, rawName: string, extra: Buffer): ZipEntry {
+function parseEntry(directory: Buffer, at: number, base: number, rawName: string, extra: Buffer): ZipEntry {
   const host = directory.readUInt8(at + 5);
   const flags = directory.readUInt16LE(at + 8);
   const method = directory.readUInt16LE(at + 10);
@@ -182,7 +183,7 @@ function parseEntry(directory: Buffer, at: number, rawName: string, extra: Buffe
     crc: directory.readUInt32LE(at + 16),
     size: fields[0] ?? 0,
     packed: fields[1] ?? 0,
-    offset: fields[2] ?? 0,
+    offset: base + (fields[2] ?? 0),
     kind,
     // Bits that let a program run as somebody else are not taken from a zip, as unzip does not.
     mode: (unix & 0o777) === 0 ? (kind === 'dir' ? 0o755 : 0o644) : unix & 0o777,

@@ -175,6 +175,19 @@ describe('readZip', () => {
     expect(await failure(bytes, 100)).toMatch(/^E_LIMIT/);
   });
 
+  it('can be told to end while it reads a directory of hundreds of thousands', async () => {
+    const one = zip([{ name: 'f' }]);
+    const [row, end] = [one.subarray(-22 - 47, -22), one.subarray(-22)];
+    const directory = Buffer.concat([Buffer.alloc(300_000 * row.length, row), Buffer.from('no row')]);
+    end.writeUInt32LE(directory.length, 12);
+    const file = join(tempDir('zip'), 'many.zip');
+    writeFileSync(file, Buffer.concat([one.subarray(0, -22 - 47), directory, end]));
+    const stopped = new AbortController();
+    const handler = { entry: () => undefined, data: () => undefined, fileEnd: () => undefined };
+    setTimeout(() => stopped.abort(new Error('told to')), 20);
+    await expect(readZip(stopped.signal, file, handler, 1000)).rejects.toThrow('told to');
+  });
+
   it('survives every byte of an archive being another one', async () => {
     const good = zip([{ name: 'd/', method: 0 }, file]);
     for (let at = 0; at < good.length; at += 1) {
