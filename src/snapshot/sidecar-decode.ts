@@ -69,13 +69,20 @@ export function decodeSidecar(value: unknown): Sidecar {
 
 function decodeEntries(rows: readonly unknown[]): WrittenEntry[] {
   const seen = new Set<string>();
-  return rows.map((row) => {
-    const entry = decodeRow(row);
-    const key = entry.pathBytes === true ? `\0${entry.path}` : entry.path;
-    if (seen.has(key)) throw new Malformed(`entries: ${entry.path} is there twice`);
-    seen.add(key);
-    return entry;
-  });
+  return rows.map((row) => decodeEntry(row, seen));
+}
+
+/**
+ * One of the entries.
+ * @param seen the paths of those before it; its own is added
+ * @throws Error that says what is malformed
+ */
+export function decodeEntry(row: unknown, seen: Set<string>): WrittenEntry {
+  const entry = decodeRow(row);
+  const key = entry.pathBytes === true ? `\0${entry.path}` : entry.path;
+  if (seen.has(key)) throw new Malformed(`entries: ${entry.path} is there twice`);
+  seen.add(key);
+  return entry;
 }
 
 /** An entry while it is put together: a hundred thousand of them are worth no intermediate objects. */

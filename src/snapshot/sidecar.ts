@@ -11,12 +11,15 @@ import type { WrittenEntry } from '../contract/ref.ts';
 import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../contract/written-rows.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { Slices } from '../fs/slices.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
-import { decodeSidecar } from './sidecar-decode.ts';
+import { decodeEntry, decodeSidecar } from './sidecar-decode.ts';
 import { SCHEMA, type Sidecar } from './sidecar-format.ts';
 
 /** A sidecar larger than this is not one: some 4 million paths. */
 const MAX_SIDECAR_BYTES = 512 * 1024 * 1024;
+/** A larger one, and a line of it, is not read as one document. */
+const MAX_AT_ONCE = 16 * 1024 * 1024;
 
 /** Around the rows, which have a line each; the rest is one line. */
 const ENTRIES_START = '"entries":[\n';
@@ -116,7 +119,10 @@ export async function readSidecar(dir: string): Promise<Sidecar> {
 
 /** As `readSidecar`, by the path of the sidecar itself. */
 export async function readSidecarFile(path: string): Promise<Sidecar> {
-  return parse(path, readBytes(path).toString('utf8'));
+  const bytes = readBytes(path);
+  if (bytes.length <= MAX_AT_ONCE) return parse(path, () => decodeSidecar(JSON.parse(bytes.toString('utf8'))));
+  const { head, rows } = split(path, bytes);
+  return { ...head, entries: await entriesInSlices(path, rows) };
 }
 
 /**
@@ -127,20 +133,48 @@ export async function readSidecarFile(path: string): Promise<Sidecar> {
 export async function readOwnSidecar(path: string, sha256: string): Promise<Sidecar> {
   const bytes = readBytes(path);
   if (createHash('sha256').update(bytes).digest('hex') !== sha256) throw invalid(path, 'it was changed');
-  // As `serialise` writes it, no earlier line ends like this.
+  const { head, rows } = split(path, bytes);
+  return { ...head, entries: entriesOfRows(rows.length > 0 ? [rows] : []) };
+}
+
+/** What stands before the entries, and the lines of these, as `serialise` writes them. */
+function split(path: string, bytes: Buffer): { readonly head: Sidecar; readonly rows: Buffer } {
+  // No earlier line ends like this.
   const start = bytes.indexOf(ENTRIES_START) + ENTRIES_START.length;
   const end = bytes.length - ENTRIES_END.length;
-  const head = parse(path, `${bytes.toString('utf8', 0, start)}${ENTRIES_END}`);
-  return { ...head, entries: entriesOfRows(start < end ? [bytes.subarray(start, end)] : []) };
+  if (start < ENTRIES_START.length || start > MAX_AT_ONCE || bytes.toString('latin1', end) !== ENTRIES_END) {
+    throw invalid(path, 'it has no lines of entries');
+  }
+  const head = `${bytes.toString('utf8', 0, start)}${ENTRIES_END}`;
+  return {
+    head: parse(path, () => decodeSidecar(JSON.parse(head))),
+    rows: bytes.subarray(start, Math.max(start, end)),
+  };
+}
+
+/** Line by line: a document of hundreds of megabytes would be read in one go, and no signal heard meanwhile. */
+async function entriesInSlices(path: string, rows: Buffer): Promise<WrittenEntry[]> {
+  const slices = new Slices(undefined, () => undefined);
+  const seen = new Set<string>();
+  const entries: WrittenEntry[] = [];
+  for (let at = 0; at < rows.length; ) {
+    if (slices.over) await slices.pause();
+    const found = rows.indexOf(ROW_SEPARATOR, at);
+    const end = found < 0 ? rows.length : found;
+    if (end - at > MAX_AT_ONCE) throw invalid(path, 'it has a line without end');
+    entries.push(parse(path, () => decodeEntry(JSON.parse(rows.toString('utf8', at, end)), seen)));
+    at = end + ROW_SEPARATOR.length;
+  }
+  return entries;
 }
 
 function readBytes(path: string): Buffer {
   return readSmallFileSync(path, { what: `the sidecar ${printable(path)}`, maxBytes: MAX_SIDECAR_BYTES });
 }
 
-function parse(path: string, text: string): Sidecar {
+function parse<T>(path: string, decode: () => T): T {
   try {
-    return decodeSidecar(JSON.parse(text));
+    return decode();
   } catch (error) {
     if (isCtxsrcError(error)) throw error;
     throw invalid(path, error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message);

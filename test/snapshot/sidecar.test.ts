@@ -80,6 +80,31 @@ test('none is exit 3', async () => {
   await expect(readSidecar(join(tempDir('sidecar'), 'out'))).rejects.toMatchObject({ code: 'E_PATH_NOT_FOUND' });
 });
 
+test('one of many megabytes is read line by line, and only as it was written', async () => {
+  const dir = join(tempDir('sidecar'), 'out');
+  const link = [...SIDECAR.entries].find(({ type }) => type === 'symlink')!;
+  const entries = Array.from({ length: 17 }, (_, i) => ({ ...link, path: `link${i}`, target: 'x'.repeat(1 << 20) }));
+  const large = { ...SIDECAR, entries };
+  await writeSidecar(sidecarPath(dir), large);
+  expect(await readSidecar(dir)).toEqual(large);
+  const text = readFileSync(sidecarPath(dir), 'utf8');
+  const rows = '"entries":[\n';
+  for (const [changed, message] of [
+    [text.replace(rows, '"entries":['), 'it has no lines of entries'],
+    [text.slice(0, -2), 'it has no lines of entries'],
+    [text.replace('link7', 'link6'), 'link6 is there twice'],
+    [text.replaceAll('],\n', '], \n'), 'it has a line without end'],
+    // The parser of JSON takes minutes for so many brackets.
+    [`{"x":${'['.repeat(40_000_000)}`, 'it has no lines of entries'],
+  ] as const) {
+    writeFileSync(sidecarPath(dir), changed);
+    await expect(readSidecar(dir)).rejects.toMatchObject({
+      code: 'E_SIDECAR_INVALID',
+      message: expect.stringContaining(message),
+    });
+  }
+});
+
 describe('a sidecar that is not one', () => {
   test.each(['', '{', 'null', '[]', '{"schema":"ctxsrc/v2"}', '{"schema":"ctxsrc/v1"}'])('%j', async (text) => {
     await expect(readSidecar(place(text))).rejects.toMatchObject({ code: 'E_SIDECAR_INVALID', exit: 5 });
