@@ -15,7 +15,7 @@ import type {
 } from '../contract/index.ts';
 import { NO_CACHE_OPTS } from '../contract/index.ts';
 import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
 import { Once } from '../core/once.ts';
 import { Task } from '../core/progress.ts';
@@ -112,6 +112,13 @@ function fileName(filename: string | undefined, digest: Digest): string {
   return filename === undefined ? digestHex(digest) : safeFileName(byteName(filename));
 }
 
+/** No image lost this blob: somebody named it. */
+function missingByName(error: unknown): unknown {
+  if (!isCtxsrcError(error) || error.code !== 'E_BLOB_NOT_FOUND') return error;
+  const hint = 'check the digest, and that it is one of this repository or layout: a blob is looked for nowhere else';
+  return new CtxsrcError(error.code, error.message, { hint, details: error.details, cause: error });
+}
+
 class BlobInstance implements SourceInstance {
   readonly #id: BlobIdentifier;
   readonly #env: SourceEnv;
@@ -124,7 +131,13 @@ class BlobInstance implements SourceInstance {
 
   /** Asked once: a blob that is nowhere has no key, though nothing but its digest is in it. */
   #require(job: JobContext): Promise<void> {
-    return this.#there.runFor(job.signal, () => this.#id.provider(this.#env).requireBlob(job, this.#id.digest));
+    return this.#there.runFor(job.signal, async () => {
+      try {
+        await this.#id.provider(this.#env).requireBlob(job, this.#id.digest);
+      } catch (error) {
+        throw missingByName(error);
+      }
+    });
   }
 
   async cacheKey(job: JobContext, _index: number): Promise<CacheKeyResult> {

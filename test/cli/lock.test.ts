@@ -306,7 +306,10 @@ describe('--format', () => {
     const result = await at(['lock', '--format', 'build-contexts']);
     expect([result.code, result.stdout.includes('blank')]).toEqual([0, false]);
     expect(result.stderr).toContain('warning: blank is left out of the build-contexts');
-    expect(await at(['lock', '--format', 'build-contexts', '--strict'])).toMatchObject({ code: 8, stdout: '' });
+    const refused = await at(['lock', '--format', 'build-contexts', '--strict']);
+    expect([refused.code, refused.stdout]).toEqual([8, '']);
+    expect(refused.stderr).toContain('hint: without --strict the others are printed');
+    expect(refused.stderr).not.toContain('--format buildkit-policy');
     const bake = await at(['lock', '--format', 'bake', '--strict']);
     expect(JSON.parse(bake.stdout)).toMatchObject({ target: { default: { contexts: { blank: './a b' } } } });
     expect(await at(['lock', '--format', 'bake', '--target', 'a.b'])).toMatchObject({ code: 2, stdout: '' });
@@ -323,6 +326,13 @@ describe('--format', () => {
       expect(await ok(['key', name, '--lock', '../ctxsrc.lock'], deep)).toBe(`${entries()[name]!.key}\n`);
     expect(await ok(['digest', 'base', '--lock', '../ctxsrc.lock'], deep)).toBe(`${digest}\n`);
   });
+});
+
+it('says that a file names nothing to lock', async () => {
+  writeFileSync(join(dir, 'plain.yaml'), 'services:\n  web:\n    build: app\n');
+  const result = await at(['lock', '--lock', 'plain.lock', '--from', 'plain.yaml']);
+  expect([result.code, result.stdout]).toEqual([0, '']);
+  expect(result.stderr).toContain('note: plain.yaml names no contexts to lock');
 });
 
 describe('many contexts at once', () => {

@@ -47,7 +47,11 @@ describe('a blob of a layout', () => {
   it('has no key, digest or description when it is not there', async () => {
     const missing = await open(`oci-layout+blob://${dir}@${digestOf('nowhere')}`);
     for (const asked of [missing.cacheKey(newJob(), 0), missing.digests!(newJob()), missing.describe!(newJob())]) {
-      await expect(asked).rejects.toMatchObject({ code: 'E_BLOB_NOT_FOUND', exit: 3 });
+      await expect(asked).rejects.toMatchObject({
+        code: 'E_BLOB_NOT_FOUND',
+        exit: 3,
+        hint: expect.stringMatching(/^check the digest/),
+      });
     }
   });
 

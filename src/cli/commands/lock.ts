@@ -59,6 +59,11 @@ async function askedContexts(
     const text = bytes.toString('utf8');
     const { contexts, skipped } = await readNamedContexts(path, text, run.io.cwd);
     for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
+    if (contexts.size === 0) {
+      run.note(
+        `${from} names no contexts to lock; base images of a Dockerfile are locked by name: base=docker-image://…`,
+      );
+    }
     for (const [name, reference] of contexts) asked.set(name, reference);
   }
   for (const arg of args) {
@@ -161,7 +166,7 @@ async function print(run: Run, lock: OpenLock, format: string, flags: Flags): Pr
   const left = rendered.omitted.map(({ name, why }) => `${name} is left out of the ${format}: ${why}`);
   if (left.length > 0 && run.flags.strict === true) {
     throw new CtxsrcError('E_INCOMPLETE', left.join('; '), {
-      hint: 'without --strict the others are printed; --format buildkit-policy pins what is on the web',
+      hint: 'without --strict the others are printed; each form can hold other contexts',
     });
   }
   for (const text of left) run.note(text, 'warning');
