@@ -1,6 +1,7 @@
 /** A tar file whose members are read in place, or in a copy where that is not possible. */
-import { constants, fstatSync, type Stats } from 'node:fs';
+import { constants, existsSync, fstatSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
@@ -157,9 +158,14 @@ async function openRegular(path: string): Promise<FileHandle> {
 }
 
 function noFile(path: string, info: Stats): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', `${path} is no file`, {
-    hint: info.isDirectory()
-      ? `an OCI layout directory is oci-layout://${path}`
-      : 'an archive is a file, or comes through a pipe: docker save NAME | ctxsrc key docker-archive:///dev/stdin',
-  });
+  return new CtxsrcError('E_ARCHIVE_INVALID', `${path} is no file`, { hint: hintInstead(path, info) });
+}
+
+function hintInstead(path: string, info: Stats): string {
+  if (!info.isDirectory()) {
+    return 'an archive is a file, or comes through a pipe: docker save NAME | ctxsrc key docker-archive:///dev/stdin';
+  }
+  return existsSync(join(path, 'oci-layout'))
+    ? `an OCI layout directory is oci-layout://${path}`
+    : `the files of a directory are local://${path}`;
 }

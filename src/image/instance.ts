@@ -22,7 +22,7 @@ import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { isElsewhere } from './foreign-layer.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
-import type { ContentProvider } from './provider.ts';
+import { type ContentProvider, documentName } from './provider.ts';
 import { fetchLayer, pullLayers, refuseLarger } from './pull.ts';
 import { platformNames, type SelectedImage, selectImage } from './select.ts';
 
@@ -189,7 +189,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
         if (problem !== undefined) {
           throw new CtxsrcError(
             'E_IMAGE_CONFIG_INVALID',
-            `image configuration ${config.descriptor.digest}: rootfs.diff_ids[${i}]: ${problem}`,
+            `${documentName('image configuration', config.descriptor.digest, provider)}: rootfs.diff_ids[${i}]: ${problem}`,
             { hint: IMAGE_INVALID },
           );
         }

@@ -78,7 +78,7 @@ export class LayoutDirectory implements Layout {
       root = realpathSync.native(resolve(path));
       if (!statSync(root).isDirectory()) {
         throw new CtxsrcError('E_LAYOUT_INVALID', `${path} is no OCI layout: it is not a directory`, {
-          hint: `an image in a tar file is oci-archive://${path}`,
+          hint: `an OCI layout in a tar file is oci-archive://${path}, an image as docker save writes it docker-archive://${path}`,
         });
       }
     } catch (error) {

@@ -65,6 +65,11 @@ export async function fetchDocument(
   return bytes;
 }
 
+/** A document for messages: `manifest sha256:… of oci-layout://./base`. */
+export function documentName(kind: string, digest: string, { storeName }: ContentProvider): string {
+  return storeName.endsWith(`@${digest}`) ? storeName : `${kind} ${digest} of ${storeName}`;
+}
+
 /** The error for a document over the limit. */
 export function documentTooLarge(what: string, size: number): CtxsrcError {
   return new CtxsrcError('E_LIMIT', `${what} has ${size} bytes; manifests and configurations over 4 MiB are refused`);

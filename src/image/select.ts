@@ -9,7 +9,7 @@ import { decodeConfig, decodeIndex, decodeManifest, schema1Error, usable } from 
 import { isIndexType, isManifestType, isSchema1Type } from '../oci/media-types.ts';
 import type { Descriptor, ImageConfig, Manifest, Raw } from '../oci/types.ts';
 import { refuseCacheIndex, refuseNoImage } from './no-image.ts';
-import { type ContentProvider, fetchDocument } from './provider.ts';
+import { type ContentProvider, documentName, fetchDocument } from './provider.ts';
 
 /** A document and the descriptor it was found by. */
 export interface Found<T> extends Raw<T> {
@@ -47,20 +47,21 @@ export async function selectImage(
   let descriptor = usable(root, `the descriptor of ${root.digest}`);
   while (isIndexType(descriptor.mediaType)) {
     const { digest } = descriptor;
+    const what = documentName('index', digest, provider);
     if (indexes.some((index) => index.descriptor.digest === digest)) {
-      throw new CtxsrcError('E_MANIFEST_INVALID', `index ${digest} contains itself`, { hint: IMAGE_INVALID });
+      throw new CtxsrcError('E_MANIFEST_INVALID', `${what} contains itself`, { hint: IMAGE_INVALID });
     }
     if (indexes.length >= MAX_INDEX_DEPTH) {
       throw new CtxsrcError('E_LIMIT', `${root.digest} holds indexes in indexes more than ${MAX_INDEX_DEPTH} deep`);
     }
     const bytes = await fetchDocument(job, provider, descriptor);
-    const entries = decodeIndex(bytes, descriptor.mediaType, `index ${digest}`).value.manifests;
-    refuseCacheIndex(entries, `index ${digest}`);
+    const entries = decodeIndex(bytes, descriptor.mediaType, what).value.manifests;
+    refuseCacheIndex(entries, what);
     if (indexes.length === 0) offered = entries;
     indexes.push({ descriptor, bytes });
     const best = bestEntry(entries, matcher);
-    if (best === undefined) throw noMatch(requested, `index ${digest}`, entries);
-    descriptor = usable(best, `manifests[${entries.indexOf(best)}] of index ${digest}`);
+    if (best === undefined) throw noMatch(requested, what, entries);
+    descriptor = usable(best, `manifests[${entries.indexOf(best)}] of ${what}`);
     const chosen = best.platform === undefined ? 'the entry without a platform' : formatPlatformAll(best.platform);
     const text = `platform ${formatPlatformAll(requested)}: ${shortened(chosen)} of ${entries.length} in ${digest}: ${descriptor.digest}`;
     job.progress.emit({ type: 'message', level: 'debug', text });
@@ -73,14 +74,14 @@ export async function selectImage(
       { hint: 'name an image, or an index of images' },
     );
   }
-  const what = `manifest ${descriptor.digest}`;
+  const what = documentName('manifest', descriptor.digest, provider);
   const manifest = decodeManifest(await fetchDocument(job, provider, descriptor), descriptor.mediaType, what);
   refuseNoImage(manifest.value, what, provider);
   const config = await readConfig(job, provider, manifest.value.config);
   if (indexes.length > 0 && descriptor.platform === undefined && !matcher.matches(config.value.platform)) {
     throw noMatch(requested, what, [{ ...descriptor, platform: config.value.platform }]);
   }
-  checkLayers(manifest.value, config);
+  checkLayers(manifest.value, config, provider);
   return { root, indexes, offered, manifest: { ...manifest, descriptor }, config };
 }
 
@@ -104,15 +105,15 @@ async function readConfig(
   descriptor: Descriptor,
 ): Promise<Found<ImageConfig>> {
   const bytes = await fetchDocument(job, provider, descriptor);
-  return { ...decodeConfig(bytes, `image configuration ${descriptor.digest}`), descriptor };
+  return { ...decodeConfig(bytes, documentName('image configuration', descriptor.digest, provider)), descriptor };
 }
 
-function checkLayers(manifest: Manifest, config: Found<ImageConfig>): void {
+function checkLayers(manifest: Manifest, config: Found<ImageConfig>, provider: ContentProvider): void {
   const { diffIds } = config.value.rootfs;
   if (diffIds.length === manifest.layers.length) return;
   throw new CtxsrcError(
     'E_IMAGE_CONFIG_INVALID',
-    `image configuration ${config.descriptor.digest}: rootfs.diff_ids has ${diffIds.length} entries, ` +
+    `${documentName('image configuration', config.descriptor.digest, provider)}: rootfs.diff_ids has ${diffIds.length} entries, ` +
       `but the manifest has ${manifest.layers.length} layers`,
     { hint: IMAGE_INVALID },
   );
@@ -130,10 +131,27 @@ export function platformNames(entries: readonly Descriptor[]): readonly string[]
   return [...new Set(names)];
 }
 
-/** The error that lists what there is instead of the platform; all are in the details. */
+/** What entries of an index without an image are, each kind once. */
+function besideTypes(entries: readonly Descriptor[]): readonly string[] {
+  const types = entries.map((entry) => {
+    return entry.artifactType ?? entry.annotations?.['vnd.docker.reference.type'] ?? entry.mediaType;
+  });
+  return [...new Set(types)];
+}
+
+/**
+ * The error that lists what there is instead of the platform; all are in the details.
+ * @returns E_NOT_AN_IMAGE for an index of nothing that could be asked for, else E_PLATFORM_NOT_FOUND
+ */
 export function noMatch(requested: Platform, what: string, entries: readonly Descriptor[]): CtxsrcError {
   const wanted = formatPlatformAll(requested);
   const candidates = platformNames(entries);
+  if (entries.length > 0 && candidates.length === 0) {
+    const message = `${what} holds no image, only what belongs to one: ${listed(besideTypes(entries))}`;
+    return new CtxsrcError('E_NOT_AN_IMAGE', message, {
+      hint: 'name the image that it belongs to; --platform unknown/unknown says how the first of these is had',
+    });
+  }
   const there = candidates.length === 0 ? 'it is empty' : `there is ${listed(candidates)}`;
   const usual = candidates.find((name) => name.includes('/') && shortened(name) === name);
   return new CtxsrcError('E_PLATFORM_NOT_FOUND', `no image for ${wanted} in ${what}: ${there}`, {

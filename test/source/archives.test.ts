@@ -107,14 +107,19 @@ describe('oci-archive', () => {
   }, 60_000);
 
   it('says what it is instead, and the way that works', async () => {
-    const hintOf = async (source: Source, members: readonly TarEntry[]) =>
-      (await open(source, archiveOf(members))).cacheKey(newJob(), 0).catch((error: { hint?: string }) => error.hint);
+    const hintFor = async (source: Source, path: string) =>
+      (await open(source, path)).cacheKey(newJob(), 0).catch((error: { hint?: string }) => error.hint);
+    const hintOf = (source: Source, members: readonly TarEntry[]) => hintFor(source, archiveOf(members));
     const marker: TarEntry = { name: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' };
     const index: TarEntry = { name: 'index.json', content: '{"schemaVersion":2,"manifests":[]}' };
     const saved: TarEntry = { name: 'manifest.json', content: '[]' };
+    expect(await hintFor(ociLayout, file)).toMatch(/ oci-archive:\/\/\S+, .* docker-archive:\/\/\S+$/);
     expect(await hintOf(ociArchive, [marker, index, saved])).toMatch(/docker-archive:\/\//);
     expect(await hintOf(dockerArchive, [marker, index])).toMatch(/oci-archive:\/\//);
+    const plain = tempDir('plain');
     for (const source of [ociArchive, dockerArchive]) {
+      expect(await hintFor(source, layout)).toContain(`oci-layout://${layout}`);
+      expect(await hintFor(source, plain)).toContain(`local://${plain}`);
       expect(await hintOf(source, [{ name: './etc/passwd', content: 'x' }])).toMatch(/docker export.*tar -xf/);
       expect(await hintOf(source, [{ name: 'repositories', content: '{}' }])).toMatch(/before 1\.10.*docker load/);
     }
@@ -242,6 +247,43 @@ describe('docker-archive', () => {
     const instance = await open(dockerArchive, linked);
     expect((await instance.cacheKey(newJob(), 0)).pin).toBe(digestOf(document));
     expect(readFileSync(join((await writeSnapshot(instance)).dir, 'etc/a'), 'utf8')).toBe('one');
+  });
+
+  it('reads archives as they are found: a layer twice, links with a size, both forms, a colon in the name', async () => {
+    const { members, document } = saved();
+    const [manifest, configuration, one, two] = members as [TarEntry, TarEntry, TarEntry, TarEntry];
+    // google/go-containerregistry#265, bazelbuild/rules_docker#1420; composefs/tar-rs#311, mafintosh/tar-stream#48.
+    const link: TarEntry = { name: '2/layer.tar', type: 'symlink', linkname: '../x/layer.tar', size: 2048 };
+    for (const found of [
+      [...members, one],
+      [manifest, configuration, one, { ...two, name: 'x/layer.tar' }, link],
+    ]) {
+      const instance = await open(dockerArchive, archiveOf(found));
+      expect((await instance.cacheKey(newJob(), 0)).pin).toBe(digestOf(document));
+      expect(readFileSync(join((await writeSnapshot(instance)).dir, 'etc/b'), 'utf8')).toBe('two');
+    }
+    // containers/podman#15963.
+    const colon = join(tempDir('archive'), 'app:1.0.tar');
+    writeFileSync(colon, tar(members));
+    expect((await (await open(dockerArchive, `${colon}:3.20`)).cacheKey(newJob(), 0)).pin).toBe(digestOf(document));
+    // moby/moby#49141.
+    const builder = new LayoutBuilder();
+    const built = layers(builder, 'none');
+    const image = builder.image({ layers: built });
+    const { config } = JSON.parse(builder.blobs.get(image.digest)!.toString()) as { config: { digest: string } };
+    const path = (digest: string) => `blobs/${digest.replace(':', '/')}`;
+    const content = JSON.stringify([
+      {
+        Config: path(config.digest),
+        RepoTags: ['alpine:3.20'],
+        Layers: built.map(({ descriptor }) => path(descriptor.digest)),
+      },
+    ]);
+    const files = [...builder.tag(image, '3.20').files()].map(([name, bytes]) => ({ name, content: bytes }));
+    const hybrid = archiveOf([...files, { name: 'manifest.json', content }]);
+    const keys = [dockerArchive, ociArchive].map(async (source) => (await open(source, hybrid)).cacheKey(newJob(), 1));
+    const [a, b] = await Promise.all(keys);
+    expect(a!.key).toBe(b!.key);
   });
 
   it('says what there is when it cannot choose, and what is missing', async () => {
