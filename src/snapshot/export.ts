@@ -9,7 +9,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { chmodSync } from 'node:fs';
-import { type FileHandle, lstat, open, readdir } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ImmutableRef, Remote, WriteOptions } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
@@ -237,7 +237,7 @@ async function writeArchive(
     }
     return { digest: digestOf(hash), size };
   }
-  if ((await lstat(dest).catch(() => undefined))?.isDirectory()) throw occupied(dest, 'is a directory');
+  await refuseTaken(dest);
   await putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) =>
     writeAll(job, await open(part, 'wx', 0o644), writeTar(entries), count),
   );
@@ -275,6 +275,18 @@ function notThere(error: NodeJS.ErrnoException): never[] {
   throw error;
 }
 
-function occupied(dest: string, why: string): CtxsrcError {
-  return new CtxsrcError('E_TARGET_EXISTS', `${printable(dest)} exists and ${why}`, { hint: 'choose another dest' });
+/** Throws for what an archive must not take the place of: a directory, a pipe or a device, and links to these two. */
+async function refuseTaken(dest: string): Promise<void> {
+  const there = await lstat(dest).catch(() => undefined);
+  if (there === undefined) return;
+  if (there.isDirectory()) throw occupied(dest, 'is a directory');
+  const behind = await stat(dest).catch(() => undefined);
+  const isPlain = behind === undefined || behind.isFile() || behind.isDirectory();
+  // What `/dev/stdout` leads to may be a file; the link would be gone for everybody.
+  if (isPlain && !/^\/(?:dev|proc)\//.test(dest)) return;
+  throw occupied(dest, 'is no file', 'dest=- writes to standard output');
+}
+
+function occupied(dest: string, why: string, hint = 'choose another dest'): CtxsrcError {
+  return new CtxsrcError('E_TARGET_EXISTS', `${printable(dest)} exists and ${why}`, { hint });
 }

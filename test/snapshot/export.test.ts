@@ -1,6 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ImageDocuments, SourceInstance } from '../../src/contract/source.ts';
@@ -171,6 +180,28 @@ describe('files', () => {
     });
     expect(sha256(Buffer.concat(chunks))).toBe(exported.digest);
     expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThanOrEqual(2 << 20);
+  });
+
+  it('take the place of no pipe, device or link to one: root would lose /dev/null', async () => {
+    const { base, store } = await setUp();
+    execFileSync('mkfifo', [join(base, 'pipe')]);
+    symlinkSync('/dev/null', join(base, 'null'));
+    symlinkSync('missing', join(base, 'dangling'));
+    const to = (dest: string) =>
+      exportRef(testJob(), {
+        instance: instanceOf(store, oddTree, true),
+        store,
+        write: nothing,
+        options: WRITE,
+        output: { type: 'tar', dest, tar: true },
+      });
+    for (const dest of [join(base, 'pipe'), join(base, 'null'), '/dev/stdout', '/proc/self/fd/1']) {
+      const refused = { code: 'E_TARGET_EXISTS', hint: expect.stringContaining('dest=-') };
+      await expect(to(dest)).rejects.toMatchObject(refused);
+    }
+    expect(lstatSync(join(base, 'pipe')).isFIFO()).toBe(true);
+    await to(join(base, 'dangling'));
+    expect(lstatSync(join(base, 'dangling')).isFile()).toBe(true);
   });
 
   it('leave nothing when they cannot be written', async () => {
