@@ -170,16 +170,21 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       expect(moved).toMatchObject({ code: 6, stdout: expect.stringContaining('base digest sha256:00') });
     });
 
-    it('lock-from locks what bake prints', async () => {
+    it('lock-from locks what bake prints, the same in two checkouts', async () => {
       const machine = machineHere();
-      const checkout = await machine.checkout(origin, '022');
       const contexts = { src: 'src', base: 'docker-image://docker.io/library/debian:12' };
       writeFileSync(join(machine.home, 'docker.out'), JSON.stringify({ target: { default: { contexts } } }));
-      expect(await runIn(machine, checkout, 'lock-from')).toMatchObject({
-        code: 0,
-        stdout: expect.stringMatching(/^base .*\nsrc .*\n$/),
-      });
-      expect(machine.dockerLog()).toEqual(['docker buildx bake -f docker-bake.hcl --print']);
+      const locks = [];
+      for (const umask of ['022', '077']) {
+        const checkout = await machine.checkout(origin, umask);
+        expect(await runIn(machine, checkout, 'lock-from')).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(/^base .*\nsrc .*\n$/),
+        });
+        locks.push(readFileSync(join(checkout, 'ctxsrc.lock'), 'utf8'));
+      }
+      expect(locks[1]).toBe(locks[0]);
+      expect(machine.dockerLog()).toEqual(Array(2).fill('docker buildx bake -f docker-bake.hcl --print'));
     });
   });
 
