@@ -283,7 +283,7 @@ async function refuseTaken(dest: string): Promise<void> {
   const behind = await stat(dest).catch(() => undefined);
   const isPlain = behind === undefined || behind.isFile() || behind.isDirectory();
   // What `/dev/stdout` leads to may be a file; the link would be gone for everybody.
-  if (isPlain && !/^\/(?:dev|proc)\//.test(dest)) return;
+  if (isPlain && !/^\/dev\/(?:std\w+|fd\/\d+)$|^\/proc\//.test(dest)) return;
   throw occupied(dest, 'is no file', 'dest=- writes to standard output');
 }
 
