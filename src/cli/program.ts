@@ -25,7 +25,6 @@ import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
 import { Run } from './run.ts';
 import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
-import { loadSourceModules } from './source-modules.ts';
 
 /** What commander made of the arguments: a command to run, or an answer that is complete already (help). */
 type Invocation =
@@ -57,7 +56,10 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   try {
     const table = new SourceTable();
     const config = readConfig(io.env);
-    await loadSourceModules(table, argv, config, io.cwd);
+    if (config.sources.length > 0 || argv.some((arg) => /^--source(?:=|$)/.test(arg))) {
+      const { loadSourceModules } = await import('./source-modules.ts');
+      await loadSourceModules(table, argv, config, io.cwd);
+    }
     const invocation = await understand(commandFirst(argv), table, io);
     if ('exit' in invocation) return invocation.exit;
     return await runCommand(invocation, table, config, io, abort.signal);

@@ -7,7 +7,7 @@ import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
 import { parseJson } from '../core/parse-json.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { isGitReference } from '../source/git/url.ts';
+import { isGitReference } from '../source/git/reference-form.ts';
 import { bakeContexts } from './bake-file.ts';
 import { composeContexts } from './compose-file.ts';
 import { type Fail, type FoundContext, isObject } from './found-context.ts';

@@ -1,6 +1,7 @@
 /** References in the words of other tools: what buildx and buildah take as a context, what a BuildKit source policy pins. */
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
-import { isGitReference, parseGitReference } from './git/url.ts';
+import { isGitReference } from './git/reference-form.ts';
+import { parseGitReference } from './git/url.ts';
 
 const BUILD_CONTEXT = /^(?:(?:docker-image|oci-layout|https?|ssh|git):\/\/|[^/@:]+@[^/:]+:|\.{0,2}(?:\/|$))/;
 

@@ -40,9 +40,10 @@ import {
   type ResolvedRef,
   resolveLocally,
 } from './git/key.ts';
+import { isGitReference } from './git/reference-form.ts';
 import type { Remote } from './git/repository.ts';
 import { checkSubmoduleHost } from './git/submodule-host.ts';
-import { cleanSubdir, type GitReference, type GitUrl, isGitReference, originOf, parseGitReference } from './git/url.ts';
+import { cleanSubdir, type GitReference, type GitUrl, originOf, parseGitReference } from './git/url.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'keep-git-dir', kind: 'flag', help: 'keep the .git directory; part of the key' },

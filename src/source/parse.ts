@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
-import { isGitReference } from './git/url.ts';
+import { isGitReference } from './git/reference-form.ts';
 import { bareWordHint, fileHint, otherToolsForm, packageUrl } from './other-tools.ts';
 import { forgePage, packageManagerForm } from './repository-forms.ts';
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isGitReference, isGitTransport, parseGitReference, parseGitUrl } from '../../src/source/git/url.ts';
+import { isGitReference, isGitTransport } from '../../src/source/git/reference-form.ts';
+import { parseGitReference, parseGitUrl } from '../../src/source/git/url.ts';
 
 interface Case {
   readonly name: string;

@@ -1,7 +1,6 @@
 import type { CacheKeyResult } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { formatPlatformAll, normalizePlatform, parsePlatform } from '../../core/platform.ts';
-import { combinedKey } from '../../source/combined-key.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
 import { choosesPlatform, digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -74,6 +73,7 @@ async function printCombined(run: Run, resolved: readonly Resolved[], flags: Fla
     };
   });
   const platform = combinedPlatform(run, resolved, flags);
+  const { combinedKey } = await import('../../source/combined-key.ts');
   const combined = await combinedKey(platform, contexts, dockerfile, pairs, run.signal);
   const key = flags.safe === true ? safeKey(combined.key) : combined.key;
   await run.githubOutput({ key });

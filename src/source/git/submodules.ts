@@ -3,8 +3,9 @@ import { posix } from 'node:path';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
+import { isGitTransport } from './reference-form.ts';
 import type { Repository } from './repository.ts';
-import { type GitUrl, isGitTransport, parseGitUrl } from './url.ts';
+import { type GitUrl, parseGitUrl } from './url.ts';
 
 /** What `.gitmodules` says of one submodule. */
 interface ModuleEntry {

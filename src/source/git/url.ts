@@ -4,11 +4,8 @@
  */
 import { posix } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
+import { PROTOCOL, SCP, TRANSPORTS } from './reference-form.ts';
 
-const TRANSPORTS: readonly string[] = ['http', 'https', 'ssh', 'git', 'file'];
-const PROTOCOL = /^([a-zA-Z0-9]+):\/\//;
-/** scp-like: user, host, path, query, fragment. */
-const SCP = /^([a-zA-Z0-9-_]+)@([a-zA-Z0-9-.]+):([^\n]*?)(?:\?([^\n]*?))?(?:#([^\n]*))?$/;
 /** Characters Go's URL parser takes in a host; a port is digits. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s\\^`{|}%[\]:]*)(?::[0-9]*)?$/;
 
@@ -42,23 +39,6 @@ export interface GitReference {
   readonly fetchByCommit: boolean;
   /** `github.com/owner/repository`: BuildKit takes it in one place, and it reads as a path everywhere else. */
   readonly schemeless: boolean;
-}
-
-/**
- * True when the text is to be read as a git reference: git's own transports always, http and https when the path ends in
- * `.git`. The scheme-less `github.com/…` is not one.
- */
-export function isGitReference(text: string): boolean {
-  const transport = PROTOCOL.exec(text)?.[1]?.toLowerCase();
-  if (transport === undefined) return SCP.test(text);
-  if (transport === 'ssh' || transport === 'git' || transport === 'file') return true;
-  return /^https?$/.test(transport) && /^[^?#]*\/[^?#]*\.git(?:[?#]|$)/.test(text.slice(transport.length + 3));
-}
-
-/** True when git would find the text on a transport known here, whatever it names. */
-export function isGitTransport(text: string): boolean {
-  const transport = PROTOCOL.exec(text)?.[1]?.toLowerCase();
-  return transport === undefined ? SCP.test(text) : TRANSPORTS.includes(transport);
 }
 
 /** Takes a git URL apart. Throws `E_REFERENCE`. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isCtxsrcError } from '../../../src/core/errors.ts';
-import { cleanSubdir, isGitReference, parseGitReference, parseGitUrl } from '../../../src/source/git/url.ts';
+import { isGitReference } from '../../../src/source/git/reference-form.ts';
+import { cleanSubdir, parseGitReference, parseGitUrl } from '../../../src/source/git/url.ts';
 
 function usageError(text: string): string {
   try {
