@@ -216,7 +216,9 @@ export function imageInstance(request: ImageRequest): SourceInstance {
 
   /** Layers that are on this machine cost no download: what they unpack to is counted when they are read. */
   async function refuseFetchingMore(layers: readonly RecipeLayer[], maxBytes: number): Promise<void> {
-    const elsewhere = layers.filter(({ file }) => file === undefined).map(({ descriptor }) => descriptor);
+    const elsewhere = layers
+      .map(({ descriptor }) => descriptor)
+      .filter(({ urls }) => provider.phase === 'download' || urls !== undefined);
     const sizes = await Promise.all(elsewhere.map(({ digest }) => env.store.blobs.size(digest)));
     const missing = elsewhere.filter((_, i) => sizes[i] === undefined);
     refuseLarger(missing, maxBytes, provider.storeName);

@@ -56,7 +56,7 @@ async function* counted({ body, offset }: IngestSource, task: Task): AsyncGenera
 export function refuseLarger(layers: readonly Descriptor[], maxBytes: number, image: string): void {
   const sizes = new Map(layers.map(({ digest, size }) => [digest, size]));
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  if (total > maxBytes) throw tooManyBytes(`what is fetched of ${image}`, maxBytes, total);
+  if (total > maxBytes) throw tooManyBytes(`the image ${image}`, maxBytes, total);
 }
 
 /**

@@ -93,7 +93,7 @@ export class LayoutProvider implements BlobProvider {
     const size = await layout.blobSize(digest);
     const what = `blob ${digest} of ${this.#place.what} ${this.#reference.path}`;
     if (size > maxBytes) throw tooManyBytes(what, maxBytes, size);
-    return { body: layout.streamBlob(digest, offset), offset };
+    return { body: layout.streamBlob(digest, offset), offset, what };
   }
 
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {

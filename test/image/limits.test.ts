@@ -91,6 +91,25 @@ describe('an image over --max-bytes', () => {
     expect(fetched()).toBe(0);
   });
 
+  it('is measured by what it writes where nothing has to be fetched', async () => {
+    const file = join(tempDir('archive'), 'image.tar');
+    const layer = built.layer(tar([{ name: 'a', content: 'a' }]), 'none');
+    const content = JSON.stringify([{ Config: 'c', RepoTags: ['a:1'], Layers: ['l'] }]);
+    const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [layer.diffId] } };
+    const bytes = built.blobs.get(layer.descriptor.digest)!;
+    writeFileSync(
+      file,
+      tar([
+        { name: 'manifest.json', content },
+        { name: 'c', content: JSON.stringify(config) },
+        { name: 'l', content: bytes },
+      ]),
+    );
+    const instance = await open(dockerArchive, `docker-archive://${file}`, { maxBytes: 1 });
+    const limits = { ...WRITE_OPTIONS.limits, maxBytes: 1 };
+    expect((await writeSnapshot(instance, { limits })).report.bytes).toBe(1);
+  });
+
   it('is not unpacked into the store', async () => {
     const limits = { maxFiles: 1 };
     const store = openStore({ root: tempDir('store'), limits });
