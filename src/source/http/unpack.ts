@@ -72,6 +72,11 @@ async function readArchive(signal: AbortSignal, from: string, handler: TarHandle
   const isKnown = isTar || compression !== 'none' || isOldTar(start) || start.every((byte) => byte === 0);
   if (!isKnown) {
     if (await endsAsZip(from)) return readZip(signal, from, handler, maxRatio);
+    if (/^\s*<(?:!doctype|html)/i.test(start.toString('latin1'))) {
+      throw new CtxsrcError('E_ARCHIVE_INVALID', 'the file is no archive but a page (HTML)', {
+        hint: 'check the address: what answers there is a page to log in, to download from, or of an error',
+      });
+    }
     throw new CtxsrcError('E_ARCHIVE_INVALID', 'the file is no archive that can be unpacked', {
       hint: 'unpacked are tar, tar.gz, tar.zst, tar.xz, tar.bz2 and zip; without --unpack the file is written as it is',
     });

@@ -84,6 +84,14 @@ describe('http source, unpacking', () => {
     expect((await (await openHttp(`${origin}/a`, { unpack: true })).cacheKey(newJob(), 0)).key).toBe(plain.key);
   });
 
+  it('tells a page from a broken archive', async () => {
+    body = Buffer.from('\n<!DOCTYPE html><title>Sign in</title>');
+    await expect(unpack()).rejects.toMatchObject({
+      message: 'the file is no archive but a page (HTML)',
+      hint: expect.stringContaining('check the address'),
+    });
+  });
+
   it('refuses what is no archive, or a broken one', async () => {
     for (const [bytes, want] of [
       [Buffer.from('just text'), 'E_ARCHIVE_INVALID'],
