@@ -276,7 +276,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'completion',
-    args: '<shell> [words...]',
+    args: '<bash|zsh|fish|man> [line]',
     summary: 'print the completion script for bash, zsh or fish; man prints the manual page',
     takesReferences: false,
     reach: 'nothing',

@@ -1,122 +1,206 @@
 /**
- * Completion scripts, made from the same declarations as the help. Commands and flags are in the script; for references
- * the script asks `ctxsrc completion candidates -- WORD`, which looks at local things only.
+ * Shell completion: what could stand at the cursor of a half-typed line. Commands, flags and their values come from the
+ * declarations that the help is made of. The scripts of the shells ask `ctxsrc completion candidates -- LINE`.
  */
-import type { Command, Option } from 'commander';
-import { shellWord } from '../core/shell-word.ts';
+import { resolve } from 'node:path';
+import { Command, type Option } from 'commander';
+import { COMMANDS, type CommandSpec } from './commands.ts';
+import {
+  answerText,
+  behind,
+  type Candidate,
+  type Completion,
+  DIRECTORIES,
+  FILES,
+  NOTHING,
+  wordsOnly,
+} from './completion-answer.ts';
+import { splitLine } from './completion-line.ts';
+import { completeReference } from './completion-references.ts';
+import { addCommonFlags, addSettingFlags } from './flags.ts';
+import { DEFAULT_LOCK, readLock } from './lock-file.ts';
+import { attributesOf, buildProgram } from './program.ts';
+import type { Run } from './run.ts';
 
-export type Shell = 'bash' | 'zsh' | 'fish';
+/** Values of `--platform` that images are made for; any other may be typed. */
+const PLATFORMS = [
+  'linux/amd64',
+  'linux/arm64',
+  'linux/arm/v7',
+  'linux/arm/v6',
+  'linux/386',
+  'linux/ppc64le',
+  'linux/riscv64',
+  'linux/s390x',
+  'windows/amd64',
+];
 
-interface CommandWords {
-  readonly name: string;
-  readonly summary: string;
-  readonly options: readonly Option[];
+/** What the placeholder of a flag's value says about it. */
+const VALUES: Readonly<Record<string, Completion>> = {
+  file: FILES,
+  dockerfile: FILES,
+  module: FILES,
+  dir: DIRECTORIES,
+  'os/arch[/variant]': wordsOnly(PLATFORMS.map((text) => ({ text }))),
+};
+
+/** The answer for a line up to its cursor. */
+export async function completeLine(run: Run, line: string): Promise<string> {
+  const { words, current } = splitLine(line);
+  const redirection = /^[0-9&]*[<>]+&?/.exec(current)?.[0] ?? '';
+  const completion =
+    redirection !== '' || /^[0-9&]*[<>]+&?$/.test(words.at(-1) ?? '')
+      ? behind(redirection, FILES)
+      : await completeWord(run, words.slice(1), current);
+  return answerText(completion, current);
 }
 
-/** The script for a shell, to be evaluated or put where the shell looks for completions. */
-export function completionScript(shell: Shell, program: Command): string {
-  const commands: CommandWords[] = program.commands.map((command) => ({
-    name: command.name(),
-    summary: command.summary(),
-    options: command.options.filter((option) => !option.hidden),
-  }));
-  if (shell === 'fish') return fishScript(commands);
-  const script = bashScript(commands);
-  // zsh runs the same function through its own emulation of bash completion.
-  return shell === 'bash' ? script : `#compdef ctxsrc\nautoload -U +X bashcompinit && bashcompinit\n${script}`;
+async function completeWord(run: Run, before: readonly string[], current: string): Promise<Completion> {
+  const at = commandIn(before);
+  if (at === undefined) return completeFirst(before, current);
+  const spec = commandNamed(before[at])!;
+  const command = await declared(run, spec);
+  const given = read([...before.slice(0, at), ...before.slice(at + 1)], command.options);
+  if (given.pending !== undefined) return completeValue(given.pending, current);
+  if (!given.ended && current.startsWith('-')) return completeFlag(command.options, current);
+  return completeArgument(run, spec, command, given, current);
 }
 
-const wordsOf = (option: Option): string[] =>
-  [option.short, option.long].filter((word) => word !== undefined && word !== null) as string[];
-const takesFile = (option: Option): boolean => /<(file|dir|module)>/.test(option.flags);
-const takesValue = (option: Option): boolean => option.required || option.optional;
+/** Where the command stands: first, or behind flags. */
+function commandIn(words: readonly string[]): number | undefined {
+  const at = words.findIndex((word) => commandNamed(word) !== undefined);
+  return at === 0 || (at > 0 && words[0]!.startsWith('-')) ? at : undefined;
+}
 
-function bashScript(commands: readonly CommandWords[]): string {
-  const flagCases = commands.map(
-    ({ name, options }) => `    ${name}) flags=${shellWord(options.flatMap(wordsOf).join(' '))} ;;`,
+function commandNamed(word: string | undefined): CommandSpec | undefined {
+  return COMMANDS.find(({ name }) => name === word);
+}
+
+/** A command with its flags, those of all sources included. */
+async function declared(run: Run, spec: CommandSpec): Promise<Command> {
+  const attributes = spec.takesReferences ? attributesOf(await run.table.loadAll()) : [];
+  const program = buildProgram(
+    attributes,
+    () => undefined,
+    () => undefined,
+    spec,
   );
-  const every = [
-    ...new Map(commands.flatMap(({ options }) => options).map((option) => [option.long, option])).values(),
-  ];
-  const choiceCases = every
-    .filter((option) => option.argChoices !== undefined)
-    .map(
-      (option) =>
-        `    ${wordsOf(option).join('|')}) COMPREPLY=($(compgen -W ${shellWord(option.argChoices!.join(' '))} -- "$cur")); return ;;`,
-    );
-  const files = every.filter(takesFile).flatMap(wordsOf).join('|');
-  const values = every
-    .filter((option) => takesValue(option) && !takesFile(option) && option.argChoices === undefined)
-    .flatMap(wordsOf)
-    .join('|');
-  return `# completion of ctxsrc: eval "$(ctxsrc completion bash)"
-_ctxsrc() {
-  local cur prev command flags word line
-  COMPREPLY=()
-  # The words as typed: bash cuts them at : and =, references hold both.
-  line=\${COMP_LINE:0:COMP_POINT}
-  cur=\${line##*[[:space:]]}
-  prev=\${line%"$cur"}
-  prev=\${prev%"\${prev##*[![:space:]]}"}
-  prev=\${prev##*[[:space:]]}
-  command=
-  for word in $line; do
-    case $word in
-    ${commands.map(({ name }) => name).join('|')}) command=$word; break ;;
-    esac
-  done
-  case $prev in
-${choiceCases.join('\n')}
-    ${files}) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    ${values}) return ;;
-  esac
-  if [[ -z $command || $command == "$cur" ]]; then
-    COMPREPLY=($(compgen -W ${shellWord(commands.map(({ name }) => name).join(' '))} -- "$cur"))
-    return
-  fi
-  flags=
-  case $command in
-${flagCases.join('\n')}
-  esac
-  if [[ $cur == -* ]]; then
-    COMPREPLY=($(compgen -W "$flags" -- "$cur"))
-    return
-  fi
-  local IFS=$'\\n'
-  COMPREPLY=($(ctxsrc completion candidates -- "$command" "$cur" 2>/dev/null))
-  if [[ \${#COMPREPLY[@]} -eq 0 ]]; then COMPREPLY=($(compgen -f -- "$cur")); fi
-  # What bash keeps of the word lies behind its last : or =.
-  if [[ $cur == *[:=]* && $COMP_WORDBREAKS == *:* ]]; then
-    local kept=\${cur%"\${cur##*[:=]}"} i
-    for i in "\${!COMPREPLY[@]}"; do COMPREPLY[i]=\${COMPREPLY[i]#"$kept"}; done
-  fi
-  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *[/:] ]]; then compopt -o nospace 2>/dev/null; fi
-}
-complete -F _ctxsrc ctxsrc
-`;
+  return program.commands[0]!;
 }
 
-function fishScript(commands: readonly CommandWords[]): string {
-  const lines = ['# completion of ctxsrc: ctxsrc completion fish | source', 'complete -c ctxsrc -f'];
-  for (const { name, summary, options } of commands) {
-    lines.push(`complete -c ctxsrc -n __fish_use_subcommand -a ${name} -d ${shellWord(summary)}`);
-    const seen = `-n ${shellWord(`__fish_seen_subcommand_from ${name}`)}`;
-    for (const option of options) {
-      const long = option.long === null || option.long === undefined ? '' : ` -l ${option.long.slice(2)}`;
-      const short = option.short === null || option.short === undefined ? '' : ` -s ${option.short.slice(1)}`;
-      const value =
-        option.argChoices !== undefined
-          ? ` -x -a ${shellWord(option.argChoices.join(' '))}`
-          : takesFile(option)
-            ? ' -r -F'
-            : takesValue(option)
-              ? ' -x'
-              : '';
-      lines.push(`complete -c ctxsrc ${seen}${long}${short}${value} -d ${shellWord(option.description)}`);
+/** Before there is a command: commands, and the flags that every command takes. */
+function completeFirst(before: readonly string[], current: string): Completion {
+  const commands = COMMANDS.map(({ name, summary }) => ({ text: name, description: summary }));
+  if (before[0] === 'help') return before.length === 1 ? wordsOnly(commands) : NOTHING;
+  const everywhere = new Command().option('-V, --version', 'print the version');
+  const reach = { store: true, network: true, references: true };
+  addCommonFlags(everywhere, reach);
+  addSettingFlags(everywhere, reach);
+  const { pending, args } = read(before, everywhere.options);
+  if (pending !== undefined) return completeValue(pending, current);
+  if (args.length > 0) return NOTHING;
+  if (current.startsWith('-')) return completeFlag(everywhere.options, current);
+  return wordsOnly([...commands, { text: 'help', description: 'show the help of a command' }]);
+}
+
+/** What the words before the cursor say. */
+interface Given {
+  readonly args: readonly string[];
+  /** Values by long name of the flag; `''` for flags without. */
+  readonly flags: ReadonlyMap<string, string>;
+  /** The flag whose value stands at the cursor. */
+  readonly pending: Option | undefined;
+  /** `--` was given: what follows is no flag. */
+  readonly ended: boolean;
+}
+
+function read(words: readonly string[], options: readonly Option[]): Given {
+  const args: string[] = [];
+  const flags = new Map<string, string>();
+  let pending: Option | undefined;
+  let ended = false;
+  for (const word of words) {
+    if (pending !== undefined) {
+      flags.set(pending.long!, word);
+      pending = undefined;
+    } else if (ended || !word.startsWith('-') || word === '-') args.push(word);
+    else if (word === '--') ended = true;
+    else {
+      const [name, value] = splitFlag(word);
+      const option = options.find(({ short, long }) => name === short || name === long);
+      if (option?.required === true && value === undefined) pending = option;
+      else flags.set(option?.long ?? name, value ?? '');
     }
-    lines.push(
-      `complete -c ctxsrc ${seen} -a ${shellWord(`(ctxsrc completion candidates -- ${name} (commandline -ct) 2>/dev/null; __fish_complete_path)`)}`,
-    );
   }
-  return `${lines.join('\n')}\n`;
+  return { args, flags, pending, ended };
+}
+
+function splitFlag(word: string): [name: string, value: string | undefined] {
+  const equals = word.indexOf('=');
+  return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
+}
+
+/** A flag by its name, or, behind `=`, its value. */
+function completeFlag(options: readonly Option[], current: string): Completion {
+  const [name, value] = splitFlag(current);
+  const shown = options.filter(({ hidden }) => !hidden);
+  if (value !== undefined) {
+    const option = shown.find(({ long, required }) => long === name && required);
+    return option === undefined ? NOTHING : behind(`${name}=`, completeValue(option, value));
+  }
+  const help = { text: '--help', description: 'show help' };
+  const flags = shown.flatMap(({ long, short, description }): Candidate[] =>
+    [long, short].flatMap((text) => (text === undefined || text === null ? [] : [{ text, description }])),
+  );
+  return wordsOnly([...flags, help]);
+}
+
+function completeValue(option: Option, value: string): Completion {
+  if (option.argChoices !== undefined) return wordsOnly(option.argChoices.map((text) => ({ text })));
+  const placeholder = /<(.+)>/.exec(option.flags)?.[1]?.toLowerCase() ?? '';
+  if (option.long === '--output') return completeOutput(value);
+  return VALUES[placeholder] ?? NOTHING;
+}
+
+/** `type=tar,dest=PATH` */
+function completeOutput(value: string): Completion {
+  const destination = /^(?:.*,)?dest=/s.exec(value)?.[0];
+  if (destination !== undefined)
+    return value.slice(destination.length).includes(',') ? NOTHING : behind(destination, FILES);
+  return wordsOnly(['type=tar,dest=', 'type=oci,dest='].map((text) => ({ text })));
+}
+
+async function completeArgument(
+  run: Run,
+  spec: CommandSpec,
+  command: Command,
+  given: Given,
+  current: string,
+): Promise<Completion> {
+  const place = given.args.length;
+  const declaration = command.registeredArguments[place] ?? command.registeredArguments.findLast((one) => one.variadic);
+  if (declaration === undefined) return NOTHING;
+  const name = declaration.name();
+  if (place === 0 && spec.words !== undefined) return wordsOnly(spec.words.map((text) => ({ text })));
+  if (name === 'dir') return DIRECTORIES;
+  if (name === 'module') return FILES;
+  if (!spec.takesReferences) return NOTHING;
+  const entries = lockedNames(run, spec, given).filter((entry) => !given.args.includes(entry));
+  if (given.flags.has('--update')) return wordsOnly(entries.map((text) => ({ text })));
+  if (name === 'name=ref' && !current.includes('=')) return wordsOnly(entries.map((entry) => ({ text: `${entry}=` })));
+  const reference = await completeReference(run, current);
+  return { ...reference, words: [...entries.map((text) => ({ text })), ...reference.words] };
+}
+
+/** Names in the lock file that the command reads. */
+function lockedNames(run: Run, spec: CommandSpec, { flags }: Given): string[] {
+  const file = flags.get('--lock') ?? (spec.name === 'lock' ? DEFAULT_LOCK : undefined);
+  if (file === undefined) return [];
+  try {
+    // A name that reads as a flag would be taken for one.
+    return [...(readLock(resolve(run.io.cwd, file))?.keys() ?? [])].filter((name) => !name.startsWith('-'));
+  } catch {
+    // A lock file that cannot be read offers nothing; the command says what is wrong with it.
+    return [];
+  }
 }

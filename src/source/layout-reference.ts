@@ -6,7 +6,7 @@ import { type Digest, isDigest, parseDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { rebasePath } from './rebase-path.ts';
 
-export const LAYOUT_FORM = 'oci-layout://PATH[:TAG][@DIGEST]';
+export const LAYOUT_FORM = 'oci-layout://DIR[:TAG][@DIGEST]';
 
 /** Where an image lies and which one it is. */
 export interface LayoutReference {

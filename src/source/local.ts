@@ -17,13 +17,13 @@ interface LocalIdentifier extends Identifier {
   readonly options: LocalOptions;
 }
 
-/** A directory: `./dir`, `/dir`, `local://PATH`. */
+/** A directory: `./dir`, `/dir`, `local://DIR`. */
 export const source: Source = {
   schemes: [SCHEME],
   grammar: [
     {
       scheme: SCHEME,
-      form: './DIR, ../DIR, /DIR, local://PATH',
+      form: './DIR, ../DIR, /DIR, local://DIR',
       example: './app',
       summary:
         'directory, filtered by its ignore file; the key changes with names, content, modes and links, never with times',
@@ -61,7 +61,7 @@ export const source: Source = {
 function pathOf(ref: SchemeRef): string {
   if (ref.rest === '' || ref.rest.includes('\0')) {
     throw new CtxsrcError('E_REFERENCE', `${JSON.stringify(ref.text)} names no directory`, {
-      hint: 'write local://PATH or ./PATH',
+      hint: 'write local://DIR or ./PATH',
     });
   }
   return ref.rest.replace(/(?<=.)\/+$/, '');

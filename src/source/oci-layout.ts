@@ -18,7 +18,7 @@ import {
 const SCHEME = 'oci-layout';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
 
-/** An image in an OCI image layout directory: `oci-layout://PATH[:TAG][@DIGEST]`. */
+/** An image in an OCI image layout directory: `oci-layout://DIR[:TAG][@DIGEST]`. */
 export const source: Source = {
   schemes: [SCHEME],
   grammar: [

@@ -15,9 +15,20 @@ export class Terminal {
     this.#tmux('-f', '/dev/null', 'new-session', '-d', ...size, ...variables, 'exec env -u CI -u NO_COLOR sh');
   }
 
+  /** Types a line and presses Enter. */
   type(text: string): void {
+    this.write(text);
+    this.press('Enter');
+  }
+
+  /** Types the text and nothing more. */
+  write(text: string): void {
     this.#tmux('send-keys', '-l', text);
-    this.#tmux('send-keys', 'Enter');
+  }
+
+  /** Presses keys by the names that tmux has for them: `Tab`, `C-c`. */
+  press(...keys: string[]): void {
+    this.#tmux('send-keys', ...keys);
   }
 
   interrupt(): void {
