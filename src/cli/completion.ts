@@ -93,7 +93,7 @@ function completeFirst(before: readonly string[], current: string): Completion {
   const commands = COMMANDS.map(({ name, summary }) => ({ text: name, description: summary }));
   if (before[0] === 'help') return before.length === 1 ? wordsOnly(commands) : NOTHING;
   const everywhere = new Command().option('-V, --version', 'print the version');
-  const reach = { store: true, network: true, references: true };
+  const reach = { store: true, network: true, references: true, progress: true, content: true };
   addCommonFlags(everywhere, reach);
   addSettingFlags(everywhere, reach);
   const { pending, args } = read(before, everywhere.options);
