@@ -14,7 +14,7 @@ import { createRegistryClient } from '../../src/registry/client.ts';
 import { createHttpClient, type HttpAnswer } from '../../src/registry/http-client.ts';
 import { createTrust } from '../../src/registry/trust.ts';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
-import { needs } from '../support/needs.ts';
+import { needs, skip } from '../support/needs.ts';
 import { networkOptions, TestClock, testJob } from '../support/registry-job.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -324,7 +324,7 @@ describe('IPv6', () => {
 
   it('addresses work as hosts', async (context) => {
     port = (server.address() as AddressInfo | null)?.port ?? 0;
-    if (port === 0 && !process.env.CI) context.skip('no IPv6 here');
+    if (port === 0 && !skip('no IPv6 here')) context.skip();
     const client = createHttpClient({ network: networkOptions(), env: {} });
     const url = new URL(`http://[::1]:${port}/`);
     const answer = await client.fetch(

@@ -187,7 +187,13 @@ describe('a target that is not empty', () => {
 
   test('something that is no snapshot: refused, replaced with --force', async () => {
     mkdirSync(join(target, 'own'), { recursive: true });
-    await expect(snapshot()).rejects.toMatchObject({ code: 'E_TARGET_EXISTS' });
+    // Before anything is written, and so before anything is fetched.
+    const ref = fakeRef(TREE, {
+      after: () => {
+        throw new Error('was written');
+      },
+    });
+    await expect(snapshot({ ref })).rejects.toMatchObject({ code: 'E_TARGET_EXISTS' });
     expect(existsSync(join(target, 'own'))).toBe(true);
     expect(existsSync(`${target}.ctxsrc.json`)).toBe(false);
     await snapshot({ force: true });

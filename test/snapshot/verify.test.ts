@@ -23,6 +23,7 @@ import { verifySnapshot } from '../../src/snapshot/verify.ts';
 import { type FakeTree, fakeJob, fakeRef, WRITE_OPTIONS } from '../support/fake-ref.ts';
 import { needsRoot } from '../support/needs.ts';
 import { tempDir } from '../support/temp.ts';
+import { listTree } from '../support/tree.ts';
 
 const TREE: FakeTree = {
   dir: { dir: true },
@@ -55,9 +56,11 @@ async function differences(): Promise<string[]> {
 }
 
 test('what was written is right, and reading it leaves it so', async () => {
+  const before = listTree(dir);
   const verification = await verifySnapshot(fakeJob(), dir);
   expect(verification).toMatchObject({ differences: [], notes: [], incomplete: [] });
   expect(verification.sidecar.key).toBe('k');
+  expect(listTree(dir)).toEqual(before);
 });
 
 test('a changed mtime alone is a note', async () => {

@@ -1,6 +1,6 @@
 /** Tests that need a program of the operating system: skipped with a loud note on a user's machine, a failure in CI. */
-import { accessSync, appendFileSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, appendFileSync, constants, statSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 
 /** Names the file in which a run of the tests collects what was skipped and why; `global-setup.ts` makes and reads it. */
 export const SKIPS_FILE = 'CTXSRC_TEST_SKIPS';
@@ -34,6 +34,14 @@ export function needs(...tools: string[]): boolean {
 /** True when the tests run as root; otherwise a loud skip, in CI too (CI runs both as root and as a normal user). */
 export function needsRoot(what: string): boolean {
   return process.getuid?.() === 0 || noteSkip(`must be root: ${what}`);
+}
+
+/** True when the program can be read by another user that a test run by root becomes; below /root it cannot. */
+export function needsOpenCheckout(what: string): boolean {
+  for (let dir = import.meta.dirname; ; dir = dirname(dir)) {
+    if ((statSync(dir).mode & 0o001) === 0) return noteSkip(`other users may not enter ${dir}: ${what}`);
+    if (dir === dirname(dir)) return true;
+  }
 }
 
 /**
