@@ -210,6 +210,20 @@ describe('the keys', () => {
     });
   });
 
+  test('is the same by way of a link, and in a folder that gives its group to what is in it', async () => {
+    const key = await keyOf({ modes: 'exec' });
+    symlinkSync('app', join(dir, 'linked'));
+    for (const path of ['linked', 'linked/']) expect(await keyOf({ modes: 'exec' }, join(dir, path))).toBe(key);
+    for (const folder of [root, join(root, 'src')]) chmodSync(folder, 0o2775);
+    expect(await keyOf({ modes: 'exec' })).toBe(key);
+  });
+
+  test('an ignore file may begin with a mark of its encoding, and have lines as Windows ends them', async () => {
+    writeFileSync(join(root, '.dockerignore'), '\ufeff**/*.o\r\nREADME.md\r\n');
+    const { target } = await write({ exclude: ['.dockerignore'] });
+    expect(listTree(target).map(({ path }) => path)).toEqual(['src', 'src/main.c']);
+  });
+
   test('what would make another key of the same content in each clone is told once, unless it is left out', async () => {
     expect(await notesOf()).toEqual([]);
     mkdirSync(join(root, '.git'));
@@ -316,6 +330,13 @@ describe('the snapshot', () => {
     });
     expect(entries[4]).toMatchObject({ target: 'README.md' });
     expect(lstatSync(target).mode & 0o777).toBe(0o755);
+  });
+
+  test('has the content of a hard link whose other name is left out', async () => {
+    linkSync(join(root, 'README.md'), join(root, 'src', 'same'));
+    const { target, report } = await write({ exclude: ['README.md'] });
+    expect(readFileSync(join(target, 'src', 'same'), 'utf8')).toBe('read me');
+    expect([...report.entries].find(({ path }) => path === 'src/same')?.type).toBe('file');
   });
 
   test('keeps to the limits', async () => {

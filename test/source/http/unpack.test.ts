@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Attributes } from '../../../src/contract/index.ts';
 import { failureCode } from '../../support/failure-code.ts';
+import { commit, git, initBare } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
 import { newJob, writeSnapshot } from '../../support/source-env.ts';
 import { tar } from '../../support/tar-builder.ts';
@@ -82,6 +83,33 @@ describe('http source, unpacking', () => {
     body = pack('tar -czf - top');
     const plain = await (await openHttp(`${origin}/a`)).cacheKey(newJob(), 0);
     expect((await (await openHttp(`${origin}/a`, { unpack: true })).cacheKey(newJob(), 0)).key).toBe(plain.key);
+  });
+
+  it('refuses a hard link to itself, and takes the archive without it', async () => {
+    body = Buffer.from(
+      tar([
+        { name: 'a', content: 'x' },
+        { name: 'self', type: 'hardlink', linkname: 'self' },
+      ]),
+    );
+    await expect(unpack()).rejects.toMatchObject({
+      code: 'E_ARCHIVE_INVALID',
+      hint: expect.stringContaining('--exclude'),
+    });
+    const { dir } = await unpack({}, { filter: { exclude: ['self'] } });
+    expect(readdirSync(dir)).toEqual(['a']);
+  });
+
+  it.skipIf(!needs('git'))("takes the top folder off a forge's archive", async () => {
+    const repository = join(tempDir('forge'), 'r.git');
+    initBare(repository);
+    commit(repository, 'refs/heads/main', { 'src/f': 'x', README: 'y' });
+    for (const format of ['tar.gz', 'zip']) {
+      const archive = join(tempDir('forge'), 'archive');
+      git(repository, ['archive', `--format=${format}`, '--prefix=r-1.0/', '-o', archive, 'main']);
+      body = readFileSync(archive);
+      expect(readdirSync((await unpack({ 'strip-components': 1 })).dir).sort(), format).toEqual(['README', 'src']);
+    }
   });
 
   it('tells a page from a broken archive', async () => {
