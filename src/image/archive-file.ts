@@ -67,6 +67,7 @@ export class ArchiveFile {
       throw new CtxsrcError(
         'E_LIMIT',
         `${what} of ${this.path} has ${member.size} bytes; more than ${maxBytes} are not read`,
+        { hint: 'no image has so large a document: check where the archive is from' },
       );
     }
     const chunks: Buffer[] = [];

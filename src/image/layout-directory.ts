@@ -95,7 +95,8 @@ export class LayoutDirectory implements Layout {
    * @throws E_LAYOUT_INVALID, E_LIMIT
    */
   async entries(): Promise<readonly Descriptor[]> {
-    return readEntries(this.#required('index.json', MAX_INDEX_BYTES), (problem) => this.#invalid(problem));
+    const hint = `name the image by its digest: oci-layout://${this.path}@sha256:…`;
+    return readEntries(this.#required('index.json', MAX_INDEX_BYTES, hint), (problem) => this.#invalid(problem));
   }
 
   /**
@@ -115,7 +116,8 @@ export class LayoutDirectory implements Layout {
    * @throws E_LIMIT over `maxBytes`, and those of `#openBlob`
    */
   async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
-    return readOpened(this.#openBlob(digest), this.#reading(digest, maxBytes));
+    const hint = `a manifest has less: for the blob as a file type oci-layout+blob://${this.path}@${digest}`;
+    return readOpened(this.#openBlob(digest), { ...this.#reading(digest, maxBytes), hint });
   }
 
   async *streamBlob(digest: Digest, start: number): AsyncGenerator<Uint8Array> {
@@ -135,10 +137,11 @@ export class LayoutDirectory implements Layout {
     return path;
   }
 
-  #required(name: string, maxBytes: number): Buffer {
+  /** @param hint for a file that is larger */
+  #required(name: string, maxBytes: number, hint?: string): Buffer {
     const file = this.#open(name);
     if (file === undefined) throw this.#invalid(`it has no file ${name}`);
-    return readOpened(file, this.#reading(name, maxBytes));
+    return readOpened(file, { ...this.#reading(name, maxBytes), hint });
   }
 
   /** Undefined when there is nothing of that name. */

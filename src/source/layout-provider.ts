@@ -65,16 +65,22 @@ export class LayoutProvider implements BlobProvider {
   async resolve(job: JobContext): Promise<Descriptor> {
     const { tag, digest, path } = this.#reference;
     const layout = await this.#layout(job);
-    const entries = await layout.entries();
     const where = `${this.#place.what} ${path}`;
     if (digest === undefined) {
       const platformsOf = (entry: Descriptor) => this.#platformsOf(job, layout, entry);
       const reference = (suffix: string) => `${this.#place.scheme}://${path}${suffix}`;
-      const chosen = await chooseEntry(entries, { tag, platform: this.#platform, where, reference, platformsOf });
+      const chosen = await chooseEntry(await layout.entries(), {
+        tag,
+        platform: this.#platform,
+        where,
+        reference,
+        platformsOf,
+      });
       this.#offered = chosen.offered;
       return this.#root(layout, chosen.entry);
     }
-    if (tag !== undefined) this.#warnWhenMoved(job, entries);
+    // Who names a digest alone needs no list: it may be missing, or longer than is read.
+    if (tag !== undefined) this.#warnWhenMoved(job, await layout.entries());
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
     return this.#root(layout, { mediaType: '', digest, size: bytes.length });
   }

@@ -147,6 +147,17 @@ describe('an image in a layout', () => {
     await expect(key(`${dir}@${layers[0]!.descriptor.digest}`)).rejects.toMatchObject({ exit: 5 });
   });
 
+  it('a digest needs no index.json, which may be longer than is read', async () => {
+    const { layout, image } = build();
+    const dir = layout.tag(image).write(tempDir('layout'));
+    truncateSync(join(dir, 'index.json'), 1e9);
+    await expect(key(dir)).rejects.toMatchObject({
+      code: 'E_LIMIT',
+      hint: `name the image by its digest: oci-layout://${dir}@sha256:…`,
+    });
+    expect((await open(`${dir}@${image.digest}`).cacheKey(fakeJob(), 0)).pin).toBe(image.digest);
+  });
+
   it('a digest decides, and a tag that moved is a warning', async () => {
     const { layout, image, other } = build();
     const dir = layout.tag(other, 'v1').write(tempDir('layout'));
