@@ -2,9 +2,11 @@
  * What runs that died at once (kill -9, a second signal) leave beside targets anywhere on the disk. The next run at the
  * same target clears it; so that `ctxsrc cache prune` can too, the store knows from the start of each run where it works.
  */
+
 import { isAbsolute } from 'node:path';
 import type { JobContext } from '../contract/session.ts';
 import type { RecordStore, Store, StoreAdmin } from '../contract/store.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { UNFINISHED_RECORD } from '../store/inventory.ts';
 import { leavesSomething, runOf, type Staging } from './beside.ts';
 import { settle } from './staging.ts';
@@ -45,7 +47,7 @@ export async function clearLeftovers(job: JobContext, store: Store & StoreAdmin,
       job.progress.emit({
         type: 'message',
         level: 'warning',
-        text: `${(error as Error).message}: ${stem}* can be deleted`,
+        text: `${(error as Error).message}: ${shellWord(stem)}* can be deleted`,
       });
     }
   }

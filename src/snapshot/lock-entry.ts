@@ -1,6 +1,8 @@
 /** One entry of a lock file: made of an instance, compared with one, and turned back into a reference. */
+
 import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { publicAttributes } from '../source/public-attributes.ts';
 import { rebasePath } from '../source/rebase-path.ts';
@@ -109,7 +111,7 @@ export function heldToLock(instance: SourceInstance, name: string, entry: LockEn
     const { key } = (await allKeys(instance, job)).at(-1)!;
     if (key === entry.key) return;
     throw new CtxsrcError('E_DRIFT', `${name} has moved: its key was ${entry.key} and is ${key}`, {
-      hint: `look at the change, then: ctxsrc lock --update ${name}`,
+      hint: `look at the change, then: ctxsrc lock --update ${shellWord(name)}`,
       details: { name, from: entry.key, to: key },
     });
   };

@@ -7,12 +7,14 @@
  * there may be none, which only means that the next run does not take the tree for a snapshot. `restoreNames` completes or
  * undoes from any step; it serves a failure of this run and the death of an earlier one alike.
  */
+
 import { rename, rm, unlink, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { loadNative } from '../fs/native.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { isThere, prefix, runsAt, type Staging } from './beside.ts';
@@ -148,7 +150,7 @@ export async function exclusively<T>(run: Staging, work: () => Promise<T>, signa
     }
     if (Date.now() > deadline) {
       throw new CtxsrcError('E_LOCK_TIMEOUT', `another run has been busy at ${printable(run.target)} for too long`, {
-        hint: `wait for it, or remove ${printable(dirname(run.target))}/${printable(prefix(run.target))}*`,
+        hint: `wait for it, or remove ${printable(shellWord(join(dirname(run.target), prefix(run.target))))}*`,
       });
     }
     await setTimeout(5 + Math.random() * 20, undefined, signal === undefined ? {} : { signal });

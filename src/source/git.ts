@@ -2,6 +2,7 @@
  * Git repositories, read by the system's git. The key needs `git ls-remote` at most (nothing at all for a whole commit
  * ID); a snapshot fetches one commit, and of a subdirectory only what is in it.
  */
+
 import type {
   AttributeSpec,
   Attributes,
@@ -24,6 +25,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { Once } from '../core/once.ts';
 import { shortened } from '../core/printable.ts';
 import { Task } from '../core/progress.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { textOfBytes } from '../fs/byte-string.ts';
 import { settleTree } from '../fs/settle-tree.ts';
 import { PathFilter } from '../fs/write-filter.ts';
@@ -290,7 +292,7 @@ class GitInstance implements SourceInstance {
         'E_OFFLINE',
         `${String(this.#id)} names something that moves, and --offline forbids to ask what it is now`,
         {
-          hint: `name a whole commit ID: ${remote.url}#COMMIT`,
+          hint: `name a whole commit ID: ${shellWord(`${remote.url}#COMMIT`)}`,
         },
       );
     }

@@ -48,17 +48,17 @@ const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
   dir: (rest) => ({
     what: `${SKOPEO} an image in a directory of its own form`,
     hint: `for files in a directory ${type(asPath(rest))}; for skopeo's form: ${savedAs(
-      `skopeo copy dir:${rest} oci:LAYOUT:latest`,
+      `skopeo copy ${shellWord(`dir:${rest}`)} oci:LAYOUT:latest`,
       'oci-layout://LAYOUT',
     )}`,
   }),
   'docker-daemon': (rest) => ({
     what: `${SKOPEO} an image that a docker daemon has`,
-    hint: savedAs(`docker save -o image.tar ${rest.replace(/^\/\//, '')}`, 'docker-archive://image.tar'),
+    hint: savedAs(`docker save -o image.tar ${shellWord(rest.replace(/^\/\//, ''))}`, 'docker-archive://image.tar'),
   }),
   'containers-storage': (rest) => ({
     what: `${SKOPEO} an image that podman has`,
-    hint: savedAs(`podman save -o image.tar ${rest.replace(/^\/\//, '')}`, 'docker-archive://image.tar'),
+    hint: savedAs(`podman save -o image.tar ${shellWord(rest.replace(/^\/\//, ''))}`, 'docker-archive://image.tar'),
   }),
   'docker-image': (rest) => ({ what: 'lacks the slashes', hint: image(rest.replace(/^\//, '')) }),
   'oci-layout': (rest) => ({ what: 'lacks the slashes', hint: inPath('oci-layout', rest) }),
@@ -110,7 +110,7 @@ export function bareWordHint(value: string): string {
 export function fileHint(path: string): string {
   const named = asPath(path);
   if (/\.(?:tar|t[gx]z|tbz2?|tzst)$|\.tar\./i.test(path)) {
-    return `for an image as docker save writes it ${type(`docker-archive://${named}`)}, for an OCI layout in a tar file oci-archive://${named}`;
+    return `for an image as docker save writes it ${type(`docker-archive://${named}`)}, for an OCI layout in a tar file ${shellWord(`oci-archive://${named}`)}`;
   }
   const slash = named.lastIndexOf('/');
   return `name the directory that it lies in, with --include ${shellWord(named.slice(slash + 1))} for this file alone: ${shellWord(named.slice(0, slash) || '/')}`;

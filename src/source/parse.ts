@@ -2,10 +2,12 @@
  * From what the user typed to a scheme and the rest. Only the form is looked at here, each source reads its own
  * grammar. The one question asked of the file system is whether a bare word is a directory.
  */
+
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { SchemeRef } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 import { isGitReference } from './git/reference-form.ts';
 import { bareWordHint, fileHint, otherToolsForm, packageUrl } from './other-tools.ts';
@@ -33,7 +35,7 @@ export function parseReference(text: string, cwd = '.'): SchemeRef {
   const { name, value } = splitName(text);
   if (value === '') {
     throw new CtxsrcError('E_REFERENCE', `the reference of the name ${JSON.stringify(name)} is empty`, {
-      hint: `write ${name}=REF, for instance ${name}=docker-image://alpine:3.20`,
+      hint: `write ${shellWord(`${name}=REF`)}, for instance ${shellWord(`${name}=docker-image://alpine:3.20`)}`,
     });
   }
   return { ...splitScheme(value, cwd), text, ...(name === undefined ? {} : { name }) };
@@ -53,14 +55,14 @@ function splitScheme(value: string, cwd: string): { scheme: string; rest: string
   const meant = packageManagerForm(value);
   if (meant !== undefined) {
     throw new CtxsrcError('E_REFERENCE', `${value} is a package manager's way to name a git repository`, {
-      hint: `type ${meant}`,
+      hint: `type ${shellWord(meant)}`,
     });
   }
   if (isGitReference(value)) return { scheme: 'git', rest: value };
   const scheme = SCHEME.exec(value)?.[1];
   if (scheme === 'cwd') {
     throw new CtxsrcError('E_REFERENCE', `${value} is what bake calls a directory where it is run`, {
-      hint: `here that is ./${value.slice('cwd://'.length)}`,
+      hint: `here that is ${shellWord(`./${value.slice('cwd://'.length)}`)}`,
     });
   }
   if (scheme !== undefined) return { scheme, rest: value.slice(scheme.length + 3) };
@@ -92,7 +94,7 @@ function bareWord(value: string): CtxsrcError {
   const repository = forgePage(`https://${value}`)?.reference;
   if (repository !== undefined) {
     return new CtxsrcError('E_REFERENCE', `${value} has no scheme`, {
-      hint: `for the git repository type ${repository}`,
+      hint: `for the git repository type ${shellWord(repository)}`,
     });
   }
   return new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} has no scheme and is no directory here`, {

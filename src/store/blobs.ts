@@ -4,6 +4,7 @@
  *
  * The mtime of a blob is when it was last used; collection goes by it.
  */
+
 import { createReadStream } from 'node:fs';
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -14,6 +15,7 @@ import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDi
 import { CtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { Progress } from '../core/progress.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { makeDirectory } from '../fs/make-directory.ts';
 import type { IngestOptions, Ingests } from './ingest.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
@@ -115,7 +117,7 @@ export class FileBlobStore implements BlobStore {
     await rm(this.path(digest), { force: true }).catch((error: unknown) => {
       throw new CtxsrcError('E_STORE_CORRUPT', `blob ${digest} in the cache is damaged and cannot be removed`, {
         cause: error,
-        hint: `remove ${this.path(digest)}`,
+        hint: `remove ${shellWord(this.path(digest))}`,
       });
     });
     this.#progress.emit({

@@ -108,3 +108,21 @@ describe('a form of another tool', () => {
     },
   );
 });
+
+it.each([
+  'git+https://h/$(id).git',
+  'git+https://h/x.git@$(id)',
+  'docker-daemon:$(id)',
+  'containers-storage:$(id)',
+  'dir:$(id)',
+  'oci:$(id)',
+  'cwd://$(id)',
+  'github.com/o/r/tree/$(id)',
+  '$(id)=',
+  '$(id)',
+  '$(id).tar',
+])('the hint for %s leaves a shell nothing to run', async (text) => {
+  writeFileSync(join(here, '$(id).tar'), '');
+  const { hint = '' } = await refusal(text);
+  expect(hint.replace(/(?<=^| )'[^']*'/g, '')).not.toContain('$(');
+});

@@ -116,7 +116,7 @@ async function findSecret(
     : await secretOf(session, [`.${host}`]);
   if (secret === undefined || !readable) return secret;
   throw new CtxsrcError('E_UNSAFE', `a token for ${url.remote} would be sent where others can read it`, {
-    hint: `type https:// in place of http://, or, knowing what that gives up, allow it with --plain-http ${host}`,
+    hint: `type https:// in place of http://, or, knowing what that gives up, allow it with --plain-http ${shellWord(host)}`,
   });
 }
 

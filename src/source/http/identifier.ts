@@ -1,7 +1,9 @@
 /** How an http or https reference is read: the URL as it was written, and the attributes that go with it. */
+
 import type { Attributes, Identifier, SchemeRef } from '../../contract/index.ts';
 import { parseDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { forgePage } from '../repository-forms.ts';
 import { readShape, shapeAttributes } from '../single-file.ts';
@@ -37,7 +39,7 @@ function doubtOf(text: string): Identifier['doubt'] {
   const { what, reference, file } = page;
   return {
     text: `${shownReference(text)} is ${what}: the page itself is taken, not what it shows`,
-    hint: `for the repository type ${reference}${file === undefined ? '' : `, for the file ${file}`}; for the page give its --checksum`,
+    hint: `for the repository type ${shellWord(reference)}${file === undefined ? '' : `, for the file ${shellWord(file)}`}; for the page give its --checksum`,
   };
 }
 

@@ -1,8 +1,10 @@
 /** Which ignore file applies to a directory, and what it says; and what a person may take for one that does not. */
+
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { type IgnoreLine, parseIgnoreFile } from '../../fs/ignore-file.ts';
 import { readNamedFile, readSmallFileSync, streamOf } from '../../fs/small-file.ts';
 import type { LocalOptions } from './attributes.ts';
@@ -91,7 +93,7 @@ function noteOther(path: string, { directory, note }: IgnoreFileRequest): void {
   const name = printable(shownName(directory, path));
   note(
     `${name} is not read: BuildKit does not know it`,
-    `add --ignore-file ${printable(relative('', path))}, or rename it to ${name.replace(/containerignore$/, 'dockerignore')}`,
+    `add --ignore-file ${printable(shellWord(relative('', path)))}, or rename it to ${name.replace(/containerignore$/, 'dockerignore')}`,
   );
 }
 

@@ -19,6 +19,7 @@ import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
 import { fileHint } from '../other-tools.ts';
 import type { LocalOptions } from './attributes.ts';
@@ -170,7 +171,7 @@ function warnOfLayout(job: JobContext, path: string): void {
     job,
     'E_DOUBTFUL',
     `${shown} is an OCI layout: its files are taken, not the image in it`,
-    `for the image in it type oci-layout://${shown}, for the directory local://${shown}`,
+    `for the image in it type ${shellWord(`oci-layout://${shown}`)}, for the directory ${shellWord(`local://${shown}`)}`,
   );
 }
 

@@ -35,7 +35,7 @@ describe('a page of a forge', () => {
           type: 'message',
           level: 'warning',
           text: `${PAGE} is a page of github.com: the page itself is taken, not what it shows`,
-          hint: 'for the repository type https://github.com/o/r.git#v1:d; for the page give its --checksum',
+          hint: "for the repository type 'https://github.com/o/r.git#v1:d'; for the page give its --checksum",
         },
       ]);
       expect(await failureText((await open()).cacheKey({ ...newJob(), strict: true }, 0))).toMatch(/^E_DOUBTFUL/);
