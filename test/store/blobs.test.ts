@@ -97,7 +97,13 @@ describe('ingest', () => {
     await expect(
       store.blobs.ingest(testJob(), { digest }, async () => ({ body: body(content, 500_000), offset: 0 })),
     ).rejects.toThrow('connection reset');
-    await store.blobs.ingest(testJob(), { digest }, whole);
+    let asked = 0;
+    await store.blobs.ingest(testJob(), { digest }, async () => {
+      asked += 1;
+      return whole();
+    });
+    // What is there already is passed over: the origin is not asked once more.
+    expect(asked).toBe(1);
     expect(sha256(await readFile(store.blobs.path(digest)))).toBe(sha256(content));
   });
 

@@ -99,9 +99,16 @@ it('nor one that never becomes anything: members of gzip that are empty', async 
   await expect(open(await newStore()).cacheKey(newJob(), 0)).rejects.toMatchObject({ code: 'E_LIMIT' });
 });
 
-it('a body of exactly that size is received', async () => {
+it.each([
+  ['a body', (response: ServerResponse, body: Buffer) => response.end(body)],
+  [
+    'one that is compressed on the way',
+    (response: ServerResponse, body: Buffer) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(body)),
+  ],
+])('%s of exactly that size is received', async (_, send) => {
   const body = Buffer.alloc(MAX, 'y');
-  respond = (response) => response.end(body);
+  respond = (response) => send(response, body);
   const store = await newStore();
   expect((await open(store).cacheKey(newJob(), 0)).pin).toBe(digestOf(body));
   expect((await writeSnapshot(open(store))).report.bytes).toBe(MAX);
