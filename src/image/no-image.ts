@@ -2,6 +2,7 @@
  * What is kept in registries and layouts under the form of an image and is none: signatures, attestations, charts, build
  * caches, encrypted layers. It is told by its media types, before a key is made of it.
  */
+import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { shortened } from '../core/printable.ts';
 import { isConfigType } from '../oci/media-types.ts';
@@ -37,6 +38,29 @@ const MAX_BLOBS_IN_DETAILS = 100;
 /** Whether an entry of an index says that it lies beside images and is none, as attestations and signatures do. */
 export function liesBeside({ platform, artifactType }: Descriptor): boolean {
   return platform?.os === 'unknown' || (artifactType !== undefined && !isConfigType(artifactType));
+}
+
+/**
+ * Tells what was named by its digest as if it were an image, and is a part of one: a layer, or a configuration, whose digest
+ * docker shows as the image's ID.
+ * @throws E_NOT_AN_IMAGE
+ */
+export function refusePart(bytes: Uint8Array, digest: Digest, provider: ContentProvider): void {
+  const document = objectOf(bytes);
+  if (document !== undefined && (!('rootfs' in document) || 'layers' in document || 'manifests' in document)) return;
+  const what = document === undefined ? 'a layer or another blob' : 'the configuration of an image, an image ID,';
+  throw new CtxsrcError('E_NOT_AN_IMAGE', `${digest} is ${what} and no manifest`, {
+    hint: `name the digest of the manifest, which ctxsrc digest prints; as a file it is ${provider.blobReference?.(digest)}`,
+  });
+}
+
+function objectOf(bytes: Uint8Array): object | undefined {
+  try {
+    const document: unknown = JSON.parse(Buffer.from(bytes).toString());
+    return typeof document === 'object' && document !== null ? document : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws E_NOT_AN_IMAGE for a BuildKit cache */

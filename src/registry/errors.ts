@@ -139,5 +139,7 @@ function notFound(
   if (kind === 'tag' && !errors.some((error) => error.code === 'NAME_UNKNOWN')) {
     return fail('E_TAG_NOT_FOUND', message, 'check the tag, and the spelling of the repository');
   }
-  return fail('E_NOT_FOUND', message, 'check the spelling of the host and the repository');
+  const check = 'check the spelling of the host and the repository';
+  const hint = kind === 'manifest' ? `${check}, and that the digest is a manifest's: an image ID is none` : check;
+  return fail('E_NOT_FOUND', message, hint);
 }

@@ -9,7 +9,7 @@ import { shortened } from '../core/printable.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
-import { isEncrypted, liesBeside, refuseCacheIndex, refuseNoImage } from '../image/no-image.ts';
+import { isEncrypted, liesBeside, refuseCacheIndex, refuseNoImage, refusePart } from '../image/no-image.ts';
 import { type BlobProvider, fetchDocument, type Resume, verifyDocument } from '../image/provider.ts';
 import {
   decodeConfig,
@@ -82,6 +82,7 @@ export class LayoutProvider implements BlobProvider {
     // Who names a digest alone needs no list: it may be missing, or longer than is read.
     if (tag !== undefined) this.#warnWhenMoved(job, await layout.entries());
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
+    refusePart(bytes, digest, this);
     return this.#root(layout, { mediaType: '', digest, size: bytes.length });
   }
 

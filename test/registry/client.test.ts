@@ -180,6 +180,12 @@ describe('resolve', () => {
     await expect(client().resolve(job, { host: server.host, repository: 'team/none' }, 'v1')).rejects.toMatchObject({
       code: 'E_NOT_FOUND',
     });
+    // Docker shows it, and nothing can be asked for by it.
+    const imageId = JSON.parse(layout.blobs.get(root.digest)!.toString()) as { config: { digest: string } };
+    await expect(client().resolve(job, at(server), imageId.config.digest)).rejects.toMatchObject({
+      code: 'E_NOT_FOUND',
+      hint: expect.stringContaining('an image ID is none') as string,
+    });
   });
 });
 

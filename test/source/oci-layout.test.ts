@@ -144,7 +144,18 @@ describe('an image in a layout', () => {
     expect(await key(`${dir}@${image.digest}`)).toBe(chainId(layers.map(({ diffId }) => diffId)));
     expect((await open(`${dir}@${index.digest}`).cacheKey(fakeJob(), 0)).pin).toBe(index.digest);
     await expect(key(`${dir}@${DIGEST}`)).rejects.toMatchObject({ code: 'E_BLOB_NOT_FOUND', exit: 3 });
-    await expect(key(`${dir}@${layers[0]!.descriptor.digest}`)).rejects.toMatchObject({ exit: 5 });
+    const { config } = JSON.parse(layout.blobs.get(image.digest)!.toString()) as { config: { digest: string } };
+    for (const [digest, what] of [
+      [layers[0]!.descriptor.digest, 'a layer'],
+      [config.digest, 'an image ID'],
+    ] as const) {
+      await expect(key(`${dir}@${digest}`)).rejects.toMatchObject({
+        code: 'E_NOT_AN_IMAGE',
+        exit: 5,
+        message: expect.stringContaining(what) as string,
+        hint: expect.stringContaining(`oci-layout+blob://${dir}@${digest}`) as string,
+      });
+    }
   });
 
   it('a digest needs no index.json, which may be longer than is read', async () => {
