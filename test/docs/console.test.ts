@@ -13,8 +13,8 @@ describe('what the pages show in a terminal is what the program prints', () => {
   for (const page of pages) {
     const blocks = codeBlocks(page).filter(({ language, file }) => language === 'console' || file !== undefined);
     if (blocks.length === 0) continue;
-    it(page, { timeout: 300_000 }, () => {
-      if (blocks.some(({ text }) => text.includes('jq ')) && !needs('jq')) return;
+    it(page, { timeout: 300_000 }, (context) => {
+      if (blocks.some(({ text }) => text.includes('jq ')) && !needs('jq')) context.skip();
       const terminal = new Terminal();
       for (const block of blocks) {
         terminal.append(block);
