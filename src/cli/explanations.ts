@@ -283,7 +283,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_LIMIT: {
     cause:
-      'Something is larger than its limit: a manifest over 4 MiB, files over --max-bytes or --max-files, a layer that expands too far, a Dockerfile or ignore file over 16 MiB, an ignore file of more patterns than anyone writes.',
+      'Something is larger than its limit: a manifest over 4 MiB, files or downloads over --max-bytes or --max-files, a layer that expands too far, an index.json of a layout over 16 MiB, a Dockerfile or ignore file over 16 MiB, an ignore file of more patterns than anyone writes.',
     check: ['If you trust the source, raise the limit that the message names.'],
     example: 'ctxsrc snapshot --max-bytes 200GiB docker-image://registry.example/big:1 ./big',
   },
