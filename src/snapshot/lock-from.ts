@@ -30,26 +30,31 @@ export interface NamedContexts {
  */
 export async function readNamedContexts(path: string, text: string, cwd: string): Promise<NamedContexts> {
   const shown = shellWord(relative(cwd, path) || '.');
-  const bake: Fail = failure(
-    shown,
-    `let bake evaluate it: docker buildx bake -f ${shown} --print | ctxsrc lock --from -`,
-  );
+  const piped = basename(path) === '-';
+  const bake: Fail = failure(shown, piped ? PIPED : evaluated('bake', `docker buildx bake -f ${shown} --print`));
   const extension = extname(path).toLowerCase();
   if (extension === '.hcl') return bake('HCL is for bake to read');
   // What comes from a pipe has no name.
-  if (extension === '.json' || (basename(path) === '-' && text.trimStart().startsWith('{'))) {
+  if (extension === '.json' || (piped && text.trimStart().startsWith('{'))) {
     const document = await parse(text, bake, true);
     if (!isObject(document) || !isObject(document.target)) return bake('it has no targets');
     return collect(bakeContexts(document, bake), bake);
   }
-  const compose: Fail = failure(
-    shown,
-    `let compose evaluate it: docker compose -f ${shown} config | ctxsrc lock --from -`,
-  );
+  const compose: Fail = failure(shown, piped ? PIPED : evaluated('compose', `docker compose -f ${shown} config`));
   const document = await parse(text, compose, false);
-  if (!isObject(document) || document.services === undefined) return compose('it has no services');
+  if (!isObject(document) || (document.services === undefined && document.include === undefined)) {
+    return failure(shown, NO_COMPOSE_FILE)('it has no services');
+  }
   return collect(inOneDirectory(composeContexts(document, compose), path, cwd), compose);
 }
+
+const evaluated = (by: string, command: string): string => `let ${by} evaluate it: ${command} | ctxsrc lock --from -`;
+
+const PIPED = 'pipe what is evaluated: the output of docker buildx bake --print, or of docker compose config';
+
+/** For a file that is no description of builds, a Dockerfile mostly. */
+const NO_COMPOSE_FILE =
+  'a compose file has services, a bake file ends in .hcl or .json; the base images of a Dockerfile are locked by name: ctxsrc lock base=docker-image://alpine:3.20';
 
 const failure = (shown: string, hint: string): Fail => {
   return (what) => {

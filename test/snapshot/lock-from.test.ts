@@ -68,6 +68,24 @@ describe('contexts of bake and compose files are what bake prints', () => {
     });
   });
 
+  it('has another hint for what no tool would evaluate, and for what comes from a pipe', async () => {
+    await expect(read('Dockerfile', 'FROM alpine\n')).rejects.toMatchObject({
+      hint: expect.stringMatching(/ctxsrc lock base=docker-image:\/\/alpine/),
+    });
+    await expect(read('include.yml', 'include: [a.yml]\n')).rejects.toMatchObject({
+      hint: expect.stringContaining('docker compose -f include.yml config'),
+    });
+    const variable = { target: { default: { contexts: { a: '${V}' } } } };
+    await expect(read('-', JSON.stringify(variable))).rejects.toMatchObject({
+      hint: expect.stringMatching(/^pipe what is evaluated/),
+    });
+  });
+
+  it('reads a file as an editor of Windows saves it', async () => {
+    const text = 'services:\n  web:\n    build:\n      additional_contexts:\n        a: src\n';
+    expect((await read('compose.yml', `\ufeff${text.replaceAll('\n', '\r\n')}`)).contexts).toEqual({ a: './src' });
+  });
+
   it('quotes the words of a command', async () => {
     await expect(read("it's; a.hcl", '')).rejects.toMatchObject({
       hint: expect.stringContaining(`-f 'it'\\''s; a.hcl' --print`),
