@@ -75,8 +75,8 @@ describe('contexts of bake and compose files are what bake prints', () => {
     await expect(read('include.yml', 'include: [a.yml]\n')).rejects.toMatchObject({
       hint: expect.stringContaining('docker compose -f include.yml config'),
     });
-    const variable = { target: { default: { contexts: { a: '${V}' } } } };
-    await expect(read('-', JSON.stringify(variable))).rejects.toMatchObject({
+    const unevaluated = { target: { default: { inherits: ['a'] } } };
+    await expect(read('-', JSON.stringify(unevaluated))).rejects.toMatchObject({
       hint: expect.stringMatching(/^pipe what is evaluated/),
     });
   });

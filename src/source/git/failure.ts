@@ -4,8 +4,10 @@
  * recognised stays temporary for a call that reached the network, a failure of this machine for one that read a
  * repository on it, and an integrity failure for one within the store.
  */
-import { statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { foreignText } from '../../registry/errors.ts';
 import type { NamedProxy } from '../../registry/proxy.ts';
 
@@ -199,17 +201,37 @@ export function gitFailure({ what, exit, stderr, reach, secrets, proxy, localPat
       hint: `check the proxy that ${proxy.variable} names, or put the host into NO_PROXY`,
     });
   }
-  const missing = localPath !== undefined && code === 'E_NOT_FOUND' && kind?.hint !== undefined;
-  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: missing ? localHint(localPath) : kind?.hint });
+  if (localPath !== undefined && code === 'E_NOT_FOUND' && kind?.hint !== undefined) {
+    return noRepository(what, said, localPath);
+  }
+  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: kind?.hint });
 }
 
-/** What to type for something on this machine that is no repository. */
-function localHint(path: string): string {
+/** The failure of what git takes for no repository on this machine; of one that it may not read it says the same. */
+function noRepository(what: string, said: string, path: string): CtxsrcError {
+  const closed = [path, `${path}/.git`, `${path}/HEAD`].find(isClosed);
+  if (closed !== undefined) {
+    return new CtxsrcError('E_PERMISSION', `cannot ${what}: permission denied for ${printable(closed)}`, {
+      hint: 'run as the owner of the repository, or let this user read it: chmod -R go+rX',
+    });
+  }
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return `for the directory itself type ${path}; a git reference names a repository`;
-  return found === undefined
-    ? 'check the path: nothing is there'
-    : 'a git reference names the directory of a repository';
+  const hint =
+    found === undefined
+      ? 'check the path: nothing is there'
+      : found.isDirectory()
+        ? `for the directory itself type ${shellWord(path)}; a git reference names a repository`
+        : 'a git reference names the directory of a repository';
+  return new CtxsrcError('E_NOT_FOUND', `cannot ${what}: ${said}`, { hint });
+}
+
+function isClosed(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
 }
 
 /** What git adds to every failure, and what it reports while all is well. */

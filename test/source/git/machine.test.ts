@@ -1,11 +1,12 @@
 /** What a machine can be like: files of other users, full disks, programs that do not start. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startProgram } from '../../../src/core/programs.ts';
 import { openStore } from '../../../src/store/store.ts';
+import { cliHome, ctxsrc } from '../../support/cli.ts';
 import { failureText } from '../../support/failure-code.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';
 import { needs, needsRoot, skip } from '../../support/needs.ts';
@@ -48,6 +49,24 @@ describe.skipIf(!needs('git') || !needsRoot('files of another user'))('files of 
     expect(git(join(kept.dir, '.git'), ['rev-parse', 'HEAD'])).toBe(id);
   });
 });
+
+describe.skipIf(!needs('git') || !needsRoot('becomes another user'))(
+  'a repository that another user may not read',
+  () => {
+    it.each(['', 'HEAD', '..'])('is told as such, not as one that is not there: %j', async (closed) => {
+      const { dir } = repository();
+      const parent = join(tempDir('closed'), 'parent');
+      mkdirSync(parent);
+      const moved = join(parent, 'r.git');
+      renameSync(dir, moved);
+      chmodSync(join(moved, closed), 0o700);
+      const uid = 1234;
+      const result = await ctxsrc(['key', `file://${moved}#main`], { uid, home: cliHome(uid) });
+      expect([result.code, result.stdout], result.stderr).toEqual([74, '']);
+      expect(result.stderr).toMatch(/permission denied for .*r\.git.*\nhint: run as the owner/);
+    });
+  },
+);
 
 describe.skipIf(!needs('git') || !mayMount())('a full disk', () => {
   it.each(['the target', 'the store'])('%s: exit 74, and what git left is taken away', async (what) => {
