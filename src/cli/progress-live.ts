@@ -1,15 +1,15 @@
 /**
- * The live view for a person at a terminal: one line for each layer in flight and one for the total, redrawn in place;
+ * The live view for a person at a terminal: one line for each layer in flight and one for all of them, redrawn in place;
  * a single step is an ora spinner. The cursor comes back on every exit, and what was drawn is wiped before the answer.
  */
 import type { Ora } from 'ora';
 import { monotonicMs } from '../core/monotonic.ts';
-import { printable } from '../core/printable.ts';
 import type { ProgressEvent } from '../core/progress.ts';
-import { formatBytes, formatDuration } from './format.ts';
+import { formatDuration } from './format.ts';
+import { movedText, stepText, summaryLine, taskLines } from './progress-lines.ts';
 import { MessageWriter } from './progress-messages.ts';
-import { Rates } from './progress-rate.ts';
-import { DOING, isTransfer, quantity, type RunningTask, TaskTable } from './progress-tasks.ts';
+import { Rates, TimesLeft } from './progress-rate.ts';
+import { type RunningTask, TaskTable } from './progress-tasks.ts';
 import type { Reporter } from './reporter.ts';
 
 const FRAME_MS = 100;
@@ -28,11 +28,12 @@ export class LiveView implements Reporter {
   readonly #timer: NodeJS.Timeout;
   #drawn: readonly string[] = [];
   #drawnColumns = 0;
-  #summedUp = 0;
+  #summedUp = '';
   #cursorHidden = false;
   #closed = false;
   #spinner: Ora | 'loading' | undefined;
   readonly #rates = new Rates();
+  readonly #left = new TimesLeft();
 
   constructor(stream: NodeJS.WriteStream, options: { verbose: number; color: boolean }) {
     this.#stream = stream;
@@ -66,15 +67,12 @@ export class LiveView implements Reporter {
     process.off('exit', this.#restore);
   }
 
-  /** One line that stays: what was transferred. Not said again unless there is more. */
+  /** One line that stays: what was moved. Not said again unless there is more. */
   #sumUp(): void {
-    const { finished, finishedBytes } = this.#tasks;
-    if (finished === this.#summedUp) return;
-    this.#summedUp = finished;
-    const took = formatDuration(monotonicMs() - this.#start);
-    this.#stream.write(
-      `${finished} ${finished === 1 ? 'layer' : 'layers'}, ${formatBytes(finishedBytes)} in ${took}\n`,
-    );
+    const text = movedText(this.#tasks.moved);
+    if (text === this.#summedUp) return;
+    this.#summedUp = text;
+    this.#stream.write(`${text} in ${formatDuration(monotonicMs() - this.#start)}\n`);
   }
 
   readonly #restore = (): void => {
@@ -85,12 +83,16 @@ export class LiveView implements Reporter {
   #frame(): void {
     const now = monotonicMs();
     const isShown = (task: RunningTask): boolean => now - task.since >= PATIENCE_MS;
-    const transfers = this.#tasks.transfers().filter(isShown);
-    const step = [...this.#tasks.running.values()].find((task) => !isTransfer(task) && isShown(task));
-    // Between two layers the total stays where it is.
-    if (transfers.length > 0 || (step === undefined && this.#drawn.length > 0 && this.#tasks.running.size > 0)) {
+    const begun = this.#tasks.pieces().filter(isShown);
+    // What waits for its turn is told apart from what stands still only while others move.
+    const moving = begun.filter(({ done, files }) => done > 0 || files > 0);
+    const pieces = moving.length > 0 ? moving : begun;
+    // The last one that began is done for the sake of the others.
+    const step = [...this.#tasks.running.values()].findLast(isShown);
+    // Between two layers the line about all of them stays where it is.
+    if (pieces.length > 0 || this.#tasks.images().some(isShown)) {
       this.#stopSpinner();
-      this.#draw(this.#lines(transfers));
+      this.#draw(this.#lines(pieces));
     } else if (step !== undefined) {
       this.#erase();
       this.#spin(step);
@@ -99,24 +101,20 @@ export class LiveView implements Reporter {
     }
   }
 
-  #lines(transfers: readonly RunningTask[]): string[] {
+  #lines(pieces: readonly RunningTask[]): string[] {
     const columns = this.#stream.columns || 80;
     const rows = Math.max(2, (this.#stream.rows || 24) - 1);
-    const room = Math.min(transfers.length, rows - 1);
-    const lines = transfers.slice(0, room).map((task) => taskLine(task, this.#rates.of(task.id, task.done), columns));
-    return [...lines, this.#totalLine(transfers, transfers.length - room, columns)].map((line) =>
-      line.slice(0, columns - 1),
-    );
-  }
-
-  #totalLine(transfers: readonly RunningTask[], hidden: number, columns: number): string {
-    const inFlight = transfers.filter((task) => task.unit === 'bytes').reduce((sum, task) => sum + task.done, 0);
-    const bytes = this.#tasks.finishedBytes + inFlight;
-    const more = hidden > 0 ? ` (${hidden} not shown)` : '';
-    const count = `${this.#tasks.finished} done, ${transfers.length} ${columns < NARROW ? 'more' : 'in flight'}${more}`;
-    const rate = `${formatBytes(this.#rates.of('', bytes))}/s`;
-    const took = formatDuration(monotonicMs() - this.#start);
-    return [count, formatBytes(bytes), ...(columns < NARROW ? [] : [rate]), took].join('  ');
+    const shown = pieces.slice(0, rows - 1);
+    const overall = this.#tasks.overall();
+    const summary = {
+      overall,
+      moved: this.#tasks.moved,
+      hidden: pieces.length - shown.length,
+      took: monotonicMs() - this.#start,
+      left: overall && this.#left.of(overall.id, overall.part),
+    };
+    const lines = taskLines(shown, (task) => this.#rates.of(task.id, task.done), columns);
+    return [...lines, summaryLine(summary, columns)].map((line) => line.slice(0, columns - 1));
   }
 
   #draw(lines: readonly string[]): void {
@@ -151,7 +149,7 @@ export class LiveView implements Reporter {
   }
 
   #spin(task: RunningTask): void {
-    const text = stepText(task, (this.#stream.columns || 80) - 4);
+    const text = stepText(task, this.#left.of(task.id, task.part), (this.#stream.columns || 80) - 4);
     if (this.#spinner === 'loading') return;
     if (this.#spinner !== undefined) {
       this.#spinner.text = text;
@@ -173,44 +171,3 @@ export class LiveView implements Reporter {
 
 /** Without its spinner a step is merely not shown. */
 const ignore = (): void => undefined;
-
-/** Below this many columns words are shorter and there is no bar. */
-const NARROW = 60;
-
-function taskLine(task: RunningTask, rate: number, columns: number): string {
-  const speed = task.unit === 'bytes' && task.phase === 'download' ? `${formatBytes(rate)}/s` : '';
-  if (columns < NARROW) {
-    const label = printable(task.label)
-      .replace(/^layer /, '')
-      .slice(0, 8);
-    return `${task.phase === 'download' ? 'get' : 'put'} ${label} ${percentOf(task)} ${quantity(task.done, task.unit)} ${speed}`;
-  }
-  const label = printable(task.label).slice(0, 30);
-  const line = `${DOING[task.phase].padEnd(11)} ${label}  ${amountOf(task).padEnd(17)}  ${speed.padEnd(9)}`;
-  const cells = Math.min(30, columns - line.length - 9);
-  const part = partOf(task);
-  if (part === undefined || cells < 5) return line.trimEnd();
-  const filled = Math.round(part * cells);
-  return `${line} [${'='.repeat(filled)}${' '.repeat(cells - filled)}] ${percentOf(task)}`;
-}
-
-function partOf(task: RunningTask): number | undefined {
-  return task.total === undefined || task.total === 0 ? undefined : Math.min(1, task.done / task.total);
-}
-
-function percentOf(task: RunningTask): string {
-  const part = partOf(task);
-  return part === undefined ? '' : `${String(Math.floor(part * 100)).padStart(3)}%`;
-}
-
-function stepText(task: RunningTask, width: number): string {
-  return `${DOING[task.phase]} ${printable(task.label)}${task.done > 0 ? `  ${amountOf(task)}` : ''}`.slice(
-    0,
-    Math.max(8, width),
-  );
-}
-
-function amountOf(task: RunningTask): string {
-  const total = task.total === undefined ? '' : ` / ${quantity(task.total, task.unit)}`;
-  return `${quantity(task.done, task.unit)}${total}`;
-}

@@ -1,9 +1,10 @@
 import { monotonicMs } from '../core/monotonic.ts';
 import { printable } from '../core/printable.ts';
 import type { ProgressEvent } from '../core/progress.ts';
-import { formatDuration } from './format.ts';
+import { formatDuration, formatTimeLeft } from './format.ts';
 import { MessageWriter } from './progress-messages.ts';
-import { DOING, DONE, isTransfer, quantity, type RunningTask, TaskTable } from './progress-tasks.ts';
+import { TimesLeft } from './progress-rate.ts';
+import { amountOf, DOING, DONE, isTransfer, percent, quantity, type RunningTask, TaskTable } from './progress-tasks.ts';
 import type { LineSink, Reporter } from './reporter.ts';
 
 /** A CI system takes silence for a hang: while there is work, a line comes at least this often. */
@@ -16,6 +17,7 @@ export class PlainView implements Reporter {
   readonly #stream: LineSink;
   readonly #messages: MessageWriter;
   readonly #tasks = new TaskTable();
+  readonly #left = new TimesLeft();
   readonly #timer: NodeJS.Timeout;
   #lastLine = monotonicMs();
 
@@ -42,20 +44,23 @@ export class PlainView implements Reporter {
 
   #finished(task: RunningTask): void {
     const took = monotonicMs() - task.since;
-    if (took < WORTH_A_LINE_MS && !isTransfer(task)) return;
-    this.#write(
-      `${DONE[task.phase]} ${printable(task.label)}${amount(task.total ?? task.done, task.unit)} in ${formatDuration(took)}`,
-    );
+    // Of a single layer all is said in its own line. A copy is mostly over at once.
+    const isWorth = task.phase !== 'copy' && (task.unit === 'layers' ? task.total !== 1 : isTransfer(task));
+    if (took < WORTH_A_LINE_MS && !isWorth) return;
+    this.#write(`${DONE[task.phase]} ${title(task)}${amount(task)} in ${formatDuration(took)}`);
   }
 
   #breakSilence(): void {
-    if (this.#tasks.running.size === 0 || monotonicMs() - this.#lastLine < SILENCE_MS) return;
-    const [first] = this.#tasks.running.values();
-    if (first === undefined) return;
-    const total = first.total === undefined ? '' : ` of ${quantity(first.total, first.unit)}`;
-    const others = this.#tasks.running.size === 1 ? '' : ` (and ${this.#tasks.running.size - 1} more)`;
-    const progress = first.done === 0 ? '' : `, ${quantity(first.done, first.unit)}${total}`;
-    this.#write(`still ${DOING[first.phase]} ${printable(first.label)}${progress}${others}`);
+    const overall = this.#tasks.overall();
+    const left = overall && this.#left.of(overall.id, overall.part);
+    const pieces = [...this.#tasks.running.values()].filter(({ unit }) => unit !== 'layers');
+    const [first = this.#tasks.images()[0]] = pieces;
+    if (first === undefined || monotonicMs() - this.#lastLine < SILENCE_MS) return;
+    const others = pieces.length <= 1 ? '' : ` (and ${pieces.length - 1} more)`;
+    const progress = first.done === 0 && first.files === 0 ? '' : `, ${amountOf(first, ' of ')}`;
+    const share = overall?.part === undefined ? '' : `; ${percent(overall.part)} done`;
+    const remaining = left === undefined ? '' : `, ${formatTimeLeft(left)} left`;
+    this.#write(`still ${DOING[first.phase]} ${title(first)}${progress}${others}${share}${remaining}`);
   }
 
   #write(line: string): void {
@@ -64,4 +69,14 @@ export class PlainView implements Reporter {
   }
 }
 
-const amount = (value: number, unit: 'bytes' | 'files'): string => (value === 0 ? '' : ` (${quantity(value, unit)})`);
+function title({ label, layer, layers }: RunningTask): string {
+  return layer === undefined ? printable(label) : `${printable(label)}, ${layer} of ${layers}`;
+}
+
+/** All of a task that is done. That of all layers says it in its name. */
+function amount(task: RunningTask): string {
+  const { unit, total, done, files } = task;
+  const all = total ?? done;
+  if (unit === 'layers' || (all === 0 && files === 0)) return '';
+  return ` (${quantity(all, unit)}${files === 0 ? '' : `, ${quantity(files, 'files')}`})`;
+}

@@ -1,6 +1,7 @@
-/** How far back a rate looks, and how often a value is noted for it, in milliseconds. */
+/** How fast something goes, and how long it will take. */
 import { monotonicMs } from '../core/monotonic.ts';
 
+/** How far back a rate looks, and how often a value is noted for it, in milliseconds. */
 const WINDOW_MS = 3_000;
 const STEP_MS = 100;
 
@@ -22,5 +23,48 @@ export class Rates {
     const first = samples[0]!;
     const span = now - first.at;
     return span < STEP_MS ? 0 : Math.max(0, Math.round(((bytes - first.bytes) * 1000) / span));
+  }
+}
+
+/** A speed of so long ago counts a third of the present one. */
+const SMOOTHING_MS = 8_000;
+/** Before that, and for a smaller part, nothing can be said. */
+const LEAST_MS = 2_000;
+const LEAST_PART = 0.01;
+/** Who would have to wait longer than that learns nothing by the number. */
+const MOST_LEFT_MS = 24 * 3_600_000;
+
+interface Speed {
+  readonly since: number;
+  at: number;
+  part: number;
+  /** Parts in a millisecond, smoothed. */
+  speed: number;
+}
+
+/** The time that work will still take, by how fast its part grew lately. */
+export class TimesLeft {
+  readonly #speeds = new Map<string, Speed>();
+
+  /** Milliseconds; undefined where that would be a guess. Asked for again and again as the work goes on. */
+  of(id: string, part: number | undefined): number | undefined {
+    if (part === undefined) return undefined;
+    const now = monotonicMs();
+    const known = this.#speeds.get(id);
+    if (known === undefined) {
+      this.#speeds.set(id, { since: now, at: now, part, speed: 0 });
+      return undefined;
+    }
+    const passed = now - known.at;
+    if (passed > 0) {
+      known.speed += (1 - Math.exp(-passed / SMOOTHING_MS)) * ((part - known.part) / passed - known.speed);
+      known.at = now;
+      known.part = part;
+    }
+    const watched = now - known.since;
+    if (watched < LEAST_MS || part < LEAST_PART || part >= 1 || known.speed <= 0) return undefined;
+    // The smoothing began at 0, of which this takes the share away.
+    const left = ((1 - part) / known.speed) * (1 - Math.exp(-watched / SMOOTHING_MS));
+    return left > MOST_LEFT_MS ? undefined : left;
   }
 }

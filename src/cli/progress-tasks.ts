@@ -1,6 +1,6 @@
 /** The tasks of a run as progress events describe them, and the words for what they do. */
 import { monotonicMs } from '../core/monotonic.ts';
-import type { Phase, ProgressEvent } from '../core/progress.ts';
+import type { Phase, ProgressEvent, ProgressUnit, TaskPlace } from '../core/progress.ts';
 import { formatBytes } from './format.ts';
 
 export const DOING: Readonly<Record<Phase, string>> = {
@@ -27,79 +27,154 @@ export const DONE: Readonly<Record<Phase, string>> = {
   collect: 'collected',
 };
 
-export interface RunningTask {
+export interface RunningTask extends TaskPlace {
   readonly id: string;
   readonly label: string;
-  readonly unit: 'bytes' | 'files';
+  readonly unit: ProgressUnit;
   /** `monotonicMs()` of its start. */
   readonly since: number;
   phase: Phase;
   done: number;
   total: number | undefined;
+  files: number;
+  /** How much of it is done, from 0 to 1; undefined as long as nobody knows. Never falls. */
+  part: number | undefined;
+}
+
+/** All that was moved in a run so far. Nothing in it falls. */
+export interface Moved {
+  /** Layers to which something was done that is over. */
+  readonly layers: number;
+  readonly downloaded: number;
+  readonly copied: number;
+  readonly writtenBytes: number;
+  readonly writtenFiles: number;
+}
+
+/** How far the run is. */
+export interface Overall {
+  readonly id: string;
+  readonly part: number | undefined;
+  /** Where it is about the layers of an image. */
+  readonly layers?: { readonly done: number; readonly of: number } | undefined;
 }
 
 /** What runs now, in the order of starting; and what has been done so far. */
 export class TaskTable {
   readonly running = new Map<string, RunningTask>();
-  /** Bytes of each layer, or other piece of several, of which something was done; by its label. */
-  readonly #finished = new Map<string, number>();
+  readonly #finished = new Set<string>();
+  #moved = { downloaded: 0, copied: 0, writtenBytes: 0, writtenFiles: 0 };
 
-  /** How many layers had something done to them that is over. */
-  get finished(): number {
-    return this.#finished.size;
-  }
-
-  /** Their bytes; a layer that was downloaded and unpacked counts once. */
-  get finishedBytes(): number {
-    return [...this.#finished.values()].reduce((sum, bytes) => sum + bytes, 0);
+  get moved(): Moved {
+    return { layers: this.#finished.size, ...this.#moved };
   }
 
   /** @returns the task that the event ended, when it was done */
   apply(event: ProgressEvent): RunningTask | undefined {
     if (event.type === 'start') {
-      this.running.set(event.id, {
-        id: event.id,
-        label: event.label,
-        unit: event.unit ?? 'bytes',
-        since: monotonicMs(),
-        phase: event.phase,
-        done: 0,
-        total: event.total,
-      });
+      const { id, label, phase, total, unit = 'bytes', parent, layer, layers } = event;
+      const place = { parent, layer, layers };
+      const since = monotonicMs();
+      this.running.set(id, { id, label, unit, since, phase, done: 0, total, files: 0, part: undefined, ...place });
       return undefined;
     }
     if (event.type !== 'advance' && event.type !== 'end') return undefined;
     const task = this.running.get(event.id);
     if (task === undefined) return undefined;
     if (event.type === 'advance') {
-      task.done = event.done;
-      task.total = event.total ?? task.total;
-      task.phase = event.phase ?? task.phase;
+      this.#advance(task, event);
       return undefined;
     }
     this.running.delete(event.id);
     if (event.status !== 'done') return undefined;
-    if (isTransfer(task)) {
-      const bytes = task.unit === 'bytes' ? (task.total ?? task.done) : 0;
-      this.#finished.set(task.label, Math.max(bytes, this.#finished.get(task.label) ?? 0));
-    }
+    if (isTransfer(task) && task.layer !== undefined) this.#finished.add(task.label);
     return task;
   }
 
-  /** Layers in flight, one task each: of one that is downloaded and unpacked at the same time, the download. */
-  transfers(): RunningTask[] {
-    const byLabel = new Map<string, RunningTask>();
+  /** Layers and other pieces in flight, one task each: of a layer that is fetched and unpacked at a time, the fetching. */
+  pieces(): RunningTask[] {
+    const byPlace = new Map<string, RunningTask>();
     for (const task of this.running.values()) {
-      if (!isTransfer(task)) continue;
-      if (task.phase === 'download' || !byLabel.has(task.label)) byLabel.set(task.label, task);
+      if (task.unit === 'layers' || !(isTransfer(task) || task.layer !== undefined)) continue;
+      const place = task.layer === undefined ? task.id : `${task.parent} ${task.layer}`;
+      const other = byPlace.get(place);
+      if (other === undefined || rank(task) < rank(other)) byPlace.set(place, task);
     }
-    return [...byLabel.values()];
+    return [...byPlace.values()].sort((a, b) => (a.layer ?? 0) - (b.layer ?? 0));
+  }
+
+  /** The tasks that count the layers of an image. */
+  images(): RunningTask[] {
+    return [...this.running.values()].filter(({ unit }) => unit === 'layers');
+  }
+
+  /** By the layers of the image at hand, else by the one task that there is. */
+  overall(): Overall | undefined {
+    const images = this.images();
+    const [image] = images;
+    if (image !== undefined) {
+      const sum = (value: (task: RunningTask) => number): number => images.reduce((all, one) => all + value(one), 0);
+      const layers = { done: sum(({ done }) => done), of: sum(({ total }) => total ?? 0) };
+      const part = sum((one) => one.part ?? 0) / images.length;
+      // All is done when the last layer is, whose end takes its time.
+      return { id: image.id, part: layers.done < layers.of ? Math.min(part, 0.99) : part, layers };
+    }
+    const [only, ...others] = this.running.values();
+    return only === undefined || others.length > 0 ? undefined : { id: only.id, part: only.part };
+  }
+
+  #advance(task: RunningTask, event: Extract<ProgressEvent, { type: 'advance' }>): void {
+    task.phase = event.phase ?? task.phase;
+    const done = Math.max(task.done, event.done);
+    const files = Math.max(task.files, event.files ?? 0);
+    this.#count(task, done - task.done, files - task.files);
+    task.done = done;
+    task.files = files;
+    if (event.total !== undefined) task.total = Math.max(event.total, task.total ?? 0);
+    const part = event.part ?? (task.total === undefined || task.total === 0 ? undefined : done / task.total);
+    if (part !== undefined) task.part = Math.min(1, Math.max(part, task.part ?? 0));
+  }
+
+  #count({ phase, unit, layer }: RunningTask, done: number, files: number): void {
+    if (unit === 'layers') return;
+    if (phase === 'download') this.#moved.downloaded += done;
+    else if (phase === 'copy' && layer !== undefined) this.#moved.copied += done;
+    else if (phase === 'unpack' && unit === 'files') this.#moved.writtenFiles += done;
+    else if (phase === 'unpack') {
+      this.#moved.writtenBytes += done;
+      this.#moved.writtenFiles += files;
+    }
   }
 }
 
-/** Work that comes in several pieces at a time: layers. */
-export const isTransfer = (task: RunningTask): boolean => task.phase === 'download' || task.phase === 'unpack';
+/** Which task of a layer tells most about it: the first of these. */
+const RANKS: readonly Phase[] = ['wait', 'download', 'copy', 'unpack'];
+
+function rank({ phase }: RunningTask): number {
+  const index = RANKS.indexOf(phase);
+  return index === -1 ? RANKS.length : index;
+}
+
+/** Work that moves something, a layer or another piece: worth a line of its own. */
+export function isTransfer({ phase, layer, unit }: RunningTask): boolean {
+  if (unit === 'layers') return false;
+  return phase === 'download' || phase === 'unpack' || (phase === 'copy' && layer !== undefined);
+}
 
 /** `61.2 MB` or `120 files`. */
-export const quantity = (value: number, unit: 'bytes' | 'files'): string =>
-  unit === 'bytes' ? formatBytes(value) : `${value} files`;
+export function quantity(value: number, unit: ProgressUnit): string {
+  if (unit === 'bytes') return formatBytes(value);
+  return value === 1 ? `1 ${unit.slice(0, -1)}` : `${value} ${unit}`;
+}
+
+/** What is done of a task, in its own unit: `12.3 MB / 60.0 MB`, `1.2 GB, 41000 files`, `120 / 300 files`. */
+export function amountOf({ done, total, unit, files, part = 0 }: RunningTask, of = ' / '): string {
+  // Nobody counts what is at 0 while something is done.
+  if (done === 0 && total === undefined && (files > 0 || part > 0)) return files > 0 ? quantity(files, 'files') : '';
+  const unitless = unit === 'bytes' ? formatBytes(done) : String(done);
+  const amount = total === undefined ? quantity(done, unit) : `${unitless}${of}${quantity(total, unit)}`;
+  return files === 0 ? amount : `${amount}, ${quantity(files, 'files')}`;
+}
+
+/** `41%`: rounded down, so that 100 means all. */
+export const percent = (part: number): string => `${Math.floor(part * 100)}%`;

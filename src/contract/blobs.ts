@@ -48,6 +48,8 @@ export interface IngestSource {
   /** A piece belongs to the origin again when the next one is asked for: who wants to keep it copies it. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly offset: number;
+  /** Bytes of the whole, where the origin says so. For progress only. */
+  readonly size?: number | undefined;
   /** Lets the origin recognise that a later range belongs to the same bytes (ETag). Kept beside a partial download. */
   readonly validator?: string | undefined;
   /** Whether another try may give other bytes when these are wrong: the body broke off and went on, or a mirror sent it. */

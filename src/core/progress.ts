@@ -4,15 +4,35 @@
  */
 
 import { CtxsrcError, type ErrorCode } from './errors.ts';
+import { monotonicMs } from './monotonic.ts';
 
 /** What a task is doing. `wait` is waiting for another process that does the same work. */
 export type Phase = 'resolve' | 'download' | 'verify' | 'unpack' | 'hash' | 'copy' | 'export' | 'wait' | 'collect';
 
+/** What a task's `done` and `total` count. */
+export type ProgressUnit = 'bytes' | 'files' | 'layers';
+
+/** Where a task belongs that is one of several: the layers of an image are parts of the task that counts them. */
+export interface TaskPlace {
+  /** The `id` of that task. */
+  readonly parent?: string | undefined;
+  /** The layer's number, from 1 for the base, and how many layers there are. */
+  readonly layer?: number | undefined;
+  readonly layers?: number | undefined;
+}
+
 export type ProgressEvent =
   /** A piece of work begins. `id` is unique in the run; `total` is in bytes unless `unit` says otherwise. */
-  | { type: 'start'; id: string; phase: Phase; label: string; total?: number | undefined; unit?: 'bytes' | 'files' }
+  | ({
+      type: 'start';
+      id: string;
+      phase: Phase;
+      label: string;
+      total?: number | undefined;
+      unit?: ProgressUnit;
+    } & TaskPlace)
   /** `done` so far; `phase` when the work moved on (download, then unpack). */
-  | { type: 'advance'; id: string; done: number; total?: number | undefined; phase?: Phase }
+  | ({ type: 'advance'; id: string; done: number } & Advance)
   /** The piece of work is over. `cached`: nothing had to be done. */
   | { type: 'end'; id: string; status: 'done' | 'cached' | 'failed' | 'aborted' }
   /** Something a person should know. Levels: debug (-vv), verbose (-v), note, warning. */
@@ -27,6 +47,15 @@ export type ProgressEvent =
       bytes?: number | undefined;
       error?: string;
     };
+
+export interface Advance {
+  readonly total?: number | undefined;
+  readonly phase?: Phase | undefined;
+  /** Files so far, where `done` counts bytes. */
+  readonly files?: number | undefined;
+  /** How much of the work is done, from 0 to 1, where `done` and `total` do not tell. */
+  readonly part?: number | undefined;
+}
 
 export interface Progress {
   emit(event: ProgressEvent): void;
@@ -49,29 +78,75 @@ export function warnOrRefuse(
   job.progress.emit({ type: 'message', level: 'warning', text, hint });
 }
 
+/** A sink that puts what begins in its place, unless it has one. */
+export function placed(progress: Progress, place: TaskPlace): Progress {
+  return {
+    emit: (event) =>
+      progress.emit(event.type === 'start' && event.parent === undefined ? { ...event, ...place } : event),
+  };
+}
+
 let taskNumber = 0;
+
+/** Time between two `advance` events of a task: work may go on in much smaller steps than anybody wants to hear of. */
+const ADVANCE_MS = 50;
 
 /** One running task: emits its own start, and its end exactly once. */
 export class Task {
+  readonly id: string;
   readonly #progress: Progress;
-  readonly #id: string;
   #ended = false;
+  #advancedAt = Number.NEGATIVE_INFINITY;
+  /** What was told last, and not passed on. */
+  #pending: ({ readonly done: number } & Advance) | undefined;
 
-  constructor(progress: Progress, phase: Phase, label: string, total?: number, unit: 'bytes' | 'files' = 'bytes') {
+  constructor(
+    progress: Progress,
+    phase: Phase,
+    label: string,
+    { total, unit = 'bytes' }: { readonly total?: number | undefined; readonly unit?: ProgressUnit } = {},
+  ) {
     this.#progress = progress;
     taskNumber += 1;
-    this.#id = `${phase}-${taskNumber}`;
-    progress.emit({ type: 'start', id: this.#id, phase, label, total, unit });
+    this.id = `${phase}-${taskNumber}`;
+    progress.emit({ type: 'start', id: this.id, phase, label, total, unit });
   }
 
-  advance(done: number, total?: number, phase?: Phase): void {
+  advance(done: number, more: Advance = {}): void {
     if (this.#ended) return;
-    this.#progress.emit({ type: 'advance', id: this.#id, done, total, ...(phase === undefined ? {} : { phase }) });
+    this.#pending = { done, ...more };
+    const now = monotonicMs();
+    if (now - this.#advancedAt < ADVANCE_MS) return;
+    this.#advancedAt = now;
+    this.#flush();
   }
 
   end(status: 'done' | 'cached' | 'failed' | 'aborted' = 'done'): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#progress.emit({ type: 'end', id: this.#id, status });
+    this.#flush();
+    this.#progress.emit({ type: 'end', id: this.id, status });
+  }
+
+  #flush(): void {
+    if (this.#pending === undefined) return;
+    const { part, ...advance } = this.#pending;
+    this.#pending = undefined;
+    const rounded = part === undefined ? {} : { part: Math.floor(part * 10_000) / 10_000 };
+    this.#progress.emit({ type: 'advance', id: this.id, ...advance, ...rounded });
+  }
+}
+
+/** Passes on a body that begins at `offset` of something, and tells the task how much of it there is. */
+export async function* counted(
+  from: { readonly body: AsyncIterable<Uint8Array>; readonly offset: number; readonly size?: number | undefined },
+  task: Task,
+): AsyncGenerator<Uint8Array> {
+  const more = from.size === undefined ? {} : { total: from.size };
+  let done = from.offset;
+  for await (const chunk of from.body) {
+    done += chunk.length;
+    task.advance(done, more);
+    yield chunk;
   }
 }

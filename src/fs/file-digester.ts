@@ -208,6 +208,11 @@ export class LargeFile {
     this.#file = file;
   }
 
+  /** Bytes so far. */
+  get hashed(): number {
+    return this.#position;
+  }
+
   /**
    * Hashes a piece. False when it was the last: then the digest is there, or the row is `CHANGED`.
    * @throws errors of the system

@@ -12,7 +12,9 @@ export const INCOMPLETE = 2;
 export const HASHED = 3;
 /** 1 when nothing more shall be read. */
 export const STOPPED = 4;
-export const WORDS = 5;
+/** Files read. */
+export const HASHED_FILES = 5;
+export const WORDS = 6;
 
 /**
  * How a thread begins. Chunks of rows come as messages; its one answer is undefined when all are read or it was stopped,

@@ -11,7 +11,17 @@ import { printable } from '../core/printable.ts';
 import { startThread } from '../core/thread.ts';
 import { textOfBytes } from './byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
-import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, STOPPED, VERSION, WORDS } from './hash-control.ts';
+import {
+  type CrewData,
+  ENDED,
+  HASHED,
+  HASHED_FILES,
+  INCOMPLETE,
+  type ReadFailure,
+  STOPPED,
+  VERSION,
+  WORDS,
+} from './hash-control.ts';
 
 /** More threads than this gain nothing and cost memory. */
 const MAX_WORKERS = 8;
@@ -43,6 +53,11 @@ export class HashCrew {
   /** Bytes read so far, to about a mebibyte for each thread. */
   get hashedBytes(): number {
     return Atomics.load(this.#control, HASHED) * 1024;
+  }
+
+  /** Files read so far, to some dozens for each thread. */
+  get hashedFiles(): number {
+    return Atomics.load(this.#control, HASHED_FILES);
   }
 
   /** A chunk of rows; they follow in it. */

@@ -38,6 +38,8 @@ export interface HashTreeOptions {
   readonly cacheDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress | undefined;
+  /** What progress calls it, where that is not the root. */
+  readonly label?: string | undefined;
   readonly limits?: ReadLimits | undefined;
   /** When threads start. */
   readonly hireAt?: HireAt | undefined;
@@ -100,6 +102,7 @@ class Run {
   #incomplete = false;
   /** Files that have to be read. */
   #waiting = 0;
+  #hasWalked = false;
   /** The digest of directories of a mode, without extended attributes. */
   #directories = { mode: -1, digest: EMPTY_DIGEST };
 
@@ -112,18 +115,24 @@ class Run {
     this.#root = this.#disk.root;
     this.clock = new FileClock(this.#root);
     this.#cache = new StatCache(options.cacheDir, { root, variant: [filter, modes, this.#scan] }, this.clock);
-    this.#slices = new Slices(signal, () => this.#task.advance(this.#hasher.hashedBytes));
+    this.#slices = new Slices(signal, () => {
+      const { hashedBytes, hashedFiles: files } = this.#hasher;
+      const isKnown = this.#hasWalked && this.#waiting > 0;
+      this.#task.advance(hashedBytes, { files, ...(isKnown && { part: Math.min(1, files / this.#waiting) }) });
+    });
     const { device } = this.clock;
     const settledBefore = this.clock.settledBefore(device);
     const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
     this.#hasher = new RowHasher(task, this.#slices, signal, options.hireAt);
     this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
-    this.#task = new Task(options.progress ?? silentProgress, 'hash', printable(textOfBytes(root)));
+    const label = printable(options.label ?? textOfBytes(root));
+    this.#task = new Task(options.progress ?? silentProgress, 'hash', label);
   }
 
   async result(): Promise<HashedTree> {
     await this.#loadCache();
     await this.#walk();
+    this.#hasWalked = true;
     const tree = this.#isCached() ? await this.#cachedTree() : await this.#hashedTree();
     this.#task.end(this.#hasRead ? 'done' : 'cached');
     const incomplete = this.#seesXattrs(tree) ? [] : ['xattrs'];

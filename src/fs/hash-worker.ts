@@ -2,15 +2,28 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { EntryRows, FIRST_ROW } from './entry-rows.ts';
 import { FileDigester } from './file-digester.ts';
-import { type CrewData, ENDED, HASHED, INCOMPLETE, type ReadFailure, STOPPED, VERSION } from './hash-control.ts';
+import {
+  type CrewData,
+  ENDED,
+  HASHED,
+  HASHED_FILES,
+  INCOMPLETE,
+  type ReadFailure,
+  STOPPED,
+  VERSION,
+} from './hash-control.ts';
 
 const { task, control } = workerData as CrewData;
 const digester = new FileDigester(task);
 const chunks: EntryRows[] = [];
 let chunk = 0;
 let at = FIRST_ROW;
-/** Bytes that the others do not know of yet. */
+/** Bytes and files that the others do not know of yet. */
 let hashed = 0;
+let files = 0;
+/** More than that they are told. */
+const UNTOLD_BYTES = 1 << 20;
+const UNTOLD_FILES = 64;
 
 const failure = work();
 digester.close();
@@ -52,10 +65,14 @@ function isStopped(): boolean {
 }
 
 function read(rows: EntryRows): ReadFailure | undefined {
+  let told = 0;
   try {
     const large = digester.digest(rows, at);
     try {
-      while (!isStopped() && large?.step() === true);
+      while (large !== undefined && !isStopped() && large.step()) {
+        count(large.hashed - told);
+        told = large.hashed;
+      }
     } finally {
       large?.close();
     }
@@ -64,10 +81,16 @@ function read(rows: EntryRows): ReadFailure | undefined {
     return { path: rows.path(at), code, message };
   }
   if (digester.incomplete) Atomics.store(control, INCOMPLETE, 1);
-  hashed += rows.size(at);
-  if (hashed >= 1 << 20) {
-    Atomics.add(control, HASHED, hashed / 1024);
-    hashed = 0;
-  }
+  files += 1;
+  count(rows.size(at) - told);
   return undefined;
+}
+
+function count(bytes: number): void {
+  hashed += bytes;
+  if (hashed < UNTOLD_BYTES && files < UNTOLD_FILES) return;
+  Atomics.add(control, HASHED, Math.floor(hashed / 1024));
+  Atomics.add(control, HASHED_FILES, files);
+  hashed %= 1024;
+  files = 0;
 }

@@ -24,6 +24,7 @@ export class RowHasher {
   #digester: FileDigester | undefined;
   #crew: HashCrew | undefined;
   #hashedBytes = 0;
+  #hashedFiles = 0;
   #hasEnded = false;
   /** Before this row nothing waits: its chunk and its place there. */
   #chunk = 0;
@@ -43,6 +44,10 @@ export class RowHasher {
 
   get hashedBytes(): number {
     return this.#hashedBytes + (this.#crew?.hashedBytes ?? 0);
+  }
+
+  get hashedFiles(): number {
+    return this.#hashedFiles + (this.#crew?.hashedFiles ?? 0);
   }
 
   /** Lets threads have what was added. @param waiting files among the rows so far that have to be read */
@@ -113,8 +118,9 @@ export class RowHasher {
       if (!rows.take(at)) continue;
       if (this.#hashedBytes > this.#hireAt.bytes && this.#crew === undefined) await this.#hire();
       const large = this.#begin(rows, at);
-      if (large !== undefined) await this.#goOn(large, rows, at);
-      this.#hashedBytes += rows.size(at);
+      if (large === undefined) this.#hashedBytes += rows.size(at);
+      else await this.#goOn(large, rows, at);
+      this.#hashedFiles += 1;
       if (!this.#slices.over) continue;
       await this.#slices.pause();
       return true;
@@ -149,9 +155,12 @@ export class RowHasher {
   }
 
   async #goOn(large: LargeFile, rows: EntryRows, at: number): Promise<void> {
+    const before = this.#hashedBytes;
     try {
       for (;;) {
-        if (!stepped(large, rows, at)) return;
+        const isLast = !stepped(large, rows, at);
+        this.#hashedBytes = before + large.hashed;
+        if (isLast) return;
         if (this.#slices.over) await this.#slices.pause();
       }
     } finally {

@@ -8,6 +8,7 @@ import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
 import { CtxsrcError, isAbort, localError } from '../core/errors.ts';
 import { LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { BlobTable } from '../layer/unpack-protocol.ts';
+import type { UnpackProgress } from './unpack-progress.ts';
 
 const readInto = promisify(read);
 
@@ -24,6 +25,7 @@ export class BlobFeed {
   readonly #store: Store;
   readonly #layers: readonly RecipeLayer[];
   readonly #blobs: BlobTable;
+  readonly #progress: UnpackProgress;
   readonly #onChange: () => void;
   readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
@@ -43,6 +45,7 @@ export class BlobFeed {
     store: Store,
     layers: readonly RecipeLayer[],
     blobs: BlobTable,
+    progress: UnpackProgress,
     onChange: () => void,
     abort: AbortSignal,
   ) {
@@ -51,6 +54,7 @@ export class BlobFeed {
     this.#store = store;
     this.#layers = layers;
     this.#blobs = blobs;
+    this.#progress = progress;
     this.#onChange = onChange;
   }
 
@@ -124,7 +128,8 @@ export class BlobFeed {
     } else if (file !== undefined) {
       return this.#readInPlace(layer, file);
     } else {
-      await fetch.call(this.#layers[layer], this.#job, (path, bytes) => this.#announce(layer, path, bytes));
+      const job = this.#progress.jobOf(this.#job, layer);
+      await fetch.call(this.#layers[layer], job, (path, bytes) => this.#announce(layer, path, bytes));
     }
     this.#whole.add(layer);
     this.#announce(layer, this.#store.blobs.path(descriptor.digest), descriptor.size);
@@ -175,6 +180,7 @@ export class BlobFeed {
 
   #announce(layer: number, path: string, bytes: number): void {
     this.#places.set(layer, { path, bytes });
+    this.#progress.fetched(layer, bytes);
     this.#show(layer);
   }
 

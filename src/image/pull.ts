@@ -3,13 +3,13 @@ import { setMaxListeners } from 'node:events';
 import type { BlobGrowth } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
-import type { IngestSource } from '../contract/store.ts';
-import { shortDigest } from '../core/digest.ts';
+import { type Digest, shortDigest } from '../core/digest.ts';
 import { isAbort } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
+import { counted, Task } from '../core/progress.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { layerFrom } from './foreign-layer.ts';
+import { LayersTask } from './layers-task.ts';
 import type { ContentProvider } from './provider.ts';
 
 /** Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of `layerFrom`. */
@@ -20,7 +20,9 @@ export async function fetchLayer(
   descriptor: Descriptor,
   growth?: BlobGrowth,
 ): Promise<void> {
-  const task = new Task(job.progress, provider.phase, `layer ${shortDigest(descriptor.digest)}`, descriptor.size);
+  const task = new Task(job.progress, provider.phase, `layer ${shortDigest(descriptor.digest)}`, {
+    total: descriptor.size,
+  });
   try {
     const outcome = await env.store.blobs.ingest(
       job,
@@ -36,15 +38,6 @@ export async function fetchLayer(
   } catch (error) {
     task.end(isAbort(error) ? 'aborted' : 'failed');
     throw error;
-  }
-}
-
-async function* counted({ body, offset }: IngestSource, task: Task): AsyncGenerator<Uint8Array> {
-  let done = offset;
-  for await (const chunk of body) {
-    done += chunk.length;
-    task.advance(done);
-    yield chunk;
   }
 }
 
@@ -69,16 +62,33 @@ export async function pullLayers(
   provider: ContentProvider,
   layers: readonly Descriptor[],
 ): Promise<void> {
-  const missing = [...new Map(layers.map((layer) => [layer.digest, layer])).values()].reverse();
+  const all = new LayersTask(
+    job.progress,
+    provider.phase,
+    layers.map(({ size }) => size),
+  );
+  const finish = (digest: Digest): void => {
+    for (const [index, layer] of layers.entries()) if (layer.digest === digest) all.finish(index);
+  };
+  // What is there already counts as done from the beginning.
+  let isCached = true;
+  for (const { digest } of layers) {
+    if ((await env.store.blobs.size(digest)) !== undefined) finish(digest);
+    else isCached = false;
+  }
+  const missing = [...new Map(layers.map((layer, index) => [layer.digest, { layer, index }])).values()].reverse();
   const stop = new AbortController();
   const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
   // Each layer that is on its way listens.
   setMaxListeners(0, shared.signal);
   const errors: unknown[] = [];
   const work = async (): Promise<void> => {
-    for (let layer = missing.pop(); layer !== undefined && errors.length === 0; layer = missing.pop()) {
+    for (let next = missing.pop(); next !== undefined && errors.length === 0; next = missing.pop()) {
+      const { layer, index } = next;
+      const placed = { ...shared, progress: all.of(index) };
       try {
-        await fetchLayer(shared, env, provider, layer);
+        await fetchLayer(placed, env, provider, layer, (_path, bytes) => all.advance(index, 'fetched', bytes));
+        finish(layer.digest);
       } catch (error) {
         errors.push(error);
         stop.abort();
@@ -86,5 +96,9 @@ export async function pullLayers(
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, env.network.parallel) }, work));
-  if (errors.length > 0) throw errors[0];
+  if (errors.length > 0) {
+    all.end(job.signal.aborted ? 'aborted' : 'failed');
+    throw errors[0];
+  }
+  all.end(isCached ? 'cached' : 'done');
 }

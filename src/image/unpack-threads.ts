@@ -1,15 +1,13 @@
 /** The threads that unpack an image, seen from outside. */
 import type { Worker } from 'node:worker_threads';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { shortDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
 import { startThread } from '../core/thread.ts';
 import { jobMemory } from '../layer/file-jobs.ts';
 import { unpackReport } from '../layer/report.ts';
 import { Signal } from '../layer/signal.ts';
 import { ringMemory } from '../layer/slot-ring.ts';
+import type { UnpackCounters } from '../layer/unpack-counters.ts';
 import { type BlobTable, reviveError, type UnpackEvent, type UnpackJob } from '../layer/unpack-protocol.ts';
 
 export interface UnpackOptions {
@@ -17,6 +15,7 @@ export interface UnpackOptions {
   readonly options: WriteOptions;
   readonly layers: readonly RecipeLayer[];
   readonly blobs: BlobTable;
+  readonly counters: UnpackCounters;
 }
 
 /** The first helps the second. */
@@ -24,17 +23,12 @@ const ROLES = ['decompress', 'apply'] as const;
 
 export class UnpackThreads {
   readonly #workers: readonly Worker[];
-  readonly #job: JobContext;
-  readonly #layers: readonly RecipeLayer[];
   readonly #signal = new Signal();
-  #task: Task | undefined;
   #closed: Promise<void> | undefined;
   /** The layer at which unpacking failed. */
   failedLayer: number | undefined;
 
-  constructor(job: JobContext, { dir, options, layers, blobs }: UnpackOptions) {
-    this.#job = job;
-    this.#layers = layers;
+  constructor({ dir, options, layers, blobs, counters }: UnpackOptions) {
     const shared = {
       dir,
       options: { owner: options.owner, epoch: options.epoch, limits: options.limits, filter: options.filter },
@@ -42,6 +36,7 @@ export class UnpackThreads {
       ring: ringMemory(),
       jobs: jobMemory(),
       blobs: blobs.memory,
+      counters: counters.memory,
       decompressSignal: this.#signal.memory,
       applySignal: new Signal().memory,
     };
@@ -59,8 +54,9 @@ export class UnpackThreads {
   /**
    * What they make, or what they fail with; the reason of the signal when that is aborted first.
    * @param onLayer told when a layer is begun; what it throws ends the work
+   * @param onApplied told when the last one is written
    */
-  result(signal: AbortSignal, onLayer: (layer: number) => void): Promise<WriteReport> {
+  result(signal: AbortSignal, onLayer: (layer: number) => void, onApplied: () => void): Promise<WriteReport> {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
       const [decompressing] = this.#workers;
@@ -71,11 +67,10 @@ export class UnpackThreads {
           else if (event.type === 'failed') reject(this.#failed(event));
           else if (event.type === 'applied') {
             applied = true;
+            onApplied();
             // Makes room for the list of what was written.
             void decompressing!.terminate();
           } else {
-            this.#progress(event);
-            if (event.type !== 'layer') return;
             try {
               onLayer(event.layer);
             } catch (error) {
@@ -93,8 +88,7 @@ export class UnpackThreads {
   }
 
   /** Ends the threads, whatever they are doing, and waits until they have. */
-  async close(status: 'done' | 'failed' | 'aborted'): Promise<void> {
-    this.#task?.end(status);
+  async close(): Promise<void> {
     this.#closed ??= this.#terminate();
     await this.#closed;
   }
@@ -107,15 +101,5 @@ export class UnpackThreads {
   #failed({ layer, error }: Extract<UnpackEvent, { type: 'failed' }>): CtxsrcError {
     this.failedLayer = layer;
     return reviveError(error);
-  }
-
-  #progress(event: Extract<UnpackEvent, { layer: number }>): void {
-    if (event.type === 'advance') {
-      this.#task?.advance(event.done);
-      return;
-    }
-    this.#task?.end();
-    const { digest, size } = this.#layers[event.layer]!.descriptor;
-    this.#task = new Task(this.#job.progress, 'unpack', `layer ${shortDigest(digest)}`, size);
   }
 }

@@ -10,11 +10,16 @@ import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { PathFilter } from '../fs/write-filter.ts';
 import { BlobTable } from '../layer/unpack-protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
+import { UnpackProgress } from './unpack-progress.ts';
 import { UnpackThreads } from './unpack-threads.ts';
 
 /** What bytes that are not the layer's lead to. */
 const isDamage = (error: unknown): boolean =>
   isCtxsrcError(error) && /^E_(?:ARCHIVE_INVALID|DIFF_ID_MISMATCH|UNSAFE)$/.test(error.code);
+
+async function isMissing(store: Store, { descriptor, file }: RecipeLayer): Promise<boolean> {
+  return file === undefined && (await store.blobs.size(descriptor.digest)) === undefined;
+}
 
 /**
  * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
@@ -37,15 +42,25 @@ export async function unpackLayers(
   // Each layer that is on its way listens.
   setMaxListeners(0, inner.signal);
   const blobs = new BlobTable(layers.length);
-  const threads = new UnpackThreads(job, { dir, options, layers, blobs });
-  const feed = new BlobFeed(inner, store, layers, blobs, () => threads.blobsChanged(), job.signal);
+  const missing = await Promise.all(layers.map((layer) => isMissing(store, layer)));
+  job.signal.throwIfAborted();
+  const progress = new UnpackProgress(job, layers, missing);
+  const threads = new UnpackThreads({ dir, options, layers, blobs, counters: progress.counters });
+  const feed = new BlobFeed(inner, store, layers, blobs, progress, () => threads.blobsChanged(), job.signal);
+  const reached = (layer: number): void => {
+    progress.reached(layer);
+    feed.reached(layer);
+  };
   try {
-    const [report] = await Promise.all([threads.result(job.signal, (layer) => feed.reached(layer)), feed.run()]);
+    const result = threads.result(job.signal, reached, () => progress.applied());
+    const [report] = await Promise.all([result, feed.run()]);
+    progress.end('done');
     // They have nothing left to do: taking them down (50 ms) need not be waited for.
-    void threads.close('done');
+    void threads.close();
     return report;
   } catch (error) {
-    await threads.close(job.signal.aborted ? 'aborted' : 'failed');
+    progress.end(job.signal.aborted ? 'aborted' : 'failed');
+    await threads.close();
     // A blob that is not what it was announced as is the reason, not what came of unpacking it: which of the two it is
     // shows when all of it is there.
     const layer = threads.failedLayer;

@@ -6,6 +6,7 @@ import { packEntries } from './report.ts';
 import { Signal } from './signal.ts';
 import { SlotRing } from './slot-ring.ts';
 import { TarReader } from './tar-reader.ts';
+import { UnpackCounters } from './unpack-counters.ts';
 import type { UnpackEvent, UnpackJob } from './unpack-protocol.ts';
 
 /** Waking the other thread for each file costs more than writing it. */
@@ -17,6 +18,7 @@ export function applyLayers(
   onLayer: (layer: number) => void,
 ): void {
   const ring = new SlotRing(job.ring);
+  const counters = new UnpackCounters(job.counters);
   const digests = new DigestTable();
   const jobs = new FileJobs(job.jobs, digests);
   const own = new Signal(job.applySignal);
@@ -39,11 +41,15 @@ export function applyLayers(
       send({ type: 'layer', layer });
       const reader = new TarReader(applier);
       applier.beginLayer();
+      const { entries, bytes } = applier;
+      let applied = 0;
       for (let last = false; !last; ) {
         if (!ring.hasData) own.sleepUntil(() => ring.hasData, work);
         const slot = ring.oldest;
         reader.push(slot.bytes);
         last = slot.last;
+        applied += slot.bytes.length;
+        counters.applied(layer, applied, applier.entries - entries, applier.bytes - bytes);
         ring.release();
         other.raise();
       }

@@ -53,6 +53,7 @@ export class LayerApplier implements TarHandler {
   readonly #others: OtherEntries;
   #file: ComingFile | undefined;
   #bytes = 0;
+  #written = 0;
   /** The metadata of the last file, which most of its neighbours have too: they share it, once it is what they really have. */
   #lastMeta: Metadata | undefined;
   /** The parent of the last entry, as its text and what it led to before anything else was removed. */
@@ -87,6 +88,15 @@ export class LayerApplier implements TarHandler {
   /** What has been written. */
   get root(): Directory {
     return this.#tree.root;
+  }
+
+  /** Entries made so far, and bytes of content written into them. */
+  get entries(): number {
+    return this.#tree.created;
+  }
+
+  get bytes(): number {
+    return this.#written;
   }
 
   beginLayer(): void {
@@ -144,6 +154,7 @@ export class LayerApplier implements TarHandler {
     } catch (error) {
       throw this.#failure(error, file.path);
     }
+    this.#written += chunk.length;
   }
 
   fileEnd(): void {

@@ -8,23 +8,23 @@ import { decompressInto } from './decompress.ts';
 import { FileJobs } from './file-jobs.ts';
 import { Signal } from './signal.ts';
 import { SlotRing } from './slot-ring.ts';
-import { BlobTable, type UnpackEvent, type UnpackJob } from './unpack-protocol.ts';
+import { UnpackCounters } from './unpack-counters.ts';
+import { BlobTable, type UnpackJob } from './unpack-protocol.ts';
 
 const READ_SIZE = 128 << 10;
-const PROGRESS_BYTES = 4 << 20;
+/** A small blob, which may hold a great many files, is read in so many pieces, so that progress can be seen. */
+const LEAST_READ_SIZE = 4 << 10;
+const PIECES = 64;
 
 /**
  * Works until the other thread needs it no more, which ends it from outside: when there is nothing to decompress, or no
  * room for it, it writes files.
  */
-export async function decompressLayers(
-  job: UnpackJob,
-  send: (event: UnpackEvent) => void,
-  onLayer: (layer: number) => void,
-): Promise<void> {
+export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) => void): Promise<void> {
   const ring = new SlotRing(job.ring);
   const jobs = new FileJobs(job.jobs);
   const blobs = new BlobTable(job.blobs);
+  const counters = new UnpackCounters(job.counters);
   const own = new Signal(job.decompressSignal);
   const other = new Signal(job.applySignal);
   const waitUntil = (ready: () => boolean): void => {
@@ -40,12 +40,15 @@ export async function decompressLayers(
   for (const [layer, { digest, size, diffId }] of job.layers.entries()) {
     onLayer(layer);
     const hash = createHash(digestAlgorithm(diffId));
+    const pieceSize = Math.min(READ_SIZE, Math.max(LEAST_READ_SIZE, Math.ceil(size / PIECES)));
     let position = 0;
-    let reported = 0;
+    let made = 0;
     const source = (): Buffer | undefined => {
+      // What was read before is decompressed when more is asked for.
+      counters.decompressed(layer, position, made);
       if (position >= size) return undefined;
       waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);
-      const wanted = Math.min(READ_SIZE, blobs.available(layer) - position);
+      const wanted = Math.min(pieceSize, blobs.available(layer) - position);
       const n = readSync(blobs.fd(layer)!, buffer, 0, wanted, position);
       if (n === 0) {
         throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`, {
@@ -53,10 +56,6 @@ export async function decompressLayers(
         });
       }
       position += n;
-      if (position - reported >= PROGRESS_BYTES) {
-        reported = position;
-        send({ type: 'advance', layer, done: position });
-      }
       return buffer.subarray(0, n);
     };
     const hasSpace = (): boolean => ring.hasSpace;
@@ -68,6 +67,7 @@ export async function decompressLayers(
       filled(bytes: number) {
         const { buffer: slot, offset } = ring.slot;
         hash.update(slot.subarray(offset, offset + bytes));
+        made += bytes;
         if (ring.filled(bytes)) other.raise();
       },
     };

@@ -19,6 +19,7 @@ export interface UnpackJob {
   readonly ring: RingMemory;
   readonly jobs: JobMemory;
   readonly blobs: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
   /** What each thread sleeps on. */
   readonly decompressSignal: SharedArrayBuffer;
   readonly applySignal: SharedArrayBuffer;
@@ -36,7 +37,6 @@ export interface ErrorMessage {
 /** From the threads. */
 export type UnpackEvent =
   | { readonly type: 'layer'; readonly layer: number }
-  | { readonly type: 'advance'; readonly layer: number; readonly done: number }
   /** Everything is written: the thread that decompresses is needed no more. */
   | { readonly type: 'applied' }
   | { readonly type: 'done'; readonly report: PackedReport }

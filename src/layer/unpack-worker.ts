@@ -17,7 +17,7 @@ async function run(job: UnpackJob): Promise<void> {
   };
   try {
     if (job.role === 'apply') applyLayers(job, send, onLayer);
-    else await decompressLayers(job, send, onLayer);
+    else await decompressLayers(job, onLayer);
   } catch (error) {
     send({ type: 'failed', layer: current, error: errorMessage(error) });
   }

@@ -45,6 +45,7 @@ export async function download(job: JobContext, from: Download, resume: Resume):
   let parts = 1;
   return {
     offset: first.offset,
+    size: first.total,
     validator: first.validator,
     body: continued(job, from, first, () => {
       parts += 1;

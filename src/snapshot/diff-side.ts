@@ -105,7 +105,7 @@ function snapshotSide(dir: string, sidecar: Sidecar): DiffSide {
       const modes = attributes.modes === 'exec' ? 'exec' : 'exact';
       return { ...NOTHING, tree: whole(dir, isImage && sidecar.options.owner !== 'current', modes) };
     },
-    isIntact: (job) => isIntact(dir, sidecar, job.signal),
+    isIntact: (job) => isIntact(dir, sidecar, job),
   };
 }
 

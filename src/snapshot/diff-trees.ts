@@ -64,7 +64,7 @@ export async function* compareTrees(
   b: ComparedTree | undefined,
   limits?: ReadLimits,
 ): AsyncGenerator<PathDifference, TreeComparison> {
-  const task = new Task(job.progress, 'verify', 'the files of both', undefined, 'files');
+  const task = new Task(job.progress, 'verify', 'the files of both', { unit: 'files' });
   const comparison = new Comparison(await openSide(a, job.signal, limits), await openSide(b, job.signal, limits));
   let sliceStart = monotonicMs();
   try {

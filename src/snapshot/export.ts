@@ -22,6 +22,7 @@ import { Task } from '../core/progress.ts';
 import { makeDirectory } from '../fs/make-directory.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { refuseLarger } from '../image/pull.ts';
+import { BLOCK } from '../layer/header.ts';
 import { type TarEntry, writeTar } from '../layer/tar-writer.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { ExportOutput } from './export-output.ts';
@@ -58,7 +59,7 @@ export async function exportRef(job: JobContext, request: ExportRequest): Promis
   const task = new Task(job.progress, 'export', output.dest === '-' ? 'standard output' : basename(output.dest));
   try {
     const exported =
-      output.type === 'oci' ? await exportImage(job, request, ref) : await exportFiles(job, request, ref, task);
+      output.type === 'oci' ? await exportImage(job, request, ref, task) : await exportFiles(job, request, ref, task);
     task.end();
     return exported;
   } catch (error) {
@@ -76,7 +77,7 @@ async function exportFiles(
   task: Task,
 ): Promise<Exported> {
   const { store, output, options } = request;
-  if (ref === null) return writeArchive(job, request, [], task);
+  if (ref === null) return writeArchive(job, request, [], (bytes) => task.advance(bytes));
   const dir = await store.tempDir();
   try {
     const report = await ref.writeTo(job, dir, options);
@@ -95,7 +96,11 @@ async function exportFiles(
         yield { ...entry, ...owner, ...times, ...(entry.type === 'file' ? { content: path } : {}) };
       }
     };
-    return await writeArchive(job, request, entries(), task);
+    // What headers and padding take besides is not known before, and little.
+    const expected = report.bytes + BLOCK * report.files;
+    const count = (bytes: number): void =>
+      task.advance(bytes, { ...(expected > 0 && { part: Math.min(1, bytes / expected) }) });
+    return await writeArchive(job, request, entries(), count);
   } catch (error) {
     throw localError(error, `cannot export to ${printable(output.dest)}`);
   } finally {
@@ -103,7 +108,12 @@ async function exportFiles(
   }
 }
 
-async function exportImage(job: JobContext, request: ExportRequest, ref: ImmutableRef | null): Promise<Exported> {
+async function exportImage(
+  job: JobContext,
+  request: ExportRequest,
+  ref: ImmutableRef | null,
+  task: Task,
+): Promise<Exported> {
   const { instance, output, name } = request;
   const documents = await instance.image?.(job);
   if (documents === undefined) {
@@ -124,9 +134,11 @@ async function exportImage(job: JobContext, request: ExportRequest, ref: Immutab
   };
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [entry] }));
   const layout = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+  const expected = blobs.reduce((sum, blob) => sum + blob.size, layout.length + index.length);
+  const count = (bytes: number): void => task.advance(bytes, { part: Math.min(1, bytes / expected) });
   const written = output.tar
-    ? await writeArchive(job, request, layoutEntries(layout, index, blobs, request.options.epoch), undefined)
-    : await writeLayout(job, request, layout, index, blobs);
+    ? await writeArchive(job, request, layoutEntries(layout, index, blobs, request.options.epoch), count)
+    : await writeLayout(job, request, layout, index, blobs, count);
   return { digest, size: written.size };
 }
 
@@ -195,6 +207,7 @@ async function writeLayout(
   layout: Buffer,
   index: Buffer,
   blobs: readonly LayoutBlob[],
+  onWritten: (bytes: number) => void,
 ): Promise<{ size: number }> {
   if ((await readdir(dest).catch(notThere)).length > 0) throw occupied(dest, 'is not empty');
   // Replaces an empty directory; anything that came there meanwhile stops it.
@@ -203,7 +216,10 @@ async function writeLayout(
     for (const { digest, read } of blobs) {
       makeDirectory(join(part, 'blobs', digestAlgorithm(digest)));
       const file = await open(join(part, 'blobs', digestAlgorithm(digest), digestHex(digest)), 'wx', 0o644);
-      size += await writeAll(job, file, read());
+      await writeAll(job, file, read(), (chunk) => {
+        size += chunk.length;
+        onWritten(size);
+      });
     }
     for (const [name, bytes] of [
       ['oci-layout', layout],
@@ -220,14 +236,14 @@ async function writeArchive(
   job: JobContext,
   { store, output: { dest }, write }: ExportRequest,
   entries: Iterable<TarEntry>,
-  task: Task | undefined,
+  onWritten: (bytes: number) => void,
 ): Promise<Exported> {
   const hash = createHash('sha256');
   let size = 0;
   const count = (chunk: Uint8Array): void => {
     hash.update(chunk);
     size += chunk.length;
-    task?.advance(size);
+    onWritten(size);
   };
   if (dest === '-') {
     for await (const chunk of writeTar(entries)) {

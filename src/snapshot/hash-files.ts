@@ -10,17 +10,17 @@ const PUBLISHED = 64;
 
 /**
  * Hashes regular files below `root`.
- * @param onBytes told now and then how many bytes are read
+ * @param onProgress told now and then how many bytes and files are read
  * @returns for each: hex sha256, or undefined when it is not (or no longer) what its entry says
  * @throws CtxsrcError `E_PERMISSION`, `E_IO`; the reason of the abort
  */
 export async function hashFiles(
   root: ByteString,
   files: readonly TreeEntry[],
-  onBytes: (total: number) => void,
+  onProgress: (bytes: number, files: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<readonly (string | undefined)[]> {
-  const slices = new Slices(signal, () => onBytes(hasher.hashedBytes));
+  const slices = new Slices(signal, () => onProgress(hasher.hashedBytes, hasher.hashedFiles));
   const task = { root, contentOnly: true, modes: 'exact', scan: false, device: 0, settledBefore: 0 } as const;
   const hasher = new RowHasher(task, slices, signal);
   try {

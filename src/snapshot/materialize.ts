@@ -37,7 +37,7 @@ export interface MaterializeRequest extends Protected {
   /** Where to remember the directory for the next snapshot of the same, and to look for an earlier one. */
   readonly records?: RecordStore | undefined;
   /** Hashes the written tree, where its content is not what the key says. */
-  readonly contentHash?: ((job: JobContext, dir: string) => Promise<string>) | undefined;
+  readonly contentHash?: ((job: JobContext, dir: string, shown: string) => Promise<string>) | undefined;
 }
 
 export interface Materialized {
@@ -103,7 +103,7 @@ async function write(
     await mkdir(run.tree, { mode: ROOT_MODE });
     const report = await writeFiles(job, run.tree, request, facts);
     if (request.strict) refuseLosses(run.target, report.lossCounts);
-    const tree = await request.contentHash?.(job, run.tree);
+    const tree = await request.contentHash?.(job, run.tree, run.target);
     const { epoch } = request.options;
     if (epoch !== undefined && epoch < Date.now() / 1000) await utimes(run.tree, epoch, epoch);
     // The last change of any file: its time, as the file system tells it, is when everything was there.
@@ -157,7 +157,7 @@ async function findExisting(job: JobContext, dir: string, facts: SnapshotFacts):
   if (sidecar === undefined || sidecar.key !== facts.key || stableJson(sidecar.options) !== stableJson(facts.options)) {
     return undefined;
   }
-  return (await isIntact(dir, sidecar, job.signal)) ? sidecar : undefined;
+  return (await isIntact(dir, sidecar, job)) ? sidecar : undefined;
 }
 
 async function sidecarOf(dir: string): Promise<Sidecar | undefined> {

@@ -7,7 +7,7 @@ import type { WrittenEntry } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { Task } from '../core/progress.ts';
+import { type Advance, silentProgress, Task } from '../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 import { loadNative, type Native } from '../fs/native.ts';
@@ -40,11 +40,11 @@ export interface Verification {
  * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`, `E_LIMIT`; differences are no error here
  */
 export async function verifySnapshot(job: JobContext, dir: string, limits?: ReadLimits): Promise<Verification> {
-  const sidecar = await readSidecar(dir);
-  const task = new Task(job.progress, 'verify', printable(dir), sidecar.bytes);
+  const task = new Task(job.progress, 'verify', printable(dir));
   try {
+    const sidecar = await readSidecar(dir);
     const comparison = new Comparison(dir, sidecar, false, limits);
-    await comparison.run(job.signal, (bytes) => task.advance(bytes));
+    await comparison.run(job.signal, (done, more) => task.advance(done, more));
     task.end('done');
     const { differences, notes, incomplete } = comparison;
     differences.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
@@ -61,11 +61,15 @@ export async function verifySnapshot(job: JobContext, dir: string, limits?: Read
  * sidecar was written (by the file system's change times, which no program can set) is not read again. That holds for the
  * very directories that were written; another in the place of one, a copy say, is read like `verifySnapshot` reads it.
  */
-export async function isIntact(dir: string, sidecar: Sidecar, signal?: AbortSignal): Promise<boolean> {
+export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext): Promise<boolean> {
   const comparison = new Comparison(dir, sidecar, true);
+  const task = new Task(job?.progress ?? silentProgress, 'verify', printable(dir));
   try {
-    await comparison.run(signal, () => undefined);
+    // How much has to be read is not known before.
+    await comparison.run(job?.signal, (bytes, { files }) => task.advance(bytes, { files }));
+    task.end('done');
   } catch (error) {
+    task.end(job?.signal.aborted === true ? 'aborted' : 'failed');
     throw ioError(error, `cannot read ${printable(dir)}`);
   }
   return comparison.differences.length === 0 && comparison.incomplete.size === 0;
@@ -76,6 +80,11 @@ const BATCH = 2048;
 
 /** Attributes that the system or an administrator adds to any file; they are no content. */
 const FOREIGN_XATTRS = /^(?:system\.|security\.(?:selinux|ima|evm|apparmor|smack)|com\.apple\.)/i;
+
+type OnProgress = (bytes: number, more: Advance) => void;
+
+/** Looking at an entry, and opening a file, take about as long as hashing so many bytes. */
+const ENTRY_COST = 8 << 10;
 
 class Comparison {
   readonly differences: Difference[] = [];
@@ -106,7 +115,8 @@ class Comparison {
     this.#written = Number(written / 1_000_000n) + Number(written % 1_000_000n) / 1e6 + 0.001;
   }
 
-  async run(signal: AbortSignal | undefined, onBytes: (total: number) => void): Promise<void> {
+  /** @param onProgress told now and then how many bytes are hashed, and how far all of it is */
+  async run(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<void> {
     signal?.throwIfAborted();
     const root = lstatSync(this.#dir, { throwIfNoEntry: false });
     if (root === undefined) return this.#differs('.', 'missing', 'the directory itself');
@@ -125,11 +135,12 @@ class Comparison {
       if (visited % BATCH === 0) {
         await setImmediate();
         signal?.throwIfAborted();
+        this.#tell(onProgress, visited, 0, 0);
       }
       this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
       this.#compareEntry(entry);
     }
-    await this.#compareContent(signal, onBytes);
+    await this.#compareContent(signal, onProgress);
   }
 
   #compareEntry(entry: WrittenEntry): void {
@@ -244,12 +255,24 @@ class Comparison {
     }
   }
 
-  async #compareContent(signal: AbortSignal | undefined, onBytes: (total: number) => void): Promise<void> {
+  async #compareContent(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<void> {
     const files = this.#toHash.map(({ file }) => file);
-    const digests = await hashFiles(bytesOfText(this.#dir), files, onBytes, signal);
+    const digests = await hashFiles(
+      bytesOfText(this.#dir),
+      files,
+      (bytes, hashed) => this.#tell(onProgress, this.#expected.size, bytes, hashed),
+      signal,
+    );
     for (const [index, { entry }] of this.#toHash.entries()) {
       if (`sha256:${digests[index]}` !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
     }
+  }
+
+  #tell(onProgress: OnProgress, looked: number, bytes: number, hashed: number): void {
+    const { bytes: total } = this.#sidecar;
+    const work = total + ENTRY_COST * 2 * this.#expected.size;
+    const part = work === 0 ? 0 : (bytes + ENTRY_COST * (looked + hashed)) / work;
+    onProgress(bytes, { total, files: looked, part });
   }
 
   #bytesPath(key: string): Buffer {

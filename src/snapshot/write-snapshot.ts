@@ -81,8 +81,8 @@ const hasFilter = (filter: WriteFilter | undefined): boolean =>
   filter !== undefined && Object.values(filter).some((value) => value !== undefined);
 
 /** As the content key of a directory: `ctxsrc key --no-ignore-file DIR` prints the same. */
-async function hashOfTree(job: JobContext, dir: string): Promise<string> {
+async function hashOfTree(job: JobContext, dir: string, shown: string): Promise<string> {
   const { hashTree } = await import('../fs/hash-tree.ts');
-  const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal });
+  const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal, progress: job.progress, label: shown });
   return `sha256:${digest}`;
 }

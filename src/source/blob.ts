@@ -18,7 +18,7 @@ import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go-json.ts';
 import { Once } from '../core/once.ts';
-import { Task } from '../core/progress.ts';
+import { counted, Task } from '../core/progress.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
 import { imageOptions } from '../image/attributes.ts';
 import type { BlobProvider } from '../image/provider.ts';
@@ -168,7 +168,10 @@ class BlobInstance implements SourceInstance {
     const provider = this.#id.provider(this.#env);
     const task = new Task(job.progress, provider.phase, `blob ${shortDigest(digest)}`);
     try {
-      const outcome = await blobs.ingest(job, { digest }, (resume) => provider.blob(job, digest, resume, maxBytes));
+      const outcome = await blobs.ingest(job, { digest }, async (resume) => {
+        const origin = await provider.blob(job, digest, resume, maxBytes);
+        return { ...origin, body: counted(origin, task) };
+      });
       task.end(outcome === 'cached' ? 'cached' : 'done');
     } catch (error) {
       task.end(isAbort(error) ? 'aborted' : 'failed');

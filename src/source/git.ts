@@ -231,7 +231,7 @@ class GitInstance implements SourceInstance {
   async #produce(job: JobContext, resolved: ResolvedRef, dir: string, options: WriteOptions): Promise<WriteReport> {
     const { selection, reference } = this.#id;
     const filter = new PathFilter(options.filter);
-    const task = new Task(job.progress, 'unpack', String(this.#id), undefined, 'files');
+    let task: Task | undefined;
     try {
       const checkout = new Checkout(
         {
@@ -246,7 +246,10 @@ class GitInstance implements SourceInstance {
             return this.#remote(job, url, resolve);
           },
         },
-        task,
+        (written, total) => {
+          task ??= new Task(job.progress, 'unpack', String(this.#id), { total, unit: 'files' });
+          task.advance(written, { total });
+        },
       );
       const remote = await this.#remote(job, reference.url);
       // A subpath is a deeper subdirectory: nothing beside it is fetched.
@@ -261,10 +264,10 @@ class GitInstance implements SourceInstance {
         mtime: selection.mtime === 'commit' ? time : undefined,
         epoch: options.epoch,
       });
-      task.end();
+      task?.end();
       return report;
     } catch (error) {
-      task.end(job.signal.aborted ? 'aborted' : 'failed');
+      task?.end(job.signal.aborted ? 'aborted' : 'failed');
       throw error;
     }
   }

@@ -23,7 +23,7 @@ export async function cloneEarlier(
   options: WriteOptions,
 ): Promise<WriteReport | undefined> {
   const size = { bytes: report.bytes, count: report.files };
-  const task = new Task(job.progress, 'copy', `files of ${printable(from)}`, size.count, 'files');
+  const task = new Task(job.progress, 'copy', `files of ${printable(from)}`, { total: size.count, unit: 'files' });
   try {
     const how = await means(from, report, dir, options.mode);
     const created = await createdIn(dir);

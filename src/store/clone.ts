@@ -70,6 +70,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   let trusted = true;
   let number = 0;
   let count = 0;
+  let finished = 0;
   let damage: ChunkResult['damage'];
   try {
     for (const piece of pieces(options.lines)) {
@@ -98,7 +99,8 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
         const text = result.lines === undefined ? undefined : merge(piece.lines, result.lines);
         if (record !== undefined) inOrder.give(index, text ?? `${piece.lines.join('\n')}\n`);
         else if (text !== undefined) restated.set(index, text);
-        options.onProgress?.(count);
+        finished += piece.lines.length;
+        options.onProgress?.(finished);
       });
     }
     await pool.drain();

@@ -106,7 +106,7 @@ export class Ingests {
     const lock = await this.#locks.acquire(`blob-${blob.digest.replace(':', '-')}`, {
       signal: job.signal,
       onWait: async () => {
-        waiting ??= new Task(job.progress, 'wait', `blob ${shortDigest(blob.digest)}`, blob.size);
+        waiting ??= new Task(job.progress, 'wait', `blob ${shortDigest(blob.digest)}`, { total: blob.size });
         const size = await sizeOf(partial);
         waiting.advance(size);
         return size;

@@ -42,6 +42,16 @@ interface Stored {
   readonly header: SnapshotHeader;
 }
 
+/** Files that become a snapshot. */
+interface Filled {
+  /** `note`: they are there; `keep`: they are copied from `from`. */
+  readonly task: 'keep' | 'note';
+  readonly from: string;
+  readonly lines: Iterable<string>;
+  readonly facts: Pick<SnapshotHeader, 'id' | 'losses' | 'lossCounts'>;
+  readonly onProgress?: (entries: number) => void;
+}
+
 export class SnapshotShelf {
   readonly #directory: StoreDirectory;
   readonly #leases: Leases;
@@ -71,25 +81,14 @@ export class SnapshotShelf {
 
   /**
    * A new snapshot: `fill` puts the files into a directory and says what they are; whatever had the name goes.
-   * @param task `note`: the files are there; `keep`: they are copied from `from`
    */
-  async make(
-    name: string,
-    signal: AbortSignal,
-    fill: (dir: string) => Promise<{
-      readonly task: 'keep' | 'note';
-      readonly from: string;
-      readonly lines: Iterable<string>;
-      readonly facts: Pick<SnapshotHeader, 'id' | 'losses' | 'lossCounts'>;
-    }>,
-  ): Promise<void> {
+  async make(name: string, signal: AbortSignal, fill: (dir: string) => Promise<Filled>): Promise<void> {
     const temporary = this.#directory.temporaryPath();
     try {
       await this.#leases.announce();
       makeDirectory(join(temporary, FILES));
       await chmod(join(temporary, FILES), 0o755);
-      const { task, from, lines, facts } = await fill(join(temporary, FILES));
-      await this.#note(temporary, task, from, lines, facts, signal);
+      await this.#note(temporary, await fill(join(temporary, FILES)), signal);
       // What is there cannot be used, or this would not have been made.
       await this.remove(name);
       await rename(temporary, this.#home(name));
@@ -184,13 +183,15 @@ export class SnapshotShelf {
       epoch: options.epoch,
       created: await createdIn(dir),
     });
-    const task = new Task(job.progress, 'copy', `files of ${shortDigest(header.id)}`, header.count, 'files');
+    const size = chosen === undefined ? header : { bytes: chosen.facts.bytes, count: chosen.facts.files };
+    const label = `files of ${shortDigest(header.id)}`;
+    const task = new Task(job.progress, 'copy', label, { total: size.count, unit: 'files' });
     try {
       const outcome = await cloneTree({
         spec,
         lines: chosen === undefined ? readLines(list) : entryLines(chosen.entries),
         signal: job.signal,
-        size: chosen === undefined ? header : { bytes: chosen.facts.bytes, count: chosen.facts.files },
+        size,
         onProgress: (entries) => task.advance(entries),
       });
       const problem = problemOf(outcome, chosen === undefined ? header : undefined);
@@ -232,14 +233,7 @@ export class SnapshotShelf {
   }
 
   /** Writes list and header of the snapshot being made in `temporary`, copying or stamping its files on the way. */
-  async #note(
-    temporary: string,
-    task: 'keep' | 'note',
-    from: string,
-    entries: Iterable<string>,
-    facts: Pick<SnapshotHeader, 'id' | 'losses' | 'lossCounts'>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #note(temporary: string, { task, from, lines, facts, onProgress }: Filled, signal: AbortSignal): Promise<void> {
     const to = join(temporary, FILES);
     const list = join(temporary, 'entries');
     const hash = createHash('sha256');
@@ -251,7 +245,7 @@ export class SnapshotShelf {
       const how = task === 'keep' ? await chooseMeans(list, from, 'auto') : 'copy';
       const spec = cloneSpec({ task, from, to, how, created: await createdIn(to) });
       const counted = function* (): Generator<string> {
-        for (const line of entries) {
+        for (const line of lines) {
           const size = /^\{"type":"file","size":(\d+)/.exec(line)?.[1];
           if (size !== undefined) bytes += Number(size);
           files += 1;
@@ -262,7 +256,7 @@ export class SnapshotShelf {
         hash.update(text);
         writeSync(fd, text);
       };
-      ({ count } = await cloneTree({ spec, lines: counted(), signal, record }));
+      ({ count } = await cloneTree({ spec, lines: counted(), signal, record, onProgress }));
     } finally {
       closeSync(fd);
     }

@@ -167,11 +167,16 @@ export class Snapshots {
   /** Copies files just written into the store. The caller has what it wanted: a failure is no more than a pity. */
   async #keep(job: JobContext, id: string, dir: string, report: WriteReport, options: WriteOptions): Promise<void> {
     const epoch = isClamped(report, options.epoch) ? options.epoch : undefined;
+    const about = { total: report.files, unit: 'files' } as const;
+    const task = new Task(job.progress, 'copy', `files of ${shortDigest(id)} into the cache`, about);
+    const onProgress = (entries: number): void => task.advance(entries);
     try {
       await this.#shelf.make(snapshotName(id, options.owner, epoch), job.signal, async () => {
-        return { task: 'keep', from: dir, lines: entryLines(report.entries), facts: { id, ...report } };
+        return { task: 'keep', from: dir, lines: entryLines(report.entries), facts: { id, ...report }, onProgress };
       });
+      task.end();
     } catch (error) {
+      task.end(isAbort(error) || job.signal.aborted ? 'aborted' : 'failed');
       if (isAbort(error) || job.signal.aborted) throw error;
       const text = error instanceof Error ? error.message : String(error);
       job.progress.emit({ type: 'message', level: 'verbose', text: `no copy of ${id} is kept in the cache: ${text}` });

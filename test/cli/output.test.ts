@@ -125,8 +125,8 @@ describe('talk on stderr', () => {
     expect(result.code, result.stderr).toBe(0);
     const documented = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'progress.md'), 'utf8');
     const members: Readonly<Record<string, readonly string[]>> = {
-      start: ['id', 'phase', 'label', 'total', 'unit'],
-      advance: ['id', 'done', 'total', 'phase'],
+      start: ['id', 'phase', 'label', 'total', 'unit', 'parent', 'layer', 'layers'],
+      advance: ['id', 'done', 'total', 'files', 'part', 'phase'],
       end: ['id', 'status'],
       message: ['level', 'text', 'hint'],
       request: ['method', 'url', 'status', 'ms', 'bytes', 'error'],

@@ -1,7 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PlainView } from '../../src/cli/progress-plain.ts';
-import { TaskTable } from '../../src/cli/progress-tasks.ts';
 
 describe('plain progress', () => {
   let stream: PassThrough;
@@ -49,19 +48,5 @@ describe('plain progress', () => {
   it('shows what is dangerous for a terminal in a harmless form', () => {
     view.emit({ type: 'message', level: 'warning', text: 'a\u001b[31mred', hint: 'do\nthis' });
     expect(lines().join('\n')).not.toMatch(/\u001b/);
-  });
-});
-
-describe('the tasks of a run', () => {
-  it('count a layer once that is downloaded and unpacked, and show its download first', () => {
-    const tasks = new TaskTable();
-    tasks.apply({ type: 'start', id: 'd', phase: 'download', label: 'layer a', total: 10 });
-    tasks.apply({ type: 'start', id: 'u', phase: 'unpack', label: 'layer a', total: 10 });
-    tasks.apply({ type: 'start', id: 'h', phase: 'hash', label: 'tree' });
-    expect(tasks.transfers().map(({ id }) => id)).toEqual(['d']);
-    tasks.apply({ type: 'end', id: 'd', status: 'done' });
-    expect(tasks.transfers().map(({ id }) => id)).toEqual(['u']);
-    tasks.apply({ type: 'end', id: 'u', status: 'done' });
-    expect([tasks.finished, tasks.finishedBytes, tasks.running.size]).toEqual([1, 10, 1]);
   });
 });

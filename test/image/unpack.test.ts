@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { BlobGrowth, JobContext, RecipeLayer, Store } from '../../src/contract/index.ts';
 import { sha256 } from '../../src/core/digest.ts';
 import { CtxsrcError } from '../../src/core/errors.ts';
+import type { ProgressEvent } from '../../src/core/progress.ts';
 import { unpackLayers } from '../../src/image/unpack.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -44,6 +45,38 @@ function layerOf(
 const archive = tar(Array.from({ length: 300 }, (_, i) => ({ name: `d/${i}`, content: `file ${i} `.repeat(i) })));
 
 describe('unpackLayers', () => {
+  it('tells bytes and files as they are written, and the part of all, downloads included', async () => {
+    const events: ProgressEvent[] = [];
+    const { store, layer } = layerOf(archive, async (blob, path, growth) => {
+      const most = Math.floor(blob.length * 0.8);
+      appendFileSync(path, blob.subarray(0, most));
+      growth(path, most);
+      while (!events.some((event) => event.type === 'advance' && event.files! > 0)) await setTimeout(20);
+      appendFileSync(path, blob.subarray(most));
+      growth(path, blob.length);
+    });
+    const job = { ...jobOf(), progress: { emit: (event: ProgressEvent) => void events.push(event) } };
+    await unpackLayers(job, store, [layer], tempDir('unpack'), OPTIONS);
+    const starts = events.flatMap((event) => (event.type === 'start' ? [event] : []));
+    expect(starts).toMatchObject([
+      { phase: 'unpack', unit: 'layers', total: 1 },
+      { phase: 'unpack', unit: 'bytes', parent: starts[0]!.id, layer: 1, layers: 1 },
+    ]);
+    const [all, one] = starts.map(({ id }) =>
+      events.flatMap((event) => (event.type === 'advance' && event.id === id ? [event] : [])),
+    );
+    const bytes = Array.from({ length: 300 }, (_, i) => `file ${i} `.repeat(i).length).reduce((a, b) => a + b);
+    expect(one!.at(-1)).toMatchObject({ done: bytes, files: 301, part: 1 });
+    expect(all!.at(-1)).toMatchObject({ done: 1, part: 1 });
+    // While the rest of the blob is awaited, something is written, and not all.
+    const early = one!.find(({ files }) => files! > 0 && files! < 301);
+    expect(early?.part).toBeLessThan(1);
+    for (const parts of [all!, one!].map((list) => list.map(({ part }) => part!))) {
+      expect(parts).toEqual([...parts].sort((a, b) => a - b));
+    }
+    expect(events.filter((event) => event.type === 'end')).toHaveLength(2);
+  });
+
   it('unpacks a blob while it grows, a byte at first', async () => {
     const { store, layer } = layerOf(archive, async (blob, path, growth) => {
       for (let at = 0, step = 1; at < blob.length; at += step, step = 500) {

@@ -17,6 +17,8 @@ const LAYER_BYTES = 160_000;
 /** Milliseconds; on a busy machine each step waits for its turn. */
 const TIMEOUT = 180_000;
 /** What a person must never see: sequences that the terminal did not take for such. */
+/** The line about all layers. */
+const SUMMARY = /^(\d+)% {2}(\d+)(?: of |\/)\d+ layers/;
 const REMAINS = /\[\d*[A-Za-z]|\u001b|undefined|NaN/;
 
 let registry: TestRegistry;
@@ -57,6 +59,7 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
       const terminal = new Terminal(columns, rows, cliEnv(cliHome(), { TERM: undefined }));
       try {
         terminal.type(`clear; ${command(dir)}; echo "exit $?"`);
+        const percentages: number[] = [];
         const totals: number[] = [];
         const widths = new Set<number>();
         let layersAtOnce = 0;
@@ -64,13 +67,15 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
         for (;;) {
           const screen = terminal.screen();
           if (screen.some((line) => /^exit \d+/.test(line))) break;
-          const total = screen.find((line) => / done, \d+ /.test(line));
+          const total = screen.find((line) => SUMMARY.test(line));
           if (total !== undefined) {
             expect(screen.join('\n')).not.toMatch(REMAINS);
             // One total, below the layers, and nothing after it.
-            expect(screen.filter((line) => / done, \d+ /.test(line))).toHaveLength(1);
+            expect(screen.filter((line) => SUMMARY.test(line))).toHaveLength(1);
             expect(screen.at(-1)).toBe(total);
-            totals.push(Number(/^(\d+) done/.exec(total)![1]));
+            const [, share, done] = SUMMARY.exec(total)!;
+            percentages.push(Number(share));
+            totals.push(Number(done));
             const inFlight = screen.filter((line) => /^(downloading|unpacking|get|put) /.test(line));
             layersAtOnce = Math.max(layersAtOnce, inFlight.length);
             for (const line of inFlight) widths.add(line.length);
@@ -81,15 +86,17 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
         const end = terminal.screen();
         expect(end.find((line) => line.startsWith('exit'))).toBe('exit 0');
         expect(totals.length).toBeGreaterThan(5);
-        expect(totals).toEqual([...totals].sort((a, b) => a - b));
+        for (const numbers of [percentages, totals]) expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+        expect(percentages.at(-1)).toBeGreaterThan(70);
         expect(totals.at(-1)).toBeGreaterThan(4);
         expect(layersAtOnce).toBeGreaterThanOrEqual(2);
         expect(Math.max(...widths)).toBeLessThan(columns);
         expect(hidden).toBe(true);
         expect(terminal.cursorVisible).toBe(true);
         // The layers are gone from the screen; what stays is what was done and the answer.
-        expect(end.join('\n')).not.toMatch(/downloading|unpacking|^(get|put) |in flight/m);
-        expect(end.join('')).toMatch(new RegExp(`${LAYERS} layers, [0-9.]+ MB in .*s ?sha256:`));
+        expect(end.join('\n')).not.toMatch(/downloading|unpacking|^(get|put) |\d%/m);
+        const moved = `${LAYERS} layers, 1\\.9 MB downloaded, 1\\.9 MB in ${LAYERS} files written in .*s sha256:`;
+        expect(end.join('').replaceAll(' ', '')).toMatch(new RegExp(moved.replaceAll(' ', '')));
       } finally {
         terminal.close();
       }
@@ -104,7 +111,7 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
       const terminal = new Terminal(90, 30, cliEnv(cliHome(), { TERM: undefined }));
       try {
         terminal.type(`clear; ${command(dir, '-v')}; echo "exit $?"`);
-        await terminal.until((lines) => lines.some((line) => / done, \d/.test(line)), 'a total');
+        await terminal.until((lines) => lines.some((line) => SUMMARY.test(line)), 'a total');
         for (const [columns, rows] of [
           [50, 12],
           [40, 8],
@@ -114,10 +121,10 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
           await setTimeout(350);
           const screen = terminal.screen();
           if (screen.some((line) => /^(exit|sha256)/.test(line))) break;
-          const views = screen.filter((line) => / done, \d/.test(line)).length;
+          const views = screen.filter((line) => SUMMARY.test(line)).length;
           // A terminal that grows may bring back what had left it at the top; nobody can reach that.
           if (rows < 24) expect(views, screen.join('\n')).toBeLessThanOrEqual(1);
-          if (views > 0) expect(screen.at(-1), screen.join('\n')).toMatch(/ done, \d|^GET|^[0-9a-f]/);
+          if (views > 0) expect(screen.at(-1), screen.join('\n')).toMatch(/^\d+% |^GET|^[0-9a-f]/);
         }
         await terminal.until((lines) => lines.some((line) => /^exit 0/.test(line)), 'the end');
         expect(terminal.cursorVisible).toBe(true);
@@ -137,13 +144,13 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
       const terminal = new Terminal(80, 24, cliEnv(cliHome(), { TERM: undefined }));
       try {
         terminal.type(`clear; ${command(dir)}; echo "exit $?"`);
-        await terminal.until((lines) => lines.some((line) => / done, \d/.test(line)), 'a total');
+        await terminal.until((lines) => lines.some((line) => SUMMARY.test(line)), 'a total');
         terminal.interrupt();
         const end = await terminal.until((lines) => lines.some((line) => /^exit/.test(line)), 'the end');
         expect(end.at(-2)).toBe('exit 130');
         expect(terminal.cursorVisible).toBe(true);
         expect(end.join('\n')).toContain('ctxsrc: interrupted');
-        expect(end.join('\n')).not.toMatch(/downloading|in flight/);
+        expect(end.join('\n')).not.toMatch(/downloading|\d%/);
         expect(existsSync(dir)).toBe(false);
       } finally {
         terminal.close();
@@ -184,6 +191,12 @@ describe('a file', () => {
     expect(result.code, result.stderr).toBe(0);
     expect(result.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f]/);
     const lines = result.stderr.trimEnd().split('\n');
-    expect(lines.filter((line) => line.startsWith('downloaded layer '))).toHaveLength(LAYERS);
+    for (const did of ['downloaded', 'unpacked']) {
+      const layers = lines.flatMap(
+        (line) => /^(\w+) layer [0-9a-f]{12}, (\d+) of 12 \(/.exec(line)?.slice(1, 3).join(' ') ?? [],
+      );
+      expect(layers).toEqual(expect.arrayContaining(Array.from({ length: LAYERS }, (_, i) => `${did} ${i + 1}`)));
+    }
+    expect(lines.at(-1)).toMatch(/^unpacked all 12 layers in /);
   });
 });

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import type { Task } from '../../core/progress.ts';
 import type { PathFilter } from '../../fs/write-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';
@@ -61,15 +60,16 @@ const BATCH = 5000;
 /** Runs a checkout, and those of submodules, and counts against the limits over all of them. */
 export class Checkout {
   readonly #plan: CheckoutPlan;
-  readonly #task: Task;
+  readonly #onFiles: (written: number, total: number) => void;
   readonly #pointers: string[] = [];
   #files = 0;
   #bytes = 0;
   #written = 0;
 
-  constructor(plan: CheckoutPlan, task: Task) {
+  /** @param onFiles told when files are about to be written, and how many are */
+  constructor(plan: CheckoutPlan, onFiles: (written: number, total: number) => void) {
     this.#plan = plan;
-    this.#task = task;
+    this.#onFiles = onFiles;
   }
 
   /** Files, below the root of what is written, that are Git LFS pointers: their content is elsewhere. */
@@ -205,6 +205,7 @@ export class Checkout {
     dir: string,
   ): Promise<void> {
     if (files.length === 0) return;
+    this.#onFiles(this.#written, this.#files);
     const scratch = await this.#plan.store.tempDir();
     // A directory of the commit is written with its parents, which are taken away below: attributes of the parents apply.
     const workTree = subdir === '' ? dir : join(dir, `.ctxsrc-${randomBytes(8).toString('hex')}`);
@@ -217,7 +218,7 @@ export class Checkout {
         const stdin = Buffer.from(batch.map((entry) => `${entry.path}\0`).join(''), 'latin1');
         await repository.local(job, ['checkout-index', '-z', '--stdin'], { ...call, stdin }, 'write the files of');
         this.#written += batch.length;
-        this.#task.advance(this.#written, this.#files);
+        this.#onFiles(this.#written, this.#files);
       }
       if (workTree !== dir) {
         for (const name of readdirSync(join(workTree, subdir), { encoding: 'buffer' })) {

@@ -58,8 +58,15 @@ export interface GitCall {
   readonly okExits?: readonly number[] | undefined;
   /** Silence after which the call is given up, in milliseconds; only for calls that reach the network. */
   readonly stallTimeout?: number | undefined;
-  /** Told how many bytes of objects a fetch has received, as git counts them. */
-  readonly onReceived?: ((bytes: number) => void) | undefined;
+  /** Told how far a fetch has got, as git counts it. */
+  readonly onReceived?: ((received: Received) => void) | undefined;
+}
+
+export interface Received {
+  /** Of objects. git does not say them at once. */
+  readonly bytes: number;
+  /** From 0 to 1, by the number of objects. */
+  readonly part: number;
 }
 
 export interface GitOutput {
@@ -204,8 +211,8 @@ function collect(child: Program, signal: AbortSignal, call: GitCall): Promise<Co
       alive();
       stderr = (stderr + chunk.toString('latin1')).slice(-65536);
       if (call.onReceived === undefined) return;
-      const bytes = receivedBytes(stderr.slice(-256));
-      if (bytes !== undefined) call.onReceived(bytes);
+      const received = receivedOf(stderr.slice(-256));
+      if (received !== undefined) call.onReceived(received);
     });
     // A child that ends early closes its input: its exit code says why.
     child.stdin.on('error', () => undefined);
@@ -228,10 +235,14 @@ function collect(child: Program, signal: AbortSignal, call: GitCall): Promise<Co
 const UNITS: Readonly<Record<string, number>> = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
 /** The last count in what `git fetch --progress` prints: `Receiving objects:  45% (9/20), 1.20 MiB | 3.00 MiB/s`. */
-function receivedBytes(text: string): number | undefined {
-  const counts = text.matchAll(/(?:Receiving|Unpacking) objects: [^\r\n]*?, ([\d.]+) (bytes|KiB|MiB|GiB) \|/g);
+function receivedOf(text: string): Received | undefined {
+  const counts = text.matchAll(
+    /(?:Receiving|Unpacking) objects: +(\d+)% \(\d+\/\d+\)(?:, ([\d.]+) (bytes|KiB|MiB|GiB) \|)?/g,
+  );
   const last = [...counts].at(-1);
-  return last === undefined ? undefined : Math.round(Number(last[1]) * (UNITS[last[2] as string] as number));
+  if (last === undefined) return undefined;
+  const [, percent, amount = '0', unit = 'bytes'] = last;
+  return { bytes: Math.round(Number(amount) * UNITS[unit]!), part: Number(percent) / 100 };
 }
 
 function killGroup(child: Program, signal: NodeJS.Signals): void {

@@ -222,7 +222,7 @@ export class Repository {
           reach,
           stallTimeout: reach === 'network' ? stallTimeout : undefined,
           stdin,
-          onReceived: (bytes) => task.advance(bytes),
+          onReceived: ({ bytes, part }) => task.advance(bytes, { part }),
         }),
       );
       task.end();

@@ -12,7 +12,7 @@ import { createGunzip } from 'node:zlib';
 import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
-import { Task } from '../../core/progress.ts';
+import { counted, Task } from '../../core/progress.ts';
 import { download } from '../../registry/download.ts';
 import { contentLength, header } from '../../registry/headers.ts';
 import type { HttpResponse } from '../../registry/http-client.ts';
@@ -79,7 +79,10 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
 export async function fetchKnown(job: JobContext, store: Store, target: Target, digest: Digest): Promise<void> {
   const task = new Task(job.progress, 'download', target.subject.what);
   try {
-    const result = await store.blobs.ingest(job, { digest }, (resume) => openDownload(job, target, resume));
+    const result = await store.blobs.ingest(job, { digest }, async (resume) => {
+      const origin = await openDownload(job, target, resume);
+      return { ...origin, body: counted(origin, task) };
+    });
     task.end(result === 'cached' ? 'cached' : 'done');
   } catch (error) {
     task.end(job.signal.aborted ? 'aborted' : 'failed');
@@ -142,7 +145,7 @@ async function receive(
   part: string,
   task: Task,
 ): Promise<{ digest: Digest; size: number }> {
-  task.advance(0, contentLength(response.headers));
+  task.advance(0, { total: contentLength(response.headers) });
   try {
     // A server that compresses on the way although it was asked not to: the file is what was compressed. It cannot be
     // gone on with in the middle.

@@ -3,7 +3,7 @@
  * layers, which lets nothing out of the directory. Names lose leading directories first, where that is asked for.
  */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { JobContext, WriteOptions, WriteReport } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
@@ -42,7 +42,10 @@ export async function unpackArchive(
     const filter = new PathFilter(options.filter);
     const selector = new Selector(applier, strip, filter);
     applier.beginLayer();
-    await readArchive(job.signal, from, selector, options.limits.maxRatio);
+    const { size } = await stat(from);
+    const onRead = (bytes: number): void =>
+      task.advance(applier.bytes, { files: applier.entries, ...(size === 0 ? {} : { part: bytes / size }) });
+    await readArchive(job.signal, from, selector, options.limits.maxRatio, onRead);
     applier.endLayer();
     if (filter.subpath !== '' && !selector.found) {
       throw new CtxsrcError('E_PATH_NOT_FOUND', `${filter.subpath} is not in the archive`);
@@ -63,15 +66,21 @@ export async function unpackArchive(
   }
 }
 
-async function readArchive(signal: AbortSignal, from: string, handler: TarHandler, maxRatio: number): Promise<void> {
+async function readArchive(
+  signal: AbortSignal,
+  from: string,
+  handler: TarHandler,
+  maxRatio: number,
+  onRead: (bytes: number) => void,
+): Promise<void> {
   const start = await firstBytes(from);
   if (start.subarray(0, 4).equals(ZIP_FILE) || start.subarray(0, 4).equals(ZIP_EMPTY))
-    return readZip(signal, from, handler, maxRatio);
+    return readZip(signal, from, handler, maxRatio, onRead);
   const isTar = start.length >= 512 && start.toString('latin1', 257, 262) === 'ustar';
   const compression = archiveCompression(start);
   const isKnown = isTar || compression !== 'none' || isOldTar(start) || start.every((byte) => byte === 0);
   if (!isKnown) {
-    if (await endsAsZip(from)) return readZip(signal, from, handler, maxRatio);
+    if (await endsAsZip(from)) return readZip(signal, from, handler, maxRatio, onRead);
     if (/^\s*<(?:!doctype|html)/i.test(start.toString('latin1'))) {
       throw new CtxsrcError('E_ARCHIVE_INVALID', 'the file is no archive but a page (HTML)', {
         hint: 'check the address: what answers there is a page to log in, to download from, or of an error',
@@ -81,12 +90,13 @@ async function readArchive(signal: AbortSignal, from: string, handler: TarHandle
       hint: 'unpacked are tar, tar.gz, tar.zst, tar.xz, tar.bz2 and zip; without --unpack the file is written as it is',
     });
   }
-  const input = createReadStream(from, { highWaterMark: 256 * 1024, signal }) as AsyncIterable<Buffer>;
+  const input = createReadStream(from, { highWaterMark: 256 * 1024, signal });
   const reader = new TarReader(handler);
   const content = decompressArchive(signal, input, compression, maxRatio);
   for await (const chunk of content) {
     signal.throwIfAborted();
     reader.push(chunk);
+    onRead(input.bytesRead);
   }
   reader.finish();
 }

@@ -37,8 +37,17 @@ interface ZipEntry {
   readonly mtime: number;
 }
 
-/** Tells `handler` of every entry, in the order of their place in the file. */
-export async function readZip(signal: AbortSignal, path: string, handler: TarHandler, maxRatio: number): Promise<void> {
+/**
+ * Tells `handler` of every entry, in the order of their place in the file.
+ * @param onRead told how many bytes of the file's content are done
+ */
+export async function readZip(
+  signal: AbortSignal,
+  path: string,
+  handler: TarHandler,
+  maxRatio: number,
+  onRead: (bytes: number) => void,
+): Promise<void> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
@@ -56,6 +65,7 @@ export async function readZip(signal: AbortSignal, path: string, handler: TarHan
         total.packed += packed;
         total.size += unpacked;
         guard.check(total.packed, total.size);
+        onRead(total.packed);
       });
     }
   } finally {

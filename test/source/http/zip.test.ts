@@ -86,6 +86,7 @@ async function read(bytes: Buffer, maxRatio = 1000): Promise<{ entry: TarEntry; 
       fileEnd: () => undefined,
     },
     maxRatio,
+    () => undefined,
   );
   return found;
 }
@@ -185,7 +186,7 @@ describe('readZip', () => {
     const stopped = new AbortController();
     const handler = { entry: () => undefined, data: () => undefined, fileEnd: () => undefined };
     setTimeout(() => stopped.abort(new Error('told to')), 20);
-    await expect(readZip(stopped.signal, file, handler, 1000)).rejects.toThrow('told to');
+    await expect(readZip(stopped.signal, file, handler, 1000, () => undefined)).rejects.toThrow('told to');
   });
 
   it('survives every byte of an archive being another one', async () => {

@@ -1,0 +1,55 @@
+/** The work on all layers of an image as one task: how many are done of all, and which part of the whole. */
+import { type Phase, type Progress, placed, Task } from '../core/progress.ts';
+
+/** The tasks of single layers are parts of it. What it tells never falls. */
+export class LayersTask {
+  readonly #progress: Progress;
+  readonly #task: Task;
+  readonly #layers: { readonly work: number; fetched: number; unpacked: number; done: boolean }[];
+  readonly #total: number;
+  /** Bytes that were worked on. */
+  #sum = 0;
+  #done = 0;
+
+  /** @param work for each layer, base first, the bytes to be worked on: those to fetch and those to unpack */
+  constructor(progress: Progress, phase: Phase, work: readonly number[]) {
+    this.#progress = progress;
+    this.#layers = work.map((bytes) => ({ work: bytes, fetched: 0, unpacked: 0, done: false }));
+    this.#total = work.reduce((sum, bytes) => sum + bytes, 0);
+    const label = work.length === 1 ? 'the layer' : `all ${work.length} layers`;
+    this.#task = new Task(progress, phase, label, { total: work.length, unit: 'layers' });
+  }
+
+  /** Where the tasks of one layer tell their progress. */
+  of(layer: number): Progress {
+    return placed(this.#progress, { parent: this.#task.id, layer: layer + 1, layers: this.#layers.length });
+  }
+
+  /** So many bytes of a layer are fetched, or unpacked. */
+  advance(layer: number, how: 'fetched' | 'unpacked', bytes: number): void {
+    const one = this.#layers[layer]!;
+    if (one.done || bytes <= one[how]) return;
+    this.#sum += bytes - one[how];
+    one[how] = bytes;
+    this.#tell();
+  }
+
+  /** Nothing is left to do for a layer. */
+  finish(layer: number): void {
+    const one = this.#layers[layer]!;
+    if (one.done) return;
+    this.#sum += one.work - one.fetched - one.unpacked;
+    one.done = true;
+    this.#done += 1;
+    this.#tell();
+  }
+
+  end(status: 'done' | 'cached' | 'failed' | 'aborted' = 'done'): void {
+    this.#task.end(status);
+  }
+
+  #tell(): void {
+    const part = this.#total === 0 ? this.#done / this.#layers.length : Math.min(1, this.#sum / this.#total);
+    this.#task.advance(this.#done, { part });
+  }
+}
