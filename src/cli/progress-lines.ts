@@ -126,20 +126,3 @@ export function stepText(task: RunningTask, left: number | undefined, width: num
   const room = width - verb.length - 1 - rest.length;
   return `${verb} ${shorten(printable(task.label), Math.max(8, room))}${rest}`.slice(0, Math.max(8, width));
 }
-
-/** What stays on the screen of all that was moved: `5 layers, 654 MB downloaded, 1.2 GB in 41000 files written`. */
-export function movedText({ layers, downloaded, copied, writtenBytes, writtenFiles }: Moved): string {
-  const files = quantity(writtenFiles, 'files');
-  return [
-    layers === 0 ? '' : quantity(layers, 'layers'),
-    downloaded === 0 ? '' : `${formatBytes(downloaded)} downloaded`,
-    copied === 0 ? '' : `${formatBytes(copied)} copied`,
-    writtenFiles === 0
-      ? ''
-      : writtenBytes === 0
-        ? `${files} written`
-        : `${formatBytes(writtenBytes)} in ${files} written`,
-  ]
-    .filter((text) => text !== '')
-    .join(', ');
-}

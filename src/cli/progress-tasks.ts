@@ -178,3 +178,20 @@ export function amountOf({ done, total, unit, files, part = 0 }: RunningTask, of
 
 /** `41%`: rounded down, so that 100 means all. */
 export const percent = (part: number): string => `${Math.floor(part * 100)}%`;
+
+/** What stays on the screen of all that was moved: `5 layers, 654 MB downloaded, 1.2 GB in 41000 files written`. */
+export function movedText({ layers, downloaded, copied, writtenBytes, writtenFiles }: Moved): string {
+  const files = quantity(writtenFiles, 'files');
+  return [
+    layers === 0 ? '' : quantity(layers, 'layers'),
+    downloaded === 0 ? '' : `${formatBytes(downloaded)} downloaded`,
+    copied === 0 ? '' : `${formatBytes(copied)} copied`,
+    writtenFiles === 0
+      ? ''
+      : writtenBytes === 0
+        ? `${files} written`
+        : `${formatBytes(writtenBytes)} in ${files} written`,
+  ]
+    .filter((text) => text !== '')
+    .join(', ');
+}

@@ -23,7 +23,7 @@ import type { Descriptor } from '../oci/types.ts';
 import { isElsewhere } from './foreign-layer.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
 import { type ContentProvider, documentName } from './provider.ts';
-import { fetchLayer, pullLayers, refuseLarger } from './pull.ts';
+import { fetchLayer, refuseLarger } from './pull.ts';
 import { platformNames, type SelectedImage, selectImage } from './select.ts';
 
 export interface ImageRequest {
@@ -158,6 +158,8 @@ export function imageInstance(request: ImageRequest): SourceInstance {
           await env.store.blobs.put(descriptor.digest, bytes);
         }
       }
+      // Keys need none of it.
+      const { pullLayers } = await import('./pull-layers.ts');
       await pullLayers(job, env, provider, loaded.layers);
       await env.store.tagImage(provider.storeName, loaded.root);
     },
