@@ -94,10 +94,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_SOURCE_MODULE: {
     cause:
-      'A module given with --source, or in the configuration, does not load, exports no source, or takes a scheme that is there already.',
+      'A module given with --source, or in the configuration, does not load, exports no source, or takes a scheme or a flag that is there already; or its prepare() gives the kit nothing to test with.',
     check: [
       'The module exports `source`.',
-      'Its schemes are its own.',
+      'Its schemes and the names of its attributes are its own: no command and no other source has them.',
       'ctxsrc sources test runs the conformance kit on it.',
     ],
     example: 'ctxsrc sources test ./my-source.js',

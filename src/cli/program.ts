@@ -58,7 +58,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
     const config = readConfig(io.env);
     if (config.sources.length > 0 || argv.some((arg) => /^--source(?:=|$)/.test(arg))) {
       const { loadSourceModules } = await import('./source-modules.ts');
-      await loadSourceModules(table, argv, config, io.cwd);
+      await loadSourceModules(table, argv, config, io.cwd, commandsAlone);
     }
     const invocation = await understand(commandFirst(argv), table, io);
     if ('exit' in invocation) return invocation.exit;
@@ -192,6 +192,15 @@ async function parseArguments(
     return { exit: 0 };
   }
   return invocation ?? { exit: 0 };
+}
+
+/** Every command with the flags that it has of its own, whatever the sources. */
+export function commandsAlone(): Command {
+  return buildProgram(
+    [],
+    () => undefined,
+    () => undefined,
+  );
 }
 
 /**

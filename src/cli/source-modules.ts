@@ -5,23 +5,31 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
 import type { Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { SourceTable } from '../source/table.ts';
+import { admitSource } from './admit-source.ts';
 import type { UserConfig } from './config.ts';
 
-/** Loads every module that the arguments and the configuration name into the table. */
+/**
+ * Loads every module that the arguments and the configuration name into the table.
+ * @param program has the flags of every command, which no source may have
+ */
 export async function loadSourceModules(
   table: SourceTable,
   argv: readonly string[],
   config: UserConfig,
   cwd: string,
+  program: () => Command,
 ): Promise<void> {
   const named = [
     ...config.sources.map((module) => ({ module, base: config.directory })),
     ...sourceFlags(argv).map((module) => ({ module, base: cwd })),
   ];
-  for (const { module, base } of named) table.add((await loadModule(module, base)).source, module);
+  for (const { module, base } of named) {
+    await admitSource(table, (await loadModule(module, base)).source, module, program);
+  }
 }
 
 /** A module with a source in it. */

@@ -5,16 +5,28 @@
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ImmutableRef, JobContext, SourceEnv, SourceInstance, Store } from '../contract/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type {
+  Attributes,
+  Identifier,
+  ImmutableRef,
+  JobContext,
+  SourceEnv,
+  SourceInstance,
+  Store,
+} from '../contract/index.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { openEnvironment } from '../source/environment.ts';
 import { parseReference } from '../source/parse.ts';
 import { createSession } from '../source/session.ts';
-import type { Prepared, Subject } from './subject.ts';
+import { type Prepared, prepareSubject, type Subject } from './subject.ts';
 
 /** A text that no key, preimage or identifier may hold. */
 export const PLANTED_SECRET = 'planted-secret-5f2d9c';
+
+/** How long the bench waits for work that goes on though it was aborted, in milliseconds. */
+const PATIENCE = 5000;
 
 /** What a source did. */
 export interface Counters {
@@ -25,7 +37,13 @@ export interface Counters {
   readonly productions: Map<string, number>;
   /** Everything that could be interrupted: calls of the store and progress events. */
   steps: number;
+  /** What the last step was, for people. */
+  lastStep: string;
+  /** Steps of these that are work of the store: not what only looks, or is made later. */
+  storeSteps: number;
   onStep: (() => void) | undefined;
+  /** Every progress event, as JSON. */
+  readonly events: string[];
 }
 
 export class Bench {
@@ -33,6 +51,7 @@ export class Bench {
   readonly dir: string;
   readonly prepared: Prepared;
   readonly #cleanups: (() => Promise<void>)[] = [];
+  readonly #left: Promise<unknown>[] = [];
 
   private constructor(subject: Subject, dir: string, prepared: Prepared) {
     this.subject = subject;
@@ -46,17 +65,25 @@ export class Bench {
     const content = join(dir, 'content');
     await mkdir(content);
     try {
-      return new Bench(subject, dir, await subject.prepare(content));
+      return new Bench(subject, dir, await prepareSubject(subject, content));
     } catch (error) {
       await removeTree(dir);
       throw error;
     }
   }
 
+  /** Work that did not end in time: the bench waits a while for it before it goes. */
+  leave(work: Promise<unknown>): void {
+    this.#left.push(work.catch(() => undefined));
+  }
+
   async close(): Promise<void> {
+    if (this.#left.length > 0)
+      await Promise.race([Promise.all(this.#left), sleep(PATIENCE, undefined, { ref: false })]);
     for (const cleanup of this.#cleanups.reverse()) await cleanup();
     await this.prepared.close?.();
-    await removeTree(this.dir);
+    // Work that does not end may still write there.
+    await removeTree(this.dir).catch(() => undefined);
   }
 
   /** An environment with a store in `cacheDir` (below the bench's directory), with counters around it. */
@@ -64,7 +91,16 @@ export class Bench {
     cacheDir: string,
     options: { offline?: boolean } = {},
   ): Promise<{ env: SourceEnv; counters: Counters }> {
-    const counters: Counters = { requests: 0, ingests: new Map(), productions: new Map(), steps: 0, onStep: undefined };
+    const counters: Counters = {
+      requests: 0,
+      ingests: new Map(),
+      productions: new Map(),
+      steps: 0,
+      lastStep: '',
+      storeSteps: 0,
+      onStep: undefined,
+      events: [],
+    };
     const environment = await openEnvironment({
       cacheDir: join(this.dir, cacheDir),
       offline: options.offline,
@@ -82,28 +118,38 @@ export class Bench {
     const session = createSession({ id: 'conformance', secrets: new Map([['planted', async () => PLANTED_SECRET]]) });
     const emit = (event: ProgressEvent) => {
       if (event.type === 'request') counters.requests += 1;
-      step(counters);
+      counters.events.push(JSON.stringify(event));
+      step(counters, `the progress event ${event.type}`);
     };
     return { session, signal, progress: { emit } };
   }
 
+  /** The identifier of the prepared reference, or of another one, with these attributes beside the prepared ones. */
+  identify(reference: string = this.prepared.reference, attributes: Attributes = {}): Identifier {
+    return this.subject.source.identify(parseReference(reference), { ...this.prepared.attributes, ...attributes });
+  }
+
   /** A new instance of the prepared reference, or of another one. */
   instance(env: SourceEnv, reference: string = this.prepared.reference): SourceInstance {
-    const { source } = this.subject;
-    return source.resolve(source.identify(parseReference(reference), this.prepared.attributes ?? {}), env);
+    return this.subject.source.resolve(this.identify(reference), env);
   }
 }
 
-function step(counters: Counters): void {
+function step(counters: Counters, name: string): void {
   counters.steps += 1;
+  counters.lastStep = name;
   counters.onStep?.();
 }
 
 const increase = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
 
+/** Calls of the store that do nothing yet. */
+const IDLE: readonly string[] = ['ref', 'blobs.size'];
+
 function countedStore(store: Store, counters: Counters): Store {
-  const counted = <T>(work: () => T): T => {
-    step(counters);
+  const counted = <T>(name: string, work: () => T): T => {
+    if (!IDLE.includes(name)) counters.storeSteps += 1;
+    step(counters, `store.${name}`);
     return work();
   };
   return {
@@ -111,19 +157,19 @@ function countedStore(store: Store, counters: Counters): Store {
     records: store.records,
     blobs: {
       path: (digest) => store.blobs.path(digest),
-      size: (digest) => counted(() => store.blobs.size(digest)),
-      read: (digest, maxBytes) => counted(() => store.blobs.read(digest, maxBytes)),
+      size: (digest) => counted('blobs.size', () => store.blobs.size(digest)),
+      read: (digest, maxBytes) => counted('blobs.read', () => store.blobs.read(digest, maxBytes)),
       open: (digest, offset) => store.blobs.open(digest, offset),
-      put: (digest, bytes) => counted(() => store.blobs.put(digest, bytes)),
+      put: (digest, bytes) => counted('blobs.put', () => store.blobs.put(digest, bytes)),
       discard: (digest) => store.blobs.discard(digest),
       ingest: (job, blob, produce, options) =>
-        counted(() =>
+        counted('blobs.ingest', () =>
           store.blobs.ingest(
             job,
             blob,
             (resume) => {
               increase(counters.ingests, blob.digest);
-              return counted(() => produce(resume));
+              return counted('blobs.ingest', () => produce(resume));
             },
             options,
           ),
@@ -132,13 +178,13 @@ function countedStore(store: Store, counters: Counters): Store {
     ref: (recipe) => {
       const produce: typeof recipe.produce = (job, dir, options) => {
         increase(counters.productions, recipe.id);
-        return counted(() => recipe.produce(job, dir, options));
+        return counted('ref produce', () => recipe.produce(job, dir, options));
       };
-      return counted((): Promise<ImmutableRef> => store.ref({ ...recipe, produce }));
+      return counted('ref', (): Promise<ImmutableRef> => store.ref({ ...recipe, produce }));
     },
-    commit: (dir, id) => counted(() => store.commit(dir, id)),
-    tempDir: () => counted(() => store.tempDir()),
-    workspace: (job, kind, key) => counted(() => store.workspace(job, kind, key)),
+    commit: (dir, id) => counted('commit', () => store.commit(dir, id)),
+    tempDir: () => counted('tempDir', () => store.tempDir()),
+    workspace: (job, kind, key) => counted('workspace', () => store.workspace(job, kind, key)),
     tagImage: (name, descriptor) => store.tagImage(name, descriptor),
     close: () => store.close(),
   };

@@ -4,6 +4,8 @@ import type { Bench } from './bench.ts';
 export interface Check {
   readonly rule: number;
   readonly name: string;
+  /** Name of a check whose failure would be this one's too: then this one says nothing. */
+  readonly after?: string;
   /** Throws `BrokenRule` with what is wrong, or `Skipped` with why it cannot be tried. */
   readonly run: (bench: Bench) => Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** Rules 1 to 5: identifiers, keys and pins. */
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import type { CacheKeyResult } from '../contract/index.ts';
 import { isCtxsrcError } from '../core/errors.ts';
 import { homeOf } from '../core/home.ts';
@@ -8,7 +9,7 @@ import { allKeys } from '../source/resolve.ts';
 import { Bench, PLANTED_SECRET } from './bench.ts';
 import type { Check } from './check.ts';
 import { skipCheck } from './check.ts';
-import { keysInAnotherProcess } from './other-process.ts';
+import { askOtherProcess } from './other-process.ts';
 import { expectRule } from './report.ts';
 
 export const KEY_CHECKS: readonly Check[] = [
@@ -51,6 +52,33 @@ export const KEY_CHECKS: readonly Check[] = [
     },
   },
   {
+    rule: 1,
+    name: 'a reference to a local path means the same for a reader in another directory',
+    run: async (bench) => {
+      const { subject, prepared, dir } = bench;
+      if (!prepared.reference.includes(dir)) skipCheck('the reference names no path in the directory of prepare()');
+      const { source } = subject;
+      expectRule(
+        source.rebase !== undefined,
+        'the source has no rebase: a lock file that is read from a subdirectory would name another file',
+      );
+      const [here, there] = [process.cwd(), join(dir, 'some', 'where')];
+      const moved = source.rebase(parseReference(prepared.reference), here, there);
+      const back = source.rebase(parseReference(moved), there, here);
+      const meant = async (reference: string): Promise<string> => {
+        const { localPath } = bench.identify(reference);
+        if (localPath !== undefined) return localPath;
+        const { env, counters } = await bench.environment('store-a');
+        return contentKey(await allKeys(bench.instance(env, reference), bench.job(counters)));
+      };
+      const [before, after] = [await meant(prepared.reference), await meant(back)];
+      expectRule(
+        before === after,
+        `rebase makes ${moved} of it for ${there}, and of that ${back} for ${here}: that is ${after}, not ${before}`,
+      );
+    },
+  },
+  {
     rule: 2,
     name: 'the same instance and a new one give the same keys',
     run: async (bench) => {
@@ -77,7 +105,7 @@ export const KEY_CHECKS: readonly Check[] = [
     name: 'another process, user settings, time zone, locale, day and directory give the same content key',
     run: async (bench) => {
       const here = contentKey(await keysOf(bench, 'store-a'));
-      const there = await keysInAnotherProcess(bench);
+      const { key: there } = await askOtherProcess(bench, 'key');
       expectRule(here === there, `the same content is ${here} here and ${there} in a process with other settings`);
     },
   },

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { workerUrl } from '../core/worker-url.ts';
 import type { Bench } from './bench.ts';
 import { BrokenRule } from './report.ts';
+import type { Tree } from './tree.ts';
 
-/** What the other process is asked, as JSON on its standard input. */
+/** What the other process is asked. */
 export interface OtherProcessRequest {
+  readonly want: 'key' | 'files';
   readonly origin: Bench['subject']['origin'];
   readonly reference: string;
   readonly attributes: Readonly<Record<string, unknown>>;
@@ -14,27 +16,48 @@ export interface OtherProcessRequest {
   readonly cacheDir: string;
 }
 
-/** The content key as a process sees it that has other settings: directory, home, time zone, locale, umask and day. */
-export async function keysInAnotherProcess(bench: Bench): Promise<string> {
+export interface OtherProcessAnswer {
+  readonly key?: string;
+  /** Absent when the source is empty. */
+  readonly tree?: Tree | undefined;
+  /** What the source threw there. */
+  readonly failure?: string;
+}
+
+/**
+ * The content key, or the files, as a process sees them that has other settings: directory, home, time zone, locale, umask
+ * and day.
+ */
+export async function askOtherProcess(bench: Bench, want: OtherProcessRequest['want']): Promise<OtherProcessAnswer> {
   const home = join(bench.dir, 'other-home');
-  await mkdir(home);
+  await mkdir(home, { recursive: true });
   const request: OtherProcessRequest = {
+    want,
     origin: bench.subject.origin,
     reference: bench.prepared.reference,
     attributes: bench.prepared.attributes ?? {},
     network: bench.subject.network ?? {},
-    cacheDir: join(bench.dir, 'store-other'),
+    cacheDir: await mkdtemp(join(bench.dir, 'store-other-')),
   };
   const program = `import(${JSON.stringify(workerUrl('conformance-child').href)})`;
   const child = spawn(process.execPath, ['--eval', program], {
     cwd: resolve('/'),
-    stdio: ['pipe', 'pipe', 'pipe'],
+    // What a source prints is not an answer.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: { PATH: process.env.PATH, HOME: home, TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' },
   });
-  child.stdin.end(JSON.stringify(request));
-  const texts = await Promise.all([child.stdout, child.stderr].map((stream) => stream.toArray()));
-  const [out = '', err = ''] = texts.map((chunks) => Buffer.concat(chunks as Buffer[]).toString());
-  if (err !== '' || out === '')
-    throw new BrokenRule(`the source failed in another process: ${err || 'it said nothing'}`);
-  return (JSON.parse(out) as { key: string }).key;
+  try {
+    const answer = await new Promise<OtherProcessAnswer>((answered, failed) => {
+      child.once('message', (message) => answered(message as OtherProcessAnswer));
+      child.once('error', failed);
+      child.once('disconnect', () => answered({ failure: 'it ended without an answer' }));
+      child.send(request, (error) => (error === null ? undefined : failed(error)));
+    });
+    if (answer.failure !== undefined) {
+      throw new BrokenRule(`the source failed in another process: ${answer.failure}`);
+    }
+    return answer;
+  } finally {
+    child.kill('SIGKILL');
+  }
 }

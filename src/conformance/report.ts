@@ -1,14 +1,14 @@
 /** The ten rules in words a newcomer understands, and what a run of the kit came to. */
 
 export const RULES: Readonly<Record<number, string>> = {
-  1: 'an identifier reads itself back: identify(parse(String(id)), id.attributes) equals id, and what is no reference is refused with exit 2',
-  2: 'the same content gives the same content key in any process, directory, time zone, locale and time; other content gives another',
-  3: 'a content key holds no secret, no path of the machine, no time of the run and nothing random',
+  1: 'an identifier reads itself back: identify(parse(String(id)), id.attributes) equals id and has its keys, and what is no reference is refused with exit 2',
+  2: 'the same content gives the same content key in any process, directory, time zone, locale and time; other content, or another value of an attribute, gives another',
+  3: 'a content key holds no secret, no path of the machine, no time of the run and nothing random; what is marked as a secret is nowhere',
   4: 'index 0 costs no more than the last index, and after done a further index repeats the last answer',
   5: 'the pin identifies immutable content: the pinned reference gives the same keys and files',
   6: 'the snapshot of an empty source is null',
-  7: 'snapshot works after the store lost its content; with offline it fails with exit 3 and names what is missing',
-  8: 'an abort at any moment leaves no half-made snapshot, no temporary directory and no child process',
+  7: 'the same key has the same files, times included, in any process and after the store lost its content; with offline it fails with exit 3 and names what is missing',
+  8: 'an aborted job rejects within 2 s with the reason of its signal, and leaves no half-made snapshot, no temporary directory and no child process',
   9: 'two at once share one download and one snapshot',
   10: 'the source itself is never written to',
 };

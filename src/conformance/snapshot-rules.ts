@@ -1,17 +1,21 @@
-/** Rules 6 to 10: snapshots, what is lost, aborts, two at once, and the source's own files. */
-import { readdir, readFile } from 'node:fs/promises';
+/** Rules 6, 7, 9 and 10: snapshots, what is lost, two at once, and the source's own files. */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JobContext, SourceInstance } from '../contract/index.ts';
-import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isCtxsrcError } from '../core/errors.ts';
 import { removeTree } from '../fs/remove-tree.ts';
 import { allKeys } from '../source/resolve.ts';
 import type { Bench } from './bench.ts';
 import { type Check, skipCheck } from './check.ts';
-import { fingerprint } from './fingerprint.ts';
+import { askOtherProcess } from './other-process.ts';
 import { expectRule } from './report.ts';
+import { readTree, snapshotTree, type Tree, treeDifference } from './tree.ts';
 
-/** Moments at which an abort is tried when the subject does not say. */
-const ABORTS = 12;
+/** The check without which nothing can be said of what a lost store or an abort changes. */
+export const SNAPSHOTS_AGREE = 'two snapshots are the same, times included, also in another process';
+
+/** Longer, in milliseconds, than the steps in which a file system counts time. */
+const PASSING_TIME = 20;
 
 export const SNAPSHOT_CHECKS: readonly Check[] = [
   {
@@ -28,31 +32,31 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
   },
   {
     rule: 7,
-    name: 'snapshot works without cacheKey, and in another process',
+    name: SNAPSHOTS_AGREE,
     run: async (bench) => {
-      const one = await treeOf(bench, 'store-a');
+      const { env, counters } = await bench.environment('store-without-keys');
+      const one = await snapshotTree(bench.instance(env), bench.job(counters));
       expectRule(one !== undefined, 'the reference has no files');
-      expectRule(one === (await treeOf(bench, 'store-b')), 'two snapshots of the same content differ');
+      await sleep(PASSING_TIME);
+      expectSameTree(one, await treeOf(bench, 'store-a'), 'two snapshots of the same content differ');
+      const { tree } = await askOtherProcess(bench, 'files');
+      expectSameTree(one, tree, 'a process with other settings, at another time, made other files');
     },
   },
   {
     rule: 7,
     name: 'snapshot works after the store lost everything that the keys had brought',
+    after: SNAPSHOTS_AGREE,
     run: async (bench) => {
       const { env, counters } = await bench.environment('store-a');
       const job = bench.job(counters);
       const instance = bench.instance(env);
       await allKeys(instance, job);
-      const before = await mounted(instance, job);
+      const before = await snapshotTree(instance, job);
       await loseContent(env.store.root);
-      expectRule(
-        before === (await mounted(instance, job)),
-        'the same instance gave other files after the store lost its content',
-      );
-      expectRule(
-        before === (await mounted(bench.instance(env), job)),
-        'a new instance gave other files after the store lost its content',
-      );
+      expectSameTree(before, await snapshotTree(instance, job), 'after the store lost its content an instance differs');
+      const other = await snapshotTree(bench.instance(env), job);
+      expectSameTree(before, other, 'after the store lost its content a new instance differs');
     },
   },
   {
@@ -61,38 +65,13 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     run: async (bench) => {
       if (bench.prepared.remote !== true) return skipCheck('the content is local');
       const { env, counters } = await bench.environment('store-empty', { offline: true });
-      const failure = await mounted(bench.instance(env), bench.job(counters)).then(
+      const failure = await snapshotTree(bench.instance(env), bench.job(counters)).then(
         () => undefined,
         (error: unknown) => error,
       );
       expectRule(counters.requests === 0, `a request was made though offline was said`);
       expectRule(failure !== undefined, 'content came from nowhere');
       expectRule(isCtxsrcError(failure) && failure.exit === 3, `the failure is not exit 3: ${String(failure)}`);
-    },
-  },
-  {
-    rule: 8,
-    name: 'an abort before the start is an abort',
-    run: async (bench) => {
-      const { env, counters } = await bench.environment('store-a');
-      const abort = new AbortController();
-      abort.abort(new CtxsrcError('E_INTERRUPTED', 'interrupted'));
-      await mounted(bench.instance(env), bench.job(counters, abort.signal)).catch(() => undefined);
-      await expectClean(env.store.root, 'an abort before the start');
-    },
-  },
-  {
-    rule: 8,
-    name: 'an abort at any moment leaves nothing, and the next run succeeds',
-    run: async (bench) => {
-      const { env, counters } = await bench.environment('store-whole');
-      const whole = await mounted(bench.instance(env), bench.job(counters));
-      const steps = counters.steps;
-      const attempts = Math.min(bench.subject.aborts ?? ABORTS, steps);
-      for (let attempt = 0; attempt < attempts; attempt += 1) {
-        const at = Math.floor((attempt * steps) / attempts) + 1;
-        await abortedAt(bench, at, whole);
-      }
     },
   },
   {
@@ -122,11 +101,12 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     run: async (bench) => {
       const watched = bench.prepared.watched ?? [];
       if (watched.length === 0) return skipCheck('prepare() names no paths to watch');
-      const before = watched.map((path) => fingerprint(path, true));
+      const before = watched.map((path) => readTree(path));
       await treeOf(bench, 'store-a');
-      const after = watched.map((path) => fingerprint(path, true));
-      const changed = watched.filter((_, index) => before[index] !== after[index]);
-      expectRule(changed.length === 0, `written to: ${changed.join(', ')}`);
+      for (const [index, path] of watched.entries()) {
+        const difference = treeDifference(before[index], readTree(path));
+        expectRule(difference === undefined, `written to ${path}: ${difference}`);
+      }
     },
   },
 ];
@@ -138,63 +118,15 @@ async function loseContent(root: string): Promise<void> {
   }
 }
 
-async function treeOf(bench: Bench, store: string): Promise<string | undefined> {
+async function treeOf(bench: Bench, store: string): Promise<Tree | undefined> {
   const { env, counters } = await bench.environment(store);
   const job = bench.job(counters);
   const instance = bench.instance(env);
   await allKeys(instance, job);
-  return mounted(instance, job);
+  return snapshotTree(instance, job);
 }
 
-/** What the files of a snapshot are; undefined when there are none. */
-async function mounted(instance: SourceInstance, job: JobContext): Promise<string | undefined> {
-  const ref = await instance.snapshot(job);
-  if (ref === null) return undefined;
-  try {
-    const mount = await ref.mount(job);
-    try {
-      return fingerprint(mount.path, false);
-    } finally {
-      await mount.release();
-    }
-  } finally {
-    await ref.release();
-  }
-}
-
-async function abortedAt(bench: Bench, at: number, whole: string | undefined): Promise<void> {
-  const { env, counters } = await bench.environment(`store-abort-${at}`);
-  const abort = new AbortController();
-  const start = counters.steps;
-  counters.onStep = () => {
-    if (counters.steps - start >= at) abort.abort(new CtxsrcError('E_INTERRUPTED', 'interrupted'));
-  };
-  const children = await childProcesses();
-  const outcome = await mounted(bench.instance(env), bench.job(counters, abort.signal)).catch(() => 'aborted');
-  expectRule(outcome === 'aborted' || outcome === whole, `an abort at step ${at} gave files that are not the source's`);
-  await expectClean(env.store.root, `an abort at step ${at}`);
-  const left = (await childProcesses()).filter((pid) => !children.includes(pid));
-  expectRule(left.length === 0, `an abort at step ${at} left ${left.length} child processes`);
-  counters.onStep = undefined;
-  const next = await mounted(bench.instance(env), bench.job(counters));
-  expectRule(next === whole, `after an abort at step ${at} the next run gave other files`);
-}
-
-/** How long, in milliseconds, work that was aborted may take to clear up behind a caller who left at once. */
-const CLEARING_UP = 2000;
-
-/** No temporary directory is left; a partial download may be, it is what the next run goes on from. */
-async function expectClean(root: string, after: string): Promise<void> {
-  const temporary = () => readdir(join(root, 'tmp')).catch(() => [] as string[]);
-  let left = await temporary();
-  for (const start = Date.now(); left.length > 0 && Date.now() - start < CLEARING_UP; left = await temporary()) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  expectRule(left.length === 0, `${after} left temporary files: ${left.join(', ')}`);
-}
-
-/** Children of this process, where the system tells them (Linux). */
-async function childProcesses(): Promise<string[]> {
-  const text = await readFile(`/proc/self/task/${process.pid}/children`, 'utf8').catch(() => '');
-  return text.split(' ').filter((pid) => pid !== '');
+function expectSameTree(a: Tree | undefined, b: Tree | undefined, otherwise: string): void {
+  const difference = treeDifference(a, b);
+  expectRule(difference === undefined, `${otherwise}: ${difference}`);
 }

@@ -1,5 +1,9 @@
 /** What the author of a source hands to the kit beside the source: how to make something to read. */
 import type { Attributes, NetworkOptions, Source } from '../contract/index.ts';
+import { arrayOf, call, flag, having, list, members, nonEmpty } from '../core/check-options.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { checkAttributes } from '../source/check-attributes.ts';
+import { toldFailure } from './failure.ts';
 
 /** References to check a source with. */
 export interface Prepared {
@@ -40,4 +44,40 @@ export interface Subject {
   readonly network?: Partial<NetworkOptions> | undefined;
   /** Moments of a snapshot at which an abort is tried; 12 when absent. */
   readonly aborts?: number | undefined;
+}
+
+const anything = having('an object', {});
+
+const PREPARED = members({
+  reference: nonEmpty,
+  attributes: anything,
+  variants: arrayOf(anything),
+  change: call,
+  malformed: list,
+  empty: nonEmpty,
+  watched: list,
+  remote: flag,
+  close: call,
+} satisfies Record<keyof Prepared, unknown>);
+
+/**
+ * What `prepare` makes in a directory, checked: a member that is spelt wrongly would otherwise try nothing, in silence.
+ * @throws E_SOURCE_MODULE
+ */
+export async function prepareSubject({ source, prepare }: Subject, dir: string): Promise<Prepared> {
+  try {
+    const prepared = await prepare(dir);
+    PREPARED(prepared, 'prepare()');
+    nonEmpty(prepared.reference, 'prepare().reference');
+    list(prepared.malformed, 'prepare().malformed');
+    for (const attributes of [prepared.attributes ?? {}, ...(prepared.variants ?? [])]) {
+      checkAttributes(source.attributes, attributes);
+    }
+    return prepared;
+  } catch (error) {
+    throw new CtxsrcError('E_SOURCE_MODULE', `prepare() gave nothing to test with: ${toldFailure(error)}`, {
+      cause: error,
+      hint: 'it gives { reference, malformed } and, where the source has them, attributes, variants, change, empty, watched, remote and close: docs/sources.md',
+    });
+  }
 }

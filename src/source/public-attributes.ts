@@ -8,6 +8,6 @@ export function publicAttributes(source: Source, attributes: Attributes): Attrib
 }
 
 /** It says how this user reaches the source, or is a secret: others do not get to see it. */
-function isPrivate({ locked, secret }: AttributeSpec): boolean {
+export function isPrivate({ locked, secret }: AttributeSpec): boolean {
   return locked === 'never' || secret === true;
 }

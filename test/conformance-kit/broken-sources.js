@@ -75,10 +75,13 @@ const SOURCES = {
       const ref = await good.snapshot(job);
       const { path, release } = await ref.mount(job);
       try {
+        job.signal.throwIfAborted();
         const dir = await env.store.tempDir();
-        const { cp } = await import('node:fs/promises');
+        const { cp, rm } = await import('node:fs/promises');
         await cp(path, dir, { recursive: true, preserveTimestamps: true });
         counter += 1;
+        if (job.signal.aborted) await rm(dir, { recursive: true });
+        job.signal.throwIfAborted();
         return await env.store.commit(dir, `sha256:${String(counter).padStart(64, '0')}`);
       } finally {
         await release();

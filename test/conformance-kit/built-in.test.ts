@@ -1,5 +1,5 @@
 /** The built-in sources keep the ten rules: each is run through the kit, against real files and servers on loopback. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -22,6 +22,10 @@ interface BuiltIn {
 
 const platform = { os: 'linux', architecture: 'amd64' };
 const attributes = { platform: 'linux/amd64' };
+/** What changes an image, and a single file. */
+const imageVariants = [{ platform: 'linux/arm64' }, { 'layer-limit': 1 }];
+const fileVariants = [{ filename: 'other' }, { perm: '0640' }, { uid: '1000' }, { gid: '1000' }];
+const nowhere = digestOf('nowhere');
 
 /** Two layers, and an image without any. */
 function images(text: string): LayoutBuilder & { readonly layer0: string } {
@@ -37,7 +41,13 @@ function images(text: string): LayoutBuilder & { readonly layer0: string } {
     builder.layer(tar([{ name: '.wh.gone' }, { name: 'bin', type: 'symlink', linkname: 'usr/bin' }]), 'none'),
   ];
   builder
-    .tag(builder.index([builder.image({ layers, platform })]), 'latest')
+    .tag(
+      builder.index([
+        builder.image({ layers, platform }),
+        builder.image({ layers: layers.slice(1), platform: { ...platform, architecture: 'arm64' } }),
+      ]),
+      'latest',
+    )
     .tag(builder.image({ layers: [], platform }), 'empty');
   return Object.assign(builder, { layer0: layers[0]!.descriptor.digest });
 }
@@ -86,8 +96,22 @@ const BUILT_IN: readonly BuiltIn[] = [
       writeFileSync(join(path, '.dockerignore'), '*.log\n');
       writeFileSync(join(path, 'today.log'), dir);
       writeFileSync(join(path, 'src', 'main.js'), 'a');
+      chmodSync(join(path, 'src', 'main.js'), 0o600);
+      writeFileSync(join(dir, 'other.ignore'), 'src\n');
+      writeFileSync(join(dir, 'app.Dockerfile'), 'FROM scratch\n');
+      writeFileSync(join(dir, 'app.Dockerfile.dockerignore'), 'src\n');
       return {
         reference: path,
+        variants: [
+          { include: ['src/**'] },
+          { exclude: ['src'] },
+          { 'follow-path': ['src'] },
+          { 'ignore-file': join(dir, 'other.ignore') },
+          { 'no-ignore-file': true },
+          { file: join(dir, 'app.Dockerfile') },
+          { modes: 'exec' },
+          { 'session-id': 'conformance' },
+        ],
         empty,
         change: async () => writeFileSync(join(path, 'src', 'main.js'), 'b'),
         malformed: ['local://'],
@@ -104,6 +128,7 @@ const BUILT_IN: readonly BuiltIn[] = [
         reference: `oci-layout://${path}:latest`,
         empty: `oci-layout://${path}:empty`,
         attributes,
+        variants: imageVariants,
         change: async () => void images('hullo\n').write(path),
         malformed: ['oci-layout://', `oci-layout://${path}@sha256:12`],
         watched: [path],
@@ -119,6 +144,7 @@ const BUILT_IN: readonly BuiltIn[] = [
         reference: `docker-image://${server.host}/team/app:latest`,
         empty: `docker-image://${server.host}/team/app:empty`,
         attributes,
+        variants: [...imageVariants, { checksum: nowhere }],
         change: async () => fill('hullo\n'),
         malformed: ['docker-image://', 'docker-image://UPPER', `docker-image://${server.host}/team/app@sha256:12`],
         remote: true,
@@ -132,13 +158,27 @@ const BUILT_IN: readonly BuiltIn[] = [
     prepare: async (dir) => {
       const repository = join(dir, 'app.git');
       initBare(repository);
+      const earlier = commit(repository, 'refs/heads/main', { 'README.md': 'zero\n' });
       commit(repository, 'refs/heads/main', {
         'README.md': 'one\n',
         'bin/run': { mode: '100755', data: '#!/bin/sh\n' },
       });
+      writeFileSync(join(dir, 'token'), 'conformance-token');
+      writeFileSync(join(dir, 'known_hosts'), '');
       const server = await serveGit(dir);
       return {
         reference: `${server.origin}/app.git#main`,
+        // As in BuildKit the files of a checkout have its time, unless the commit's is asked for.
+        attributes: { mtime: 'commit' },
+        variants: [
+          { mtime: 'checkout' },
+          { 'keep-git-dir': true },
+          { 'skip-submodules': true },
+          { checksum: '0'.repeat(40) },
+          { 'fetch-by-commit': true, checksum: earlier },
+          { 'auth-token-file': join(dir, 'token') },
+          { 'known-hosts': join(dir, 'known_hosts') },
+        ],
         change: async () => void commit(repository, 'refs/heads/main', { 'README.md': 'two\n' }),
         malformed: [`${server.origin.replace('//', '//user:password@')}/app.git`],
         remote: true,
@@ -149,8 +189,10 @@ const BUILT_IN: readonly BuiltIn[] = [
   {
     scheme: 'http',
     untried: [5, 6, 10],
-    prepare: async () => {
-      let body = 'hello\n';
+    prepare: async (dir) => {
+      const archive = (text: string) => tar([{ name: 'a/data.txt', content: text }]);
+      let body = archive('hello\n');
+      writeFileSync(join(dir, 'token'), 'conformance-token');
       const server = createServer((_request, response) => {
         response.writeHead(200, { etag: `"${digestOf(body)}"`, 'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT' });
         response.end(body);
@@ -158,11 +200,18 @@ const BUILT_IN: readonly BuiltIn[] = [
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       return {
-        reference: `${origin}/data.txt`,
+        reference: `${origin}/data.tar`,
+        variants: [
+          ...fileVariants,
+          { checksum: nowhere },
+          { header: ['X-Token: conformance-header'] },
+          { 'auth-token-file': join(dir, 'token') },
+          { unpack: true, 'strip-components': 1 },
+        ],
         change: async () => {
-          body = 'hullo\n';
+          body = archive('hullo\n');
         },
-        malformed: ['http://', `${origin.replace('//', '//user:password@')}/data.txt`],
+        malformed: ['http://', `${origin.replace('//', '//user:password@')}/data.tar`],
         remote: true,
         close: () =>
           new Promise((resolve) => {
@@ -180,6 +229,7 @@ const BUILT_IN: readonly BuiltIn[] = [
       const reference = `docker-image+blob://${server.host}/team/app`;
       return {
         reference: `${reference}@${images('hello\n').layer0}`,
+        variants: fileVariants,
         malformed: [reference, `${reference}@sha256:12`],
         remote: true,
         close: () => server.stop(),
@@ -195,6 +245,7 @@ const BUILT_IN: readonly BuiltIn[] = [
       const reference = `oci-layout+blob://${path}`;
       return {
         reference: `${reference}@${layout.layer0}`,
+        variants: fileVariants,
         malformed: [reference, `${reference}@sha256:12`],
         watched: [path],
       };
@@ -212,6 +263,7 @@ const BUILT_IN: readonly BuiltIn[] = [
         reference: `oci-archive://${path}:latest`,
         empty: `oci-archive://${path}:empty`,
         attributes,
+        variants: imageVariants,
         change: () => write('hullo\n'),
         malformed: ['oci-archive://', `oci-archive://${path}@sha256:12`],
         watched: [path],
@@ -227,6 +279,7 @@ const BUILT_IN: readonly BuiltIn[] = [
       return {
         reference: `docker-archive://${path}`,
         attributes,
+        variants: imageVariants,
         change: async () => writeFileSync(path, docker('hullo\n')),
         malformed: ['docker-archive://'],
         watched: [path],

@@ -70,6 +70,75 @@ describe('the conformance kit', () => {
   });
 });
 
+describe('before anything else', () => {
+  const attribute = (name: string, more = '') => `[{ name: '${name}', kind: 'text', help: 'x'${more} }]`;
+  const module = (name: string, members: string, rest = `export { prepare } from './one-file.js';`) => {
+    const text = `import { source as one } from './one-file.js';\nexport const source = { ...one, ${members} };\n${rest}\n`;
+    writeFileSync(join(cwd, name), text);
+  };
+
+  it.each([
+    ['a scheme', `schemes: ['git']`, /declares the scheme git, which is already there\nhint: give the new source/],
+    [
+      'a flag of every command',
+      `attributes: ${attribute('retry')}`,
+      /--retry is a flag of ctxsrc already.*\nhint: .*one-file-retry$/m,
+    ],
+    ['a flag of one command', `attributes: ${attribute('keep-duration')}`, /--keep-duration is a flag of ctxsrc cache/],
+    ['the other half of a flag', `attributes: ${attribute('color')}`, /--color is a flag of ctxsrc already/],
+    [
+      'a flag of another source',
+      `attributes: ${attribute('checksum')}`,
+      /--checksum is a flag of docker-image already/,
+    ],
+    ['a short form', `attributes: ${attribute('mine', `, short: 'q'`)}`, /-q, --mine is a flag of ctxsrc already/],
+    [
+      'no name',
+      `attributes: ${attribute('Mine ')}`,
+      /declares the attribute "Mine ", which cannot be the name of a flag/,
+    ],
+    [
+      'no kind',
+      `attributes: [{ name: 'x', kind: 'switch', help: 'x' }]`,
+      /of the kind "switch", which there is not\nhint/,
+    ],
+  ])('%s that cannot be its own is refused, by the kit and where it is loaded', async (_what, members, says) => {
+    module('taken.js', members);
+    for (const args of [
+      ['sources', 'test', './taken.js'],
+      ['key', '--source', './taken.js', 'one-file://data.csv'],
+    ]) {
+      const { code, stdout, stderr } = await ctxsrc(args, { cwd });
+      expect([code, stdout, stderr.split('\n').length]).toEqual([2, '', 3]);
+      expect(stderr).toMatch(says);
+    }
+  });
+
+  it.each([
+    [
+      'throws',
+      `export const prepare = () => nothing;`,
+      /prepare\(\) gave nothing to test with: ReferenceError: nothing is not defined/,
+    ],
+    [
+      'misspells',
+      `export const prepare = () => ({ reference: 'one-file://x', malformed: [], varients: [] });`,
+      /varients is not known/,
+    ],
+    [
+      'tries what there is not',
+      `export const prepare = () => ({ reference: 'x', malformed: [], variants: [{ x: 1 }] });`,
+      /attributes\.x/,
+    ],
+  ])('a prepare that %s is exit 2, without a stack', async (_what, prepare, says) => {
+    module('unprepared.js', '', prepare);
+    const { code, stdout, stderr } = await ctxsrc(['sources', 'test', './unprepared.js'], { cwd });
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(says);
+    expect(stderr.split('\n')).toHaveLength(3);
+  });
+});
+
 describe('a source from outside', () => {
   it('has its scheme in key, snapshot, help, sources and completion', async () => {
     writeFileSync(join(cwd, 'data.csv'), 'a,b\n');

@@ -1,5 +1,8 @@
-import type { Subject } from '../../conformance/kit.ts';
+import type { CheckResult, Subject } from '../../conformance/kit.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { SourceTable } from '../../source/table.ts';
+import { admitSource } from '../admit-source.ts';
+import { commandsAlone } from '../program.ts';
 import type { Run } from '../run.ts';
 import { loadModule } from '../source-modules.ts';
 
@@ -33,8 +36,8 @@ export async function run(run: Run, [action, module]: readonly string[]): Promis
 
 /** Runs the conformance kit on a module that exports `source` and `prepare`. A broken rule is exit 1: a defect of the source. */
 async function testSource(run: Run, module: string): Promise<number | undefined> {
-  const { RULES, runConformance } = await import('../../conformance/kit.ts');
   const { source, exported, url } = await loadModule(module, run.io.cwd);
+  await admitSource(new SourceTable(), source, module, commandsAlone);
   const prepare = exported.prepare as Subject['prepare'] | undefined;
   if (typeof prepare !== 'function') {
     throw new CtxsrcError(
@@ -45,12 +48,12 @@ async function testSource(run: Run, module: string): Promise<number | undefined>
       },
     );
   }
-  const report = await runConformance({ source, prepare, origin: { module: url } }, (check) => {
+  const { RULES, runConformance } = await import('../../conformance/kit.ts');
+  const tell = ({ status, rule, name, detail }: CheckResult): void => {
     if (!run.json)
-      void run.line(
-        `${check.status.padEnd(7)} rule ${check.rule}: ${check.name}${check.detail === undefined ? '' : `: ${check.detail}`}`,
-      );
-  });
+      void run.line(`${status.padEnd(7)} rule ${rule}: ${name}${detail === undefined ? '' : `: ${detail}`}`);
+  };
+  const report = await runConformance({ source, prepare, origin: { module: url } }, tell, run.signal);
   if (run.json) await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', ...report })}\n`);
   else {
     for (const rule of report.brokenRules) await run.line(`rule ${rule} is broken: ${RULES[rule]}`);

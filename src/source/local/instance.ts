@@ -55,7 +55,7 @@ export class LocalInstance implements SourceInstance {
   }
 
   async cacheKey(job: JobContext, index: number): Promise<CacheKeyResult> {
-    if (index === 0) return this.#definition.run(() => this.#definitionKey(job));
+    if (index === 0) return this.#definition.runFor(job.signal, () => this.#definitionKey(job));
     const { digest, preimage, incomplete } = await this.#hash(job);
     const key = `sha256:${digest}`;
     return { key, pin: key, done: true, opts: NO_CACHE_OPTS, preimage, incomplete };
@@ -94,7 +94,7 @@ export class LocalInstance implements SourceInstance {
   }
 
   #filtered(job: JobContext): Promise<FilteredDirectory> {
-    return this.#directory.run(async () => {
+    return this.#directory.runFor(job.signal, async () => {
       const { path, options, name, plain } = this.#subject;
       const root = resolveDirectory(path);
       if (plain && isLayout(root)) warnOfLayout(job, path);
@@ -135,7 +135,7 @@ export class LocalInstance implements SourceInstance {
   }
 
   #hash(job: JobContext): Promise<HashedTree> {
-    return this.#hashed.run(() => this.#hashAll(job));
+    return this.#hashed.runFor(job.signal, () => this.#hashAll(job));
   }
 
   async #hashAll(job: JobContext): Promise<HashedTree> {
