@@ -39,7 +39,7 @@ const MISTAKES: readonly (readonly [mistake: string, rules: readonly number[], s
     [7],
     /other settings.*: \.\/env\/DB_HOST has mode 644 in one, 640 in the other: set it with chmod/,
   ],
-  ['half a tree', [8], /^snapshot, aborted at step 1 of 2 \(store\.tempDir\), went on to its end: hand job\.signal/],
+  ['half a tree', [8], /^snapshot, aborted .*, (went on to its end: hand job\.signal|left something half-made that)/],
   [
     'a directory left',
     [8],
