@@ -145,7 +145,7 @@ export class FileBlobStore implements BlobStore {
   noteUnwritable(failure: Error): void {
     if (this.#noted) return;
     this.#noted = true;
-    this.#progress.emit({ type: 'message', level: 'note', text: `going on without a cache: ${failure.message}` });
+    this.#progress.emit({ type: 'message', level: 'note', text: `nothing is kept: ${failure.message}` });
   }
 
   async #use(digest: Digest): Promise<void> {

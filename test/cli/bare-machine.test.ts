@@ -114,6 +114,10 @@ describe('a cache directory that cannot be', () => {
       const { code, stdout } = await ctxsrc(['key', directory('app')], options);
       expect(code).toBe(0);
       expect(stdout).toMatch(DIGEST);
+      // Said before it is known whether the command can do without: true of both.
+      expect((await ctxsrc(['pull', layoutRef('hello')], options)).stderr).toContain(
+        'note: nothing is kept: cannot write',
+      );
       for (const args of [
         ['pull', layoutRef('hello')],
         ['cache', 'prune'],
