@@ -27,7 +27,8 @@ import { type Remote, Repository, type TreeEntry } from './repository.ts';
 import { inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
 
-/** Mode of a submodule in a tree. */
+/** Modes of a symbolic link and of a submodule in a tree. */
+const LINK = '120000';
 const GITLINK = '160000';
 
 /** How deep submodules may be nested. */
@@ -116,7 +117,8 @@ export class Checkout {
     const links = entries.filter((entry) => entry.mode === GITLINK);
     await this.#writeFiles(job, repository, commit, target.subdir, files, dir);
     const within = target.subdir === '' ? 0 : latin1(target.subdir).length + 1;
-    for (const { path, size } of files) {
+    for (const { path, mode, size } of files) {
+      if (mode === LINK) continue;
       const place = path.slice(within);
       if (isLfsPointer(joinBytes(dir, Buffer.from(place, 'latin1')), size)) this.#pointers.push(prefix + place);
     }

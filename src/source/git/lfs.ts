@@ -10,7 +10,7 @@ const SHORTEST = 120;
 const LONGEST = 1024;
 
 /**
- * True when the file that was written is a pointer.
+ * True when the file that was written, no link, is a pointer.
  * @param size bytes of it in the repository: most files need not be looked at
  */
 export function isLfsPointer(path: Buffer, size: number): boolean {

@@ -111,7 +111,10 @@ describe.skipIf(!needs('git'))('git source', () => {
     const repo = join(root, 'lfs.git');
     initBare(repo);
     const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 12345\n`;
-    commit(repo, 'refs/heads/main', { 'd/big.bin': pointer, 'd/also.bin': pointer, small: 'x'.repeat(130) });
+    // As long as a pointer is, and leading nowhere: a link is not followed to look.
+    const link = { mode: '120000', data: `${'n/'.repeat(65)}nowhere` } as const;
+    const others = { link, small: 'x'.repeat(130) };
+    commit(repo, 'refs/heads/main', { 'd/big.bin': pointer, 'd/also.bin': pointer, ...others });
     const events: ProgressEvent[] = [];
     const job = newJob({ progress: { emit: (event) => void events.push(event) } });
     await write(await openGit(`${server.origin}/lfs.git`), {}, job);
@@ -132,7 +135,7 @@ describe.skipIf(!needs('git'))('git source', () => {
       ['download', 'bytes'],
       ['unpack', 'files'],
     ]);
-    expect(lastOf('unpack')).toMatchObject({ done: 3, total: 3 });
+    expect(lastOf('unpack')).toMatchObject({ done: 4, total: 4 });
     expect(lastOf('download')).toMatchObject({ done: expect.any(Number) });
     const inDirectory = newJob({ progress: { emit: (event) => void events.push(event) } });
     await write(await openGit(`${server.origin}/lfs.git#main:d`), {}, inDirectory);
