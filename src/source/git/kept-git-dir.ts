@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { JobContext } from '../../contract/index.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import type { GitCall } from './command.ts';
 import type { ResolvedRef } from './key.ts';
 import type { Remote, Repository } from './repository.ts';
 
@@ -17,8 +17,10 @@ export async function keepGitDir(
   const gitDir = join(dir, '.git');
   const { resolved, remote } = target;
   const format = resolved.pin.length === 64 ? 'sha256' : 'sha1';
-  const run = (args: readonly string[], reach: 'none' | 'file' = 'none'): Promise<unknown> =>
-    remote.git.run(job.signal, `keep the git directory of ${remote.url}`, args, { gitDir, workTree: dir, reach });
+  const run = (args: readonly string[], call: Partial<GitCall> = {}): Promise<unknown> => {
+    const what = `keep the git directory of ${remote.url}`;
+    return remote.git.run(job.signal, what, args, { gitDir, workTree: dir, reach: 'none', ...call });
+  };
   await run(['init', '--quiet', '--template=', `--object-format=${format}`, dir]);
   // Through the file transport, not by linking: what was fetched for one checkout cannot change under another.
   const kept = resolved.name.startsWith('refs/') ? resolved.name : 'refs/ctxsrc/head';
@@ -37,7 +39,7 @@ export async function keepGitDir(
       'origin',
       `+${resolved.pin}:${kept}`,
     ],
-    'file',
+    { reach: 'file' },
   );
   await run(['update-ref', '--no-deref', 'HEAD', commit]);
   if (kept === 'refs/ctxsrc/head') await run(['update-ref', '-d', kept]);
@@ -45,8 +47,6 @@ export async function keepGitDir(
   await run(['config', 'remote.origin.fetch', '+refs/heads/*:refs/remotes/origin/*']);
   // The index describes the files as they are now, so that `git status` is clean.
   await run(['read-tree', commit]);
-  await run(['update-index', '-q', '--refresh']).catch((error: unknown) => {
-    // Exit 1: files differ, as filtered ones do.
-    if (!(error instanceof CtxsrcError)) throw error;
-  });
+  // Exit 1: files differ, as filtered ones do.
+  await run(['update-index', '-q', '--refresh'], { okExits: [1] });
 }

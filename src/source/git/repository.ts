@@ -203,6 +203,7 @@ export class Repository {
       throw new CtxsrcError(
         'E_OFFLINE',
         `what is asked for of ${url} is not in the store, and --offline forbids to fetch it`,
+        { hint: 'run the same command once without --offline' },
       );
     }
     const quiet = [
@@ -228,7 +229,8 @@ export class Repository {
       task.end();
     } catch (error) {
       task.end(job.signal.aborted ? 'aborted' : 'failed');
-      await this.#sweep();
+      // What stays is swept when the repository is next opened: the failure of the fetch is the one to tell.
+      await this.#sweep().catch(() => undefined);
       throw error;
     }
   }
