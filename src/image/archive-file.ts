@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { openStream, streamOf } from '../fs/small-file.ts';
 import { archiveCompression } from '../layer/archive-compression.ts';
 import { TarIndex, type TarMember } from '../layer/tar-index.ts';
@@ -167,6 +168,6 @@ function hintInstead(path: string, info: Stats): string {
     return 'an archive is a file, or comes through a pipe: docker save NAME | ctxsrc key docker-archive:///dev/stdin';
   }
   return existsSync(join(path, 'oci-layout'))
-    ? `an OCI layout directory is oci-layout://${path}`
-    : `the files of a directory are local://${path}`;
+    ? `an OCI layout directory is oci-layout://${shellWord(path)}`
+    : `the files of a directory are local://${shellWord(path)}`;
 }

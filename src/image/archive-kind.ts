@@ -7,11 +7,10 @@ const OF_A_SYSTEM = /^(?:bin|dev|etc|home|lib|lib64|opt|root|sbin|tmp|usr|var)(?
 
 /** The hint for a tar file without what an archive of its scheme has: what it is instead, and the way that works. */
 export function archiveHint(file: ArchiveFile, otherwise: string): string {
-  const { path } = file;
+  const word = shellWord(file.path);
   if (file.find('manifest.json') !== undefined)
-    return `it is an image as docker save writes it: docker-archive://${path}`;
-  if (file.find('oci-layout') !== undefined) return `it is an OCI layout: oci-archive://${path}`;
-  const word = shellWord(path);
+    return `it is an image as docker save writes it: docker-archive://${word}`;
+  if (file.find('oci-layout') !== undefined) return `it is an OCI layout: oci-archive://${word}`;
   if (file.find('repositories') !== undefined) {
     return `it is an image as docker before 1.10 saved it: docker load -i ${word}, then docker save -o NEW.tar NAME`;
   }

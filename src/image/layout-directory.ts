@@ -10,6 +10,7 @@ import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import * as go from '../core/go-json-decode.ts';
 import { shortened } from '../core/printable.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { bytesOfText } from '../fs/byte-string.ts';
 import { type OpenFile, openRegular, readOpened, type SmallFileOptions } from '../fs/small-file.ts';
 import { decodeIndex } from '../oci/decode.ts';
@@ -77,8 +78,9 @@ export class LayoutDirectory implements Layout {
     try {
       root = realpathSync.native(resolve(path));
       if (!statSync(root).isDirectory()) {
+        const word = shellWord(path);
         throw new CtxsrcError('E_LAYOUT_INVALID', `${path} is no OCI layout: it is not a directory`, {
-          hint: `an OCI layout in a tar file is oci-archive://${path}, an image as docker save writes it docker-archive://${path}`,
+          hint: `an OCI layout in a tar file is oci-archive://${word}, an image as docker save writes it docker-archive://${word}`,
         });
       }
     } catch (error) {

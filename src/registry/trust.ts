@@ -1,7 +1,7 @@
 /**
  * Whom TLS trusts, and who this program is to others. Node's own authorities come first, with those that the user names
- * and those that `certs.d` has for the host;
- * the system's are read when a server's authority is not among these, so that nobody else waits for them.
+ * and those that `certs.d` has for the host; the system's are read when a server's authority is not among these, so that
+ * nobody else waits for them.
  */
 import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -9,6 +9,7 @@ import type { SecureContext } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { readNamedFile } from '../fs/small-file.ts';
 import { type HostCertificates, hostCertificates } from './certs-d.ts';
 import { errorCode, UNKNOWN_AUTHORITY } from './connection-errors.ts';
@@ -176,7 +177,7 @@ async function readIdentity(certFile: string, namedKey: string | undefined): Pro
     `the key in ${keyFile} cannot be used: it is no private key in PEM form, or is encrypted`,
     namedKey === undefined
       ? 'name the key with --client-key FILE'
-      : `if it is encrypted: openssl pkey -in ${keyFile} -out PLAIN.pem`,
+      : `if it is encrypted: openssl pkey -in ${shellWord(keyFile)} -out PLAIN.pem`,
   );
   if (certificate.checkPrivateKey(secret)) return { cert, key };
   throw unusable(

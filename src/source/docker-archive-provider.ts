@@ -12,6 +12,7 @@ import * as go from '../core/go-json-decode.ts';
 import { Once } from '../core/once.ts';
 import { listed, shortened } from '../core/printable.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { ArchiveFile } from '../image/archive-file.ts';
 import { archiveHint } from '../image/archive-kind.ts';
 import type { ContentProvider } from '../image/provider.ts';
@@ -225,9 +226,9 @@ function namingHint(path: string, images: readonly SavedImage[]): string {
   const count = new Map<string, number>();
   for (const { RepoTags } of images) for (const name of RepoTags) count.set(name, (count.get(name) ?? 0) + 1);
   const once = [...count.keys()].find((name) => count.get(name) === 1 && isName(name));
-  if (once !== undefined) return `name one of them: docker-archive://${path}:${once}`;
+  if (once !== undefined) return `name one of them: ${shellWord(`docker-archive://${path}:${once}`)}`;
   return images.length === 1
-    ? `name it by its path alone: docker-archive://${path}`
+    ? `name it by its path alone: ${shellWord(`docker-archive://${path}`)}`
     : 'save the image by itself: docker save -o FILE NAME';
 }
 

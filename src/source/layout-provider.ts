@@ -7,6 +7,7 @@ import { Once } from '../core/once.ts';
 import type { Platform } from '../core/platform.ts';
 import { shortened } from '../core/printable.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { type Layout, LayoutDirectory } from '../image/layout-directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout-entry.ts';
 import { isEncrypted, liesBeside, refuseCacheIndex, refuseNoImage, refusePart } from '../image/no-image.ts';
@@ -57,9 +58,9 @@ export class LayoutProvider implements BlobProvider {
 
   blobReference(digest: Digest): string {
     const { path } = this.#reference;
-    if (this.#place === LAYOUT_DIRECTORY) return `oci-layout+blob://${path}@${digest}`;
+    if (this.#place === LAYOUT_DIRECTORY) return shellWord(`oci-layout+blob://${path}@${digest}`);
     // No source reads single blobs of an archive.
-    return `oci-layout+blob://DIR@${digest}, after tar -xf ${path} -C DIR`;
+    return `oci-layout+blob://DIR@${digest}, after tar -xf ${shellWord(path)} -C DIR`;
   }
 
   async resolve(job: JobContext): Promise<Descriptor> {
@@ -68,7 +69,7 @@ export class LayoutProvider implements BlobProvider {
     const where = `${this.#place.what} ${path}`;
     if (digest === undefined) {
       const platformsOf = (entry: Descriptor) => this.#platformsOf(job, layout, entry);
-      const reference = (suffix: string) => `${this.#place.scheme}://${path}${suffix}`;
+      const reference = (suffix: string) => shellWord(`${this.#place.scheme}://${path}${suffix}`);
       const chosen = await chooseEntry(await layout.entries(), {
         tag,
         platform: this.#platform,

@@ -85,7 +85,7 @@ export function otherToolsForm(value: string): OtherForm | undefined {
     const isOwn = value === '~' || value.startsWith('~/');
     return {
       what: 'was not expanded by the shell',
-      hint: isOwn ? `type "$HOME${value.slice(1)}"` : 'type the whole path',
+      hint: isOwn ? `type "$HOME"${value === '~' ? '' : shellWord(value.slice(1))}` : 'type the whole path',
     };
   }
   if (/^sha(?:256|384|512):[0-9a-f]{32,}$/.test(value)) {

@@ -88,8 +88,12 @@ describe('a form of another tool', () => {
 
   it.each([
     [`sha256:${HEX}`, `type docker-image://NAME@sha256:${HEX}`],
-    ['~/app', 'type "$HOME/app"'],
+    ['~/app', 'type "$HOME"/app'],
+    ['~/$(id) x', `type "$HOME"'/$(id) x'`],
     ['~bob/app', 'type the whole path'],
+    ['docker-daemon:a;id', "docker save -o image.tar 'a;id', then"],
+    ['git+https://host/a b;id', "type 'https://host/a b;id.git'"],
+    ['cwd://a;id', "here that is './a;id'"],
     ['bob:hunter2@host/image', 'leave user and password out: type docker-image://host/image'],
     ['ftp://host/file', 'the schemes are docker-image,'],
   ])('%s gets a hint to fill in', async (text, hint) => {
