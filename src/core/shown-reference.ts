@@ -23,7 +23,7 @@ const SECRET_WORD = /^(?:sig|sign|hmac|jwt|auth|authorization|pwd|key|hdnea|hdnt
 export function shownReference(text: string): string {
   const plain = withoutUser(text).replace(/^((?:[^:/?#]*=)?https?:\/\/)[^/?#@]*@/i, '$1***@');
   if (!/^(?:[^:/?#]*=)?https?:\/\//i.test(plain)) return plain;
-  return plain.replace(/([?&;#])([^=&;#]*)=([^&;#]+)/g, (parameter, before: string, name: string) =>
+  return plain.replace(/([?&;#])([^=?&;#]*)=([^&;#]+)/g, (parameter, before: string, name: string) =>
     SECRET_NAME.test(name) || SECRET_WORD.test(name) ? `${before}${name}=***` : parameter,
   );
 }

@@ -238,11 +238,14 @@ function isClosed(path: string): boolean {
 const NOISE =
   /^(?:fatal: )?Could not read from remote repository|^Please make sure you have the correct access rights|^and the repository exists\.|^(?:hint|warning):|^Cloning into|^Warning: Permanently added|^(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Updating|Checking|Total)\b.*(?:\d|done)/;
 
+/** Characters of a line that are read: more no forge says, and a line without end costs minutes to look through. */
+const LONGEST_LINE = 2000;
+
 /** Lines with words in them. URLs lose their user, and their query, which may hold a signature. */
 function meaningfulLines(stderr: string): string[] {
   return stderr
     .split(/[\r\n]+/)
-    .map((line) => line.trim())
+    .map((line) => line.trim().slice(0, LONGEST_LINE))
     .filter((line) => /[A-Za-z]{2}/.test(line.replace(/^remote:/, '')) && !NOISE.test(line))
     .map((line) => line.replace(/:\/\/[^/@\s]*@/g, '://').replace(/(:\/\/[^\s?#'"]*)[?#][^\s'"]*/g, '$1'));
 }

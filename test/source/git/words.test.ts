@@ -164,3 +164,12 @@ it('the repository in the cache that was removed meanwhile is a failure of this 
     hint: expect.stringMatching(/run again/),
   });
 });
+
+it('a server that says the same without end is not looked through for minutes', () => {
+  const begin = performance.now();
+  for (const word of ['unable to open ', 'repository ', '://']) {
+    const stderr = `remote: ${word.repeat(65_536 / word.length)}`;
+    gitFailure({ what: 'fetch', exit: 128, secrets: [], stderr, reach: 'network' });
+  }
+  expect(performance.now() - begin).toBeLessThan(1000);
+});
