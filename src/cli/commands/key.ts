@@ -1,11 +1,9 @@
 import type { CacheKeyResult } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { formatPlatformAll, normalizePlatform, parsePlatform } from '../../core/platform.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
-import { choosesPlatform, digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
-import { type Flags, textFlag } from '../flags.ts';
+import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
+import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { parsePair } from '../values.ts';
 import { digestsOf } from './digest.ts';
 
 /** `ctxsrc key <ref>…` */
@@ -14,7 +12,10 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     throw new CtxsrcError('E_USAGE', '--with belongs to --combined', { hint: 'add --combined, or leave --with out' });
   }
   const resolved = await run.resolve(references);
-  if (flags.combined === true) return printCombined(run, resolved, flags);
+  if (flags.combined === true) {
+    const { printCombined } = await import('./combined-key.ts');
+    return printCombined(run, resolved, flags);
+  }
   const answers = await run.each(resolved, (one) => keysOf(run, one, flags.definition === true));
   run.checkComplete(
     resolved,
@@ -49,52 +50,4 @@ async function keysOf(run: Run, one: Resolved, definitionOnly: boolean): Promise
     ...keyMembers(keys, run.verbose > 0),
   };
   return { keys, document, pinned: digests?.pinned };
-}
-
-/** What the build is for, where an image is among its contexts or `--platform` says that it matters. */
-function combinedPlatform(run: Run, resolved: readonly Resolved[], flags: Flags): string | undefined {
-  const chosen = textFlag(flags, 'platform');
-  if (chosen === undefined && !resolved.some(choosesPlatform)) return undefined;
-  return formatPlatformAll(normalizePlatform(parsePlatform(chosen ?? run.defaultPlatform())));
-}
-
-async function printCombined(run: Run, resolved: readonly Resolved[], flags: Flags): Promise<undefined> {
-  const dockerfile = typeof flags.file === 'string' ? [flags.file] : [];
-  const pairs = ((flags.with as readonly string[] | undefined) ?? []).map((text) => parsePair('--with', text));
-  const keys = await run.each(resolved, async (one) => allKeys(one.instance, await run.job()));
-  run.checkComplete(resolved, keys);
-  const contexts = await run.each(resolved, async (one) => {
-    const digests = await one.instance.digests?.(await run.job());
-    return {
-      name: one.ref.name ?? '',
-      key: keys[resolved.indexOf(one)]!.at(-1)!.key,
-      config: await digests?.config?.(),
-      imagePlatform: await digests?.imagePlatform?.(),
-    };
-  });
-  const platform = combinedPlatform(run, resolved, flags);
-  const { combinedKey } = await import('../../source/combined-key.ts');
-  const combined = await combinedKey(platform, contexts, dockerfile, pairs, run.signal);
-  const key = flags.safe === true ? safeKey(combined.key) : combined.key;
-  await run.githubOutput({ key });
-  if (run.json) {
-    const document = {
-      schema: 'ctxsrc/v1',
-      key: combined.key,
-      ...(platform === undefined ? {} : { platform }),
-      contexts: resolved.map((one, index) => ({
-        ...identifierMembers(one, run.defaultPlatform()),
-        key: contexts[index]!.key,
-        config: contexts[index]!.config,
-        imagePlatform: contexts[index]!.imagePlatform,
-      })),
-      files: combined.files,
-      with: pairs.map(([name, value]) => `${name}=${value}`),
-      ...(run.verbose > 0 ? { preimage: combined.preimage } : {}),
-      incomplete: [...new Set(keys.flat().flatMap((result) => result.incomplete ?? []))],
-    };
-    await run.out(`${JSON.stringify(document)}\n`);
-  } else {
-    await run.line(key);
-  }
 }
