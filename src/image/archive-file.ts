@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { JobContext, SourceEnv } from '../contract/index.ts';
-import { CtxsrcError, ioError } from '../core/errors.ts';
+import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { openStream, streamOf } from '../fs/small-file.ts';
 import { archiveCompression } from '../layer/archive-compression.ts';
@@ -40,14 +40,15 @@ export class ArchiveFile {
    * @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, E_CONFIG where a decompressor is missing, those of local I/O
    */
   static async open(path: string, job: JobContext, env: Pick<SourceEnv, 'store' | 'limits'>): Promise<ArchiveFile> {
-    const place = (await copyIfNeeded(path, job, env)) ?? path;
+    const place =
+      (await copyIfNeeded(path, job, env).catch((error: unknown) => Promise.reject(ofArchive(error, path)))) ?? path;
     const handle = await openRegular(place);
     try {
       const { ino, size, mtimeNs } = await handle.stat({ bigint: true });
       const index = await TarIndex.read(handle, Number(size), job.signal, env.limits?.maxFiles);
       return new ArchiveFile(path, place, index, { ino, size, mtimeNs });
     } catch (error) {
-      throw ioError(error, `cannot read ${path}`);
+      throw ioError(ofArchive(error, path), `cannot read ${path}`);
     } finally {
       await handle.close();
     }
@@ -99,6 +100,18 @@ export class ArchiveFile {
       await handle.close();
     }
   }
+}
+
+/** What is wrong with an archive, with its path: readers of tar and of compressions know none. */
+function ofArchive(error: unknown, path: string): unknown {
+  const known = isCtxsrcError(error, 'E_ARCHIVE_INVALID') || isCtxsrcError(error, 'E_LIMIT');
+  if (!known || error.message.startsWith(path)) return error;
+  const look = streamOf(path) === undefined ? `look at it with tar -tf ${shellWord(path)}, or ` : '';
+  return new CtxsrcError(error.code, `${path}: ${error.message}`, {
+    hint: error.hint ?? `${look}save the image again: docker save -o FILE NAME`,
+    details: error.details,
+    cause: error,
+  });
 }
 
 /** Where the archive was copied to; undefined when it can be read in place. */

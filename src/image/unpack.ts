@@ -6,7 +6,9 @@ import { setMaxListeners } from 'node:events';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { Store } from '../contract/store.ts';
+import type { Digest } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { PathFilter } from '../fs/write-filter.ts';
 import { BlobTable } from '../layer/unpack-protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
@@ -19,6 +21,14 @@ const isDamage = (error: unknown): boolean =>
 
 async function isMissing(store: Store, { descriptor, file }: RecipeLayer): Promise<boolean> {
   return file === undefined && (await store.blobs.size(descriptor.digest)) === undefined;
+}
+
+/** What is wrong with a layer, with its digest: the reader of archives knows none. */
+function ofLayer(error: CtxsrcError, digest: Digest): CtxsrcError {
+  if (error.message.includes(digest)) return error;
+  const { code, message, hint, details, cause } = error;
+  const usual = code === 'E_ARCHIVE_INVALID' ? IMAGE_INVALID : undefined;
+  return new CtxsrcError(code, `layer ${digest}: ${message}`, { hint: hint ?? usual, details, cause });
 }
 
 /**
@@ -69,10 +79,10 @@ export async function unpackLayers(
     const reason = await feed.failure();
     job.signal.throwIfAborted();
     if (reason !== undefined) throw reason;
-    if (layer !== undefined && isCtxsrcError(error) && feed.wasCached(layer)) {
-      throw await explainMismatch(store, layers[layer]!.descriptor.digest, error);
-    }
-    throw error;
+    if (layer === undefined || !isCtxsrcError(error)) throw error;
+    const { digest } = layers[layer]!.descriptor;
+    const explained = feed.wasCached(layer) ? await explainMismatch(store, digest, error) : error;
+    throw explained === error && isDamage(error) ? ofLayer(error, digest) : explained;
   } finally {
     feed.close();
   }

@@ -147,6 +147,17 @@ describe('files of an image', () => {
   });
 });
 
+it('a layer that is no archive is told by its digest', async () => {
+  const built = new LayoutBuilder();
+  const bad = built.layer(Buffer.alloc(2000, 'x'));
+  built.tag(built.image({ layers: [...layersOf([file('a')])(built), bad] }));
+  await expect(filesOf(`oci-layout://${written(built)}`)).rejects.toMatchObject({
+    code: 'E_ARCHIVE_INVALID',
+    message: expect.stringContaining(`layer ${bad.descriptor.digest}: `) as string,
+    hint: expect.stringContaining('build the image') as string,
+  });
+});
+
 describe('the image in a layout', () => {
   const built = new LayoutBuilder();
   const image = built.image({ layers: layersOf([file('a')])(built), platform: { os: 'linux', architecture: 'amd64' } });

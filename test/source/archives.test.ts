@@ -157,6 +157,21 @@ describe('oci-archive', () => {
     );
     const bytes = readFileSync(file);
     const spoilt = join(tempDir('archive'), 'spoilt');
+    for (const content of [
+      Buffer.alloc(2000, 'x'),
+      Buffer.alloc(0),
+      bytes.subarray(0, 700),
+      gzipSync(bytes).subarray(0, 500),
+    ]) {
+      writeFileSync(spoilt, content);
+      for (const source of [ociArchive, dockerArchive]) {
+        await expect((await open(source, spoilt)).cacheKey(newJob(), 0)).rejects.toMatchObject({
+          code: 'E_ARCHIVE_INVALID',
+          message: expect.stringMatching(new RegExp(`^${spoilt}: `)) as string,
+          hint: expect.stringContaining(`tar -tf ${spoilt}`) as string,
+        });
+      }
+    }
     writeFileSync(spoilt, gzipSync(bytes).subarray(0, 500));
     expect(await failureCode((await open(ociArchive, spoilt)).cacheKey(newJob(), 0))).toBe('E_ARCHIVE_INVALID');
     writeFileSync(spoilt, bytes.subarray(0, bytes.length / 2));
