@@ -23,6 +23,7 @@ import {
 } from './flags.ts';
 import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
+import { createReporter } from './progress.ts';
 import { Run } from './run.ts';
 import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
 
@@ -87,6 +88,7 @@ async function runCommand(
 ): Promise<number> {
   const run = new Run({
     io,
+    reporter: await createReporter(invocation.flags, io),
     flags: invocation.flags,
     attributes: invocation.attributes,
     ownsLock: invocation.spec.name === 'lock',

@@ -6,12 +6,11 @@ import type { Ora } from 'ora';
 import { monotonicMs } from '../core/monotonic.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import { formatDuration } from './format.ts';
+import { stepText, summaryLine, taskLines } from './progress-lines.ts';
 import { MessageWriter } from './progress-messages.ts';
 import { Rates, TimesLeft } from './progress-rate.ts';
 import { movedText, type RunningTask, TaskTable } from './progress-tasks.ts';
 import type { Reporter } from './reporter.ts';
-
-type Layout = typeof import('./progress-lines.ts');
 
 const FRAME_MS = 100;
 /** A step that is over sooner is not shown at all. */
@@ -35,8 +34,6 @@ export class LiveView implements Reporter {
   #spinner: Ora | 'loading' | undefined;
   readonly #rates = new Rates();
   readonly #left = new TimesLeft();
-  /** Loaded when there is somebody to show it to. */
-  #layout: Layout | undefined;
 
   constructor(stream: NodeJS.WriteStream, options: { verbose: number; color: boolean }) {
     this.#stream = stream;
@@ -45,9 +42,6 @@ export class LiveView implements Reporter {
     this.#timer = setInterval(() => this.#frame(), FRAME_MS);
     this.#timer.unref();
     process.once('exit', this.#restore);
-    import('./progress-lines.ts').then((layout) => {
-      this.#layout = layout;
-    }, ignore);
   }
 
   emit(event: ProgressEvent): void {
@@ -87,8 +81,6 @@ export class LiveView implements Reporter {
   };
 
   #frame(): void {
-    const layout = this.#layout;
-    if (layout === undefined) return;
     const now = monotonicMs();
     const isShown = (task: RunningTask): boolean => now - task.since >= PATIENCE_MS;
     const begun = this.#tasks.pieces().filter(isShown);
@@ -100,16 +92,16 @@ export class LiveView implements Reporter {
     // Between two layers the line about all of them stays where it is.
     if (pieces.length > 0 || this.#tasks.images().some(isShown)) {
       this.#stopSpinner();
-      this.#draw(this.#lines(layout, pieces));
+      this.#draw(this.#lines(pieces));
     } else if (step !== undefined) {
       this.#erase();
-      this.#spin(layout, step);
+      this.#spin(step);
     } else {
       this.#wipe();
     }
   }
 
-  #lines({ taskLines, summaryLine }: Layout, pieces: readonly RunningTask[]): string[] {
+  #lines(pieces: readonly RunningTask[]): string[] {
     const columns = this.#stream.columns || 80;
     const rows = Math.max(2, (this.#stream.rows || 24) - 1);
     const shown = pieces.slice(0, rows - 1);
@@ -156,7 +148,7 @@ export class LiveView implements Reporter {
     this.#stopSpinner();
   }
 
-  #spin({ stepText }: Layout, task: RunningTask): void {
+  #spin(task: RunningTask): void {
     const text = stepText(task, this.#left.of(task.id, task.part), (this.#stream.columns || 80) - 4);
     if (this.#spinner === 'loading') return;
     if (this.#spinner !== undefined) {
@@ -177,5 +169,5 @@ export class LiveView implements Reporter {
   }
 }
 
-/** What cannot be loaded is merely not shown. */
+/** Without its spinner a step is merely not shown. */
 const ignore = (): void => undefined;

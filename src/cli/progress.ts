@@ -5,25 +5,31 @@ import { monotonicMs } from '../core/monotonic.ts';
 import { printableJson } from '../core/printable.ts';
 import { type Flags, PROGRESS_MODES } from './flags.ts';
 import type { Io } from './io.ts';
-import { LiveView } from './progress-live.ts';
 import { MessageWriter } from './progress-messages.ts';
 import { PlainView } from './progress-plain.ts';
 import type { LineSink, Reporter } from './reporter.ts';
 
 /**
  * `--progress`, else `BUILDKIT_PROGRESS`, else `auto`: a live view for a person at a terminal, plain lines elsewhere.
- * `--quiet` shows nothing but errors. The view is made when there is something to show: many runs have nothing.
+ * `--quiet` shows nothing but errors. The view is made when there is something to show: many runs have nothing. What
+ * draws is loaded for a terminal only.
  */
-export function createReporter(flags: Flags, io: Io): Reporter {
+export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   const verbose = (flags.verbose as number | undefined) ?? 0;
   const stderr: LineSink = { write: (text) => io.stderr.write(text) };
   if (flags.quiet === true) return new MessageWriter(stderr, { level: 'none', verbose: 0 });
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
   const plain = (): Reporter => new PlainView(stderr, { verbose });
-  const live = (): Reporter => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
+  const liveView = async (): Promise<() => Reporter> => {
+    const { LiveView } = await import('./progress-live.ts');
+    return () => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
+  };
   switch (wanted) {
-    case 'auto':
-      return whenNeeded(() => (isForPerson(io) ? live() : plain()));
+    case 'auto': {
+      if (!mayBeForPerson(io)) return whenNeeded(plain);
+      const live = await liveView();
+      return whenNeeded(() => (io.stderr.isTTY ? live() : plain()));
+    }
     case 'none':
     case 'quiet':
       return new MessageWriter(stderr, { level: 'warning', verbose });
@@ -32,7 +38,7 @@ export function createReporter(flags: Flags, io: Io): Reporter {
     case 'plain':
       return whenNeeded(plain);
     case 'tty':
-      return whenNeeded(live);
+      return whenNeeded(await liveView());
     default:
       throw new CtxsrcError('E_USAGE', `BUILDKIT_PROGRESS is ${JSON.stringify(wanted)}`, {
         hint: `it takes ${PROGRESS_MODES.join(', ')}`,
@@ -52,10 +58,10 @@ function whenNeeded(make: () => Reporter): Reporter {
   };
 }
 
-/** A terminal that can move its cursor, and nobody says that it is a log. */
-function isForPerson(io: Io): boolean {
+/** Perhaps a terminal that can move its cursor, and nobody says that it is a log. */
+function mayBeForPerson(io: Io): boolean {
   // Asking the stream would load all that it is made of; a pipe or a file is told from a terminal without it.
-  return !io.env.CI && io.env.TERM !== 'dumb' && io.mayShow() && io.stderr.isTTY;
+  return !io.env.CI && io.env.TERM !== 'dumb' && io.mayShow();
 }
 
 /** `--no-color` and `NO_COLOR` say no, `FORCE_COLOR` says yes, else a terminal gets colours. */

@@ -16,13 +16,13 @@ import { appendGithubOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
 import type { ReferenceSite, Understood } from './lock-references.ts';
 import { withEnvironment } from './network-environment.ts';
-import { createReporter } from './progress.ts';
 import type { Reporter } from './reporter.ts';
 import { tunedForWork } from './tuning.ts';
 import { parseSize } from './values.ts';
 
 interface RunOptions {
   readonly io: Io;
+  readonly reporter: Reporter;
   readonly flags: Flags;
   readonly attributes: readonly AttributeSpec[];
   /** The command writes the lock file itself: its `--lock` names the file, not where words are looked up. */
@@ -55,7 +55,7 @@ export class Run {
     this.#specs = options.attributes;
     this.#uses = options.uses;
     this.#ownsLock = options.ownsLock;
-    this.#reporter = tunedForWork(createReporter(options.flags, options.io));
+    this.#reporter = tunedForWork(options.reporter);
   }
 
   get json(): boolean {

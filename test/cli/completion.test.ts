@@ -6,6 +6,7 @@ import { completeLine } from '../../src/cli/completion.ts';
 import { splitLine } from '../../src/cli/completion-line.ts';
 import { ProcessIo } from '../../src/cli/io.ts';
 import { Run } from '../../src/cli/run.ts';
+import { silentProgress } from '../../src/core/progress.ts';
 import { SourceTable } from '../../src/source/table.ts';
 import { ctxsrc, packageRoot } from '../support/cli.ts';
 import { type CompletionHome, completionHome } from '../support/completion-home.ts';
@@ -19,6 +20,7 @@ describe('the answer to a Tab', () => {
     home = completionHome();
     process.chdir(home.cwd);
     run = new Run({
+      reporter: { ...silentProgress, makeRoom: () => undefined, close: () => undefined },
       io: Object.assign(new ProcessIo(), { env: home.env }),
       flags: { quiet: true },
       attributes: [],

@@ -42,7 +42,7 @@ afterAll(() => {
 async function drip(response: { write(chunk: Buffer): unknown; end(): unknown }): Promise<void> {
   for (let i = 0; i < 40; i += 1) {
     response.write(Buffer.alloc(100_000, i));
-    await setTimeout(50);
+    await setTimeout(90);
   }
   response.end();
 }

@@ -100,7 +100,7 @@ class Copy {
       if (monotonicMs() - sliceStart < SLICE_MS) continue;
       await setImmediate();
       this.#job.signal.throwIfAborted();
-      this.#task.advance(this.#bytes);
+      this.#task.advance(this.#bytes, { files: this.#entries.length });
       sliceStart = monotonicMs();
     }
     if (this.#hasher.finish().digest !== this.#request.digest) throw this.#changed();
