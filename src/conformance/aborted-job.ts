@@ -10,7 +10,7 @@ import type { SourceCall } from './source-calls.ts';
 const PATIENCE = 2000;
 
 /** An answer that was as good as ready may still come, within so many milliseconds. */
-const AS_GOOD_AS_READY = 500;
+const AS_GOOD_AS_READY = 1000;
 
 const REMEDY =
   'hand job.signal to what waits, call job.signal.throwIfAborted() before each file and before store.commit, and let what they throw pass';
