@@ -12,7 +12,6 @@ import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
-import { appendGithubOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
 import type { ReferenceSite, Understood } from './lock-references.ts';
 import { withEnvironment } from './network-environment.ts';
@@ -212,6 +211,7 @@ export class Run {
         hint: 'leave the flag out outside of GitHub Actions',
       });
     }
+    const { appendGithubOutputs } = await import('./github-output.ts');
     await appendGithubOutputs(file, values);
   }
 
