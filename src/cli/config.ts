@@ -25,7 +25,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Where the configuration lies: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`; undefined
  * without a home.
  */
-export function configPath(env: Environment): string | undefined {
+function configPath(env: Environment): string | undefined {
   if (env.CTXSRC_CONFIG) return resolve(env.CTXSRC_CONFIG);
   const home = homeOf(env);
   const configHome = env.XDG_CONFIG_HOME || (home && join(home, '.config'));

@@ -98,7 +98,7 @@ async function identifyEntry(site: ReferenceSite, path: string, name: string, en
 }
 
 /** The value of `NAME=REF` for a reader in another directory. */
-export async function rebased(site: ReferenceSite, text: string, from: string, to: string): Promise<string> {
+async function rebased(site: ReferenceSite, text: string, from: string, to: string): Promise<string> {
   const ref = parseReference(text, from);
   const source = await site.table.load(ref.scheme);
   return source.rebase?.(ref, from, to) ?? text.slice(text.indexOf('=') + 1);

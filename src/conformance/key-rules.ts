@@ -234,9 +234,9 @@ export const KEY_CHECKS: readonly Check[] = [
   },
 ];
 
-export const contentKey = (keys: readonly CacheKeyResult[]): string => keys.at(-1)!.key;
+const contentKey = (keys: readonly CacheKeyResult[]): string => keys.at(-1)!.key;
 
-export async function keysOf(bench: Bench, store: string): Promise<CacheKeyResult[]> {
+async function keysOf(bench: Bench, store: string): Promise<CacheKeyResult[]> {
   const { env, counters } = await bench.environment(store);
   return allKeys(bench.instance(env), bench.job(counters));
 }

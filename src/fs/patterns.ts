@@ -244,7 +244,7 @@ function literals(clean: ByteString): { readonly start: ByteString; readonly ins
  * The expression of Go's `regexp` that a pattern is translated to, and how the pattern is matched: a pattern without
  * anything special is compared as text, one whose only `**` is at its end or its beginning as a prefix or suffix.
  */
-export function translate(pattern: string): { type: MatchType; expression: string } {
+function translate(pattern: string): { type: MatchType; expression: string } {
   // The scanner that BuildKit reads patterns with drops a byte order mark.
   const runes = Array.from(pattern.startsWith('\ufeff') ? pattern.slice(1) : pattern);
   let type: MatchType = 'exact';

@@ -8,7 +8,7 @@ import type { HashCrew } from './hash-crew.ts';
 import type { Slices } from './slices.ts';
 
 /** Threads, which need some 100 ms to start, are hired when so many files wait, or so many bytes were read and others wait. */
-export const HIRE_AT: HireAt = { files: 500, bytes: 32 << 20 };
+const HIRE_AT: HireAt = { files: 500, bytes: 32 << 20 };
 
 export interface HireAt {
   readonly files: number;

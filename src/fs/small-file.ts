@@ -13,7 +13,7 @@ import { printable } from '../core/printable.ts';
 import { type ByteString, fsPath, textOfBytes } from './byte-string.ts';
 
 /** Larger than any Dockerfile, ignore file, lock or configuration that a person or a tool writes. */
-export const MAX_SMALL_FILE_BYTES = 16 << 20;
+const MAX_SMALL_FILE_BYTES = 16 << 20;
 /** Read at a time. */
 const PIECE = 4 << 20;
 

@@ -148,7 +148,7 @@ function classChar(pattern: ByteString, start: number): { rune: number; end: num
 }
 
 /** The character at a byte position; a byte that begins no valid sequence is U+FFFD, one byte long. */
-export function runeAt(bytes: ByteString, at: number): { rune: number; length: number; valid: boolean } {
+function runeAt(bytes: ByteString, at: number): { rune: number; length: number; valid: boolean } {
   const first = bytes.charCodeAt(at);
   if (first < 0x80) return { rune: first, length: 1, valid: true };
   const text = goText(Buffer.from(bytes.slice(at, at + 4), 'latin1'));

@@ -71,7 +71,7 @@ export function documentName(kind: string, digest: string, { storeName }: Conten
 }
 
 /** The error for a document over the limit. */
-export function documentTooLarge(what: string, size: number): CtxsrcError {
+function documentTooLarge(what: string, size: number): CtxsrcError {
   return new CtxsrcError('E_LIMIT', `${what} has ${size} bytes; manifests and configurations over 4 MiB are refused`);
 }
 

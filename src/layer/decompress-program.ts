@@ -2,7 +2,7 @@
  * Decompression by programs of the system, for what Node has no decompressor for and no package for it is kept well
  * enough: xz, bzip2, and before Node 22.15 zstd with a window that the JavaScript decoder cannot read.
  */
-import type { Writable } from 'node:stream';
+import { drained } from '../core/drained.ts';
 import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { findProgram, programPath, startProgram } from '../core/programs.ts';
@@ -93,15 +93,5 @@ function missing(name: DecompressProgram): CtxsrcError {
   const what = name === 'zstd' ? 'zstd with so large a window' : name;
   return new CtxsrcError('E_CONFIG', `${name} is not installed, or not on the PATH`, {
     hint: `what is compressed by ${what} needs the program ${name} (package ${packageName}): install it${besides}, then try again`,
-  });
-}
-
-function drained(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const goOn = (): void => {
-      stream.off('drain', goOn).off('close', goOn);
-      resolve();
-    };
-    stream.on('drain', goOn).on('close', goOn);
   });
 }

@@ -33,11 +33,3 @@ export function isSchema1Type(mediaType: string): boolean {
 }
 
 export type Compression = 'none' | 'gzip' | 'zstd';
-
-/** What the media type claims; undefined when it claims nothing this program knows (the first bytes then decide). */
-export function compressionOf(mediaType: string): Compression | undefined {
-  if (/[.+]gzip$/.test(mediaType)) return 'gzip';
-  if (/[.+]zstd$/.test(mediaType)) return 'zstd';
-  if (/\.tar$/.test(mediaType)) return 'none';
-  return undefined;
-}

@@ -33,7 +33,7 @@ export interface RegistryError {
 }
 
 /** The errors in a registry's answer; empty when it is not in that form. Token servers' forms are understood as well. */
-export function parseErrorBody(text: string): readonly RegistryError[] {
+function parseErrorBody(text: string): readonly RegistryError[] {
   let body: unknown;
   try {
     body = JSON.parse(text);

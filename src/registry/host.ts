@@ -1,7 +1,7 @@
 /** Names of registry hosts: Docker Hub's aliases, loopback, exact comparison. */
 
 /** Where Docker Hub's API answers; `docker.io` itself is a name, not a server. */
-export const DOCKER_HUB_API = 'registry-1.docker.io';
+const DOCKER_HUB_API = 'registry-1.docker.io';
 
 /** The key under which docker stores the credential for Docker Hub. */
 export const DOCKER_HUB_AUTH_KEY = 'https://index.docker.io/v1/';

@@ -23,7 +23,7 @@ export interface ManifestContent {
 }
 
 /** A manifest larger than this is refused (exit 8). */
-export const LARGEST_MANIFEST = 4 * 1024 * 1024;
+const LARGEST_MANIFEST = 4 * 1024 * 1024;
 
 /** `RegistryClient.resolve` at one endpoint. */
 export async function resolveAt(job: JobContext, api: Api, endpoint: Endpoint, reference: string): Promise<Resolved> {

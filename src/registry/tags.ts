@@ -63,7 +63,7 @@ export async function suggestTags(
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** The well-formed tags of a page; none when the document is not a list of tags. */
-export function readTags(bytes: Uint8Array): readonly string[] {
+function readTags(bytes: Uint8Array): readonly string[] {
   let document: unknown;
   try {
     document = JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -75,7 +75,7 @@ export function readTags(bytes: Uint8Array): readonly string[] {
 }
 
 /** Where the next page is (RFC 8288, `rel="next"`), below the API of the same server; undefined on the last page. */
-export function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
+function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
   for (const value of headerValues(headers, 'link')) {
     const target = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(urlText(value))?.[1];
     if (target === undefined || !URL.canParse(target, from.href)) continue;
@@ -86,7 +86,7 @@ export function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
 }
 
 /** The tags most like the one asked for, best first. */
-export function closestTags(tags: readonly string[], wanted: string, count = 5): readonly string[] {
+function closestTags(tags: readonly string[], wanted: string, count = 5): readonly string[] {
   return [...new Set(tags)]
     .map((tag) => ({ tag, distance: distance(tag, wanted) }))
     .sort((a, b) => a.distance - b.distance || (a.tag < b.tag ? -1 : 1))

@@ -6,7 +6,7 @@ import { claimTemporaryCacheDir } from './cache-dir.ts';
 import { createSession } from './session.ts';
 
 /** Retries, waits and limits when nothing else is said. */
-export const DEFAULT_NETWORK: NetworkOptions = {
+const DEFAULT_NETWORK: NetworkOptions = {
   plainHttp: [],
   insecure: [],
   mirrors: [],

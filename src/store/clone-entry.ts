@@ -337,7 +337,7 @@ function isGone(path: Path): boolean {
 }
 
 /** The digest of a file, read through one buffer. */
-export function hashFile(path: Path): Digest {
+function hashFile(path: Path): Digest {
   readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
   const hash = createHash('sha256');
   const fd = openSync(path, 'r');

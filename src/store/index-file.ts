@@ -11,7 +11,7 @@ import { type StoreDirectory, storeError, syncDirectory } from './layout.ts';
 import type { Locks } from './locks.ts';
 
 /** image-spec, annotations.md: the name of an image within a layout. */
-export const REF_NAME = 'org.opencontainers.image.ref.name';
+const REF_NAME = 'org.opencontainers.image.ref.name';
 
 export class IndexFile {
   readonly #directory: StoreDirectory;

@@ -285,7 +285,7 @@ async function sizeOf(path: string): Promise<number> {
 }
 
 /** The promise's outcome, or the abort if that comes first. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -11,7 +11,7 @@ import { makeDirectory } from '../fs/make-directory.ts';
 import { ownedName } from './identity.ts';
 
 /** Raised whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
-export const STORE_VERSION = 1;
+const STORE_VERSION = 1;
 
 const MARKER = 'store.json';
 const SUBDIRECTORIES = [

@@ -234,7 +234,7 @@ async function produceAnew(job: JobContext, recipe: Recipe, dir: string, options
 }
 
 /** The directory of a snapshot: other owners, or clamped times, are other files. */
-export function snapshotName(id: string, owner: WriteOptions['owner'], epoch?: number): string {
+function snapshotName(id: string, owner: WriteOptions['owner'], epoch?: number): string {
   const plain = id.replaceAll(/[^A-Za-z0-9._-]/g, '-');
   return `${plain}${owner === 'auto' ? '' : `+${owner}`}${epoch === undefined ? '' : `+${epoch}`}`;
 }

@@ -50,7 +50,7 @@ export function blobBytes(number: number, size: number): Buffer {
 }
 
 /** The files that the image of the three blobs has: a directory for each, with the blob in pieces. */
-export function writeFiles(dir: string, blobs: readonly Buffer[]): void {
+function writeFiles(dir: string, blobs: readonly Buffer[]): void {
   for (const [number, bytes] of blobs.entries()) {
     mkdirSync(join(dir, `layer${number}`));
     const piece = Math.ceil(bytes.length / 20);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { tempDir } from './temp.ts';
 
-export const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 const common = {
   absWorkingDir: REPOSITORY,

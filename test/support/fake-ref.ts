@@ -69,7 +69,7 @@ export function fakeRef(tree: FakeTree, options: FakeRefOptions = {}): Immutable
 }
 
 /** Creates the files and lists them as a writer does. Directories get their modes last. */
-export function writeTree(dir: string, tree: FakeTree): Pick<WriteReport, 'files' | 'bytes' | 'entries'> {
+function writeTree(dir: string, tree: FakeTree): Pick<WriteReport, 'files' | 'bytes' | 'entries'> {
   const mtime = 1_700_000_000;
   for (const [path, what] of Object.entries(tree)) {
     const full = join(dir, path);

@@ -235,7 +235,7 @@ export const ROWS: readonly Row[] = [
   },
 ];
 
-export const PASSWORD = 'planted-secret-Pa55w0rd';
+const PASSWORD = 'planted-secret-Pa55w0rd';
 const USERNAME = 'robot';
 
 /** One pull (tag, manifest, blob) through the fault; fails the test when the outcome is not the expected one. */

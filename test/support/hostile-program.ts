@@ -25,7 +25,7 @@ export interface HostileOutcome {
 }
 
 /** A tree as lines: type, path, and what is in it. Owners and times aside. */
-export function treeLines(dir: string): string[] {
+function treeLines(dir: string): string[] {
   return listTree(dir).map(({ path, type, mode, size, target, device, linkOf }) => {
     let line = `${type} ${path}`;
     if (linkOf !== undefined) return `${line} = ${linkOf}`;

@@ -136,7 +136,7 @@ function withoutRefused(layers: readonly (readonly ModelEntry[])[]): ModelEntry[
   return kept;
 }
 
-export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
+const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
   layers: fc
     .tuple(
       fc.constantFrom(true, true, true, true, true, false),
@@ -155,7 +155,7 @@ export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
  * Runs one case below `scratch`.
  * @throws Error that shows the difference
  */
-export function runFuzzCase(fuzz: FuzzCase, scratch: string): void {
+function runFuzzCase(fuzz: FuzzCase, scratch: string): void {
   const expected = modelTree(fuzz.layers);
   const dir = join(scratch, 'fuzz');
   mkdirSync(dir, { mode: 0o755 });

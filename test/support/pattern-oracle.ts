@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import fc from 'fast-check';
 
 /** What a pattern without `!` says about one path. Knows `*`, `**`, `?`, `[ab]`, `[^a]` and plain characters. */
-export function oracleMatches(pattern: string, path: string): boolean {
+function oracleMatches(pattern: string, path: string): boolean {
   if (pattern.startsWith('**') && !/[*?[\]\\]/.test(pattern.slice(2))) {
     const rest = pattern.slice(2);
     return path.endsWith(rest) || (rest.startsWith('/') && path === rest.slice(1));
@@ -39,7 +39,7 @@ interface Rule {
   readonly clean: string;
 }
 
-export function oracleRules(patterns: readonly string[]): Rule[] {
+function oracleRules(patterns: readonly string[]): Rule[] {
   return patterns.map((pattern) => {
     const clean = posix.normalize(pattern).replace(/(?<=.)\/$/, '');
     return clean.startsWith('!') ? { exception: true, clean: clean.slice(1) } : { exception: false, clean };

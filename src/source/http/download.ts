@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
+import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { counted, Task } from '../../core/progress.ts';
 import { download } from '../../registry/download.ts';
@@ -245,17 +245,6 @@ async function receiveEncoded(
     gunzip.destroy();
     await file.close();
   }
-}
-
-/** Resolves when it takes more, or will take none. */
-function drained(stream: Writable): Promise<void> {
-  return new Promise((resolve) => {
-    const goOn = (): void => {
-      stream.off('drain', goOn).off('close', goOn);
-      resolve();
-    };
-    stream.on('drain', goOn).on('close', goOn);
-  });
 }
 
 async function writeAll(
