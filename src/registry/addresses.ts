@@ -139,6 +139,8 @@ function plainAddress(address: string): string {
     return bytes.join('.');
   };
   if (start === '0:0:0:0:0:ffff' || start === '0:0:0:0:ffff:0' || start === '64:ff9b:0:0:0:0') return inside(6);
+  // A network's own prefix of NAT64 (RFC 8215).
+  if (start.startsWith('64:ff9b:1:')) return inside(6);
   if (groups[0] === '2002') return inside(1);
   // ::1 and :: are their own.
   if (start === '0:0:0:0:0:0' && (groups[6] !== '0' || Number.parseInt(groups[7]!, 16) > 1)) return inside(6);
