@@ -97,7 +97,7 @@ export class LayoutDirectory implements Layout {
    * @throws E_LAYOUT_INVALID, E_LIMIT
    */
   async entries(): Promise<readonly Descriptor[]> {
-    const hint = `name the image by its digest: oci-layout://${this.path}@sha256:…`;
+    const hint = `name the image by its digest: oci-layout://${shellWord(this.path)}@sha256:…`;
     return readEntries(this.#required('index.json', MAX_INDEX_BYTES, hint), (problem) => this.#invalid(problem));
   }
 
@@ -118,7 +118,7 @@ export class LayoutDirectory implements Layout {
    * @throws E_LIMIT over `maxBytes`, and those of `#openBlob`
    */
   async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
-    const hint = `a manifest has less: for the blob as a file type oci-layout+blob://${this.path}@${digest}`;
+    const hint = `a manifest has less: for the blob as a file type oci-layout+blob://${shellWord(this.path)}@${digest}`;
     return readOpened(this.#openBlob(digest), { ...this.#reading(digest, maxBytes), hint });
   }
 
