@@ -11,7 +11,7 @@ import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 import { Terminal } from '../support/terminal.ts';
 
-const FILES = 20_000;
+const FILES = 40_000;
 /** Milliseconds; on a busy machine each step waits for its turn. */
 const TIMEOUT = 180_000;
 
@@ -74,8 +74,9 @@ async function watch(columns: number, args: string): Promise<Watched> {
   }
 }
 
-function expectSteady(numbers: readonly number[], most: number): void {
-  expect(new Set(numbers).size).toBeGreaterThan(2);
+/** @param least how many different ones there have to be: what is over soon is seen once or twice */
+function expectSteady(numbers: readonly number[], most: number, least = 3): void {
+  expect(new Set(numbers).size).toBeGreaterThanOrEqual(least);
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
   expect(numbers.at(-1)).toBeLessThanOrEqual(most);
 }
@@ -89,13 +90,13 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
       expectSteady(seen.numbers(/^unpacking {3}layer 2 of 2 .*, (\d+) files/), FILES + 100);
       expectSteady(seen.numbers(/^(\d+)% {2}\d of 2 layers/), 99);
       expect(seen.numbers(/(\d) of 2 layers {2}/)).toContain(1);
-      expect(seen.screens.at(-1)!.join('\n')).toMatch(/^2 layers, \d+ kB in 20101 files written in /m);
+      expect(seen.screens.at(-1)!.join('\n')).toMatch(/^2 layers, \d+ kB in 40101 files written in /m);
       // Hashing it again is counted in the same way.
       const verified = await watch(80, `verify ${out}`);
-      expectSteady(verified.numbers(/ verifying .*, (\d+) files/), FILES + 101);
-      expectSteady(verified.numbers(/ verifying .* (\d+)%/), 100);
+      expectSteady(verified.numbers(/ verifying .*, (\d+) files/), FILES + 101, 1);
+      expectSteady(verified.numbers(/ verifying .* (\d+)%/), 100, 1);
       const key = await watch(80, `key --no-ignore-file --no-stat-cache ${out}`);
-      expectSteady(key.numbers(/ hashing .*, (\d+) files/), FILES);
+      expectSteady(key.numbers(/ hashing .*, (\d+) files/), FILES, 1);
     },
     TIMEOUT,
   );
@@ -106,7 +107,7 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
       const url = `${origin}/a/${'long/'.repeat(20)}file-${columns}.bin`;
       const seen = await watch(columns, `snapshot ${url} ${join(tempDir('out'), 'out')}`);
       const line =
-        columns < 72 ? /^get .*….* +(\d+)% [\d.]+ [kM]?B/ : /^downloading h.*….*bin {2}.* MB\/s +\[[= ]+\] +(\d+)%$/;
+        columns < 72 ? /^get .*….* +(\d+)% [\d.]+ [kM]?B/ : /^downloading h.*….*bin {2}.* [kM]B\/s +\[[= ]+\] +(\d+)%$/;
       expectSteady(seen.numbers(line), 100);
       const lines = seen.screens.flat().filter((text) => /^(?:get|downloading) /.test(text));
       expect(Math.max(...lines.map((text) => text.length))).toBeLessThan(columns);
