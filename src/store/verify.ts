@@ -37,7 +37,7 @@ export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<Veri
   try {
     const problems: Problem[] = [];
     const blobs = await verifyBlobs(job, env, problems, task);
-    const snapshots = await verifySnapshots(job, env, problems);
+    const snapshots = await verifySnapshots(job, env, problems, (bytes) => task.advance(blobs.bytes + bytes));
     await verifyRecords(env, problems);
     await verifyIndex(env, blobs.sizes, problems);
     await env.locks.removeDead();
@@ -98,6 +98,7 @@ async function verifySnapshots(
   job: JobContext,
   { directory, shelf }: VerifyEnv,
   problems: Problem[],
+  onBytes: (bytes: number) => void,
 ): Promise<{ count: number; bytes: number }> {
   let count = 0;
   let bytes = 0;
@@ -108,6 +109,7 @@ async function verifySnapshots(
     const problem = await shelf.check(job, name, true);
     if (problem === undefined) {
       bytes += header?.bytes ?? 0;
+      onBytes(bytes);
       continue;
     }
     await shelf.remove(name);
