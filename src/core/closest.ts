@@ -8,14 +8,14 @@ export function closest(
   most = (length: number): number => Math.max(2, length * 0.4),
 ): string | undefined {
   const ranked = words
-    .map((word) => ({ word, distance: distance(typed, word) }))
+    .map((word) => ({ word, distance: editDistance(typed, word) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   return best !== undefined && best.distance <= most(best.word.length) ? best.word : undefined;
 }
 
-/** Levenshtein's: letters put in, left out or changed. */
-function distance(a: string, b: string): number {
+/** Levenshtein's distance: letters put in, left out or changed. */
+export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 0; i < a.length; i += 1) {
     const next = [i + 1];

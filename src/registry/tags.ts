@@ -1,5 +1,6 @@
 /** The tags of a repository (distribution-spec, "Content Discovery"): pages, and which of them could have been meant. */
 import type { JobContext } from '../contract/session.ts';
+import { editDistance } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Api } from './api.ts';
 import { headerValues, type ResponseHeaders, urlText } from './headers.ts';
@@ -94,17 +95,7 @@ function closestTags(tags: readonly string[], wanted: string, count = 5): readon
     .map(({ tag }) => tag);
 }
 
-/** Levenshtein's distance; a tag that begins with the other is near whatever its length. */
-function distance(a: string, b: string): number {
-  if (a.startsWith(b) || b.startsWith(a)) return 1;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
+/** A tag that begins with the other is near whatever its length. */
+function distance(tag: string, wanted: string): number {
+  return tag.startsWith(wanted) || wanted.startsWith(tag) ? 1 : editDistance(tag, wanted);
 }
