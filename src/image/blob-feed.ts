@@ -115,7 +115,9 @@ export class BlobFeed {
     return this.#cached.has(layer);
   }
 
+  /** A blob that comes after this is not opened: nobody would read it, or close it. */
   close(): void {
+    this.#at = this.#layers.length;
     for (const fd of this.#fds.values()) closeSync(fd);
     this.#fds.clear();
   }
