@@ -92,14 +92,20 @@ export class RegistryProvider implements BlobProvider {
   }
 
   async blob(job: JobContext, digest: Digest, resume: Resume, maxBytes: number): Promise<IngestSource> {
-    const client = await this.#client(`blob ${digest} of ${this.storeName} is not in the store`);
+    const client = await this.#client(
+      `blob ${digest} of ${this.storeName} is not in the store`,
+      this.blobReference(digest),
+    );
     return client.blob(job, this.repository, digest, resume, maxBytes);
   }
 
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {
     // Content that is there needs no request, as with images.
     if ((await this.#env.store.blobs.size(digest)) !== undefined) return;
-    const client = await this.#client(`blob ${digest} of ${this.storeName} is not in the store`);
+    const client = await this.#client(
+      `blob ${digest} of ${this.storeName} is not in the store`,
+      this.blobReference(digest),
+    );
     const task = new Task(job.progress, 'resolve', `blob ${shortDigest(digest)}`);
     try {
       await client.requireBlob(job, this.repository, digest);
@@ -110,11 +116,13 @@ export class RegistryProvider implements BlobProvider {
     }
   }
 
-  #client(missing: string): Promise<RegistryClient> {
+  /** @param reference what brings it into the store when it is pulled */
+  #client(missing: string, reference = `docker-image://${this.storeName}`): Promise<RegistryClient> {
     const { offline, network } = this.#env;
     if (offline) {
+      const named = this.#reference.digest === undefined ? ', then name the image by its digest' : '';
       throw new CtxsrcError('E_OFFLINE', `${missing}, and --offline forbids asking ${this.#reference.domain}`, {
-        hint: `run ctxsrc pull docker-image://${this.storeName} without --offline, then name the image by its digest`,
+        hint: `run ctxsrc pull ${reference} without --offline${named}`,
       });
     }
     return sharedClient(network);

@@ -97,6 +97,13 @@ describe('registries', () => {
     await expectFailure(['key', `docker-image://${registry.host}/some/image:tag`, '--offline'], {
       code: 'E_OFFLINE',
       message: /some\/image/,
+      hint: /^hint: run ctxsrc pull docker-image:\/\/\S+\/some\/image:tag without --offline, then name/,
+    });
+    const blob = `docker-image+blob://${registry.host}/some/image@sha256:${'a'.repeat(64)}`;
+    await expectFailure(['key', blob, '--offline'], {
+      code: 'E_OFFLINE',
+      message: /blob sha256:a+ of/,
+      hint: /^hint: run ctxsrc pull docker-image\+blob:\/\/\S+\/some\/image@sha256:a+ without --offline$/,
     });
     expect(registry.log.length).toBe(before);
   });
