@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import type { Attributes } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { listed } from '../core/printable.ts';
 import type { Lock, LockEntry } from '../snapshot/lock.ts';
 import { checkEntry, rebasedAttributes } from '../snapshot/lock-entry.ts';
 import { parseReference } from '../source/parse.ts';
@@ -78,7 +79,7 @@ export async function lockedReference(
   const entry = lock.entries.get(name);
   if (entry === undefined) {
     throw new CtxsrcError('E_NOT_FOUND', `the lock file ${lock.path} has no context ${JSON.stringify(name)}`, {
-      hint: `it has ${[...lock.entries.keys()].join(', ')}`,
+      hint: lock.entries.size === 0 ? 'it has none' : `it has ${listed([...lock.entries.keys()])}`,
     });
   }
   const written = await identifyEntry(site, lock.path, name, entry);

@@ -2,6 +2,7 @@
 
 import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { shortened } from '../core/printable.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { publicAttributes } from '../source/public-attributes.ts';
@@ -74,7 +75,7 @@ function pinnedText({ source, identifier }: Identified, ref: string, digest: str
  */
 export function checkEntry(one: Identified, name: string, entry: LockEntry, path: string): void {
   const refuse = (what: string): never => {
-    throw new CtxsrcError('E_UNSAFE', `the lock file ${path} contradicts itself: ${name} ${what}`, {
+    throw new CtxsrcError('E_UNSAFE', `the lock file ${path} contradicts itself: ${shortened(`${name} ${what}`)}`, {
       hint: `restore the file from version control, or take the entry ${name} out and lock it anew`,
     });
   };

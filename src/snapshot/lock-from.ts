@@ -6,6 +6,7 @@
 import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
 import { parseJson } from '../core/parse-json.ts';
+import { shortened } from '../core/printable.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { isGitReference } from '../source/git/reference-form.ts';
 import { bakeContexts } from './bake-file.ts';
@@ -58,7 +59,7 @@ const NO_COMPOSE_FILE =
 
 const failure = (shown: string, hint: string): Fail => {
   return (what) => {
-    throw new CtxsrcError('E_CONFIG', `cannot read contexts from ${shown}: ${what}`, { hint });
+    throw new CtxsrcError('E_CONFIG', `cannot read contexts from ${shown}: ${shortened(what)}`, { hint });
   };
 };
 

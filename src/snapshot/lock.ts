@@ -5,7 +5,7 @@
 import type { Attributes, AttributeValue } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { parseJson } from '../core/parse-json.ts';
-import { printable, printableJson } from '../core/printable.ts';
+import { printable, printableJson, shortened } from '../core/printable.ts';
 
 /** One context of the lock file. */
 export interface LockEntry {
@@ -65,7 +65,7 @@ function entryObject(entry: LockEntry): Record<string, unknown> {
 /** Reads the text of a lock file. `E_CONFIG` says what is wrong with it, `E_LIMIT`; one of another form is refused. */
 export function decodeLock(text: string, path: string): Lock {
   const fail = (what: string): never => {
-    throw new CtxsrcError('E_CONFIG', `the lock file ${path} is not valid: ${what}`, {
+    throw new CtxsrcError('E_CONFIG', `the lock file ${path} is not valid: ${shortened(what)}`, {
       hint: 'write it anew with ctxsrc lock, or restore it from version control',
     });
   };

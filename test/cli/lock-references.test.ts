@@ -2,9 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openLock } from '../../src/cli/lock-references.ts';
+import { lockedReference, openLock } from '../../src/cli/lock-references.ts';
 import type { LockEntry } from '../../src/snapshot/lock.ts';
 import { SourceTable } from '../../src/source/table.ts';
+import { failure } from '../support/failure-code.ts';
 import { tempDir } from '../support/temp.ts';
 
 describe('an entry that contradicts itself is refused', () => {
@@ -57,5 +58,30 @@ describe('an entry that contradicts itself is refused', () => {
     const contexts = { x: { ref: base, digest, key: digest, ...entry } };
     writeFileSync(path, JSON.stringify({ lockfile: 1, contexts }));
     expect((await openLock(site, path)).entries.size).toBe(1);
+  });
+});
+
+describe('names and texts without end are cut in what is said of them', () => {
+  const path = join(tempDir('lock-names'), 'ctxsrc.lock');
+  const site = { table: new SourceTable(), cwd: '/', attributes: {} };
+  const entry = { ref: './app', digest: 'd', key: 'd' };
+  const long = 'n'.repeat(100_000);
+
+  it('a name that is not there', async () => {
+    const names = Array.from({ length: 1000 }, (_, index) => `${index}${long.slice(0, 1000)}`);
+    writeFileSync(path, JSON.stringify({ lockfile: 1, contexts: Object.fromEntries(names.map((n) => [n, entry])) }));
+    const error = await failure(lockedReference(site, await openLock(site, path), 'x', 'pinned'));
+    expect(error.hint).toMatch(/^it has 0n+…, 1/);
+    expect(error.hint!.length).toBeLessThan(10_000);
+  });
+
+  it.each([
+    ['is not valid', { [long]: { ...entry, ref: 1 } }],
+    ['contradicts itself', { [long]: { ...entry, pinned: long } }],
+  ])('a file that %s', async (what, contexts) => {
+    writeFileSync(path, JSON.stringify({ lockfile: 1, contexts }));
+    const { message } = await failure(openLock(site, path));
+    expect(message).toContain(what);
+    expect(message.length).toBeLessThan(1000);
   });
 });

@@ -1,4 +1,4 @@
-/** What work fails with. Both throw when it does not fail, or with anything but an error of this program. */
+/** What work fails with. All throw when it does not fail, or with anything but an error of this program. */
 import { type CtxsrcError, isCtxsrcError } from '../../src/core/errors.ts';
 
 export async function failureCode(work: Promise<unknown>): Promise<string> {
@@ -11,7 +11,7 @@ export async function failureText(work: Promise<unknown>): Promise<string> {
   return `${code} ${message}`;
 }
 
-async function failure(work: Promise<unknown>): Promise<CtxsrcError> {
+export async function failure(work: Promise<unknown>): Promise<CtxsrcError> {
   try {
     await work;
   } catch (error) {
