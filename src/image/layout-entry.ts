@@ -4,14 +4,10 @@ import { CtxsrcError } from '../core/errors.ts';
 import { formatPlatformAll, type Platform } from '../core/platform.ts';
 import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
 import { listed, shortened } from '../core/printable.ts';
+import { CONTAINERD_NAME, REF_NAME } from '../oci/annotations.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { liesBeside } from './no-image.ts';
 import { noMatch } from './select.ts';
-
-/** The annotation that holds a tag. */
-export const REF_NAME = 'org.opencontainers.image.ref.name';
-/** The annotation by which containerd and `docker save` tell images with the same tag apart: a whole reference. */
-export const CONTAINERD_NAME = 'io.containerd.image.name';
 
 export function tagOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[REF_NAME];

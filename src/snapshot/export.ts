@@ -24,6 +24,7 @@ import { removeTree } from '../fs/remove-tree.ts';
 import { refuseLarger } from '../image/pull.ts';
 import { BLOCK } from '../layer/header.ts';
 import { type TarEntry, writeTar } from '../layer/tar-writer.ts';
+import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { ExportOutput } from './export-output.ts';
 import { putInPlace } from './put-in-place.ts';
@@ -130,7 +131,7 @@ async function exportImage(
     mediaType,
     digest,
     size,
-    ...(name === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': name } }),
+    ...(name === undefined ? {} : { annotations: { [REF_NAME]: name } }),
   };
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [entry] }));
   const layout = Buffer.from('{"imageLayoutVersion":"1.0.0"}');

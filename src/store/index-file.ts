@@ -4,14 +4,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
-
+import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { type StoreDirectory, storeError, syncDirectory } from './layout.ts';
 import type { Locks } from './locks.ts';
-
-/** image-spec, annotations.md: the name of an image within a layout. */
-const REF_NAME = 'org.opencontainers.image.ref.name';
 
 export class IndexFile {
   readonly #directory: StoreDirectory;

@@ -3,13 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../src/contract/index.ts';
 import type { CtxsrcError } from '../../src/core/errors.ts';
 import { type Platform, parsePlatform } from '../../src/core/platform.ts';
-import {
-  CONTAINERD_NAME,
-  chooseEntry,
-  type EntryRequest,
-  layoutCandidates,
-  REF_NAME,
-} from '../../src/image/layout-entry.ts';
+import { chooseEntry, type EntryRequest, layoutCandidates } from '../../src/image/layout-entry.ts';
+import { CONTAINERD_NAME, REF_NAME } from '../../src/oci/annotations.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { source as ociLayout } from '../../src/source/oci-layout.ts';

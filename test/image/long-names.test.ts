@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Source } from '../../src/contract/index.ts';
 import { CtxsrcError } from '../../src/core/errors.ts';
+import { REF_NAME } from '../../src/oci/annotations.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { source as dockerArchive } from '../../src/source/docker-archive.ts';
 import { source as ociLayout } from '../../src/source/oci-layout.ts';
@@ -14,7 +15,6 @@ import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
 const LONG = 'long-'.repeat(100_000);
-const REF_NAME = 'org.opencontainers.image.ref.name';
 
 /** Everything that is said while the key is made, the error included. */
 async function said(
