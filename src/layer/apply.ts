@@ -99,6 +99,11 @@ export class LayerApplier implements TarHandler {
     return this.#written;
   }
 
+  /** What is unpacked, for messages. */
+  get #what(): string {
+    return this.#whiteouts ? 'image' : 'archive';
+  }
+
   beginLayer(): void {
     this.#tree.layer += 1;
   }
@@ -197,7 +202,7 @@ export class LayerApplier implements TarHandler {
     checkNameLength(name);
     this.#tree.created += 1;
     if (this.#tree.created > this.#limits.maxFiles) {
-      throw new CtxsrcError('E_LIMIT', `the image has more than ${this.#limits.maxFiles} files`, {
+      throw new CtxsrcError('E_LIMIT', `the ${this.#what} has more than ${this.#limits.maxFiles} files`, {
         hint: 'if that is meant to be so, raise --max-files',
       });
     }
@@ -225,7 +230,7 @@ export class LayerApplier implements TarHandler {
         this.#tree.count(name, '', meta);
         this.#bytes += entry.size;
         if (this.#bytes > this.#limits.maxBytes) {
-          throw new CtxsrcError('E_LIMIT', `the image unpacks to more than ${this.#limits.maxBytes} bytes`, {
+          throw new CtxsrcError('E_LIMIT', `the ${this.#what} unpacks to more than ${this.#limits.maxBytes} bytes`, {
             hint: 'if that is meant to be so, raise --max-bytes',
           });
         }
