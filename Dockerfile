@@ -5,7 +5,7 @@ COPY . .
 RUN npm ci && npm pack
 
 FROM node:24-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git openssh-client xz-utils && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends bzip2 ca-certificates git openssh-client xz-utils && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/ctxsrc-*.tgz /tmp/
 RUN npm install --global /tmp/ctxsrc-*.tgz && rm /tmp/ctxsrc-*.tgz
 USER node
