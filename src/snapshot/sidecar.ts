@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { WrittenEntry } from '../contract/ref.ts';
 import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../contract/written-rows.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
@@ -25,9 +26,10 @@ const MAX_AT_ONCE = 16 * 1024 * 1024;
 const ENTRIES_START = '"entries":[\n';
 const ENTRIES_END = '\n]}\n';
 
-/** Where the sidecar of a snapshot directory lies. */
+/** Where the sidecar of a snapshot directory lies, however that is written: `out/`, as a shell completes it, or `.`. */
 export function sidecarPath(dir: string): string {
-  return `${dir}.ctxsrc.json`;
+  const named = /\/$|(?:^|\/)\.\.?$/.test(dir) ? resolve(dir) : dir;
+  return `${named}.ctxsrc.json`;
 }
 
 /**

@@ -55,6 +55,13 @@ async function differences(): Promise<string[]> {
   return found.map(({ path, kind }) => `${kind} ${path}`);
 }
 
+test.each(['', '/', '//', '/dir/..', '/.'])(
+  'a directory is the same when it is written with %j behind it',
+  async (end) => {
+    expect((await verifySnapshot(fakeJob(), `${dir}${end}`)).differences).toEqual([]);
+  },
+);
+
 test('what was written is right, and reading it leaves it so', async () => {
   const before = listTree(dir);
   const verification = await verifySnapshot(fakeJob(), dir);

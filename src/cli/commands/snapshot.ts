@@ -1,3 +1,4 @@
+import { sidecarPath } from '../../snapshot/sidecar.ts';
 import { writeSnapshot } from '../../snapshot/write-snapshot.ts';
 import { allKeys } from '../../source/resolve.ts';
 import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
@@ -31,7 +32,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   const { keys, written } = answer!;
   const { sidecar } = written;
   if (written.status === 'unchanged') run.note(`${target} is this snapshot already`);
-  else if (sidecar.losses.length > 0) run.note(lossLine(sidecar.lossCounts, `${target}.ctxsrc.json`), 'warning');
+  else if (sidecar.losses.length > 0) run.note(lossLine(sidecar.lossCounts, sidecarPath(target!)), 'warning');
   const digests = run.json || flags.githubOutput === true ? await one.instance.digests?.(job) : undefined;
   const key = flags.safe === true ? safeKey(keys.at(-1)!.key) : keys.at(-1)!.key;
   await run.githubOutputs(resolved, [{ key, digest: keys.at(-1)!.pin, pinned: digests?.pinned }]);
