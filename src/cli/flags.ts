@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { AttributeSpec, Attributes, AttributeValue, NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { checkHost, parseCount, parseDuration, parsePair, parseSize } from './values.ts';
+import { checkHost, parseCount, parseDuration, parseMirrorOf, parseSize } from './values.ts';
 
 /** Values by camel-cased flag name, as commander collects them. */
 export type Flags = Readonly<Record<string, unknown>>;
@@ -218,10 +218,7 @@ export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> =
   const list = (name: string) => (flags[name] as readonly string[] | undefined) ?? [];
   const hosts = (name: string, flag: string) => list(name).map((host) => checkHost(flag, host));
   const text = (name: string) => textFlag(flags, name);
-  const mirrors = list('mirror').map((value) => {
-    const [host, mirror] = parsePair('--mirror', value);
-    return { host, mirror };
-  });
+  const mirrors = list('mirror').map((value) => parseMirrorOf('--mirror', value));
   const clientCert = text('clientCert');
   const clientKey = text('clientKey');
   if (clientCert === undefined && clientKey !== undefined) {

@@ -1,6 +1,6 @@
 /** What the environment says of the network, for all runs: `CTXSRC_MIRRORS`, `CTXSRC_CA_FILE`, `CTXSRC_PLAIN_HTTP`, `NETRC`. */
 import type { NetworkOptions } from '../contract/index.ts';
-import { checkHost, parsePair } from './values.ts';
+import { checkHost, parseMirrorOf } from './values.ts';
 
 /**
  * The defaults of a run: the environment's, before those of the configuration file. `E_USAGE` for what is no mirror
@@ -10,10 +10,7 @@ export function withEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   config: Partial<NetworkOptions>,
 ): Partial<NetworkOptions> {
-  const mirrors = listOf(env.CTXSRC_MIRRORS).map((text) => {
-    const [host, mirror] = parsePair('CTXSRC_MIRRORS', text);
-    return { host, mirror };
-  });
+  const mirrors = listOf(env.CTXSRC_MIRRORS).map((text) => parseMirrorOf('CTXSRC_MIRRORS', text));
   const plain = listOf(env.CTXSRC_PLAIN_HTTP).map((host) => checkHost('CTXSRC_PLAIN_HTTP', host));
   return {
     ...config,

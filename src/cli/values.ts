@@ -1,4 +1,5 @@
 /** Readers of flag values: durations, sizes, counts. Each throws a usage error that names the flag and shows a value that works. */
+import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 
@@ -48,11 +49,17 @@ export function parseCount(flag: string, text: string, least: number): number {
   return value;
 }
 
-/** `A=B`, as `--mirror` and `--with` take it. */
-export function parsePair(flag: string, text: string): [string, string] {
+/** `A=B`, as `--mirror` and `--with` take it. @param form how the two are called, for messages */
+export function parsePair(flag: string, text: string, form = 'NAME=VALUE'): [string, string] {
   const equals = text.indexOf('=');
-  if (equals <= 0) throw badValue(flag, text, 'NAME=VALUE');
+  if (equals <= 0) throw badValue(flag, text, form);
   return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/** `HOST=MIRROR[/PATH]`, as `--mirror` takes it. */
+export function parseMirrorOf(flag: string, text: string): NetworkOptions['mirrors'][number] {
+  const [host, mirror] = parsePair(flag, text, 'HOST=MIRROR[/PATH]');
+  return { host, mirror };
 }
 
 /** `HOST[:PORT]`, as `--plain-http` takes it: a URL there would be a host that is never spoken to. */

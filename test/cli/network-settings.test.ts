@@ -56,6 +56,6 @@ it.each(['https://r.example', 'bob:PW-typed@r.example', 'r.example/team', ''])('
 
 it('that are no mirrors are named with their variable, without a password', () => {
   expect(() => withEnvironment({ CTXSRC_MIRRORS: 'bob:PW-typed@mirror.example' }, {})).toThrow(
-    /CTXSRC_MIRRORS "\*\*\*@mirror.example" is not valid: it takes NAME=VALUE/,
+    /CTXSRC_MIRRORS "\*\*\*@mirror.example" is not valid: it takes HOST=MIRROR\[\/PATH\]/,
   );
 });
