@@ -36,18 +36,16 @@ function configPath(env: Environment): string | undefined {
 export function readConfig(env: Environment): UserConfig {
   const path = configPath(env);
   if (path === undefined) return { directory: '/', sources: [], network: {} };
+  const hint = env.CTXSRC_CONFIG ? 'correct or unset CTXSRC_CONFIG' : 'remove it, or name another with CTXSRC_CONFIG';
   let text: string;
   try {
-    text = readSmallFileSync(path, {
-      what: `the configuration file ${printable(path)}`,
-      hint: env.CTXSRC_CONFIG ? 'correct or unset CTXSRC_CONFIG' : 'remove it, or name another with CTXSRC_CONFIG',
-    }).toString('utf8');
+    text = readSmallFileSync(path, { what: `the configuration file ${printable(path)}`, hint }).toString('utf8');
   } catch (error) {
     if (!isCtxsrcError(error) || error.code === 'E_UNSAFE' || error.code === 'E_LIMIT') throw error;
     if (!env.CTXSRC_CONFIG && (error.code === 'E_PATH_NOT_FOUND' || error.code === 'E_PERMISSION')) {
       return { directory: dirname(path), sources: [], network: {} };
     }
-    throw new CtxsrcError('E_CONFIG', error.message, { cause: error, hint: 'correct or unset CTXSRC_CONFIG' });
+    throw new CtxsrcError('E_CONFIG', error.message, { cause: error, hint });
   }
   return decodeConfig(text, path);
 }
