@@ -17,7 +17,10 @@ export interface CommandSpec {
   readonly words?: readonly string[];
   /** Takes references: gets the flags of sources and of the network. */
   readonly takesReferences: boolean;
-  /** How far it reaches; `network` unless given. Flags for what lies beyond are taken, for scripts that give the same to all, and not shown. */
+  /**
+   * How far it reaches; `network` unless given. Flags for what lies beyond are taken, for scripts that give the same to
+   * all, and not shown.
+   */
   readonly reach?: 'nothing' | 'files' | 'store' | 'network';
   /** Reads what a source holds, and can be told how much of it at most. */
   readonly limited?: boolean;

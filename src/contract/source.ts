@@ -73,7 +73,10 @@ export interface SourceEnv {
   readonly statCache: boolean;
   /** Opaque to the contract: the registry and http options of the command line, for the sources that speak to servers. */
   readonly network: NetworkOptions;
-  /** Most that a command reads of a source (else `E_LIMIT`, before it is read where its size is known); what each source has as its limit unless given. */
+  /**
+   * Most that a command reads of a source (else `E_LIMIT`, before it is read where its size is known); what each source
+   * has as its limit unless given.
+   */
   readonly limits?: ReadLimits | undefined;
   /** `host` value of a default platform, for instance `linux/amd64`. */
   readonly defaultPlatform: string;
@@ -118,7 +121,10 @@ export interface CacheKeyResult {
 export interface SourceInstance {
   /** Index 0, 1, … until done. Read-only, idempotent, repeatable; remembers its answer, and its failure unless it was an abort. */
   cacheKey(job: JobContext, index: number): Promise<CacheKeyResult>;
-  /** The content; null when the source is legitimately empty. Works though `cacheKey` ran in another process, or its blobs were collected since. */
+  /**
+   * The content; null when the source is legitimately empty. Works though `cacheKey` ran in another process, or its blobs
+   * were collected since.
+   */
   snapshot(job: JobContext): Promise<ImmutableRef | null>;
   /** What `digest` prints: the root digest and its kin, cheaper than a key where the source can. */
   digests?(job: JobContext): Promise<Digests>;

@@ -5,7 +5,10 @@
  */
 import { getSystemErrorMap } from 'node:util';
 
-/** Exit code of each error code. 2 usage, 3 not found, 4 credentials, 5 integrity, 6 drift, 7 platform, 8 refused, 9 target, 74 local I/O, 75 temporary, 76 rate limit. */
+/**
+ * Exit code of each error code. 2 usage, 3 not found, 4 credentials, 5 integrity, 6 drift, 7 platform, 8 refused, 9
+ * target, 74 local I/O, 75 temporary, 76 rate limit.
+ */
 export const ERROR_EXITS = {
   E_INTERNAL: 1,
   E_USAGE: 2,

@@ -31,7 +31,10 @@ const TYPE_FLAGS: Readonly<Record<EntryType, string>> = {
   fifo: '6',
 };
 
-/** True for the extended attributes that belong to the content: file capabilities, and all that the system does not keep for itself. */
+/**
+ * True for the extended attributes that belong to the content: file capabilities, and all that the system does not keep
+ * for itself.
+ */
 export function isHashedXattr(name: ByteString): boolean {
   return name === 'security.capability' || !/^(security|system|com\.apple)\./.test(name);
 }

@@ -1,4 +1,7 @@
-/** Follow paths: which paths a client has to send so that given ones can be reached through links, as `FollowLinks` of the package `tonistiigi/fsutil`. */
+/**
+ * Follow paths: which paths a client has to send so that given ones can be reached through links, as `FollowLinks` of the
+ * package `tonistiigi/fsutil`.
+ */
 import { ioError } from '../core/errors.ts';
 import { baseName, cleanPath, dirName, joinPath } from '../core/go-path.ts';
 import { printable } from '../core/printable.ts';

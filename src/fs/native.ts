@@ -25,7 +25,10 @@ export type NativePath = string | Uint8Array;
  */
 export interface Native {
   readonly capabilities: NativeCapabilities;
-  /** Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none or the file system has no such thing. */
+  /**
+   * Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none
+   * or the file system has no such thing.
+   */
   listXattrs(path: NativePath): readonly string[];
   listXattrsFd(fd: number): readonly string[];
   /** False when an open file surely has no extended attributes. */
@@ -115,7 +118,10 @@ interface Koffi {
 
 let loaded: { readonly native: Native | undefined } | undefined;
 
-/** The native calls, or undefined where koffi or the platform is missing. Loads (about 10 ms) at the first call of each thread; never throws. */
+/**
+ * The native calls, or undefined where koffi or the platform is missing. Loads (about 10 ms) at the first call of each
+ * thread; never throws.
+ */
 export function loadNative(): Native | undefined {
   loaded ??= { native: load() };
   return loaded.native;

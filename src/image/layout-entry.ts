@@ -65,8 +65,8 @@ const MAX_LOOKED_INTO = 100;
 /**
  * The entry with that tag, else with that name of containerd's; without a tag `latest`, else the only image there. Of
  * several the one that fits the platform best.
- * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_NOT_AN_IMAGE where all are something else, E_PLATFORM_NOT_FOUND, E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for
- *   an entry without a valid digest
+ * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_NOT_AN_IMAGE where all are something else, E_PLATFORM_NOT_FOUND,
+ *   E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for an entry without a valid digest
  */
 export async function chooseEntry(entries: readonly Descriptor[], request: EntryRequest): Promise<ChosenEntry> {
   const named = distinct(images(byName(entries, request)));

@@ -9,8 +9,8 @@ import type { ContentProvider } from './provider.ts';
 import { fetchLayer } from './pull.ts';
 
 /**
- * Makes all the layers present, as many at a time as `--parallel` says. The first failure stops the others; what they have of a blob is
- * kept by the store for resuming.
+ * Makes all the layers present, as many at a time as `--parallel` says. The first failure stops the others; what they
+ * have of a blob is kept by the store for resuming.
  */
 export async function pullLayers(
   job: JobContext,

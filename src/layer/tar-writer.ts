@@ -43,7 +43,10 @@ const MOST_OWNER = 0o7777777;
 const MOST_SIZE = 0o77777777777;
 const SECOND = 1_000_000_000n;
 
-/** The archive of the entries, in their order. @throws Error when a file has another size than its entry says; errors of the system as they are */
+/**
+ * The archive of the entries, in their order.
+ * @throws Error when a file has another size than its entry says; errors of the system as they are
+ */
 export async function* writeTar(entries: Iterable<TarEntry> | AsyncIterable<TarEntry>): AsyncGenerator<Buffer> {
   const { Header: TarHeader } = await import('tar');
   let gathered: Uint8Array[] = [];

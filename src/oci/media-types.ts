@@ -1,4 +1,4 @@
-/** Media types of the OCI image-spec and of Docker's image manifest v2, schema 2; and what a layer's type says about its compression. */
+/** Media types of the OCI image-spec and of Docker's image manifest v2, schema 2. */
 
 export const MEDIA_TYPE = {
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',

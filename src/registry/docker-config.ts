@@ -19,7 +19,10 @@ export interface AuthEntry {
   readonly registrytoken?: unknown;
 }
 
-/** The file's content; undefined when it is no JSON object. The parser's own error is dropped: it quotes the text, secrets included. */
+/**
+ * The file's content; undefined when it is no JSON object. The parser's own error is dropped: it quotes the text, secrets
+ * included.
+ */
 export function parseDockerConfig(text: string): DockerConfig | undefined {
   let document: unknown;
   try {

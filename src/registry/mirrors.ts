@@ -25,7 +25,10 @@ export interface Endpoint {
   readonly namespace?: string | undefined;
 }
 
-/** The places that have a repository: the registry itself, then its mirrors in the order to ask them, before it. E_CONFIG when a mirror is not `HOST[/PATH]`. */
+/**
+ * The places that have a repository: the registry itself first, then its mirrors, which are to be asked before it, in this
+ * order. E_CONFIG when a mirror is not `HOST[/PATH]`.
+ */
 export function endpointsFor(
   name: RepositoryName,
   mirrors: NetworkOptions['mirrors'],

@@ -1,4 +1,7 @@
-/** Bearer tokens (distribution-spec's companion "Token Authentication"): asked for with GET, or with POST as OAuth2 has it; kept until they expire. */
+/**
+ * Bearer tokens (distribution-spec's companion "Token Authentication"): asked for with GET, or with POST as OAuth2 has
+ * it; kept until they expire.
+ */
 import type { Credential, JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import type { Zone } from './addresses.ts';
@@ -71,7 +74,10 @@ export function tokenRequest(
   };
 }
 
-/** Asks for a token; without a credential for an anonymous one. Repeats like every request. Errors: as `HttpClient`, E_UNAUTHORIZED, E_FORBIDDEN. */
+/**
+ * Asks for a token; without a credential for an anonymous one. Repeats like every request. Errors: as `HttpClient`,
+ * E_UNAUTHORIZED, E_FORBIDDEN.
+ */
 export async function fetchToken(
   job: JobContext,
   http: HttpClient,

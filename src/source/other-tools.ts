@@ -1,6 +1,6 @@
 /**
- * Ways of other tools (skopeo and podman, helm, syft, package URLs, Windows, the shell) to say which image or directory is meant: each is told
- * apart and answered by what to type here. Pure text.
+ * Ways of other tools (skopeo and podman, helm, syft, package URLs, Windows, the shell) to say which image or directory
+ * is meant: each is told apart and answered by what to type here. Pure text.
  */
 import { shellWord } from '../core/shell-word.ts';
 import { parseNormalizedReference } from '../oci/reference.ts';

@@ -53,7 +53,10 @@ export class Ingests {
     this.#shelf = shelf;
   }
 
-  /** `BlobStore.ingest` of the contract. @throws E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_DISK_FULL, E_LOCK_TIMEOUT, what `produce` throws */
+  /**
+   * `BlobStore.ingest` of the contract.
+   * @throws E_DIGEST_MISMATCH, E_SIZE_MISMATCH, E_DISK_FULL, E_LOCK_TIMEOUT, what `produce` throws
+   */
   async run(
     job: JobContext,
     blob: IngestBlob,
