@@ -178,9 +178,10 @@ export function addAttributeFlags(command: Command, declared: readonly DeclaredA
 function attributeOption(spec: AttributeSpec): Option {
   const short = spec.short === undefined ? '' : `-${spec.short}, `;
   const value = spec.kind === 'flag' ? '' : ` <${spec.placeholder ?? spec.name}>`;
-  const example = spec.example === undefined ? '' : ` (e.g. ${spec.example})`;
-  const option = new Option(`${short}--${spec.name}${value}`, `${spec.help}${example}`);
-  if (spec.choices !== undefined && spec.kind !== 'list') return option.choices(spec.choices);
+  const flags = `${short}--${spec.name}${value}`;
+  // Its help lists the choices.
+  if (spec.choices !== undefined && spec.kind !== 'list') return new Option(flags, spec.help).choices(spec.choices);
+  const option = new Option(flags, `${spec.help}${spec.example === undefined ? '' : ` (e.g. ${spec.example})`}`);
   return spec.kind === 'list' ? option.argParser(collect) : option;
 }
 
