@@ -54,7 +54,7 @@ export class Answer implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#signal.aborted) this.#abort();
-    this.#patience = setTimeout(() => controller.abort(failure(NO_ANSWER, 'no answer in time')), this.#timeout);
+    else this.#patience = setTimeout(() => controller.abort(failure(NO_ANSWER, 'no answer in time')), this.#timeout);
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
