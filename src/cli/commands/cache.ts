@@ -33,7 +33,7 @@ export async function run(run: Run, [what]: readonly string[], flags: Flags): Pr
     case 'verify':
       return verify(run);
     default:
-      throw new CtxsrcError('E_USAGE', `there is no cache ${JSON.stringify(what)}`, {
+      throw new CtxsrcError('E_USAGE', `cache has no subcommand ${JSON.stringify(what)}`, {
         hint: 'choose ls, du, prune, verify or path',
       });
   }
