@@ -1,9 +1,9 @@
 /** From the entries of a lock file to references that sources understand: paths rebased, roots pinned. */
 import { dirname } from 'node:path';
 import type { Attributes } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { listed } from '../core/printable.ts';
-import type { Lock, LockEntry } from '../snapshot/lock.ts';
+import { isContextName, type Lock, type LockEntry } from '../snapshot/lock.ts';
 import { checkEntry, rebasedAttributes } from '../snapshot/lock-entry.ts';
 import { parseReference } from '../source/parse.ts';
 import { type Identified, identify } from '../source/resolve.ts';
@@ -61,9 +61,24 @@ export async function understand(
   const understood: Understood[] = [];
   for (const text of references) {
     if (lock.entries.has(text)) understood.push(await lockedReference(site, lock, text, 'pinned'));
-    else understood.push(await identify(site.table, text, site.attributes));
+    else {
+      const one = identify(site.table, text, site.attributes);
+      understood.push(await one.catch((error: unknown) => Promise.reject(orEntry(error, text, lock))));
+    }
   }
   return understood;
+}
+
+/** Who typed a word that is no reference may have meant an entry of the lock file. */
+function orEntry(error: unknown, text: string, lock: OpenLock): unknown {
+  if (!isCtxsrcError(error, 'E_REFERENCE') || !isContextName(text)) return error;
+  const hint = [namesIn(lock), error.hint].filter((part) => part !== undefined).join('; ');
+  const message = `${error.message}, nor a name in the lock file ${lock.path}`;
+  return new CtxsrcError(error.code, message, { hint, details: error.details, cause: error });
+}
+
+function namesIn({ entries }: OpenLock): string {
+  return `the file has ${entries.size === 0 ? 'none' : listed([...entries.keys()])}`;
 }
 
 /**
@@ -79,7 +94,7 @@ export async function lockedReference(
   const entry = lock.entries.get(name);
   if (entry === undefined) {
     throw new CtxsrcError('E_NOT_FOUND', `the lock file ${lock.path} has no context ${JSON.stringify(name)}`, {
-      hint: lock.entries.size === 0 ? 'it has none' : `it has ${listed([...lock.entries.keys()])}`,
+      hint: namesIn(lock),
     });
   }
   const written = await identifyEntry(site, lock.path, name, entry);

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lockedReference, openLock } from '../../src/cli/lock-references.ts';
+import { lockedReference, openLock, understand } from '../../src/cli/lock-references.ts';
 import type { LockEntry } from '../../src/snapshot/lock.ts';
 import { SourceTable } from '../../src/source/table.ts';
 import { failure } from '../support/failure-code.ts';
@@ -61,6 +61,18 @@ describe('an entry that contradicts itself is refused', () => {
   });
 });
 
+it('a word that is neither a reference nor an entry is told the entries that there are', async () => {
+  const path = join(tempDir('lock-word'), 'ctxsrc.lock');
+  const site = { table: new SourceTable(), cwd: '/', attributes: {} };
+  writeFileSync(path, JSON.stringify({ lockfile: 1, contexts: { app: { ref: './app', digest: 'd', key: 'd' } } }));
+  const error = await failure(understand(site, ['nowhere-at-all'], await openLock(site, path)));
+  expect(error).toMatchObject({
+    code: 'E_REFERENCE',
+    message: expect.stringMatching(/^"nowhere-at-all" has no scheme .*, nor a name in the lock file \/.*ctxsrc\.lock$/),
+    hint: expect.stringMatching(/^the file has app; for an image type docker-image:/),
+  });
+});
+
 describe('names and texts without end are cut in what is said of them', () => {
   const path = join(tempDir('lock-names'), 'ctxsrc.lock');
   const site = { table: new SourceTable(), cwd: '/', attributes: {} };
@@ -71,7 +83,7 @@ describe('names and texts without end are cut in what is said of them', () => {
     const names = Array.from({ length: 1000 }, (_, index) => `${index}${long.slice(0, 1000)}`);
     writeFileSync(path, JSON.stringify({ lockfile: 1, contexts: Object.fromEntries(names.map((n) => [n, entry])) }));
     const error = await failure(lockedReference(site, await openLock(site, path), 'x', 'pinned'));
-    expect(error.hint).toMatch(/^it has 0n+…, 1/);
+    expect(error.hint).toMatch(/^the file has 0n+…, 1/);
     expect(error.hint!.length).toBeLessThan(10_000);
   });
 
