@@ -55,7 +55,9 @@ async function importModule(module: string, base: string): Promise<{ url: string
     const url = moduleUrl(module, base);
     return { url, exported: (await import(url)) as Record<string, unknown> };
   } catch (error) {
-    throw new CtxsrcError('E_SOURCE_MODULE', `cannot load the source module ${module}: ${(error as Error).message}`, {
+    // Behind the first line Node lists who asked for the module.
+    const [reason] = String((error as Error | undefined)?.message ?? error).split('\n');
+    throw new CtxsrcError('E_SOURCE_MODULE', `cannot load the source module ${module}: ${reason}`, {
       cause: error,
       hint: 'name a file (./my-source.js) or an installed package that exports `source`',
     });

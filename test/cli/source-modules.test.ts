@@ -45,6 +45,12 @@ it.each([
   expect(text).toContain(what);
 });
 
+it('says in one line that there is no such package', async () => {
+  expect(await failureText(loadModule('no-such-package', dir))).toBe(
+    "E_SOURCE_MODULE cannot load the source module no-such-package: Cannot find module 'no-such-package'",
+  );
+});
+
 it('is what the hint of an unknown scheme speaks of', async () => {
   await expect(new SourceTable().load('mine', 'x')).rejects.toMatchObject({
     code: 'E_SCHEME_UNKNOWN',
