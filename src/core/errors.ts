@@ -137,7 +137,10 @@ export function ioError(error: unknown, what: string, hint?: string): Error {
   if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   if (code !== 'ENOENT' && code !== 'ENOTDIR') return localError(error, what, hint);
-  return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, { cause: error, hint });
+  return new CtxsrcError('E_PATH_NOT_FOUND', `${what}: no such file or directory`, {
+    cause: error,
+    hint: hint ?? 'check the path: a relative one begins in the current directory',
+  });
 }
 
 /**

@@ -4,8 +4,8 @@ import { CtxsrcError, ioError } from '../../src/core/errors.ts';
 const failed = (code: string): Error => Object.assign(new Error('failed'), { code });
 
 it.each([
-  ['ENOENT', 'E_PATH_NOT_FOUND', undefined],
-  ['ENOTDIR', 'E_PATH_NOT_FOUND', undefined],
+  ['ENOENT', 'E_PATH_NOT_FOUND', 'check the path: a relative one begins in the current directory'],
+  ['ENOTDIR', 'E_PATH_NOT_FOUND', 'check the path: a relative one begins in the current directory'],
   ['EACCES', 'E_PERMISSION', 'check the owner and mode of the path, or run as a user who may'],
   ['EIO', 'E_IO', undefined],
 ])('%s of a file that the user named is %s, with the hint of the caller before its own', (code, wanted, usual) => {
