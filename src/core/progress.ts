@@ -141,12 +141,14 @@ export class Task {
 export async function* counted(
   from: { readonly body: AsyncIterable<Uint8Array>; readonly offset: number; readonly size?: number | undefined },
   task: Task,
+  heard?: (done: number) => void,
 ): AsyncGenerator<Uint8Array> {
   const more = from.size === undefined ? {} : { total: from.size };
   let done = from.offset;
   for await (const chunk of from.body) {
     done += chunk.length;
     task.advance(done, more);
+    heard?.(done);
     yield chunk;
   }
 }

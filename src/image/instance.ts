@@ -200,7 +200,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
           diffId: diffIds[i] as Digest,
           chainId: chain[i]!,
           file: await layerFile(descriptor),
-          fetch: (job, growth) => fetchLayer(job, env, provider, descriptor, growth),
+          fetch: (job, growth) => fetchLayer(job, env, provider, descriptor, { growth }),
         };
       }),
     );

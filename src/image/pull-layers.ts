@@ -3,10 +3,17 @@ import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import type { Digest } from '../core/digest.ts';
+import { isAbort } from '../core/errors.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { LayersTask } from './layers-task.ts';
 import type { ContentProvider } from './provider.ts';
 import { fetchLayer } from './pull.ts';
+
+/** A blob, and the places of the layers that are this blob. */
+interface Wanted {
+  readonly descriptor: Descriptor;
+  readonly layers: number[];
+}
 
 /**
  * Makes all the layers present, as many at a time as `--parallel` says. The first failure stops the others; what they
@@ -18,43 +25,52 @@ export async function pullLayers(
   provider: ContentProvider,
   layers: readonly Descriptor[],
 ): Promise<void> {
-  const all = new LayersTask(
-    job.progress,
-    provider.phase,
-    layers.map(({ size }) => size),
-  );
-  const finish = (digest: Digest): void => {
-    for (const [index, layer] of layers.entries()) if (layer.digest === digest) all.finish(index);
-  };
-  // What is there already counts as done from the beginning.
-  let isCached = true;
-  for (const { digest } of layers) {
-    if ((await env.store.blobs.size(digest)) !== undefined) finish(digest);
-    else isCached = false;
-  }
-  const missing = [...new Map(layers.map((layer, index) => [layer.digest, { layer, index }])).values()].reverse();
-  const stop = new AbortController();
-  const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
-  // Each layer that is on its way listens.
-  setMaxListeners(0, shared.signal);
-  const errors: unknown[] = [];
-  const work = async (): Promise<void> => {
-    for (let next = missing.pop(); next !== undefined && errors.length === 0; next = missing.pop()) {
-      const { layer, index } = next;
-      const placed = { ...shared, progress: all.of(index) };
-      try {
-        await fetchLayer(placed, env, provider, layer, (_path, bytes) => all.advance(index, 'fetched', bytes));
-        finish(layer.digest);
-      } catch (error) {
-        errors.push(error);
-        stop.abort();
+  const sizes = layers.map(({ size }) => size);
+  const all = new LayersTask(job.progress, provider.phase, sizes);
+  try {
+    const missing = await missingOf(env, layers, (index) => all.finish(index));
+    const isCached = missing.length === 0;
+    const stop = new AbortController();
+    const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
+    // Each layer that is on its way listens.
+    setMaxListeners(0, shared.signal);
+    const errors: unknown[] = [];
+    const work = async (): Promise<void> => {
+      for (let next = missing.shift(); next !== undefined && errors.length === 0; next = missing.shift()) {
+        const { descriptor, layers } = next;
+        const first = layers[0]!;
+        const placed = { ...shared, progress: all.of(first) };
+        try {
+          const fetched = (bytes: number): void => all.advance(first, 'fetched', bytes);
+          await fetchLayer(placed, env, provider, descriptor, { fetched });
+          for (const index of layers) all.finish(index);
+        } catch (error) {
+          errors.push(error);
+          stop.abort();
+        }
       }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.max(1, env.network.parallel) }, work));
-  if (errors.length > 0) {
-    all.end(job.signal.aborted ? 'aborted' : 'failed');
-    throw errors[0];
+    };
+    await Promise.all(Array.from({ length: Math.max(1, env.network.parallel) }, work));
+    if (errors.length > 0) throw errors[0];
+    all.end(isCached ? 'cached' : 'done');
+  } catch (error) {
+    all.end(isAbort(error) ? 'aborted' : 'failed');
+    throw error;
   }
-  all.end(isCached ? 'cached' : 'done');
+}
+
+/** The blobs that the store lacks, each once, in the order of the layers; of the others it says that they are there. */
+async function missingOf(
+  env: SourceEnv,
+  layers: readonly Descriptor[],
+  isThere: (index: number) => void,
+): Promise<Wanted[]> {
+  const wanted = new Map<Digest, Wanted>();
+  for (const [index, descriptor] of layers.entries()) {
+    const known = wanted.get(descriptor.digest);
+    if (known !== undefined) known.layers.push(index);
+    else if ((await env.store.blobs.size(descriptor.digest)) !== undefined) isThere(index);
+    else wanted.set(descriptor.digest, { descriptor, layers: [index] });
+  }
+  return [...wanted.values()];
 }

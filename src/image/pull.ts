@@ -10,13 +10,17 @@ import type { Descriptor } from '../oci/types.ts';
 import { layerFrom } from './foreign-layer.ts';
 import type { ContentProvider } from './provider.ts';
 
-/** Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of `layerFrom`. */
+/**
+ * Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of `layerFrom`.
+ * @param growth for who reads the blob while it grows: what it has been told of is not fetched anew
+ * @param fetched hears how many bytes have come
+ */
 export async function fetchLayer(
   job: JobContext,
   env: SourceEnv,
   provider: ContentProvider,
   descriptor: Descriptor,
-  growth?: BlobGrowth,
+  { growth, fetched }: { growth?: BlobGrowth | undefined; fetched?: (bytes: number) => void } = {},
 ): Promise<void> {
   const task = new Task(job.progress, provider.phase, `layer ${shortDigest(descriptor.digest)}`, {
     total: descriptor.size,
@@ -28,7 +32,7 @@ export async function fetchLayer(
       async (resume) => {
         const origin = await layerFrom(job, env, provider, descriptor, resume);
         const what = origin.what ?? `layer ${descriptor.digest} of ${provider.storeName}`;
-        return { ...origin, what, body: counted(origin, task) };
+        return { ...origin, what, body: counted(origin, task, fetched) };
       },
       { growth },
     );
