@@ -87,7 +87,8 @@ const leanAssert = `
   });`;
 
 // Each chunk costs a start about a millisecond: what a key of a layout needs, what a directory needs beside it, and what a
-// registry needs, are one chunk each.
+// registry needs, are one chunk each. So is each package that most commands do not need.
+const packages = ['undici', 'ora', 'tar', 'yaml'];
 const groups = {
   version: ['src/core/version.ts'],
   base: [
@@ -113,11 +114,19 @@ await bundle(
     intro: lazyBuiltins,
     plugins: [leanUndici],
     codeSplitting: {
-      groups: Object.entries(groups).map(([name, files], index) => ({
-        name,
-        priority: 9 - index,
-        test: (id) => files.some((file) => id === join(root, file)),
-      })),
+      groups: [
+        // One that stands first takes what it needs before the next one does.
+        ...Object.entries(groups).map(([name, files], index) => ({
+          name,
+          priority: packages.length + 9 - index,
+          test: (id) => files.some((file) => id === join(root, file)),
+        })),
+        ...packages.map((name, index) => ({
+          name: `vendor-${name}`,
+          priority: packages.length - index,
+          test: (id) => id.startsWith(join(root, 'node_modules', name, '/')),
+        })),
+      ],
     },
   },
 );
