@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { workerUrl } from '../core/worker-url.ts';
+import { workerUrl } from '../core/thread/worker-url.ts';
 import type { Bench } from './bench.ts';
 import { BrokenRule } from './report.ts';
 import type { Tree } from './tree.ts';

@@ -3,7 +3,7 @@
  * request is in `platform-match.ts`.
  */
 import { CtxsrcError } from './errors.ts';
-import { joinPath } from './go-path.ts';
+import { joinPath } from './go/path.ts';
 
 /** The `platform` object of the image-spec (image-index.md), under its names there. Absent and empty are the same. */
 export interface Platform {

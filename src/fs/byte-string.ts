@@ -2,7 +2,7 @@
  * Names and paths of a file system are bytes. A `ByteString` holds them one byte a character (latin-1): it compares,
  * sorts, splits and hashes as the bytes do, costs no more than text, and loses nothing when a name is not UTF-8.
  */
-import { goText } from '../core/go-text.ts';
+import { goText } from '../core/go/text.ts';
 
 /** Bytes as text, one character (U+0000 to U+00FF) for each. */
 export type ByteString = string;

@@ -2,7 +2,7 @@
 
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { baseName } from '../core/go-path.ts';
+import { baseName } from '../core/go/path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { type ContentTree, keyOf, pathNotFound, rootedPath } from './content-tree.ts';
 import { hexDigest } from './entry-header.ts';

@@ -3,7 +3,7 @@
  * them, computed from a list of records. Nothing here reads a file system.
  */
 import { CtxsrcError } from '../core/errors.ts';
-import { cleanPath } from '../core/go-path.ts';
+import { cleanPath } from '../core/go/path.ts';
 import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
 import { hexDigest } from './entry-header.ts';
 

@@ -3,7 +3,7 @@
  * package `tonistiigi/fsutil`.
  */
 import { ioError } from '../core/errors.ts';
-import { baseName, cleanPath, dirName, joinPath } from '../core/go-path.ts';
+import { baseName, cleanPath, dirName, joinPath } from '../core/go/path.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
 import type { TreeReader } from './tree-entry.ts';

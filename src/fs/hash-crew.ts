@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { startThread } from '../core/thread.ts';
+import { startThread } from '../core/thread/thread.ts';
 import { textOfBytes } from './byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
 import {

@@ -1,8 +1,8 @@
 /** The ignore file of a build context (`.dockerignore`) read into patterns, as moby's package `patternmatcher/ignorefile` does. */
 
 import { CtxsrcError } from '../core/errors.ts';
-import { cleanPath } from '../core/go-path.ts';
-import { goText } from '../core/go-text.ts';
+import { cleanPath } from '../core/go/path.ts';
+import { goText } from '../core/go/text.ts';
 import { trimGoSpace } from './patterns.ts';
 
 /** A line of so many bytes is an error, as it is for BuildKit. */

@@ -3,7 +3,7 @@
  * evaluated in order and the last decision wins; a pattern also matches what lies below a directory it matches.
  */
 import { CtxsrcError } from '../core/errors.ts';
-import { cleanPath, dirName } from '../core/go-path.ts';
+import { cleanPath, dirName } from '../core/go/path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { PatternEffort } from './pattern-effort.ts';
 import { PatternRegexp } from './pattern-regexp.ts';

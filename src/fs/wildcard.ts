@@ -1,6 +1,6 @@
 /** Wildcards as Go's `path.Match` reads them: BuildKit's keys depend on its exact rules. Patterns and names are bytes. */
 import { CtxsrcError } from '../core/errors.ts';
-import { goText } from '../core/go-text.ts';
+import { goText } from '../core/go/text.ts';
 import type { ByteString } from './byte-string.ts';
 
 /** True when a path element holds `*`, `?` or `[` that no backslash escapes. */

@@ -1,7 +1,7 @@
 /** Which paths of a source are written, and where (`WriteFilter`): the key stays the source's. */
 import type { WriteFilter } from '../contract/ref.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { cleanPath } from '../core/go-path.ts';
+import { cleanPath } from '../core/go/path.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText } from './byte-string.ts';
 import { PatternMatcher } from './patterns.ts';

@@ -2,7 +2,7 @@
 import { chainId } from '../core/chain-id.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { encodeGoJson } from '../core/go-json.ts';
+import { encodeGoJson } from '../core/go/json-encode.ts';
 import type { Platform } from '../core/platform.ts';
 import type { ImageConfig } from '../oci/types.ts';
 

@@ -8,7 +8,7 @@ import { closeSync, createReadStream, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
-import * as go from '../core/go-json-decode.ts';
+import * as go from '../core/go/json-decode.ts';
 import { shortened } from '../core/printable.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { bytesOfText } from '../fs/byte-string.ts';

@@ -2,7 +2,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { startThread } from '../core/thread.ts';
+import { startThread } from '../core/thread/thread.ts';
 import { jobMemory } from '../layer/file-jobs.ts';
 import { unpackReport } from '../layer/report.ts';
 import { Signal } from '../layer/signal.ts';

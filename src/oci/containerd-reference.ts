@@ -4,7 +4,7 @@
  */
 import { isIPv6 } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
-import { joinPath } from '../core/go-path.ts';
+import { joinPath } from '../core/go/path.ts';
 
 export interface ContainerdReference {
   /** Host and path, cleaned. */

@@ -5,7 +5,7 @@
  */
 import { digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import * as go from '../core/go-json-decode.ts';
+import * as go from '../core/go/json-decode.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { shortened } from '../core/printable.ts';
 import { isIndexType, isManifestType, isSchema1Type, MEDIA_TYPE } from './media-types.ts';

@@ -16,7 +16,7 @@ import type {
 import { NO_CACHE_OPTS } from '../contract/index.ts';
 import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
-import { encodeGoJson } from '../core/go-json.ts';
+import { encodeGoJson } from '../core/go/json-encode.ts';
 import { Once } from '../core/once.ts';
 import { counted, Task } from '../core/progress.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';

@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { encodeGoJson } from '../core/go-json.ts';
+import { encodeGoJson } from '../core/go/json-encode.ts';
 import { printable } from '../core/printable.ts';
 import { readNamedFile, streamOf } from '../fs/small-file.ts';
 

@@ -8,7 +8,7 @@ import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import * as go from '../core/go-json-decode.ts';
+import * as go from '../core/go/json-decode.ts';
 import { Once } from '../core/once.ts';
 import { listed, shortened } from '../core/printable.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';

@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { Digest } from '../core/digest.ts';
-import { startThread } from '../core/thread.ts';
+import { startThread } from '../core/thread/thread.ts';
 import {
   type ChunkResult,
   type CloneSpec,

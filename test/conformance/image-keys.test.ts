@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes, Source, SourceInstance } from '../../src/contract/index.ts';
 import type { Digest } from '../../src/core/digest.ts';
-import { encodeGoJson } from '../../src/core/go-json.ts';
+import { encodeGoJson } from '../../src/core/go/json-encode.ts';
 import { formatPlatformAll, normalizePlatform, type Platform, parsePlatform } from '../../src/core/platform.ts';
 import { solverDigest } from '../../src/core/solver-digest.ts';
 import { imageInstance } from '../../src/image/instance.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { goText } from '../../src/core/go-text.ts';
+import { goText } from '../../src/core/go/text.ts';
 import { solverDigest } from '../../src/core/solver-digest.ts';
 import { definitionKey } from '../../src/source/local/definition.ts';
 

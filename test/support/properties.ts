@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, vi } from 'vitest';
-import { cleanPath } from '../../src/core/go-path.ts';
+import { cleanPath } from '../../src/core/go/path.ts';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
 import { ContentTree, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
 import { hashTree } from '../../src/fs/hash-tree.ts';

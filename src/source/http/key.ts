@@ -1,6 +1,6 @@
 /** BuildKit's key of an http source (its package `source/http`), and where the file's name comes from. Pure. */
 import { sha256 } from '../../core/digest.ts';
-import { encodeGoJson } from '../../core/go-json.ts';
+import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { type ByteName, baseName, byteName, type FileShape, safeFileName } from '../single-file.ts';
 import { dispositionFilename } from './content-disposition.ts';
 import { parseHttpTime } from './last-modified.ts';

@@ -1,6 +1,6 @@
 /** The definition key of a local directory: what BuildKit's package `source/local` answers before it has seen a file. */
 import { sha256 } from '../../core/digest.ts';
-import { encodeGoJson } from '../../core/go-json.ts';
+import { encodeGoJson } from '../../core/go/json-encode.ts';
 
 export interface LocalDefinition {
   /** Name that the builder knows the directory by. */

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { cleanPath } from '../../core/go-path.ts';
+import { cleanPath } from '../../core/go/path.ts';
 import { printable } from '../../core/printable.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';

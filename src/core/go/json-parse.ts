@@ -1,8 +1,8 @@
 /**
  * JSON as Go's `encoding/json` reads it, first half: text to nodes. Members keep their order and their duplicates, and
- * numbers their spelling, because both matter when a node is decoded (`go-json-decode.ts`).
+ * numbers their spelling, because both matter when a node is decoded (`json-decode.ts`).
  */
-import { goText } from './go-text.ts';
+import { goText } from './text.ts';
 
 /** Go's `maxNestingDepth`. */
 const MAX_DEPTH = 10_000;

@@ -2,7 +2,7 @@
  * JSON as Go's `encoding/json` writes it. BuildKit hashes such documents into cache keys, so that every byte counts:
  * no spaces, members in the order given, and escapes that differ from JSON.stringify's.
  */
-import { goText } from './go-text.ts';
+import { goText } from './text.ts';
 
 /**
  * A value to encode. Bytes are text that may not be UTF-8 (a Go string holds any bytes); a Go `[]byte`, which is

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as go from '../../src/core/go-json-decode.ts';
+import * as go from '../../../src/core/go/json-decode.ts';
 
 const shape = go.struct({
   name: go.text,

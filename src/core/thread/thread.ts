@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { CtxsrcError } from './errors.ts';
+import { CtxsrcError } from '../errors.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
 /**

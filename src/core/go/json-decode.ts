@@ -3,8 +3,9 @@
  * so that a member given twice is decoded into what the first one left: scalars are replaced, objects, lists and maps
  * merged. `null` empties a list, map or pointer and leaves everything else as it is.
  */
-import { type JsonNode, JsonNumber, JsonObject, JsonProblem, parseGoJson } from './go-json-parse.ts';
-import { shortened } from './printable.ts';
+
+import { shortened } from '../printable.ts';
+import { type JsonNode, JsonNumber, JsonObject, JsonProblem, parseGoJson } from './json-parse.ts';
 
 /** How a Go type is decoded. */
 export interface Shape<T> {

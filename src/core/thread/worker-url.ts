@@ -6,7 +6,7 @@ export type WorkerName = 'worker-hash' | 'worker-unpack' | 'worker-clone';
 
 /**
  * Where the code of a worker, or of another process, lies. They are built as entry points of their own at the top of
- * `dist/`; the caller is a bundle beside them, or, when the sources are run by a test, in `src/<folder>/`. The
+ * `dist/`; the caller is a bundle beside them, or, when the sources are run by a test, this file. The
  * single-file bundle is all of them: it looks at the query of its own URL, which only an import keeps.
  */
 export function workerUrl(name: WorkerName | 'conformance-child'): URL {
@@ -18,5 +18,5 @@ export function workerUrl(name: WorkerName | 'conformance-child'): URL {
   }
   // A thread starts sooner with a CommonJS module.
   const file = name === 'conformance-child' ? `${name}.js` : `${name}.cjs`;
-  return new URL(typeof __CTXSRC_BUNDLED__ === 'boolean' ? `./${file}` : `../../dist/${file}`, here);
+  return new URL(typeof __CTXSRC_BUNDLED__ === 'boolean' ? `./${file}` : `../../../dist/${file}`, here);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeGoJson, type GoValue } from '../../src/core/go-json.ts';
+import { encodeGoJson, type GoValue } from '../../../src/core/go/json-encode.ts';
 
 /** Any Unicode text; fast-check's own takes seconds to set up. */
 const anyText = fc

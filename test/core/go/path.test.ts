@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { baseName, cleanPath, dirName, joinPath } from '../../src/core/go-path.ts';
+import { baseName, cleanPath, dirName, joinPath } from '../../../src/core/go/path.ts';
 
 describe('paths as Go has them', () => {
   it.each([
