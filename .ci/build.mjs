@@ -14,7 +14,7 @@ const pkg = require('../package.json');
 const nodeTooOld = require('../bin/node-version.js');
 
 const threads = {
-  'worker-hash': 'src/fs/hash-worker.ts',
+  'worker-hash': 'src/fs/hash/worker.ts',
   'worker-unpack': 'src/layer/unpack-worker.ts',
   'worker-clone': 'src/store/clone-worker.ts',
 };

@@ -25,7 +25,7 @@ const ORDER = [
 /** Where each third-party package may be imported. */
 const PACKAGES: Record<string, RegExp> = {
   undici: /^registry\//,
-  koffi: /^fs\/native\.ts$/,
+  koffi: /^fs\/native\/native\.ts$/,
   yaml: /^snapshot\/lock-from\.ts$/,
   tar: /^layer\/tar-writer\.ts$/,
   fzstd: /^layer\//,

@@ -16,7 +16,7 @@ import type {
   Store,
 } from '../contract/index.ts';
 import type { ProgressEvent } from '../core/progress.ts';
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { openEnvironment } from '../source/environment.ts';
 import { parseReference } from '../source/parse.ts';
 import { createSession } from '../source/session.ts';

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isCtxsrcError } from '../core/errors.ts';
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { allKeys } from '../source/resolve.ts';
 import type { Bench } from './bench.ts';
 import { type Check, skipCheck } from './check.ts';

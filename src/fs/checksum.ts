@@ -5,9 +5,9 @@ import { CtxsrcError } from '../core/errors.ts';
 import { baseName } from '../core/go/path.ts';
 import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
 import { type ContentTree, keyOf, pathNotFound, rootedPath } from './content-tree.ts';
-import { hexDigest } from './entry-header.ts';
-import { type MatchVector, PatternMatcher } from './patterns.ts';
-import { hasWildcard, Wildcard } from './wildcard.ts';
+import { hexDigest } from './entry/header.ts';
+import { type MatchVector, PatternMatcher } from './match/patterns.ts';
+import { hasWildcard, Wildcard } from './match/wildcard.ts';
 
 export interface ChecksumOptions {
   /** A link that is named or selected counts as what it points at. */

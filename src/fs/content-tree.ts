@@ -5,7 +5,7 @@
 import { CtxsrcError } from '../core/errors.ts';
 import { cleanPath } from '../core/go/path.ts';
 import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
-import { hexDigest } from './entry-header.ts';
+import { hexDigest } from './entry/header.ts';
 
 /** What is known of one path. Every directory on the way to a record needs a record of its own, except the root. */
 export interface TreeRecord {

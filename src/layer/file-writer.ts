@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, ftruncateSync } from 'node:fs';
-import { at, createFile } from '../fs/confined.ts';
+import { at, createFile } from '../fs/write/confined.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { MetadataWriter } from './metadata.ts';
 import { type PlainFile, writeAll, writePlainFile } from './plain-file.ts';

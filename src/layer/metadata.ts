@@ -15,9 +15,9 @@ import {
   unlinkSync,
 } from 'node:fs';
 import type { WriteOptions } from '../contract/ref.ts';
-import { at, createFile, type OpenDirectory } from '../fs/confined.ts';
-import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../fs/kept-metadata.ts';
-import { loadNative, type Native } from '../fs/native.ts';
+import { loadNative, type Native } from '../fs/native/native.ts';
+import { at, createFile, type OpenDirectory } from '../fs/write/confined.ts';
+import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../fs/write/metadata.ts';
 import type { LossList } from './losses.ts';
 import type { Leaf, Metadata } from './tree.ts';
 

@@ -1,6 +1,6 @@
 /** Writes what is neither a file nor a directory: symbolic links, devices and fifos, or their losses. */
 import { chmodSync, symlinkSync } from 'node:fs';
-import { at } from '../fs/confined.ts';
+import { at } from '../fs/write/confined.ts';
 import { bytePath } from './byte-names.ts';
 import { archiveError } from './header.ts';
 import type { LossList } from './losses.ts';

@@ -1,8 +1,8 @@
 /** The filter of a snapshot, applied to the whole tree after the last layer. */
 import { renameSync, rmdirSync } from 'node:fs';
 import { CtxsrcError } from '../core/errors.ts';
-import { at } from '../fs/confined.ts';
-import type { PathFilter } from '../fs/write-filter.ts';
+import type { PathFilter } from '../fs/match/path-filter.ts';
+import { at } from '../fs/write/confined.ts';
 import { shortenedBytes } from './byte-names.ts';
 import type { LossList } from './losses.ts';
 import { type Directory, isMissing, type Node, pathIn } from './tree.ts';

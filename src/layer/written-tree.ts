@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { CtxsrcError } from '../core/errors.ts';
-import { at, closeDirectory, type OpenDirectory, openChild } from '../fs/confined.ts';
+import { at, closeDirectory, type OpenDirectory, openChild } from '../fs/write/confined.ts';
 import { shortenedBytes } from './byte-names.ts';
 import { archiveError } from './header.ts';
 import { type Directory, isMissing, leafOf, type Metadata, type Node, pathIn } from './tree.ts';

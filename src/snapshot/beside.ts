@@ -14,7 +14,7 @@ import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../core/digest.ts';
 import { localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../store/identity.ts';
 
 /** A run that writes shows now and then that it lives. The silence is long: a tree may be on a slow network disk. */

@@ -5,10 +5,10 @@ import { ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { ReadBudget, type ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, textOfBytes } from '../fs/byte-string.ts';
-import type { Pattern } from '../fs/patterns.ts';
-import { type RememberedDigests, rememberedDigests } from '../fs/remembered-digests.ts';
-import { DiskReader, type TreeEntry } from '../fs/tree-entry.ts';
-import { walkInSteps } from '../fs/walk.ts';
+import { DiskReader, type TreeEntry } from '../fs/entry/tree-entry.ts';
+import { type RememberedDigests, rememberedDigests } from '../fs/hash/remembered-digests.ts';
+import type { Pattern } from '../fs/match/patterns.ts';
+import { walkInSteps } from '../fs/walk/walk.ts';
 
 /** Where it lies and what of it counts. */
 export interface ComparedTree extends FilesInPlace {

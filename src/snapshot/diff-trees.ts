@@ -9,11 +9,11 @@ import { monotonicMs } from '../core/monotonic.ts';
 import { Task } from '../core/progress.ts';
 import type { ReadLimits } from '../core/read-limits.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../fs/byte-string.ts';
-import { keptMode } from '../fs/kept-mode.ts';
-import { loadNative, type Native } from '../fs/native.ts';
-import { splitDevice } from '../fs/native-stat.ts';
-import type { TreeEntry } from '../fs/tree-entry.ts';
-import { readXattrs } from '../fs/xattrs.ts';
+import type { TreeEntry } from '../fs/entry/tree-entry.ts';
+import { readXattrs } from '../fs/entry/xattrs.ts';
+import { loadNative, type Native } from '../fs/native/native.ts';
+import { splitDevice } from '../fs/native/stat.ts';
+import { keptMode } from '../fs/write/mode.ts';
 import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
 /** What of a path differs. `ignored`: still on the disk of the second side, but filtered out there. */

@@ -1,9 +1,9 @@
 /** The contents of many files hashed, on all cores when there is much to read. */
 import type { ByteString } from '../fs/byte-string.ts';
-import { DONE } from '../fs/entry-rows.ts';
-import { RowHasher } from '../fs/row-hasher.ts';
-import { Slices } from '../fs/slices.ts';
-import type { TreeEntry } from '../fs/tree-entry.ts';
+import { DONE } from '../fs/entry/rows.ts';
+import type { TreeEntry } from '../fs/entry/tree-entry.ts';
+import { RowHasher } from '../fs/hash/queue.ts';
+import { Slices } from '../fs/walk/slices.ts';
 
 /** Files given to threads between two looks of theirs. */
 const PUBLISHED = 64;

@@ -11,7 +11,7 @@ import type { JobContext } from '../contract/session.ts';
 import type { RecordStore } from '../contract/store.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { ownerChoice } from '../fs/kept-metadata.ts';
+import { ownerChoice } from '../fs/write/metadata.ts';
 import { heartbeat, newStaging, type Staging } from './beside.ts';
 import { findEarlier, rememberTree } from './earlier.ts';
 import { noteUnfinished } from './leftovers.ts';

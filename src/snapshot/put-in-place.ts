@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import type { RecordStore } from '../contract/store.ts';
 import { localError } from '../core/errors.ts';
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { heartbeat, newStaging, removeDeadParts } from './beside.ts';
 import { noteUnfinished } from './leftovers.ts';
 import { createParents, removeParents } from './target.ts';

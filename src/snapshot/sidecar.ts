@@ -12,8 +12,8 @@ import type { WrittenEntry } from '../contract/ref.ts';
 import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../contract/written-rows.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
-import { Slices } from '../fs/slices.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
+import { Slices } from '../fs/walk/slices.ts';
 import { decodeEntry, decodeSidecar } from './sidecar-decode.ts';
 import { SCHEMA, type Sidecar } from './sidecar-format.ts';
 

@@ -82,7 +82,7 @@ const hasFilter = (filter: WriteFilter | undefined): boolean =>
 
 /** As the content key of a directory: `ctxsrc key --no-ignore-file DIR` prints the same. */
 async function hashOfTree(job: JobContext, dir: string, shown: string): Promise<string> {
-  const { hashTree } = await import('../fs/hash-tree.ts');
+  const { hashTree } = await import('../fs/hash/hash-tree.ts');
   const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal, progress: job.progress, label: shown });
   return `sha256:${digest}`;
 }

@@ -7,7 +7,7 @@ import { chmod, type FileHandle, lutimes, open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
-import { isRefusal, modeWithoutOwner, shownMode } from '../fs/kept-metadata.ts';
+import { isRefusal, modeWithoutOwner, shownMode } from '../fs/write/metadata.ts';
 import { LossList } from '../layer/losses.ts';
 import type { StoredBody } from './stored-body.ts';
 

@@ -16,7 +16,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
 import type { Progress } from '../core/progress.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { makeDirectory } from '../fs/make-directory.ts';
+import { makeDirectory } from '../fs/write/make-directory.ts';
 import type { IngestOptions, Ingests } from './ingest.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';

@@ -23,7 +23,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Digest } from '../core/digest.ts';
-import { loadNative, type Native } from '../fs/native.ts';
+import { loadNative, type Native } from '../fs/native/native.ts';
 import { clampTime, formatEntry, parseEntry, type StoredEntry } from './snapshot-manifest.ts';
 
 export interface CloneSpec {

@@ -7,7 +7,7 @@ import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stat
 import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, localError } from '../core/errors.ts';
-import { makeDirectory } from '../fs/make-directory.ts';
+import { makeDirectory } from '../fs/write/make-directory.ts';
 import { ownedName } from './identity.ts';
 
 /** Raised whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */

@@ -11,7 +11,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from './identity.ts';
 import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
 import type { Locks } from './locks.ts';

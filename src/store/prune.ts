@@ -12,7 +12,7 @@ import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { blobResource } from './blobs.ts';
 import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
 import { storeError } from './layout.ts';

@@ -6,7 +6,7 @@ import { readFile, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
-import { makeDirectory } from '../fs/make-directory.ts';
+import { makeDirectory } from '../fs/write/make-directory.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 
 export class FileRecordStore implements RecordStore {

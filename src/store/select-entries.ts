@@ -3,7 +3,7 @@ import type { WriteFilter, WriteReport } from '../contract/ref.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
-import { PathFilter } from '../fs/write-filter.ts';
+import { PathFilter } from '../fs/match/path-filter.ts';
 import type { SnapshotHeader, StoredEntry } from './snapshot-manifest.ts';
 
 export interface Selection {

@@ -17,7 +17,7 @@ import { shortDigest } from '../core/digest.ts';
 import { isAbort, isCtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../core/read-limits.ts';
-import { removeTree } from '../fs/remove-tree.ts';
+import { removeTree } from '../fs/write/remove-tree.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
 import { isUnwritable, storeError } from './layout.ts';

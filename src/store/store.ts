@@ -90,7 +90,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     },
     close: async () => {
       if (temporary.size > 0) {
-        const { removeTree } = await import('../fs/remove-tree.ts');
+        const { removeTree } = await import('../fs/write/remove-tree.ts');
         for (const path of temporary) await removeTree(path);
         temporary.clear();
       }

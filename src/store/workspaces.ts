@@ -8,7 +8,7 @@ import type { JobContext } from '../contract/session.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
-import { makeDirectory } from '../fs/make-directory.ts';
+import { makeDirectory } from '../fs/write/make-directory.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './leases.ts';
 import type { Locks } from './locks.ts';

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import { hashTree } from '../../src/fs/hash-tree.ts';
+import { hashTree } from '../../src/fs/hash/hash-tree.ts';
 import { buildTree, type VectorEntry, vectorPath } from '../support/context-tree.ts';
 import { needsRoot } from '../support/needs.ts';
 import { tempDir } from '../support/temp.ts';

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
 import { checksum } from '../../src/fs/checksum.ts';
 import { ContentTree, EMPTY_DIGEST, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
-import { entryHeader, type HashedEntry, hexDigest } from '../../src/fs/entry-header.ts';
+import { entryHeader, type HashedEntry, hexDigest } from '../../src/fs/entry/header.ts';
 import { type VectorEntry, vectorPath } from '../support/context-tree.ts';
 
 interface Check {

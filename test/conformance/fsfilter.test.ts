@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
-import { followPaths } from '../../src/fs/follow-paths.ts';
-import { DiskReader, type TreeEntry } from '../../src/fs/tree-entry.ts';
-import { walkTree } from '../../src/fs/walk.ts';
+import { DiskReader, type TreeEntry } from '../../src/fs/entry/tree-entry.ts';
+import { followPaths } from '../../src/fs/match/follow-paths.ts';
+import { walkTree } from '../../src/fs/walk/walk.ts';
 import { buildTree, type VectorEntry, vectorPath } from '../support/context-tree.ts';
 import { tempDir } from '../support/temp.ts';
 

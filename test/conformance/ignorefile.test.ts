@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseIgnoreFile } from '../../src/fs/ignore-file.ts';
+import { parseIgnoreFile } from '../../src/fs/match/ignore-file.ts';
 
 interface Case {
   readonly name: string;

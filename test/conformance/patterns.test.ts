@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bytesOfText, textOfBytes } from '../../src/fs/byte-string.ts';
-import { PatternMatcher } from '../../src/fs/patterns.ts';
+import { PatternMatcher } from '../../src/fs/match/patterns.ts';
 
 interface Case {
   readonly name: string;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { EntryRows } from '../../src/fs/entry-rows.ts';
-import { PatternMatcher } from '../../src/fs/patterns.ts';
-import { StatCache } from '../../src/fs/stat-cache.ts';
-import { TreeHasher } from '../../src/fs/tree-hasher.ts';
+import { EntryRows } from '../../src/fs/entry/rows.ts';
+import { TreeHasher } from '../../src/fs/hash/tree-hasher.ts';
+import { PatternMatcher } from '../../src/fs/match/patterns.ts';
+import { StatCache } from '../../src/fs/stat-cache/stat-cache.ts';
 import { cacheAgrees, digestsAgree, patternsAgree, walkAgrees } from '../support/properties.ts';
 
 afterEach(() => vi.restoreAllMocks());

@@ -12,10 +12,10 @@ import {
 import { platformMatcher } from '../../src/core/platform-match.ts';
 import { checksum } from '../../src/fs/checksum.ts';
 import { ContentTree } from '../../src/fs/content-tree.ts';
-import { entryHeader, hexDigest } from '../../src/fs/entry-header.ts';
-import { parseIgnoreFile } from '../../src/fs/ignore-file.ts';
-import { PatternMatcher } from '../../src/fs/patterns.ts';
-import { Wildcard } from '../../src/fs/wildcard.ts';
+import { entryHeader, hexDigest } from '../../src/fs/entry/header.ts';
+import { parseIgnoreFile } from '../../src/fs/match/ignore-file.ts';
+import { PatternMatcher } from '../../src/fs/match/patterns.ts';
+import { Wildcard } from '../../src/fs/match/wildcard.ts';
 import { parseContainerdReference } from '../../src/oci/containerd-reference.ts';
 import { decodeConfig, decodeIndex, decodeManifest } from '../../src/oci/decode.ts';
 import { MEDIA_TYPE } from '../../src/oci/media-types.ts';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { loadNative } from '../../src/fs/native.ts';
+import { loadNative } from '../../src/fs/native/native.ts';
 import { materialize } from '../../src/snapshot/materialize.ts';
 import { verifySnapshot } from '../../src/snapshot/verify.ts';
 import { bundle } from '../support/bundle.ts';

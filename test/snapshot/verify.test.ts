@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { loadNative } from '../../src/fs/native.ts';
+import { loadNative } from '../../src/fs/native/native.ts';
 import { materialize } from '../../src/snapshot/materialize.ts';
 import { verifySnapshot } from '../../src/snapshot/verify.ts';
 import { type FakeTree, fakeJob, fakeRef, WRITE_OPTIONS } from '../support/fake-ref.ts';

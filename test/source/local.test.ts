@@ -17,7 +17,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Attributes, JobContext, Recipe, SourceEnv, WriteOptions } from '../../src/contract/index.ts';
 import { sha256 } from '../../src/core/digest.ts';
 import { silentProgress } from '../../src/core/progress.ts';
-import { loadNative } from '../../src/fs/native.ts';
+import { loadNative } from '../../src/fs/native/native.ts';
 import { source } from '../../src/source/local.ts';
 import { parseReference } from '../../src/source/parse.ts';
 import { tempDir } from '../support/temp.ts';

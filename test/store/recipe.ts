@@ -3,7 +3,7 @@ import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, utimesSync, 
 import { join } from 'node:path';
 import type { Recipe, WriteOptions, WriteReport, WrittenEntry } from '../../src/contract/ref.ts';
 import { type Digest, sha256 } from '../../src/core/digest.ts';
-import { loadNative } from '../../src/fs/native.ts';
+import { loadNative } from '../../src/fs/native/native.ts';
 import { scanTree } from '../../src/store/scan.ts';
 
 export const WRITE: WriteOptions = {

@@ -2,7 +2,7 @@
 import { chmodSync, constants, lchownSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { ByteString } from '../../src/fs/byte-string.ts';
-import { loadNative } from '../../src/fs/native.ts';
+import { loadNative } from '../../src/fs/native/native.ts';
 
 export interface VectorEntry {
   readonly path?: string;

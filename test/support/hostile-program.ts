@@ -5,7 +5,7 @@
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CtxsrcError } from '../../src/core/errors.ts';
-import { removeTree } from '../../src/fs/remove-tree.ts';
+import { removeTree } from '../../src/fs/write/remove-tree.ts';
 import { fakeJob, WRITE_OPTIONS } from './fake-ref.ts';
 import { HOSTILE_CASES, type HostileCase } from './hostile-cases.ts';
 import { listTree, treeText } from './tree.ts';

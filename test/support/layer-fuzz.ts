@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { isCtxsrcError } from '../../src/core/errors.ts';
-import { loadNative } from '../../src/fs/native.ts';
+import { loadNative } from '../../src/fs/native/native.ts';
 import { LayerApplier } from '../../src/layer/apply.ts';
 import { packEntries, unpackReport } from '../../src/layer/report.ts';
 import { TarReader } from '../../src/layer/tar-reader.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import type { PathFilter } from '../../fs/write-filter.ts';
+import type { PathFilter } from '../../fs/match/path-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';
 import { isLfsPointer } from './lfs.ts';

@@ -8,7 +8,7 @@ import type { JobContext, WriteOptions, WriteReport } from '../../contract/index
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
-import { PathFilter } from '../../fs/write-filter.ts';
+import { PathFilter } from '../../fs/match/path-filter.ts';
 import { LayerApplier } from '../../layer/apply.ts';
 import { archiveCompression, decompressArchive } from '../../layer/archive-compression.ts';
 import { shortenedBytes } from '../../layer/byte-names.ts';

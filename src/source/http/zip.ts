@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import { Slices } from '../../fs/slices.ts';
+import { Slices } from '../../fs/walk/slices.ts';
 import { RatioGuard } from '../../layer/ratio-guard.ts';
 import type { TarEntry, TarHandler } from '../../layer/tar-reader.ts';
 

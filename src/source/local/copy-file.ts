@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { ioError } from '../../core/errors.ts';
 import type { ByteString } from '../../fs/byte-string.ts';
-import { isUnchanged, type TreeEntry } from '../../fs/tree-entry.ts';
+import { isUnchanged, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 const CHUNK = 1 << 20;

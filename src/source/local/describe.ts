@@ -6,11 +6,11 @@ import { cleanPath } from '../../core/go/path.ts';
 import { printable } from '../../core/printable.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
-import type { HashedTree } from '../../fs/hash-tree.ts';
-import type { Pattern } from '../../fs/patterns.ts';
-import { Slices } from '../../fs/slices.ts';
-import { DiskReader, type TreeEntry } from '../../fs/tree-entry.ts';
-import { type TreeFilter, walkInSteps } from '../../fs/walk.ts';
+import { DiskReader, type TreeEntry } from '../../fs/entry/tree-entry.ts';
+import type { HashedTree } from '../../fs/hash/hash-tree.ts';
+import type { Pattern } from '../../fs/match/patterns.ts';
+import { Slices } from '../../fs/walk/slices.ts';
+import { type TreeFilter, walkInSteps } from '../../fs/walk/walk.ts';
 import type { IgnoreFile } from './ignore.ts';
 import { VERSION_CONTROL } from './version-control.ts';
 

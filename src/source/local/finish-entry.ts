@@ -4,10 +4,10 @@ import type { WriteOptions, WrittenEntry } from '../../contract/index.ts';
 import { localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
-import type { Xattrs } from '../../fs/entry-header.ts';
-import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../../fs/kept-metadata.ts';
-import type { Native } from '../../fs/native.ts';
-import type { EntryType } from '../../fs/tree-entry.ts';
+import type { Xattrs } from '../../fs/entry/header.ts';
+import type { EntryType } from '../../fs/entry/tree-entry.ts';
+import type { Native } from '../../fs/native/native.ts';
+import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../../fs/write/metadata.ts';
 import { printableBytes } from '../../layer/byte-names.ts';
 import { LossList } from '../../layer/losses.ts';
 

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { type IgnoreLine, parseIgnoreFile } from '../../fs/ignore-file.ts';
+import { type IgnoreLine, parseIgnoreFile } from '../../fs/match/ignore-file.ts';
 import { readNamedFile, readSmallFileSync, streamOf } from '../../fs/small-file.ts';
 import type { LocalOptions } from './attributes.ts';
 

@@ -20,7 +20,7 @@ import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { type HashedTree, hashTree } from '../../fs/hash-tree.ts';
+import { type HashedTree, hashTree } from '../../fs/hash/hash-tree.ts';
 import { fileHint } from '../other-tools.ts';
 import type { LocalOptions } from './attributes.ts';
 import { definitionKey } from './definition.ts';

@@ -1,7 +1,7 @@
 /** Folders of version control in a context: they differ from clone to clone, and so does the key. */
 import type { ByteString } from '../../fs/byte-string.ts';
-import { DiskReader, type TreeReader } from '../../fs/tree-entry.ts';
-import { type TreeFilter, walkTree } from '../../fs/walk.ts';
+import { DiskReader, type TreeReader } from '../../fs/entry/tree-entry.ts';
+import { type TreeFilter, walkTree } from '../../fs/walk/walk.ts';
 
 export const VERSION_CONTROL: readonly ByteString[] = ['.git', '.hg', '.svn'];
 

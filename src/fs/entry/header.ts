@@ -1,0 +1,65 @@
+/** The header of an entry, which its digest begins with (BuildKit's package `cache/contenthash`), and the digest of a whole entry. */
+import { hash } from 'node:crypto';
+import type { ByteString } from '../byte-string.ts';
+import type { EntryType } from './tree-entry.ts';
+
+/** What of an entry is hashed. Times and names are not. */
+export interface HashedEntry {
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly target?: ByteString | undefined;
+  /** Numbers of a device; only a local sync knows them, a scan of files on disk counts them as 0. */
+  readonly major?: number | undefined;
+  readonly minor?: number | undefined;
+  readonly xattrs?: Xattrs | undefined;
+}
+
+/** Extended attributes, name and value one character a byte. */
+export type Xattrs = ReadonlyMap<ByteString, ByteString>;
+
+const TYPE_FLAGS: Readonly<Record<EntryType, string>> = {
+  file: '0',
+  socket: '0',
+  symlink: '2',
+  char: '3',
+  block: '4',
+  dir: '5',
+  fifo: '6',
+};
+
+/**
+ * True for the extended attributes that belong to the content: file capabilities, and all that the system does not keep
+ * for itself.
+ */
+export function isHashedXattr(name: ByteString): boolean {
+  return name === 'security.capability' || !/^(security|system|com\.apple)\./.test(name);
+}
+
+/** The bytes that an entry's digest begins with. */
+export function entryHeader(entry: HashedEntry): ByteString {
+  const isLink = entry.type === 'symlink';
+  const mode = isLink ? 0o777 | (entry.mode & 0o7000) : entry.mode;
+  const size = entry.type === 'file' ? entry.size : 0;
+  return (
+    `namemode${mode}uid${entry.uid}gid${entry.gid}size${size}typeflag${TYPE_FLAGS[entry.type]}` +
+    `linkname${isLink ? (entry.target ?? '') : ''}unamegnamedevmajor${entry.major ?? 0}devminor${entry.minor ?? 0}` +
+    (entry.xattrs === undefined || entry.xattrs.size === 0 ? '' : xattrText(entry.xattrs))
+  );
+}
+
+function xattrText(xattrs: Xattrs): ByteString {
+  return [...xattrs]
+    .filter(([name]) => isHashedXattr(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => name + value)
+    .join('');
+}
+
+/** Hex sha256 of bytes. */
+export function hexDigest(bytes: ByteString): string {
+  return hash('sha256', Buffer.from(bytes, 'latin1'), 'hex');
+}

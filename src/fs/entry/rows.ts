@@ -1,0 +1,361 @@
+/**
+ * What is known of the entries of a tree, packed: a tree has very many of them, several threads work on them at once
+ * without telling each other, and the stat cache is these bytes. A row is a number of 8-byte units:
+ *
+ *     0 mode, with type   4 length of the path   8 where the name begins in it   12 bytes of the rows below a directory
+ *    16 size (of a device: its number)   24 mtime   32 ctime (ms)   40 inode   48 device
+ *    56 owner   60 group   64 state   68 whether 0 and 16 to 60 are known
+ *    72 path, and after it `sha256:` and the digest, hex (of a directory: of its header)
+ *
+ * Numbers are as the processor has them. Before the first row of a chunk stands where its last row ends.
+ */
+import { constants, type Stats } from 'node:fs';
+import type { ByteString, Latin1Buffer } from '../byte-string.ts';
+import { loadNative } from '../native/native.ts';
+import type { NativeStat } from '../native/stat.ts';
+import type { TreeEntry, UnseenFiles } from './tree-entry.ts';
+
+/** Where the first row begins. */
+export const FIRST_ROW = 8;
+/** What becomes of an entry: `WAITING` files are read by the thread that makes them `TAKEN`. */
+export const WAITING = 0;
+export const TAKEN = 1;
+/** The digest is there. */
+export const DONE = 2;
+/** It was not, or not until it was read, what was seen before. */
+export const CHANGED = 3;
+/** It is no longer there. */
+export const GONE = 4;
+/** As `DONE`, but too young to be taken from a cache. */
+export const YOUNG = 5;
+
+const END = 0;
+// Places of 4 bytes each.
+const MODE = 0;
+const LENGTH = 1;
+const NAME = 2;
+const BELOW = 3;
+const UID = 14;
+const GID = 15;
+const STATE = 16;
+const SEEN = 17;
+// Places of 8 bytes each.
+const SIZE = 2;
+const MTIME = 3;
+const CTIME = 4;
+const INO = 5;
+const DEV = 6;
+// Places of bytes.
+const PATH = 72;
+
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK } = constants;
+const ALGORITHM = 'sha256:';
+/** Length of a digest with its algorithm. */
+export const DIGEST_LENGTH = ALGORITHM.length + 64;
+
+const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
+  file: constants.S_IFREG,
+  dir: constants.S_IFDIR,
+  symlink: constants.S_IFLNK,
+  char: constants.S_IFCHR,
+  block: constants.S_IFBLK,
+  fifo: constants.S_IFIFO,
+  socket: constants.S_IFSOCK,
+};
+
+/** Bytes of a row. */
+function rowBytes(pathLength: number): number {
+  return (PATH + pathLength + DIGEST_LENGTH + 7) & ~7;
+}
+
+/** A chunk of rows. A position is where a row begins. */
+export class EntryRows {
+  readonly bytes: Latin1Buffer;
+  readonly #words: Int32Array;
+  readonly #numbers: Float64Array;
+
+  /** @param memory aligned; shared when several threads use it */
+  constructor(memory: ArrayBufferLike) {
+    this.bytes = Buffer.from(memory) as Latin1Buffer;
+    this.#words = new Int32Array(memory);
+    this.#numbers = new Float64Array(memory);
+  }
+
+  /** Where the last row ends that other threads may look at. */
+  get end(): number {
+    return Atomics.load(this.#words, END);
+  }
+
+  set end(at: number) {
+    Atomics.store(this.#words, END, at);
+  }
+
+  next(at: number): number {
+    return at + rowBytes(this.#words[(at >> 2) + LENGTH]!);
+  }
+
+  /** Where the path begins in the bytes; until the digest is there, a NUL is behind it. */
+  pathStart(at: number): number {
+    return at + PATH;
+  }
+
+  path(at: number): ByteString {
+    return this.bytes.latin1Slice(at + PATH, at + PATH + this.#words[(at >> 2) + LENGTH]!);
+  }
+
+  /** The last component of the path. */
+  name(at: number): ByteString {
+    const word = at >> 2;
+    return this.bytes.latin1Slice(at + PATH + this.#words[word + NAME]!, at + PATH + this.#words[word + LENGTH]!);
+  }
+
+  /** The last component of the path, and right behind it the digest with its algorithm. */
+  nameAndDigest(at: number): ByteString {
+    const word = at >> 2;
+    const start = at + PATH;
+    return this.bytes.latin1Slice(
+      start + this.#words[word + NAME]!,
+      start + this.#words[word + LENGTH]! + DIGEST_LENGTH,
+    );
+  }
+
+  pathLength(at: number): number {
+    return this.#words[(at >> 2) + LENGTH]!;
+  }
+
+  /** Length of the path of the directory that an entry lies in; -1 for the root. */
+  parentLength(at: number): number {
+    return this.#words[(at >> 2) + NAME]! - 1;
+  }
+
+  /** Hex. */
+  digest(at: number): string {
+    const end = at + PATH + this.#words[(at >> 2) + LENGTH]! + DIGEST_LENGTH;
+    return this.bytes.latin1Slice(end - 64, end);
+  }
+
+  /** Permission bits with setuid, setgid and sticky. */
+  mode(at: number): number {
+    return this.#words[at >> 2]! & 0o7777;
+  }
+
+  uid(at: number): number {
+    return this.#words[(at >> 2) + UID]! >>> 0;
+  }
+
+  gid(at: number): number {
+    return this.#words[(at >> 2) + GID]! >>> 0;
+  }
+
+  isDirectory(at: number): boolean {
+    return (this.#words[at >> 2]! & S_IFMT) === S_IFDIR;
+  }
+
+  isFile(at: number): boolean {
+    return (this.#words[at >> 2]! & S_IFMT) === S_IFREG;
+  }
+
+  /** Of a regular file; 0 for everything else. */
+  size(at: number): number {
+    return this.isFile(at) ? this.#numbers[(at >> 3) + SIZE]! : 0;
+  }
+
+  /** Bytes of the rows that lie below a directory and follow its own. */
+  below(at: number): number {
+    return this.#words[(at >> 2) + BELOW]!;
+  }
+
+  setBelow(at: number, bytes: number): void {
+    this.#words[(at >> 2) + BELOW] = bytes;
+  }
+
+  state(at: number): number {
+    return Atomics.load(this.#words, (at >> 2) + STATE);
+  }
+
+  /** True when nobody has to look at the entry any more. */
+  isFinal(at: number): boolean {
+    const state = this.state(at);
+    return state >= DONE && state !== CHANGED;
+  }
+
+  /** For other threads, the last thing that is written of a row. */
+  setState(at: number, state: number): void {
+    Atomics.store(this.#words, (at >> 2) + STATE, state);
+  }
+
+  /** True for the one thread that may read the file. */
+  take(at: number): boolean {
+    const place = (at >> 2) + STATE;
+    return this.#words[place] === WAITING && Atomics.compareExchange(this.#words, place, WAITING, TAKEN) === WAITING;
+  }
+
+  finish(at: number, digest: string): void {
+    this.bytes.latin1Write(ALGORITHM + digest, at + PATH + this.#words[(at >> 2) + LENGTH]!);
+    this.setState(at, DONE);
+  }
+
+  /**
+   * Writes a row of a path alone, of which nothing is known yet but that it is a regular file.
+   * @param prefix the path of the directory that it lies in, with a slash; empty for the root
+   */
+  writePath(at: number, prefix: ByteString, name: ByteString): void {
+    const words = this.#words;
+    const word = at >> 2;
+    words[word + MODE] = S_IFREG;
+    words[word + LENGTH] = prefix.length + name.length;
+    words[word + NAME] = prefix.length;
+    this.bytes.latin1Write(prefix, at + PATH);
+    this.bytes.latin1Write(name, at + PATH + prefix.length);
+  }
+
+  /** Writes down what an `lstat` has said. */
+  writeEntry(at: number, entry: TreeEntry): void {
+    this.#write(at, TYPE_BITS[entry.type] | entry.mode, entry);
+  }
+
+  /** Writes down what an `fstat` says. */
+  writeStat(at: number, stat: Stats | NativeStat): void {
+    this.#write(at, stat.mode, stat);
+  }
+
+  #write(at: number, mode: number, stat: Omit<TreeEntry, 'path' | 'type'> | Stats | NativeStat): void {
+    const words = this.#words;
+    const numbers = this.#numbers;
+    const word = at >> 2;
+    const number = at >> 3;
+    words[word + MODE] = mode;
+    words[word + UID] = stat.uid;
+    words[word + GID] = stat.gid;
+    words[word + SEEN] = 1;
+    numbers[number + SIZE] = sizeOrDevice(mode, stat);
+    numbers[number + MTIME] = stat.mtimeMs;
+    numbers[number + CTIME] = stat.ctimeMs;
+    numbers[number + INO] = stat.ino;
+    numbers[number + DEV] = stat.dev;
+  }
+
+  /** True when a `stat` of the entry is written down. */
+  isSeen(at: number): boolean {
+    return this.#words[(at >> 2) + SEEN] === 1;
+  }
+
+  /** True when an open file is the one that was seen, with the same content as far as the system can tell. */
+  isUnchanged(at: number, stat: Stats | NativeStat): boolean {
+    const numbers = this.#numbers;
+    const number = at >> 3;
+    return (
+      stat.size === numbers[number + SIZE] &&
+      stat.mtimeMs === numbers[number + MTIME] &&
+      stat.ctimeMs === numbers[number + CTIME] &&
+      stat.ino === numbers[number + INO] &&
+      (stat.mode & S_IFMT) === S_IFREG
+    );
+  }
+
+  /** True when an entry is what the row of its path says, in all that the system tells. */
+  isSame(at: number, entry: TreeEntry): boolean {
+    const numbers = this.#numbers;
+    const number = at >> 3;
+    const mode = TYPE_BITS[entry.type] | entry.mode;
+    return (
+      this.#words[at >> 2] === mode &&
+      numbers[number + SIZE] === sizeOrDevice(mode, entry) &&
+      numbers[number + MTIME] === entry.mtimeMs &&
+      numbers[number + CTIME] === entry.ctimeMs &&
+      numbers[number + INO] === entry.ino &&
+      numbers[number + DEV] === entry.dev
+    );
+  }
+
+  device(at: number): number {
+    return this.#numbers[(at >> 3) + DEV]!;
+  }
+
+  /** The later of both times, in ms since the epoch. */
+  changed(at: number): number {
+    return Math.max(this.#numbers[(at >> 3) + MTIME]!, this.#numbers[(at >> 3) + CTIME]!);
+  }
+}
+
+function sizeOrDevice(mode: number, stat: { readonly size: number; readonly rdev: number }): number {
+  const type = mode & S_IFMT;
+  return type === S_IFCHR || type === S_IFBLK ? stat.rdev : stat.size;
+}
+
+/** The rows of one tree, in the order of the walk, in chunks that grow with it. */
+export class EntryTable {
+  readonly chunks: EntryRows[] = [];
+  readonly #began: (chunk: SharedArrayBuffer) => void;
+  #rows: EntryRows | undefined;
+  #at = 0;
+
+  /** @param began told of each chunk, before anything is in it */
+  constructor(began: (chunk: SharedArrayBuffer) => void) {
+    this.#began = began;
+  }
+
+  /** Appends the row of an entry with its digest, or of a file that has to be read. */
+  add(entry: TreeEntry, digest?: string): void {
+    const { path } = entry;
+    const at = this.#reserve(rowBytes(path.length));
+    const name = path.lastIndexOf('/') + 1;
+    this.#rows!.writePath(at, path.slice(0, name), path.slice(name));
+    this.#rows!.writeEntry(at, entry);
+    if (digest !== undefined) this.#rows!.finish(at, digest);
+  }
+
+  /** Appends files that nobody has looked at yet. */
+  addUnseen({ dir, names }: UnseenFiles): void {
+    const prefix = dir && `${dir}/`;
+    for (const name of names) {
+      const at = this.#reserve(rowBytes(prefix.length + name.length));
+      this.#rows!.writePath(at, prefix, name);
+    }
+  }
+
+  /** Appends rows that are whole, one or several. */
+  copy(from: EntryRows, start: number, end: number): void {
+    for (let at = start; at < end; ) {
+      const next = from.next(at);
+      const to = this.#reserve(next - at);
+      from.bytes.copy(this.#rows!.bytes, to, at, next);
+      at = next;
+    }
+  }
+
+  /** Lets other threads see what was appended. */
+  publish(): void {
+    if (this.#rows !== undefined) this.#rows.end = this.#at;
+  }
+
+  /** Visits all rows, in order. */
+  *[Symbol.iterator](): Generator<{ readonly rows: EntryRows; readonly at: number }, void> {
+    for (const rows of this.chunks) {
+      for (let at = FIRST_ROW; at < rows.end; at = rows.next(at)) yield { rows, at };
+    }
+  }
+
+  #reserve(bytes: number): number {
+    if (this.#rows === undefined || this.#at + bytes > this.#rows.bytes.length) this.#begin(bytes);
+    const at = this.#at;
+    this.#at += bytes;
+    return at;
+  }
+
+  #begin(bytes: number): void {
+    this.publish();
+    const isFirst = this.chunks.length === 0;
+    const memory = new SharedArrayBuffer(Math.max(isFirst ? FIRST_CHUNK : CHUNK, FIRST_ROW + bytes));
+    if (!isFirst) loadNative()?.preferLargePages(new Uint8Array(memory));
+    this.#rows = new EntryRows(memory);
+    this.#at = FIRST_ROW;
+    this.publish();
+    this.chunks.push(this.#rows);
+    this.#began(memory);
+  }
+}
+
+/** Bytes of the first chunk, enough for 5,000 entries, and of the others. */
+const FIRST_CHUNK = 1 << 20;
+const CHUNK = 8 << 20;

@@ -1,0 +1,125 @@
+/** What the system tells about one entry of a tree, and how trees are read. */
+import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { type ByteString, fsPath } from '../byte-string.ts';
+import { loadNative, type Native } from '../native/native.ts';
+import type { NativeStat } from '../native/stat.ts';
+
+export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
+
+/** One entry. Times are milliseconds since the epoch, with a fraction of about 200 ns. */
+export interface TreeEntry extends NativeStat {
+  /** Relative to the root, `/` between components; empty for the root itself. */
+  readonly path: ByteString;
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid and sticky, without the bits of the type. */
+  readonly mode: number;
+}
+
+/** Where a walk finds its entries. Failures are those of `node:fs`; a missing entry is undefined. */
+export interface TreeReader {
+  /** Names in a directory, in any order; asked for right after the directory, before anything in it. */
+  names(path: ByteString): ByteString[];
+  /** @param isDirectory what the directory that it lies in says, if it was asked */
+  entry(path: ByteString, isDirectory?: boolean): TreeEntry | undefined;
+  /** Text of a symlink. */
+  target(path: ByteString): ByteString;
+}
+
+/** A reader that lets regular files go by on the word of their directory; somebody looks at them later. */
+export interface LateReader extends TreeReader {
+  /**
+   * What `names` has found last that may be something else than a regular file, and whether it is a directory; undefined
+   * when everything has to be looked at.
+   */
+  readonly others: ReadonlyMap<ByteString, boolean> | undefined;
+}
+
+/** Regular files of one directory, as it says, that nobody has looked at yet; in order. */
+export interface UnseenFiles {
+  readonly type: 'unseen';
+  readonly dir: ByteString;
+  readonly names: readonly ByteString[];
+}
+
+const TYPES: ReadonlyMap<number, EntryType> = new Map([
+  [constants.S_IFREG, 'file'],
+  [constants.S_IFDIR, 'dir'],
+  [constants.S_IFLNK, 'symlink'],
+  [constants.S_IFCHR, 'char'],
+  [constants.S_IFBLK, 'block'],
+  [constants.S_IFIFO, 'fifo'],
+  [constants.S_IFSOCK, 'socket'],
+]);
+
+/** The entry that a `stat` describes. */
+export function entryOf(path: ByteString, stat: Stats | NativeStat): TreeEntry {
+  return {
+    path,
+    type: TYPES.get(stat.mode & constants.S_IFMT) ?? 'file',
+    mode: stat.mode & 0o7777,
+    size: stat.size,
+    uid: stat.uid,
+    gid: stat.gid,
+    nlink: stat.nlink,
+    dev: stat.dev,
+    ino: stat.ino,
+    rdev: stat.rdev,
+    mtimeMs: stat.mtimeMs,
+    ctimeMs: stat.ctimeMs,
+  };
+}
+
+/** True when a file is still the one that was seen, with the same content as far as the system can tell. */
+export function isUnchanged(stat: Stats | NativeStat, seen: Omit<TreeEntry, 'path' | 'type'>): boolean {
+  return (
+    stat.size === seen.size &&
+    stat.mtimeMs === seen.mtimeMs &&
+    stat.ctimeMs === seen.ctimeMs &&
+    stat.ino === seen.ino &&
+    (stat.mode & constants.S_IFMT) === constants.S_IFREG
+  );
+}
+
+/** From so many entries on, loading the native calls costs less than they save. */
+const MANY = 5_000;
+
+/** A directory on disk. */
+export class DiskReader implements TreeReader {
+  readonly root: ByteString;
+  #asked = 0;
+  #native: Native | undefined;
+
+  /**
+   * @param root absolute
+   * @param native when they are loaded already
+   */
+  constructor(root: ByteString, native?: Native) {
+    this.root = root === '/' ? '' : root;
+    this.#native = withStat(native);
+  }
+
+  /** The full path as `node:fs` takes it. */
+  full(path: ByteString): string | Buffer {
+    return fsPath(path === '' ? this.root || '/' : `${this.root}/${path}`);
+  }
+
+  names(path: ByteString): ByteString[] {
+    return readdirSync(this.full(path), 'latin1');
+  }
+
+  entry(path: ByteString): TreeEntry | undefined {
+    this.#asked += 1;
+    if (this.#asked === MANY) this.#native ??= withStat(loadNative());
+    const full = this.full(path);
+    const stat = this.#native === undefined ? lstatSync(full, { throwIfNoEntry: false }) : this.#native.lstat(full);
+    return stat === undefined ? undefined : entryOf(path, stat);
+  }
+
+  target(path: ByteString): ByteString {
+    return readlinkSync(this.full(path), 'latin1');
+  }
+}
+
+function withStat(native: Native | undefined): Native | undefined {
+  return native?.capabilities.stat === true ? native : undefined;
+}

@@ -1,0 +1,35 @@
+/** Extended attributes of an entry, as far as they count for its digest. */
+import type { ByteString } from '../byte-string.ts';
+import type { Native, NativePath } from '../native/native.ts';
+import { isHashedXattr, type Xattrs } from './header.ts';
+
+/** The attributes read, and whether one could be listed but not read for lack of a right. */
+export interface ReadXattrs {
+  readonly xattrs: Xattrs;
+  readonly incomplete: boolean;
+}
+
+const NONE: ReadXattrs = { xattrs: new Map(), incomplete: false };
+
+/**
+ * The extended attributes of a path (a link itself, never its target) or of an open file.
+ * @throws errors of the system, with `code`
+ */
+export function readXattrs(native: Native, of: NativePath | number): ReadXattrs {
+  const isFd = typeof of === 'number';
+  const names = isFd ? native.listXattrsFd(of) : native.listXattrs(of);
+  if (names.length === 0) return NONE;
+  const xattrs = new Map<ByteString, ByteString>();
+  let incomplete = false;
+  for (const name of names.filter(isHashedXattr)) {
+    try {
+      const value = isFd ? native.getXattrFd(of, name) : native.getXattr(of, name);
+      if (value !== undefined) xattrs.set(name, value.toString('latin1'));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'EACCES' && code !== 'EPERM') throw error;
+      incomplete = true;
+    }
+  }
+  return { xattrs, incomplete };
+}

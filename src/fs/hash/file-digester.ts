@@ -1,0 +1,242 @@
+/**
+ * The digest of a file, read synchronously, as workers and the main thread make it for the rows of a table.
+ *
+ * The content has to be what the times say. A file that was looked at before it is read must look the same afterwards.
+ * One that was not is looked at once, afterwards: if it was last changed clearly before the run began, it has not been
+ * changed while it was read; else it is read once more.
+ */
+import { createHash, type Hash, hash } from 'node:crypto';
+import { constants } from 'node:fs';
+import type { ByteString, Latin1Buffer } from '../byte-string.ts';
+import { entryHeader, type Xattrs } from '../entry/header.ts';
+import { CHANGED, type EntryRows } from '../entry/rows.ts';
+import { readXattrs } from '../entry/xattrs.ts';
+import { type FileCalls, type FilesBelow, fileCalls } from '../native/file-calls.ts';
+import { loadNative, type Native, type ReadInto } from '../native/native.ts';
+import { keptMode, type Modes } from '../write/mode.ts';
+import { FileHeaders } from './file-headers.ts';
+
+/** What a digest is of. Can be sent to a thread. */
+export interface DigestTask {
+  /** Absolute, without a slash at its end. */
+  readonly root: ByteString;
+  /** Hash the content alone, without a header in front of it. */
+  readonly contentOnly?: boolean | undefined;
+  readonly modes: Modes;
+  /** Owners count. */
+  readonly scan: boolean;
+  /** Files of this device that were last changed before `settledBefore` (ms since the epoch) are not being changed. */
+  readonly device: number;
+  readonly settledBefore: number;
+}
+
+/** Read at once; a longer file is hashed in pieces of this size. */
+const CHUNK = 1 << 18;
+/** For headers of about 100 bytes, which stand in front of the content; the content begins at a page. */
+const HEADER_ROOM = 4096;
+
+/** Codes of a file that has gone, or become a link, a directory, a socket or a fifo, since its directory was listed. */
+const REPLACED: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'EISDIR', 'ESPIPE']);
+
+export class FileDigester {
+  readonly #task: DigestTask;
+  readonly #calls: FileCalls;
+  readonly #native: Native | undefined;
+  readonly #buffer = Buffer.allocUnsafeSlow(HEADER_ROOM + CHUNK) as Latin1Buffer;
+  readonly #readInto: ReadInto;
+  readonly #headers = new FileHeaders(this.#buffer, HEADER_ROOM);
+  #files: FilesBelow | undefined;
+  #incomplete = false;
+
+  constructor(task: DigestTask) {
+    this.#task = task;
+    const native = loadNative();
+    this.#calls = fileCalls(native);
+    this.#readInto = this.#calls.readerInto(this.#buffer);
+    this.#native = task.contentOnly === true ? undefined : native;
+  }
+
+  /** An extended attribute somewhere could not be read. */
+  get incomplete(): boolean {
+    return this.#incomplete;
+  }
+
+  /**
+   * Reads the file of a row: then its digest is there, or it is `CHANGED`.
+   * @returns what is left of a large file, to be gone on with
+   * @throws errors of the system, for instance `EACCES`
+   */
+  digest(rows: EntryRows, at: number): LargeFile | undefined {
+    // What nearly all files need is done here in one go: the sooner the engine sees that a function is worth fast code.
+    const calls = this.#calls;
+    const buffer = this.#buffer;
+    let fd = -1;
+    let large: LargeFile | undefined;
+    try {
+      this.#files ??= calls.below(this.#task.root);
+      fd = this.#files.open(rows.bytes, rows.pathStart(at));
+      // Of a file that nobody has looked at, nearly always this is all; where it is not, the size says so.
+      const isSeen = rows.isSeen(at);
+      const wanted = isSeen ? Math.min(rows.size(at), CHUNK) : CHUNK;
+      const length = wanted === 0 ? 0 : this.#readInto(fd, HEADER_ROOM, wanted, 0);
+      const xattrs = this.#native !== undefined && calls.mayHaveXattrs(fd) ? this.#xattrs(fd) : undefined;
+      const stat = calls.stat(fd);
+      const { size } = stat;
+      if (isSeen ? !rows.isUnchanged(at, stat) : (stat.mode & constants.S_IFMT) !== constants.S_IFREG) {
+        rows.setState(at, CHANGED);
+        return undefined;
+      }
+      if (!isSeen) rows.writeStat(at, stat);
+      const isRead = length >= Math.min(size, CHUNK) && (isSeen || this.#isSettled(rows, at));
+      if (!isRead) large = this.#readAgain(fd, rows, at);
+      else if (xattrs !== undefined || size > CHUNK) large = this.#finish(fd, rows, at, xattrs);
+      else {
+        const start = this.#writeHeader(rows, at);
+        // A plain array costs a fifth of a `Buffer` to make.
+        rows.finish(at, hash('sha256', new Uint8Array(buffer.buffer, start, HEADER_ROOM - start + size), 'hex'));
+      }
+    } catch (error) {
+      if (!REPLACED.has((error as NodeJS.ErrnoException).code)) throw error;
+      rows.setState(at, CHANGED);
+    } finally {
+      if (large === undefined && fd !== -1) calls.close(fd);
+    }
+    return large;
+  }
+
+  /** Has to be called at the end. */
+  close(): void {
+    this.#files?.close();
+    this.#files = undefined;
+  }
+
+  /** Reads a file again from its beginning: it is the one that was seen, or `CHANGED`. */
+  #readAgain(fd: number, rows: EntryRows, at: number): LargeFile | undefined {
+    const wanted = Math.min(rows.size(at), CHUNK);
+    const isWhole = readWhole(this.#readInto, fd, 0, wanted) === wanted;
+    const xattrs = this.#xattrs(fd);
+    if (isWhole && rows.isUnchanged(at, this.#calls.stat(fd))) return this.#finish(fd, rows, at, xattrs);
+    rows.setState(at, CHANGED);
+    return undefined;
+  }
+
+  /** The digest of what was read; of a large file that is only the beginning. */
+  #finish(fd: number, rows: EntryRows, at: number, xattrs: Xattrs | undefined): LargeFile | undefined {
+    const size = rows.size(at);
+    const header =
+      xattrs === undefined
+        ? this.#buffer.subarray(this.#writeHeader(rows, at), HEADER_ROOM)
+        : Buffer.from(this.#header(rows, at, xattrs), 'latin1');
+    if (size > CHUNK) return this.#large(fd, rows, at, header);
+    const content = this.#buffer.subarray(HEADER_ROOM, HEADER_ROOM + size);
+    rows.finish(at, createHash('sha256').update(header).update(content).digest('hex'));
+    return undefined;
+  }
+
+  #large(fd: number, rows: EntryRows, at: number, header: Buffer): LargeFile {
+    const content = { buffer: this.#buffer, readInto: this.#readInto };
+    return new LargeFile(this.#calls, content, createHash('sha256').update(header), { fd, rows, at });
+  }
+
+  /** Those that count; undefined when there are none. */
+  #xattrs(fd: number): Xattrs | undefined {
+    if (this.#native === undefined) return undefined;
+    const { xattrs, incomplete } = readXattrs(this.#native, fd);
+    if (incomplete) this.#incomplete = true;
+    return xattrs.size === 0 ? undefined : xattrs;
+  }
+
+  /** Writes the header of a file without extended attributes in front of the content. @returns where it begins */
+  #writeHeader(rows: EntryRows, at: number): number {
+    if (this.#task.contentOnly === true) return HEADER_ROOM;
+    const { modes, scan } = this.#task;
+    const mode = modes === 'exact' ? rows.mode(at) : keptMode({ type: 'file', mode: rows.mode(at) }, modes);
+    return this.#headers.write(mode, scan ? rows.uid(at) : 0, scan ? rows.gid(at) : 0, rows.size(at));
+  }
+
+  #header(rows: EntryRows, at: number, xattrs: Xattrs): ByteString {
+    const { modes, scan } = this.#task;
+    return entryHeader({
+      type: 'file',
+      mode: keptMode({ type: 'file', mode: rows.mode(at) }, modes),
+      uid: scan ? rows.uid(at) : 0,
+      gid: scan ? rows.gid(at) : 0,
+      size: rows.size(at),
+      xattrs,
+    });
+  }
+
+  #isSettled(rows: EntryRows, at: number): boolean {
+    return rows.device(at) === this.#task.device && rows.changed(at) < this.#task.settledBefore;
+  }
+}
+
+/** Reads so many bytes from a position to where content lies in the buffer; less only when the file ends there. */
+function readWhole(readInto: ReadInto, fd: number, position: number, wanted: number): number {
+  let length = 0;
+  for (let read = -1; length < wanted && read !== 0; length += read) {
+    read = readInto(fd, HEADER_ROOM + length, wanted - length, position + length);
+  }
+  return length;
+}
+
+interface Content {
+  readonly buffer: Buffer;
+  readonly readInto: ReadInto;
+}
+
+interface OpenFile {
+  readonly fd: number;
+  readonly rows: EntryRows;
+  readonly at: number;
+}
+
+/** A file that is too large to be read at once. The first piece is in the buffer. */
+export class LargeFile {
+  readonly #calls: FileCalls;
+  readonly #buffer: Buffer;
+  readonly #readInto: ReadInto;
+  readonly #hash: Hash;
+  readonly #file: OpenFile;
+  #position = 0;
+
+  constructor(calls: FileCalls, content: Content, running: Hash, file: OpenFile) {
+    this.#calls = calls;
+    this.#buffer = content.buffer;
+    this.#readInto = content.readInto;
+    this.#hash = running;
+    this.#file = file;
+  }
+
+  /** Bytes so far. */
+  get hashed(): number {
+    return this.#position;
+  }
+
+  /**
+   * Hashes a piece. False when it was the last: then the digest is there, or the row is `CHANGED`.
+   * @throws errors of the system
+   */
+  step(): boolean {
+    const { fd, rows, at } = this.#file;
+    const left = rows.size(at) - this.#position;
+    const wanted = Math.min(left, CHUNK);
+    const length = this.#position === 0 ? wanted : this.#read(wanted);
+    this.#hash.update(this.#buffer.subarray(HEADER_ROOM, HEADER_ROOM + length));
+    this.#position += length;
+    if (length === wanted && left > length) return true;
+    const stat = this.#calls.stat(fd);
+    if (length === wanted && rows.isUnchanged(at, stat)) rows.finish(at, this.#hash.digest('hex'));
+    else rows.setState(at, CHANGED);
+    return false;
+  }
+
+  #read(wanted: number): number {
+    return readWhole(this.#readInto, this.#file.fd, this.#position, wanted);
+  }
+
+  /** Has to be called at the end. */
+  close(): void {
+    this.#calls.close(this.#file.fd);
+  }
+}

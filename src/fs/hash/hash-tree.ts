@@ -1,0 +1,388 @@
+/**
+ * Hashes a directory on disk: the walk, the stat cache, threads for what has to be read, and the digest of the whole.
+ * The event loop is left alone for at most some hundredths of a second at a time.
+ */
+import { setTimeout } from 'node:timers/promises';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type Progress, silentProgress, Task } from '../../core/progress.ts';
+import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
+import { type ByteString, textOfBytes } from '../byte-string.ts';
+import { EMPTY_DIGEST } from '../content-tree.ts';
+import { entryHeader, hexDigest } from '../entry/header.ts';
+import { CHANGED, type EntryRows, FIRST_ROW, GONE, WAITING } from '../entry/rows.ts';
+import { DiskReader, type TreeEntry, type UnseenFiles } from '../entry/tree-entry.ts';
+import { readXattrs } from '../entry/xattrs.ts';
+import { fileCalls } from '../native/file-calls.ts';
+import { loadNative, type Native } from '../native/native.ts';
+import { splitDevice } from '../native/stat.ts';
+import { FileClock } from '../stat-cache/file-clock.ts';
+import { HashReader } from '../stat-cache/reader.ts';
+import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
+import { KeptRows } from '../stat-cache/writer.ts';
+import { Slices } from '../walk/slices.ts';
+import { namesTell, type TreeFilter, walkInSteps } from '../walk/walk.ts';
+import { keptMode, type Modes } from '../write/mode.ts';
+import { type HireAt, RowHasher } from './queue.ts';
+import { TreeHasher } from './tree-hasher.ts';
+
+export interface HashTreeOptions {
+  readonly filter?: TreeFilter | undefined;
+  readonly modes?: Modes | undefined;
+  /**
+   * `sync` (default): as after BuildKit's local sync, owners 0:0, device numbers known, the root without a header.
+   * `scan`: as files that lie on disk.
+   */
+  readonly origin?: 'sync' | 'scan' | undefined;
+  /** Folder of the stat cache; undefined: every entry is read. */
+  readonly cacheDir?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly progress?: Progress | undefined;
+  /** What progress calls it, where that is not the root. */
+  readonly label?: string | undefined;
+  readonly limits?: ReadLimits | undefined;
+  /** When threads start. */
+  readonly hireAt?: HireAt | undefined;
+}
+
+export interface HashedTree {
+  /** Hex sha256 of the whole. */
+  readonly digest: string;
+  /** What was hashed last: the names at the top and their digests, the bytes of names as UTF-8. */
+  readonly preimage: string;
+  readonly entries: number;
+  /** Entries that are not directories, and the bytes of regular files. */
+  readonly files: number;
+  readonly bytes: number;
+  /** `xattrs` when extended attributes could not be seen. */
+  readonly incomplete: readonly string[];
+}
+
+/**
+ * The digest of a directory.
+ * @param root absolute, resolved
+ * @throws CtxsrcError `E_PERMISSION` for what cannot be read, `E_PATTERN`, `E_IO` also for a file that keeps changing,
+ * `E_LIMIT`
+ */
+export async function hashTree(root: ByteString, options: HashTreeOptions = {}): Promise<HashedTree> {
+  for (;;) {
+    const run = new Run(root, options);
+    try {
+      const result = await run.result();
+      // What was changed after the step may have looked older than the run: then everything is done again.
+      if (!run.clock.steppedBack) return result;
+    } finally {
+      await run.close();
+    }
+  }
+}
+
+/** Rows added between two looks of the threads. */
+const PUBLISHED = 64;
+/** Pauses before a file that changed while it was read is tried again. */
+const RETRIES_MS = [0, 20, 100, 500];
+
+class Run {
+  readonly clock: FileClock;
+  readonly #options: HashTreeOptions;
+  readonly #root: ByteString;
+  readonly #modes: Modes;
+  readonly #scan: boolean;
+  readonly #task: Task;
+  readonly #slices: Slices;
+  readonly #budget: ReadBudget;
+  readonly #cache: StatCache;
+  readonly #hasher: RowHasher;
+  #disk: DiskReader;
+  #native: { readonly calls: Native | undefined } | undefined;
+  /** Something was not in the cache. */
+  #hasRead = false;
+  /** The rows of this run are no longer the first ones of the cache. */
+  #differs = false;
+  #incomplete = false;
+  /** Files that have to be read. */
+  #waiting = 0;
+  #hasWalked = false;
+  /** The digest of directories of a mode, without extended attributes. */
+  #directories = { mode: -1, digest: EMPTY_DIGEST };
+
+  constructor(root: ByteString, options: HashTreeOptions) {
+    const { filter = {}, modes = 'exact', signal } = options;
+    this.#options = options;
+    this.#modes = modes;
+    this.#scan = options.origin === 'scan';
+    this.#disk = new DiskReader(root);
+    this.#root = this.#disk.root;
+    this.clock = new FileClock(this.#root);
+    this.#cache = new StatCache(options.cacheDir, { root, variant: [filter, modes, this.#scan] }, this.clock);
+    this.#slices = new Slices(signal, () => {
+      const { hashedBytes, hashedFiles: files } = this.#hasher;
+      const isKnown = this.#hasWalked && this.#waiting > 0;
+      this.#task.advance(hashedBytes, { files, ...(isKnown && { part: Math.min(1, files / this.#waiting) }) });
+    });
+    const { device } = this.clock;
+    const settledBefore = this.clock.settledBefore(device);
+    const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
+    this.#hasher = new RowHasher(task, this.#slices, signal, options.hireAt);
+    this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
+    const label = printable(options.label ?? textOfBytes(root));
+    this.#task = new Task(options.progress ?? silentProgress, 'hash', label);
+  }
+
+  async result(): Promise<HashedTree> {
+    await this.#loadCache();
+    await this.#walk();
+    this.#hasWalked = true;
+    const tree = this.#isCached() ? await this.#cachedTree() : await this.#hashedTree();
+    this.#task.end(this.#hasRead ? 'done' : 'cached');
+    const incomplete = this.#seesXattrs(tree) ? [] : ['xattrs'];
+    return { ...tree, preimage: textOfBytes(tree.preimage), incomplete };
+  }
+
+  async close(): Promise<void> {
+    this.#task.end('failed');
+    await this.#hasher.close();
+  }
+
+  async #loadCache(): Promise<void> {
+    await this.#cache.load(this.#slices);
+    // Digests made without extended attributes are of no use where these can be seen.
+    if (this.#cache.xattrs === false && this.#calls() !== undefined) this.#cache.drop();
+    if (this.#cache.rows === undefined) this.#disk = new DiskReader(this.#root, this.#calls());
+  }
+
+  async #walk(): Promise<void> {
+    const { filter, limits } = this.#options;
+    const calls = fileCalls(this.#native?.calls);
+    const { clock } = this;
+    const reader = new HashReader(this.#disk, calls, {
+      clock,
+      cache: this.#cache,
+      namesTell: namesTell(filter),
+      // What has a limit is weighed before it is read.
+      mayLookLater: limits?.maxBytes === undefined,
+    });
+    let added = 0;
+    try {
+      for (const entry of walkInSteps(reader, filter)) {
+        if (entry === undefined) added = PUBLISHED;
+        else if (entry.type === 'unseen') {
+          this.#takeUnseen(entry);
+          added += entry.names.length;
+        } else {
+          this.#take(entry, reader.opened(entry.path));
+          added += 1;
+        }
+        if (added < PUBLISHED) continue;
+        added = 0;
+        await this.#hasher.publish(this.#waiting);
+        if (this.#slices.over) await this.#slices.pause();
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  #takeUnseen(files: UnseenFiles): void {
+    this.#hasRead = true;
+    this.#differs = true;
+    this.#budget.spend(files.names.length, 0);
+    this.#waiting += files.names.length;
+    this.#hasher.table.addUnseen(files);
+  }
+
+  /** @param fd the entry, if it is open */
+  #take(entry: TreeEntry, fd: number | undefined): void {
+    this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
+    const expected = this.#cache.position;
+    const found = this.#cache.find(entry);
+    if (found === expected && !this.#differs) return;
+    this.#differ(expected);
+    const { table } = this.#hasher;
+    const { rows } = this.#cache;
+    if (found !== undefined && rows !== undefined) {
+      table.copy(rows, found, rows.next(found));
+      return;
+    }
+    this.#hasRead = true;
+    if (entry.type === 'file') {
+      this.#waiting += 1;
+      table.add(entry);
+      return;
+    }
+    const digest = this.#headerDigest(entry, fd);
+    if (digest !== undefined) table.add(entry, digest);
+  }
+
+  /** From here on the table has the rows; those that were found so far come first. */
+  #differ(position: number): void {
+    if (this.#differs) return;
+    this.#differs = true;
+    const { rows } = this.#cache;
+    if (rows !== undefined) this.#hasher.table.copy(rows, FIRST_ROW, position);
+  }
+
+  /** True when the tree is, entry by entry, the one that the cache was made of. */
+  #isCached(): boolean {
+    const { rows, position } = this.#cache;
+    return !this.#differs && rows !== undefined && position === rows.end && position > FIRST_ROW;
+  }
+
+  async #cachedTree(): Promise<CachedTree> {
+    const { tree, rows } = this.#cache;
+    return tree ?? (await this.#digestRows([rows!]));
+  }
+
+  async #hashedTree(): Promise<CachedTree> {
+    this.#differ(this.#cache.position);
+    this.#hasher.end();
+    const kept = new KeptRows(this.clock);
+    const tree = await this.#digestRows(this.#hasher.table.chunks, kept);
+    await this.#hasher.finish();
+    if (this.#hasher.incomplete) this.#incomplete = true;
+    if (this.#incomplete) return tree;
+    const xattrs = this.#hasRead ? this.#native?.calls !== undefined : this.#cache.xattrs === true;
+    await this.#cache.save(kept, tree, xattrs, this.#slices);
+    return tree;
+  }
+
+  async #digestRows(chunks: readonly EntryRows[], kept?: KeptRows): Promise<CachedTree> {
+    const hasher = new TreeHasher(this.#rootHeader());
+    let [entries, files, bytes] = [0, 0, 0];
+    for (const rows of chunks) {
+      const { end } = rows;
+      for (let at = FIRST_ROW; at < end; at = rows.next(at)) {
+        if (!rows.isFinal(at)) await this.#read(rows, at);
+        kept?.take(rows, at);
+        if (rows.state(at) === GONE) continue;
+        entries += 1;
+        if (rows.isDirectory(at)) hasher.enter(rows.parentLength(at), rows.name(at), rows.digest(at));
+        else {
+          files += 1;
+          bytes += rows.size(at);
+          hasher.entry(rows.parentLength(at), rows.nameAndDigest(at));
+        }
+        if (entries % PUBLISHED === 0 && this.#slices.over) await this.#slices.pause();
+      }
+    }
+    const { digest, preimage } = entries > 0 ? hasher.finish() : this.#emptyTree();
+    return { digest, preimage, entries, files, bytes };
+  }
+
+  /** Reads files until the row's was read; what changed meanwhile is then read again, all at once. */
+  async #read(rows: EntryRows, at: number): Promise<void> {
+    await this.#hasher.until(rows, at);
+    if (rows.state(at) !== CHANGED) return;
+    await this.#hasher.finish();
+    await this.#retryChanged();
+  }
+
+  /** The native calls, loaded when the first entry needs them. */
+  #calls(): Native | undefined {
+    this.#native ??= { calls: loadNative() };
+    return this.#native.calls;
+  }
+
+  #seesXattrs(tree: CachedTree): boolean {
+    if (this.#incomplete || process.platform === 'win32') return !this.#incomplete;
+    // Where nothing had to be read, the cache knows; an empty tree has none to see.
+    if (!this.#hasRead) return tree.entries === 0 || this.#cache.xattrs === true;
+    return this.#calls() !== undefined;
+  }
+
+  /** Digest of an entry without content; undefined when it has vanished. */
+  #headerDigest(entry: TreeEntry, fd?: number): string | undefined {
+    try {
+      const native = this.#calls();
+      const { xattrs, incomplete } =
+        native === undefined ? UNSEEN : readXattrs(native, fd ?? this.#disk.full(entry.path));
+      if (incomplete) this.#incomplete = true;
+      if (entry.type === 'dir' && !this.#scan && (xattrs?.size ?? 0) === 0) return this.#directoryDigest(entry.mode);
+      return hexDigest(
+        entryHeader({
+          type: entry.type,
+          mode: keptMode(entry, this.#modes),
+          uid: this.#scan ? entry.uid : 0,
+          gid: this.#scan ? entry.gid : 0,
+          size: 0,
+          target: entry.type === 'symlink' ? this.#disk.target(entry.path) : undefined,
+          xattrs,
+          ...(this.#scan || !isDevice(entry) ? {} : splitDevice(entry.rdev)),
+        }),
+      );
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw ioError(error, `cannot read ${printable(textOfBytes(entry.path))}`);
+    }
+  }
+
+  /** Mostly that of the directory before. */
+  #directoryDigest(mode: number): string {
+    if (mode !== this.#directories.mode) {
+      const header = {
+        type: 'dir',
+        mode: keptMode({ type: 'dir', mode }, this.#modes),
+        uid: 0,
+        gid: 0,
+        size: 0,
+      } as const;
+      this.#directories = { mode, digest: hexDigest(entryHeader(header)) };
+    }
+    return this.#directories.digest;
+  }
+
+  /** Files that changed between the walk and the end of reading them are looked at again, a few times. */
+  async #retryChanged(): Promise<void> {
+    let changed = this.#changed();
+    for (const pause of RETRIES_MS) {
+      if (changed.length === 0) return;
+      await setTimeout(pause, undefined, { ...(this.#options.signal && { signal: this.#options.signal }) });
+      for (const { rows, at } of changed) this.#lookAgain(rows, at);
+      this.#hasher.again();
+      await this.#hasher.finish();
+      changed = this.#changed();
+    }
+    const [first] = changed;
+    if (first !== undefined) throw changing(first.rows.path(first.at));
+  }
+
+  #lookAgain(rows: EntryRows, at: number): void {
+    const entry = this.#disk.entry(rows.path(at));
+    if (entry === undefined) {
+      rows.setState(at, GONE);
+      return;
+    }
+    if (entry.type !== 'file') throw changing(entry.path);
+    rows.writeEntry(at, entry);
+    rows.setState(at, WAITING);
+  }
+
+  #changed(): { readonly rows: EntryRows; readonly at: number }[] {
+    const found: { readonly rows: EntryRows; readonly at: number }[] = [];
+    for (const row of this.#hasher.table) if (row.rows.state(row.at) === CHANGED) found.push(row);
+    return found;
+  }
+
+  #rootHeader(): string {
+    if (!this.#scan) return EMPTY_DIGEST;
+    return this.#headerDigest(this.#disk.entry('')!) ?? EMPTY_DIGEST;
+  }
+
+  /** A sync that sends nothing leaves a tree that BuildKit scans: one fresh directory. */
+  #emptyTree(): ReturnType<TreeHasher['finish']> {
+    const header = { type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 } as const;
+    return new TreeHasher(this.#scan ? this.#rootHeader() : hexDigest(entryHeader(header))).finish();
+  }
+}
+
+const UNSEEN = { xattrs: undefined, incomplete: false };
+
+function isDevice(entry: TreeEntry): boolean {
+  return entry.type === 'char' || entry.type === 'block';
+}
+
+function changing(path: ByteString): CtxsrcError {
+  return new CtxsrcError('E_IO', `${printable(textOfBytes(path))} changes while it is read`, {
+    hint: 'wait until nothing writes to the directory, or add the file to the ignore file',
+  });
+}

@@ -1,0 +1,52 @@
+/** The ignore file of a build context (`.dockerignore`) read into patterns, as moby's package `patternmatcher/ignorefile` does. */
+
+import { CtxsrcError } from '../../core/errors.ts';
+import { cleanPath } from '../../core/go/path.ts';
+import { goText } from '../../core/go/text.ts';
+import { trimGoSpace } from './patterns.ts';
+
+/** A line of so many bytes is an error, as it is for BuildKit. */
+const MAX_LINE = 64 * 1024;
+
+/** One pattern, and the line it stands in (the first is 1). */
+export interface IgnoreLine {
+  readonly pattern: string;
+  readonly line: number;
+}
+
+/**
+ * The patterns of an ignore file, in order. Comments and empty lines are left out; a leading slash means nothing.
+ * @param name for messages
+ * @throws CtxsrcError `E_PATTERN` for a line of more than 64 KiB
+ */
+export function parseIgnoreFile(bytes: Uint8Array, name: string): IgnoreLine[] {
+  const patterns: IgnoreLine[] = [];
+  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1').split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  for (const [index, raw] of lines.entries()) {
+    if (raw.length >= MAX_LINE) {
+      throw new CtxsrcError('E_PATTERN', `line ${index + 1} of ${name} is too long: bufio.Scanner: token too long`, {
+        hint: 'a line of an ignore file may have 65535 bytes',
+      });
+    }
+    const unmarked = index === 0 && raw.startsWith('\u00ef\u00bb\u00bf') ? raw.slice(3) : raw;
+    const pattern = parseLine(goText(Buffer.from(unmarked.replace(/\r$/, ''), 'latin1')));
+    if (pattern !== undefined) patterns.push({ pattern, line: index + 1 });
+  }
+  return patterns;
+}
+
+function parseLine(line: string): string | undefined {
+  if (line.startsWith('#')) return undefined;
+  const trimmed = trimGoSpace(line);
+  if (trimmed === '') return undefined;
+  const exception = trimmed.startsWith('!');
+  const rest = exception ? trimGoSpace(trimmed.slice(1)) : trimmed;
+  return (exception ? '!' : '') + (rest === '' ? '' : cleanRooted(rest));
+}
+
+/** Cleaned as a path, without the slash in front. */
+function cleanRooted(pattern: string): string {
+  const clean = cleanPath(pattern);
+  return clean.length > 1 && clean.startsWith('/') ? clean.slice(1) : clean;
+}

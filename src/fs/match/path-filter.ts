@@ -1,0 +1,49 @@
+/** Which paths of a source are written, and where (`WriteFilter`): the key stays the source's. */
+import type { WriteFilter } from '../../contract/ref.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { cleanPath } from '../../core/go/path.ts';
+import { printable } from '../../core/printable.ts';
+import { type ByteString, bytesOfText } from '../byte-string.ts';
+import { PatternMatcher } from './patterns.ts';
+
+export class PathFilter {
+  /** The directory of the source that becomes the root; empty: its root. */
+  readonly subpath: ByteString;
+  readonly #include: PatternMatcher | undefined;
+  readonly #exclude: PatternMatcher | undefined;
+
+  /** @throws CtxsrcError `E_PATTERN`, `E_ATTRIBUTE` for a subpath that leads outside */
+  constructor(filter: WriteFilter = {}) {
+    const cleaned = cleanPath(bytesOfText((filter.subpath ?? '').replace(/^\/+/, '')));
+    if (cleaned === '..' || cleaned.startsWith('../')) {
+      throw new CtxsrcError('E_ATTRIBUTE', `the subpath ${printable(filter.subpath ?? '')} leads out of the source`, {
+        hint: 'name a directory of the source',
+      });
+    }
+    this.subpath = cleaned === '.' || cleaned === '' ? '' : cleaned;
+    this.#include = matcher(filter.include);
+    this.#exclude = matcher(filter.exclude);
+  }
+
+  /** Where a path of the source is written, below the target; empty for the subpath itself, undefined when it is not. */
+  place(path: ByteString): ByteString | undefined {
+    if (this.subpath === '') return path;
+    if (path === this.subpath) return '';
+    return path.startsWith(`${this.subpath}/`) ? path.slice(this.subpath.length + 1) : undefined;
+  }
+
+  /** What the patterns say about a place. Parents of what is wanted are made whatever they say. */
+  wants(place: ByteString): boolean {
+    if (this.#include !== undefined && !this.#include.matchesOrParentMatches(place)) return false;
+    return this.#exclude === undefined || !this.#exclude.matchesOrParentMatches(place);
+  }
+
+  /** False when nothing below a place can be wanted. */
+  mayWantBelow(place: ByteString): boolean {
+    return this.#exclude === undefined || this.#exclude.hasExceptions || !this.#exclude.matchesOrParentMatches(place);
+  }
+}
+
+function matcher(patterns: readonly string[] | undefined): PatternMatcher | undefined {
+  return patterns === undefined || patterns.length === 0 ? undefined : new PatternMatcher(patterns);
+}

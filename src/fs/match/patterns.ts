@@ -1,0 +1,282 @@
+/**
+ * Patterns that include and exclude paths, as moby's patternmatcher decides them. They are
+ * evaluated in order and the last decision wins; a pattern also matches what lies below a directory it matches.
+ */
+import { CtxsrcError } from '../../core/errors.ts';
+import { cleanPath, dirName } from '../../core/go/path.ts';
+import { type ByteString, bytesOfText, textOfBytes } from '../byte-string.ts';
+import { PatternEffort } from './effort.ts';
+import { PatternRegexp } from './go-regexp.ts';
+import { RegexpSyntaxError } from './go-regexp-syntax.ts';
+import { badPattern, checkFirstChunks, hasWildcard } from './wildcard.ts';
+
+/** Which patterns matched a directory: handed down while a tree is walked, one byte for each pattern. */
+export type MatchVector = Uint8Array;
+
+/** What Go's `strings.TrimSpace` trims (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
+const SPACE = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const OUTER_SPACE = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g');
+
+/** The text without the white space around it, as Go sees white space. */
+export function trimGoSpace(text: string): string {
+  return text.replace(OUTER_SPACE, '');
+}
+
+/** Where a pattern of a list stands, for messages: `.dockerignore line 3: a*`. */
+export type PlaceOf = (index: number) => string;
+
+/** What the patterns of a list share. */
+interface List {
+  readonly placeOf: PlaceOf | undefined;
+  readonly effort: PatternEffort;
+}
+
+/** One pattern of a list. */
+export class Pattern {
+  /** A `!` pattern: takes back what earlier ones matched. */
+  readonly exception: boolean;
+  /** Without `!`, cleaned as a path. */
+  readonly clean: ByteString;
+  /** Position in the list it was given in. */
+  readonly index: number;
+  readonly #list: List;
+  #test: ((path: ByteString) => boolean) | undefined;
+
+  constructor(exception: boolean, clean: ByteString, index: number, list: List) {
+    this.exception = exception;
+    this.clean = clean;
+    this.index = index;
+    this.#list = list;
+  }
+
+  /**
+   * True when the pattern matches the path itself; parents are the caller's.
+   * @throws CtxsrcError `E_PATTERN` when it has no meaning as an expression, for instance `[z-a]`; only seen when asked
+   */
+  matches(path: ByteString): boolean {
+    this.#test ??= compile(this.clean, this.index, this.#list);
+    return this.#test(path);
+  }
+}
+
+/** Patterns of a list, and those with wildcards among them: far more than anyone writes, and a second's work to compile. */
+const MAX_PATTERNS = 100_000;
+const MAX_WILDCARDS = 10_000;
+/** Characters of all patterns: a second's work to read. */
+const MAX_CHARACTERS = 4 << 20;
+
+/** A list of patterns. */
+export class PatternMatcher {
+  readonly patterns: readonly Pattern[];
+  readonly hasExceptions: boolean;
+  readonly #list: List;
+
+  /** @throws CtxsrcError `E_PATTERN` for bad bracket syntax and for a lone `!`, `E_LIMIT` for too many, or too long ones */
+  constructor(patterns: readonly string[], placeOf?: PlaceOf) {
+    this.#list = { placeOf, effort: new PatternEffort() };
+    refuseTooMany(patterns.length, MAX_PATTERNS, 'patterns');
+    const characters = patterns.reduce((sum, text) => sum + text.length, 0);
+    refuseTooMany(characters, MAX_CHARACTERS, 'characters of patterns');
+    this.patterns = patterns.flatMap((text, index) => parse(text, index, this.#list) ?? []);
+    this.hasExceptions = this.patterns.some((pattern) => pattern.exception);
+    const wildcards = this.patterns.filter(({ clean }) => hasWildcard(clean));
+    refuseTooMany(wildcards.length, MAX_WILDCARDS, 'patterns with wildcards');
+  }
+
+  /** What all decisions have cost so far, in units of some tens of nanoseconds. */
+  get work(): number {
+    return this.#list.effort.work;
+  }
+
+  /** The decision on a whole path: each pattern is tried on it and on its parents. */
+  matchesOrParentMatches(path: ByteString): boolean {
+    this.#list.effort.nextPath();
+    let matched = false;
+    for (const pattern of this.patterns) {
+      if (pattern.exception !== matched) continue;
+      if (pattern.matches(path) || matchesParent(pattern, path)) matched = !pattern.exception;
+    }
+    return matched;
+  }
+
+  /**
+   * The decision on a path below a directory whose vector is known: what matched the directory matches the path, and no
+   * other parent is asked. Without a vector the parents are tried as in `matchesOrParentMatches`. A pattern that was not
+   * needed for the decision counts as not matching, for what lies below too.
+   * @param vector receives what matched the path; as long as `patterns`
+   */
+  matchesBelow(path: ByteString, parent: MatchVector | undefined, vector: MatchVector): boolean {
+    let matched = false;
+    this.#list.effort.nextPath();
+    this.#list.effort.spend(this.patterns.length);
+    for (let i = 0; i < this.patterns.length; i += 1) {
+      const pattern = this.patterns[i]!;
+      let match = parent !== undefined && parent[i] === 1;
+      if (!match && pattern.exception === matched) {
+        match = pattern.matches(path) || (parent === undefined && matchesParent(pattern, path));
+      }
+      vector[i] = match ? 1 : 0;
+      if (match) matched = !pattern.exception;
+    }
+    return matched;
+  }
+
+  /** Which pattern decided on a path when its parents are walked from the top; undefined when none matched. */
+  decidedBy(path: ByteString): Pattern | undefined {
+    let parent: MatchVector | undefined;
+    let decider: Pattern | undefined;
+    const parts = path.split('/');
+    for (let i = 1; i <= parts.length; i += 1) {
+      const vector = new Uint8Array(this.patterns.length);
+      this.matchesBelow(parts.slice(0, i).join('/'), parent, vector);
+      decider = this.patterns.findLast((_, index) => vector[index] === 1);
+      parent = vector;
+    }
+    return decider;
+  }
+}
+
+function refuseTooMany(count: number, most: number, what: string): void {
+  if (count <= most) return;
+  throw new CtxsrcError('E_LIMIT', `there are ${count} ${what}; more than ${most} are not applied`, {
+    hint: 'name the directories that hold the paths, for instance build/ for all that lies in it',
+  });
+}
+
+function parse(text: string, index: number, list: List): Pattern | undefined {
+  const trimmed = trimGoSpace(text);
+  if (trimmed === '') return undefined;
+  // The path is cleaned before the exclamation mark is looked at, so that `./!a` is an exception and `!./a` stays as it is.
+  const cleaned = cleanPath(bytesOfText(trimmed));
+  const exception = cleaned.startsWith('!');
+  if (cleaned === '!') {
+    throw new CtxsrcError('E_PATTERN', `illegal exclusion pattern: ${list.placeOf?.(index) ?? '"!"'}`, {
+      hint: 'write !PATTERN to take PATTERN back',
+    });
+  }
+  const clean = exception ? cleaned.slice(1) : cleaned;
+  try {
+    checkFirstChunks(clean);
+  } catch {
+    throw badPattern(clean, list.placeOf?.(index));
+  }
+  return new Pattern(exception, clean, index, list);
+}
+
+function matchesParent(pattern: Pattern, path: ByteString): boolean {
+  const parent = dirName(path);
+  if (parent === '.') return false;
+  const parts = parent.split('/');
+  return parts.some((_, i) => pattern.matches(parts.slice(0, i + 1).join('/')));
+}
+
+type MatchType = 'exact' | 'prefix' | 'suffix' | 'regexp';
+
+/**
+ * Characters that mean something to a regular expression but nothing in a pattern. `|`, `{` and `}` are meant to be among
+ * them, but BuildKit keeps the list in a table that has no place for characters above 63.
+ */
+const ESCAPED = '.+()$';
+
+function compile(clean: ByteString, index: number, list: List): (path: ByteString) => boolean {
+  const { type, expression } = translate(textOfBytes(clean));
+  switch (type) {
+    case 'exact':
+      return (path) => path === clean;
+    case 'prefix': {
+      const prefix = clean.slice(0, -2);
+      return (path) => path.startsWith(prefix);
+    }
+    case 'suffix': {
+      const suffix = clean.slice(2);
+      const whole = suffix.startsWith('/') ? suffix.slice(1) : undefined;
+      return (path) => path.endsWith(suffix) || path === whole;
+    }
+    case 'regexp':
+      return compileRegexp(clean, expression, index, list);
+  }
+}
+
+function compileRegexp(
+  clean: ByteString,
+  expression: string,
+  index: number,
+  list: List,
+): (path: ByteString) => boolean {
+  const { start, inside } = literals(clean);
+  let regexp: PatternRegexp | undefined;
+  return (path) => {
+    if (!path.startsWith(start) || !path.includes(inside)) return false;
+    regexp ??= automaton(clean, expression, list.effort, list.placeOf?.(index));
+    return regexp.test(textOfBytes(path));
+  };
+}
+
+function automaton(
+  clean: ByteString,
+  expression: string,
+  effort: PatternEffort,
+  place: string | undefined,
+): PatternRegexp {
+  try {
+    return new PatternRegexp(expression, effort);
+  } catch (error) {
+    if (error instanceof RegexpSyntaxError) throw badPattern(clean, place);
+    throw error;
+  }
+}
+
+/** Anything that stands for more, or for something else, than itself; also what is not ASCII, whose bytes may be no text. */
+const NOT_LITERAL = /[^\u0001-\u007f]|[|{}^[\]\\]/;
+
+/**
+ * Text that every path has which a pattern matches: at its start, and somewhere. To look for it takes a hundredth of the
+ * time that an automaton takes, and most paths do not have it.
+ */
+function literals(clean: ByteString): { readonly start: ByteString; readonly inside: ByteString } {
+  if (NOT_LITERAL.test(clean)) return { start: '', inside: '' };
+  const pieces = clean.split(/\*\*\/?|[*?]/);
+  const inside = pieces.reduce((longest, piece) => (piece.length > longest.length ? piece : longest));
+  return { start: pieces[0]!, inside };
+}
+
+/**
+ * The expression of Go's `regexp` that a pattern is translated to, and how the pattern is matched: a pattern without
+ * anything special is compared as text, one whose only `**` is at its end or its beginning as a prefix or suffix.
+ */
+function translate(pattern: string): { type: MatchType; expression: string } {
+  // The scanner that BuildKit reads patterns with drops a byte order mark.
+  const runes = Array.from(pattern.startsWith('\ufeff') ? pattern.slice(1) : pattern);
+  let type: MatchType = 'exact';
+  let expression = '^';
+  let at = 0;
+  while (at < runes.length) {
+    const rune = runes[at]!;
+    const first = at === 0;
+    at += 1;
+    if (rune === '*' && runes[at] === '*') {
+      at += runes[at + 1] === '/' ? 2 : 1;
+      const last = at >= runes.length;
+      if (!last) expression += '(.*/)?';
+      else if (type !== 'exact') expression += '.*';
+      type = last && type === 'exact' ? 'prefix' : 'regexp';
+      if (first) type = 'suffix';
+    } else if (rune === '*') {
+      expression += '[^/]*';
+      type = 'regexp';
+    } else if (rune === '?') {
+      expression += '[^/]';
+      type = 'regexp';
+    } else if (ESCAPED.includes(rune)) {
+      expression += `\\${rune}`;
+    } else if (rune === '\\') {
+      expression += `\\${runes[at] ?? ''}`;
+      at += 1;
+      type = 'regexp';
+    } else {
+      expression += rune;
+      if (rune === '[' || rune === ']') type = 'regexp';
+    }
+  }
+  return { type, expression: `${expression}$` };
+}

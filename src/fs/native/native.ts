@@ -1,0 +1,377 @@
+/**
+ * System calls that Node has no function for: extended attributes, device nodes, nanosecond times without following
+ * links, exchange of two paths, creation below an open directory. The only file that knows koffi, which is an optional
+ * dependency: without it (or on a system other than 64-bit Linux) `loadNative` gives undefined and callers count what
+ * they had to leave out. All calls are synchronous and may be used in workers.
+ *
+ * The signatures below are not checked by anything but this module's tests: an argument of the wrong type corrupts
+ * memory. Paths are passed as text (UTF-8) or as raw bytes, never with a NUL inside. Where a call would cost less than its
+ * arguments, a buffer is passed as the number of its address, which never leaves this file.
+ */
+import { createRequire } from 'node:module';
+import { constants as osConstants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import type { Latin1Buffer } from '../byte-string.ts';
+import { type DirectoryNames, readEntries } from './directory.ts';
+import { deviceNumber, EMPTY_PATH, type NativeStat, StatxBuffer } from './stat.ts';
+
+/** A path as text, or as the bytes the file system has. */
+export type NativePath = string | Uint8Array;
+
+/**
+ * Calls throw an Error whose `code` is that of the system (`ENOENT`, `ENOTSUP`, …) as Node's own do, so that `ioError`
+ * understands them. No call follows a symbolic link in the last component. With `dirFd`, a relative path starts at that
+ * open directory.
+ */
+export interface Native {
+  readonly capabilities: NativeCapabilities;
+  /**
+   * Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none
+   * or the file system has no such thing.
+   */
+  listXattrs(path: NativePath): readonly string[];
+  listXattrsFd(fd: number): readonly string[];
+  /** False when an open file surely has no extended attributes. */
+  mayHaveXattrs(fd: number): boolean;
+  /** The value, or undefined when there is no such attribute (any more). */
+  getXattr(path: NativePath, name: string): Buffer | undefined;
+  getXattrFd(fd: number, name: string): Buffer | undefined;
+  setXattr(path: NativePath, name: string, value: Uint8Array): void;
+  setXattrFd(fd: number, name: string, value: Uint8Array): void;
+  /** `mode` holds the type bits (`S_IFCHR`, `S_IFBLK`, `S_IFIFO`) and the permissions, which the umask cuts. */
+  mknod(path: NativePath, mode: number, major: number, minor: number, dirFd?: number): void;
+  /** Nanoseconds since the epoch, possibly negative. `atime` undefined: left as it is. */
+  setTimes(path: NativePath, mtime: bigint, atime?: bigint, dirFd?: number): void;
+  setTimesFd(fd: number, mtime: bigint, atime?: bigint): void;
+  /** Exchanges two existing paths of one file system in one step. `EINVAL` or `ENOSYS` where the system cannot. */
+  exchange(a: NativePath, b: NativePath): void;
+  /**
+   * What `lstat` says, at two thirds of its cost and without its garbage: for trees of many files. Undefined when there is
+   * no such entry. The answer is the same object each time.
+   */
+  lstat(path: NativePath): NativeStat | undefined;
+  fstat(fd: number): NativeStat;
+  /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
+  open(path: NativePath, flags: number): number;
+  /**
+   * A function that opens paths below an open directory, as `openAt` does, but paths that lie in a buffer with a NUL behind
+   * them: to make text of each would cost as much as the call.
+   */
+  openerBelow(dirFd: number, flags: number): OpenPath;
+  /** A function that reads into a buffer. */
+  readerInto(buffer: Uint8Array): ReadInto;
+  close(fd: number): void;
+  /** The names in an open directory, each time all of them. */
+  readDirectory(fd: number): DirectoryNames;
+  /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
+  openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
+  mkdirAt(dirFd: number, path: NativePath, mode: number): void;
+  /** Asks for large pages for memory that will be written from one end to the other: each page costs the same, small or large. */
+  preferLargePages(memory: Uint8Array): void;
+}
+
+/** Opens the path that begins at a place of a buffer and ends at the NUL that has to be there. */
+export type OpenPath = (memory: Uint8Array, at: number) => number;
+
+/** Reads so many bytes from a position of a file to a place in the buffer, or less: 0 only at the end of the file. */
+export type ReadInto = (fd: number, at: number, length: number, position: number) => number;
+
+/** What this system's C library offers; extended attributes are there whenever `Native` is. */
+export interface NativeCapabilities {
+  readonly mknod: boolean;
+  readonly exchange: boolean;
+  /** `lstat` and `fstat` work. */
+  readonly stat: boolean;
+  /** `readDirectory` works. */
+  readonly directories: boolean;
+}
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC_STATS = 0x7ff;
+const RENAME_EXCHANGE = 2;
+const O_CLOEXEC = 0o2000000;
+const MADV_HUGEPAGE = 14;
+/** The largest there is on the systems known, 64 KiB: a multiple of all others. */
+const PAGE = 65_536;
+const UTIME_OMIT = 0x3ffffffen;
+/** The kernel allows 64 KiB for a list of names and for a value. */
+const XATTR_MAX = 65536;
+const SECOND = 1_000_000_000n;
+const NO_NAMES: readonly string[] = [];
+/** Where `timespec` is two 64-bit integers and structures are little-endian. */
+const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
+
+/** A C function; koffi checks the arguments against the prototype at run time. */
+type CFunction = (...args: (number | bigint | string | Uint8Array | null)[]) => number;
+
+interface CLibrary {
+  func(prototype: string): CFunction;
+}
+
+interface Koffi {
+  load(name: string | null): CLibrary;
+  address(buffer: Uint8Array): bigint;
+  errno(): number;
+}
+
+let loaded: { readonly native: Native | undefined } | undefined;
+
+/**
+ * The native calls, or undefined where koffi or the platform is missing. Loads (about 10 ms) at the first call of each
+ * thread; never throws.
+ */
+export function loadNative(): Native | undefined {
+  loaded ??= { native: load() };
+  return loaded.native;
+}
+
+function load(): Native | undefined {
+  if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch)) return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    for (const name of libraryNames()) {
+      const native = tryLibrary(koffi, name);
+      if (native !== undefined) return native;
+    }
+  } catch {
+    // Not installed, or built for another system: the callers report what they could not see or make.
+  }
+  return undefined;
+}
+
+/** The C library: already in the process (null) for a dynamically linked Node, else by its names in glibc and musl. */
+function libraryNames(): (string | null)[] {
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch;
+  return [null, 'libc.so.6', `libc.musl-${machine}.so.1`, `/lib/ld-musl-${machine}.so.1`];
+}
+
+function tryLibrary(koffi: Koffi, name: string | null): Native | undefined {
+  try {
+    return bind(koffi, koffi.load(name));
+  } catch {
+    return undefined;
+  }
+}
+
+function bind(koffi: Koffi, lib: CLibrary): Native {
+  const llistxattr = lib.func('intptr_t llistxattr(const void *, void *, size_t)');
+  const flistxattr = lib.func('intptr_t flistxattr(int, void *, size_t)');
+  const lgetxattr = lib.func('intptr_t lgetxattr(const void *, const void *, void *, size_t)');
+  const fgetxattr = lib.func('intptr_t fgetxattr(int, const void *, void *, size_t)');
+  const lsetxattr = lib.func('int lsetxattr(const void *, const void *, const void *, size_t, int)');
+  const fsetxattr = lib.func('int fsetxattr(int, const void *, const void *, size_t, int)');
+  const utimensat = lib.func('int utimensat(int, const void *, const void *, int)');
+  const futimens = lib.func('int futimens(int, const void *)');
+  const pread = lib.func('intptr_t pread(int, uintptr_t, size_t, int64_t)');
+  const closeFd = lib.func('int close(int)');
+  const getdents = optional(lib, 'intptr_t getdents64(int, void *, size_t)');
+  const openat = lib.func('int openat(int, const void *, int, uint32_t)');
+  const openatAddress = lib.func('int openat(int, uintptr_t, int, uint32_t)');
+  const mkdirat = lib.func('int mkdirat(int, const void *, uint32_t)');
+  const mknodat = bindMknod(lib);
+  const statx = optional(lib, 'int statx(int, const void *, int, uint32_t, void *)');
+  const statxAddress = optional(lib, 'int statx(int, uintptr_t, int, uint32_t, uintptr_t)');
+  const madvise = optional(lib, 'int madvise(uintptr_t, size_t, int)');
+  const renameat2 = optional(lib, 'int renameat2(int, const void *, int, const void *, uint32_t)');
+  const scratch = Buffer.allocUnsafeSlow(XATTR_MAX) as Latin1Buffer;
+
+  const stat = new StatxBuffer();
+  const statAddress = addressOf(koffi, stat.bytes);
+
+  const fail = (syscall: string, path?: NativePath): never => {
+    throw systemError(koffi.errno(), syscall, path);
+  };
+  /** Runs a call that fills `scratch`; undefined for the errors that mean there is nothing. */
+  const fill = (syscall: string, result: number, path?: NativePath): number | undefined => {
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
+    throw systemError(errno, syscall, path);
+  };
+  /** What a call gives that a signal may interrupt; `again` makes it once more. */
+  const retried = (result: number, again: () => number, syscall: string, path?: NativePath): number => {
+    let last = result;
+    while (last < 0) {
+      if (koffi.errno() !== osConstants.errno.EINTR) return fail(syscall, path);
+      last = again();
+    }
+    return last;
+  };
+  const open = (dirFd: number, path: NativePath, flags: number, mode: number): number => {
+    const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
+    return fd >= 0 ? fd : retried(fd, () => openat(dirFd, cString(path), flags | O_CLOEXEC, mode), 'openat', path);
+  };
+  const mayHaveXattrs = (fd: number): boolean => flistxattr(fd, null, 0) !== 0;
+  const names = (length: number | undefined): readonly string[] =>
+    length === undefined || length === 0 ? NO_NAMES : scratch.toString('latin1', 0, length - 1).split('\0');
+  const value = (length: number | undefined): Buffer | undefined =>
+    length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
+
+  return {
+    capabilities: {
+      mknod: mknodat !== undefined,
+      exchange: renameat2 !== undefined,
+      stat: statx !== undefined,
+      directories: getdents !== undefined,
+    },
+    // Asked for the length first: nearly always that is 0, and the system makes no room for the names.
+    listXattrs(path) {
+      const name = cString(path);
+      if (llistxattr(name, null, 0) === 0) return NO_NAMES;
+      return names(fill('llistxattr', llistxattr(name, scratch, XATTR_MAX), path));
+    },
+    listXattrsFd(fd) {
+      if (!mayHaveXattrs(fd)) return NO_NAMES;
+      return names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX)));
+    },
+    mayHaveXattrs,
+    getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
+    getXattrFd: (fd, name) => value(fill('fgetxattr', fgetxattr(fd, cName(name), scratch, XATTR_MAX))),
+    setXattr(path, name, bytes) {
+      if (lsetxattr(cString(path), cName(name), bytes, bytes.length, 0) !== 0) fail('lsetxattr', path);
+    },
+    setXattrFd(fd, name, bytes) {
+      if (fsetxattr(fd, cName(name), bytes, bytes.length, 0) !== 0) fail('fsetxattr');
+    },
+    mknod(path, mode, major, minor, dirFd = AT_FDCWD) {
+      if (mknodat === undefined) throw systemError(osConstants.errno.ENOSYS, 'mknodat', path);
+      if (mknodat(dirFd, cString(path), mode, major, minor) !== 0) fail('mknodat', path);
+    },
+    setTimes(path, mtime, atime, dirFd = AT_FDCWD) {
+      if (utimensat(dirFd, cString(path), timespecs(mtime, atime), AT_SYMLINK_NOFOLLOW) !== 0) fail('utimensat', path);
+    },
+    setTimesFd(fd, mtime, atime) {
+      if (futimens(fd, timespecs(mtime, atime)) !== 0) fail('futimens');
+    },
+    exchange(a, b) {
+      if (renameat2 === undefined) throw systemError(osConstants.errno.ENOSYS, 'renameat2', a);
+      if (renameat2(AT_FDCWD, cString(a), AT_FDCWD, cString(b), RENAME_EXCHANGE) !== 0) fail('renameat2', a);
+    },
+    lstat(path) {
+      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx', path);
+      if (statx(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes) === 0) return stat.read();
+      return koffi.errno() === osConstants.errno.ENOENT ? undefined : fail('statx', path);
+    },
+    fstat(fd) {
+      if (statxAddress === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
+      if (statxAddress(fd, statAddress + EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, statAddress) !== 0)
+        fail('statx');
+      return stat.read();
+    },
+    open: (path, flags) => open(AT_FDCWD, path, flags, 0),
+    openerBelow(dirFd, flags) {
+      const all = flags | O_CLOEXEC;
+      let known: Uint8Array | undefined;
+      let start = 0;
+      return (memory, at) => {
+        if (at < 0 || at >= memory.length) throw new RangeError('no such place in the buffer');
+        if (memory !== known) {
+          start = addressOf(koffi, memory);
+          known = memory;
+        }
+        const fd = openatAddress(dirFd, start + at, all, 0);
+        return fd >= 0 ? fd : retried(fd, () => openatAddress(dirFd, start + at, all, 0), 'openat');
+      };
+    },
+    readerInto(buffer) {
+      const start = addressOf(koffi, buffer);
+      return (fd, at, length, position) => {
+        if (at < 0 || length < 0 || at + length > buffer.length) throw new RangeError('no such place in the buffer');
+        const read = pread(fd, start + at, length, position);
+        return read >= 0 ? read : retried(read, () => pread(fd, start + at, length, position), 'pread');
+      };
+    },
+    close(fd) {
+      if (closeFd(fd) !== 0) fail('close');
+    },
+    readDirectory(fd) {
+      if (getdents === undefined) throw systemError(osConstants.errno.ENOSYS, 'getdents64');
+      const fillScratch = (): number => getdents(fd, scratch, XATTR_MAX);
+      return readEntries(scratch, () => retried(fillScratch(), fillScratch, 'getdents64'));
+    },
+    openAt: (dirFd, path, flags, mode = 0) => open(dirFd, path, flags, mode),
+    mkdirAt(dirFd, path, mode) {
+      if (mkdirat(dirFd, cString(path), mode) !== 0) fail('mkdirat', path);
+    },
+    preferLargePages(memory) {
+      if (memory.length < 2 * PAGE) return;
+      // Advice begins at a page. Where it is not taken, nothing is lost.
+      const start = Math.ceil(addressOf(koffi, memory) / PAGE) * PAGE;
+      madvise?.(start, memory.length - PAGE, MADV_HUGEPAGE);
+    },
+  };
+}
+
+/** Where a buffer lies, as long as there is one: a number costs a call much less than the buffer. */
+function addressOf(koffi: Koffi, buffer: Uint8Array): number {
+  const address = Number(koffi.address(buffer));
+  if (!Number.isSafeInteger(address)) throw new RangeError('an address that is no number');
+  return address;
+}
+
+/** A function that not every C library has. */
+function optional(lib: CLibrary, prototype: string): CFunction | undefined {
+  try {
+    return lib.func(prototype);
+  } catch {
+    return undefined;
+  }
+}
+
+type Mknod = (dirFd: number, path: string | Uint8Array, mode: number, major: number, minor: number) => number;
+
+/** glibc before 2.33 exports `mknodat` only as `__xmknodat`, with a version and a pointer to the device number. */
+function bindMknod(lib: CLibrary): Mknod | undefined {
+  const mknodat = optional(lib, 'int mknodat(int, const void *, uint32_t, uint64_t)');
+  if (mknodat !== undefined) {
+    return (dirFd, path, mode, major, minor) => mknodat(dirFd, path, mode, deviceNumber(major, minor));
+  }
+  const xmknodat = optional(lib, 'int __xmknodat(int, int, const void *, uint32_t, const void *)');
+  if (xmknodat === undefined) return undefined;
+  return (dirFd, path, mode, major, minor) => {
+    const device = Buffer.alloc(8);
+    device.writeBigUInt64LE(deviceNumber(major, minor));
+    return xmknodat(0, dirFd, path, mode, device);
+  };
+}
+
+function timespecs(mtime: bigint, atime: bigint | undefined): Buffer {
+  const times = Buffer.alloc(32);
+  if (atime === undefined) times.writeBigInt64LE(UTIME_OMIT, 8);
+  else writeTimespec(times, 0, atime);
+  writeTimespec(times, 16, mtime);
+  return times;
+}
+
+function writeTimespec(target: Buffer, offset: number, time: bigint): void {
+  // Times before 1970 count down in seconds, while the nanoseconds always count up.
+  const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
+  target.writeBigInt64LE((time - nanoseconds) / SECOND, offset);
+  target.writeBigInt64LE(nanoseconds, offset + 8);
+}
+
+/** A path with the NUL at its end; one inside would silently name another file. koffi ends text by itself. */
+function cString(path: NativePath): string | Uint8Array {
+  if (path.length === 0) throw systemError(osConstants.errno.ENOENT, 'path', path);
+  if (typeof path === 'string') {
+    if (path.includes('\0')) throw systemError(osConstants.errno.EINVAL, 'path', path);
+    return path;
+  }
+  if (path.includes(0)) throw systemError(osConstants.errno.EINVAL, 'path', path);
+  const bytes = new Uint8Array(path.length + 1);
+  bytes.set(path);
+  return bytes;
+}
+
+/** The name of an extended attribute, one character a byte, as `listXattrs` gives it. */
+function cName(name: string): string | Uint8Array {
+  return cString(Buffer.from(name, 'latin1'));
+}
+
+function systemError(errno: number, syscall: string, path?: NativePath): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-errno);
+  const name = path === undefined ? '' : ` '${typeof path === 'string' ? path : Buffer.from(path).toString()}'`;
+  return Object.assign(new Error(`${code}: ${syscall}${name}`), { code, errno: -errno, syscall });
+}

@@ -1,0 +1,122 @@
+/**
+ * The file of a stat cache: where its rows end and how long its facts are (4 bytes each), the rows, the facts as JSON,
+ * and the SHA-256 of all that. A writer makes a file of its own and renames it into place.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { EntryRows, FIRST_ROW } from '../entry/rows.ts';
+import type { Slices } from '../walk/slices.ts';
+import { makeDirectory } from '../write/make-directory.ts';
+
+/** Files of a folder beyond so many, the oldest first, are removed when one is written. */
+const MAX_FILES = 32;
+/** A larger file is not read. */
+const MAX_BYTES = 1 << 30;
+const CHECKSUM_BYTES = 32;
+/** Read or written between two looks at the time. */
+const PIECE = 4 << 20;
+
+export interface StatCacheContent {
+  readonly rows: EntryRows;
+  readonly facts: unknown;
+}
+
+/** Reads a file; undefined when it is not whole. @throws errors of `node:fs` */
+export async function readCacheFile(file: string, slices: Slices): Promise<StatCacheContent | undefined> {
+  const bytes = await readWhole(file, slices);
+  if (bytes === undefined) return undefined;
+  const [end, length] = [bytes.readUInt32LE(0), bytes.readUInt32LE(4)];
+  const facts = bytes.toString('utf8', end, end + length);
+  return { rows: new EntryRows(bytes.buffer), facts: JSON.parse(facts) };
+}
+
+/** The bytes if they match their checksum, in memory of their own. */
+async function readWhole(file: string, slices: Slices): Promise<Buffer | undefined> {
+  const fd = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    if (size > MAX_BYTES || size < FIRST_ROW + CHECKSUM_BYTES) return undefined;
+    const bytes = Buffer.from(new ArrayBuffer((size + 7) & ~7));
+    const body = size - CHECKSUM_BYTES;
+    const running = createHash('sha256');
+    let at = 0;
+    for (let read = -1; at < size && read !== 0; at += read) {
+      read = readSync(fd, bytes, at, Math.min(PIECE, size - at), at);
+      running.update(bytes.subarray(at, Math.min(at + read, body)));
+      if (slices.over) await slices.pause();
+    }
+    return at === size && running.digest().equals(bytes.subarray(body, size)) ? bytes : undefined;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Writes a file, and removes the oldest of its folder.
+ * @param rows bytes of rows, in pieces
+ * @param facts JSON-safe
+ * @throws errors of `node:fs`
+ */
+export async function writeCacheFile(
+  file: string,
+  rows: readonly Uint8Array[],
+  facts: unknown,
+  slices: Slices,
+): Promise<void> {
+  const dir = join(file, '..');
+  makeDirectory(dir, 0o700);
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    await writeNew(temporary, rows, Buffer.from(JSON.stringify(facts)), slices);
+    renameSync(temporary, file);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  removeOldest(dir);
+}
+
+async function writeNew(file: string, rows: readonly Uint8Array[], facts: Buffer, slices: Slices): Promise<void> {
+  const start = Buffer.alloc(FIRST_ROW);
+  start.writeUInt32LE(rows.reduce((sum, { length }) => sum + length, FIRST_ROW));
+  start.writeUInt32LE(facts.length, 4);
+  const fd = openSync(file, 'wx', 0o600);
+  try {
+    const running = createHash('sha256');
+    for (const part of [start, ...rows, facts]) {
+      running.update(part);
+      writeAll(fd, part);
+      if (slices.over) await slices.pause();
+    }
+    writeAll(fd, running.digest());
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+}
+
+/** Also catches the temporary files of writers that were killed. */
+function removeOldest(dir: string): void {
+  const names = readdirSync(dir);
+  if (names.length <= MAX_FILES) return;
+  const aged = names.map((name) => ({
+    name,
+    mtime: statSync(join(dir, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+  }));
+  aged.sort((a, b) => b.mtime - a.mtime);
+  for (const { name } of aged.slice(MAX_FILES)) rmSync(join(dir, name), { force: true });
+}

@@ -1,0 +1,76 @@
+/** Prepares rows for a stat cache: which are too young to be trusted, and how many bytes lie below a directory. */
+import { type EntryRows, GONE, YOUNG } from '../entry/rows.ts';
+import type { FileClock } from './file-clock.ts';
+
+/** Bytes that are hashed and written at once, which takes about a millisecond. */
+const PIECE = 1 << 20;
+
+interface OpenDirectory {
+  readonly rows: EntryRows;
+  readonly at: number;
+  readonly length: number;
+  /** Where the rows below it begin. */
+  readonly start: number;
+}
+
+/** The rows that a stat cache keeps, in the order of the walk. */
+export class KeptRows {
+  readonly #clock: FileClock;
+  readonly #settledBefore: number;
+  readonly #pieces: Uint8Array[] = [];
+  /** The directories on the way to the present row. */
+  readonly #open: OpenDirectory[] = [];
+  #piece: { readonly rows: EntryRows; readonly start: number; end: number } | undefined;
+  /** Bytes so far. */
+  #size = 0;
+
+  constructor(clock: FileClock) {
+    this.#clock = clock;
+    this.#settledBefore = clock.settledBefore(clock.device);
+  }
+
+  /** A row whose digest is there, or whose entry is `GONE`. */
+  take(rows: EntryRows, at: number): void {
+    const length = rows.parentLength(at);
+    while (this.#open.length > 0 && this.#open.at(-1)!.length > length) this.#leave();
+    if (rows.state(at) === GONE) {
+      // The directory has lost a name since it was looked at.
+      const dir = this.#open.at(-1);
+      dir?.rows.setState(dir.at, YOUNG);
+      return;
+    }
+    if (!this.#isSettled(rows, at)) rows.setState(at, YOUNG);
+    const next = rows.next(at);
+    if (this.#piece?.rows !== rows || this.#piece.end !== at || at - this.#piece.start >= PIECE) {
+      this.#cut();
+      this.#piece = { rows, start: at, end: at };
+    }
+    this.#piece.end = next;
+    this.#size += next - at;
+    if (rows.isDirectory(at)) this.#open.push({ rows, at, length: rows.pathLength(at), start: this.#size });
+  }
+
+  /** The bytes of all. */
+  finish(): readonly Uint8Array[] {
+    while (this.#open.length > 0) this.#leave();
+    this.#cut();
+    return this.#pieces;
+  }
+
+  #isSettled(rows: EntryRows, at: number): boolean {
+    const device = rows.device(at);
+    const limit = device === this.#clock.device ? this.#settledBefore : this.#clock.settledBefore(device);
+    return rows.changed(at) < limit;
+  }
+
+  #leave(): void {
+    const { rows, at, start } = this.#open.pop()!;
+    rows.setBelow(at, this.#size - start);
+  }
+
+  #cut(): void {
+    if (this.#piece === undefined) return;
+    this.#pieces.push(this.#piece.rows.bytes.subarray(this.#piece.start, this.#piece.end));
+    this.#piece = undefined;
+  }
+}

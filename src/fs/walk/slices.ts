@@ -1,0 +1,36 @@
+/** Synchronous work in slices, so that the event loop of the caller is never left alone for long. */
+import { setImmediate } from 'node:timers/promises';
+import { monotonicMs } from '../../core/monotonic.ts';
+
+/** Synchronous work between two turns of the event loop. */
+const SLICE_MS = 15;
+
+export class Slices {
+  readonly #signal: AbortSignal | undefined;
+  readonly #between: () => void;
+  #start = monotonicMs();
+
+  /** @param between called at each turn of the event loop */
+  constructor(signal: AbortSignal | undefined, between: () => void) {
+    this.#signal = signal;
+    this.#between = between;
+  }
+
+  /** True when it is time for `pause`. */
+  get over(): boolean {
+    return monotonicMs() - this.#start > SLICE_MS;
+  }
+
+  /** @throws the reason of the abort */
+  async pause(): Promise<void> {
+    await setImmediate();
+    this.#signal?.throwIfAborted();
+    this.tick();
+    this.#start = monotonicMs();
+  }
+
+  /** What is done at each turn of the event loop, done now. */
+  tick(): void {
+    this.#between();
+  }
+}

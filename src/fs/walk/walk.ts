@@ -1,0 +1,300 @@
+/**
+ * The walk of a build context as BuildKit's client does it (by the package `tonistiigi/fsutil`): a directory before its
+ * content, names in the order of their bytes, filtered by include patterns, exclude patterns and follow paths. The root
+ * itself is not an entry.
+ */
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type ByteString, bytesOfText, textOfBytes } from '../byte-string.ts';
+import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from '../entry/tree-entry.ts';
+import { tooMuchWork } from '../match/effort.ts';
+import { followPaths, withoutNested } from '../match/follow-paths.ts';
+import { type MatchVector, type Pattern, PatternMatcher, type PlaceOf } from '../match/patterns.ts';
+
+/** What of a tree is taken. An absent or empty list filters nothing; a list of one empty pattern lets nothing through. */
+export interface TreeFilter {
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly follow?: readonly string[] | undefined;
+  /** Where an exclude pattern stands, for messages. */
+  readonly excludedBy?: PlaceOf | undefined;
+}
+
+/** Why an entry is not taken: no include pattern wants it, or this exclude pattern matched last. */
+export type Ignored = (path: ByteString, by: Pattern | 'not included') => void;
+
+/**
+ * All entries that pass the filter, in order. Parents of an entry come before it even if nothing asks for them. An
+ * entry that vanishes meanwhile is left out.
+ * @param ignored told of what the filter drops; of a directory that is not even read, only the directory itself
+ * @throws CtxsrcError `E_PATTERN` for a bad pattern, `E_PERMISSION` or `E_IO` when a directory that may matter cannot be read
+ */
+export function walkTree(
+  reader: LateReader,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles, void>;
+export function walkTree(reader: TreeReader, filter?: TreeFilter, ignored?: Ignored): Generator<TreeEntry, void>;
+export function* walkTree(
+  reader: TreeReader & Partial<LateReader>,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles, void> {
+  for (const entry of walkInSteps(reader, filter, ignored)) if (entry !== undefined) yield entry;
+}
+
+/** As `walkTree`; undefined when for some milliseconds nothing was taken: a moment for the caller to pause. */
+export function walkInSteps(
+  reader: LateReader,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles | undefined, void>;
+export function walkInSteps(
+  reader: TreeReader,
+  filter?: TreeFilter,
+  ignored?: Ignored,
+): Generator<TreeEntry | undefined, void>;
+export function* walkInSteps(
+  reader: TreeReader & Partial<LateReader>,
+  filter: TreeFilter = {},
+  ignored?: Ignored,
+): Generator<TreeEntry | UnseenFiles | undefined, void> {
+  const include = compileIncludes(reader, filter);
+  const exclude = compileExcludes(filter);
+  const walk = new Walk(reader, include, exclude, ignored);
+  const stack: Frame[] = [walk.enter(undefined, ALL)];
+  for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+    if (walk.isLong) yield undefined;
+    const start = frame.at;
+    const files = walk.files(frame);
+    if (files !== undefined) {
+      yield* owedParents(stack);
+      yield files;
+    }
+    if (frame.at > start) continue;
+    const name = frame.names[start];
+    if (name === undefined) {
+      stack.pop();
+      continue;
+    }
+    const isDirectory = frame.others?.get(name);
+    frame.at += 1;
+    const path = frame.prefix + name;
+    const verdict = walk.decide(path, frame);
+    const entry = verdict.pruned ? undefined : walk.entry(path, isDirectory);
+    if (entry === undefined) continue;
+    if (verdict.taken) {
+      yield* owedParents(stack);
+      yield entry;
+    }
+    if (entry.type === 'dir') stack.push(walk.enter(entry, verdict));
+  }
+}
+
+/**
+ * True when a filter decides by names alone: of a directory that is taken, all that is looked at is taken. Otherwise there
+ * may be directories that are taken only because of something in them.
+ * @throws CtxsrcError `E_PATTERN`
+ */
+export function namesTell(filter: TreeFilter = {}): boolean {
+  if ((filter.include ?? []).length > 0 || filter.follow !== undefined) return false;
+  return compileExcludes(filter)?.hasExceptions !== true;
+}
+
+/** The directories on the way that were not taken for themselves, but lead to something that is. */
+function owedParents(stack: readonly Frame[]): TreeEntry[] {
+  const owed: TreeEntry[] = [];
+  for (let i = stack.length - 1; i > 0 && !stack[i]!.emitted; i -= 1) {
+    owed.push(stack[i]!.entry!);
+    stack[i]!.emitted = true;
+  }
+  return owed.reverse();
+}
+
+/** A directory on the way, with the names still to visit. */
+interface Frame {
+  readonly entry: TreeEntry | undefined;
+  /** What stands before the names in paths. */
+  readonly prefix: ByteString;
+  readonly names: readonly ByteString[];
+  /** Names that have to be looked at; undefined: all. */
+  readonly others: ReadonlyMap<ByteString, boolean> | undefined;
+  at: number;
+  emitted: boolean;
+  readonly included: MatchVector | undefined;
+  readonly excluded: MatchVector | undefined;
+}
+
+/** What the filter says of a path. */
+interface Verdict {
+  readonly taken: boolean;
+  /** Nothing below it can be taken either. */
+  readonly pruned: boolean;
+  readonly included: MatchVector | undefined;
+  readonly excluded: MatchVector | undefined;
+}
+
+const ALL: Verdict = { taken: true, pruned: false, included: undefined, excluded: undefined };
+/** So many files are named at once; fewer where many patterns decide. */
+const MAX_FILES = 256;
+const MAX_DECISIONS = 25_000;
+/** Work (see `PatternMatcher.work`) between two moments to pause: some milliseconds. */
+const STEP_WORK = 100_000;
+/** Work that a walk may make: some minutes. A thousand patterns decide on millions of paths with less. */
+const MAX_WORK = 5_000_000_000;
+
+class Walk {
+  readonly #reader: TreeReader & Partial<LateReader>;
+  readonly #include: PatternMatcher | undefined;
+  readonly #exclude: PatternMatcher | undefined;
+  readonly #ignored: Ignored | undefined;
+  /** False when everything is taken. */
+  readonly #filters: boolean;
+  /** Starts of what include patterns can match; undefined when they do not tell by their text. */
+  readonly #includeRoots: readonly ByteString[] | undefined;
+  /** The same for the exceptions among the exclude patterns. */
+  readonly #exceptionRoots: readonly ByteString[] | undefined;
+  readonly #batch: number;
+  #stepEnd = STEP_WORK;
+
+  constructor(
+    reader: TreeReader & Partial<LateReader>,
+    include: PatternMatcher | undefined,
+    exclude: PatternMatcher | undefined,
+    ignored: Ignored | undefined,
+  ) {
+    this.#reader = reader;
+    this.#include = include;
+    this.#exclude = exclude;
+    this.#ignored = ignored;
+    this.#filters = include !== undefined || exclude !== undefined;
+    const patterns = (include?.patterns.length ?? 0) + (exclude?.patterns.length ?? 0);
+    this.#batch = Math.max(1, Math.min(MAX_FILES, Math.floor(MAX_DECISIONS / patterns)));
+    this.#includeRoots = literalRoots(include, false);
+    this.#exceptionRoots = literalRoots(exclude, true);
+  }
+
+  /** True once after each step of some milliseconds. @throws CtxsrcError `E_LIMIT` after minutes */
+  get isLong(): boolean {
+    if (!this.#filters) return false;
+    const work = (this.#include?.work ?? 0) + (this.#exclude?.work ?? 0);
+    if (work < this.#stepEnd) return false;
+    if (work > MAX_WORK) throw tooMuchWork();
+    this.#stepEnd = work + STEP_WORK;
+    return true;
+  }
+
+  /** A directory, to be gone through. */
+  enter(entry: TreeEntry | undefined, { taken, included, excluded }: Verdict): Frame {
+    const path = entry?.path ?? '';
+    const names = this.#names(path, taken);
+    const { others } = this.#reader;
+    return { entry, prefix: path && `${path}/`, names, others, at: 0, emitted: taken, included, excluded };
+  }
+
+  /** The files that come next and need not be looked at, as far as they are taken. */
+  files(frame: Frame): UnseenFiles | undefined {
+    const { names, others, entry, prefix } = frame;
+    if (others === undefined) return undefined;
+    const start = frame.at;
+    const end = Math.min(names.length, start + this.#batch);
+    while (frame.at < end && !others.has(names[frame.at]!)) frame.at += 1;
+    if (frame.at === start) return undefined;
+    const next = names.slice(start, frame.at);
+    const files = this.#filters ? next.filter((name) => this.decide(prefix + name, frame).taken) : next;
+    return files.length === 0 ? undefined : { type: 'unseen', dir: entry?.path ?? '', names: files };
+  }
+
+  /** Sorted names of a directory; one that is not taken and may not be read counts as empty, as does one that is gone. */
+  #names(path: ByteString, taken: boolean): ByteString[] {
+    try {
+      // Without a comparison, text is sorted by its code units, which here are bytes.
+      return this.#reader.names(path).sort();
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (path !== '' && (code === 'ENOENT' || code === 'ENOTDIR')) return [];
+      if (!taken && (code === 'EACCES' || code === 'EPERM')) return [];
+      throw ioError(error, `cannot read the directory ${path === '' ? 'itself' : printable(textOfBytes(path))}`);
+    }
+  }
+
+  /** What becomes of a path. */
+  decide(path: ByteString, parent: Frame): Verdict {
+    if (!this.#filters) return ALL;
+    const included = vectorFor(this.#include);
+    const excluded = vectorFor(this.#exclude);
+    let taken = true;
+    let pruned = false;
+    let by: Pattern | 'not included' = 'not included';
+    if (this.#include !== undefined && !this.#include.matchesBelow(path, parent.included, included!)) {
+      taken = false;
+      pruned = this.#includeRoots !== undefined && !leadsTo(this.#includeRoots, path);
+    }
+    if (!pruned && this.#exclude?.matchesBelow(path, parent.excluded, excluded!)) {
+      if (taken) by = this.#exclude.patterns.findLast((_, i) => excluded![i] === 1) ?? by;
+      taken = false;
+      pruned = this.#exceptionRoots !== undefined && !leadsTo(this.#exceptionRoots, path);
+    }
+    if (!taken) this.#ignored?.(path, by);
+    return { taken, pruned, included, excluded };
+  }
+
+  entry(path: ByteString, isDirectory: boolean | undefined): TreeEntry | undefined {
+    try {
+      return this.#reader.entry(path, isDirectory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
+    }
+  }
+}
+
+function vectorFor(matcher: PatternMatcher | undefined): MatchVector | undefined {
+  return matcher === undefined ? undefined : new Uint8Array(matcher.patterns.length);
+}
+
+/** True when a path given by one of the roots lies below the directory, or is it. */
+function leadsTo(roots: readonly ByteString[], dir: ByteString): boolean {
+  return roots.some((root) => root === dir || root.startsWith(`${dir}/`));
+}
+
+/** Patterns (or exceptions) as plain paths, without the `/*` or `/**` at their ends; undefined when one is more than that. */
+function literalRoots(matcher: PatternMatcher | undefined, exceptions: boolean): ByteString[] | undefined {
+  const roots: ByteString[] = [];
+  for (const pattern of matcher?.patterns ?? []) {
+    if (pattern.exception !== exceptions) continue;
+    const root = pattern.clean.replace(/\/\*\*$/, '').replace(/\/\*$/, '');
+    if (/[*[\]?^\\]/.test(root)) return undefined;
+    roots.push(root);
+  }
+  return roots;
+}
+
+function compileIncludes(reader: TreeReader, filter: TreeFilter): PatternMatcher | undefined {
+  const include = filter.include ?? [];
+  if (filter.follow === undefined) return compileList('include', include);
+  const found = followPaths(reader, filter.follow.map(bytesOfText));
+  if (found === undefined) return compileList('include', include);
+  return compileList('include', withoutNested([...include, ...found.map(textOfBytes)]) ?? []);
+}
+
+function compileExcludes({ exclude, excludedBy }: TreeFilter): PatternMatcher | undefined {
+  return compileList('exclude', exclude ?? [], excludedBy);
+}
+
+function compileList(
+  kind: 'include' | 'exclude',
+  patterns: readonly string[],
+  placeOf?: PlaceOf,
+): PatternMatcher | undefined {
+  if (patterns.length === 0) return undefined;
+  try {
+    return new PatternMatcher(patterns, placeOf);
+  } catch (error) {
+    if (!(error instanceof CtxsrcError)) throw error;
+    throw new CtxsrcError(error.code, `invalid ${kind} patterns: ${error.message}`, {
+      hint: error.hint,
+      cause: error,
+    });
+  }
+}

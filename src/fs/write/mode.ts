@@ -1,0 +1,11 @@
+/** Which permissions of an entry count for the key and are written by a snapshot. */
+import type { EntryType } from '../entry/tree-entry.ts';
+
+/** `exact`: modes as they are. `exec`: what a checkout can keep under any umask: who may execute, nothing else. */
+export type Modes = 'exact' | 'exec';
+
+/** The mode that is hashed and written. */
+export function keptMode(entry: { readonly type: EntryType; readonly mode: number }, modes: Modes): number {
+  if (modes === 'exact' || entry.type === 'symlink') return entry.mode;
+  return entry.type === 'dir' || (entry.mode & 0o100) !== 0 ? 0o755 : 0o644;
+}
