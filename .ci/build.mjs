@@ -100,7 +100,7 @@ const groups = {
     'src/store/store.ts',
   ],
   local: ['src/source/local.ts'],
-  registry: ['src/source/docker-image.ts', 'src/registry/client.ts', 'src/registry/credentials.ts'],
+  registry: ['src/source/docker-image.ts', 'src/registry/client.ts', 'src/registry/auth/credentials.ts'],
 };
 
 rmSync(dist, { recursive: true, force: true });

@@ -11,6 +11,7 @@ const ORDER = [
   'oci',
   'contract',
   'fs',
+  'http',
   'store',
   'registry',
   'layer',
@@ -24,7 +25,7 @@ const ORDER = [
 
 /** Where each third-party package may be imported. */
 const PACKAGES: Record<string, RegExp> = {
-  undici: /^registry\//,
+  undici: /^http\/transport\//,
   koffi: /^fs\/native\/native\.ts$/,
   yaml: /^snapshot\/lock-from\.ts$/,
   tar: /^layer\/tar-writer\.ts$/,

@@ -2,12 +2,12 @@
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import type { CtxsrcError } from '../core/errors.ts';
-import { OPEN, type Zone } from './addresses.ts';
-import { type Answer, Authorizer } from './auth.ts';
-import { readStart } from './body.ts';
-import type { Clock } from './clock.ts';
-import { answerError, type Subject } from './errors.ts';
-import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from './http-client.ts';
+import { OPEN, type Zone } from '../http/addresses.ts';
+import { readStart } from '../http/body.ts';
+import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from '../http/client.ts';
+import type { Clock } from '../http/clock.ts';
+import { answerError, type Subject } from '../http/errors.ts';
+import { type Answer, Authorizer } from './auth/authorizer.ts';
 import type { Endpoint } from './mirrors.ts';
 import { type Scheme, Schemes } from './scheme.ts';
 

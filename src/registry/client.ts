@@ -7,18 +7,18 @@ import type { NetworkOptions } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { OPEN } from './addresses.ts';
+import { OPEN } from '../http/addresses.ts';
+import { createHttpClient } from '../http/client.ts';
+import { type Clock, systemClock } from '../http/clock.ts';
+import type { Subject } from '../http/errors.ts';
+import { apiHost } from '../http/host.ts';
+import type { Environment } from '../http/proxy.ts';
+import { download, type Resume } from '../http/resume.ts';
+import { Slots } from '../http/semaphore.ts';
 import { Api } from './api.ts';
-import { type Clock, systemClock } from './clock.ts';
-import { download, type Resume } from './download.ts';
-import type { Subject } from './errors.ts';
 import type { ForeignBlob } from './foreign.ts';
-import { apiHost } from './host.ts';
-import { createHttpClient } from './http-client.ts';
 import { type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
 import { type Endpoint, endpointsFor, type RepositoryName } from './mirrors.ts';
-import type { Environment } from './proxy.ts';
-import { Slots } from './slots.ts';
 import { tagsAt } from './tags.ts';
 
 export interface RegistryClient {

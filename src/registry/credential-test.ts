@@ -1,8 +1,8 @@
 /** Tries a credential: `ctxsrc auth <registry> --test`. */
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
+import type { Environment } from '../http/proxy.ts';
 import { createRegistryClient } from './client.ts';
-import type { Environment } from './proxy.ts';
 
 /**
  * What came of trying. `accepted`: a credential was shown and taken; `anonymous`: the registry asked for nothing;

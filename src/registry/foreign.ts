@@ -7,11 +7,11 @@ import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
-import type { Zone } from './addresses.ts';
-import { readStart } from './body.ts';
-import { download, type Resume } from './download.ts';
-import { type Subject, saying } from './errors.ts';
-import type { HttpClient, HttpResponse } from './http-client.ts';
+import type { Zone } from '../http/addresses.ts';
+import { readStart } from '../http/body.ts';
+import type { HttpClient, HttpResponse } from '../http/client.ts';
+import { type Subject, saying } from '../http/errors.ts';
+import { download, type Resume } from '../http/resume.ts';
 
 export interface ForeignBlob {
   readonly digest: Digest;

@@ -2,11 +2,11 @@
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestLike, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import type { HttpAnswer } from '../http/client.ts';
+import type { Subject } from '../http/errors.ts';
+import { contentLength, header, mediaTypeOf, type ResponseHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Api } from './api.ts';
-import type { Subject } from './errors.ts';
-import { contentLength, header, mediaTypeOf, type ResponseHeaders } from './headers.ts';
-import type { HttpAnswer } from './http-client.ts';
 import { MANIFEST_ACCEPT, manifestTypeOf, telling } from './manifest-type.ts';
 import type { Endpoint } from './mirrors.ts';
 import { suggestTags } from './tags.ts';

@@ -2,7 +2,7 @@
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
-import { apiHost, isDockerHub } from './host.ts';
+import { apiHost, isDockerHub } from '../http/host.ts';
 
 /** A repository of a registry; `host` is `host[:port]` as in a normalised reference. */
 export interface RepositoryName {

@@ -4,8 +4,8 @@
  */
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { connectionCode, speaksNoTls } from './connection-errors.ts';
-import { hostListed, isLoopback } from './host.ts';
+import { connectionCode, speaksNoTls } from '../http/failures.ts';
+import { hostListed, isLoopback } from '../http/host.ts';
 
 export type Scheme = 'http' | 'https';
 

@@ -2,9 +2,9 @@
 import type { JobContext } from '../contract/session.ts';
 import { editDistance } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import type { HttpAnswer } from '../http/client.ts';
+import { headerValues, type ResponseHeaders, urlText } from '../http/headers.ts';
 import type { Api } from './api.ts';
-import { headerValues, type ResponseHeaders, urlText } from './headers.ts';
-import type { HttpAnswer } from './http-client.ts';
 import type { Endpoint } from './mirrors.ts';
 
 /** Some registries send all tags at once, and some repositories have hundreds of thousands. */

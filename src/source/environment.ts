@@ -52,7 +52,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
   const { openStore } = await import('../store/store.ts');
   const store = await openStore({ root: options.cacheDir, progress: options.progress, limits: options.limits });
   const lookup = async () => {
-    const { createCredentialLookup } = await import('../registry/credentials.ts');
+    const { createCredentialLookup } = await import('../registry/auth/credentials.ts');
     return createCredentialLookup({
       registryConfig: options.registryConfig,
       env: options.env ?? process.env,

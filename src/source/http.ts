@@ -20,7 +20,7 @@ import { Once } from '../core/once.ts';
 import { warnOrRefuse } from '../core/progress.ts';
 import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import { shownReference } from '../core/shown-reference.ts';
-import { createHttpClient } from '../registry/http-client.ts';
+import { createHttpClient } from '../http/client.ts';
 import { fetchBody, fetchKnown } from './http/download.ts';
 import { crossesOrigins, parseHeaders } from './http/headers.ts';
 import { HttpIdentifier, identify, parseUrl, urlPath } from './http/identifier.ts';

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { findProgram, programPath } from '../../src/core/programs.ts';
-import { askHelper } from '../../src/registry/credential-helper.ts';
+import { askHelper } from '../../src/registry/auth/helper.ts';
 import { tempDir } from '../support/temp.ts';
 
 function program(dir: string, name: string, text = '#!/bin/sh\n'): string {

@@ -1,8 +1,8 @@
 /** What the client asks for, how often, and what it makes of the answers of registries that are not quite right. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { NetworkOptions } from '../../src/contract/source.ts';
+import { USER_AGENT } from '../../src/http/headers.ts';
 import { createRegistryClient, type RegistryClient } from '../../src/registry/client.ts';
-import { USER_AGENT } from '../../src/registry/headers.ts';
 import { openStore } from '../../src/store/store.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';

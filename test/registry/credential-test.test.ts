@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { testCredentials } from '../../src/registry/credential-test.ts';
 import { networkOptions, testJob } from '../support/registry-job.ts';
-import { basic, basicHeader, bearer, json, type Served, serve } from './challenging-server.ts';
+import { basic, basicHeader, bearer, json, type Served, serve } from './auth/challenging-server.ts';
 
 describe('testCredentials', () => {
   it('says whether the credential was taken, or none was wanted', async () => {

@@ -2,7 +2,7 @@
 import type { Credential, JobContext } from '../../src/contract/session.ts';
 import type { NetworkOptions } from '../../src/contract/source.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
-import type { Clock } from '../../src/registry/clock.ts';
+import type { Clock } from '../../src/http/clock.ts';
 
 export function networkOptions(options: Partial<NetworkOptions> = {}): NetworkOptions {
   return {

@@ -1,7 +1,7 @@
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { withoutUser } from '../../core/shown-reference.ts';
+import { explainCredentials } from '../../registry/auth/credentials.ts';
 import type { CredentialTest } from '../../registry/credential-test.ts';
-import { explainCredentials } from '../../registry/credentials.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 

@@ -1,8 +1,8 @@
 /** Tries a call to a remote again where what failed may pass, under the same rules as requests to a registry. */
 import type { JobContext, NetworkOptions } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
-import { systemClock } from '../../registry/clock.ts';
-import { PassingFailure, retry } from '../../registry/retry.ts';
+import { systemClock } from '../../http/clock.ts';
+import { PassingFailure, retry } from '../../http/retry.ts';
 
 const PASSING: readonly ErrorCode[] = ['E_NETWORK', 'E_SERVER', 'E_STALLED', 'E_RATE_LIMIT'];
 

@@ -6,8 +6,8 @@
 import { devNull } from 'node:os';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { findProgram, type Program, programPath, startProgram } from '../../core/programs.ts';
-import { USER_AGENT } from '../../registry/headers.ts';
-import type { NamedProxy } from '../../registry/proxy.ts';
+import { USER_AGENT } from '../../http/headers.ts';
+import type { NamedProxy } from '../../http/proxy.ts';
 import { gitFailure } from './failure.ts';
 
 /** Transports a call may use. `none`: no helper of git may open anything. */

@@ -8,8 +8,8 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { foreignText } from '../../registry/errors.ts';
-import type { NamedProxy } from '../../registry/proxy.ts';
+import { foreignText } from '../../http/errors.ts';
+import type { NamedProxy } from '../../http/proxy.ts';
 
 interface Kind {
   readonly pattern: RegExp;

@@ -8,9 +8,9 @@ import type { NetworkOptions } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
-import { allowedAddresses, ClosedAddress, CommonZone, checkAddress } from '../../registry/addresses.ts';
-import { hostName, isLoopback } from '../../registry/host.ts';
-import { proxyFor } from '../../registry/proxy.ts';
+import { allowedAddresses, ClosedAddress, CommonZone, checkAddress } from '../../http/addresses.ts';
+import { hostName, isLoopback } from '../../http/host.ts';
+import { proxyFor } from '../../http/proxy.ts';
 import type { GitUrl } from './url.ts';
 
 export interface SubmoduleHostOptions {

@@ -13,9 +13,9 @@ import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { counted, Task } from '../../core/progress.ts';
-import { download } from '../../registry/download.ts';
-import { contentLength, header } from '../../registry/headers.ts';
-import type { HttpResponse } from '../../registry/http-client.ts';
+import type { HttpResponse } from '../../http/client.ts';
+import { contentLength, header } from '../../http/headers.ts';
+import { download } from '../../http/resume.ts';
 import type { AnswerFacts } from './key.ts';
 import { ask, type Target, tooLarge } from './request.ts';
 

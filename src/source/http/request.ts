@@ -2,10 +2,10 @@
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import { tooManyBytes } from '../../core/read-limits.ts';
-import { readStart } from '../../registry/body.ts';
-import { type Subject, saying } from '../../registry/errors.ts';
-import { contentLength, contentRange, headerValues } from '../../registry/headers.ts';
-import type { HttpClient, HttpResponse } from '../../registry/http-client.ts';
+import { readStart } from '../../http/body.ts';
+import type { HttpClient, HttpResponse } from '../../http/client.ts';
+import { type Subject, saying } from '../../http/errors.ts';
+import { contentLength, contentRange, headerValues } from '../../http/headers.ts';
 
 /** One URL, with what it is asked for with. */
 export interface Target {

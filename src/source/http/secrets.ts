@@ -3,7 +3,7 @@ import type { NetworkOptions, Session } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
-import { hostListed, hostName, isLoopback } from '../../registry/host.ts';
+import { hostListed, hostName, isLoopback } from '../../http/host.ts';
 import { readTokenFile, usableSecret } from '../token-file.ts';
 import { netrcEntry } from './netrc.ts';
 

@@ -1,0 +1,27 @@
+/** Bodies that come so slowly that they never end. */
+import { monotonicMs } from '../../core/monotonic.ts';
+import { failure, STALLED } from '../failures.ts';
+
+/** Bytes that have to come in the time in which the other side may be silent. */
+const LEAST = 1024;
+
+/**
+ * The same body, which fails as a stalled one when next to nothing came of it.
+ * @param time milliseconds of waiting for it; those that its reader takes do not count
+ */
+export async function* unlessDripping(body: AsyncIterable<Uint8Array>, time: number): AsyncGenerator<Uint8Array> {
+  let waited = 0;
+  let received = 0;
+  let asked = monotonicMs();
+  for await (const piece of body) {
+    waited += monotonicMs() - asked;
+    received += piece.length;
+    if (waited >= time) {
+      if (received < LEAST) throw failure(STALLED, 'the transfer drips');
+      waited = 0;
+      received = 0;
+    }
+    yield piece;
+    asked = monotonicMs();
+  }
+}

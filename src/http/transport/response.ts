@@ -1,0 +1,159 @@
+/**
+ * What comes back for one request, as undici hands it over. A piece of a body is the connection's own memory and only
+ * lent, so it is gathered in two buffers, in turn: one is filled while the other is used.
+ */
+import type { Dispatcher } from 'undici';
+import { failure, LEFT, NO_ANSWER } from '../failures.ts';
+import type { ResponseHeaders } from '../headers.ts';
+
+/** Bytes from which on gathered ones are handed over. */
+const PIECE = 256 << 10;
+/** How long less than that may be held back (ms). */
+const DELAY = 100;
+/** A rest that is read, which keeps the connection; of a longer one the connection is closed. */
+const SHORT = 64 << 10;
+
+export interface Head {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+}
+
+export class Answer implements Dispatcher.DispatchHandler {
+  /** The head; rejects with what the connection failed with, or the reason of the abort. */
+  readonly head: Promise<Head>;
+  /** Something has come back. */
+  answered = false;
+  readonly #signal: AbortSignal;
+  readonly #timeout: number;
+  #patience: NodeJS.Timeout | undefined;
+  readonly #abort = (): void => this.#controller?.abort(this.#signal.reason as Error);
+  #settleHead!: { resolve(head: Head): void; reject(error: unknown): void };
+  #controller: Dispatcher.DispatchController | undefined;
+  /** Bytes of the body that are still to come, where the answer says so. */
+  #coming = Number.POSITIVE_INFINITY;
+  #filling = Buffer.alloc(0);
+  #other = Buffer.alloc(0);
+  #fill = 0;
+  #wake: (() => void) | undefined;
+  /** Who waits has waited long enough: anything will do. */
+  #eager = false;
+  #discarding = false;
+  #over = false;
+  #error: unknown;
+
+  /** @param timeout milliseconds until the head has to be there: what a server says before it gives it no more time */
+  constructor(signal: AbortSignal, timeout: number) {
+    this.#signal = signal;
+    this.#timeout = timeout;
+    this.head = new Promise((resolve, reject) => {
+      this.#settleHead = { resolve, reject };
+    });
+    signal.addEventListener('abort', this.#abort, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#signal.aborted) this.#abort();
+    else this.#patience = setTimeout(() => controller.abort(failure(NO_ANSWER, 'no answer in time')), this.#timeout);
+  }
+
+  onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
+    // What a server says before its answer.
+    if (status < 200) return;
+    clearTimeout(this.#patience);
+    this.answered = true;
+    const { 'content-length': length } = headers;
+    if (typeof length === 'string') this.#coming = Number(length);
+    this.#settleHead.resolve({ status, headers });
+  }
+
+  onResponseData(_controller: unknown, bytes: Buffer): void {
+    this.#coming -= bytes.length;
+    if (this.#discarding) return;
+    const end = this.#fill + bytes.length;
+    if (end > this.#filling.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, Math.min(end + this.#coming, 2 * PIECE)));
+      this.#filling.copy(larger, 0, 0, this.#fill);
+      this.#filling = larger;
+    }
+    bytes.copy(this.#filling, this.#fill);
+    this.#fill = end;
+    if (this.#fill >= PIECE || this.#eager) this.#offer();
+  }
+
+  onResponseEnd(): void {
+    this.#end();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.fail(error);
+  }
+
+  /** Ends what is still expected; a request that was never sent has no connection that could fail. */
+  fail(error: unknown): void {
+    if (this.#over) return;
+    this.#error = error;
+    this.#settleHead.reject(error);
+    this.#end();
+  }
+
+  /** The body; a piece belongs to this answer again when the next one is asked for. */
+  async *body(): AsyncGenerator<Buffer> {
+    try {
+      for (;;) {
+        if (this.#fill < PIECE && !this.#over) await this.#more();
+        if (this.#fill === 0 || this.#signal.aborted) {
+          if (this.#error !== undefined) throw this.#error;
+          return;
+        }
+        const piece = this.#filling.subarray(0, this.#fill);
+        [this.#filling, this.#other] = [this.#other, this.#filling];
+        this.#fill = 0;
+        this.#controller?.resume();
+        yield piece;
+      }
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Reads a short rest, and closes the connection before a long one. */
+  discard(): void {
+    if (this.#coming > SHORT) {
+      this.#leave();
+      return;
+    }
+    this.#discarding = true;
+    this.#controller?.resume();
+  }
+
+  #leave(): void {
+    if (!this.#over) this.#controller?.abort(failure(LEFT, 'the answer was left'));
+  }
+
+  /** Waits for a piece that is worth it. */
+  async #more(): Promise<void> {
+    const patience = setTimeout(() => {
+      this.#eager = true;
+      if (this.#fill > 0) this.#wake?.();
+    }, DELAY);
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    clearTimeout(patience);
+    this.#wake = undefined;
+    this.#eager = false;
+  }
+
+  #offer(): void {
+    if (this.#wake !== undefined) this.#wake();
+    else this.#controller?.pause();
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#patience);
+    this.#signal.removeEventListener('abort', this.#abort);
+    this.#wake?.();
+  }
+}

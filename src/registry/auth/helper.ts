@@ -1,0 +1,97 @@
+/** Runs docker's credential helpers (`docker-credential-NAME get`): no shell, the registry on stdin, a time limit. */
+import { findProgram, type Program, programPath, startProgram } from '../../core/programs.ts';
+import type { Environment } from '../../http/proxy.ts';
+
+export type HelperAnswer =
+  | { readonly kind: 'found'; readonly username: string; readonly secret: string }
+  /** It works and has no credential for this registry. */
+  | { readonly kind: 'none' }
+  /** Why it is of no use; never holds a secret. */
+  | { readonly kind: 'failed'; readonly why: string; readonly hint: string };
+
+const LARGEST_ANSWER = 1024 * 1024;
+
+// The protocol has no code for it: helpers say it in these words (docker-credential-helpers, credentials/error.go).
+const NOT_FOUND = /credentials not found in native keychain|no credentials (?:found|server URL)|credentials not found/i;
+
+/**
+ * Asks a helper for the credential of a registry.
+ * @param name what config.json says, for instance `ecr-login`
+ * @param key the registry as docker spells it: a host, or Docker Hub's URL
+ * @param timeout milliseconds after which the helper is ended
+ */
+export async function askHelper(name: string, key: string, env: Environment, timeout: number): Promise<HelperAnswer> {
+  const program = `docker-credential-${name}`;
+  // A name with a separator in it would choose a program outside of PATH.
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
+    const why = `${JSON.stringify(name)} is no name of a credential helper`;
+    return { kind: 'failed', why, hint: 'correct the file that names it' };
+  }
+  const path = findProgram(program, env);
+  if (path === undefined) {
+    const hint = `install ${program}, or take it out of the file that names it`;
+    return { kind: 'failed', why: `${program} is not in PATH`, hint };
+  }
+  let child: Program;
+  try {
+    child = await startProgram(path, ['get'], { env: { ...env, PATH: programPath(env) } });
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    return { kind: 'failed', why: `${program} cannot be run (${code})`, hint: seeItself(program, key) };
+  }
+  return answerOf(child, program, key, timeout);
+}
+
+/** What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only. */
+const seeItself = (program: string, key: string): string => `to see what it says: echo ${key} | ${program} get`;
+
+function answerOf(child: Program, program: string, key: string, timeout: number): Promise<HelperAnswer> {
+  const hint = seeItself(program, key);
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const finish = (answer: HelperAnswer): void => {
+      clearTimeout(timer);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve(answer);
+    };
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      finish({ kind: 'failed', why: `${program} did not answer within ${Math.round(timeout / 1000)} s`, hint });
+    }, timeout);
+    child.stdout.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length <= LARGEST_ANSWER) return;
+      child.kill('SIGKILL');
+      finish({ kind: 'failed', why: `${program} answered with more than ${LARGEST_ANSWER} bytes`, hint });
+    });
+    child.stderr.resume();
+    // A helper that does not read its input is no failure of ours.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(`${key}\n`);
+    child.once('close', (status) => finish(readAnswer(program, hint, status, Buffer.concat(chunks).toString('utf8'))));
+  });
+}
+
+function readAnswer(program: string, hint: string, status: number | null, output: string): HelperAnswer {
+  if (status !== 0) {
+    if (NOT_FOUND.test(output)) return { kind: 'none' };
+    return { kind: 'failed', why: `${program} failed with exit code ${status ?? 'none'}`, hint };
+  }
+  let answer: unknown;
+  try {
+    answer = JSON.parse(output);
+  } catch {
+    answer = undefined;
+  }
+  const { Username: username, Secret: secret } = (
+    typeof answer === 'object' && answer !== null ? answer : {}
+  ) as Record<string, unknown>;
+  if (typeof username !== 'string' || typeof secret !== 'string') {
+    return { kind: 'failed', why: `${program} answered with something else than a credential`, hint };
+  }
+  // Some helpers answer with empty texts where they have nothing.
+  return secret === '' ? { kind: 'none' } : { kind: 'found', username, secret };
+}

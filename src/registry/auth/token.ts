@@ -1,0 +1,176 @@
+/**
+ * Bearer tokens (distribution-spec's companion "Token Authentication"): asked for with GET, or with POST as OAuth2 has
+ * it; kept until they expire.
+ */
+import type { Credential, JobContext } from '../../contract/session.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import type { Zone } from '../../http/addresses.ts';
+import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts';
+import type { Clock } from '../../http/clock.ts';
+import { answerError, type Subject } from '../../http/errors.ts';
+import { urlText } from '../../http/headers.ts';
+import type { Challenge } from './challenge.ts';
+
+export interface Token {
+  readonly value: string;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+}
+
+/** Who to ask for a token, and for what. */
+export interface TokenRequest {
+  readonly realm: URL;
+  /** Zone of the server that named the realm. */
+  readonly namedBy: Zone;
+  readonly service: string | undefined;
+  readonly scopes: readonly string[];
+}
+
+/** A token without a stated life is good for 60 seconds, as the specification says. */
+const DEFAULT_LIFE = 60;
+const LARGEST_TOKEN_ANSWER = 1024 * 1024;
+const CLIENT_ID = 'ctxsrc';
+
+/**
+ * What a bearer challenge asks for. Errors: E_REGISTRY_PROTOCOL when its realm is no URL; E_UNSAFE when a server that is
+ * spoken to over TLS wants credentials sent to another host without.
+ */
+export function tokenRequest(
+  challenge: Challenge,
+  { url: from, zone }: { readonly url: URL; readonly zone: Zone },
+  wanted: string | undefined,
+  host: string,
+): TokenRequest {
+  const { realm, service, scope } = challenge.parameters;
+  let url: URL;
+  try {
+    url = new URL(urlText(realm ?? ''));
+  } catch (cause) {
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, {
+      hint: `check that ${host} is a registry, and that no proxy answers in its place`,
+      cause,
+    });
+  }
+  // Registries behind a proxy that speaks TLS for them name themselves as they know it: what is meant is their own origin.
+  if (url.protocol === 'http:' && from.protocol === 'https:' && url.hostname === from.hostname) {
+    url.protocol = 'https:';
+    url.port = from.port;
+  }
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
+    throw new CtxsrcError(
+      'E_UNSAFE',
+      `${host} wants its token asked for over an unprotected connection (${url.host})`,
+      {
+        hint: 'tell the operator of the registry; nothing was sent there',
+      },
+    );
+  }
+  const asked = (scope ?? '').split(/\s+/).filter((one) => one !== '');
+  return {
+    realm: url,
+    namedBy: zone,
+    service,
+    scopes: [...new Set(asked.length === 0 && wanted !== undefined ? [wanted] : asked)].sort(),
+  };
+}
+
+/**
+ * Asks for a token; without a credential for an anonymous one. Repeats like every request. Errors: as `HttpClient`,
+ * E_UNAUTHORIZED, E_FORBIDDEN.
+ */
+export async function fetchToken(
+  job: JobContext,
+  http: HttpClient,
+  clock: Clock,
+  request: TokenRequest,
+  credential: Credential | undefined,
+  subject: Subject,
+): Promise<Token> {
+  const asked = clock.now();
+  const about: Subject = { host: subject.host, kind: 'token', what: `a token for ${subject.what}` };
+  const secrets = credentialSecrets(credential);
+  const send = (
+    form: Pick<HttpRequest, 'method' | 'url' | 'headers' | 'secretHeaders' | 'body'>,
+  ): Promise<HttpAnswer> =>
+    http.fetch(job, { ...form, namedBy: request.namedBy, subject: about, secrets }, LARGEST_TOKEN_ANSWER);
+  let answer: HttpAnswer;
+  if (credential?.kind === 'identity-token') {
+    answer = await send(post(request, { grant_type: 'refresh_token', refresh_token: credential.token }));
+  } else {
+    answer = await send(get(request, credential));
+    // Some servers know the OAuth2 form only.
+    if (credential?.kind === 'basic' && (answer.status === 404 || answer.status === 405)) {
+      const { username, password } = credential;
+      answer = await send(post(request, { grant_type: 'password', username, password }));
+    }
+  }
+  if (answer.status !== 200) {
+    const text = Buffer.from(answer.bytes).toString('utf8');
+    // What a token server refuses, it refuses for who asks: OAuth2 says 400 where others say 401.
+    const status = answer.status === 400 && credential !== undefined ? 401 : answer.status;
+    throw answerError(about, { status, text, secrets });
+  }
+  return readToken(answer.bytes, asked, subject.host);
+}
+
+/** Texts of a credential that no message may hold. */
+export function credentialSecrets(credential: Credential | undefined): readonly string[] {
+  if (credential === undefined) return [];
+  if (credential.kind !== 'basic') return [credential.token];
+  const { username, password } = credential;
+  return [password, Buffer.from(`${username}:${password}`).toString('base64')].filter((text) => text !== '');
+}
+
+/** The Authorization header of a user name with a password. */
+export function basicAuthorization(credential: { readonly username: string; readonly password: string }): string {
+  return `Basic ${Buffer.from(`${credential.username}:${credential.password}`).toString('base64')}`;
+}
+
+function get(
+  request: TokenRequest,
+  credential: Credential | undefined,
+): Pick<HttpRequest, 'method' | 'url' | 'secretHeaders'> {
+  const url = new URL(request.realm);
+  if (request.service !== undefined) url.searchParams.set('service', request.service);
+  for (const scope of request.scopes) url.searchParams.append('scope', scope);
+  if (credential?.kind !== 'basic') return { method: 'GET', url };
+  url.searchParams.set('account', credential.username);
+  return { method: 'GET', url, secretHeaders: { authorization: basicAuthorization(credential) } };
+}
+
+function post(
+  request: TokenRequest,
+  grant: Readonly<Record<string, string>>,
+): Pick<HttpRequest, 'method' | 'url' | 'headers' | 'body'> {
+  const form = new URLSearchParams({ ...grant, client_id: CLIENT_ID, scope: request.scopes.join(' ') });
+  if (request.service !== undefined) form.set('service', request.service);
+  return {
+    method: 'POST',
+    url: request.realm,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: form.toString(),
+  };
+}
+
+function readToken(bytes: Uint8Array, asked: number, host: string): Token {
+  let body: unknown;
+  try {
+    body = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    body = undefined;
+  }
+  const {
+    token,
+    access_token: access,
+    expires_in: life,
+  } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  const value = [token, access].find((text) => typeof text === 'string' && text !== '');
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `the token server of ${host} answered without a token`, {
+      hint: `check that ${host} is a registry, and that no proxy answers in its place`,
+    });
+  }
+  const seconds = typeof life === 'number' && life > 0 ? life : DEFAULT_LIFE;
+  // Used no longer than nine tenths of its life, so that it does not expire on the way.
+  return { value, expires: asked + seconds * 900 };
+}
