@@ -15,7 +15,7 @@ import { sha256 } from '../core/digest.ts';
 import { localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { removeTree } from '../fs/write/remove-tree.ts';
-import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../store/identity.ts';
+import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../store/process-identity.ts';
 
 /** A run that writes shows now and then that it lives. The silence is long: a tree may be on a slow network disk. */
 const HEARTBEAT: Heartbeat = { interval: 20_000, voidAfter: 15 * 60_000 };

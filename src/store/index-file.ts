@@ -8,7 +8,7 @@ import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { type StoreDirectory, storeError, syncDirectory } from './layout.ts';
-import type { Locks } from './locks.ts';
+import type { Locks } from './sharing/locks.ts';
 
 export class IndexFile {
   readonly #directory: StoreDirectory;

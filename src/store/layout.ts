@@ -8,7 +8,7 @@ import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, localError } from '../core/errors.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
-import { ownedName } from './identity.ts';
+import { ownedName } from './process-identity.ts';
 
 /** Raised whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
 const STORE_VERSION = 1;

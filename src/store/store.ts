@@ -8,13 +8,13 @@ import type { Store, StoreAdmin } from '../contract/store.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
 import type { ReadLimits } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
-import { FileBlobStore } from './blobs.ts';
-import { HEARTBEAT, type Heartbeat } from './identity.ts';
+import { FileBlobStore } from './blobs/blobs.ts';
 import { type OnStep, StoreDirectory, storeError } from './layout.ts';
-import { Leases } from './leases.ts';
-import { Locks } from './locks.ts';
+import { HEARTBEAT, type Heartbeat } from './process-identity.ts';
 import { FileRecordStore } from './records.ts';
-import type { Refs } from './refs.ts';
+import { Leases } from './sharing/leases.ts';
+import { Locks } from './sharing/locks.ts';
+import type { Refs } from './snapshots/refs.ts';
 
 export interface StoreOptions {
   /** The cache directory. It is created when something is first written. */
@@ -53,7 +53,9 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   // Most runs want a key, and no key needs what follows: it is loaded when it is asked for.
   const openRefs = (): Promise<Refs> => {
     const { limits } = options;
-    refs ??= import('./refs.ts').then(({ Refs }) => new Refs({ directory, locks, leases, blobs, records, limits }));
+    refs ??= import('./snapshots/refs.ts').then(
+      ({ Refs }) => new Refs({ directory, locks, leases, blobs, records, limits }),
+    );
     return refs;
   };
   const inventoryEnv = async () => {
@@ -103,9 +105,9 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       }
       await leases.close();
     },
-    list: async () => (await import('./prune.ts')).list(await inventoryEnv()),
-    usage: async () => (await import('./prune.ts')).usage(await inventoryEnv()),
-    prune: async (job, pruneOptions) => (await import('./prune.ts')).prune(job, await adminEnv(), pruneOptions),
-    verify: async (job) => (await import('./verify.ts')).verifyStore(job, await adminEnv()),
+    list: async () => (await import('./gc/prune.ts')).list(await inventoryEnv()),
+    usage: async () => (await import('./gc/prune.ts')).usage(await inventoryEnv()),
+    prune: async (job, pruneOptions) => (await import('./gc/prune.ts')).prune(job, await adminEnv(), pruneOptions),
+    verify: async (job) => (await import('./gc/verify.ts')).verifyStore(job, await adminEnv()),
   };
 }

@@ -10,8 +10,8 @@ import { isAbort } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
-import type { Leases } from './leases.ts';
-import type { Locks } from './locks.ts';
+import type { Leases } from './sharing/leases.ts';
+import type { Locks } from './sharing/locks.ts';
 
 export class Workspaces {
   readonly #directory: StoreDirectory;

@@ -29,7 +29,7 @@ export async function buildChild(): Promise<string> {
     define: { __CTXSRC_BUNDLED__: 'true' },
     logLevel: 'warning',
   });
-  await bundleWorker('worker-clone', 'src/store/clone-worker.ts', outdir);
+  await bundleWorker('worker-clone', 'src/store/snapshots/clone-worker.ts', outdir);
   return join(outdir, 'child.js');
 }
 

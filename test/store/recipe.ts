@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Recipe, WriteOptions, WriteReport, WrittenEntry } from '../../src/contract/ref.ts';
 import { type Digest, sha256 } from '../../src/core/digest.ts';
 import { loadNative } from '../../src/fs/native/native.ts';
-import { scanTree } from '../../src/store/scan.ts';
+import { scanTree } from '../../src/store/snapshots/scan.ts';
 
 export const WRITE: WriteOptions = {
   owner: 'auto',

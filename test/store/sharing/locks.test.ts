@@ -2,11 +2,11 @@ import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ownIdentity } from '../../src/store/identity.ts';
-import { StoreDirectory } from '../../src/store/layout.ts';
-import { Leases } from '../../src/store/leases.ts';
-import { Locks } from '../../src/store/locks.ts';
-import { tempDir } from '../support/temp.ts';
+import { StoreDirectory } from '../../../src/store/layout.ts';
+import { ownIdentity } from '../../../src/store/process-identity.ts';
+import { Leases } from '../../../src/store/sharing/leases.ts';
+import { Locks } from '../../../src/store/sharing/locks.ts';
+import { tempDir } from '../../support/temp.ts';
 
 const QUICK = { interval: 40, voidAfter: 160 };
 /** An owner that is no process here: of another boot, so that only its heartbeat counts. */

@@ -8,19 +8,19 @@
 import { createReadStream } from 'node:fs';
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { BlobStore, IngestSource } from '../contract/blobs.ts';
-import type { RecipeLayer } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
-import type { Progress } from '../core/progress.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { makeDirectory } from '../fs/write/make-directory.ts';
+import type { BlobStore, IngestSource } from '../../contract/blobs.ts';
+import type { RecipeLayer } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../../core/integrity-hints.ts';
+import type { Progress } from '../../core/progress.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { makeDirectory } from '../../fs/write/make-directory.ts';
+import { isUnwritable, type StoreDirectory, storeError } from '../layout.ts';
+import type { Leases } from '../sharing/leases.ts';
+import type { Locks } from '../sharing/locks.ts';
 import type { IngestOptions, Ingests } from './ingest.ts';
-import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
-import type { Leases } from './leases.ts';
-import type { Locks } from './locks.ts';
 
 /** How much of a blob is read from disk at once. */
 const READ_SIZE = 1 << 20;

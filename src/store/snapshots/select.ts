@@ -1,10 +1,10 @@
 /** The part of a stored snapshot that a filter chooses, as entries of a tree of its own. */
-import type { WriteFilter, WriteReport } from '../contract/ref.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
-import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
-import { PathFilter } from '../fs/match/path-filter.ts';
-import type { SnapshotHeader, StoredEntry } from './snapshot-manifest.ts';
+import type { WriteFilter, WriteReport } from '../../contract/ref.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { PathFilter } from '../../fs/match/path-filter.ts';
+import type { SnapshotHeader, StoredEntry } from './manifest.ts';
 
 export interface Selection {
   /** The directory of the snapshot that the paths are relative to; empty for its root. */

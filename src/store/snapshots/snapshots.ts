@@ -11,21 +11,21 @@
  * temporary name and renamed when it is whole.
  */
 import { rename, rmdir } from 'node:fs/promises';
-import type { Recipe, WriteOptions, WriteReport } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { shortDigest } from '../core/digest.ts';
-import { isAbort, isCtxsrcError } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../core/read-limits.ts';
-import { removeTree } from '../fs/write/remove-tree.ts';
+import type { Recipe, WriteOptions, WriteReport } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { shortDigest } from '../../core/digest.ts';
+import { isAbort, isCtxsrcError } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../../core/read-limits.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { isUnwritable, storeError } from '../layout.ts';
+import type { FileRecordStore } from '../records.ts';
+import type { Lock, Locks } from '../sharing/locks.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
-import { isUnwritable, storeError } from './layout.ts';
-import type { Lock, Locks } from './locks.ts';
-import type { FileRecordStore } from './records.ts';
+import { entryLines } from './manifest.ts';
 import { scanTree } from './scan.ts';
-import { entryLines } from './snapshot-manifest.ts';
-import type { SnapshotShelf } from './snapshot-shelf.ts';
+import type { SnapshotShelf } from './shelf.ts';
 
 /** Kind of the records that remember which ids were asked for. They keep nothing from being collected. */
 export const SNAPSHOT_RECORD = 'snapshot';

@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
-import type { Digest } from '../core/digest.ts';
-import { startThread } from '../core/thread/thread.ts';
+import type { Digest } from '../../core/digest.ts';
+import { startThread } from '../../core/thread/thread.ts';
 import {
   type ChunkResult,
   type CloneSpec,
@@ -22,7 +22,7 @@ import {
   workOnLines,
 } from './clone-entry.ts';
 import type { WorkerAnswer, WorkerTask } from './clone-worker.ts';
-import { parseEntry, peekEntry, type StoredEntry } from './snapshot-manifest.ts';
+import { parseEntry, peekEntry, type StoredEntry } from './manifest.ts';
 
 /** A piece of work ends after so many entries, or bytes of file content. */
 const CHUNK_ENTRIES = 256;

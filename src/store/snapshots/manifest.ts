@@ -12,10 +12,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Loss, WriteReport, WrittenEntry } from '../contract/ref.ts';
-import { entryOfRow, peekRow } from '../contract/written-rows.ts';
-import { type Digest, isDigest } from '../core/digest.ts';
-import { isAbsent } from './layout.ts';
+import type { Loss, WriteReport, WrittenEntry } from '../../contract/ref.ts';
+import { entryOfRow, peekRow } from '../../contract/written-rows.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
+import { isAbsent } from '../layout.ts';
 
 /** The files of a snapshot are below this, in its directory. */
 export const FILES = 'fs';

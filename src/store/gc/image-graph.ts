@@ -3,11 +3,11 @@
  * become. Read leniently, because it decides what is kept, not what is used.
  */
 import { readFile } from 'node:fs/promises';
-import { chainIds } from '../core/chain-id.ts';
-import { type Digest, isDigest } from '../core/digest.ts';
-import { isConfigType, isIndexType, isManifestType } from '../oci/media-types.ts';
-import type { Descriptor } from '../oci/types.ts';
-import { isAbsent } from './layout.ts';
+import { chainIds } from '../../core/chain-id.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
+import { isConfigType, isIndexType, isManifestType } from '../../oci/media-types.ts';
+import type { Descriptor } from '../../oci/types.ts';
+import { isAbsent } from '../layout.ts';
 
 /** Larger documents are no manifests or configurations that this program would have read. */
 const MOST_BYTES = 4 << 20;

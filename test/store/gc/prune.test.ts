@@ -2,13 +2,13 @@ import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Store, StoreAdmin } from '../../src/contract/store.ts';
-import { sha256 } from '../../src/core/digest.ts';
-import { openStore } from '../../src/store/store.ts';
-import { tempDir } from '../support/temp.ts';
-import { storeImage } from './image.ts';
-import { testJob } from './job.ts';
-import { countingRecipe, WRITE } from './recipe.ts';
+import type { Store, StoreAdmin } from '../../../src/contract/store.ts';
+import { sha256 } from '../../../src/core/digest.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { tempDir } from '../../support/temp.ts';
+import { storeImage } from '../image.ts';
+import { testJob } from '../job.ts';
+import { countingRecipe, WRITE } from '../recipe.ts';
 
 let root: string;
 let store: Store & StoreAdmin;
@@ -125,7 +125,7 @@ describe('prune', () => {
 
   it('clears up after processes that died', async () => {
     await store.blobs.put(sha256('used'), Buffer.from('used'));
-    const { boot, namespace } = (await import('../../src/store/identity.ts')).ownIdentity();
+    const { boot, namespace } = (await import('../../../src/store/process-identity.ts')).ownIdentity();
     // A process of this boot that cannot be running, and one of another machine that fell silent.
     const dead = [`4194305-1-${namespace}-${boot}-0123456789ab`, `1-1-1-${'f'.repeat(32)}-0123456789ab`];
     for (const owner of dead) {

@@ -1,14 +1,14 @@
 /** The refs of a store, and what they share: the files that were kept for them. */
-import type { ImmutableRef, Recipe } from '../contract/ref.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import type { ReadLimits } from '../core/read-limits.ts';
-import type { FileBlobStore } from './blobs.ts';
-import type { StoreDirectory } from './layout.ts';
-import type { Leases } from './leases.ts';
-import type { Locks } from './locks.ts';
-import type { FileRecordStore } from './records.ts';
+import type { ImmutableRef, Recipe } from '../../contract/ref.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import type { ReadLimits } from '../../core/read-limits.ts';
+import type { FileBlobStore } from '../blobs/blobs.ts';
+import type { StoreDirectory } from '../layout.ts';
+import type { FileRecordStore } from '../records.ts';
+import type { Leases } from '../sharing/leases.ts';
+import type { Locks } from '../sharing/locks.ts';
 import { type RefEnv, StoredRef } from './ref.ts';
-import { SnapshotShelf } from './snapshot-shelf.ts';
+import { SnapshotShelf } from './shelf.ts';
 import { Snapshots } from './snapshots.ts';
 
 export class Refs {

@@ -3,12 +3,12 @@
  * made for them; the lease on their files ends with the last holder.
  */
 
-import type { BlobStore } from '../contract/blobs.ts';
-import type { ImmutableRef, Recipe, Remote, RemoteOptions, WriteOptions, WriteReport } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { readLayer } from './blobs.ts';
-import type { Leases } from './leases.ts';
+import type { BlobStore } from '../../contract/blobs.ts';
+import type { ImmutableRef, Recipe, Remote, RemoteOptions, WriteOptions, WriteReport } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { readLayer } from '../blobs/blobs.ts';
+import type { Leases } from '../sharing/leases.ts';
 import type { Snapshots } from './snapshots.ts';
 import { snapshotResource } from './snapshots.ts';
 

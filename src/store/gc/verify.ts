@@ -1,20 +1,20 @@
 /** `ctxsrc cache verify`: hashes everything again, reports and removes what is bad, so that the next run fetches it again. */
 import { lstatSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import type { JobContext } from '../contract/session.ts';
-import type { VerifyReport } from '../contract/store.ts';
-import { type Digest, isDigest } from '../core/digest.ts';
+import type { JobContext } from '../../contract/session.ts';
+import type { VerifyReport } from '../../contract/store.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
 
-import { Task } from '../core/progress.ts';
-import type { FileBlobStore } from './blobs.ts';
+import { Task } from '../../core/progress.ts';
+import type { FileBlobStore } from '../blobs/blobs.ts';
+import { type IndexFile, imageName } from '../index-file.ts';
+import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
+import { parseRecord } from '../records.ts';
+import type { Leases } from '../sharing/leases.ts';
+import type { Locks } from '../sharing/locks.ts';
+import { readHeader } from '../snapshots/manifest.ts';
+import type { SnapshotShelf } from '../snapshots/shelf.ts';
 import { imageGraph } from './image-graph.ts';
-import { type IndexFile, imageName } from './index-file.ts';
-import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
-import type { Leases } from './leases.ts';
-import type { Locks } from './locks.ts';
-import { parseRecord } from './records.ts';
-import { readHeader } from './snapshot-manifest.ts';
-import type { SnapshotShelf } from './snapshot-shelf.ts';
 
 export interface VerifyEnv {
   readonly directory: StoreDirectory;

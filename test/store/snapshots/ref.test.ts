@@ -1,14 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { WriteOptions, WriteReport } from '../../src/contract/ref.ts';
-import type { Store } from '../../src/contract/store.ts';
-import { sha256 } from '../../src/core/digest.ts';
-import { openStore } from '../../src/store/store.ts';
-import { tempDir } from '../support/temp.ts';
-import { listTree } from '../support/tree.ts';
-import { testJob } from './job.ts';
-import { countingRecipe, oddTree, WRITE } from './recipe.ts';
+import type { WriteOptions, WriteReport } from '../../../src/contract/ref.ts';
+import type { Store } from '../../../src/contract/store.ts';
+import { sha256 } from '../../../src/core/digest.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { tempDir } from '../../support/temp.ts';
+import { listTree } from '../../support/tree.ts';
+import { testJob } from '../job.ts';
+import { countingRecipe, oddTree, WRITE } from '../recipe.ts';
 
 let base: string;
 let root: string;

@@ -1,14 +1,14 @@
 /** Clones a directory of the user's that was written with the same files before, if it still has them. */
-import type { EarlierTree, WriteOptions, WriteReport } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { rowTexts } from '../contract/written-rows.ts';
-import { isAbort } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
-import { Task } from '../core/progress.ts';
+import type { EarlierTree, WriteOptions, WriteReport } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { rowTexts } from '../../contract/written-rows.ts';
+import { isAbort } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { Task } from '../../core/progress.ts';
 import { cloneTree } from './clone.ts';
 import { entryPath } from './clone-entry.ts';
-import { chooseMeans } from './clone-means.ts';
 import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
+import { chooseMeans } from './copy-method.ts';
 
 /**
  * Every file is looked at when it has been copied: one that was touched since the earlier snapshot was complete is hashed,

@@ -11,9 +11,9 @@ import { writeFileSync } from 'node:fs';
 import { mkdir, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { removeTree } from '../fs/write/remove-tree.ts';
-import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from './identity.ts';
-import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
+import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../process-identity.ts';
 import type { Locks } from './locks.ts';
 
 /** Held by whoever removes content. */

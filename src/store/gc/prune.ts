@@ -7,17 +7,17 @@ import { unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { JobContext } from '../contract/session.ts';
-import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../contract/store.ts';
-import type { Digest } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
-import { removeTree } from '../fs/write/remove-tree.ts';
-import { blobResource } from './blobs.ts';
+import type { JobContext } from '../../contract/session.ts';
+import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../../contract/store.ts';
+import type { Digest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { blobResource } from '../blobs/blobs.ts';
+import { storeError } from '../layout.ts';
+import { COLLECT_LOCK } from '../sharing/leases.ts';
+import type { SnapshotShelf } from '../snapshots/shelf.ts';
 import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
-import { storeError } from './layout.ts';
-import { COLLECT_LOCK } from './leases.ts';
-import type { SnapshotShelf } from './snapshot-shelf.ts';
 
 export interface PruneEnv extends InventoryEnv {
   readonly shelf: SnapshotShelf;

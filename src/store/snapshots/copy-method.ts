@@ -2,10 +2,10 @@
 import { constants } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { WriteOptions } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { shortDigest } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import type { WriteOptions } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { shortDigest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import type { CloneSpec, Path } from './clone-entry.ts';
 
 /** By what means files get into `dir`. @param sample one of the files */

@@ -10,15 +10,15 @@
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import type { BlobGrowth, IngestSource } from '../contract/blobs.ts';
-import type { JobContext } from '../contract/session.ts';
-import { type Digest, digestHex, hasherFor, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
-import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
-import { Task } from '../core/progress.ts';
-import { bootId } from './identity.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
-import type { Locks } from './locks.ts';
+import type { BlobGrowth, IngestSource } from '../../contract/blobs.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { type Digest, digestHex, hasherFor, shortDigest } from '../../core/digest.ts';
+import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
+import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
+import { Task } from '../../core/progress.ts';
+import { type StoreDirectory, storeError } from '../layout.ts';
+import { bootId } from '../process-identity.ts';
+import type { Locks } from '../sharing/locks.ts';
 
 export interface IngestOptions {
   readonly growth?: BlobGrowth | undefined;

@@ -2,19 +2,19 @@
 import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { StoreItem } from '../contract/store.ts';
-import { type Digest, isDigest } from '../core/digest.ts';
-import type { Descriptor } from '../oci/types.ts';
-import { blobResource } from './blobs.ts';
+import type { StoreItem } from '../../contract/store.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
+import type { Descriptor } from '../../oci/types.ts';
+import { blobResource } from '../blobs/blobs.ts';
+import { type IndexFile, imageName } from '../index-file.ts';
+import { isAbsent, namesIn, type StoreDirectory } from '../layout.ts';
+import { parseRecord } from '../records.ts';
+import type { Leases } from '../sharing/leases.ts';
+import type { Locks } from '../sharing/locks.ts';
+import { entriesPath, headerPath, readHeader } from '../snapshots/manifest.ts';
+import { SNAPSHOT_RECORD, snapshotResource } from '../snapshots/snapshots.ts';
+import { workspaceResource } from '../workspaces.ts';
 import { type ImageGraph, imageGraph } from './image-graph.ts';
-import { type IndexFile, imageName } from './index-file.ts';
-import { isAbsent, namesIn, type StoreDirectory } from './layout.ts';
-import type { Leases } from './leases.ts';
-import type { Locks } from './locks.ts';
-import { parseRecord } from './records.ts';
-import { entriesPath, headerPath, readHeader } from './snapshot-manifest.ts';
-import { SNAPSHOT_RECORD, snapshotResource } from './snapshots.ts';
-import { workspaceResource } from './workspaces.ts';
 
 /**
  * Records of this kind say where a run makes something outside the store, by the path that its names begin with. They go

@@ -22,9 +22,9 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import type { Digest } from '../core/digest.ts';
-import { loadNative, type Native } from '../fs/native/native.ts';
-import { clampTime, formatEntry, parseEntry, type StoredEntry } from './snapshot-manifest.ts';
+import type { Digest } from '../../core/digest.ts';
+import { loadNative, type Native } from '../../fs/native/native.ts';
+import { clampTime, formatEntry, parseEntry, type StoredEntry } from './manifest.ts';
 
 export interface CloneSpec {
   /**

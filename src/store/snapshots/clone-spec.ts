@@ -1,7 +1,7 @@
 /** What a clone is to do, completed with what holds for this process and the directory it goes to. */
 import { chmod, lstat, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeTree } from '../fs/write/remove-tree.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
 import type { CloneSpec } from './clone-entry.ts';
 
 /** A spec with what holds for this process; files are believed to be as recorded unless `trust` says otherwise. */

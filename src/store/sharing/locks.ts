@@ -13,10 +13,10 @@
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CtxsrcError } from '../core/errors.ts';
-import { monotonicMs } from '../core/monotonic.ts';
-import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from './identity.ts';
-import { isAbsent, namesIn, type StoreDirectory, storeError } from './layout.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
+import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
+import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from '../process-identity.ts';
 
 export interface Lock {
   /** How many others, in this process and elsewhere, wait for the lock. */

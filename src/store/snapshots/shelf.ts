@@ -1,27 +1,26 @@
 /**
  * The snapshots that are in the store, one folder each: the files, a list of their entries, and a header with what holds
- * for all (`snapshot-manifest.ts`). Here they are made under a temporary name and renamed when whole, checked against
+ * for all (`manifest.ts`). Here they are made under a temporary name and renamed when whole, checked against
  * their list, cloned into a caller's directory, and taken away. `snapshots.ts` decides when; locks are its part.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { chmod, copyFile, link, rename, rm, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { WriteOptions, WriteReport } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { shortDigest } from '../core/digest.ts';
-import { isAbort, localError } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
-import { makeDirectory } from '../fs/write/make-directory.ts';
-import { removeTree } from '../fs/write/remove-tree.ts';
+import type { WriteOptions, WriteReport } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { shortDigest } from '../../core/digest.ts';
+import { isAbort, localError } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
+import { makeDirectory } from '../../fs/write/make-directory.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { type StoreDirectory, storeError } from '../layout.ts';
+import { bootId } from '../process-identity.ts';
+import type { Leases } from '../sharing/leases.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
 import { CloneUnable } from './clone-entry.ts';
-import { chooseMeans, meansError, noteSharing } from './clone-means.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
-import { bootId } from './identity.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
-import type { Leases } from './leases.ts';
-import { selectEntries } from './select-entries.ts';
+import { chooseMeans, meansError, noteSharing } from './copy-method.ts';
 import {
   entriesPath,
   entryLines,
@@ -34,7 +33,8 @@ import {
   reportOf,
   type SnapshotHeader,
   storedEntries,
-} from './snapshot-manifest.ts';
+} from './manifest.ts';
+import { selectEntries } from './select.ts';
 
 /** A snapshot of the store that may be used. */
 interface Stored {

@@ -1,8 +1,8 @@
 /** Lists a directory that a source built, as entries without digests, in the order of `WriteReport.entries`. */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import type { WrittenEntry } from '../contract/ref.ts';
-import { loadNative } from '../fs/native/native.ts';
-import { splitDevice } from '../fs/native/stat.ts';
+import type { WrittenEntry } from '../../contract/ref.ts';
+import { loadNative } from '../../fs/native/native.ts';
+import { splitDevice } from '../../fs/native/stat.ts';
 
 const SLASH = Buffer.from('/');
 

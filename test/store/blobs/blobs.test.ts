@@ -3,12 +3,12 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Store } from '../../src/contract/store.ts';
-import { type Digest, digestHex, digestLike, sha256 } from '../../src/core/digest.ts';
-import type { ProgressEvent } from '../../src/core/progress.ts';
-import { openStore } from '../../src/store/store.ts';
-import { tempDir } from '../support/temp.ts';
-import { testJob } from './job.ts';
+import type { Store } from '../../../src/contract/store.ts';
+import { type Digest, digestHex, digestLike, sha256 } from '../../../src/core/digest.ts';
+import type { ProgressEvent } from '../../../src/core/progress.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { tempDir } from '../../support/temp.ts';
+import { testJob } from '../job.ts';
 
 let root: string;
 let store: Store;
