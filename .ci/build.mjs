@@ -15,7 +15,7 @@ const nodeTooOld = require('../bin/node-version.js');
 
 const threads = {
   'worker-hash': 'src/fs/hash/worker.ts',
-  'worker-unpack': 'src/layer/unpack-worker.ts',
+  'worker-unpack': 'src/layer/threads/worker.ts',
   'worker-clone': 'src/store/snapshots/clone-worker.ts',
 };
 const child = { 'conformance-child': 'src/conformance/conformance-child.ts' };

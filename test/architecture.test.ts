@@ -28,7 +28,7 @@ const PACKAGES: Record<string, RegExp> = {
   undici: /^http\/transport\//,
   koffi: /^fs\/native\/native\.ts$/,
   yaml: /^snapshot\/lock-from\.ts$/,
-  tar: /^layer\/tar-writer\.ts$/,
+  tar: /^layer\/tar\/writer\.ts$/,
   fzstd: /^layer\//,
   commander: /^cli\//,
   ora: /^cli\//,

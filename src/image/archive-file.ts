@@ -7,8 +7,8 @@ import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { openStream, streamOf } from '../fs/small-file.ts';
-import { archiveCompression } from '../layer/archive-compression.ts';
-import { TarIndex, type TarMember } from '../layer/tar-index.ts';
+import { archiveCompression } from '../layer/compress/archive-compression.ts';
+import { TarIndex, type TarMember } from '../layer/tar/index-of-members.ts';
 import { spoolArchive } from './archive-spool.ts';
 
 const CHUNK = 1024 * 1024;

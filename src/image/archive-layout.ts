@@ -2,7 +2,7 @@
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import type { TarMember } from '../layer/tar-index.ts';
+import type { TarMember } from '../layer/tar/index-of-members.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { ArchiveFile } from './archive-file.ts';
 import { archiveHint } from './archive-kind.ts';

@@ -7,7 +7,7 @@ import type { Store } from '../contract/store.ts';
 import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
 import { CtxsrcError, isAbort, localError } from '../core/errors.ts';
 import { LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
-import type { BlobTable } from '../layer/unpack-protocol.ts';
+import type { BlobTable } from '../layer/threads/protocol.ts';
 import type { UnpackProgress } from './unpack-progress.ts';
 
 const readInto = promisify(read);

@@ -3,7 +3,7 @@ import type { RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import { shortDigest } from '../core/digest.ts';
 import { Task } from '../core/progress.ts';
-import { UnpackCounters } from '../layer/unpack-counters.ts';
+import { UnpackCounters } from '../layer/threads/counters.ts';
 import { LayersTask } from './layers-task.ts';
 
 /** How often the counters are looked at, in milliseconds. */

@@ -10,7 +10,7 @@ import type { Digest } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { PathFilter } from '../fs/match/path-filter.ts';
-import { BlobTable } from '../layer/unpack-protocol.ts';
+import { BlobTable } from '../layer/threads/protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
 import { UnpackProgress } from './unpack-progress.ts';
 import { UnpackThreads } from './unpack-threads.ts';

@@ -8,7 +8,7 @@ import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../co
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
 import { isRefusal, modeWithoutOwner, shownMode } from '../fs/write/metadata.ts';
-import { LossList } from '../layer/losses.ts';
+import { LossList } from '../layer/apply/losses.ts';
 import type { StoredBody } from './stored-body.ts';
 
 /** Text whose bytes may not be UTF-8, one character a byte. */

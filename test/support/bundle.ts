@@ -50,7 +50,7 @@ export async function bundle(program: string, options: BundleOptions = {}): Prom
     chunkNames: 'chunks/[name]-[hash]',
     plugins,
   });
-  if (options.workers === true) await bundleWorker('worker-unpack', 'src/layer/unpack-worker.ts', dir, plugins);
+  if (options.workers === true) await bundleWorker('worker-unpack', 'src/layer/threads/worker.ts', dir, plugins);
   if (options.native === true) symlinkSync(join(REPOSITORY, 'node_modules'), join(dir, 'node_modules'));
   return join(dir, 'program.js');
 }

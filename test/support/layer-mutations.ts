@@ -1,7 +1,7 @@
 /** Mistakes put into the applier and the reader, each of which the fuzzer must notice: what it is, and how it gets in. */
-const APPLY = 'src/layer/apply.ts';
-const TREE = 'src/layer/written-tree.ts';
-const READER = 'src/layer/tar-reader.ts';
+const APPLY = 'src/layer/apply/apply.ts';
+const TREE = 'src/layer/apply/written-tree.ts';
+const READER = 'src/layer/tar/reader.ts';
 
 export interface LayerMutation {
   readonly what: string;

@@ -9,8 +9,8 @@ import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
 import { Slices } from '../../fs/walk/slices.ts';
-import { RatioGuard } from '../../layer/ratio-guard.ts';
-import type { TarEntry, TarHandler } from '../../layer/tar-reader.ts';
+import { RatioGuard } from '../../layer/compress/ratio-guard.ts';
+import type { TarEntry, TarHandler } from '../../layer/tar/reader.ts';
 
 const END = 0x06054b50;
 const END64 = 0x06064b50;

@@ -8,8 +8,8 @@ import type { Xattrs } from '../../fs/entry/header.ts';
 import type { EntryType } from '../../fs/entry/tree-entry.ts';
 import type { Native } from '../../fs/native/native.ts';
 import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../../fs/write/metadata.ts';
-import { printableBytes } from '../../layer/byte-names.ts';
-import { LossList } from '../../layer/losses.ts';
+import { LossList } from '../../layer/apply/losses.ts';
+import { printableBytes } from '../../layer/tar/byte-names.ts';
 
 /** What an entry shall be. */
 export interface FinishedAs {

@@ -7,7 +7,7 @@ import { source } from '../../../src/source/local.ts';
 import { parseReference } from '../../../src/source/parse.ts';
 import { writeSingleFile } from '../../../src/source/single-file.ts';
 import { StoredBody } from '../../../src/source/stored-body.ts';
-import { unpack } from '../../layer/applied.ts';
+import { unpack } from '../../layer/apply/applied.ts';
 import { digestOf } from '../../support/layout-builder.ts';
 import { needsRoot } from '../../support/needs.ts';
 import { newEnv, newJob, newStore, writeSnapshot } from '../../support/source-env.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { isCtxsrcError } from '../../../src/core/errors.ts';
-import type { TarEntry } from '../../../src/layer/tar-reader.ts';
+import type { TarEntry } from '../../../src/layer/tar/reader.ts';
 import { readZip } from '../../../src/source/http/zip.ts';
 import { tempDir } from '../../support/temp.ts';
 

@@ -1,0 +1,44 @@
+/** What could not be kept, counted by kind; the first thousand one by one. */
+import type { Loss } from '../../contract/ref.ts';
+import { printableBytes } from '../tar/byte-names.ts';
+
+const MAX_DETAILED = 1000;
+
+export class LossList {
+  /** Paths are bytes, as latin-1. */
+  #losses: Loss[] = [];
+  #counts: Record<string, number> = {};
+  readonly #maxDetailed: number;
+
+  /** @param maxDetailed losses to remember one by one; all of them, where `choose` will be used */
+  constructor(maxDetailed = MAX_DETAILED) {
+    this.#maxDetailed = maxDetailed;
+  }
+
+  /** @param path latin-1 bytes, below the root */
+  add(kind: Loss['kind'], path: string, detail: string): void {
+    this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
+    if (this.#losses.length < this.#maxDetailed) this.#losses.push({ path, kind, detail });
+  }
+
+  /** Drops the losses of paths for which `place` has no answer, and renames the others. */
+  choose(place: (path: string) => string | undefined): void {
+    const all = this.#losses;
+    this.#losses = [];
+    this.#counts = {};
+    for (const { kind, path, detail } of all) {
+      const placed = place(path);
+      if (placed !== undefined) this.add(kind, placed, detail);
+    }
+  }
+
+  get losses(): Loss[] {
+    return this.#losses
+      .slice(0, MAX_DETAILED)
+      .map(({ path, kind, detail }) => ({ path: printableBytes(path), kind, detail }));
+  }
+
+  get counts(): Readonly<Record<string, number>> {
+    return this.#counts;
+  }
+}

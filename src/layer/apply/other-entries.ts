@@ -1,0 +1,73 @@
+/** Writes what is neither a file nor a directory: symbolic links, devices and fifos, or their losses. */
+import { chmodSync, symlinkSync } from 'node:fs';
+import { at } from '../../fs/write/confined.ts';
+import { bytePath } from '../tar/byte-names.ts';
+import { archiveError } from '../tar/header.ts';
+import type { TarEntry } from '../tar/reader.ts';
+import type { LossList } from './losses.ts';
+import type { MetadataWriter } from './metadata.ts';
+import { type Directory, type Leaf, type LeafType, type Metadata, pathIn } from './tree.ts';
+import { MAX_PATH, type WrittenTree } from './written-tree.ts';
+
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const S_IFIFO = 0o010000;
+
+/** Methods fail with `E_ARCHIVE_INVALID`, `E_LIMIT`, or what the system does. */
+export class OtherEntries {
+  readonly #tree: WrittenTree;
+  readonly #metadata: MetadataWriter;
+  readonly #losses: LossList;
+
+  constructor(tree: WrittenTree, metadata: MetadataWriter, losses: LossList) {
+    this.#tree = tree;
+    this.#metadata = metadata;
+    this.#losses = losses;
+  }
+
+  symlink(parent: Directory, name: string, target: string, meta: Metadata): void {
+    if (target === '') throw archiveError('a symbolic link to nothing');
+    if (target.length > MAX_PATH) throw archiveError('a symbolic link of more than 4095 bytes');
+    meta.mode = 0o777;
+    this.#tree.count(name, target, meta);
+    const path = at(this.#tree.handle(parent), name);
+    symlinkSync(bytePath(target), path);
+    this.#metadata.link(path, pathIn(parent, name), meta);
+    this.#put(parent, name, 'symlink', meta, target, false);
+  }
+
+  special(parent: Directory, name: string, entry: TarEntry, meta: Metadata): void {
+    const type = entry.type as 'char' | 'block' | 'fifo';
+    const target = type === 'fifo' ? '' : `${entry.devMajor}:${entry.devMinor}`;
+    this.#tree.count(name, target, meta);
+    const path = pathIn(parent, name);
+    const typeBits = type === 'fifo' ? S_IFIFO : type === 'char' ? S_IFCHR : S_IFBLK;
+    const handle = this.#tree.handle(parent);
+    let made = false;
+    try {
+      const native = this.#metadata.native;
+      if (native?.capabilities.mknod) {
+        const mode = typeBits | this.#metadata.creationMode(meta.mode);
+        native.mknod(at(handle, name), mode, entry.devMajor, entry.devMinor);
+        made = true;
+      }
+    } catch (error) {
+      if (!/^(EPERM|EACCES|EINVAL|ENOTSUP)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    }
+    if (made) this.#metadata.special(at(handle, name), path, meta, (mode) => chmodSync(at(handle, name), mode));
+    const leaf = this.#put(parent, name, type, meta, target, !made);
+    if (!made) this.lose(path, leaf);
+  }
+
+  /** Notes that a device or fifo is not there under that path. */
+  lose(path: string, leaf: Leaf): void {
+    if (leaf.type === 'fifo') this.#losses.add('fifo', path, 'fifo');
+    else this.#losses.add('device', path, `${leaf.type} ${leaf.target}`);
+  }
+
+  #put(parent: Directory, name: string, type: LeafType, meta: Metadata, target: string, missing: boolean): Leaf {
+    const leaf: Leaf = { kind: 'leaf', type, meta, size: 0, target, digest: -1, missing, layer: this.#tree.layer };
+    this.#tree.put(parent, name, leaf);
+    return leaf;
+  }
+}

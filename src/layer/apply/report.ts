@@ -1,0 +1,124 @@
+/**
+ * What was written, as rows of JSON in buffers: they cross to another thread without a copy, take a tenth of the memory
+ * that a hundred thousand objects would, and are what a sidecar is made of.
+ */
+import type { Loss, WriteReport, WrittenEntry } from '../../contract/ref.ts';
+import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../../contract/written-rows.ts';
+import { utf8Text } from '../tar/byte-names.ts';
+import type { DigestTable } from './digest-table.ts';
+import { type Directory, type Leaf, leafOf, type Metadata, sortedChildren } from './tree.ts';
+
+/** A report as it crosses between threads. */
+export interface PackedReport {
+  readonly files: number;
+  readonly bytes: number;
+  readonly losses: readonly Loss[];
+  readonly lossCounts: Readonly<Record<string, number>>;
+  /** Whole rows, with a comma and a newline between them. */
+  readonly chunks: readonly Uint8Array<ArrayBuffer>[];
+}
+
+const CHUNK_SIZE = 256 << 10;
+
+/** Collects rows in buffers. */
+class RowWriter {
+  readonly chunks: Uint8Array<ArrayBuffer>[] = [];
+  #buffer = Buffer.from(new ArrayBuffer(CHUNK_SIZE));
+  #fill = 0;
+
+  /** @param row without the newline; ASCII mostly */
+  add(row: string): void {
+    // Three bytes a character at most.
+    if (this.#fill > 0 && this.#fill + 3 * row.length + ROW_SEPARATOR.length > this.#buffer.length) this.finish();
+    if (3 * row.length > this.#buffer.length) {
+      this.chunks.push(new TextEncoder().encode(row));
+      return;
+    }
+    const text = this.#fill === 0 ? row : ROW_SEPARATOR + row;
+    this.#fill += this.#buffer.write(text, this.#fill);
+  }
+
+  finish(): void {
+    if (this.#fill === 0) return;
+    this.chunks.push(new Uint8Array(this.#buffer.buffer, 0, this.#fill));
+    this.#buffer = Buffer.from(new ArrayBuffer(CHUNK_SIZE));
+    this.#fill = 0;
+  }
+}
+
+/** Lists the tree below `root`, in the order `WriteReport.entries` has. */
+export function packEntries(root: Directory, digests: DigestTable): Pick<PackedReport, 'files' | 'bytes' | 'chunks'> {
+  const rows = new RowWriter();
+  const firstPaths = new Map<Leaf, string>();
+  const linked = linkedLeaves(root);
+  let files = 0;
+  let bytes = 0;
+  const add = (text: string): void => {
+    files += 1;
+    rows.add(text);
+  };
+  const walk = (directory: Directory, prefix: string): void => {
+    for (const [name, node] of sortedChildren(directory)) {
+      const path = prefix + name;
+      if (node.kind === 'dir') {
+        add(row(path, 'dir', node.meta, 0, 'null'));
+        walk(node, `${path}/`);
+        continue;
+      }
+      const leaf = leafOf(node);
+      if (leaf.missing) continue;
+      const first = linked.has(leaf) ? firstPaths.get(leaf) : undefined;
+      if (first !== undefined) {
+        add(row(path, 'hardlink', leaf.meta, leaf.size, text(first)));
+        continue;
+      }
+      if (linked.has(leaf)) firstPaths.set(leaf, path);
+      bytes += leaf.size;
+      const last =
+        leaf.digest !== -1 ? `"sha256:${digests.hex(leaf.digest)}"` : leaf.target === '' ? 'null' : text(leaf.target);
+      add(row(path, leaf.type, leaf.meta, leaf.size, last));
+    }
+  };
+  walk(root, '');
+  rows.finish();
+  return { files, bytes, chunks: rows.chunks };
+}
+
+/** Leaves that have, or had, more than one name. */
+function linkedLeaves(root: Directory): Set<Leaf> {
+  const result = new Set<Leaf>();
+  const walk = (directory: Directory): void => {
+    for (const node of directory.children.values()) {
+      if (node.kind === 'dir') walk(node);
+      else if (node.kind === 'link') result.add(node.leaf);
+    }
+  };
+  walk(root);
+  return result;
+}
+
+function row(path: string, type: WrittenEntry['type'], meta: Metadata, size: number, last: string): string {
+  const head = `[${text(path)},"${TYPE_LETTER[type]}",${meta.mode},${meta.uid},${meta.gid},${size},"${nanoseconds(meta)}",${last}`;
+  // The attributes of a hard link are those of its first path.
+  if (meta.xattrs === undefined || type === 'hardlink') return `${head}]`;
+  const xattrs: Record<string, string> = {};
+  for (const [name, value] of meta.xattrs) xattrs[name] = Buffer.from(value, 'latin1').toString('base64');
+  return `${head},${JSON.stringify(xattrs)}]`;
+}
+
+/** Bytes as JSON. */
+function text(bytes: string): string {
+  const utf8 = utf8Text(bytes);
+  return JSON.stringify(utf8 ?? { latin1: bytes });
+}
+
+function nanoseconds({ mtime, mtimeNs }: Metadata): string {
+  if (mtime > 0) return mtimeNs === 0 ? `${mtime}000000000` : `${mtime}${String(mtimeNs).padStart(9, '0')}`;
+  return String(BigInt(mtime) * 1_000_000_000n + BigInt(mtimeNs));
+}
+
+/** The report of the contract. */
+export function unpackReport(packed: PackedReport): WriteReport {
+  const { files, bytes, losses, lossCounts, chunks } = packed;
+  return { files, bytes, losses, lossCounts, via: 'unpack', entries: entriesOfRows(chunks) };
+}

@@ -1,0 +1,308 @@
+/**
+ * Decompression of layers: gzip and zstd by Node's zlib, zstd in JavaScript where Node has none, or nothing at all. The
+ * first bytes decide, as in containerd, whatever the media type claims. Members and frames may follow one another;
+ * anything else behind them, and an end before their end, is `E_ARCHIVE_INVALID`. gzip may be padded with zeros, as
+ * what was written to tapes and what some packers make is.
+ */
+import { createGunzip, type Gunzip } from 'node:zlib';
+import { CtxsrcError } from '../../core/errors.ts';
+import type { Compression } from '../../oci/media-types.ts';
+import { archiveError } from '../tar/header.ts';
+import { peek } from './peek.ts';
+import { decompressByProgram } from './program.ts';
+import { RatioGuard } from './ratio-guard.ts';
+import { InflateError, type SyncInflate, syncInflate } from './sync-inflate.ts';
+import { ZstdFrames } from './zstd-frames.ts';
+import { MAX_JAVASCRIPT_WINDOW, zstdDecoder } from './zstd-javascript.ts';
+
+/** Where decompressed bytes go. */
+export interface ByteSink {
+  /** Memory to write into and where its free part, which is not empty, begins. May wait for room. */
+  room(): { readonly buffer: Buffer; readonly offset: number };
+  /** So many bytes have been written there. */
+  filled(bytes: number): void;
+}
+
+/** As much as the longest header of zstd: the window must be known before a decoder is chosen. */
+const MAGIC_LENGTH = 18;
+/** Bytes of output at a time. For the stream of Node its default of 16 KiB would halve the speed. */
+const CHUNK_SIZE = 256 << 10;
+
+/** What the first bytes say. */
+export function detectCompression(start: Uint8Array): Compression {
+  if (start[0] === 0x1f && start[1] === 0x8b && start[2] === 0x08) return 'gzip';
+  if (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd) return 'zstd';
+  // A frame to be skipped, which some writers put first.
+  if ((start[0]! & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return 'zstd';
+  return 'none';
+}
+
+/**
+ * Decompresses what `source` gives, piece by piece (each is free again at the next call) until it gives undefined, into
+ * memory of the sink's. Synchronous, but for versions of Node that allow no such thing.
+ * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
+ */
+export async function decompressInto(
+  source: () => Buffer | undefined,
+  sink: ByteSink,
+  maxRatio: number,
+): Promise<void> {
+  const first = beginning(source);
+  if (first === undefined) return;
+  const compression = detectCompression(first);
+  const guarded = new GuardedSink(sink, maxRatio);
+  const decoder = syncDecoder(compression, guarded, first);
+  if (decoder === undefined) {
+    for await (const chunk of streamed(compression, copies(first, source), maxRatio)) write(sink, chunk);
+    return;
+  }
+  try {
+    for (let input: Buffer | undefined = first; input !== undefined; input = source()) {
+      guarded.input += input.length;
+      decoder.push(input);
+    }
+    decoder.finish();
+  } catch (error) {
+    throw damaged(error, compression);
+  } finally {
+    decoder.close();
+  }
+}
+
+/** The same for what comes asynchronously; the pieces belong to the consumer. */
+export async function* decompress(
+  input: AsyncIterable<Buffer>,
+  compression: Compression,
+  maxRatio: number,
+): AsyncGenerator<Buffer> {
+  if (compression === 'none') {
+    yield* input;
+    return;
+  }
+  const pieces = new Pieces();
+  const guarded = new GuardedSink(pieces, maxRatio);
+  const { first, whole } = await peek(input, MAGIC_LENGTH);
+  const decoder = syncDecoder(compression, guarded, first);
+  if (decoder === undefined) {
+    yield* streamed(compression, whole, maxRatio);
+    return;
+  }
+  try {
+    for await (const chunk of whole) {
+      guarded.input += chunk.length;
+      decoder.push(chunk);
+      yield* pieces.take();
+    }
+    decoder.finish();
+    yield* pieces.takeRest();
+  } catch (error) {
+    throw damaged(error, compression);
+  } finally {
+    decoder.close();
+  }
+}
+
+/** A sink that watches the ratio. */
+class GuardedSink implements ByteSink {
+  /** Compressed bytes so far. */
+  input = 0;
+  readonly #sink: ByteSink;
+  readonly #guard: RatioGuard;
+  #output = 0;
+
+  constructor(sink: ByteSink, maxRatio: number) {
+    this.#sink = sink;
+    this.#guard = new RatioGuard(maxRatio);
+  }
+
+  room(): { readonly buffer: Buffer; readonly offset: number } {
+    return this.#sink.room();
+  }
+
+  filled(bytes: number): void {
+    this.#output += bytes;
+    this.#guard.check(this.input, this.#output);
+    this.#sink.filled(bytes);
+  }
+}
+
+function write(sink: ByteSink, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    const { buffer, offset } = sink.room();
+    const n = Math.min(buffer.length - offset, bytes.length - at);
+    buffer.set(bytes.subarray(at, at + n), offset);
+    at += n;
+    sink.filled(n);
+  }
+}
+
+/** The first piece, long enough to tell the compression by. */
+function beginning(source: () => Buffer | undefined): Buffer | undefined {
+  const first = source();
+  if (first === undefined || first.length >= MAGIC_LENGTH) return first;
+  const pieces = [Buffer.from(first)];
+  for (let length = first.length; length < MAGIC_LENGTH; ) {
+    const next = source();
+    if (next === undefined) break;
+    pieces.push(Buffer.from(next));
+    length += next.length;
+  }
+  return Buffer.concat(pieces);
+}
+
+/** A sink of buffers of its own. */
+class Pieces implements ByteSink {
+  #buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+  #fill = 0;
+  #full: Buffer[] = [];
+
+  room(): { readonly buffer: Buffer; readonly offset: number } {
+    return { buffer: this.#buffer, offset: this.#fill };
+  }
+
+  filled(bytes: number): void {
+    this.#fill += bytes;
+    if (this.#fill < CHUNK_SIZE) return;
+    this.#full.push(this.#buffer);
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
+    this.#fill = 0;
+  }
+
+  take(): Buffer[] {
+    const full = this.#full;
+    this.#full = [];
+    return full;
+  }
+
+  takeRest(): Buffer[] {
+    return [...this.take(), ...(this.#fill > 0 ? [this.#buffer.subarray(0, this.#fill)] : [])];
+  }
+}
+
+interface SyncDecoder {
+  push(input: Buffer): void;
+  finish(): void;
+  close(): void;
+}
+
+/** Undefined where it can only be had as a stream. @param first what the data begins with */
+function syncDecoder(compression: Compression, sink: GuardedSink, first: Buffer): SyncDecoder | undefined {
+  if (compression === 'none') {
+    return { push: (input) => write(sink, input), finish: () => undefined, close: () => undefined };
+  }
+  const inflate = syncInflate(compression);
+  if (compression === 'gzip') {
+    return inflate && { push: stepper(inflate, sink), finish: () => inflate.finish(), close: () => inflate.close() };
+  }
+  if (inflate === undefined && largestWindow(first) > MAX_JAVASCRIPT_WINDOW) return undefined;
+  const frames = new ZstdFrames(inflate === undefined ? MAX_JAVASCRIPT_WINDOW : undefined);
+  const decode = inflate === undefined ? zstdInJavaScript(sink) : stepper(inflate, sink);
+  return {
+    push(input) {
+      frames.push(input);
+      decode(input);
+    },
+    finish: () => frames.finish(),
+    close: () => inflate?.close(),
+  };
+}
+
+function largestWindow(first: Buffer): number {
+  const frames = new ZstdFrames();
+  frames.push(first);
+  return frames.largestWindow;
+}
+
+function streamed(compression: Compression, input: AsyncIterable<Buffer>, maxRatio: number): AsyncGenerator<Buffer> {
+  if (compression === 'gzip') return gunzipStream(input, new RatioGuard(maxRatio));
+  // Whoever abandons it ends the program; a thread that is ended takes its input away.
+  return decompressByProgram('zstd', new AbortController().signal, input, maxRatio);
+}
+
+function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => void {
+  return (input) => {
+    // A full output may have left some behind in the decompressor.
+    for (let at = 0, more = true; at < input.length || more; ) {
+      const { buffer, offset } = sink.room();
+      const { read, written } = inflate.step(input, at, buffer, offset);
+      if (at < input.length && read === 0 && written === 0) {
+        checkPadding(input.subarray(at));
+        return;
+      }
+      more = written === buffer.length - offset;
+      at += read;
+      if (written > 0) sink.filled(written);
+    }
+  };
+}
+
+/** @throws CtxsrcError `E_ARCHIVE_INVALID` for anything but zeros */
+function checkPadding(rest: Buffer): void {
+  if (rest.some((byte) => byte !== 0)) throw archiveError('something follows its compressed data');
+}
+
+function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
+  const decoder = zstdDecoder((chunk) => write(sink, chunk));
+  // A copy, since the decoder keeps what it cannot decode yet.
+  return (input) => decoder.push(new Uint8Array(input));
+}
+
+async function* copies(first: Buffer, source: () => Buffer | undefined): AsyncGenerator<Buffer> {
+  for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = source()) yield Buffer.from(chunk);
+}
+
+async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): AsyncGenerator<Buffer> {
+  const stream = createGunzip({ chunkSize: CHUNK_SIZE });
+  let fed = 0;
+  const feed = async (): Promise<void> => {
+    for await (const chunk of input) {
+      // It takes nothing behind the last member.
+      const hasEnded = fed > stream.bytesWritten;
+      fed += chunk.length;
+      if (!hasEnded) await writeTo(stream, chunk);
+      if (stream.destroyed && !stream.readableEnded) return;
+      const unread = Math.min(chunk.length, fed - stream.bytesWritten);
+      if (unread > 0) checkPadding(chunk.subarray(chunk.length - unread));
+    }
+    stream.end();
+  };
+  let failure: unknown;
+  const feeding = feed().catch((error: unknown) => {
+    failure = error;
+    stream.destroy(error as Error);
+  });
+  let produced = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      produced += chunk.length;
+      guard.check(fed, produced);
+      yield chunk;
+    }
+  } catch (error) {
+    throw damaged(error, 'gzip');
+  } finally {
+    stream.destroy();
+  }
+  await feeding;
+  if (failure !== undefined) throw failure;
+}
+
+function writeTo(stream: Gunzip, chunk: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    const goOn = (): void => {
+      stream.off('close', goOn).off('end', goOn);
+      resolve();
+    };
+    stream.on('close', goOn).on('end', goOn);
+    stream.write(chunk, goOn);
+  });
+}
+
+/** What a decompressor throws, in our words. */
+function damaged(error: unknown, compression: Compression): unknown {
+  if (error instanceof CtxsrcError) return error;
+  const code = (error as { code?: unknown }).code;
+  if (code === 'Z_BUF_ERROR') return archiveError('its gzip data is cut short', { cause: error });
+  const known = error instanceof InflateError || typeof code === 'number' || /^(?:Z_|ZSTD_)/.test(String(code));
+  return known ? archiveError(`its ${compression} data is damaged`, { cause: error }) : error;
+}

@@ -1,0 +1,30 @@
+/** Names as bytes in latin-1 strings, and how they are shown and reported. */
+import { printable, shortened } from '../../core/printable.ts';
+
+const NOT_ASCII = /[\x80-\xff]/;
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text that the bytes are in UTF-8; undefined when they are not. */
+export function utf8Text(bytes: string): string | undefined {
+  if (!NOT_ASCII.test(bytes)) return bytes;
+  try {
+    return decoder.decode(Buffer.from(bytes, 'latin1'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes for a report: as UTF-8 where they are, without control characters. */
+export function printableBytes(bytes: string): string {
+  return printable(utf8Text(bytes) ?? bytes);
+}
+
+/** The same for a message: cut where it is long. */
+export function shortenedBytes(bytes: string): string {
+  return shortened(utf8Text(bytes) ?? bytes);
+}
+
+/** A path or link text for `node:fs`. */
+export function bytePath(bytes: string): string | Buffer {
+  return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes;
+}

@@ -1,0 +1,88 @@
+/** Reads the blobs of all layers in order, from files that may still grow, and decompresses them into the ring. */
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
+import { digestAlgorithm, digestHex } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { IMAGE_INVALID, SIZE_WRONG } from '../../core/integrity-hints.ts';
+import { decompressInto } from '../compress/decompress.ts';
+import { Signal } from './condition.ts';
+import { UnpackCounters } from './counters.ts';
+import { FileJobs } from './file-jobs.ts';
+import { BlobTable, type UnpackJob } from './protocol.ts';
+import { SlotRing } from './slot-ring.ts';
+
+const READ_SIZE = 128 << 10;
+/** A small blob, which may hold a great many files, is read in so many pieces, so that progress can be seen. */
+const LEAST_READ_SIZE = 4 << 10;
+const PIECES = 64;
+
+/**
+ * Works until the other thread needs it no more, which ends it from outside: when there is nothing to decompress, or no
+ * room for it, it writes files.
+ */
+export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) => void): Promise<void> {
+  const ring = new SlotRing(job.ring);
+  const jobs = new FileJobs(job.jobs);
+  const blobs = new BlobTable(job.blobs);
+  const counters = new UnpackCounters(job.counters);
+  const own = new Signal(job.decompressSignal);
+  const other = new Signal(job.applySignal);
+  const waitUntil = (ready: () => boolean): void => {
+    if (ready()) return;
+    own.sleepUntil(ready, () => {
+      if (!jobs.work()) return false;
+      other.raise();
+      return true;
+    });
+  };
+  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+
+  for (const [layer, { digest, size, diffId }] of job.layers.entries()) {
+    onLayer(layer);
+    const hash = createHash(digestAlgorithm(diffId));
+    const pieceSize = Math.min(READ_SIZE, Math.max(LEAST_READ_SIZE, Math.ceil(size / PIECES)));
+    let position = 0;
+    let made = 0;
+    const source = (): Buffer | undefined => {
+      // What was read before is decompressed when more is asked for.
+      counters.decompressed(layer, position, made);
+      if (position >= size) return undefined;
+      waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);
+      const wanted = Math.min(pieceSize, blobs.available(layer) - position);
+      const n = readSync(blobs.fd(layer)!, buffer, 0, wanted, position);
+      if (n === 0) {
+        throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`, {
+          hint: SIZE_WRONG,
+        });
+      }
+      position += n;
+      return buffer.subarray(0, n);
+    };
+    const hasSpace = (): boolean => ring.hasSpace;
+    const sink = {
+      room() {
+        waitUntil(hasSpace);
+        return ring.slot;
+      },
+      filled(bytes: number) {
+        const { buffer: slot, offset } = ring.slot;
+        hash.update(slot.subarray(offset, offset + bytes));
+        made += bytes;
+        if (ring.filled(bytes)) other.raise();
+      },
+    };
+    await decompressInto(source, sink, job.options.limits.maxRatio);
+    const actual = hash.digest('hex');
+    if (actual !== digestHex(diffId)) {
+      throw new CtxsrcError(
+        'E_DIFF_ID_MISMATCH',
+        `the content of layer ${digest} has the digest ${digestAlgorithm(diffId)}:${actual}, but the image configuration says ${diffId}`,
+        { hint: IMAGE_INVALID },
+      );
+    }
+    waitUntil(hasSpace);
+    ring.endLayer();
+    other.raise();
+  }
+  waitUntil(() => false);
+}
