@@ -233,7 +233,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       produce: async (job, dir, options) => {
         await refuseFetchingMore(layers, options.limits.maxBytes);
         // Keys need none of the code that reads archives.
-        const { unpackLayers } = await import('./unpack.ts');
+        const { unpackLayers } = await import('./unpack/unpack.ts');
         return unpackLayers(job, env.store, layers, dir, options);
       },
       prefix: (count) => recipe(layers.slice(0, count)),

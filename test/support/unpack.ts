@@ -6,7 +6,7 @@ import type { RecipeLayer, WriteOptions, WriteReport } from '../../src/contract/
 import type { JobContext } from '../../src/contract/session.ts';
 import type { Store } from '../../src/contract/store.ts';
 import type { Digest } from '../../src/core/digest.ts';
-import { unpackLayers } from '../../src/image/unpack.ts';
+import { unpackLayers } from '../../src/image/unpack/unpack.ts';
 
 export interface LayerBytes {
   /** As in the registry, compressed or not. */

@@ -6,16 +6,16 @@
 
 import { closeSync, createReadStream, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
-import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
-import * as go from '../core/go/json-decode.ts';
-import { shortened } from '../core/printable.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { bytesOfText } from '../fs/byte-string.ts';
-import { type OpenFile, openRegular, readOpened, type SmallFileOptions } from '../fs/small-file.ts';
-import { decodeIndex } from '../oci/decode.ts';
-import { MEDIA_TYPE } from '../oci/media-types.ts';
-import type { Descriptor } from '../oci/types.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
+import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import * as go from '../../core/go/json-decode.ts';
+import { shortened } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { bytesOfText } from '../../fs/byte-string.ts';
+import { type OpenFile, openRegular, readOpened, type SmallFileOptions } from '../../fs/small-file.ts';
+import { decodeIndex } from '../../oci/decode.ts';
+import { MEDIA_TYPE } from '../../oci/media-types.ts';
+import type { Descriptor } from '../../oci/types.ts';
 
 /** Bytes of `index.json`: some tens of thousands of images. */
 export const MAX_INDEX_BYTES = 16 * 1024 * 1024;

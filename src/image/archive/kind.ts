@@ -1,6 +1,6 @@
 /** What a tar file is that is not the image archive it was taken for. */
-import { shellWord } from '../core/shell-word.ts';
-import type { ArchiveFile } from './archive-file.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import type { ArchiveFile } from './file.ts';
 
 /** Folders at the root of a system. */
 const OF_A_SYSTEM = /^(?:bin|dev|etc|home|lib|lib64|opt|root|sbin|tmp|usr|var)(?:\/|$)/;

@@ -1,14 +1,14 @@
 /** Brings the blobs of an image's layers into the store, in order and a few at a time, and says where they can be read. */
 import { closeSync, createReadStream, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
-import type { RecipeLayer } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import type { Store } from '../contract/store.ts';
-import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
-import { CtxsrcError, isAbort, localError } from '../core/errors.ts';
-import { LAYOUT_DAMAGED } from '../core/integrity-hints.ts';
-import type { BlobTable } from '../layer/threads/protocol.ts';
-import type { UnpackProgress } from './unpack-progress.ts';
+import type { RecipeLayer } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import type { Store } from '../../contract/store.ts';
+import { type Digest, digestHex, hasherFor } from '../../core/digest.ts';
+import { CtxsrcError, isAbort, localError } from '../../core/errors.ts';
+import { LAYOUT_DAMAGED } from '../../core/integrity-hints.ts';
+import type { BlobTable } from '../../layer/threads/protocol.ts';
+import type { UnpackProgress } from './progress.ts';
 
 const readInto = promisify(read);
 

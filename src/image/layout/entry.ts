@@ -1,13 +1,13 @@
 /** Which entry of a layout's `index.json` a reference means (the command line's "References"). */
-import { digestProblem, isDigest } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { formatPlatformAll, type Platform } from '../core/platform.ts';
-import { type PlatformMatcher, platformMatcher } from '../core/platform-match.ts';
-import { listed, shortened } from '../core/printable.ts';
-import { CONTAINERD_NAME, REF_NAME } from '../oci/annotations.ts';
-import type { Descriptor } from '../oci/types.ts';
-import { liesBeside } from './no-image.ts';
-import { noMatch } from './select.ts';
+import { digestProblem, isDigest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { formatPlatformAll, type Platform } from '../../core/platform.ts';
+import { type PlatformMatcher, platformMatcher } from '../../core/platform-match.ts';
+import { listed, shortened } from '../../core/printable.ts';
+import { CONTAINERD_NAME, REF_NAME } from '../../oci/annotations.ts';
+import type { Descriptor } from '../../oci/types.ts';
+import { liesBeside } from '../no-image.ts';
+import { noMatch } from '../select.ts';
 
 export function tagOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[REF_NAME];

@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Attributes } from '../../src/contract/index.ts';
-import type { CtxsrcError } from '../../src/core/errors.ts';
-import { type Platform, parsePlatform } from '../../src/core/platform.ts';
-import { chooseEntry, type EntryRequest, layoutCandidates } from '../../src/image/layout-entry.ts';
-import { CONTAINERD_NAME, REF_NAME } from '../../src/oci/annotations.ts';
-import { MEDIA_TYPE } from '../../src/oci/media-types.ts';
-import type { Descriptor } from '../../src/oci/types.ts';
-import { source as ociLayout } from '../../src/source/oci-layout.ts';
-import { ctxsrc } from '../support/cli.ts';
-import { fakeJob } from '../support/fake-ref.ts';
-import { LayoutBuilder } from '../support/layout-builder.ts';
-import { MemoryStore } from '../support/memory-store.ts';
-import { newEnv } from '../support/source-env.ts';
-import { tar } from '../support/tar-builder.ts';
-import { tempDir } from '../support/temp.ts';
+import type { Attributes } from '../../../src/contract/index.ts';
+import type { CtxsrcError } from '../../../src/core/errors.ts';
+import { type Platform, parsePlatform } from '../../../src/core/platform.ts';
+import { chooseEntry, type EntryRequest, layoutCandidates } from '../../../src/image/layout/entry.ts';
+import { CONTAINERD_NAME, REF_NAME } from '../../../src/oci/annotations.ts';
+import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
+import type { Descriptor } from '../../../src/oci/types.ts';
+import { source as ociLayout } from '../../../src/source/oci-layout.ts';
+import { ctxsrc } from '../../support/cli.ts';
+import { fakeJob } from '../../support/fake-ref.ts';
+import { LayoutBuilder } from '../../support/layout-builder.ts';
+import { MemoryStore } from '../../support/memory-store.ts';
+import { newEnv } from '../../support/source-env.ts';
+import { tar } from '../../support/tar-builder.ts';
+import { tempDir } from '../../support/temp.ts';
 
 function entry(hex: string, tag?: string, platform?: string, name?: string): Descriptor {
   const annotations = {

@@ -4,12 +4,12 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { JobContext, SourceEnv } from '../contract/index.ts';
-import { CtxsrcError, ioError, isAbort } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
-import { DEFAULT_MAX_BYTES, maxRatio } from '../core/read-limits.ts';
-import { archiveCompression, decompressArchive } from '../layer/compress/archive-compression.ts';
-import { peek } from '../layer/compress/peek.ts';
+import type { JobContext, SourceEnv } from '../../contract/index.ts';
+import { CtxsrcError, ioError, isAbort } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
+import { DEFAULT_MAX_BYTES, maxRatio } from '../../core/read-limits.ts';
+import { archiveCompression, decompressArchive } from '../../layer/compress/archive-compression.ts';
+import { peek } from '../../layer/compress/peek.ts';
 
 /** A tar header: enough to know a compression by. */
 const BEGINNING = 512;

@@ -1,12 +1,12 @@
 /** An OCI image layout in a tar file (image-spec, image-layout.md), read in place. */
-import type { JobContext, SourceEnv } from '../contract/index.ts';
-import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import type { TarMember } from '../layer/tar/index-of-members.ts';
-import type { Descriptor } from '../oci/types.ts';
-import { ArchiveFile } from './archive-file.ts';
-import { archiveHint } from './archive-kind.ts';
-import { checkMarker, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES, readEntries } from './layout-directory.ts';
+import type { JobContext, SourceEnv } from '../../contract/index.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import type { TarMember } from '../../layer/tar/index-of-members.ts';
+import type { Descriptor } from '../../oci/types.ts';
+import { checkMarker, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES, readEntries } from '../layout/directory.ts';
+import { ArchiveFile } from './file.ts';
+import { archiveHint } from './kind.ts';
 
 export class ArchiveLayout implements Layout {
   readonly #file: ArchiveFile;

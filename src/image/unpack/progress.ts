@@ -1,10 +1,10 @@
 /** Tells how far unpacking an image is: the layer at hand, and all of them, downloads included. */
-import type { RecipeLayer } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import { shortDigest } from '../core/digest.ts';
-import { Task } from '../core/progress.ts';
-import { UnpackCounters } from '../layer/threads/counters.ts';
-import { LayersTask } from './layers-task.ts';
+import type { RecipeLayer } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { shortDigest } from '../../core/digest.ts';
+import { Task } from '../../core/progress.ts';
+import { UnpackCounters } from '../../layer/threads/counters.ts';
+import { LayersTask } from '../layers-task.ts';
 
 /** How often the counters are looked at, in milliseconds. */
 const LOOK_MS = 100;

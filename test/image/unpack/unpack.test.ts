@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { BlobGrowth, JobContext, RecipeLayer, Store } from '../../src/contract/index.ts';
-import { sha256 } from '../../src/core/digest.ts';
-import { CtxsrcError } from '../../src/core/errors.ts';
-import type { ProgressEvent } from '../../src/core/progress.ts';
-import { unpackLayers } from '../../src/image/unpack.ts';
-import { tar } from '../support/tar-builder.ts';
-import { tempDir } from '../support/temp.ts';
+import type { BlobGrowth, JobContext, RecipeLayer, Store } from '../../../src/contract/index.ts';
+import { sha256 } from '../../../src/core/digest.ts';
+import { CtxsrcError } from '../../../src/core/errors.ts';
+import type { ProgressEvent } from '../../../src/core/progress.ts';
+import { unpackLayers } from '../../../src/image/unpack/unpack.ts';
+import { tar } from '../../support/tar-builder.ts';
+import { tempDir } from '../../support/temp.ts';
 
 const OPTIONS = { owner: 'current', mode: 'auto', limits: { maxBytes: 1e9, maxFiles: 1e5, maxRatio: 1000 } } as const;
 

@@ -3,13 +3,13 @@ import { constants, existsSync, fstatSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { JobContext, SourceEnv } from '../contract/index.ts';
-import { CtxsrcError, ioError, isCtxsrcError } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { openStream, streamOf } from '../fs/small-file.ts';
-import { archiveCompression } from '../layer/compress/archive-compression.ts';
-import { TarIndex, type TarMember } from '../layer/tar/index-of-members.ts';
-import { spoolArchive } from './archive-spool.ts';
+import type { JobContext, SourceEnv } from '../../contract/index.ts';
+import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { openStream, streamOf } from '../../fs/small-file.ts';
+import { archiveCompression } from '../../layer/compress/archive-compression.ts';
+import { TarIndex, type TarMember } from '../../layer/tar/index-of-members.ts';
+import { spoolArchive } from './spool.ts';
 
 const CHUNK = 1024 * 1024;
 

@@ -1,14 +1,14 @@
 /** The threads that unpack an image, seen from outside. */
 import type { Worker } from 'node:worker_threads';
-import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { startThread } from '../core/thread/thread.ts';
-import { unpackReport } from '../layer/apply/report.ts';
-import { Signal } from '../layer/threads/condition.ts';
-import type { UnpackCounters } from '../layer/threads/counters.ts';
-import { jobMemory } from '../layer/threads/file-jobs.ts';
-import { type BlobTable, reviveError, type UnpackEvent, type UnpackJob } from '../layer/threads/protocol.ts';
-import { ringMemory } from '../layer/threads/slot-ring.ts';
+import type { RecipeLayer, WriteOptions, WriteReport } from '../../contract/ref.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { startThread } from '../../core/thread/thread.ts';
+import { unpackReport } from '../../layer/apply/report.ts';
+import { Signal } from '../../layer/threads/condition.ts';
+import type { UnpackCounters } from '../../layer/threads/counters.ts';
+import { jobMemory } from '../../layer/threads/file-jobs.ts';
+import { type BlobTable, reviveError, type UnpackEvent, type UnpackJob } from '../../layer/threads/protocol.ts';
+import { ringMemory } from '../../layer/threads/slot-ring.ts';
 
 export interface UnpackOptions {
   readonly dir: string;

@@ -3,17 +3,17 @@
  * downloaded: download, verification, decompression, parsing and writing overlap, and nothing is kept in memory.
  */
 import { setMaxListeners } from 'node:events';
-import type { RecipeLayer, WriteOptions, WriteReport } from '../contract/ref.ts';
-import type { JobContext } from '../contract/session.ts';
-import type { Store } from '../contract/store.ts';
-import type { Digest } from '../core/digest.ts';
-import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
-import { IMAGE_INVALID } from '../core/integrity-hints.ts';
-import { PathFilter } from '../fs/match/path-filter.ts';
-import { BlobTable } from '../layer/threads/protocol.ts';
+import type { RecipeLayer, WriteOptions, WriteReport } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import type { Store } from '../../contract/store.ts';
+import type { Digest } from '../../core/digest.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
+import { PathFilter } from '../../fs/match/path-filter.ts';
+import { BlobTable } from '../../layer/threads/protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
-import { UnpackProgress } from './unpack-progress.ts';
-import { UnpackThreads } from './unpack-threads.ts';
+import { UnpackProgress } from './progress.ts';
+import { UnpackThreads } from './threads.ts';
 
 /** What bytes that are not the layer's lead to. */
 const isDamage = (error: unknown): boolean =>
