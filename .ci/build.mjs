@@ -96,11 +96,11 @@ const groups = {
     'src/cli/commands/digest.ts',
     'src/cli/commands/key.ts',
     'src/image/instance.ts',
-    'src/source/oci-layout.ts',
+    'src/source/oci-layout/source.ts',
     'src/store/store.ts',
   ],
-  local: ['src/source/local.ts'],
-  registry: ['src/source/docker-image.ts', 'src/registry/client.ts', 'src/registry/auth/credentials.ts'],
+  local: ['src/source/local/source.ts'],
+  registry: ['src/source/docker-image/source.ts', 'src/registry/client.ts', 'src/registry/auth/credentials.ts'],
 };
 
 rmSync(dist, { recursive: true, force: true });

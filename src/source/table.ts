@@ -15,14 +15,14 @@ interface SourceEntry {
 }
 
 const BUILT_IN: readonly SourceEntry[] = [
-  { schemes: ['docker-image'], load: () => import('./docker-image.ts') },
-  { schemes: ['oci-layout'], load: () => import('./oci-layout.ts') },
-  { schemes: ['local'], load: () => import('./local.ts') },
-  { schemes: ['git'], load: () => import('./git.ts') },
-  { schemes: ['http', 'https'], load: () => import('./http.ts') },
-  { schemes: ['docker-image+blob', 'oci-layout+blob'], load: () => import('./blob.ts') },
-  { schemes: ['oci-archive'], load: () => import('./oci-archive.ts') },
-  { schemes: ['docker-archive'], load: () => import('./docker-archive.ts') },
+  { schemes: ['docker-image'], load: () => import('./docker-image/source.ts') },
+  { schemes: ['oci-layout'], load: () => import('./oci-layout/source.ts') },
+  { schemes: ['local'], load: () => import('./local/source.ts') },
+  { schemes: ['git'], load: () => import('./git/source.ts') },
+  { schemes: ['http', 'https'], load: () => import('./http/source.ts') },
+  { schemes: ['docker-image+blob', 'oci-layout+blob'], load: () => import('./blob/source.ts') },
+  { schemes: ['oci-archive'], load: () => import('./archive/oci.ts') },
+  { schemes: ['docker-archive'], load: () => import('./archive/docker.ts') },
 ];
 
 /** The sources of one run: the built-in ones and those the user added. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../src/contract/index.ts';
-import { source } from '../../src/source/blob.ts';
+import { source } from '../../src/source/blob/source.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { newEnv, newJob, newStore } from '../support/source-env.ts';
 import { expectKey, type SimpleInput, type SimpleKeys, vectors } from './vectors.ts';

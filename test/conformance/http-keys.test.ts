@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes } from '../../src/contract/index.ts';
-import { source } from '../../src/source/http.ts';
+import { source } from '../../src/source/http/source.ts';
 import { newEnv, newJob, newStore } from '../support/source-env.ts';
 import { expectKey, type SimpleInput, type SimpleKeys, vectors } from './vectors.ts';
 

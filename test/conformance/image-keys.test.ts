@@ -8,9 +8,9 @@ import { formatPlatformAll, normalizePlatform, type Platform, parsePlatform } fr
 import { solverDigest } from '../../src/core/solver-digest.ts';
 import { imageInstance } from '../../src/image/instance.ts';
 import { parseNormalizedReference } from '../../src/oci/reference.ts';
-import { source as dockerImage } from '../../src/source/docker-image.ts';
+import { source as dockerImage } from '../../src/source/docker-image/source.ts';
 import { LayoutProvider } from '../../src/source/layout-provider.ts';
-import { source as ociLayout } from '../../src/source/oci-layout.ts';
+import { source as ociLayout } from '../../src/source/oci-layout/source.ts';
 import { RegistryProvider } from '../../src/source/registry-provider.ts';
 import { fakeJob } from '../support/fake-ref.ts';
 import { MemoryStore } from '../support/memory-store.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Attributes, JobContext, SourceEnv } from '../../src/contract/index.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
-import { source as ociLayout } from '../../src/source/oci-layout.ts';
+import { source as ociLayout } from '../../src/source/oci-layout/source.ts';
 import { ctxsrc } from '../support/cli.ts';
 import { directory, layoutRef } from '../support/cli-expect.ts';
 import { fakeJob } from '../support/fake-ref.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SourceInstance, Store } from '../../src/contract/index.ts';
 import type { Digest } from '../../src/core/digest.ts';
-import { source as blobs } from '../../src/source/blob.ts';
+import { source as blobs } from '../../src/source/blob/source.ts';
 import { parseReference } from '../../src/source/parse.ts';
 import { StoredBody } from '../../src/source/stored-body.ts';
 import { failureCode } from '../support/failure-code.ts';

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { WriteOptions, WriteReport } from '../../../src/contract/ref.ts';
-import { source } from '../../../src/source/local.ts';
+import { source } from '../../../src/source/local/source.ts';
 import { parseReference } from '../../../src/source/parse.ts';
 import { writeSingleFile } from '../../../src/source/single-file.ts';
 import { StoredBody } from '../../../src/source/stored-body.ts';

@@ -7,7 +7,7 @@ import { chooseEntry, type EntryRequest, layoutCandidates } from '../../../src/i
 import { CONTAINERD_NAME, REF_NAME } from '../../../src/oci/annotations.ts';
 import { MEDIA_TYPE } from '../../../src/oci/media-types.ts';
 import type { Descriptor } from '../../../src/oci/types.ts';
-import { source as ociLayout } from '../../../src/source/oci-layout.ts';
+import { source as ociLayout } from '../../../src/source/oci-layout/source.ts';
 import { ctxsrc } from '../../support/cli.ts';
 import { fakeJob } from '../../support/fake-ref.ts';
 import { LayoutBuilder } from '../../support/layout-builder.ts';

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { source } from '../../../src/source/git.ts';
+import { source } from '../../../src/source/git/source.ts';
 import { failureText } from '../../support/failure-code.ts';
 import { serveGit } from '../../support/git-http.ts';
 import { needs } from '../../support/needs.ts';

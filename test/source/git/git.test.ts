@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CtxsrcError } from '../../../src/core/errors.ts';
 import type { ProgressEvent } from '../../../src/core/progress.ts';
-import { source } from '../../../src/source/git.ts';
+import { source } from '../../../src/source/git/source.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';

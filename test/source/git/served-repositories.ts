@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import type { Attributes, SourceInstance, Store } from '../../../src/contract/index.ts';
-import { source } from '../../../src/source/git.ts';
+import { source } from '../../../src/source/git/source.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
 import { commit, commitRawTree, type Files, initBare } from '../../support/git-repository.ts';
 import { type EnvOptions, newEnv, newStore } from '../../support/source-env.ts';

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProgressEvent } from '../../../src/core/progress.ts';
-import { source } from '../../../src/source/http.ts';
+import { source } from '../../../src/source/http/source.ts';
 import { ctxsrc } from '../../support/cli.ts';
 import { failureText } from '../../support/failure-code.ts';
 import { newEnv, newJob, newStore } from '../../support/source-env.ts';

@@ -1,6 +1,6 @@
 /** An http source over a store of its own, unless one is given. */
 import type { Attributes, SourceInstance, Store } from '../../../src/contract/index.ts';
-import { source } from '../../../src/source/http.ts';
+import { source } from '../../../src/source/http/source.ts';
 import { type EnvOptions, newEnv, newStore } from '../../support/source-env.ts';
 
 export async function openHttp(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { VERSION } from '../../../src/core/version.ts';
-import { source } from '../../../src/source/http.ts';
+import { source } from '../../../src/source/http/source.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { digestOf } from '../../support/layout-builder.ts';

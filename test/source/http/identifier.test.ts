@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../../src/contract/index.ts';
 import { isCtxsrcError } from '../../../src/core/errors.ts';
-import { source } from '../../../src/source/http.ts';
+import { source } from '../../../src/source/http/source.ts';
 
 const usage = (rest: string, attrs: Attributes = {}): string => {
   try {

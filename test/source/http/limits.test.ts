@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Store } from '../../../src/contract/index.ts';
-import { source } from '../../../src/source/http.ts';
+import { source } from '../../../src/source/http/source.ts';
 import { digestOf } from '../../support/layout-builder.ts';
 import { newEnv, newJob, newStore, writeSnapshot } from '../../support/source-env.ts';
 

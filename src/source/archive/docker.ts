@@ -1,17 +1,17 @@
 /** Source `docker-archive`: an image in a tar file as `docker save` writes it. */
 import { existsSync } from 'node:fs';
-import type { Source } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
-import { imageInstance } from '../image/instance.ts';
-import { DockerArchiveProvider } from './docker-archive-provider.ts';
+import type { Source } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../../image/attributes.ts';
+import { imageInstance } from '../../image/instance.ts';
 import {
   formatLayoutReference,
   type LayoutIdentifier,
   layoutIdentifier,
   parseLayoutReference,
   rebaseLayoutReference,
-} from './layout-reference.ts';
+} from '../layout-reference.ts';
+import { DockerArchiveProvider } from './docker-provider.ts';
 
 const SCHEME = 'docker-archive';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;

@@ -12,22 +12,29 @@ import type {
   Source,
   SourceEnv,
   SourceInstance,
-} from '../contract/index.ts';
-import { NO_CACHE_OPTS } from '../contract/index.ts';
-import { type Digest, digestHex, sha256, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, isAbort, isCtxsrcError } from '../core/errors.ts';
-import { encodeGoJson } from '../core/go/json-encode.ts';
-import { Once } from '../core/once.ts';
-import { counted, Task } from '../core/progress.ts';
-import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
-import { imageOptions } from '../image/attributes.ts';
-import type { BlobProvider } from '../image/provider.ts';
-import { formatReference, parseNormalizedReference } from '../oci/reference.ts';
-import { LayoutProvider } from './layout-provider.ts';
-import { formatLayoutReference, parseLayoutReference, rebaseLayoutReference } from './layout-reference.ts';
-import { RegistryProvider } from './registry-provider.ts';
-import { byteName, FILE_ATTRIBUTES, readShape, safeFileName, shapeAttributes, writeSingleFile } from './single-file.ts';
-import { StoredBody } from './stored-body.ts';
+} from '../../contract/index.ts';
+import { NO_CACHE_OPTS } from '../../contract/index.ts';
+import { type Digest, digestHex, sha256, shortDigest } from '../../core/digest.ts';
+import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
+import { encodeGoJson } from '../../core/go/json-encode.ts';
+import { Once } from '../../core/once.ts';
+import { counted, Task } from '../../core/progress.ts';
+import { DEFAULT_MAX_BYTES, tooManyBytes } from '../../core/read-limits.ts';
+import { imageOptions } from '../../image/attributes.ts';
+import type { BlobProvider } from '../../image/provider.ts';
+import { formatReference, parseNormalizedReference } from '../../oci/reference.ts';
+import { LayoutProvider } from '../layout-provider.ts';
+import { formatLayoutReference, parseLayoutReference, rebaseLayoutReference } from '../layout-reference.ts';
+import { RegistryProvider } from '../registry-provider.ts';
+import {
+  byteName,
+  FILE_ATTRIBUTES,
+  readShape,
+  safeFileName,
+  shapeAttributes,
+  writeSingleFile,
+} from '../single-file.ts';
+import { StoredBody } from '../stored-body.ts';
 
 const REGISTRY_BLOB = 'docker-image+blob';
 const LAYOUT_BLOB = 'oci-layout+blob';

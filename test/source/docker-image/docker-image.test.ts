@@ -1,21 +1,21 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Attributes, Store } from '../../src/contract/index.ts';
-import { chainId } from '../../src/core/chain-id.ts';
-import type { CtxsrcError } from '../../src/core/errors.ts';
-import type { Descriptor } from '../../src/oci/types.ts';
-import { source } from '../../src/source/docker-image.ts';
-import { identify as identifyText } from '../../src/source/resolve.ts';
-import { SourceTable } from '../../src/source/table.ts';
-import { openStore } from '../../src/store/store.ts';
-import { fakeJob } from '../support/fake-ref.ts';
-import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
-import { MemoryStore } from '../support/memory-store.ts';
-import { TestRegistry } from '../support/registry.ts';
-import { newEnv, writeSnapshot } from '../support/source-env.ts';
-import { tar } from '../support/tar-builder.ts';
-import { tempDir } from '../support/temp.ts';
+import type { Attributes, Store } from '../../../src/contract/index.ts';
+import { chainId } from '../../../src/core/chain-id.ts';
+import type { CtxsrcError } from '../../../src/core/errors.ts';
+import type { Descriptor } from '../../../src/oci/types.ts';
+import { source } from '../../../src/source/docker-image/source.ts';
+import { identify as identifyText } from '../../../src/source/resolve.ts';
+import { SourceTable } from '../../../src/source/table.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { fakeJob } from '../../support/fake-ref.ts';
+import { type BuiltLayer, LayoutBuilder } from '../../support/layout-builder.ts';
+import { MemoryStore } from '../../support/memory-store.ts';
+import { TestRegistry } from '../../support/registry.ts';
+import { newEnv, writeSnapshot } from '../../support/source-env.ts';
+import { tar } from '../../support/tar-builder.ts';
+import { tempDir } from '../../support/temp.ts';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 

@@ -18,20 +18,19 @@ import type {
   SourceInstance,
   WriteOptions,
   WriteReport,
-} from '../contract/index.ts';
-import { NO_CACHE_OPTS } from '../contract/index.ts';
-import { sha256 } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { Once } from '../core/once.ts';
-import { shortened } from '../core/printable.ts';
-import { Task } from '../core/progress.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { textOfBytes } from '../fs/byte-string.ts';
-import { PathFilter } from '../fs/match/path-filter.ts';
-import { settleTree } from '../fs/write/normalise-tree.ts';
-import { gitFor, reachOf } from './git/access.ts';
-import { again } from './git/again.ts';
-import { Checkout } from './git/checkout.ts';
+} from '../../contract/index.ts';
+import { NO_CACHE_OPTS } from '../../contract/index.ts';
+import { sha256 } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { Once } from '../../core/once.ts';
+import { shortened } from '../../core/printable.ts';
+import { Task } from '../../core/progress.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { textOfBytes } from '../../fs/byte-string.ts';
+import { PathFilter } from '../../fs/match/path-filter.ts';
+import { settleTree } from '../../fs/write/normalise-tree.ts';
+import { gitFor, reachOf } from './access.ts';
+import { Checkout } from './checkout.ts';
 import {
   chooseRef,
   defaultBranch,
@@ -41,11 +40,12 @@ import {
   parseLsRemote,
   type ResolvedRef,
   resolveLocally,
-} from './git/key.ts';
-import { isGitReference } from './git/reference-form.ts';
-import type { Remote } from './git/repository.ts';
-import { checkSubmoduleHost } from './git/submodule-host.ts';
-import { cleanSubdir, type GitReference, type GitUrl, originOf, parseGitReference } from './git/url.ts';
+} from './key.ts';
+import { isGitReference } from './reference-form.ts';
+import type { Remote } from './repository.ts';
+import { again } from './retry.ts';
+import { checkSubmoduleHost } from './submodule-host.ts';
+import { cleanSubdir, type GitReference, type GitUrl, originOf, parseGitReference } from './url.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'keep-git-dir', kind: 'flag', help: 'keep the .git directory; part of the key' },

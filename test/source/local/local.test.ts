@@ -14,14 +14,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Attributes, JobContext, Recipe, SourceEnv, WriteOptions } from '../../src/contract/index.ts';
-import { sha256 } from '../../src/core/digest.ts';
-import { silentProgress } from '../../src/core/progress.ts';
-import { loadNative } from '../../src/fs/native/native.ts';
-import { source } from '../../src/source/local.ts';
-import { parseReference } from '../../src/source/parse.ts';
-import { tempDir } from '../support/temp.ts';
-import { listTree } from '../support/tree.ts';
+import type { Attributes, JobContext, Recipe, SourceEnv, WriteOptions } from '../../../src/contract/index.ts';
+import { sha256 } from '../../../src/core/digest.ts';
+import { silentProgress } from '../../../src/core/progress.ts';
+import { loadNative } from '../../../src/fs/native/native.ts';
+import { source } from '../../../src/source/local/source.ts';
+import { parseReference } from '../../../src/source/parse.ts';
+import { tempDir } from '../../support/temp.ts';
+import { listTree } from '../../support/tree.ts';
 
 let dir: string;
 let root: string;

@@ -1,15 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Attributes, SourceInstance, Store } from '../../src/contract/index.ts';
-import type { Digest } from '../../src/core/digest.ts';
-import { source } from '../../src/source/blob.ts';
-import { failureCode } from '../support/failure-code.ts';
-import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
-import { TestRegistry } from '../support/registry.ts';
-import { dropBlobs, newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
-import { tempDir } from '../support/temp.ts';
-import { listTree } from '../support/tree.ts';
+import type { Attributes, SourceInstance, Store } from '../../../src/contract/index.ts';
+import type { Digest } from '../../../src/core/digest.ts';
+import { source } from '../../../src/source/blob/source.ts';
+import { failureCode } from '../../support/failure-code.ts';
+import { digestOf, LayoutBuilder } from '../../support/layout-builder.ts';
+import { TestRegistry } from '../../support/registry.ts';
+import { dropBlobs, newEnv, newJob, newStore, writeSnapshot } from '../../support/source-env.ts';
+import { tempDir } from '../../support/temp.ts';
+import { listTree } from '../../support/tree.ts';
 
 async function open(
   ref: string,

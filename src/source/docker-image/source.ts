@@ -1,18 +1,18 @@
 /** Source `docker-image`: an image in a registry. */
-import type { Identifier, Source } from '../contract/index.ts';
-import { isDigest, parseDigest } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
-import { imageInstance } from '../image/instance.ts';
-import { formatContainerdReference, parseContainerdReference } from '../oci/containerd-reference.ts';
+import type { Identifier, Source } from '../../contract/index.ts';
+import { isDigest, parseDigest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../../image/attributes.ts';
+import { imageInstance } from '../../image/instance.ts';
+import { formatContainerdReference, parseContainerdReference } from '../../oci/containerd-reference.ts';
 import {
   formatReference,
   type ImageReference,
   nameOf,
   parseNormalizedReference,
   withDefaultTag,
-} from '../oci/reference.ts';
-import { RegistryProvider } from './registry-provider.ts';
+} from '../../oci/reference.ts';
+import { RegistryProvider } from '../registry-provider.ts';
 
 const SCHEME = 'docker-image';
 const ATTRIBUTES = [

@@ -12,24 +12,24 @@ import type {
   SourceInstance,
   WriteOptions,
   WriteReport,
-} from '../contract/index.ts';
-import { NO_CACHE_OPTS } from '../contract/index.ts';
-import { type Digest, sha256 } from '../core/digest.ts';
-import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
-import { Once } from '../core/once.ts';
-import { warnOrRefuse } from '../core/progress.ts';
-import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
-import { shownReference } from '../core/shown-reference.ts';
-import { createHttpClient } from '../http/client.ts';
-import { fetchBody, fetchKnown } from './http/download.ts';
-import { crossesOrigins, parseHeaders } from './http/headers.ts';
-import { HttpIdentifier, identify, parseUrl, urlPath } from './http/identifier.ts';
-import { type AnswerFacts, httpFilename, httpKey, NO_ANSWER, type RequestHeader } from './http/key.ts';
-import { parseHttpTime } from './http/last-modified.ts';
-import type { Target } from './http/request.ts';
-import { authorization } from './http/secrets.ts';
-import { FILE_ATTRIBUTES, type FileShape, readShape, writeSingleFile } from './single-file.ts';
-import { StoredBody } from './stored-body.ts';
+} from '../../contract/index.ts';
+import { NO_CACHE_OPTS } from '../../contract/index.ts';
+import { type Digest, sha256 } from '../../core/digest.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { Once } from '../../core/once.ts';
+import { warnOrRefuse } from '../../core/progress.ts';
+import { DEFAULT_MAX_BYTES } from '../../core/read-limits.ts';
+import { shownReference } from '../../core/shown-reference.ts';
+import { createHttpClient } from '../../http/client.ts';
+import { FILE_ATTRIBUTES, type FileShape, readShape, writeSingleFile } from '../single-file.ts';
+import { StoredBody } from '../stored-body.ts';
+import { fetchBody, fetchKnown } from './fetch.ts';
+import { crossesOrigins, parseHeaders } from './headers.ts';
+import { HttpIdentifier, identify, parseUrl, urlPath } from './identifier.ts';
+import { type AnswerFacts, httpFilename, httpKey, NO_ANSWER, type RequestHeader } from './key.ts';
+import { parseHttpTime } from './last-modified.ts';
+import type { Target } from './request.ts';
+import { authorization } from './secrets.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
   {
@@ -138,7 +138,7 @@ class HttpInstance implements SourceInstance {
     await this.#present(job, resolved.digest);
     const body = new StoredBody(this.#env.store, resolved.digest);
     if (this.#id.attributes.unpack === true) {
-      const { unpackArchive } = await import('./http/unpack.ts');
+      const { unpackArchive } = await import('./unpack.ts');
       // Not all of a zip is read, and what is wrong with an archive is told of its bytes: they have to be the right ones.
       await body.check(job.signal);
       const strip = Number(this.#id.attributes['strip-components'] ?? 0);

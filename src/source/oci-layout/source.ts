@@ -1,10 +1,10 @@
 /** Source `oci-layout`: an image in an OCI image layout directory. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Source } from '../contract/index.ts';
-import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
-import { imageInstance } from '../image/instance.ts';
-import { LayoutProvider } from './layout-provider.ts';
+import type { Source } from '../../contract/index.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../../image/attributes.ts';
+import { imageInstance } from '../../image/instance.ts';
+import { LayoutProvider } from '../layout-provider.ts';
 import {
   formatLayoutReference,
   LAYOUT_FORM,
@@ -13,7 +13,7 @@ import {
   parseLayoutReference,
   pinnedLayoutReference,
   rebaseLayoutReference,
-} from './layout-reference.ts';
+} from '../layout-reference.ts';
 
 const SCHEME = 'oci-layout';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;

@@ -1,10 +1,10 @@
 /** Source `oci-archive`: an image in a tar file that holds an OCI image layout. */
 import { existsSync } from 'node:fs';
-import type { Source, SourceEnv } from '../contract/index.ts';
-import { ArchiveLayout } from '../image/archive/layout.ts';
-import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../image/attributes.ts';
-import { imageInstance } from '../image/instance.ts';
-import { type LayoutPlace, LayoutProvider } from './layout-provider.ts';
+import type { Source, SourceEnv } from '../../contract/index.ts';
+import { ArchiveLayout } from '../../image/archive/layout.ts';
+import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../../image/attributes.ts';
+import { imageInstance } from '../../image/instance.ts';
+import { type LayoutPlace, LayoutProvider } from '../layout-provider.ts';
 import {
   formatLayoutReference,
   type LayoutIdentifier,
@@ -12,7 +12,7 @@ import {
   parseLayoutReference,
   pinnedLayoutReference,
   rebaseLayoutReference,
-} from './layout-reference.ts';
+} from '../layout-reference.ts';
 
 const SCHEME = 'oci-archive';
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;

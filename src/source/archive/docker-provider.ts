@@ -4,25 +4,25 @@
  * path or computed. A manifest of them is made up here, so that the rest of the program sees an image like any other.
  */
 import { createHash } from 'node:crypto';
-import type { JobContext, SourceEnv } from '../contract/index.ts';
-import type { IngestSource } from '../contract/store.ts';
-import { type Digest, isDigest, sha256 } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import * as go from '../core/go/json-decode.ts';
-import { Once } from '../core/once.ts';
-import { listed, shortened } from '../core/printable.ts';
-import { DEFAULT_MAX_BYTES, tooManyBytes } from '../core/read-limits.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { ArchiveFile } from '../image/archive/file.ts';
-import { archiveHint } from '../image/archive/kind.ts';
-import type { ContentProvider } from '../image/provider.ts';
-import { detectCompression } from '../layer/compress/decompress.ts';
-import type { TarMember } from '../layer/tar/index-of-members.ts';
-import { decodeConfig, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
-import { MEDIA_TYPE } from '../oci/media-types.ts';
-import { formatReference, parseNormalizedReference, withDefaultTag } from '../oci/reference.ts';
-import type { Descriptor } from '../oci/types.ts';
-import { formatLayoutReference, type LayoutReference } from './layout-reference.ts';
+import type { JobContext, SourceEnv } from '../../contract/index.ts';
+import type { IngestSource } from '../../contract/store.ts';
+import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import * as go from '../../core/go/json-decode.ts';
+import { Once } from '../../core/once.ts';
+import { listed, shortened } from '../../core/printable.ts';
+import { DEFAULT_MAX_BYTES, tooManyBytes } from '../../core/read-limits.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { ArchiveFile } from '../../image/archive/file.ts';
+import { archiveHint } from '../../image/archive/kind.ts';
+import type { ContentProvider } from '../../image/provider.ts';
+import { detectCompression } from '../../layer/compress/decompress.ts';
+import type { TarMember } from '../../layer/tar/index-of-members.ts';
+import { decodeConfig, MAX_DOCUMENT_BYTES } from '../../oci/decode.ts';
+import { MEDIA_TYPE } from '../../oci/media-types.ts';
+import { formatReference, parseNormalizedReference, withDefaultTag } from '../../oci/reference.ts';
+import type { Descriptor } from '../../oci/types.ts';
+import { formatLayoutReference, type LayoutReference } from '../layout-reference.ts';
 
 /** What `manifest.json` says about one image. */
 interface SavedImage {

@@ -3,17 +3,17 @@ import { copyFileSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Source, SourceInstance, Store } from '../../src/contract/index.ts';
-import { source as dockerArchive } from '../../src/source/docker-archive.ts';
-import { source as ociArchive } from '../../src/source/oci-archive.ts';
-import { source as ociLayout } from '../../src/source/oci-layout.ts';
-import { failureCode } from '../support/failure-code.ts';
-import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
-import { needs } from '../support/needs.ts';
-import { newEnv, newJob, newStore, writeSnapshot } from '../support/source-env.ts';
-import { type TarEntry, tar } from '../support/tar-builder.ts';
-import { tempDir } from '../support/temp.ts';
-import { treeText } from '../support/tree.ts';
+import type { Source, SourceInstance, Store } from '../../../src/contract/index.ts';
+import { source as dockerArchive } from '../../../src/source/archive/docker.ts';
+import { source as ociArchive } from '../../../src/source/archive/oci.ts';
+import { source as ociLayout } from '../../../src/source/oci-layout/source.ts';
+import { failureCode } from '../../support/failure-code.ts';
+import { digestOf, LayoutBuilder } from '../../support/layout-builder.ts';
+import { needs } from '../../support/needs.ts';
+import { newEnv, newJob, newStore, writeSnapshot } from '../../support/source-env.ts';
+import { type TarEntry, tar } from '../../support/tar-builder.ts';
+import { tempDir } from '../../support/temp.ts';
+import { treeText } from '../../support/tree.ts';
 
 async function open(source: Source, rest: string, attrs = {}, store?: Store): Promise<SourceInstance> {
   const scheme = source.schemes[0] as string;

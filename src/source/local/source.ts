@@ -1,10 +1,10 @@
 /** Source `local`: a directory of this machine, as a build context. */
 import { resolve } from 'node:path';
-import type { Identifier, SchemeRef, Source } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { keptAttributes, LOCAL_ATTRIBUTES, type LocalOptions, readLocalAttributes } from './local/attributes.ts';
-import { LocalInstance } from './local/instance.ts';
-import { rebasePath } from './rebase-path.ts';
+import type { Identifier, SchemeRef, Source } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { rebasePath } from '../rebase-path.ts';
+import { keptAttributes, LOCAL_ATTRIBUTES, type LocalOptions, readLocalAttributes } from './attributes.ts';
+import { LocalInstance } from './instance.ts';
 
 const SCHEME = 'local';
 const SAYS_LOCAL = /(?:^|=)local:\/\//;
