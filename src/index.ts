@@ -10,8 +10,8 @@ import { arrayOf, type Check, call, flag, given, having, members, nonEmpty, posi
 import { CtxsrcError } from './core/errors.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
-import { NETWORK, WRITE } from './snapshot/option-checks.ts';
-import { writeLimits, writeSnapshot } from './snapshot/write-snapshot.ts';
+import { NETWORK, WRITE } from './snapshot/write/option-checks.ts';
+import { writeLimits, writeSnapshot } from './snapshot/write/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
 import { checkAttributes } from './source/check-attributes.ts';
 import { openEnvironment } from './source/environment.ts';

@@ -138,7 +138,7 @@ export class Run {
       understood.map(async ({ held, ...one }) => {
         const instance = one.source.resolve(one.identifier, env);
         if (held === undefined) return { ...one, instance };
-        const { heldToLock } = await import('../snapshot/lock-entry.ts');
+        const { heldToLock } = await import('../snapshot/lock/entry.ts');
         return { ...one, instance: heldToLock(instance, one.ref.name!, held) };
       }),
     );

@@ -1,6 +1,6 @@
 import type { WriteFilter, WriteOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { writeLimits } from '../snapshot/write-snapshot.ts';
+import { writeLimits } from '../snapshot/write/write-snapshot.ts';
 import type { Resolved } from '../source/resolve.ts';
 import { type Flags, limitsOf, textFlag } from './flags.ts';
 import type { Run } from './run.ts';

@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Attributes, Source } from '../contract/index.ts';
-import { writeLimits, writeSnapshot } from '../snapshot/write-snapshot.ts';
+import { writeLimits, writeSnapshot } from '../snapshot/write/write-snapshot.ts';
 import { parseReference } from '../source/parse.ts';
 import { publicAttributes } from '../source/public-attributes.ts';
 import { allKeys } from '../source/resolve.ts';

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { LockEntry } from '../../src/snapshot/lock.ts';
+import type { LockEntry } from '../../src/snapshot/lock/lock.ts';
 import { type CliResult, ctxsrc, packageRoot } from '../support/cli.ts';
 import { directory } from '../support/cli-expect.ts';
 import { tempDir } from '../support/temp.ts';

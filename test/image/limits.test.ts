@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Attributes, Source, SourceInstance } from '../../src/contract/index.ts';
 import type { CtxsrcError } from '../../src/core/errors.ts';
-import { exportRef } from '../../src/snapshot/export.ts';
+import { exportRef } from '../../src/snapshot/export/export.ts';
 import { source as dockerArchive } from '../../src/source/archive/docker.ts';
 import { source as blobs } from '../../src/source/blob/source.ts';
 import { source as dockerImage } from '../../src/source/docker-image/source.ts';

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LockEntry } from '../../src/snapshot/lock.ts';
+import type { LockEntry } from '../../src/snapshot/lock/lock.ts';
 import { cliHome, ctxsrc, packageRoot, run } from '../support/cli.ts';
 import { directory } from '../support/cli-expect.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';

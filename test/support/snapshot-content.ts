@@ -1,5 +1,5 @@
 /** Snapshots that tests tell apart by a name. */
-import type { SnapshotFacts } from '../../src/snapshot/sidecar-format.ts';
+import type { SnapshotFacts } from '../../src/snapshot/sidecar/format.ts';
 import type { FakeTree } from './fake-ref.ts';
 
 export function snapshotFacts(name: string): SnapshotFacts {

@@ -4,7 +4,7 @@
  */
 import fsPromises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import type { SnapshotFacts } from '../../src/snapshot/sidecar-format.ts';
+import type { SnapshotFacts } from '../../src/snapshot/sidecar/format.ts';
 import { fakeJob, fakeRef, WRITE_OPTIONS } from './fake-ref.ts';
 import { snapshotFacts, snapshotTree } from './snapshot-content.ts';
 
@@ -29,7 +29,7 @@ if (when === 'ms') {
   syncBuiltinESMExports();
 }
 
-const { materialize } = await import('../../src/snapshot/materialize.ts');
+const { materialize } = await import('../../src/snapshot/write/materialize.ts');
 const facts: SnapshotFacts = snapshotFacts(content);
 await materialize(fakeJob(), {
   ref: fakeRef(snapshotTree(content)),

@@ -1,7 +1,7 @@
 import type { PruneReport, StoreItem, StoreUsage, VerifyReport } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { clearLeftovers } from '../../snapshot/leftovers.ts';
+import { clearLeftovers } from '../../snapshot/write/leftovers.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';

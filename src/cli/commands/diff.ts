@@ -1,8 +1,8 @@
 import { CtxsrcError } from '../../core/errors.ts';
-import { diffSources, type SourceComparison, type SourceDifference } from '../../snapshot/diff.ts';
-import type { FactDifference } from '../../snapshot/diff-facts.ts';
-import { diffSide } from '../../snapshot/diff-side.ts';
-import type { PathDifference } from '../../snapshot/diff-trees.ts';
+import { diffSources, type SourceComparison, type SourceDifference } from '../../snapshot/diff/diff.ts';
+import type { FactDifference } from '../../snapshot/diff/facts.ts';
+import { diffSide } from '../../snapshot/diff/side.ts';
+import type { PathDifference } from '../../snapshot/diff/trees.ts';
 import type { Resolved } from '../../source/resolve.ts';
 import { identifierMembers } from '../document.ts';
 import { type Flags, limitsOf } from '../flags.ts';

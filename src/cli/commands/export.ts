@@ -1,7 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
-import { exportRef } from '../../snapshot/export.ts';
-import { parseExportOutput } from '../../snapshot/export-output.ts';
+import { exportRef } from '../../snapshot/export/export.ts';
+import { parseExportOutput } from '../../snapshot/export/output.ts';
 import { identifierMembers } from '../document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { write } from '../output.ts';

@@ -1,5 +1,5 @@
-import { sidecarPath } from '../../snapshot/sidecar.ts';
-import { writeSnapshot } from '../../snapshot/write-snapshot.ts';
+import { sidecarPath } from '../../snapshot/sidecar/sidecar.ts';
+import { writeSnapshot } from '../../snapshot/write/write-snapshot.ts';
 import { allKeys } from '../../source/resolve.ts';
 import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
 import type { Flags } from '../flags.ts';

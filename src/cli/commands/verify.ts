@@ -1,5 +1,5 @@
 import { CtxsrcError } from '../../core/errors.ts';
-import { verifySnapshot } from '../../snapshot/verify.ts';
+import { verifySnapshot } from '../../snapshot/verify/verify.ts';
 import { type Flags, limitsOf } from '../flags.ts';
 import type { Run } from '../run.ts';
 

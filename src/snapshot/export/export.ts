@@ -1,0 +1,309 @@
+/**
+ * `ctxsrc export`: an image as an OCI layout, its layers as they are; or the files of any source as one archive.
+ *
+ * An archive of files is the same bytes wherever it is made. Entries are in the order of their names' bytes, each
+ * directory before what is in it. Times: an image's files keep theirs; other sources say nothing of times, so theirs are
+ * SOURCE_DATE_EPOCH, or 0; none is later than SOURCE_DATE_EPOCH. Owners: as root those of the image; files that a normal
+ * user had to own, and those of other sources, are 0:0.
+ */
+
+import { createHash, type Hash } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { ImmutableRef, Remote, WriteOptions } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import type { ImageDocuments, SourceInstance } from '../../contract/source.ts';
+import type { Store } from '../../contract/store.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
+import { CtxsrcError, isAbort, localError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { Task } from '../../core/progress.ts';
+import { makeDirectory } from '../../fs/write/make-directory.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { refuseLarger } from '../../image/pull.ts';
+import { BLOCK } from '../../layer/tar/header.ts';
+import { type TarEntry, writeTar } from '../../layer/tar/writer.ts';
+import { REF_NAME } from '../../oci/annotations.ts';
+import { MEDIA_TYPE } from '../../oci/media-types.ts';
+import { putInPlace } from '../write/put-in-place.ts';
+import type { ExportOutput } from './output.ts';
+
+export interface ExportRequest {
+  readonly instance: SourceInstance;
+  readonly store: Store;
+  /** `dest` is absolute, or `-`. */
+  readonly output: ExportOutput;
+  /** Where `-` goes: awaited, so that a slow reader holds the archive back. */
+  readonly write: (chunk: Uint8Array) => Promise<void>;
+  /** For `tar`. */
+  readonly options: WriteOptions;
+  /** Name of the image in the layout (`org.opencontainers.image.ref.name`). */
+  readonly name?: string | undefined;
+}
+
+export interface Exported {
+  /** `tar`: of the archive. `oci`: of the image's manifest. */
+  readonly digest: Digest;
+  /** Bytes written. */
+  readonly size: number;
+}
+
+/**
+ * Writes the export, whole or not at all.
+ * @throws CtxsrcError `E_USAGE` for `oci` of a source that is no image, `E_TARGET_EXISTS`, `E_DISK_FULL`, `E_IO`, and what
+ * fetching and unpacking throw
+ */
+export async function exportRef(job: JobContext, request: ExportRequest): Promise<Exported> {
+  const { instance, output } = request;
+  const ref = await instance.snapshot(job);
+  const task = new Task(job.progress, 'export', output.dest === '-' ? 'standard output' : basename(output.dest));
+  try {
+    const exported =
+      output.type === 'oci' ? await exportImage(job, request, ref, task) : await exportFiles(job, request, ref, task);
+    task.end();
+    return exported;
+  } catch (error) {
+    task.end(isAbort(error) ? 'aborted' : 'failed');
+    throw error;
+  } finally {
+    await ref?.release();
+  }
+}
+
+async function exportFiles(
+  job: JobContext,
+  request: ExportRequest,
+  ref: ImmutableRef | null,
+  task: Task,
+): Promise<Exported> {
+  const { store, output, options } = request;
+  if (ref === null) return writeArchive(job, request, [], (bytes) => task.advance(bytes));
+  const dir = await store.tempDir();
+  try {
+    const report = await ref.writeTo(job, dir, options);
+    const isImage = (await ref.getRemotes(job, { create: false })).length > 0;
+    const epoch = BigInt(options.epoch ?? 0) * 1_000_000_000n;
+    const user = process.geteuid?.() ?? 0;
+    const entries = function* (): Generator<TarEntry> {
+      for (const entry of report.entries) {
+        const owner = isImage && user === 0 ? {} : { uid: 0, gid: 0 };
+        const times = isImage ? {} : { mtime: String(epoch) };
+        const path = `${Buffer.from(dir).toString('latin1')}/${Buffer.from(entry.path, entry.pathBytes ? 'latin1' : 'utf8').toString('latin1')}`;
+        // What the owner may not read he may chmod, and the copy is ours.
+        if (user !== 0 && entry.type === 'file' && (entry.mode & 0o400) === 0)
+          chmodSync(Buffer.from(path, 'latin1'), 0o600);
+        if (user !== 0 && entry.type === 'dir') chmodSync(Buffer.from(path, 'latin1'), 0o700);
+        yield { ...entry, ...owner, ...times, ...(entry.type === 'file' ? { content: path } : {}) };
+      }
+    };
+    // What headers and padding take besides is not known before, and little.
+    const expected = report.bytes + BLOCK * report.files;
+    const count = (bytes: number): void =>
+      task.advance(bytes, { ...(expected > 0 && { part: Math.min(1, bytes / expected) }) });
+    return await writeArchive(job, request, entries(), count);
+  } catch (error) {
+    throw localError(error, `cannot export to ${printable(output.dest)}`);
+  } finally {
+    await removeTree(dir);
+  }
+}
+
+async function exportImage(
+  job: JobContext,
+  request: ExportRequest,
+  ref: ImmutableRef | null,
+  task: Task,
+): Promise<Exported> {
+  const { instance, output, name } = request;
+  const documents = await instance.image?.(job);
+  if (documents === undefined) {
+    throw new CtxsrcError('E_USAGE', 'type=oci is for images, and this source is none', { hint: 'use type=tar' });
+  }
+  await refuseCut(ref, documents);
+  const [known] = (await ref?.getRemotes(job, { create: false })) ?? [];
+  const layers = (known?.descriptors ?? []).map(({ descriptor }) => descriptor);
+  refuseLarger(layers, request.options.limits.maxBytes, documents.manifest.descriptor.digest);
+  const [remote] = (await ref?.getRemotes(job, { create: true })) ?? [];
+  const blobs = layoutBlobs(job, documents, remote);
+  const { digest, mediaType, size } = documents.manifest.descriptor;
+  const entry = {
+    mediaType,
+    digest,
+    size,
+    ...(name === undefined ? {} : { annotations: { [REF_NAME]: name } }),
+  };
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [entry] }));
+  const layout = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+  const expected = blobs.reduce((sum, blob) => sum + blob.size, layout.length + index.length);
+  const count = (bytes: number): void => task.advance(bytes, { part: Math.min(1, bytes / expected) });
+  const written = output.tar
+    ? await writeArchive(job, request, layoutEntries(layout, index, blobs, request.options.epoch), count)
+    : await writeLayout(job, request, layout, index, blobs, count);
+  return { digest, size: written.size };
+}
+
+/** The manifest goes out as it is, so every layer it lists has to. */
+async function refuseCut(ref: ImmutableRef | null, { manifest }: ImageDocuments): Promise<void> {
+  const { layers } = JSON.parse(Buffer.from(manifest.bytes).toString()) as { layers?: readonly unknown[] };
+  const chain = ref?.layerChain() ?? [];
+  for (const layer of chain) await layer.release();
+  if (chain.length === (layers?.length ?? 0)) return;
+  throw new CtxsrcError('E_USAGE', 'an image cut at a layer limit has no manifest of its own', {
+    hint: 'leave --layer-limit out, or use type=tar',
+  });
+}
+
+interface LayoutBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  read(): AsyncIterable<Uint8Array>;
+}
+
+/** Configuration, layers and manifest, each once, by digest. */
+function layoutBlobs(job: JobContext, { manifest, config }: ImageDocuments, remote: Remote | undefined): LayoutBlob[] {
+  const layers = new Map((remote?.descriptors ?? []).map(({ descriptor }) => [descriptor.digest, descriptor]));
+  const blobs = new Map<Digest, LayoutBlob>();
+  for (const { descriptor, bytes } of [config, manifest]) {
+    const read = async function* (): AsyncGenerator<Uint8Array> {
+      yield bytes;
+    };
+    blobs.set(descriptor.digest, { digest: descriptor.digest, size: bytes.length, read });
+  }
+  for (const descriptor of layers.values()) {
+    const { digest, size } = descriptor;
+    blobs.set(digest, { digest, size, read: () => remote!.read(job, descriptor) });
+  }
+  return [...blobs.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1));
+}
+
+/** The layout as entries of an archive. */
+function* layoutEntries(
+  layout: Buffer,
+  index: Buffer,
+  blobs: readonly LayoutBlob[],
+  epoch: number | undefined,
+): Generator<TarEntry> {
+  const common = { uid: 0, gid: 0, mtime: `${epoch ?? 0}000000000` };
+  const file = (path: string, size: number, content: TarEntry['content']): TarEntry => {
+    return { ...common, path, type: 'file', mode: 0o644, size, content };
+  };
+  yield file('oci-layout', layout.length, layout);
+  yield file('index.json', index.length, index);
+  const directory = { ...common, type: 'dir', mode: 0o755, size: 0 } as const;
+  yield { ...directory, path: 'blobs' };
+  let last = '';
+  for (const { digest, size, read } of blobs) {
+    const algorithm = digestAlgorithm(digest);
+    if (algorithm !== last) yield { ...directory, path: `blobs/${algorithm}` };
+    last = algorithm;
+    yield file(`blobs/${algorithm}/${digestHex(digest)}`, size, read());
+  }
+}
+
+/** The layout as a directory. */
+async function writeLayout(
+  job: JobContext,
+  { store, output: { dest } }: ExportRequest,
+  layout: Buffer,
+  index: Buffer,
+  blobs: readonly LayoutBlob[],
+  onWritten: (bytes: number) => void,
+): Promise<{ size: number }> {
+  if ((await readdir(dest).catch(notThere)).length > 0) throw occupied(dest, 'is not empty');
+  // Replaces an empty directory; anything that came there meanwhile stops it.
+  return putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) => {
+    let size = layout.length + index.length;
+    for (const { digest, read } of blobs) {
+      makeDirectory(join(part, 'blobs', digestAlgorithm(digest)));
+      const file = await open(join(part, 'blobs', digestAlgorithm(digest), digestHex(digest)), 'wx', 0o644);
+      await writeAll(job, file, read(), (chunk) => {
+        size += chunk.length;
+        onWritten(size);
+      });
+    }
+    for (const [name, bytes] of [
+      ['oci-layout', layout],
+      ['index.json', index],
+    ] as const) {
+      await writeAll(job, await open(join(part, name), 'wx', 0o644), [bytes]);
+    }
+    return { size };
+  });
+}
+
+/** Writes the entries as one archive, to standard output or into a file that appears when it is whole. */
+async function writeArchive(
+  job: JobContext,
+  { store, output: { dest }, write }: ExportRequest,
+  entries: Iterable<TarEntry>,
+  onWritten: (bytes: number) => void,
+): Promise<Exported> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const count = (chunk: Uint8Array): void => {
+    hash.update(chunk);
+    size += chunk.length;
+    onWritten(size);
+  };
+  if (dest === '-') {
+    for await (const chunk of writeTar(entries)) {
+      job.signal.throwIfAborted();
+      count(chunk);
+      await write(chunk);
+    }
+    return { digest: digestOf(hash), size };
+  }
+  await refuseTaken(dest);
+  await putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) =>
+    writeAll(job, await open(part, 'wx', 0o644), writeTar(entries), count),
+  );
+  return { digest: digestOf(hash), size };
+}
+
+/** Writes, syncs and closes. @returns the number of bytes */
+async function writeAll(
+  job: JobContext,
+  file: FileHandle,
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  count?: (chunk: Uint8Array) => void,
+): Promise<number> {
+  let size = 0;
+  try {
+    for await (const chunk of chunks) {
+      job.signal.throwIfAborted();
+      await file.writeFile(chunk);
+      size += chunk.length;
+      count?.(chunk);
+    }
+    await file.datasync();
+    return size;
+  } finally {
+    await file.close();
+  }
+}
+
+function digestOf(hash: Hash): Digest {
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function notThere(error: NodeJS.ErrnoException): never[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
+}
+
+/** Throws for what an archive must not take the place of: a directory, a pipe or a device, and links to these two. */
+async function refuseTaken(dest: string): Promise<void> {
+  const there = await lstat(dest).catch(() => undefined);
+  if (there === undefined) return;
+  if (there.isDirectory()) throw occupied(dest, 'is a directory');
+  const behind = await stat(dest).catch(() => undefined);
+  const isPlain = behind === undefined || behind.isFile() || behind.isDirectory();
+  // What `/dev/stdout` leads to may be a file; the link would be gone for everybody.
+  if (isPlain && !/^\/dev\/(?:std\w+|fd\/\d+)$|^\/proc\//.test(dest)) return;
+  throw occupied(dest, 'is no file', 'dest=- writes to standard output');
+}
+
+function occupied(dest: string, why: string, hint = 'choose another dest'): CtxsrcError {
+  return new CtxsrcError('E_TARGET_EXISTS', `${printable(dest)} exists and ${why}`, { hint });
+}

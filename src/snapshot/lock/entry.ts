@@ -1,0 +1,139 @@
+/** One entry of a lock file: made of an instance, compared with one, and turned back into a reference. */
+
+import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { shortened } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { shownReference } from '../../core/shown-reference.ts';
+import { publicAttributes } from '../../source/public-attributes.ts';
+import { rebasePath } from '../../source/rebase-path.ts';
+import { allKeys, type Identified, type Resolved } from '../../source/resolve.ts';
+import type { LockEntry } from './lock.ts';
+
+/** One thing that is not as the lock file says. */
+export interface Drift {
+  readonly name: string;
+  readonly what: 'digest' | 'key' | 'reference' | 'added';
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * The reference as the lock file in `lockDir` keeps it: paths relative to that directory. Both directories absolute.
+ * @throws E_REFERENCE for a signed address
+ */
+export function lockedReference(one: Identified, cwd: string, lockDir: string): string {
+  const { ref, source, identifier } = one;
+  if (source.rebase !== undefined) return source.rebase(ref, cwd, lockDir);
+  const text = identifier.toString();
+  const shown = shownReference(text);
+  if (shown === text) return text;
+  throw new CtxsrcError('E_REFERENCE', `${shown} holds a secret, and a lock file is for everybody to read`, {
+    hint: 'lock an address without it; who needs a credential names it with --auth-token-file or --netrc',
+  });
+}
+
+/** The attributes as a lock file keeps them, for a reader in the directory `to` instead of `from`. */
+export function rebasedAttributes(source: Source, attributes: Attributes, from: string, to: string): Attributes {
+  const kept: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(publicAttributes(source, attributes))) {
+    const locked = source.attributes.find((spec) => spec.name === name)?.locked;
+    kept[name] = locked === 'path' ? rebasePath(String(value), from, to) : value;
+  }
+  return kept;
+}
+
+/** What the lock file keeps of a reference: root, manifest and config digests, and the content key. Layers are not read. */
+export async function lockEntry(job: JobContext, one: Resolved, cwd: string, lockDir: string): Promise<LockEntry> {
+  const digests = await one.instance.digests?.(job);
+  const keys = await allKeys(one.instance, job);
+  const attributes = rebasedAttributes(one.source, one.identifier.attributes, cwd, lockDir);
+  const ref = lockedReference(one, cwd, lockDir);
+  const digest = digests?.digest ?? keys.at(-1)!.pin;
+  return {
+    ref,
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+    digest,
+    manifest: await digests?.manifest?.(),
+    config: await digests?.config?.(),
+    key: keys.at(-1)!.key,
+    pinned: pinnedText(one, ref, digest),
+  };
+}
+
+/** The pinned form as the lock file has it: with its path, and from the digest on the source's own. */
+function pinnedText({ source, identifier }: Identified, ref: string, digest: string): string | undefined {
+  const pinned = identifier.pinned?.(digest);
+  if (source.rebase === undefined || pinned === undefined) return pinned;
+  return ref.endsWith(`@${digest}`) ? ref : `${ref}@${digest}`;
+}
+
+/**
+ * Refuses an entry that contradicts itself (`E_UNSAFE`): whoever reads such a file, and whoever uses it, would be told
+ * different things. Lock files come from checkouts, and these from anybody.
+ * @param one the entry's reference, understood
+ */
+export function checkEntry(one: Identified, name: string, entry: LockEntry, path: string): void {
+  const refuse = (what: string): never => {
+    throw new CtxsrcError('E_UNSAFE', `the lock file ${path} contradicts itself: ${shortened(`${name} ${what}`)}`, {
+      hint: `restore the file from version control, or take the entry ${name} out and lock it anew`,
+    });
+  };
+  const { ref, digest, pinned, attributes } = entry;
+  const derived = pinnedText(one, ref, digest);
+  if (one.identifier.pinned !== undefined && derived === undefined)
+    refuse(`is ${ref}, which cannot have the digest ${digest}`);
+  if (pinned !== undefined && pinned !== derived)
+    refuse(`is pinned to ${pinned}, but is ${ref} with the digest ${digest}`);
+  const checksum = attributes?.checksum;
+  // Of git it is the beginning of a commit ID, which may be another object than the one that the ref names.
+  if (typeof checksum === 'string' && checksum.includes(':') && checksum !== digest)
+    refuse(`has the checksum ${checksum}, but the digest ${digest}`);
+}
+
+/** What has moved since the entry was written; asks for the root digest only, and for the key of what has none. */
+export async function driftOf(job: JobContext, one: Resolved, entry: LockEntry): Promise<Drift | undefined> {
+  const { instance } = one;
+  const name = one.ref.name!;
+  if (one.identifier.pinned === undefined) {
+    const key = (await allKeys(instance, job)).at(-1)!.key;
+    return key === entry.key ? undefined : { name, what: 'key', from: entry.key, to: key };
+  }
+  const digest = (await instance.digests?.(job))?.digest ?? (await allKeys(instance, job)).at(-1)!.pin;
+  return digest === entry.digest ? undefined : { name, what: 'digest', from: entry.digest, to: digest };
+}
+
+/**
+ * An instance that stands for an entry without a pinned form: its content key has to be the locked one (`E_DRIFT`, exit
+ * 6), and nothing is told or given out of its content before it is.
+ */
+export function heldToLock(instance: SourceInstance, name: string, entry: LockEntry): SourceInstance {
+  const check = async (job: JobContext): Promise<void> => {
+    const { key } = (await allKeys(instance, job)).at(-1)!;
+    if (key === entry.key) return;
+    throw new CtxsrcError('E_DRIFT', `${name} has moved: its key was ${entry.key} and is ${key}`, {
+      hint: `look at the change, then: ctxsrc lock --update ${shellWord(name)}`,
+      details: { name, from: entry.key, to: key },
+    });
+  };
+  const gated = (member: (typeof CONTENT)[number] | 'snapshot') => {
+    const method = instance[member] as (job: JobContext, ...rest: unknown[]) => Promise<unknown>;
+    return async (job: JobContext, ...rest: unknown[]): Promise<unknown> => {
+      await check(job);
+      return method.call(instance, job, ...rest);
+    };
+  };
+  const given = CONTENT.filter((member) => instance[member] !== undefined);
+  return {
+    ...(Object.fromEntries(given.map((member) => [member, gated(member)])) as Partial<SourceInstance>),
+    snapshot: gated('snapshot') as SourceInstance['snapshot'],
+    cacheKey: async (job, index) => {
+      const result = await instance.cacheKey(job, index);
+      if (result.done) await check(job);
+      return result;
+    },
+  };
+}
+
+/** What of an instance tells of its content. */
+const CONTENT = ['digests', 'pull', 'describe', 'files', 'image'] as const;

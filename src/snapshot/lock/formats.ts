@@ -1,0 +1,109 @@
+/**
+ * Locked contexts in the words of other tools: buildx's flags, a bake override file, a BuildKit source policy. Each says
+ * what that tool can read; what it cannot is left out and named.
+ */
+import { printable, printableJson } from '../../core/printable.ts';
+import {
+  contextName,
+  isBuildContext,
+  isWebFile,
+  type Pinnable,
+  type PolicyRule,
+  sourcePolicyRule,
+} from '../../source/foreign-forms.ts';
+
+/** Contexts by name, paths as the directory reads them in which the other tool is run. */
+export type Contexts = ReadonlyMap<string, Pinnable>;
+
+/** What another tool is given, and the contexts for which it has no words. */
+export interface Rendered {
+  readonly text: string;
+  readonly omitted: readonly Omitted[];
+}
+
+interface Omitted {
+  readonly name: string;
+  readonly why: string;
+}
+
+/**
+ * `--build-context NAME=REF@DIGEST`, one a line, for `docker buildx build` and `buildah build`. A shell splits the lines
+ * into words (`$(…)`) and knows no quotes there: what it would split, or take for a pattern of file names, is left out.
+ */
+export function asBuildContexts(lock: Contexts): Rendered {
+  const { contexts, omitted } = buildContexts(lock, (name, value) =>
+    SPLIT_OR_EXPANDED.test(name + value) || printable(name + value) !== name + value
+      ? `the shell would not leave ${JSON.stringify(`${name}=${value}`)} as it is; --format bake can say it`
+      : undefined,
+  );
+  return { text: contexts.map(([name, value]) => `--build-context ${name}=${value}\n`).join(''), omitted };
+}
+
+/** More than `$(…)` needs: lines are copied by hand, too. */
+const SPLIT_OR_EXPANDED = /[\s"'`$\\*?[\](){}<>|&;!]/;
+
+/** A bake file (JSON) that overrides the contexts of one target: `docker buildx bake -f docker-bake.hcl -f FILE`. */
+export function asBake(lock: Contexts, target: string): Rendered {
+  const { contexts, omitted } = buildContexts(lock, () => undefined);
+  const short = new Map<string, string>();
+  const left = [...omitted];
+  for (const [name, value] of contexts) {
+    // bake hands names on as they are, and BuildKit looks for the short ones.
+    const key = contextName(name)!;
+    const earlier = short.get(key);
+    if (earlier !== undefined && earlier !== value) left.push({ name, why: `${key} is ${earlier} already` });
+    else short.set(key, value);
+  }
+  const literal = [...short].map((pair) => pair.map(bakeLiteral) as [string, string]);
+  const document = { target: { [target]: { contexts: Object.fromEntries(literal) } } };
+  return { text: json(document), omitted: left };
+}
+
+/** Texts of a bake file are templates, names of contexts too. */
+const bakeLiteral = (text: string): string => text.replace(/[$%](?=\{)/g, '$&$&');
+
+/**
+ * A BuildKit source policy: one CONVERT rule for each reference that can be pinned. It matches the reference exactly as
+ * BuildKit prints it and pins exactly these, nothing else.
+ */
+export function asBuildkitPolicy(lock: Contexts): Rendered {
+  const rules = new Map<string, PolicyRule>();
+  const omitted: Omitted[] = [];
+  for (const [name, context] of sorted(lock)) {
+    const rule = sourcePolicyRule(context);
+    if (rule === undefined) omitted.push({ name, why: 'no policy can pin such a source' });
+    if (rule === undefined || rule === 'pinned already') continue;
+    const { identifier } = rule.selector;
+    const earlier = rules.get(identifier) ?? rule;
+    // BuildKit would take the first and never come to the second.
+    if (JSON.stringify(earlier) !== JSON.stringify(rule))
+      omitted.push({ name, why: `the policy pins ${identifier} to another digest already` });
+    else rules.set(identifier, rule);
+  }
+  return { text: json({ version: 1, rules: [...rules.values()] }), omitted };
+}
+
+function buildContexts(
+  lock: Contexts,
+  problem: (name: string, value: string) => string | undefined,
+): { contexts: [string, string][]; omitted: Omitted[] } {
+  const contexts: [string, string][] = [];
+  const omitted: Omitted[] = [];
+  for (const [name, { ref, pinned }] of sorted(lock)) {
+    const value = pinned ?? ref;
+    const why = isWebFile(value)
+      ? 'a build context holds no checksum of a file on the web; --format buildkit-policy pins it'
+      : !isBuildContext(value)
+        ? `no build context can be ${value}`
+        : contextName(name) === undefined
+          ? 'a build takes only names that an image could have: lower case, no blanks'
+          : problem(name, value);
+    if (why === undefined) contexts.push([name, value]);
+    else omitted.push({ name, why });
+  }
+  return { contexts, omitted };
+}
+
+const json = (document: unknown): string => printableJson(`${JSON.stringify(document, undefined, 2)}\n`);
+
+const sorted = (lock: Contexts) => [...lock].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));

@@ -1,0 +1,135 @@
+/**
+ * Names and references of contexts from the files that builds are described in: bake files (JSON) and compose files. What
+ * is read is what `docker buildx bake --print` prints for the file; where that cannot be known without an evaluation, the
+ * file is refused with the command that evaluates it.
+ */
+import { basename, dirname, extname, relative } from 'node:path';
+import { CtxsrcError } from '../../core/errors.ts';
+import { parseJson } from '../../core/parse-json.ts';
+import { shortened } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { isGitReference } from '../../source/git/reference-form.ts';
+import { bakeContexts } from './bake-file.ts';
+import { composeContexts } from './compose-file.ts';
+import { type Fail, type FoundContext, isObject } from './found-context.ts';
+import { isContextName } from './lock.ts';
+
+/** Bytes of a file; bake and compose write less, and the parser takes a second for so many. */
+export const MAX_DESCRIPTION_BYTES = 1 << 20;
+
+/** Contexts by name, and the names whose values stand for something inside the build. */
+export interface NamedContexts {
+  /** References for the current directory. */
+  readonly contexts: ReadonlyMap<string, string>;
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Reads a file by its name and content.
+ * @param path absolute, as `cwd`; its last part is `-` for standard input
+ * @throws E_CONFIG says what is wrong where, and what to type instead
+ */
+export async function readNamedContexts(path: string, text: string, cwd: string): Promise<NamedContexts> {
+  const shown = shellWord(relative(cwd, path) || '.');
+  const piped = basename(path) === '-';
+  const bake: Fail = failure(shown, piped ? PIPED : evaluated('bake', `docker buildx bake -f ${shown} --print`));
+  const extension = extname(path).toLowerCase();
+  if (extension === '.hcl') return bake('HCL is for bake to read');
+  // What comes from a pipe has no name.
+  if (extension === '.json' || (piped && text.trimStart().startsWith('{'))) {
+    const document = await parse(text, bake, true);
+    if (!isObject(document) || !isObject(document.target)) return bake('it has no targets');
+    return collect(bakeContexts(document, bake), bake);
+  }
+  const compose: Fail = failure(shown, piped ? PIPED : evaluated('compose', `docker compose -f ${shown} config`));
+  const document = await parse(text, compose, false);
+  if (!isObject(document) || (document.services === undefined && document.include === undefined)) {
+    return failure(shown, NO_COMPOSE_FILE)('it has no services');
+  }
+  return collect(inOneDirectory(composeContexts(document, compose), path, cwd), compose);
+}
+
+const evaluated = (by: string, command: string): string => `let ${by} evaluate it: ${command} | ctxsrc lock --from -`;
+
+const PIPED = 'pipe what is evaluated: the output of docker buildx bake --print, or of docker compose config';
+
+/** For a file that is no description of builds, a Dockerfile mostly. */
+const NO_COMPOSE_FILE =
+  'a compose file has services, a bake file ends in .hcl or .json; the base images of a Dockerfile are locked by name: ctxsrc lock base=docker-image://alpine:3.20';
+
+const failure = (shown: string, hint: string): Fail => {
+  return (what) => {
+    throw new CtxsrcError('E_CONFIG', `cannot read contexts from ${shown}: ${shortened(what)}`, { hint });
+  };
+};
+
+/** compose takes a path from where the file lies, bake from where it is run: only where that is one place it means one thing. */
+function inOneDirectory(found: readonly FoundContext[], path: string, cwd: string): readonly FoundContext[] {
+  const folder = dirname(path);
+  const ambiguous = folder === cwd ? undefined : found.find(({ value }) => isRelativePath(value));
+  if (ambiguous === undefined) return found;
+  const [here, there] = [shellWord(relative(cwd, folder) || '.'), shellWord(relative(folder, cwd) || '.')];
+  const file = shellWord(relative(folder, path) || '.');
+  return failure(
+    shellWord(relative(cwd, path) || '.'),
+    `read it where it lies: (cd ${here} && ctxsrc lock --lock ${there}/ctxsrc.lock --from ${file})`,
+  )(
+    `the context ${ambiguous.name} of ${ambiguous.where} is ${ambiguous.value}, which docker compose reads from where the file lies, and bake from the current directory`,
+  );
+}
+
+function collect(found: readonly FoundContext[], fail: Fail): NamedContexts {
+  const contexts = new Map<string, string>();
+  const skipped = new Set<string>();
+  for (const { where, name, value } of found) {
+    if (!isContextName(name)) return fail(`${where} has a context named ${JSON.stringify(name)}`);
+    const reference = /^(?:target|input|service):/.test(value) ? undefined : referenceOf(value);
+    const earlier = contexts.get(name);
+    if ((earlier !== undefined && earlier !== reference) || (reference !== undefined && skipped.has(name))) {
+      return fail(`the context ${name} of ${where} is ${value}, and something else in another place`);
+    }
+    if (reference === undefined) skipped.add(name);
+    else contexts.set(name, reference);
+  }
+  return { contexts, skipped: [...skipped] };
+}
+
+/** A value as a reference of this program: what has no scheme is a path there, and `cwd://` is where bake is run. */
+function referenceOf(value: string): string {
+  const path = value.startsWith('cwd://') ? value.slice('cwd://'.length) : value;
+  if (path === value && !isRelativePath(value)) return value;
+  return /^(?:\/|\.{1,2}(?:\/|$))/.test(path) ? path : `./${path}`;
+}
+
+/** True for a path that is not absolute. `github.com/…`, which is git to some and a path to others, is left to the parser. */
+function isRelativePath(value: string): boolean {
+  return !/^(?:\/|github\.com\/|\w+::|[A-Za-z][A-Za-z0-9+.-]*:)/.test(value) && !isGitReference(value);
+}
+
+/** JSON is read twice: only the second reader tells of names that are there two times. */
+async function parse(text: string, fail: Fail, json: boolean): Promise<unknown> {
+  // A CommonJS package: bundled, it has nothing but its default export.
+  const { default: yaml } = await import('yaml');
+  try {
+    const value: unknown = json ? parseJson(text) : undefined;
+    // Its own look for names that are there twice compares each with each.
+    const document = yaml.parseDocument(text, { merge: true, uniqueKeys: false });
+    const problem = document.errors[0] ?? document.warnings[0];
+    // What stands where nothing may is quoted: it may be somebody's secret.
+    if (problem !== undefined) return fail(problem.message.split('\n')[0]!.replace(/: ".*" at/, ' at'));
+    yaml.visit(document, {
+      Map: (_, { items }) => {
+        const names = new Set<unknown>();
+        for (const { key } of items) {
+          const name = yaml.isScalar(key) ? key.value : key;
+          if (names.has(name)) fail(`${JSON.stringify(name)} is there twice in one map`);
+          names.add(name);
+        }
+      },
+    });
+    return json ? value : (document.toJS({ maxAliasCount: 100 }) as unknown);
+  } catch (error) {
+    if (error instanceof CtxsrcError) throw error;
+    return fail((error as Error).message.split('\n')[0]!);
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The lock file: what each named context pointed at when it was written. Plain JSON, sorted, with relative paths only, so
+ * that the same state gives the same bytes on every machine. Reading it runs nothing and asks nobody.
+ */
+import type { Attributes, AttributeValue } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { parseJson } from '../../core/parse-json.ts';
+import { printable, printableJson, shortened } from '../../core/printable.ts';
+
+/** One context of the lock file. */
+export interface LockEntry {
+  /** The reference, relative to the directory of the lock file where it is a path. */
+  readonly ref: string;
+  /** Attributes that the content depends on (platform, include, …). */
+  readonly attributes?: Attributes | undefined;
+  /** Root digest: of an index where there is one. For a directory its content key. */
+  readonly digest: string;
+  /** Digest of the chosen platform's manifest, for images. */
+  readonly manifest?: string | undefined;
+  /** Digest of the image configuration. */
+  readonly config?: string | undefined;
+  /** Content key. */
+  readonly key: string;
+  /** The reference with its root digest, where there is such a form: for people. It follows from the two and is never used. */
+  readonly pinned?: string | undefined;
+}
+
+export type Lock = ReadonlyMap<string, LockEntry>;
+
+/** The form that this version writes and reads. */
+const FORM = 1;
+const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned'] as const;
+/** Far more than a build has: each is understood before one is used. */
+const MAX_CONTEXTS = 10_000;
+const REQUIRED: ReadonlySet<string> = new Set(['digest', 'key']);
+
+/** A name of a context: no `://`, no `=`, nothing that is white or controls a terminal, and not starting with `.` or `/`. */
+export function isContextName(name: string): boolean {
+  return /^[^./\s=][^\s=]*$/.test(name) && !name.includes('://') && printable(name) === name;
+}
+
+/** The bytes of a lock file: names in the order of their bytes, members in a fixed one, a line break at the end. */
+export function encodeLock(lock: Lock): string {
+  const names = [...lock.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  // Integer-like names would come first whatever their order in an object, so the names are written by hand.
+  const contexts = names.map((name) => `    ${JSON.stringify(name)}: ${indented(entryObject(lock.get(name)!))}`);
+  const body = contexts.length === 0 ? '{}' : `{\n${contexts.join(',\n')}\n  }`;
+  return printableJson(`{\n  "schema": "ctxsrc/v1",\n  "lockfile": ${FORM},\n  "contexts": ${body}\n}\n`);
+}
+
+const indented = (value: unknown): string => JSON.stringify(value, undefined, 2).replaceAll('\n', '\n    ');
+
+function entryObject(entry: LockEntry): Record<string, unknown> {
+  const attributes = Object.entries(entry.attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const members = TEXT_MEMBERS.map((member) => [member, entry[member]] as const).filter(
+    ([, value]) => value !== undefined,
+  );
+  return {
+    ref: entry.ref,
+    ...(attributes.length === 0 ? {} : { attributes: Object.fromEntries(attributes) }),
+    ...Object.fromEntries(members),
+  };
+}
+
+/** Reads the text of a lock file. `E_CONFIG` says what is wrong with it, `E_LIMIT`; one of another form is refused. */
+export function decodeLock(text: string, path: string): Lock {
+  const fail = (what: string): never => {
+    throw new CtxsrcError('E_CONFIG', `the lock file ${path} is not valid: ${shortened(what)}`, {
+      hint: 'write it anew with ctxsrc lock, or restore it from version control',
+    });
+  };
+  let document: unknown;
+  try {
+    document = parseJson(text);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+  if (!isObject(document)) return fail('it is no JSON object');
+  if (document.lockfile !== FORM)
+    return fail(`its form is ${JSON.stringify(document.lockfile)}, this version reads ${FORM}`);
+  if (!isObject(document.contexts)) return fail('it has no contexts');
+  const found = Object.entries(document.contexts);
+  if (found.length > MAX_CONTEXTS) {
+    throw new CtxsrcError('E_LIMIT', `the lock file ${path} has ${found.length} contexts, more than ${MAX_CONTEXTS}`, {
+      hint: 'write several lock files, each named by --lock',
+    });
+  }
+  const lock = new Map<string, LockEntry>();
+  for (const [name, entry] of found) {
+    if (!isContextName(name)) return fail(`${JSON.stringify(name)} is no name of a context`);
+    if (!isObject(entry)) return fail(`the context ${name} is no object`);
+    if (typeof entry.ref !== 'string') return fail(`ref of the context ${name} is no text`);
+    for (const member of TEXT_MEMBERS) {
+      const value = entry[member];
+      const valid = value === undefined ? !REQUIRED.has(member) : typeof value === 'string';
+      if (!valid) return fail(`${member} of the context ${name} is no text`);
+    }
+    if (entry.attributes !== undefined && !isAttributes(entry.attributes))
+      return fail(`the attributes of the context ${name} are not valid`);
+    lock.set(name, entry as unknown as LockEntry);
+  }
+  return lock;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isAttributes(value: unknown): value is Attributes {
+  return isObject(value) && Object.values(value).every(isAttributeValue);
+}
+
+function isAttributeValue(value: unknown): value is AttributeValue {
+  if (Array.isArray(value)) return value.every((item) => typeof item === 'string');
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}

@@ -1,0 +1,334 @@
+/**
+ * Whether a directory still is the snapshot that its sidecar describes. Offline, read-only, links are never followed.
+ */
+import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import type { WrittenEntry } from '../../contract/ref.ts';
+import type { JobContext } from '../../contract/session.ts';
+import { ioError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type Advance, silentProgress, Task } from '../../core/progress.ts';
+import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { entryOf, type TreeEntry } from '../../fs/entry/tree-entry.ts';
+import { loadNative, type Native } from '../../fs/native/native.ts';
+import { splitDevice } from '../../fs/native/stat.ts';
+import type { Sidecar } from '../sidecar/format.ts';
+import { readSidecar } from '../sidecar/sidecar.ts';
+import { hashFiles } from './hash-files.ts';
+
+export interface Difference {
+  /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */
+  readonly path: string;
+  readonly kind: 'added' | 'missing' | 'type' | 'content' | 'mode' | 'owner' | 'target' | 'xattr';
+  /** For people: what it is and what it was. */
+  readonly detail: string;
+}
+
+export interface Verification {
+  readonly sidecar: Sidecar;
+  readonly differences: readonly Difference[];
+  /** Paths of which only the mtime changed: the content is what the key says. */
+  readonly notes: readonly string[];
+  /** What could not be looked at: `xattrs` without the native package or the right to see them. */
+  readonly incomplete: readonly string[];
+}
+
+/**
+ * Compares every path of a snapshot directory with its sidecar: type, mode, owner, link target, device, extended
+ * attributes, and the content itself by hashing it.
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`, `E_LIMIT`; differences are no error here
+ */
+export async function verifySnapshot(job: JobContext, dir: string, limits?: ReadLimits): Promise<Verification> {
+  const task = new Task(job.progress, 'verify', printable(dir));
+  try {
+    const sidecar = await readSidecar(dir);
+    const comparison = new Comparison(dir, sidecar, false, limits);
+    await comparison.run(job.signal, (done, more) => task.advance(done, more));
+    task.end('done');
+    const { differences, notes, incomplete } = comparison;
+    differences.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+    const different = new Set(differences.map(({ path }) => path));
+    return { sidecar, differences, notes: notes.filter((path) => !different.has(path)), incomplete: [...incomplete] };
+  } catch (error) {
+    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    throw ioError(error, `cannot verify ${printable(dir)}`);
+  }
+}
+
+/**
+ * The quick form for a snapshot that may be there already: the same comparison, but what was not touched since the
+ * sidecar was written (by the file system's change times, which no program can set) is not read again. That holds for the
+ * very directories that were written; another in the place of one, a copy say, is read like `verifySnapshot` reads it.
+ */
+export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext): Promise<boolean> {
+  const comparison = new Comparison(dir, sidecar, true);
+  const task = new Task(job?.progress ?? silentProgress, 'verify', printable(dir));
+  try {
+    // How much has to be read is not known before.
+    await comparison.run(job?.signal, (bytes, { files }) => task.advance(bytes, { files }));
+    task.end('done');
+  } catch (error) {
+    task.end(job?.signal.aborted === true ? 'aborted' : 'failed');
+    throw ioError(error, `cannot read ${printable(dir)}`);
+  }
+  return comparison.differences.length === 0 && comparison.incomplete.size === 0;
+}
+
+/** Entries looked at between two turns of the event loop. */
+const BATCH = 2048;
+
+/** Attributes that the system or an administrator adds to any file; they are no content. */
+const FOREIGN_XATTRS = /^(?:system\.|security\.(?:selinux|ima|evm|apparmor|smack)|com\.apple\.)/i;
+
+type OnProgress = (bytes: number, more: Advance) => void;
+
+/** Looking at an entry, and opening a file, take about as long as hashing so many bytes. */
+const ENTRY_COST = 8 << 10;
+
+class Comparison {
+  readonly differences: Difference[] = [];
+  readonly notes: string[] = [];
+  readonly incomplete = new Set<string>();
+  readonly #dir: string;
+  readonly #sidecar: Sidecar;
+  #quick: boolean;
+  readonly #budget: ReadBudget;
+  readonly #native: Native | undefined;
+  /** Milliseconds, with a microsecond for the rounding of a time to a number. */
+  readonly #written: number;
+  readonly #expected = new Map<ByteString, WrittenEntry>();
+  /** Where there should be a directory and is none: nothing is looked for below, least of all through a link. */
+  readonly #gone = new Set<ByteString>();
+  /** Directories that were touched since, and those below: another one that was put there may have older files. */
+  readonly #touched = new Set<ByteString>();
+  readonly #inodes = new Map<ByteString, string>();
+  readonly #toHash: { readonly file: TreeEntry; readonly entry: WrittenEntry }[] = [];
+
+  constructor(dir: string, sidecar: Sidecar, quick: boolean, limits?: ReadLimits) {
+    this.#dir = dir;
+    this.#sidecar = sidecar;
+    this.#quick = quick;
+    this.#budget = new ReadBudget(limits, printable(dir));
+    this.#native = loadNative();
+    const written = BigInt(sidecar.written);
+    this.#written = Number(written / 1_000_000n) + Number(written % 1_000_000n) / 1e6 + 0.001;
+  }
+
+  /** @param onProgress told now and then how many bytes are hashed, and how far all of it is */
+  async run(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<void> {
+    signal?.throwIfAborted();
+    const root = lstatSync(this.#dir, { throwIfNoEntry: false });
+    if (root === undefined) return this.#differs('.', 'missing', 'the directory itself');
+    if (!root.isDirectory()) return this.#differs('.', 'type', `it is ${typeOf(root)}, it was dir`);
+    const inode = lstatSync(this.#dir, { bigint: true, throwIfNoEntry: false })?.ino;
+    if (String(inode) !== this.#sidecar.root.inode) this.#quick = false;
+    this.#compareModeAndOwner('.', root, { ...this.#sidecar.root, type: 'dir' });
+
+    const { entries } = this.#sidecar;
+    for (const entry of entries) this.#expected.set(bytesOf(entry.path, entry.pathBytes), entry);
+    this.#lookForAdded('', this.#dir);
+    let visited = 0;
+    for (const entry of entries) {
+      if (this.#quick && this.differences.length > 0) return;
+      visited += 1;
+      if (visited % BATCH === 0) {
+        await setImmediate();
+        signal?.throwIfAborted();
+        this.#tell(onProgress, visited, 0, 0);
+      }
+      this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
+      this.#compareEntry(entry);
+    }
+    await this.#compareContent(signal, onProgress);
+  }
+
+  #compareEntry(entry: WrittenEntry): void {
+    const key = bytesOf(entry.path, entry.pathBytes);
+    const slash = key.lastIndexOf('/');
+    const dir = slash > 0 ? key.slice(0, slash) : '';
+    if (this.#gone.has(dir)) {
+      this.#gone.add(key);
+      this.#differs(entry.path, 'missing', entry.type);
+      return;
+    }
+    const path = entry.pathBytes === true ? this.#bytesPath(key) : `${this.#dir}/${entry.path}`;
+    const stat = statOf(path);
+    // Below a directory that this user may not enter. One that was untouched itself hides nothing that changed.
+    if (stat === 'hidden') {
+      if (!this.#quick) this.incomplete.add('unreadable directories');
+      return;
+    }
+    const type = stat === undefined ? undefined : typeOf(stat);
+    if (stat === undefined || type === undefined || !isType(entry.type, type)) {
+      this.#gone.add(key);
+      if (stat === undefined) this.#differs(entry.path, 'missing', entry.type);
+      else this.#differs(entry.path, 'type', `it is ${type ?? 'something else'}, it was ${entry.type}`);
+      return;
+    }
+    const inode = `${stat.dev}:${stat.ino}`;
+    this.#compareModeAndOwner(entry.path, stat, { ...entry, type });
+    if (entry.type === 'hardlink') {
+      if (this.#inodes.get(bytesOf(entry.target ?? '', entry.targetBytes)) !== inode) {
+        this.#differs(entry.path, 'target', `it is no longer the same file as ${entry.target ?? ''}`);
+      }
+      return;
+    }
+    if (stat.nlink > 1 && type !== 'dir') this.#inodes.set(key, inode);
+    const untouched = this.#quick && stat.ctimeMs <= this.#written && !this.#touched.has(dir);
+    if (type === 'dir' && !untouched) this.#touched.add(key);
+    if (type === 'file') this.#compareFile(entry, key, path, stat, untouched);
+    if (untouched) return;
+    if (type === 'dir') this.#lookForAdded(key, path);
+    if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'buffer' }).toString('latin1'));
+    if (type === 'char' || type === 'block') {
+      const { major, minor } = splitDevice(stat.rdev);
+      this.#compareTarget(entry, `${major}:${minor}`);
+    }
+    this.#compareXattrs(entry, path);
+    // A directory's own time changes with every file in it; those changes are named already.
+    if (type !== 'dir' && Math.abs(stat.mtimeMs - Number(BigInt(entry.mtime) / 1000n) / 1000) > 0.002) {
+      this.notes.push(entry.path);
+    }
+  }
+
+  #compareModeAndOwner(path: string, stat: Stats, was: { type: string; mode: number; uid: number; gid: number }): void {
+    const mode = stat.mode & 0o7777;
+    if (was.type !== 'symlink' && mode !== was.mode) {
+      this.#differs(path, 'mode', `it is ${octal(mode)}, it was ${octal(was.mode)}`);
+    }
+    if (stat.uid !== was.uid || stat.gid !== was.gid) {
+      this.#differs(path, 'owner', `it is ${stat.uid}:${stat.gid}, it was ${was.uid}:${was.gid}`);
+    }
+  }
+
+  #compareFile(entry: WrittenEntry, key: ByteString, path: string | Buffer, stat: Stats, untouched: boolean): void {
+    if (stat.size !== entry.size)
+      this.#differs(entry.path, 'content', `its size is ${stat.size}, it was ${entry.size}`);
+    else if (untouched) return;
+    else if (!isReadable(path)) this.incomplete.add('unreadable files');
+    else this.#toHash.push({ file: entryOf(key, stat), entry });
+  }
+
+  #compareTarget(entry: WrittenEntry, is: string): void {
+    if (is !== bytesOf(entry.target ?? '', entry.targetBytes)) {
+      this.#differs(entry.path, 'target', `it is ${shown(is)}, it was ${entry.target ?? 'unknown'}`);
+    }
+  }
+
+  #compareXattrs(entry: WrittenEntry, path: string | Buffer): void {
+    const was = entry.xattrs ?? {};
+    const native = this.#native;
+    if (native === undefined) {
+      if (entry.xattrs !== undefined) this.incomplete.add('xattrs');
+      return;
+    }
+    const names = native.listXattrs(path).filter((name) => !FOREIGN_XATTRS.test(name));
+    for (const name of names) {
+      if (was[name] === undefined) this.#differs(entry.path, 'xattr', `${name} was not there`);
+    }
+    for (const [name, value] of Object.entries(was)) {
+      const is = native.getXattr(path, name);
+      if (is === undefined && name.startsWith('trusted.') && process.getuid?.() !== 0) this.incomplete.add('xattrs');
+      else if (is?.toString('base64') !== value) {
+        this.#differs(entry.path, 'xattr', `${name} ${is === undefined ? 'is gone' : 'has another value'}`);
+      }
+    }
+  }
+
+  #lookForAdded(key: string, path: string | Buffer): void {
+    let names: Buffer[];
+    try {
+      names = readdirSync(path, { encoding: 'buffer' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      this.incomplete.add('unreadable directories');
+      return;
+    }
+    for (const name of names) {
+      const child = key === '' ? name.toString('latin1') : `${key}/${name.toString('latin1')}`;
+      if (this.#expected.has(child)) continue;
+      const stat = statOf(this.#bytesPath(child));
+      if (stat === undefined) continue;
+      this.#budget.spend(1, 0);
+      this.#differs(shown(child), 'added', (stat === 'hidden' ? undefined : typeOf(stat)) ?? 'something');
+    }
+  }
+
+  async #compareContent(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<void> {
+    const files = this.#toHash.map(({ file }) => file);
+    const digests = await hashFiles(
+      bytesOfText(this.#dir),
+      files,
+      (bytes, hashed) => this.#tell(onProgress, this.#expected.size, bytes, hashed),
+      signal,
+    );
+    for (const [index, { entry }] of this.#toHash.entries()) {
+      if (`sha256:${digests[index]}` !== entry.digest) this.#differs(entry.path, 'content', 'its bytes are others');
+    }
+  }
+
+  #tell(onProgress: OnProgress, looked: number, bytes: number, hashed: number): void {
+    const { bytes: total } = this.#sidecar;
+    const work = total + ENTRY_COST * 2 * this.#expected.size;
+    const part = work === 0 ? 0 : (bytes + ENTRY_COST * (looked + hashed)) / work;
+    onProgress(bytes, { total, files: looked, part });
+  }
+
+  #bytesPath(key: string): Buffer {
+    return Buffer.concat([Buffer.from(`${this.#dir}/`), Buffer.from(key, 'latin1')]);
+  }
+
+  #differs(path: string, kind: Difference['kind'], detail: string): void {
+    this.differences.push({ path, kind, detail });
+  }
+}
+
+/** The bytes of a path or target as the sidecar has it. */
+function bytesOf(path: string, isBytes: true | undefined): ByteString {
+  return isBytes === true ? path : bytesOfText(path);
+}
+
+/** Bytes as text where they are UTF-8, else one character a byte. */
+function shown(key: ByteString): string {
+  return isUtf8(key) ? textOfBytes(key) : key;
+}
+
+function isReadable(path: string | Buffer): boolean {
+  if (process.getuid?.() === 0) return true;
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES';
+  }
+}
+
+function statOf(path: string | Buffer): Stats | 'hidden' | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTDIR') return undefined;
+    if (code === 'EACCES') return 'hidden';
+    throw error;
+  }
+}
+
+/** A hard link has the type of what it is linked to, which is never a directory. */
+function isType(wanted: WrittenEntry['type'], is: WrittenEntry['type']): boolean {
+  return wanted === is || (wanted === 'hardlink' && is !== 'dir');
+}
+
+function typeOf(stat: Stats): WrittenEntry['type'] | undefined {
+  if (stat.isFile()) return 'file';
+  if (stat.isDirectory()) return 'dir';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isCharacterDevice()) return 'char';
+  if (stat.isBlockDevice()) return 'block';
+  return stat.isFIFO() ? 'fifo' : undefined;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

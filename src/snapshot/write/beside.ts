@@ -1,0 +1,130 @@
+/**
+ * What a run makes beside a target before it takes the target's place, under names of that run:
+ *   `.NAME.ctxsrc-ID.part`     a file or directory in the making that needs no sidecar: an export, a lock file
+ *   `.NAME.ctxsrc-ID.tree`     the new tree of a snapshot; after an exchange the old one
+ *   `.NAME.ctxsrc-ID.json`     its sidecar: there only when the tree is whole
+ *   `.NAME.ctxsrc-ID.old`      the old tree, put aside where the platform has no exchange
+ *   `.NAME.ctxsrc-ID.oldjson`  the old sidecar, put aside before the trees change places
+ *   `.NAME.ctxsrc-ID.lock`     this run changes names at the target, others wait
+ * ID says whose they are, so that a run that lives is never taken for one that died.
+ */
+import { lstatSync, readdirSync } from 'node:fs';
+import { utimes } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { sha256 } from '../../core/digest.ts';
+import { localError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../../store/process-identity.ts';
+
+/** A run that writes shows now and then that it lives. The silence is long: a tree may be on a slow network disk. */
+const HEARTBEAT: Heartbeat = { interval: 20_000, voidAfter: 15 * 60_000 };
+
+/** The names of one run beside a target. */
+export interface Staging {
+  readonly target: string;
+  /** What the names begin with, absolute. */
+  readonly stem: string;
+  readonly part: string;
+  readonly tree: string;
+  readonly json: string;
+  readonly old: string;
+  readonly oldJson: string;
+  readonly lock: string;
+}
+
+/** Names for a new run; nothing is created. */
+export function newStaging(target: string): Staging {
+  return staging(target, ownedName());
+}
+
+function staging(target: string, id: string): Staging {
+  const stem = join(dirname(target), `${prefix(target)}${id}`);
+  return {
+    target,
+    stem,
+    part: `${stem}.part`,
+    tree: `${stem}.tree`,
+    json: `${stem}.json`,
+    old: `${stem}.old`,
+    oldJson: `${stem}.oldjson`,
+    lock: `${stem}.lock`,
+  };
+}
+
+/** `.NAME.ctxsrc-`; a long NAME is cut and its hash appended, so that names stay within 255 bytes. */
+export function prefix(target: string): string {
+  const name = basename(target);
+  const short =
+    Buffer.byteLength(name) <= 150 ? name : `${[...name].slice(0, 30).join('')}~${sha256(name).slice(7, 23)}`;
+  return `.${short}.ctxsrc-`;
+}
+
+/** Touches what is being written now and then, so that a run on another machine sees that this one lives. */
+export function heartbeat(path: string): { stop(): void } {
+  const timer = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined);
+  }, HEARTBEAT.interval);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
+
+/** Every run that has something beside the target. */
+export function runsAt(target: string): { run: Staging; lives: boolean }[] {
+  const stem = prefix(target);
+  const ids = new Set<string>();
+  for (const name of names(dirname(target))) {
+    if (name.startsWith(stem)) ids.add(name.slice(stem.length).replace(/\.(?:part|tree|json|old|oldjson|lock)$/, ''));
+  }
+  return [...ids].flatMap((id) => {
+    const owner = ownerOf(id);
+    if (owner === undefined) return [];
+    const run = staging(target, id);
+    return [{ run, lives: isLiving(run, owner) }];
+  });
+}
+
+/** A run by its stem; undefined when the stem is none of a run at that target. */
+export function runOf(target: string, stem: string): { run: Staging; lives: boolean } | undefined {
+  const id = basename(stem).slice(prefix(target).length);
+  const owner = ownerOf(id);
+  const run = staging(target, id);
+  return owner === undefined || run.stem !== stem ? undefined : { run, lives: isLiving(run, owner) };
+}
+
+function isLiving(run: Staging, owner: Identity): boolean {
+  return livenessOf(owner, lastTouched(run), HEARTBEAT) === 'alive';
+}
+
+function names(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw localError(error, `cannot read ${printable(dir)}`);
+  }
+}
+
+/** When something of a run changed last, in milliseconds since the epoch. */
+function lastTouched(run: Staging): number {
+  return Math.max(...pathsOf(run).map((path) => lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0));
+}
+
+/** True when a run has something beside its target. */
+export function leavesSomething(run: Staging): boolean {
+  return pathsOf(run).some(isThere);
+}
+
+function pathsOf(run: Staging): string[] {
+  return [run.part, run.tree, run.json, run.old, run.oldJson, run.lock];
+}
+
+/** Removes the parts that dead runs left beside a file or directory that is written by one rename. */
+export async function removeDeadParts(target: string): Promise<void> {
+  for (const { run, lives } of runsAt(target)) if (!lives) await removeTree(run.part);
+}
+
+export function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

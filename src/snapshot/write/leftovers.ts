@@ -1,0 +1,60 @@
+/**
+ * What runs that died at once (kill -9, a second signal) leave beside targets anywhere on the disk. The next run at the
+ * same target clears it; so that `ctxsrc cache prune` can too, the store knows from the start of each run where it works.
+ */
+
+import { isAbsolute } from 'node:path';
+import type { JobContext } from '../../contract/session.ts';
+import type { RecordStore, Store, StoreAdmin } from '../../contract/store.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { UNFINISHED_RECORD } from '../../store/gc/inventory.ts';
+import { leavesSomething, runOf, type Staging } from './beside.ts';
+import { settle } from './staging.ts';
+
+/**
+ * Notes in the store that a run makes something beside its target. A store that cannot be written knows nothing, which is
+ * no reason to write nothing.
+ * @returns takes the note back, unless something of the run has stayed
+ */
+export async function noteUnfinished(records: RecordStore | undefined, run: Staging): Promise<() => Promise<void>> {
+  await records?.set(UNFINISHED_RECORD, run.stem, { target: run.target }).catch(() => undefined);
+  return async () => {
+    if (!leavesSomething(run)) await records?.delete(UNFINISHED_RECORD, run.stem).catch(() => undefined);
+  };
+}
+
+/**
+ * Brings the targets of dead runs to one end, the new tree or the old one, and removes the rest of what they made.
+ * @param dryRun only says what would go
+ * @returns what the names of each run begin with, absolute paths
+ */
+export async function clearLeftovers(job: JobContext, store: Store & StoreAdmin, dryRun: boolean): Promise<string[]> {
+  const cleared: string[] = [];
+  const kind = `${UNFINISHED_RECORD} `;
+  for (const item of await store.list()) {
+    if (item.kind !== 'record' || !item.id.startsWith(kind)) continue;
+    job.signal.throwIfAborted();
+    const stem = item.id.slice(kind.length);
+    try {
+      const found = await leftBy(store.records, stem);
+      if (found?.lives === true) continue;
+      if (found !== undefined && leavesSomething(found.run)) {
+        cleared.push(stem);
+        if (!dryRun) await settle(job, found.run);
+      }
+      if (!dryRun) await store.records.delete(UNFINISHED_RECORD, stem);
+    } catch (error) {
+      job.progress.emit({
+        type: 'message',
+        level: 'warning',
+        text: `${(error as Error).message}: ${shellWord(stem)}* can be deleted`,
+      });
+    }
+  }
+  return cleared;
+}
+
+async function leftBy(records: RecordStore, stem: string): Promise<{ run: Staging; lives: boolean } | undefined> {
+  const { target } = ((await records.get(UNFINISHED_RECORD, stem)) ?? {}) as Record<string, unknown>;
+  return typeof target === 'string' && isAbsolute(target) ? runOf(target, stem) : undefined;
+}

@@ -1,0 +1,88 @@
+/** From an instance to a directory: keys, content, target. What `ctxsrc snapshot` and the library's `snapshot` do. */
+import type {
+  CacheKeyResult,
+  Identifier,
+  JobContext,
+  Source,
+  SourceInstance,
+  Store,
+  WriteFilter,
+  WriteLimits,
+  WriteOptions,
+} from '../../contract/index.ts';
+import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio } from '../../core/read-limits.ts';
+import { shownReference } from '../../core/shown-reference.ts';
+import { solverDigest } from '../../core/solver-digest.ts';
+import { bytesOfText } from '../../fs/byte-string.ts';
+import { publicAttributes } from '../../source/public-attributes.ts';
+import { type Materialized, materialize } from './materialize.ts';
+
+/** The most that is written where the caller does not say otherwise: generous for an image, small for a bomb. */
+export function writeLimits(given: Partial<WriteLimits>): WriteLimits {
+  const ratio = maxRatio(given.maxBytes);
+  return { maxBytes: DEFAULT_MAX_BYTES, maxFiles: DEFAULT_MAX_FILES, maxRatio: ratio, ...given };
+}
+
+export interface SnapshotRequest {
+  /** As the user wrote it. */
+  readonly reference: string;
+  readonly source: Source;
+  readonly identifier: Identifier;
+  readonly instance: SourceInstance;
+  /** All keys of the instance, the last one its content key. */
+  readonly keys: readonly CacheKeyResult[];
+  readonly store: Store;
+  readonly target: string;
+  readonly options: WriteOptions;
+  readonly force: boolean;
+  readonly strict: boolean;
+}
+
+/**
+ * Writes the content of a source into the target. A filter that the source has made part of its identity already
+ * (include and exclude of a directory) must not be in `options.filter`.
+ */
+export async function writeSnapshot(job: JobContext, request: SnapshotRequest): Promise<Materialized> {
+  const { source, identifier, instance, keys, options } = request;
+  const content = keys.at(-1)!;
+  const ref = await instance.snapshot(job);
+  try {
+    return await materialize(job, {
+      ref,
+      target: request.target,
+      facts: {
+        reference: shownReference(request.reference),
+        identifier: shownReference(identifier.toString()),
+        key: content.key,
+        pin: content.pin,
+        keys: keys.map(({ key, pin, done }, index) => ({ index, key, pin, done, solver: solverDigest(key) })),
+        options: { attributes: publicAttributes(source, identifier.attributes) },
+        layers: [...content.opts.values()].map(({ descriptor, diffId }) => ({
+          digest: descriptor.digest,
+          size: descriptor.size,
+          mediaType: descriptor.mediaType,
+          ...(diffId === undefined ? {} : { diffId }),
+        })),
+      },
+      options,
+      force: request.force,
+      strict: request.strict,
+      localSource: identifier.localPath,
+      storeRoot: request.store.root,
+      records: request.store.records,
+      contentHash: hasFilter(options.filter) ? hashOfTree : undefined,
+    });
+  } finally {
+    await ref?.release();
+  }
+}
+
+const hasFilter = (filter: WriteFilter | undefined): boolean =>
+  filter !== undefined && Object.values(filter).some((value) => value !== undefined);
+
+/** As the content key of a directory: `ctxsrc key --no-ignore-file DIR` prints the same. */
+async function hashOfTree(job: JobContext, dir: string, shown: string): Promise<string> {
+  const { hashTree } = await import('../../fs/hash/hash-tree.ts');
+  const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal, progress: job.progress, label: shown });
+  return `sha256:${digest}`;
+}
