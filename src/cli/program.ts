@@ -23,7 +23,7 @@ import {
 } from './flags.ts';
 import type { Io } from './io.ts';
 import { asCtxsrcError, writeError } from './output.ts';
-import { createReporter } from './progress.ts';
+import { createReporter } from './progress/progress.ts';
 import { Run } from './run.ts';
 import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
 

@@ -5,6 +5,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
+import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
 import { type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
@@ -13,9 +14,8 @@ import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
-import type { ReferenceSite, Understood } from './lock-references.ts';
 import { withEnvironment } from './network-environment.ts';
-import type { Reporter } from './reporter.ts';
+import type { Reporter } from './progress/reporter.ts';
 import { tunedForWork } from './tuning.ts';
 import { parseSize } from './values.ts';
 
@@ -118,7 +118,7 @@ export class Run {
   async #understand(site: ReferenceSite, references: readonly string[]): Promise<Understood[]> {
     const path = textFlag(this.flags, 'lock');
     if (path !== undefined && !this.#ownsLock) {
-      const { openLock, understand } = await import('./lock-references.ts');
+      const { openLock, understand } = await import('../snapshot/lock/references.ts');
       return understand(site, references, await openLock(site, resolvePath(this.io.cwd, path)));
     }
     const understood: Understood[] = [];

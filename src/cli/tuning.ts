@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import type { ProgressEvent } from '../core/progress.ts';
-import type { Reporter } from './reporter.ts';
+import type { Reporter } from './progress/reporter.ts';
 
 /**
  * Sets V8 up for short runs, when there is something to set: runs that only look or ask are spared `node:v8`.

@@ -1,9 +1,9 @@
 import { CtxsrcError } from '../../core/errors.ts';
-import { completeLine } from '../completion.ts';
-import { BASH_SCRIPT } from '../completion-bash.ts';
-import { FISH_SCRIPT } from '../completion-fish.ts';
-import { ZSH_SCRIPT } from '../completion-zsh.ts';
-import { manualPage } from '../manual.ts';
+import { BASH_SCRIPT } from '../completion/bash.ts';
+import { completeLine } from '../completion/completion.ts';
+import { FISH_SCRIPT } from '../completion/fish.ts';
+import { ZSH_SCRIPT } from '../completion/zsh.ts';
+import { manualPage } from '../help/manual.ts';
 import { attributesOf, buildProgram } from '../program.ts';
 import type { Run } from '../run.ts';
 

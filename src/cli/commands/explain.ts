@@ -1,7 +1,7 @@
 import { closest } from '../../core/closest.ts';
 import { CtxsrcError, ERROR_EXITS, type ErrorCode } from '../../core/errors.ts';
-import { EXIT_MEANINGS } from '../exit-codes.ts';
-import { EXPLANATIONS } from '../explanations.ts';
+import { EXIT_MEANINGS } from '../help/exit-codes.ts';
+import { EXPLANATIONS } from '../help/explanations.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc explain [code]`: an error code, or an exit code with the error codes that end so. */

@@ -3,14 +3,19 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { printable, printableJson } from '../../core/printable.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock/entry.ts';
+import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
 import { asBake, asBuildContexts, asBuildkitPolicy } from '../../snapshot/lock/formats.ts';
 import { MAX_DESCRIPTION_BYTES, readNamedContexts } from '../../snapshot/lock/from.ts';
 import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snapshot/lock/lock.ts';
+import {
+  type OpenLock,
+  openLock,
+  openLockIfThere,
+  lockedReference as referenceOf,
+} from '../../snapshot/lock/references.ts';
 import type { Pinnable } from '../../source/foreign-forms.ts';
 import type { Resolved } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
-import { DEFAULT_LOCK, writeLock } from '../lock-file.ts';
-import { type OpenLock, openLock, openLockIfThere, lockedReference as referenceOf } from '../lock-references.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc lock [name=ref…]` */

@@ -1,7 +1,7 @@
 /** How progress is put into lines of a terminal: every line fits, and what matters most stays when room is scarce. */
-import { printable } from '../core/printable.ts';
-import { formatBytes, formatDuration, formatTimeLeft } from './format.ts';
-import { amountOf, DOING, type Moved, type Overall, percent, quantity, type RunningTask } from './progress-tasks.ts';
+import { printable } from '../../core/printable.ts';
+import { formatBytes, formatDuration, formatTimeLeft } from '../format.ts';
+import { amountOf, DOING, type Moved, type Overall, percent, quantity, type RunningTask } from './tasks.ts';
 
 /** Below this many columns words are shorter and there is no bar. */
 const NARROW = 72;

@@ -1,15 +1,15 @@
-/** What `ctxsrc completion candidates` answers; `completion-shells.test.ts` presses Tab in real shells. */
+/** What `ctxsrc completion candidates` answers; `shells.test.ts` presses Tab in real shells. */
 import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { completeLine } from '../../src/cli/completion.ts';
-import { splitLine } from '../../src/cli/completion-line.ts';
-import { ProcessIo } from '../../src/cli/io.ts';
-import { Run } from '../../src/cli/run.ts';
-import { silentProgress } from '../../src/core/progress.ts';
-import { SourceTable } from '../../src/source/table.ts';
-import { ctxsrc, packageRoot } from '../support/cli.ts';
-import { type CompletionHome, completionHome } from '../support/completion-home.ts';
+import { completeLine } from '../../../src/cli/completion/completion.ts';
+import { splitLine } from '../../../src/cli/completion/line.ts';
+import { ProcessIo } from '../../../src/cli/io.ts';
+import { Run } from '../../../src/cli/run.ts';
+import { silentProgress } from '../../../src/core/progress.ts';
+import { SourceTable } from '../../../src/source/table.ts';
+import { ctxsrc, packageRoot } from '../../support/cli.ts';
+import { type CompletionHome, completionHome } from '../../support/completion-home.ts';
 
 describe('the answer to a Tab', () => {
   const before = process.cwd();

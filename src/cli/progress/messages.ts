@@ -1,5 +1,5 @@
-import { printable } from '../core/printable.ts';
-import type { Progress, ProgressEvent } from '../core/progress.ts';
+import { printable } from '../../core/printable.ts';
+import type { Progress, ProgressEvent } from '../../core/progress.ts';
 import type { LineSink } from './reporter.ts';
 
 type Message = Extract<ProgressEvent, { type: 'message' | 'request' }>;

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CompletionHome, completionHome, HOSTILE_NAMES } from '../support/completion-home.ts';
-import { needs } from '../support/needs.ts';
-import { Terminal } from '../support/terminal.ts';
+import { type CompletionHome, completionHome, HOSTILE_NAMES } from '../../support/completion-home.ts';
+import { needs } from '../../support/needs.ts';
+import { Terminal } from '../../support/terminal.ts';
 
 const PROMPT = '@ ';
 

@@ -3,14 +3,14 @@
  * a single step is an ora spinner. The cursor comes back on every exit, and what was drawn is wiped before the answer.
  */
 import type { Ora } from 'ora';
-import { monotonicMs } from '../core/monotonic.ts';
-import type { ProgressEvent } from '../core/progress.ts';
-import { formatDuration } from './format.ts';
-import { stepText, summaryLine, taskLines } from './progress-lines.ts';
-import { MessageWriter } from './progress-messages.ts';
-import { Rates, TimesLeft } from './progress-rate.ts';
-import { movedText, type RunningTask, TaskTable } from './progress-tasks.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
+import type { ProgressEvent } from '../../core/progress.ts';
+import { formatDuration } from '../format.ts';
+import { stepText, summaryLine, taskLines } from './lines.ts';
+import { MessageWriter } from './messages.ts';
+import { Rates, TimesLeft } from './rate.ts';
 import type { Reporter } from './reporter.ts';
+import { movedText, type RunningTask, TaskTable } from './tasks.ts';
 
 const FRAME_MS = 100;
 /** A step that is over sooner is not shown at all. */

@@ -1,8 +1,8 @@
 /** What progress shows follows from the events by a model in which nothing ever falls. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TimesLeft } from '../../src/cli/progress-rate.ts';
-import { TaskTable } from '../../src/cli/progress-tasks.ts';
-import { counted, type ProgressEvent, Task } from '../../src/core/progress.ts';
+import { TimesLeft } from '../../../src/cli/progress/rate.ts';
+import { TaskTable } from '../../../src/cli/progress/tasks.ts';
+import { counted, type ProgressEvent, Task } from '../../../src/core/progress.ts';
 
 const start = (id: string, more: Partial<Extract<ProgressEvent, { type: 'start' }>> = {}): ProgressEvent => ({
   type: 'start',

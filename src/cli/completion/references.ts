@@ -1,11 +1,11 @@
 /** What a half-typed reference could become: its scheme, the path behind a scheme, the images that are at that path. */
 import { readdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Source } from '../contract/index.ts';
-import { parseReference } from '../source/parse.ts';
-import type { SourceTable } from '../source/table.ts';
-import { behind, type Candidate, type Completion, DIRECTORIES, NOTHING, wordsOnly } from './completion-answer.ts';
-import type { Run } from './run.ts';
+import type { Source } from '../../contract/index.ts';
+import { parseReference } from '../../source/parse.ts';
+import type { SourceTable } from '../../source/table.ts';
+import type { Run } from '../run.ts';
+import { behind, type Candidate, type Completion, DIRECTORIES, NOTHING, wordsOnly } from './answer.ts';
 
 /** Somebody waits: a big archive is not read to its end for the names in it. */
 const PATIENCE = 2000;

@@ -2,11 +2,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lockedReference, openLock, understand } from '../../src/cli/lock-references.ts';
-import type { LockEntry } from '../../src/snapshot/lock/lock.ts';
-import { SourceTable } from '../../src/source/table.ts';
-import { failure } from '../support/failure-code.ts';
-import { tempDir } from '../support/temp.ts';
+import type { LockEntry } from '../../../src/snapshot/lock/lock.ts';
+import { lockedReference, openLock, understand } from '../../../src/snapshot/lock/references.ts';
+import { SourceTable } from '../../../src/source/table.ts';
+import { failure } from '../../support/failure-code.ts';
+import { tempDir } from '../../support/temp.ts';
 
 describe('an entry that contradicts itself is refused', () => {
   const evil = `sha256:${'e'.repeat(64)}`;

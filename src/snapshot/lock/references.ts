@@ -1,14 +1,14 @@
 /** From the entries of a lock file to references that sources understand: paths rebased, roots pinned. */
 import { dirname } from 'node:path';
-import type { Attributes } from '../contract/index.ts';
-import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
-import { listed } from '../core/printable.ts';
-import { checkEntry, rebasedAttributes } from '../snapshot/lock/entry.ts';
-import { isContextName, type Lock, type LockEntry } from '../snapshot/lock/lock.ts';
-import { parseReference } from '../source/parse.ts';
-import { type Identified, identify } from '../source/resolve.ts';
-import type { SourceTable } from '../source/table.ts';
-import { readLock } from './lock-file.ts';
+import type { Attributes } from '../../contract/index.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { listed } from '../../core/printable.ts';
+import { parseReference } from '../../source/parse.ts';
+import { type Identified, identify } from '../../source/resolve.ts';
+import type { SourceTable } from '../../source/table.ts';
+import { checkEntry, rebasedAttributes } from './entry.ts';
+import { readLock } from './file.ts';
+import { isContextName, type Lock, type LockEntry } from './lock.ts';
 
 /** A lock file that was read. */
 export interface OpenLock {

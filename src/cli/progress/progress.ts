@@ -1,12 +1,12 @@
 /** Which view of the progress a run gets. */
 
-import { CtxsrcError } from '../core/errors.ts';
-import { monotonicMs } from '../core/monotonic.ts';
-import { printableJson } from '../core/printable.ts';
-import { type Flags, PROGRESS_MODES } from './flags.ts';
-import type { Io } from './io.ts';
-import { MessageWriter } from './progress-messages.ts';
-import { PlainView } from './progress-plain.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
+import { printableJson } from '../../core/printable.ts';
+import { type Flags, PROGRESS_MODES } from '../flags.ts';
+import type { Io } from '../io.ts';
+import { MessageWriter } from './messages.ts';
+import { PlainView } from './plain.ts';
 import type { LineSink, Reporter } from './reporter.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
   const plain = (): Reporter => new PlainView(stderr, { verbose });
   const liveView = async (): Promise<() => Reporter> => {
-    const { LiveView } = await import('./progress-live.ts');
+    const { LiveView } = await import('./live.ts');
     return () => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
   };
   switch (wanted) {

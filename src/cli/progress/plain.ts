@@ -1,11 +1,11 @@
-import { monotonicMs } from '../core/monotonic.ts';
-import { printable } from '../core/printable.ts';
-import type { ProgressEvent } from '../core/progress.ts';
-import { formatDuration, formatTimeLeft } from './format.ts';
-import { MessageWriter } from './progress-messages.ts';
-import { TimesLeft } from './progress-rate.ts';
-import { amountOf, DOING, DONE, isTransfer, percent, quantity, type RunningTask, TaskTable } from './progress-tasks.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
+import { printable } from '../../core/printable.ts';
+import type { ProgressEvent } from '../../core/progress.ts';
+import { formatDuration, formatTimeLeft } from '../format.ts';
+import { MessageWriter } from './messages.ts';
+import { TimesLeft } from './rate.ts';
 import type { LineSink, Reporter } from './reporter.ts';
+import { amountOf, DOING, DONE, isTransfer, percent, quantity, type RunningTask, TaskTable } from './tasks.ts';
 
 /** A CI system takes silence for a hang: while there is work, a line comes at least this often. */
 const SILENCE_MS = 15_000;

@@ -1,11 +1,11 @@
 /** Reading and writing the lock file of a run. */
 
 import { open, rename, rm } from 'node:fs/promises';
-import { isCtxsrcError, localError } from '../core/errors.ts';
-import { printable } from '../core/printable.ts';
-import { readSmallFileSync } from '../fs/small-file.ts';
-import { decodeLock, type Lock } from '../snapshot/lock/lock.ts';
-import { newStaging, removeDeadParts } from '../snapshot/write/beside.ts';
+import { isCtxsrcError, localError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { readSmallFileSync } from '../../fs/small-file.ts';
+import { newStaging, removeDeadParts } from '../write/beside.ts';
+import { decodeLock, type Lock } from './lock.ts';
 
 /** The lock file that a command writes when `--lock` names no other. */
 export const DEFAULT_LOCK = 'ctxsrc.lock';

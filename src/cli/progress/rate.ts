@@ -1,5 +1,5 @@
 /** How fast something goes, and how long it will take. */
-import { monotonicMs } from '../core/monotonic.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
 
 /** How far back a rate looks, and how often a value is noted for it, in milliseconds. */
 const WINDOW_MS = 3_000;

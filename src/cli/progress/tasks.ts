@@ -1,7 +1,7 @@
 /** The tasks of a run as progress events describe them, and the words for what they do. */
-import { monotonicMs } from '../core/monotonic.ts';
-import type { Phase, ProgressEvent, ProgressUnit, TaskPlace } from '../core/progress.ts';
-import { formatBytes } from './format.ts';
+import { monotonicMs } from '../../core/monotonic.ts';
+import type { Phase, ProgressEvent, ProgressUnit, TaskPlace } from '../../core/progress.ts';
+import { formatBytes } from '../format.ts';
 
 export const DOING: Readonly<Record<Phase, string>> = {
   resolve: 'resolving',

@@ -4,7 +4,11 @@
  */
 import { resolve } from 'node:path';
 import { Command, type Option } from 'commander';
-import { COMMANDS, type CommandSpec } from './commands.ts';
+import { DEFAULT_LOCK, readLock } from '../../snapshot/lock/file.ts';
+import { COMMANDS, type CommandSpec } from '../commands.ts';
+import { addCommonFlags, addSettingFlags } from '../flags.ts';
+import { attributesOf, buildProgram } from '../program.ts';
+import type { Run } from '../run.ts';
 import {
   answerText,
   behind,
@@ -14,13 +18,9 @@ import {
   FILES,
   NOTHING,
   wordsOnly,
-} from './completion-answer.ts';
-import { splitLine } from './completion-line.ts';
-import { completeReference } from './completion-references.ts';
-import { addCommonFlags, addSettingFlags } from './flags.ts';
-import { DEFAULT_LOCK, readLock } from './lock-file.ts';
-import { attributesOf, buildProgram } from './program.ts';
-import type { Run } from './run.ts';
+} from './answer.ts';
+import { splitLine } from './line.ts';
+import { completeReference } from './references.ts';
 
 /** Values of `--platform` that images are made for; any other may be typed. */
 const PLATFORMS = [

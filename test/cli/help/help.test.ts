@@ -1,9 +1,9 @@
 /** Help: what a command can use, the usual flags first, the rest below the sources that have them. */
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from '../../src/cli/commands.ts';
-import { attributesOf, buildProgram } from '../../src/cli/program.ts';
-import { SourceTable } from '../../src/source/table.ts';
-import { ctxsrc } from '../support/cli.ts';
+import { COMMANDS } from '../../../src/cli/commands.ts';
+import { attributesOf, buildProgram } from '../../../src/cli/program.ts';
+import { SourceTable } from '../../../src/source/table.ts';
+import { ctxsrc } from '../../support/cli.ts';
 
 const attributes = attributesOf(await new SourceTable().loadAll());
 const program = buildProgram(

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EXIT_MEANINGS } from '../../src/cli/exit-codes.ts';
-import { EXPLANATIONS } from '../../src/cli/explanations.ts';
-import { ERROR_EXITS } from '../../src/core/errors.ts';
-import { ctxsrc } from '../support/cli.ts';
+import { EXIT_MEANINGS } from '../../../src/cli/help/exit-codes.ts';
+import { EXPLANATIONS } from '../../../src/cli/help/explanations.ts';
+import { ERROR_EXITS } from '../../../src/core/errors.ts';
+import { ctxsrc } from '../../support/cli.ts';
 
-const root = join(import.meta.dirname, '..', '..');
+const root = join(import.meta.dirname, '..', '..', '..');
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
   .filter((path) => path.endsWith('.ts'))
   .map((path) => [path, readFileSync(join(root, 'src', path), 'utf8')] as const);

@@ -1,5 +1,5 @@
 /** The answer to a Tab: what `ctxsrc completion candidates` prints and the scripts of the shells read. */
-import { printable } from '../core/printable.ts';
+import { printable } from '../../core/printable.ts';
 
 /** One word that could stand at the cursor, whole. */
 export interface Candidate {

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PlainView } from '../../src/cli/progress-plain.ts';
+import { PlainView } from '../../../src/cli/progress/plain.ts';
 
 describe('plain progress', () => {
   let stream: PassThrough;

@@ -1,4 +1,4 @@
-import type { Progress } from '../core/progress.ts';
+import type { Progress } from '../../core/progress.ts';
 
 /** What takes lines for a person. */
 export interface LineSink {

@@ -1,5 +1,5 @@
 /** What `ctxsrc explain` says of each error code: what it means, what to check, and a command that shows or mends it. */
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode } from '../../core/errors.ts';
 
 export interface Explanation {
   /** What the code means, one sentence or two. */
