@@ -7,7 +7,7 @@ import { warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
-import { type Environment, hostPlatform, openEnvironment } from '../source/environment.ts';
+import { type Environment, machinePlatform, openEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
@@ -89,7 +89,7 @@ export class Run {
 
   /** The platform of references that name none. */
   defaultPlatform(): string {
-    return this.io.env.DOCKER_DEFAULT_PLATFORM || hostPlatform();
+    return this.io.env.DOCKER_DEFAULT_PLATFORM || machinePlatform();
   }
 
   /** `--registry-config`, or its alias. */

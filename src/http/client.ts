@@ -14,7 +14,7 @@ import { answerError, type Subject, saying } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { header, type ResponseHeaders, urlText, withUserAgent } from './headers.ts';
 import { type Environment, type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
-import { PassingFailure, type RetryPolicy, retry } from './retry.ts';
+import { type RetryPolicy, retry, TransientError } from './retry.ts';
 import { quota, retryAfter } from './retry-after.ts';
 import { createTransport } from './transport/choose.ts';
 import type { TransportResponse } from './transport/transport.ts';
@@ -75,7 +75,7 @@ export interface HttpClient {
    * Errors: E_NETWORK, E_STALLED, E_SERVER, E_RATE_LIMIT, E_TLS, E_UNSAFE (redirect), E_REGISTRY_PROTOCOL.
    */
   request(job: JobContext, request: HttpRequest): Promise<HttpResponse>;
-  /** The same for one try: a failure that may pass is thrown as `PassingFailure`. */
+  /** The same for one try: a failure that may pass is thrown as `TransientError`. */
   attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse>;
   /** The same with the body, which is read within the try. More than `maxBytes` is E_LIMIT. */
   fetch(job: JobContext, request: HttpRequest, maxBytes: number): Promise<HttpAnswer>;
@@ -182,7 +182,7 @@ export function createHttpClient(options: {
       if (job.signal.aborted) throw job.signal.reason;
       const anonymous = url.protocol === 'https:' && network.clientCert === undefined;
       const typed = connectionError(error, subject, { anonymous, proxy: usableProxy(url) });
-      report(undefined, (typed instanceof PassingFailure ? typed.error : (typed as CtxsrcError)).code);
+      report(undefined, (typed instanceof TransientError ? typed.error : (typed as CtxsrcError)).code);
       throw typed;
     }
   }
@@ -202,13 +202,13 @@ export function createHttpClient(options: {
     const now = clock.now();
     const asked = retryAfter(headers, now);
     const answer = { status, text, secrets: request.secrets ?? [] };
-    if (status !== 429) return new PassingFailure(answerError(request.subject, answer), asked);
+    if (status !== 429) return new TransientError(answerError(request.subject, answer), asked);
     const { exhausted, renewed } = quota(headers, now);
     // The server's own word wins; headers about quotas count where it gives none.
     const wait = asked ?? (exhausted ? renewed : undefined);
     const error = rateLimitError(request.subject, wait, saying(text, answer.secrets));
     const hopeless = wait === undefined ? exhausted : wait > network.maxWait;
-    return hopeless ? error : new PassingFailure(error, wait);
+    return hopeless ? error : new TransientError(error, wait);
   }
 
   function repeat<T>(job: JobContext, request: HttpRequest, work: () => Promise<T>): Promise<T> {
@@ -245,8 +245,8 @@ function connectOnce<T>(work: () => Promise<T>): () => Promise<T> {
     try {
       return await work();
     } catch (error) {
-      const { code } = error instanceof PassingFailure ? error.error : {};
-      throw code === 'E_NETWORK' || code === 'E_REGISTRY_PROTOCOL' ? (error as PassingFailure).error : error;
+      const { code } = error instanceof TransientError ? error.error : {};
+      throw code === 'E_NETWORK' || code === 'E_REGISTRY_PROTOCOL' ? (error as TransientError).error : error;
     }
   };
 }

@@ -3,7 +3,7 @@ import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { ClosedAddress } from './addresses.ts';
 import type { Subject } from './errors.ts';
 import { type NamedProxy, ProxyFailure, ProxyRefusal } from './proxy.ts';
-import { PassingFailure } from './retry.ts';
+import { TransientError } from './retry.ts';
 
 interface ConnectionTrouble {
   readonly code: ErrorCode;
@@ -15,7 +15,7 @@ interface ConnectionTrouble {
 }
 
 /**
- * Types what a connection failed with. Failures that may pass come as `PassingFailure`, others as the error itself.
+ * Types what a connection failed with. Failures that may pass come as `TransientError`, others as the error itself.
  * An error that is typed already is returned as it is.
  * @param way.anonymous a TLS connection without a client certificate: some servers just close it when they want one
  * @param way.proxy through which the server was spoken to: it may be the one that is at fault
@@ -25,7 +25,7 @@ export function connectionError(
   subject: Subject,
   { anonymous = false, proxy }: { readonly anonymous?: boolean; readonly proxy?: NamedProxy | undefined } = {},
 ): Error {
-  if (error instanceof CtxsrcError || error instanceof PassingFailure) return error;
+  if (error instanceof CtxsrcError || error instanceof TransientError) return error;
   const ofProxy = error instanceof ProxyFailure || error instanceof ProxyRefusal;
   const through = proxy === undefined || ofProxy ? '' : ` (through the proxy ${proxy.url.host})`;
   const trouble = ofSubject(troubleOf(error, subject.host), subject);
@@ -41,7 +41,7 @@ export function connectionError(
       details: { host: subject.host },
     },
   );
-  return trouble.passing ? new PassingFailure(typed) : typed;
+  return trouble.passing ? new TransientError(typed) : typed;
 }
 
 /** The way out for a file that was named by its URL is another one than for a registry. */

@@ -8,7 +8,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import type { Subject } from './errors.ts';
 import { contentLength, contentRange, header, type ResponseHeaders } from './headers.ts';
-import { PassingFailure, Patience, type RetryPolicy } from './retry.ts';
+import { RetryBudget, type RetryPolicy, TransientError } from './retry.ts';
 
 export interface DownloadResponse {
   readonly status: number;
@@ -122,7 +122,7 @@ async function* continued(
   first: Part,
   onPart: () => void,
 ): AsyncGenerator<Uint8Array> {
-  const patience = new Patience(from.policy);
+  const patience = new RetryBudget(from.policy);
   const { maxBytes = Number.POSITIVE_INFINITY } = from;
   let part = first;
   let position = first.offset;
@@ -145,9 +145,9 @@ async function* continued(
         yield rest;
       }
       if (part.total === undefined || position >= part.total) return;
-      throw new PassingFailure(cutShort(from.subject, position, part.total));
+      throw new TransientError(cutShort(from.subject, position, part.total));
     } catch (error) {
-      if (!(error instanceof PassingFailure)) throw error;
+      if (!(error instanceof TransientError)) throw error;
       if (fresh >= PROGRESS) patience.restore();
       part = await reopen(job, from, error, patience, position, part.validator, ranges);
       onPart();
@@ -159,8 +159,8 @@ async function* continued(
 async function reopen(
   job: JobContext,
   from: Download,
-  failure: PassingFailure,
-  patience: Patience,
+  failure: TransientError,
+  patience: RetryBudget,
   position: number,
   validator: string | undefined,
   ranges: boolean,
@@ -174,7 +174,7 @@ async function reopen(
     try {
       return await openAt(from, ranges ? position : 0, validator);
     } catch (error) {
-      if (!(error instanceof PassingFailure)) throw error;
+      if (!(error instanceof TransientError)) throw error;
       last = error;
     }
   }

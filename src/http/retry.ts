@@ -3,7 +3,7 @@ import type { CtxsrcError } from '../core/errors.ts';
 import type { Clock } from './clock.ts';
 
 /** A failure that may be gone at the next try. Thrown by an attempt; what the caller sees in the end is `error`. */
-export class PassingFailure extends Error {
+export class TransientError extends Error {
   readonly error: CtxsrcError;
   /** Milliseconds the server asked to wait. */
   readonly retryAfter: number | undefined;
@@ -32,7 +32,7 @@ export function backoff(repeat: number, random: number): number {
 }
 
 /** Counts the repeats of one piece of work and the time they wait. */
-export class Patience {
+export class RetryBudget {
   readonly #policy: RetryPolicy;
   #repeats = 0;
   #waited = 0;
@@ -47,7 +47,7 @@ export class Patience {
   }
 
   /** Waits for the next try, or throws the failure's error when repeats or waiting are used up. */
-  async wait(failure: PassingFailure, signal: AbortSignal, note: (ms: number) => void): Promise<void> {
+  async wait(failure: TransientError, signal: AbortSignal, note: (ms: number) => void): Promise<void> {
     const { retries, maxWait, clock } = this.#policy;
     if (this.#repeats >= retries) throw failure.error;
     const jitter = backoff(this.#repeats, clock.random());
@@ -68,12 +68,12 @@ export async function retry<T>(
   attempt: () => Promise<T>,
   note: (error: CtxsrcError, ms: number) => void,
 ): Promise<T> {
-  const patience = new Patience(policy);
+  const patience = new RetryBudget(policy);
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof PassingFailure)) throw error;
+      if (!(error instanceof TransientError)) throw error;
       await patience.wait(error, signal, (ms) => note(error.error, ms));
     }
   }

@@ -1,5 +1,5 @@
 /** At most so many at once, first come first served. */
-export class Slots {
+export class Semaphore {
   readonly #size: number;
   readonly #waiting: (() => void)[] = [];
   #taken = 0;

@@ -14,7 +14,7 @@ import type { Subject } from '../http/errors.ts';
 import { apiHost } from '../http/host.ts';
 import type { Environment } from '../http/proxy.ts';
 import { download, type Resume } from '../http/resume.ts';
-import { Slots } from '../http/semaphore.ts';
+import { Semaphore } from '../http/semaphore.ts';
 import { Api } from './api.ts';
 import type { ForeignBlob } from './foreign.ts';
 import { type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
@@ -80,7 +80,7 @@ export function createRegistryClient(options: {
   const { network, clock = systemClock } = options;
   const http = createHttpClient(options);
   const api = new Api(http, network, clock);
-  const slots = new Map<string, Slots>();
+  const slots = new Map<string, Semaphore>();
   /** Mirrors that have sent a wrong blob: nothing else is asked of them. */
   const spoilt = new Set<string>();
 
@@ -183,10 +183,10 @@ export function createRegistryClient(options: {
     }
   }
 
-  function slotsOf(host: string): Slots {
+  function slotsOf(host: string): Semaphore {
     let places = slots.get(host);
     if (places === undefined) {
-      places = new Slots(network.parallel);
+      places = new Semaphore(network.parallel);
       slots.set(host, places);
     }
     return places;

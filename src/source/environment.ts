@@ -17,7 +17,7 @@ const DEFAULT_NETWORK: NetworkOptions = {
 };
 
 /** Contexts are Linux trees, whatever the host: `linux/` and the host's architecture. */
-export function hostPlatform(): string {
+export function machinePlatform(): string {
   return `linux/${HOST.architecture}`;
 }
 
@@ -71,7 +71,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
     statCache: options.statCache ?? true,
     network: { ...DEFAULT_NETWORK, ...options.network },
     limits: options.limits,
-    defaultPlatform: options.defaultPlatform ?? hostPlatform(),
+    defaultPlatform: options.defaultPlatform ?? machinePlatform(),
     platformAsked: options.defaultPlatform !== undefined,
   };
   return { env, session, store, close: () => store.close() };

@@ -2,13 +2,13 @@
 import { expect, it } from 'vitest';
 import { connectionError, failure } from '../../src/http/failures.ts';
 import { ProxyFailure } from '../../src/http/proxy.ts';
-import { PassingFailure } from '../../src/http/retry.ts';
+import { TransientError } from '../../src/http/retry.ts';
 
 const subject = { host: 'registry.example', kind: 'tag', what: 'it' } as const;
 const proxy = { url: new URL('http://me:hunter22@proxy.example:3128'), variable: 'HTTPS_PROXY' };
 
 function told(error: Error) {
-  const { message, hint } = error instanceof PassingFailure ? error.error : (error as Error & { hint?: string });
+  const { message, hint } = error instanceof TransientError ? error.error : (error as Error & { hint?: string });
   return { message, hint };
 }
 

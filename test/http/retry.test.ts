@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CtxsrcError } from '../../src/core/errors.ts';
 import { systemClock } from '../../src/http/clock.ts';
-import { backoff, PassingFailure, Patience, retry } from '../../src/http/retry.ts';
+import { backoff, RetryBudget, retry, TransientError } from '../../src/http/retry.ts';
 import { quota, retryAfter } from '../../src/http/retry-after.ts';
 import { TestClock } from '../support/registry-job.ts';
 
 const signal = new AbortController().signal;
-const fault = (ms?: number): PassingFailure => new PassingFailure(new CtxsrcError('E_SERVER', 'busy'), ms);
+const fault = (ms?: number): TransientError => new TransientError(new CtxsrcError('E_SERVER', 'busy'), ms);
 
 describe('backoff', () => {
   it('is any moment of a span that doubles up to half a minute', () => {
@@ -61,7 +61,7 @@ describe('retry', () => {
 
   it('gives up at once when the server asks for more than may be waited, in sum', async () => {
     const clock = new TestClock();
-    const patience = new Patience({ retries: 9, maxWait: 10_000, clock });
+    const patience = new RetryBudget({ retries: 9, maxWait: 10_000, clock });
     await patience.wait(fault(6000), signal, () => undefined);
     await expect(patience.wait(fault(6000), signal, () => undefined)).rejects.toMatchObject({ code: 'E_SERVER' });
     expect(clock.waits).toHaveLength(1);

@@ -17,13 +17,13 @@ import { fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native } from '../native/native.ts';
 import { splitDevice } from '../native/stat.ts';
 import { FileClock } from '../stat-cache/file-clock.ts';
-import { HashReader } from '../stat-cache/reader.ts';
+import { CachedReader } from '../stat-cache/reader.ts';
 import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
-import { KeptRows } from '../stat-cache/writer.ts';
+import { CacheWriter } from '../stat-cache/writer.ts';
 import { Slices } from '../walk/slices.ts';
 import { namesTell, type TreeFilter, walkInSteps } from '../walk/walk.ts';
 import { keptMode, type Modes } from '../write/mode.ts';
-import { type HireAt, RowHasher } from './queue.ts';
+import { HashQueue, type HireAt } from './queue.ts';
 import { TreeHasher } from './tree-hasher.ts';
 
 export interface HashTreeOptions {
@@ -92,7 +92,7 @@ class Run {
   readonly #slices: Slices;
   readonly #budget: ReadBudget;
   readonly #cache: StatCache;
-  readonly #hasher: RowHasher;
+  readonly #hasher: HashQueue;
   #disk: DiskReader;
   #native: { readonly calls: Native | undefined } | undefined;
   /** Something was not in the cache. */
@@ -123,7 +123,7 @@ class Run {
     const { device } = this.clock;
     const settledBefore = this.clock.settledBefore(device);
     const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
-    this.#hasher = new RowHasher(task, this.#slices, signal, options.hireAt);
+    this.#hasher = new HashQueue(task, this.#slices, signal, options.hireAt);
     this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
     const label = printable(options.label ?? textOfBytes(root));
     this.#task = new Task(options.progress ?? silentProgress, 'hash', label);
@@ -155,7 +155,7 @@ class Run {
     const { filter, limits } = this.#options;
     const calls = fileCalls(this.#native?.calls);
     const { clock } = this;
-    const reader = new HashReader(this.#disk, calls, {
+    const reader = new CachedReader(this.#disk, calls, {
       clock,
       cache: this.#cache,
       namesTell: namesTell(filter),
@@ -236,7 +236,7 @@ class Run {
   async #hashedTree(): Promise<CachedTree> {
     this.#differ(this.#cache.position);
     this.#hasher.end();
-    const kept = new KeptRows(this.clock);
+    const kept = new CacheWriter(this.clock);
     const tree = await this.#digestRows(this.#hasher.table.chunks, kept);
     await this.#hasher.finish();
     if (this.#hasher.incomplete) this.#incomplete = true;
@@ -246,7 +246,7 @@ class Run {
     return tree;
   }
 
-  async #digestRows(chunks: readonly EntryRows[], kept?: KeptRows): Promise<CachedTree> {
+  async #digestRows(chunks: readonly EntryRows[], kept?: CacheWriter): Promise<CachedTree> {
     const hasher = new TreeHasher(this.#rootHeader());
     let [entries, files, bytes] = [0, 0, 0];
     for (const rows of chunks) {

@@ -25,7 +25,7 @@ import {
 
 /** More threads than this gain nothing and cost memory. */
 const MAX_WORKERS = 8;
-export class HashCrew {
+export class HashPool {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   readonly #workers: Worker[] = [];
   readonly #ends: readonly Promise<void>[];

@@ -5,7 +5,7 @@ import { textOfBytes } from '../byte-string.ts';
 import { type EntryRows, EntryTable, FIRST_ROW, TAKEN, WAITING } from '../entry/rows.ts';
 import type { Slices } from '../walk/slices.ts';
 import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
-import type { HashCrew } from './pool.ts';
+import type { HashPool } from './pool.ts';
 
 /** Threads, which need some 100 ms to start, are hired when so many files wait, or so many bytes were read and others wait. */
 const HIRE_AT: HireAt = { files: 500, bytes: 32 << 20 };
@@ -15,14 +15,14 @@ export interface HireAt {
   readonly bytes: number;
 }
 
-export class RowHasher {
+export class HashQueue {
   readonly table = new EntryTable((chunk) => this.#crew?.send(chunk));
   readonly #task: DigestTask;
   readonly #slices: Slices;
   readonly #signal: AbortSignal | undefined;
   readonly #hireAt: HireAt;
   #digester: FileDigester | undefined;
-  #crew: HashCrew | undefined;
+  #crew: HashPool | undefined;
   #hashedBytes = 0;
   #hashedFiles = 0;
   #hasEnded = false;
@@ -104,8 +104,8 @@ export class RowHasher {
   }
 
   async #hire(): Promise<void> {
-    const { HashCrew } = await import('./pool.ts');
-    this.#crew = new HashCrew(this.#task);
+    const { HashPool } = await import('./pool.ts');
+    this.#crew = new HashPool(this.#task);
     for (const { bytes } of this.table.chunks) this.#crew.send(bytes.buffer);
     if (this.#hasEnded) this.#crew.end();
   }
@@ -169,7 +169,7 @@ export class RowHasher {
   }
 
   /** Waits for the threads; an abort ends them. */
-  async #interruptible(crew: HashCrew, waiting: Promise<unknown>): Promise<void> {
+  async #interruptible(crew: HashPool, waiting: Promise<unknown>): Promise<void> {
     const stop = (): void => void crew.close();
     this.#signal?.addEventListener('abort', stop, { once: true });
     const ticker = setInterval(() => this.#slices.tick(), 100);

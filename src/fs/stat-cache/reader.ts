@@ -15,7 +15,7 @@ export interface HashReaderOptions {
   readonly mayLookLater: boolean;
 }
 
-export class HashReader implements LateReader {
+export class CachedReader implements LateReader {
   readonly #disk: DiskReader;
   readonly #options: HashReaderOptions;
   readonly #calls: FileCalls;

@@ -24,7 +24,7 @@ import type { Slices } from '../walk/slices.ts';
 import { readCacheFile, writeCacheFile } from './file.ts';
 import type { FileClock } from './file-clock.ts';
 import { machineIdentity } from './machine-identity.ts';
-import type { KeptRows } from './writer.ts';
+import type { CacheWriter } from './writer.ts';
 
 /** What the digests depend on beside the entries themselves; each combination has a file of its own. */
 export interface StatCacheSubject {
@@ -154,7 +154,7 @@ export class StatCache {
    * Writes the rows of this run. That it cannot be written is no error: the next run reads the tree again.
    * @param xattrs extended attributes were seen
    */
-  async save(rows: KeptRows, tree: CachedTree, xattrs: boolean, slices: Slices): Promise<void> {
+  async save(rows: CacheWriter, tree: CachedTree, xattrs: boolean, slices: Slices): Promise<void> {
     if (this.#file === undefined) return;
     const facts: Facts = {
       format: FORMAT,

@@ -14,7 +14,7 @@ interface OpenDirectory {
 }
 
 /** The rows that a stat cache keeps, in the order of the walk. */
-export class KeptRows {
+export class CacheWriter {
   readonly #clock: FileClock;
   readonly #settledBefore: number;
   readonly #pieces: Uint8Array[] = [];

@@ -18,7 +18,7 @@ export interface Head {
   readonly headers: ResponseHeaders;
 }
 
-export class Answer implements Dispatcher.DispatchHandler {
+export class HttpResponse implements Dispatcher.DispatchHandler {
   /** The head; rejects with what the connection failed with, or the reason of the abort. */
   readonly head: Promise<Head>;
   /** Something has come back. */

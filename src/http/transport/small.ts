@@ -6,7 +6,7 @@ import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
 import { BROKEN, errorCode, failure, NO_ANSWER, STALLED } from '../failures.ts';
 import type { ResponseHeaders } from '../headers.ts';
-import { Slots } from '../semaphore.ts';
+import { Semaphore } from '../semaphore.ts';
 import { unlessDripping } from './dripping.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
@@ -15,7 +15,7 @@ const SHORT = 256 << 10;
 
 export function createSmallTransport(network: NetworkOptions, route: Router): Transport {
   const { stallTimeout } = network;
-  const places = new Map<string, { readonly agent: Agent; readonly slots: Slots; readonly common: CommonZone }>();
+  const places = new Map<string, { readonly agent: Agent; readonly slots: Semaphore; readonly common: CommonZone }>();
   let closed = false;
 
   function placeFor(way: Route) {
@@ -23,7 +23,7 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
     if (place === undefined) {
       const common = new CommonZone();
       // The agent's own limit does not count connections that are still being made.
-      place = { agent: agentFor(way, common), slots: new Slots(network.parallel + SPARE_CONNECTIONS), common };
+      place = { agent: agentFor(way, common), slots: new Semaphore(network.parallel + SPARE_CONNECTIONS), common };
       places.set(way.key, place);
     }
     return place;

@@ -6,7 +6,7 @@ import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
 import { BROKEN, errorCode } from '../failures.ts';
 import { unlessDripping } from './dripping.ts';
-import { Answer } from './response.ts';
+import { HttpResponse } from './response.ts';
 import { connectToReceive } from './reused-buffer.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
@@ -22,7 +22,7 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
       const pool = new PoolClass((forwarderOf(way)?.url ?? url).origin, {
         connections: network.parallel + SPARE_CONNECTIONS,
         pipelining: 1,
-        // `Answer` sees to it.
+        // `HttpResponse` sees to it.
         headersTimeout: 0,
         bodyTimeout: network.stallTimeout,
         connect: (_options, callback) => {
@@ -48,7 +48,7 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
     const place = await placeFor(way, url);
     signal.throwIfAborted();
     const target = targetOf(way, url);
-    const answer = new Answer(signal, network.stallTimeout);
+    const answer = new HttpResponse(signal, network.stallTimeout);
     const { used } = place;
     // A connection whose answer has just been read is free in the next turn of the event loop.
     if (used) await setImmediate();

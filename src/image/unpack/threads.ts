@@ -4,7 +4,7 @@ import type { RecipeLayer, WriteOptions, WriteReport } from '../../contract/ref.
 import { CtxsrcError } from '../../core/errors.ts';
 import { startThread } from '../../core/thread/thread.ts';
 import { unpackReport } from '../../layer/apply/report.ts';
-import { Signal } from '../../layer/threads/condition.ts';
+import { Condition } from '../../layer/threads/condition.ts';
 import type { UnpackCounters } from '../../layer/threads/counters.ts';
 import { jobMemory } from '../../layer/threads/file-jobs.ts';
 import { type BlobTable, reviveError, type UnpackEvent, type UnpackJob } from '../../layer/threads/protocol.ts';
@@ -23,7 +23,7 @@ const ROLES = ['decompress', 'apply'] as const;
 
 export class UnpackThreads {
   readonly #workers: readonly Worker[];
-  readonly #signal = new Signal();
+  readonly #wake = new Condition();
   #closed: Promise<void> | undefined;
   /** The layer at which unpacking failed. */
   failedLayer: number | undefined;
@@ -37,8 +37,8 @@ export class UnpackThreads {
       jobs: jobMemory(),
       blobs: blobs.memory,
       counters: counters.memory,
-      decompressSignal: this.#signal.memory,
-      applySignal: new Signal().memory,
+      decompressCondition: this.#wake.memory,
+      applyCondition: new Condition().memory,
     };
     this.#workers = ROLES.map(() => startThread('worker-unpack'));
     for (const [index, worker] of this.#workers.entries()) {
@@ -48,7 +48,7 @@ export class UnpackThreads {
 
   /** There is more in the table of blobs. */
   blobsChanged(): void {
-    this.#signal.raise();
+    this.#wake.raise();
   }
 
   /**

@@ -3,7 +3,7 @@ import { LayerApplier } from '../apply/apply.ts';
 import { DigestTable } from '../apply/digest-table.ts';
 import { packEntries } from '../apply/report.ts';
 import { TarReader } from '../tar/reader.ts';
-import { Signal } from './condition.ts';
+import { Condition } from './condition.ts';
 import { UnpackCounters } from './counters.ts';
 import { FileJobs } from './file-jobs.ts';
 import type { UnpackEvent, UnpackJob } from './protocol.ts';
@@ -21,8 +21,8 @@ export function applyLayers(
   const counters = new UnpackCounters(job.counters);
   const digests = new DigestTable();
   const jobs = new FileJobs(job.jobs, digests);
-  const own = new Signal(job.applySignal);
-  const other = new Signal(job.decompressSignal);
+  const own = new Condition(job.applyCondition);
+  const other = new Condition(job.decompressCondition);
   let offered = 0;
   const work = (): boolean => jobs.work();
   const applier = new LayerApplier(job.dir, job.options, {

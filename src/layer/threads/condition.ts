@@ -2,7 +2,7 @@
 const COUNTER = 0;
 const SLEEPING = 1;
 
-export class Signal {
+export class Condition {
   readonly memory: SharedArrayBuffer;
   readonly #cells: Int32Array;
 

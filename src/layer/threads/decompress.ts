@@ -5,7 +5,7 @@ import { digestAlgorithm, digestHex } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { IMAGE_INVALID, SIZE_WRONG } from '../../core/integrity-hints.ts';
 import { decompressInto } from '../compress/decompress.ts';
-import { Signal } from './condition.ts';
+import { Condition } from './condition.ts';
 import { UnpackCounters } from './counters.ts';
 import { FileJobs } from './file-jobs.ts';
 import { BlobTable, type UnpackJob } from './protocol.ts';
@@ -25,8 +25,8 @@ export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) 
   const jobs = new FileJobs(job.jobs);
   const blobs = new BlobTable(job.blobs);
   const counters = new UnpackCounters(job.counters);
-  const own = new Signal(job.decompressSignal);
-  const other = new Signal(job.applySignal);
+  const own = new Condition(job.decompressCondition);
+  const other = new Condition(job.applyCondition);
   const waitUntil = (ready: () => boolean): void => {
     if (ready()) return;
     own.sleepUntil(ready, () => {

@@ -1,6 +1,6 @@
 /**
  * The threads that unpack an image and what they share. One reads and decompresses the blobs, and verifies diff IDs; the
- * other applies the archives. Both block, on `Signal`s in shared memory: the main thread fetches and never waits for
+ * other applies the archives. Both block, on `Condition`s in shared memory: the main thread fetches and never waits for
  * them, they tell it what matters in messages.
  */
 import type { Digest } from '../../core/digest.ts';
@@ -21,8 +21,8 @@ export interface UnpackJob {
   readonly blobs: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   /** What each thread sleeps on. */
-  readonly decompressSignal: SharedArrayBuffer;
-  readonly applySignal: SharedArrayBuffer;
+  readonly decompressCondition: SharedArrayBuffer;
+  readonly applyCondition: SharedArrayBuffer;
 }
 
 /** A typed error without its cause, which does not cross between threads. */

@@ -2,7 +2,7 @@
 import type { ByteString } from '../../fs/byte-string.ts';
 import { DONE } from '../../fs/entry/rows.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
-import { RowHasher } from '../../fs/hash/queue.ts';
+import { HashQueue } from '../../fs/hash/queue.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 
 /** Files given to threads between two looks of theirs. */
@@ -22,7 +22,7 @@ export async function hashFiles(
 ): Promise<readonly (string | undefined)[]> {
   const slices = new Slices(signal, () => onProgress(hasher.hashedBytes, hasher.hashedFiles));
   const task = { root, contentOnly: true, modes: 'exact', scan: false, device: 0, settledBefore: 0 } as const;
-  const hasher = new RowHasher(task, slices, signal);
+  const hasher = new HashQueue(task, slices, signal);
   try {
     for (const [index, file] of files.entries()) {
       hasher.table.add(file);

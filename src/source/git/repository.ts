@@ -20,7 +20,7 @@ export interface Remote {
   /** Milliseconds of silence after which a call to it is given up. */
   readonly stallTimeout: number;
   /** Runs a call to the remote, again where that may help. */
-  readonly again: <T>(job: JobContext, work: () => Promise<T>) => Promise<T>;
+  readonly retrying: <T>(job: JobContext, work: () => Promise<T>) => Promise<T>;
   readonly offline: boolean;
 }
 
@@ -217,7 +217,7 @@ export class Repository {
     if (stdin !== undefined) configured.push('-c', 'fetch.negotiationAlgorithm=noop');
     const task = new Task(job.progress, 'download', url);
     try {
-      await this.#remote.again(job, () =>
+      await this.#remote.retrying(job, () =>
         git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
           gitDir: this.dir,
           reach,

@@ -2,18 +2,18 @@
 import type { JobContext, NetworkOptions } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import { systemClock } from '../../http/clock.ts';
-import { PassingFailure, retry } from '../../http/retry.ts';
+import { retry, TransientError } from '../../http/retry.ts';
 
 const PASSING: readonly ErrorCode[] = ['E_NETWORK', 'E_SERVER', 'E_STALLED', 'E_RATE_LIMIT'];
 
 /** Runs `work`, again after a failure that may pass, as often and as long as the options allow. */
-export function again<T>(job: JobContext, network: NetworkOptions, work: () => Promise<T>): Promise<T> {
+export function retrying<T>(job: JobContext, network: NetworkOptions, work: () => Promise<T>): Promise<T> {
   const policy = { retries: network.retry, maxWait: network.maxWait, clock: systemClock };
   const attempt = async (): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof CtxsrcError && PASSING.includes(error.code)) throw new PassingFailure(error);
+      if (error instanceof CtxsrcError && PASSING.includes(error.code)) throw new TransientError(error);
       throw error;
     }
   };

@@ -43,7 +43,7 @@ import {
 } from './key.ts';
 import { isGitReference } from './reference-form.ts';
 import type { Remote } from './repository.ts';
-import { again } from './retry.ts';
+import { retrying } from './retry.ts';
 import { checkSubmoduleHost } from './submodule-host.ts';
 import { cleanSubdir, type GitReference, type GitUrl, originOf, parseGitReference } from './url.ts';
 
@@ -300,7 +300,7 @@ class GitInstance implements SourceInstance {
       );
     }
     const args = ['-c', `remote.origin.url=${remote.url}`, 'ls-remote', ...flags, '--', 'origin', ...patterns];
-    const { stdout } = await remote.again(job, () =>
+    const { stdout } = await remote.retrying(job, () =>
       remote.git.run(job.signal, `list the refs of ${remote.url}`, args, {
         reach: remote.reach,
         stallTimeout: remote.reach === 'network' ? remote.stallTimeout : undefined,
@@ -322,7 +322,7 @@ class GitInstance implements SourceInstance {
       url: url.remote,
       reach: reachOf(url),
       stallTimeout: network.stallTimeout,
-      again: (task, work) => again(task, network, work),
+      retrying: (task, work) => retrying(task, network, work),
       offline,
     };
   }

@@ -18,9 +18,9 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ProgressEvent } from '../../../src/core/progress.ts';
 import { EntryRows } from '../../../src/fs/entry/rows.ts';
 import { type HashTreeOptions, hashTree } from '../../../src/fs/hash/hash-tree.ts';
-import { HashCrew } from '../../../src/fs/hash/pool.ts';
+import { HashPool } from '../../../src/fs/hash/pool.ts';
 import { loadNative } from '../../../src/fs/native/native.ts';
-import { HashReader } from '../../../src/fs/stat-cache/reader.ts';
+import { CachedReader } from '../../../src/fs/stat-cache/reader.ts';
 import { StatCache } from '../../../src/fs/stat-cache/stat-cache.ts';
 import { needsOpenCheckout } from '../../support/needs.ts';
 import { oracleDigest } from '../../support/properties.ts';
@@ -78,8 +78,8 @@ describe('hashTree', () => {
     const root = makeTree('changes');
     const cacheDir = seen ? tempDir('cache') : undefined;
     await hashTree(root, { cacheDir });
-    const { names } = HashReader.prototype;
-    const listed = vi.spyOn(HashReader.prototype, 'names').mockImplementation(function (this: HashReader, path) {
+    const { names } = CachedReader.prototype;
+    const listed = vi.spyOn(CachedReader.prototype, 'names').mockImplementation(function (this: CachedReader, path) {
       if (path === 'd') appendFileSync(join(root, 'a'), ' more');
       return names.call(this, path);
     });
@@ -91,9 +91,9 @@ describe('hashTree', () => {
 
   test('when the clock is stepped back meanwhile, everything is done again', async () => {
     const root = makeTree('stepped');
-    const { names } = HashReader.prototype;
+    const { names } = CachedReader.prototype;
     let listed = 0;
-    vi.spyOn(HashReader.prototype, 'names').mockImplementation(function (this: HashReader, path) {
+    vi.spyOn(CachedReader.prototype, 'names').mockImplementation(function (this: CachedReader, path) {
       listed += 1;
       if (listed === 2) shiftClock(-10_000);
       return names.call(this, path);
@@ -211,7 +211,7 @@ describe('threads', () => {
     vi.spyOn(EntryRows.prototype, 'take').mockReturnValue(false);
     return { root, sent: spyOnCrew() };
   }
-  const spyOnCrew = () => vi.spyOn(HashCrew.prototype, 'send');
+  const spyOnCrew = () => vi.spyOn(HashPool.prototype, 'send');
   const hireAt = { files: 50, bytes: Number.POSITIVE_INFINITY };
 
   test('give the same digest', async () => {
@@ -252,11 +252,11 @@ describe('threads', () => {
       writeFileSync(join(root, `a-large-${i}`), '');
       truncateSync(join(root, `a-large-${i}`), 2_000_000_000);
     }
-    const closed = vi.spyOn(HashCrew.prototype, 'close');
+    const closed = vi.spyOn(HashPool.prototype, 'close');
     const controller = new AbortController();
-    sent.mockImplementationOnce(function (this: HashCrew, chunk) {
+    sent.mockImplementationOnce(function (this: HashPool, chunk) {
       void setTimeout(ms).then(() => controller.abort());
-      HashCrew.prototype.send.call(this, chunk);
+      HashPool.prototype.send.call(this, chunk);
     });
     await expect(hashTree(root, { signal: controller.signal, hireAt })).rejects.toMatchObject({ name: 'AbortError' });
     expect(sent).toHaveBeenCalled();
