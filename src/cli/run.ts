@@ -2,12 +2,13 @@
 import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, Identifier, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { defaultPlatform } from '../core/platform.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
-import { type Environment, machinePlatform, openEnvironment } from '../source/environment.ts';
+import { type Environment, openEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
@@ -79,7 +80,7 @@ export class Run {
       statCache: this.flags.statCache !== false,
       network: networkOptions(this.flags, withEnvironment(this.io.env, this.config.network)),
       limits: limitsOf(this.flags),
-      defaultPlatform: this.io.env.DOCKER_DEFAULT_PLATFORM || undefined,
+      defaultPlatform: defaultPlatform(this.io.env),
       registryConfig: this.registryConfig(),
       env: this.io.env,
       progress: this.#reporter,
@@ -89,7 +90,7 @@ export class Run {
 
   /** The platform of references that name none. */
   defaultPlatform(): string {
-    return this.io.env.DOCKER_DEFAULT_PLATFORM || machinePlatform();
+    return defaultPlatform(this.io.env).platform;
   }
 
   /** `--registry-config`, or its alias. */

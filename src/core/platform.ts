@@ -29,6 +29,18 @@ export const HOST: Host = {
   architecture: NODE_ARCH[process.arch] ?? process.arch,
 };
 
+/**
+ * The platform of references that name none, and whether somebody asked for it: `DOCKER_DEFAULT_PLATFORM`, else `linux/`
+ * and this machine's architecture, for contexts are Linux trees whatever the host.
+ */
+export function defaultPlatform(env: { readonly DOCKER_DEFAULT_PLATFORM?: string | undefined }): {
+  readonly platform: string;
+  readonly asked: boolean;
+} {
+  const asked = env.DOCKER_DEFAULT_PLATFORM;
+  return asked ? { platform: asked, asked: true } : { platform: `linux/${HOST.architecture}`, asked: false };
+}
+
 const KNOWN_OS = new Set(
   'aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris windows zos'.split(
     ' ',

@@ -1,6 +1,6 @@
 /** What a run gives its sources, made in one place for the command line and the library: store, session, network. */
 import type { NetworkOptions, Session, SourceEnv, Store, StoreAdmin } from '../contract/index.ts';
-import { HOST } from '../core/platform.ts';
+import { defaultPlatform } from '../core/platform.ts';
 import type { Progress } from '../core/progress.ts';
 import { claimTemporaryCacheDir } from './cache-dir.ts';
 import { createSession } from './session.ts';
@@ -16,11 +16,6 @@ const DEFAULT_NETWORK: NetworkOptions = {
   parallel: 4,
 };
 
-/** Contexts are Linux trees, whatever the host: `linux/` and the host's architecture. */
-export function machinePlatform(): string {
-  return `linux/${HOST.architecture}`;
-}
-
 export interface EnvironmentOptions {
   /** The cache directory, absolute. */
   readonly cacheDir: string;
@@ -29,8 +24,8 @@ export interface EnvironmentOptions {
   readonly network?: Partial<NetworkOptions> | undefined;
   /** Most that is read of a source. */
   readonly limits?: SourceEnv['limits'];
-  /** `os/arch[/variant]` that was asked for where references name none; `linux/` and the host's architecture when absent. */
-  readonly defaultPlatform?: string | undefined;
+  /** That of references which name none; this machine's when absent. */
+  readonly defaultPlatform?: ReturnType<typeof defaultPlatform> | undefined;
   /** A docker config.json with credentials, before every other place. */
   readonly registryConfig?: string | undefined;
   /** Where credentials are looked for (DOCKER_CONFIG, …); the process's environment when absent. */
@@ -65,14 +60,15 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
       return (await credentials)(host, repository);
     },
   });
+  const { platform, asked } = options.defaultPlatform ?? defaultPlatform({});
   const env: SourceEnv = {
     store,
     offline: options.offline ?? false,
     statCache: options.statCache ?? true,
     network: { ...DEFAULT_NETWORK, ...options.network },
     limits: options.limits,
-    defaultPlatform: options.defaultPlatform ?? machinePlatform(),
-    platformAsked: options.defaultPlatform !== undefined,
+    defaultPlatform: platform,
+    platformAsked: asked,
   };
   return { env, session, store, close: () => store.close() };
 }
