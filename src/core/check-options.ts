@@ -1,10 +1,10 @@
 /**
- * Checks what a program hands to the library: a name that is not known or a value of the wrong type would otherwise be
- * passed over in silence, and the answer would be to another question.
+ * Checks the arguments that a program hands to the library. Without these checks an unknown name or a value of the
+ * wrong type would be ignored in silence, and the answer would be to another question.
  */
 import { CtxsrcError } from './errors.ts';
 
-/** Throws `E_USAGE` for a value that it does not take. `where` is its name, for the message. */
+/** Throws `E_USAGE` for a value that is not accepted. `where` is the argument's name, for the message. */
 export type Check = (value: unknown, where: string) => void;
 
 function check(wanted: string, holds: (value: unknown) => boolean): Check {
@@ -15,7 +15,7 @@ function check(wanted: string, holds: (value: unknown) => boolean): Check {
 }
 
 export const text: Check = check('a text', (value) => typeof value === 'string');
-/** A path, a name: nothing would mean the current directory, or anything. */
+/** For paths and names: an empty path would mean the current directory, an empty name anything. */
 export const nonEmpty: Check = check('a text that is not empty', (value) => typeof value === 'string' && value !== '');
 export const flag: Check = check('true or false', (value) => typeof value === 'boolean');
 export const list: Check = check(
@@ -23,7 +23,7 @@ export const list: Check = check(
   (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
 );
 export const wholeNumber: Check = check('a whole number', Number.isSafeInteger);
-/** Infinity too: no limit. */
+/** Accepts Infinity, which means no limit. */
 export const positive: Check = check('a number above 0', (value) => typeof value === 'number' && value > 0);
 export const milliseconds: Check = check(
   'a number of milliseconds',
@@ -31,7 +31,7 @@ export const milliseconds: Check = check(
 );
 export const call: Check = check('a function', (value) => typeof value === 'function');
 
-/** A whole number from `least` on. */
+/** A whole number, at least `least`. */
 export function count(least: number): Check {
   return check(`a whole number from ${least} on`, (value) => Number.isSafeInteger(value) && (value as number) >= least);
 }
@@ -41,7 +41,7 @@ export function oneOf(...choices: readonly string[]): Check {
   return check(choices.join(' or '), (value) => choices.includes(value as string));
 }
 
-/** An array whose every item is one. */
+/** An array whose every item passes `item`. */
 export function arrayOf(item: Check): Check {
   return (value, where) => {
     check('an array', Array.isArray)(value, where);
@@ -70,7 +70,7 @@ export function members(known: Readonly<Record<string, Check>>): Check {
   };
 }
 
-/** The members that are there: `{ x: undefined }` says no more than `{}`. */
+/** The members whose value is not undefined: `{ x: undefined }` means the same as `{}`. */
 export function given<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const there = Object.entries(value).filter(([, member]) => member !== undefined);
   return Object.fromEntries(there) as { [K in keyof T]: Exclude<T[K], undefined> };
@@ -83,7 +83,7 @@ function unknownMember(path: string, name: string, known: readonly string[]): Ct
   return new CtxsrcError('E_USAGE', `${path} is not known`, { hint: meant === undefined ? all : `it is ${meant}` });
 }
 
-/** A text is told by its type only: what was meant for another place may be a secret. */
+/** Shows a text by its type only: it may be a secret that was meant for another argument. */
 function shown(value: unknown): string {
   if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value)) return String(value);
   if (typeof value === 'string') return value.length <= 40 ? JSON.stringify(value) : 'such a text';

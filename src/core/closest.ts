@@ -1,6 +1,6 @@
 /**
- * The word that the user may have meant: the one with the fewest changed letters, when these are few.
- * @param most changed letters, for a word of so many
+ * The word that the user may have meant: the nearest by edit distance, if it is near enough.
+ * @param most the largest distance that is near enough, for a word of the given length
  */
 export function closest(
   typed: string,
@@ -14,7 +14,7 @@ export function closest(
   return best !== undefined && best.distance <= most(best.word.length) ? best.word : undefined;
 }
 
-/** Levenshtein's distance: letters put in, left out or changed. */
+/** The Levenshtein distance: the number of letters inserted, deleted or replaced. */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 0; i < a.length; i += 1) {

@@ -8,7 +8,10 @@ import { smallSha256 } from './small-sha256.ts';
 
 export type Digest = `${string}:${string}`;
 
-/** Up to so many bytes, as most manifests and configurations have, loading `node:crypto` takes longer than doing without. */
+/**
+ * Up to this size (bytes), which most manifests and configurations have, loading `node:crypto` takes longer than
+ * hashing in JavaScript.
+ */
 const SMALL = 8 * 1024;
 
 const HEX_LENGTH: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };

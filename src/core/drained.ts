@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 
-/** Resolves when a stream takes more, or will take none. */
+/** Resolves when the stream accepts more data, or never will again (it closed or failed). */
 export function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     const goOn = (): void => {

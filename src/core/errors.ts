@@ -128,10 +128,10 @@ export function isAbort(error: unknown): boolean {
 }
 
 /**
- * Turns a failed file-system call on something that the user named into a typed error: what is not there is exit 3, all
- * else as `localError` has it. An error that is already typed, or an abort, is returned unchanged.
- * @param what what was being done to what, for instance `cannot read ./app/file`
- * @param hint what to type or check next, instead of the usual one
+ * Turns a failed file-system call on something that the user named into a typed error: exit 3 when it does not exist,
+ * otherwise as `localError`. An error that is already typed, or an abort, is returned unchanged.
+ * @param what the operation and its object, for instance `cannot read ./app/file`
+ * @param hint what to type or check next, instead of the usual hint
  */
 export function ioError(error: unknown, what: string, hint?: string): Error {
   if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
@@ -144,9 +144,9 @@ export function ioError(error: unknown, what: string, hint?: string): Error {
 }
 
 /**
- * Turns a failed file-system call on something of our own (the cache, what is being written) into a typed error, exit 74:
- * there too when it cannot be made or is gone. An error that is already typed, or an abort, is returned unchanged.
- * @param hint instead of the usual one
+ * Turns a failed file-system call on something of our own (the cache, an output file) into a typed error of exit 74,
+ * also when the file does not exist. An error that is already typed, or an abort, is returned unchanged.
+ * @param hint instead of the usual hint
  */
 export function localError(error: unknown, what: string, hint?: string): Error {
   if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
@@ -181,7 +181,7 @@ export function localError(error: unknown, what: string, hint?: string): Error {
   }
 }
 
-/** What the system says, without the call and the paths, which the message names already. */
+/** The system's reason, without the call and the paths, which the message already names. */
 function reasonOf(error: unknown): string {
   const errno = (error as NodeJS.ErrnoException | undefined)?.errno;
   const known = errno === undefined ? undefined : getSystemErrorMap().get(errno)?.[1];

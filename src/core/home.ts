@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 
 /**
- * The home directory: `$HOME`, else what the password file says; undefined for a user that has neither, as in a container
- * that runs under any user ID. Nothing needs a home: whoever asks goes on without what could lie there.
+ * The home directory: `$HOME`, else the one in the password file. Undefined for a user that has neither, for instance
+ * in a container that runs under an arbitrary user ID: callers go on without the files that could be there.
  */
 export function homeOf(env: Readonly<Record<string, string | undefined>>): string | undefined {
   if (env.HOME) return env.HOME;

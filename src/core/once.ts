@@ -17,8 +17,8 @@ export class Once<T> {
   }
 
   /**
-   * As `run`, for callers that can be aborted one by one: one whose signal fires leaves at once, and one that shared
-   * the work of a caller who was aborted begins anew.
+   * As `run`, for callers that can be aborted one by one. A caller whose signal fires leaves at once; a caller that
+   * waited for work which another caller's abort ended starts the work again.
    */
   async runFor(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     for (;;) {

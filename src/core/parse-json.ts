@@ -1,4 +1,7 @@
-/** The value of a JSON text. The error says where it is wrong; the parser's own quotes the text, which may be a secret. */
+/**
+ * The value of a JSON text. The error gives the position; the parser's own message would quote the text, which may be a
+ * secret.
+ */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

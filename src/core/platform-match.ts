@@ -4,18 +4,18 @@ import { HOST, type Host, normalizePlatform, type Platform } from './platform.ts
 /** Says how well a candidate fits. */
 export interface PlatformMatcher {
   matches(candidate: Platform): boolean;
-  /** Negative when `a` is to be preferred to `b`, 0 when neither is. Sort with it (stable). */
+  /** Negative when `a` is preferred to `b`, 0 when neither is. Use it with a stable sort. */
   compare(a: Platform, b: Platform): number;
 }
 
-/** Minor versions by major, in order of preference, that run what was built for an arm64 variant. */
+/** Minor versions by major, in order of preference, whose programs run on the given arm64 variant. */
 function arm64Versions(variant: string): readonly (readonly [major: number, minor: number])[] | undefined {
   const version = /^v([89])(?:\.([0-9]))?$/.exec(variant || 'v8');
   if (version === null) return undefined;
   const major = Number(version[1]);
   const minor = Number(version[2] ?? 0);
   if (major === 8) return [[8, minor]];
-  // v9.0 was made from v8.5, and so on in step until v8.9, the last of its line.
+  // v9.0 is based on v8.5, v9.1 on v8.6, and so on up to v8.9, the last version of v8.
   return minor > 7
     ? undefined
     : [
@@ -29,7 +29,7 @@ function variantsDown(from: number, to: number): string[] {
   return Array.from({ length: Math.max(0, from - to + 1) }, (_, i) => `v${from - i}`);
 }
 
-/** No processor level is near this; it bounds what a hostile or mistyped variant can cost. */
+/** Far above any real processor level; it bounds the cost of a hostile or mistyped variant. */
 const MAX_LEVEL = 1000;
 
 function numericVariant(variant: string): number | undefined {
@@ -78,7 +78,7 @@ interface WindowsVersion {
   readonly build: number;
 }
 
-/** Undefined for a version that says nothing: fewer than three parts, or parts that are no numbers of their range. */
+/** Undefined for an unusable version: fewer than three parts, or parts that are not numbers in range. */
 function windowsVersion(version: string | undefined): WindowsVersion | undefined {
   const parts = /^([0-9]+)\.([0-9]+)\.([0-9]+)(?:\.|$)/.exec(version ?? '');
   if (parts === null) return undefined;
@@ -87,7 +87,7 @@ function windowsVersion(version: string | undefined): WindowsVersion | undefined
   return { majorMinor: `${major}.${minor}`, build };
 }
 
-/** Windows releases whose containers later hosts keep running. */
+/** Builds of Windows whose containers run on all later hosts. */
 const WINDOWS_STABLE_BUILDS = [20348, 26100] as const;
 
 function windowsVersionMatches(requested: string | undefined, candidate: string | undefined): boolean {
@@ -108,7 +108,10 @@ function simpleMatch(wanted: Platform, candidate: Platform): boolean {
   return (candidate['os.features'] ?? []).every((feature) => had.has(feature));
 }
 
-/** The feature that Windows images once had to name is not asked for; said twice, it counts once. */
+/**
+ * `win32k` is a feature that Windows images once had to name and that is no longer required. It is removed once only: a
+ * second mention counts.
+ */
 function withoutWin32k(candidate: Platform): Platform {
   const features = [...(candidate['os.features'] ?? [])];
   const at = features.indexOf('win32k');

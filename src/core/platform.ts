@@ -101,7 +101,7 @@ function platform(
   };
 }
 
-/** Order of Go strings: by UTF-8 bytes, which is by code point. */
+/** Order of Go strings: by UTF-8 bytes, which is the order of code points. */
 function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
@@ -159,7 +159,7 @@ export function parsePlatform(specifier: string, host: Host = HOST): Platform {
   return platform(os, named.architecture, variant, version, features);
 }
 
-/** A variant nobody wrote stays unwritten where it is the usual one. */
+/** The usual variant of an architecture is left out unless it was given. */
 function impliedVariant(named: { architecture: string; variant: string }): string {
   return named.architecture === 'arm' && named.variant === 'v7' ? '' : named.variant;
 }

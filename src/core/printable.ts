@@ -1,7 +1,8 @@
 /**
- * What came from outside, made harmless for a terminal: control characters (C0, DEL, C1), everything invisible that changes
- * how the text around it is read (marks of direction, joiners, tags, byte order marks), separators of lines and paragraphs,
- * and lone surrogates as `\xNN`, `\uNNNN` or `\u{NNNNN}`. Names go through it wherever a message is made of them.
+ * Text from outside, made harmless for a terminal. These characters become `\xNN`, `\uNNNN` or `\u{NNNNN}`: control
+ * characters (C0, DEL, C1), invisible characters that change how the text around them is read (direction marks,
+ * joiners, tags, byte order marks), line and paragraph separators, and lone surrogates. Every name in a message goes
+ * through this function.
  */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (character) => {
@@ -11,28 +12,33 @@ export function printable(text: string): string {
   });
 }
 
-/** Longer than any tag or reference that a registry takes; the rest of a name tells a person nothing. */
+/** Longer than any tag or reference that a registry accepts. */
 const MAX_SHOWN = 400;
-/** Names that a message lists. */
+/** Number of names that a message lists. */
 const MAX_LISTED = 20;
 
-/** As `printable`, cut where it is long: a stranger's name must not fill the screen. For messages, not for answers. */
+/**
+ * As `printable`, and long text is cut, so that a hostile name cannot fill the screen. For messages, not for answers.
+ */
 export function shortened(text: string): string {
   if (text.length <= MAX_SHOWN) return printable(text);
-  // Not within a character.
+  // Do not cut within a surrogate pair.
   return `${printable(text.slice(0, MAX_SHOWN).replace(/[\ud800-\udbff]$/, ''))}…`;
 }
 
-/** Names of strangers in a message: some of them, each cut where it is long. */
+/** Names from outside in a message: the first of them, each cut if it is long. */
 export function listed(names: readonly string[]): string {
   const shown = names.slice(0, MAX_LISTED).map(shortened).join(', ');
   return names.length > MAX_LISTED ? `${shown}, …` : shown;
 }
 
-/** JSON text that says the same, with the same characters written as JSON escapes: a document may end up on a terminal. */
+/**
+ * The same JSON with the characters that `printable` escapes written as JSON escapes: a document may be shown on a
+ * terminal.
+ */
 export function printableJson(json: string): string {
   return json.replace(UNSAFE, (character) => {
-    // The end of a document. Within its texts it is escaped already.
+    // The newline that ends the document; newlines within its texts are escaped already.
     if (character === '\n') return character;
     return Array.from({ length: character.length }, (_, at) => escaped(character.charCodeAt(at))).join('');
   });

@@ -1,7 +1,6 @@
 /**
- * Where the programs of the system are found. A relative entry of PATH (`.`, an empty one) would mean the directory that
- * the user happens to be in, which may be a stranger's checkout: such entries do not count, for this process and for
- * what it starts.
+ * Finds the programs of the system. A relative entry of PATH (`.` or an empty one) means the current directory, which
+ * may be a stranger's checkout. Such entries are ignored, and removed from the PATH of the programs that are started.
  */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,10 +10,10 @@ import type { Readable, Writable } from 'node:stream';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What shells take when nothing is said. */
+/** The search path of shells when PATH is not set. */
 const USUAL_PATH = ['/usr/local/bin', '/usr/bin', '/bin'].join(delimiter);
 
-/** PATH without its relative entries, for programs that look for others themselves. */
+/** PATH without its relative entries, for child processes that look for programs themselves. */
 export function programPath(env: Environment): string {
   const path = env.PATH ?? env.Path ?? USUAL_PATH;
   return path
@@ -44,13 +43,13 @@ export type Program = ChildProcessByStdio<Writable, Readable, Readable>;
 export interface StartOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string | undefined;
-  /** In a process group of its own, which can be ended as one. */
+  /** Run it in a process group of its own, which can be ended as a whole. */
   readonly detached?: boolean | undefined;
 }
 
 /**
- * Starts a program, without a shell. Throws what the system says of one that cannot be started: Node gives a child
- * without streams then (too many open files), or with streams that end.
+ * Starts a program without a shell. Throws the system's error when it cannot be started. (When too many files are open,
+ * Node returns a child without streams or with streams that end, and reports the error later.)
  */
 export async function startProgram(path: string, args: readonly string[], options: StartOptions): Promise<Program> {
   const child = spawn(path, args, {

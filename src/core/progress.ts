@@ -12,9 +12,9 @@ export type Phase = 'resolve' | 'download' | 'verify' | 'unpack' | 'hash' | 'cop
 /** What a task's `done` and `total` count. */
 export type ProgressUnit = 'bytes' | 'files' | 'layers';
 
-/** Where a task belongs that is one of several: the layers of an image are parts of the task that counts them. */
+/** The place of a task among others: the layers of an image are parts of the task that counts them. */
 export interface TaskPlace {
-  /** The `id` of that task. */
+  /** The `id` of the parent task. */
   readonly parent?: string | undefined;
   /** The layer's number, from 1 for the base, and how many layers there are. */
   readonly layer?: number | undefined;
@@ -31,13 +31,13 @@ export type ProgressEvent =
       total?: number | undefined;
       unit?: ProgressUnit;
     } & TaskPlace)
-  /** `done` so far; `phase` when the work moved on (download, then unpack). */
+  /** `done` is the amount so far; `phase` is given when it changes (from download to unpack). */
   | ({ type: 'advance'; id: string; done: number } & Advance)
-  /** The piece of work is over. `cached`: nothing had to be done. */
+  /** The piece of work is over. `cached`: there was nothing to do. */
   | { type: 'end'; id: string; status: 'done' | 'cached' | 'failed' | 'aborted' }
   /** Something a person should know. Levels: debug (-vv), verbose (-v), note, warning. */
   | { type: 'message'; level: 'debug' | 'verbose' | 'note' | 'warning'; text: string; hint?: string | undefined }
-  /** One request to a server, for -v. The URL carries no query and no credentials. */
+  /** One request to a server, for -v. The URL has no query and no credentials. */
   | {
       type: 'request';
       method: string;
@@ -51,9 +51,9 @@ export type ProgressEvent =
 export interface Advance {
   readonly total?: number | undefined;
   readonly phase?: Phase | undefined;
-  /** Files so far, where `done` counts bytes. */
+  /** Number of files so far, where `done` counts bytes. */
   readonly files?: number | undefined;
-  /** How much of the work is done, from 0 to 1, where `done` and `total` do not tell. */
+  /** The part of the work that is done, from 0 to 1, where `done` and `total` cannot express it. */
   readonly part?: number | undefined;
 }
 
@@ -65,7 +65,7 @@ export interface Progress {
 export const silentProgress: Progress = { emit: () => undefined };
 
 /**
- * Tells a doubt about the answer: a warning, or with `--strict` an error of that code.
+ * Reports a doubt about the answer: as a warning, or with `--strict` as an error of the given code.
  * @throws CtxsrcError of `code` when the job is strict
  */
 export function warnOrRefuse(
@@ -78,7 +78,7 @@ export function warnOrRefuse(
   job.progress.emit({ type: 'message', level: 'warning', text, hint });
 }
 
-/** A sink that puts what begins in its place, unless it has one. */
+/** A sink that adds `place` to the tasks that start without one. */
 export function placed(progress: Progress, place: TaskPlace): Progress {
   return {
     emit: (event) =>
@@ -88,16 +88,16 @@ export function placed(progress: Progress, place: TaskPlace): Progress {
 
 let taskNumber = 0;
 
-/** Time between two `advance` events of a task: work may go on in much smaller steps than anybody wants to hear of. */
+/** Minimum time in milliseconds between two `advance` events of a task: work advances in much smaller steps. */
 const ADVANCE_MS = 50;
 
-/** One running task: emits its own start, and its end exactly once. */
+/** One running task: emits its own start, and emits its end exactly once. */
 export class Task {
   readonly id: string;
   readonly #progress: Progress;
   #ended = false;
   #advancedAt = Number.NEGATIVE_INFINITY;
-  /** What was told last, and not passed on. */
+  /** The last advance, if it was not emitted yet. */
   #pending: ({ readonly done: number } & Advance) | undefined;
 
   constructor(
@@ -137,7 +137,7 @@ export class Task {
   }
 }
 
-/** Passes on a body that begins at `offset` of something, and tells the task how much of it there is. */
+/** Passes a body on and reports its position to the task. The body begins at `offset` of the whole. */
 export async function* counted(
   from: { readonly body: AsyncIterable<Uint8Array>; readonly offset: number; readonly size?: number | undefined },
   task: Task,

@@ -1,30 +1,30 @@
-/** How much of a source may be read, and the count of what was. */
+/** Limits on how much of a source may be read, and the count against them. */
 import { CtxsrcError } from './errors.ts';
 
-/** The most that a job reads of one source. Absent: as much as there is. */
+/** The most that a job may read of one source. Absent: no limit. */
 export interface ReadLimits {
   /** Bytes: of a download, or of all files of a tree. */
   readonly maxBytes?: number | undefined;
-  /** Files, directories and whatever else a tree has. */
+  /** Number of entries of a tree: files, directories and all others. */
   readonly maxFiles?: number | undefined;
 }
 
-/** What `--max-bytes` and `--max-files` are unless given, where a source is received or written. */
+/** The defaults of `--max-bytes` and `--max-files` where a source is received or written. */
 export const DEFAULT_MAX_BYTES = 64 * 1024 ** 3;
 export const DEFAULT_MAX_FILES = 5_000_000;
 
 /**
- * Bytes that a compressed byte may become. Where it was said how many bytes may come, that is what bounds them: large
- * empty files (`/var/log/lastlog`, disk images) are packed into next to nothing.
+ * Decompressed bytes allowed per compressed byte. Unlimited when `--max-bytes` is given, as that bounds the result:
+ * large empty files (`/var/log/lastlog`, disk images) compress to almost nothing.
  */
 export function maxRatio(maxBytes: number | undefined): number {
   return maxBytes === undefined ? 1_000 : Number.POSITIVE_INFINITY;
 }
 
 /**
- * The error for what has too many bytes.
+ * The error for too many bytes.
  * @param what for the message, printable
- * @param size where it is known
+ * @param size if it is known
  */
 export function tooManyBytes(what: string, maxBytes: number, size?: number): CtxsrcError {
   const has = size === undefined ? '' : ` (it has ${size})`;
@@ -47,8 +47,8 @@ export class ReadBudget {
   }
 
   /**
-   * Counts what is about to be read.
-   * @throws CtxsrcError `E_LIMIT` when it is more than is allowed
+   * Counts files and bytes before they are read.
+   * @throws CtxsrcError `E_LIMIT` when the limit is exceeded
    */
   spend(files: number, bytes: number): void {
     this.#files += files;

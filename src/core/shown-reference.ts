@@ -1,6 +1,7 @@
 /**
- * A reference or an address as it was typed, without the user and password in it: `https://bob:pw@host/x` is
- * `https://***@host/x`, `bob:pw@host/x` is `***@host/x`. A digest after `@` is none, nor is a user without a password.
+ * A reference or address as it was typed, without the user and password in it: `https://bob:pw@host/x` becomes
+ * `https://***@host/x`, and `bob:pw@host/x` becomes `***@host/x`. An `@` before a digest does not count, and a user
+ * without a password stays.
  */
 export function withoutUser(text: string): string {
   const [, head = '', digest = ''] =
@@ -13,12 +14,12 @@ export function withoutUser(text: string): string {
 }
 
 const SECRET_NAME = /token|secret|passw|signature|credential|api[-_]?key|access[-_]?key/i;
-/** Those of storage services (`sig` of Azure, `hdnts` of Akamai), and short ones of many. */
+/** Secret parameters of storage services (`sig` of Azure, `hdnts` of Akamai), and common short names of secrets. */
 const SECRET_WORD = /^(?:sig|sign|hmac|jwt|auth|authorization|pwd|key|hdnea|hdnts)$/i;
 
 /**
- * A reference as it is shown and kept: without user and password, and with `***` for the parameters of a signed address,
- * which let in whoever has them.
+ * A reference as it is shown and stored: without user and password, and with `***` for those parameters of a signed
+ * address that grant access.
  */
 export function shownReference(text: string): string {
   const plain = withoutUser(text).replace(/^((?:[^:/?#]*=)?https?:\/\/)[^/?#@]*@/i, '$1***@');

@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4) of what is small. Loading `node:crypto` takes 11 to 17 ms, a third of what the key of an image costs
- * beside an empty program, and this hashes a manifest in one.
+ * SHA-256 (FIPS 180-4) for small inputs. Loading `node:crypto` takes 11 to 17 ms, a third of what the key of an image
+ * costs beyond the start of Node; this code hashes a manifest in one.
  */
 
 /** Fractional parts of the cube roots of the first 64 primes. */
@@ -71,10 +71,12 @@ const K = Int32Array.of(
   0xc67178f2,
 );
 const BLOCK = 64;
-/** The length in bits, at the end of the last block. */
+/** Bytes of the bit length at the end of the last block. */
 const LENGTH_SIZE = 8;
 
-/** The hash in hexadecimal. For some kilobytes: until V8 has optimised it a kilobyte takes one millisecond. */
+/**
+ * The hash in hexadecimal. For a few kilobytes at most: before V8 has optimised it, a kilobyte takes one millisecond.
+ */
 export function smallSha256(data: Uint8Array): string {
   const padded = new Uint8Array(Math.ceil((data.length + 1 + LENGTH_SIZE) / BLOCK) * BLOCK);
   padded.set(data);
@@ -99,9 +101,9 @@ export function smallSha256(data: Uint8Array): string {
   return Array.from(state, (word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** One block, whose 16 words are the first of `w`. */
+/** Hashes one block, whose 16 words are the first of `w`. */
 function compress(state: Int32Array, w: Int32Array): void {
-  // Rotations are written out: calls would double the time of the first blocks, which nothing has optimised yet.
+  // Rotations are written out: as calls they would double the time of the first blocks, which run unoptimised.
   for (let i = 16; i < 64; i += 1) {
     const x = w[i - 15]!;
     const y = w[i - 2]!;
@@ -131,7 +133,7 @@ function compress(state: Int32Array, w: Int32Array): void {
     b = a;
     a = (t + u) | 0;
   }
-  // The array keeps 32 bits of each sum.
+  // Storing a sum in the array truncates it to 32 bits.
   state.set([
     state[0]! + a,
     state[1]! + b,

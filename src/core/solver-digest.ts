@@ -1,8 +1,8 @@
 import { digestHex, sha256 } from './digest.ts';
 
 /**
- * The digest that BuildKit's solver derives from a key (its package `solver/llbsolver/ops`), under which a result is found
- * in its cache. Keys of a session are worth nothing outside it, which the solver marks by the algorithm `random`.
+ * The digest that BuildKit's solver derives from a key (package `solver/llbsolver/ops`) and under which its cache
+ * stores the result. A `session:` key is not valid outside its session; the solver marks it by the algorithm `random`.
  */
 export function solverDigest(key: string): string {
   const digest = sha256(`buildkit.source.v0:${key}`);

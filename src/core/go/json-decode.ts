@@ -1,7 +1,7 @@
 /**
- * JSON as Go's `encoding/json` reads it, second half: nodes to values of a declared shape. Go decodes *into* a value,
- * so that a member given twice is decoded into what the first one left: scalars are replaced, objects, lists and maps
- * merged. `null` empties a list, map or pointer and leaves everything else as it is.
+ * JSON as Go's `encoding/json` reads it, second half: from nodes to values of a declared shape. Go decodes *into* an
+ * existing value. When a member occurs twice, the second is decoded into the value of the first: scalars are replaced;
+ * objects, lists and maps are merged. `null` empties a list, map or pointer and changes nothing else.
  */
 
 import { shortened } from '../printable.ts';
@@ -11,7 +11,7 @@ import { type JsonNode, JsonNumber, JsonObject, JsonProblem, parseGoJson } from 
 export interface Shape<T> {
   /** Go's zero value. */
   readonly zero: T;
-  /** @param previous what an earlier member of the same name left, else the zero value */
+  /** @param previous the value of an earlier member of the same name, else the zero value */
   decode(node: JsonNode, previous: T, path: string): T;
 }
 
@@ -63,11 +63,11 @@ export const int64: Shape<number> = {
   },
 };
 
-/** Go is not strict about the hour, the fraction and the zone. */
+/** Go's check of the hour, the fraction and the zone is lenient. */
 const RFC3339 =
   /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-4]):(?:[0-5][0-9]|60))$/;
 
-/** Go `time.Time`: an RFC 3339 text of a day that exists. */
+/** Go `time.Time`: an RFC 3339 text whose date exists. */
 export const time: Shape<string> = {
   zero: '',
   decode(node, previous, path) {
@@ -80,8 +80,8 @@ export const time: Shape<string> = {
 };
 
 /**
- * Go `[]byte`: padded base64, line ends ignored, or a list of numbers. Only its form is checked; the text stays as it is,
- * and of a list nothing is kept.
+ * Go `[]byte`: padded base64 with line ends ignored, or a list of numbers. Only the form is checked; a text is kept as
+ * it is, and a list is not kept.
  */
 export const base64: Shape<string> = {
   zero: '',
@@ -95,7 +95,7 @@ export const base64: Shape<string> = {
   },
 };
 
-/** Go `json.RawMessage`, of which only the presence matters: `null` is present too. */
+/** Go `json.RawMessage`, of which only the presence matters; `null` counts as present. */
 export const presence: Shape<boolean> = { zero: false, decode: () => true };
 
 /** Go `*T`. */
@@ -106,7 +106,7 @@ export function pointer<T>(shape: Shape<T>): Shape<T | undefined> {
   };
 }
 
-/** All elements that a list ever held: Go decodes the next list of that name into them. */
+/** All elements that a list ever held: Go decodes the next list of that member into the same memory. */
 const backings = new WeakMap<readonly unknown[], unknown[]>();
 
 /** Go `[]T`. A list decoded into a longer or shorter one reuses its elements, as Go does. */
@@ -138,7 +138,7 @@ export function map<T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> {
     decode(node, previous, path) {
       if (node === null) return zero;
       if (!(node instanceof JsonObject)) throw mismatch(path, 'an object', node);
-      // What an earlier member made is nobody else's yet.
+      // The map of an earlier member belongs to this decoder alone, so it may be changed in place.
       const entries = previous === zero ? new Map<string, T>() : (previous as Map<string, T>);
       for (const [name, value] of node.members) {
         entries.set(name, shape.decode(value, shape.zero, member(path, shortened(name))));
@@ -148,7 +148,7 @@ export function map<T>(shape: Shape<T>): Shape<ReadonlyMap<string, T>> {
   };
 }
 
-/** Go's folding of member names: only these two letters outside ASCII fold into it. */
+/** Go's case folding of member names: these two are the only letters outside ASCII that fold into ASCII. */
 function fold(name: string): string {
   return name.replaceAll('\u017f', 's').replaceAll('\u212a', 'k').toLowerCase();
 }
@@ -189,8 +189,8 @@ function isArray(node: JsonNode): node is readonly JsonNode[] {
 }
 
 /**
- * Reads a document once, to be decoded into one shape or several.
- * @param fail makes the error of what is wrong, for instance `layers[0].size: expected an integer, found a string`
+ * Parses a document once, so that it can be decoded into one or several shapes.
+ * @param fail makes the error from a problem, for instance `layers[0].size: expected an integer, found a string`
  */
 export function readGoJson(bytes: Uint8Array, fail: (problem: string) => Error): <T>(shape: Shape<T>) => T {
   const failing = <T>(work: () => T): T => {

@@ -1,12 +1,12 @@
 /**
- * JSON as Go's `encoding/json` writes it. BuildKit hashes such documents into cache keys, so that every byte counts:
- * no spaces, members in the order given, and escapes that differ from JSON.stringify's.
+ * JSON as Go's `encoding/json` writes it. BuildKit hashes such documents into cache keys, so every byte counts: no
+ * spaces, members in the order given, and escapes that differ from those of JSON.stringify.
  */
 import { goText } from './text.ts';
 
 /**
- * A value to encode. Bytes are text that may not be UTF-8 (a Go string holds any bytes); a Go `[]byte`, which is
- * written as base64, has to be given as that string. Members whose value is undefined are left out.
+ * A value to encode. Bytes stand for a Go string, which need not be UTF-8; a Go `[]byte`, which is written as base64,
+ * has to be given as its base64 text. Members whose value is undefined are left out.
  */
 export type GoValue =
   | null
@@ -37,9 +37,9 @@ function escapeText(text: string): string {
 }
 
 /**
- * The document as Go writes it, byte for byte (`encoding/json`). Bytes that are not UTF-8 become the escape
- * `\ufffd`, as Go writes them; a lone surrogate, which no Go string can hold, becomes the character U+FFFD.
- * What Go omits with `omitempty` is the caller's to leave out, as undefined.
+ * The document as Go writes it, byte for byte (`encoding/json`). Bytes that are not UTF-8 become the escape `\ufffd`,
+ * as in Go; a lone surrogate, which no Go string can hold, becomes the character U+FFFD. What Go leaves out by
+ * `omitempty`, the caller has to leave out, as undefined.
  */
 export function encodeGoJson(value: GoValue): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'bigint') return String(value);

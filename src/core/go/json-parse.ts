@@ -7,7 +7,7 @@ import { goText } from './text.ts';
 /** Go's `maxNestingDepth`. */
 const MAX_DEPTH = 10_000;
 
-/** A number as it is written. */
+/** A number in its original spelling. */
 export class JsonNumber {
   readonly text: string;
 
@@ -16,14 +16,14 @@ export class JsonNumber {
   }
 }
 
-/** An object as it is written: every member, in order. */
+/** An object with all its members, in their original order. */
 export class JsonObject {
   readonly members: (readonly [name: string, value: JsonNode])[] = [];
 }
 
 export type JsonNode = null | boolean | string | JsonNumber | JsonObject | readonly JsonNode[];
 
-/** Why a document is not what it should be; `decodeGoJson` turns it into its caller's error. */
+/** A problem in the document; `readGoJson` turns it into its caller's error. */
 export class JsonProblem extends Error {}
 
 interface OpenList {
@@ -41,7 +41,7 @@ const LITERALS: ReadonlyMap<string, readonly [word: string, value: null | boolea
   ['f', ['false', false]],
 ]);
 
-/** Reads one document: iterative, so that depth is bounded by Go's limit and not by the stack. */
+/** Parses one document iteratively, so that Go's limit bounds the depth and not the stack. */
 class Parser {
   readonly #text: string;
   #at = 0;
@@ -67,7 +67,10 @@ class Parser {
     }
   }
 
-  /** A whole scalar or empty container; undefined when a container was opened and its first value follows. */
+  /**
+   * Reads a scalar or an empty container and returns it; returns undefined after it opened a container, whose first
+   * value comes next.
+   */
   #begin(open: (OpenList | OpenObject)[]): JsonNode | undefined {
     this.#space();
     const char = this.#text[this.#at];
@@ -86,7 +89,7 @@ class Parser {
     return undefined;
   }
 
-  /** The list itself when it ended after this item. */
+  /** Returns the list if it ended after this item. */
   #addItem(list: OpenList, item: JsonNode): JsonNode | undefined {
     list.items.push(item);
     this.#space();
@@ -95,7 +98,7 @@ class Parser {
     throw this.#unexpected('after an array element');
   }
 
-  /** The object itself when it ended after this member. */
+  /** Returns the object if it ended after this member. */
   #addMember(open: OpenObject, value: JsonNode): JsonNode | undefined {
     open.object.members.push([open.name, value]);
     this.#space();

@@ -1,6 +1,6 @@
 /**
- * Paths as Go's `path` and `path/filepath` treat them on Unix: BuildKit's keys depend on their exact rules. Text and bytes
- * (a character for each) alike, as only `/` and `.` mean anything.
+ * Paths as Go's `path` and `path/filepath` treat them on Unix: BuildKit's keys depend on their exact rules. Paths are
+ * text, or bytes as one character each: only `/` and `.` have a meaning.
  */
 
 /** The shortest equivalent path by purely lexical rules; empty becomes `.` (`path.Clean`). */

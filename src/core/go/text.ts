@@ -1,11 +1,11 @@
 /**
- * UTF-8 as Go reads it: every byte that belongs to no valid sequence is one error of its own, where the Encoding
- * Standard (TextDecoder) would replace a truncated sequence as a whole.
+ * UTF-8 as Go reads it: every byte that belongs to no valid sequence is one error. The Encoding Standard (TextDecoder)
+ * would replace a truncated sequence as a whole.
  */
 
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Length of the valid sequence that begins at `at`; 0 when none does (overlong forms and surrogates are not valid). */
+/** Length of the valid sequence that begins at `at`; 0 if none does (overlong forms and surrogates are invalid). */
 function sequenceLength(bytes: Uint8Array, at: number): number {
   const first = bytes[at]!;
   if (first < 0x80) return 1;

@@ -6,14 +6,14 @@ import { CtxsrcError } from '../errors.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
 /**
- * Megabytes of a thread's heap for what is new, a sixteenth of Node's own limit. What our threads make is gone at once or
- * stays: more room only takes fresh pages, which cost more than the collections that they save.
+ * Size in MiB of a thread's young generation, a sixteenth of Node's default. Objects of our threads die at once or live
+ * long: more room would only touch fresh pages, which costs more than the collections it saves.
  */
 const YOUNG_GENERATION = 3;
 
 /**
- * Starts a thread. Whoever does listens to its `error` in the same turn.
- * @throws CtxsrcError `E_IO` when its code is not where it should be: whoever bundles the library has to bring it along
+ * Starts a thread. The caller has to listen to its `error` event in the same turn of the event loop.
+ * @throws CtxsrcError `E_IO` when the file with its code is missing: a bundle of this library has to include it
  */
 export function startThread(name: WorkerName, workerData?: unknown): Worker {
   const url = workerUrl(name);
@@ -30,8 +30,8 @@ export function startThread(name: WorkerName, workerData?: unknown): Worker {
 }
 
 /**
- * Node's own arguments for a worker: undefined, with which it inherits those of the process, but where one of them is
- * refused for code from a file. (Given as a list, even V8's would be.)
+ * The `execArgv` of a worker. Undefined, so that the worker inherits the process's arguments, unless one of them is
+ * refused for code from a file. (A list is not used always: V8's options are refused in it.)
  */
 function workerArguments(): string[] | undefined {
   const kept = process.execArgv.filter((argument) => !argument.startsWith('--input-type'));
