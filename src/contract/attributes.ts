@@ -1,34 +1,37 @@
-/** Attributes are what flags add to a reference and what changes its content. Each source declares those it understands. */
+/**
+ * Attributes are what flags add to a reference, and they may change its content. Each source declares the attributes it
+ * understands.
+ */
 
 export type AttributeValue = string | number | boolean | readonly string[];
 
 /** Attribute values by name (`platform`, `layer-limit`, `include`, …). An absent attribute is absent, never undefined. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
-/** How the command line makes a flag of an attribute; help, completion and errors are built from it. */
+/** An attribute as a flag of the command line; help, completion and errors are built from it. */
 export interface AttributeSpec {
   /** Name of the attribute and, with `--` before it, of the flag. */
   readonly name: string;
-  /** `flag`: a boolean; `list`: may be given several times. */
+  /** `flag` is a boolean; a `list` may be given several times. */
   readonly kind: 'text' | 'number' | 'flag' | 'list';
   /** Placeholder in help, for instance `os/arch[/variant]`. */
   readonly placeholder?: string;
   readonly short?: string;
   /** One line for `--help`. */
   readonly help: string;
-  /** A value that works, for help and errors. */
+  /** A working value, for help and errors. */
   readonly example?: string;
   readonly choices?: readonly string[];
   /**
-   * What a lock file keeps of it: of a `path` one that is relative to the file; `never` anything of what says how this
-   * user reaches the source, and may be a secret. Unless given the value as it is.
+   * How a lock file stores the value. Absent: as it is. `path`: relative to the lock file. `never`: not at all, because
+   * the value says how this user reaches the source and may be a secret.
    */
   readonly locked?: 'path' | 'never';
-  /** Its value is a secret: no lock file, sidecar or document keeps it, and neither a key nor a message may hold it. */
+  /** The value is a secret: it is in no lock file, sidecar or document, and in no key or message. */
   readonly secret?: boolean;
   /**
-   * False of what only says in which form the content is written (`--unpack` of a file): the key is the same with it, the
-   * files are others. Of everything else that changes files the key depends.
+   * False for an attribute that only chooses the form in which the content is written (`--unpack` of a file): it
+   * changes the files but not the key. Every other attribute that changes files changes the key, too.
    */
   readonly keyed?: boolean;
 }

@@ -1,25 +1,27 @@
-/** Content by digest: what sources and refs see of the blobs of the store. */
+/** The blobs of the store by digest, as sources and refs see them. */
 import type { Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
 import type { JobContext } from './session.ts';
 
 export interface BlobStore {
-  /** Where a blob lies or would lie. */
+  /** The path of a blob, whether it is there or not. */
   path(digest: Digest): string;
-  /** Size in bytes when the blob is there. */
+  /** Size in bytes; undefined when the blob is missing. */
   size(digest: Digest): Promise<number | undefined>;
   /**
-   * The whole blob, hashed again while it is read; undefined when it is missing. One that does not match is removed,
-   * said so in a warning, and missing. For small blobs: manifests, configs (`E_LIMIT` over `maxBytes`).
+   * The whole blob, verified while it is read; undefined when it is missing. A blob that does not match its digest is
+   * removed with a warning and counts as missing. For small blobs such as manifests and configurations (`E_LIMIT` over
+   * `maxBytes`).
    */
   read(digest: Digest, maxBytes: number): Promise<Buffer | undefined>;
   /** A stream of the blob from `offset`; the caller verifies. */
   open(digest: Digest, offset?: number): Readable;
   /**
-   * Stores a blob: `produce` is asked for the bytes from `offset` on (greater than 0 when an earlier partial download is
-   * resumed). Bytes are hashed on the way; a wrong digest or size is an error and leaves nothing; a blob gets its name
-   * only when it is whole and synced. Concurrent callers, other processes included, share one ingest.
-   * @returns `cached` when the blob was there or another caller stored it: `growth` may have heard nothing.
+   * Stores a blob. `produce` is called for the bytes from `offset` on, which is above 0 when an earlier partial
+   * download is resumed. The bytes are hashed on the way; a wrong digest or size is an error and leaves nothing behind.
+   * The blob gets its name only when it is complete and synced. Concurrent callers, in other processes too, share one
+   * ingest.
+   * @returns `cached` when the blob was there or another caller stored it; `growth` may not have been called then
    */
   ingest(
     job: JobContext,
@@ -29,33 +31,46 @@ export interface BlobStore {
       readonly growth?: BlobGrowth | undefined;
     },
   ): Promise<'stored' | 'cached'>;
-  /** Stores bytes already in memory, verified against the digest. Without effect where the store cannot be written. */
+  /** Stores bytes that are in memory, verified against the digest. Does nothing when the store is not writable. */
   put(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /** The caller read the blob and its bytes do not match: it is removed and said so in a warning; fetch it again. */
+  /**
+   * Removes a blob, with a warning, because the caller found that its bytes do not match. The caller should fetch it
+   * again.
+   */
   discard(digest: Digest): Promise<void>;
 }
 
 /**
- * Told while a blob is being stored where its bytes lie and how many of them, from the first on, may be read: the part
- * kept from an earlier run at once, then again after every write. It is one file during the whole call, which gets its
- * final name at the end (open it when first told; the descriptor stays good). The bytes are not verified yet: what is
- * made of them is thrown away when `ingest` fails. Nothing holds the download back. Must be quick and must not throw.
+ * Called while a blob is being stored, with the path of the file and the number of its bytes that may be read: first
+ * with the part kept from an earlier run, then after every write. The file is the same during the whole call and gets
+ * its final name at the end; open it at the first call, and the descriptor stays valid. The bytes are not verified yet:
+ * discard what you made of them if `ingest` fails. The download does not wait for the reader. The callback must be
+ * quick and must not throw.
  */
 export type BlobGrowth = (path: string, bytes: number) => void;
 
-/** The answer of a blob's origin. `offset` is where `body` begins: smaller than asked for when the origin cannot resume. */
+/**
+ * The response of a blob's origin. `body` begins at `offset`, which is less than the offset asked for when the origin
+ * cannot resume.
+ */
 export interface IngestSource {
-  /** A piece belongs to the origin again when the next one is asked for: who wants to keep it copies it. */
+  /** A chunk is valid until the next one is asked for; copy it to keep it. */
   readonly body: AsyncIterable<Uint8Array>;
   readonly offset: number;
-  /** Bytes of the whole, where the origin says so. For progress only. */
+  /** Size of the whole blob in bytes, if the origin states it. For progress only. */
   readonly size?: number | undefined;
-  /** Lets the origin recognise that a later range belongs to the same bytes (ETag). Kept beside a partial download. */
+  /**
+   * Lets the origin recognise whether a later range belongs to the same bytes (an ETag). Stored beside a partial
+   * download.
+   */
   readonly validator?: string | undefined;
-  /** Whether another try may give other bytes when these are wrong: the body broke off and went on, or a mirror sent it. */
+  /**
+   * True if another attempt may give other bytes when these are wrong: the body was interrupted and resumed, or came
+   * from a mirror.
+   */
   readonly doubtful?: (() => boolean) | undefined;
-  /** Called when the bytes have turned out to be wrong. */
+  /** Called when the bytes do not match. */
   readonly refused?: (() => void) | undefined;
-  /** What it is and who has it, for messages: `blob sha256:… of registry.example/team/app`. */
+  /** The blob and its origin, for messages: `blob sha256:… of registry.example/team/app`. */
   readonly what?: string | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * ImmutableRef: a read-only, reference-counted handle of a source's files. `src/store/` implements it; a source hands
- * it a `Recipe`, which says what the files are (an id) and how to make them.
+ * ImmutableRef: a read-only, reference-counted handle of a source's files. `src/store/` implements it. A source gives
+ * it a `Recipe`: the ID of the files and how to make them.
  */
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../oci/types.ts';
@@ -8,31 +8,31 @@ import type { BlobGrowth } from './blobs.ts';
 import type { JobContext } from './session.ts';
 
 export interface ImmutableRef {
-  /** Identity of the files: a chain ID for images, else a digest derived from the content key. */
+  /** ID of the files: a chain ID for images, else a digest derived from the content key. */
   readonly id: string;
-  /** One more holder. */
+  /** Adds a holder. */
   clone(): ImmutableRef;
-  /** One holder less; the last one makes the record collectable. */
+  /** Removes a holder; after the last one the record may be collected. */
   release(): Promise<void>;
-  /** Committed: it can no longer change. */
+  /** Commits the ref: it can no longer change. */
   finalize(): Promise<void>;
-  /** Lazy layers become files in the store. */
+  /** Unpacks lazy layers into the store. */
   extract(job: JobContext): Promise<void>;
   /** A read-only view of the files. */
   mount(job: JobContext): Promise<{ path: string; release(): Promise<void> }>;
-  /** Descriptors and a provider of their bytes, to export; blobs are made if asked. */
+  /** Descriptors to export, and a provider of their bytes; with `create`, missing blobs are made. */
   getRemotes(job: JobContext, options: RemoteOptions): Promise<readonly Remote[]>;
-  /** One ref per layer, base first; each to be released. */
+  /** One ref per layer, base first. The caller releases each of them. */
   layerChain(): readonly ImmutableRef[];
   /**
-   * Writes the files into `dir`, an empty directory of the caller's which it then owns. What the store has is cloned;
-   * what is lazy streams straight there.
+   * Writes the files into `dir`, an empty directory that the caller owns. Files in the store are cloned; lazy layers
+   * are unpacked directly into `dir`.
    */
   writeTo(job: JobContext, dir: string, options: WriteOptions): Promise<WriteReport>;
 }
 
 export interface RemoteOptions {
-  /** Make blobs for content that exists as files only. */
+  /** Make blobs for content that exists only as files. */
   readonly create: boolean;
 }
 
@@ -46,34 +46,40 @@ export interface Remote {
 export interface WriteOptions {
   /** `auto`: as root keep owners (a local directory's files get 0:0), otherwise the current user. */
   readonly owner: 'auto' | 'preserve' | 'current';
-  /** How content that the store already has as files is cloned. `auto` never hard-links. */
+  /** How files of the store are cloned. `auto` never hard-links. */
   readonly mode: 'auto' | 'copy' | 'reflink' | 'hardlink';
   readonly limits: WriteLimits;
-  /** Only what these choose is written. */
+  /** Write only the matching entries. */
   readonly filter?: WriteFilter | undefined;
-  /** Later mtimes are clamped to this, in seconds (SOURCE_DATE_EPOCH). */
+  /** Later mtimes are set to this, in seconds since the epoch (SOURCE_DATE_EPOCH). */
   readonly epoch?: number | undefined;
-  /** A directory that was written with the same files and options before; asked for when the store has no files to clone. */
+  /**
+   * Finds a directory that was written earlier with the same files and options. Called when the store has no files to
+   * clone.
+   */
   readonly earlier?: (() => Promise<EarlierTree | undefined>) | undefined;
 }
 
 /** A snapshot outside the store, which may have been changed since. */
 export interface EarlierTree {
   readonly dir: string;
-  /** What was written then. */
+  /** The report of that run. */
   readonly report: WriteReport;
   /** The entries of the report as rows of a sidecar. */
   readonly rows: readonly Uint8Array[];
-  /** When it was complete, in milliseconds by the clock of its file system: what has a later ctime was touched since. */
+  /**
+   * When the snapshot was complete, in milliseconds by the clock of its file system: an entry with a later ctime was
+   * changed since.
+   */
   readonly settled: number;
 }
 
 export interface WriteLimits {
-  /** Bytes of file content written in all. */
+  /** Bytes of file content written in total. */
   readonly maxBytes: number;
-  /** Entries of any kind created in all. */
+  /** Entries of any kind created in total. */
   readonly maxFiles: number;
-  /** Decompressed bytes per compressed byte before a layer is taken for a bomb (after a grace of some MiB). */
+  /** Decompressed bytes per compressed byte, above which a layer is refused as a bomb (after a grace of a few MiB). */
   readonly maxRatio: number;
 }
 
@@ -84,17 +90,17 @@ export interface WriteFilter {
   readonly exclude?: readonly string[] | undefined;
 }
 
-/** Something of the source that the written files do not have. */
+/** A property of the source that the written files do not have. */
 export interface Loss {
   readonly path: string;
   readonly kind: 'owner' | 'device' | 'capability' | 'xattr' | 'setuid' | 'fifo' | 'socket' | 'mtime';
-  /** For people: what it was, for instance `char 1:3` or `0:0`. */
+  /** The lost value, for people: for instance `char 1:3` or `0:0`. */
   readonly detail: string;
 }
 
 /**
- * One written path, as the sidecar keeps it. `path` is relative, without `./`; bytes that are not UTF-8 are kept as
- * latin-1 under `pathBytes: true`.
+ * One written entry, as the sidecar stores it. `path` is relative, without `./`; a path that is not UTF-8 is stored as
+ * latin-1, with `pathBytes: true`.
  */
 export interface WrittenEntry {
   readonly path: string;
@@ -109,7 +115,7 @@ export interface WrittenEntry {
   readonly mtime: string;
   /** `sha256:` of a file's content. */
   readonly digest?: Digest;
-  /** Symlinks: the text of the link. Hard links: the path they share an inode with. Devices: `major:minor`. */
+  /** Symlinks: the text of the link. Hard links: the first path of the inode. Devices: `major:minor`. */
   readonly target?: string;
   /** As `pathBytes`, for `target`. */
   readonly targetBytes?: true;
@@ -117,9 +123,11 @@ export interface WrittenEntry {
   readonly xattrs?: Readonly<Record<string, string>>;
 }
 
-/** Entries, and where their maker has them so, the same as rows of a sidecar. */
+/** Entries, and the same as rows of a sidecar if the writer made them. */
 export interface WrittenEntries extends Iterable<WrittenEntry> {
-  /** UTF-8. Each piece holds whole rows; there is a comma and a newline between two rows, and none at the ends of a piece. */
+  /**
+   * UTF-8. Each piece holds whole rows, separated by a comma and a newline, with no separator at either end of a piece.
+   */
   readonly rows?: readonly Uint8Array[] | undefined;
 }
 
@@ -127,26 +135,26 @@ export interface WriteReport {
   readonly files: number;
   readonly bytes: number;
   readonly losses: readonly Loss[];
-  /** Number of losses by kind; `losses` may be cut after some thousand, this is not. */
+  /** Number of losses by kind. `losses` may be cut after some thousand; these counts are complete. */
   readonly lossCounts: Readonly<Record<string, number>>;
   /**
-   * Depth first, a directory before what is in it, names in the order of their bytes. Hard links name the first path of
-   * their inode in `target`. An iterable, which can be walked again, because an image has more files than belong in
-   * memory as objects: it makes one entry at a time.
+   * Depth first, a directory before its entries, names in the order of their bytes. A hard link has the first path of
+   * its inode in `target`. The iterable makes one entry at a time and can be walked again, because an image has too
+   * many files to hold as objects in memory.
    */
   readonly entries: WrittenEntries;
-  /** How the files came: unpacked from layers, or cloned by which means. */
+  /** How the files were made: unpacked from layers, or cloned by the given method. */
   readonly via: 'unpack' | 'copy' | 'reflink' | 'hardlink';
 }
 
-/** How a ref's files are made. The store decides where and when. */
+/** How to make the files of a ref. The store decides where and when. */
 export interface Recipe {
   readonly id: string;
-  /** Base first, for images; absent where the files do not come in layers. */
+  /** Base first, for images; absent for content without layers. */
   readonly layers?: readonly RecipeLayer[] | undefined;
-  /** Makes all files in `dir`, which exists and is empty. */
+  /** Makes all files in `dir`, an empty directory. */
   produce(job: JobContext, dir: string, options: WriteOptions): Promise<WriteReport>;
-  /** The recipe of the first `count` layers, for `layerChain`. There when `layers` is. */
+  /** The recipe of the first `count` layers, for `layerChain`. Present if `layers` is. */
   prefix?(count: number): Recipe;
 }
 
@@ -158,8 +166,8 @@ export interface RecipeLayer {
   /** Makes the blob present, verified, in the store; `growth` as in `BlobStore.ingest`. */
   fetch(job: JobContext, growth?: BlobGrowth): Promise<void>;
   /**
-   * A file outside the store that holds the blob (a layout's): unpacking may read it in place instead of fetching, and
-   * hashes it while it does (`E_DIGEST_MISMATCH`, `E_SIZE_MISMATCH`). It belongs to the user: never written, never removed.
+   * A file outside the store that holds the blob (of a layout). Unpacking may read and hash it in place instead of
+   * fetching the blob (`E_DIGEST_MISMATCH`, `E_SIZE_MISMATCH`). It belongs to the user: never written, never removed.
    */
   readonly file?: string | undefined;
 }

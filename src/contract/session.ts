@@ -1,8 +1,8 @@
 import type { Progress } from '../core/progress.ts';
 
 /**
- * A credential for one registry or web host. It never leaves the process except to that host. `origin` is the place it was
- * found, for people: a file, an environment variable, a credential helper.
+ * A credential for one registry or web host. It is sent to that host only. `origin` says where it was found, for
+ * people: a file, an environment variable, a credential helper.
  */
 export type Credential =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string; readonly origin: string }
@@ -10,15 +10,15 @@ export type Credential =
   | { readonly kind: 'bearer'; readonly token: string; readonly origin: string };
 
 /**
- * Who asks: identity, credentials by host, local directories by name, secrets. Created by the command line (or by a
- * user of the library), consumed by sources.
+ * The identity of a caller: credentials by host, local directories by name, secrets. The command line or a user of the
+ * library creates it; sources use it.
  */
 export interface Session {
   /** BuildKit's session ID. Random unless given; it is part of the definition key of a local directory. */
   readonly id: string;
   /**
-   * The credential for a host (`host[:port]`) and, where the configuration has entries for repositories, a repository
-   * path below it. Undefined: go on without.
+   * The credential for a host (`host[:port]`), or for a repository below it if the configuration has entries for
+   * repositories. Undefined: continue without a credential.
    */
   credentials(host: string, repository?: string): Promise<Credential | undefined>;
   /** A secret by name (tokens for git, headers for http); undefined when there is none. Never logged. */
@@ -27,11 +27,11 @@ export interface Session {
   localDirectory(name: string): string | undefined;
 }
 
-/** What accompanies every call that does work. */
+/** Passed to every call that does work. */
 export interface JobContext {
   readonly session: Session;
   readonly signal: AbortSignal;
   readonly progress: Progress;
-  /** `--strict`: what would be a doubtful answer is an error (`warnOrRefuse`). */
+  /** `--strict`: a doubtful answer is an error (`warnOrRefuse`). */
   readonly strict?: boolean | undefined;
 }

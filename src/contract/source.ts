@@ -22,7 +22,7 @@ export interface SchemeRef {
 /** Turns references of its schemes into instances. One object per kind of source, registered in one table. */
 export interface Source {
   readonly schemes: readonly string[];
-  /** One line a scheme for `ctxsrc sources`: its grammar and an example. */
+  /** One line per scheme for `ctxsrc sources`: its grammar and an example. */
   readonly grammar: readonly {
     readonly scheme: string;
     readonly form: string;
@@ -31,13 +31,13 @@ export interface Source {
   }[];
   readonly attributes: readonly AttributeSpec[];
   /**
-   * No I/O, except asking whether a local path exists. Same text and attributes, same identifier. Throws a usage error
-   * (exit 2) that names the offending part.
+   * No I/O, except the check whether a local path exists. The same text and attributes give the same identifier. Throws
+   * a usage error (exit 2) that names the part at fault.
    */
   identify(ref: SchemeRef, attrs: Attributes): Identifier;
   /**
-   * The same reference for a reader in another directory: relative paths of `from` become relative paths of `to` (both
-   * absolute), absolute paths too. Only sources that name local paths have it; lock files are made with it.
+   * The same reference for a reader in another directory: relative and absolute paths, seen from `from`, become
+   * relative to `to` (both absolute). Only sources that name local paths have it; lock files use it.
    */
   rebase?(ref: SchemeRef, from: string, to: string): string;
   /** Binds an identifier to what it needs. Cheap; I/O starts with the first `cacheKey`. */
@@ -47,40 +47,49 @@ export interface Source {
 /** The parsed, normalised reference, with the attributes that change its content. */
 export interface Identifier {
   readonly scheme: string;
-  /** Those that were understood, all of them: lock files, sidecars and other processes have them from here. */
+  /** All attributes that the source understood: lock files, sidecars and other processes take them from here. */
   readonly attributes: Attributes;
   /** The file or directory on this machine that the source reads, absolute; not part of what the identifier prints. */
   readonly localPath?: string | undefined;
-  /** It is taken as BuildKit takes it, and probably means something else: what is taken, and what to type instead. */
+  /**
+   * Set when the reference is read as BuildKit reads it, but the user probably meant something else: the reading, and
+   * what to type instead.
+   */
   readonly doubt?: { readonly text: string; readonly hint: string } | undefined;
   /**
-   * The same reference with this root digest; undefined for a digest that it cannot have: malformed, or another one than
-   * it names already. Asks nobody. Sources without such a form (directories, http, docker-archive) leave it out.
+   * The same reference with this root digest; undefined if the digest is malformed or differs from the digest in the
+   * reference. No I/O. Sources without such a form (directories, http, docker-archive) leave it out.
    */
   pinned?(digest: string): string | undefined;
-  /** A reference that identifies the same: `identify(parse(String(id)), id.attributes)` equals `id`. */
+  /** A reference that means the same: `identify(parse(String(id)), id.attributes)` equals `id`. */
   toString(): string;
-  /** An object of its parts and attributes: two identifiers are the same when these are. No secrets: `parse --json` shows it. */
+  /**
+   * An object of the parts and attributes: two identifiers are the same if these are. No secrets: `parse --json` shows
+   * it.
+   */
   toJSON(): unknown;
 }
 
-/** What a source is given to work with. */
+/** The environment of a source. */
 export interface SourceEnv {
   readonly store: Store;
-  /** No socket may be opened; what is missing is `E_OFFLINE`. */
+  /** Open no socket; missing content is `E_OFFLINE`. */
   readonly offline: boolean;
   /** False with `--no-stat-cache`. */
   readonly statCache: boolean;
-  /** Opaque to the contract: the registry and http options of the command line, for the sources that speak to servers. */
+  /** Opaque to the contract: the registry and http options of the command line, for the sources that use servers. */
   readonly network: NetworkOptions;
   /**
-   * Most that a command reads of a source (else `E_LIMIT`, before it is read where its size is known); what each source
-   * has as its limit unless given.
+   * Limits on what a command reads of a source (else `E_LIMIT`, before reading if the size is known). Unless given,
+   * each source has its own limits.
    */
   readonly limits?: ReadLimits | undefined;
   /** `host` value of a default platform, for instance `linux/amd64`. */
   readonly defaultPlatform: string;
-  /** Somebody asked for the default platform (`DOCKER_DEFAULT_PLATFORM`), so that an image of another one is worth a word. */
+  /**
+   * True if the user chose the default platform (`DOCKER_DEFAULT_PLATFORM`): an image of another platform is then worth
+   * a message.
+   */
   readonly platformAsked?: boolean | undefined;
 }
 
@@ -91,9 +100,12 @@ export interface NetworkOptions {
   readonly caFile?: string | undefined;
   readonly clientCert?: string | undefined;
   readonly clientKey?: string | undefined;
-  /** Addresses, or ranges (`127.0.0.0/8`), that servers may send this program to although they are closed by default. */
+  /**
+   * Addresses, or ranges (`127.0.0.0/8`), to which servers may redirect this program although they are closed by
+   * default.
+   */
   readonly allowAddress?: readonly string[] | undefined;
-  /** A netrc file: user and password of HTTP Basic for the hosts that http sources ask. */
+  /** A netrc file: user names and passwords of HTTP Basic for http sources. */
   readonly netrc?: string | undefined;
   /** In order of preference: `{ host: 'docker.io', mirror: 'mirror.example/prefix' }`. */
   readonly mirrors: readonly { readonly host: string; readonly mirror: string }[];
@@ -103,58 +115,61 @@ export interface NetworkOptions {
   readonly parallel: number;
 }
 
-/** One key of an instance, and what the solver asks beside it. */
+/** One key of an instance, with what the solver needs beside it. */
 export interface CacheKeyResult {
   /** Verbatim, as BuildKit spells it. */
   readonly key: string;
-  /** Root digest: what the mutable name pointed at. */
+  /** Root digest: what the mutable name pointed to. */
   readonly pin: string;
   /** True when no further index exists. */
   readonly done: boolean;
   readonly opts: CacheOpts;
-  /** The exact text that was hashed into `key`, when the key is a hash of one (`--json -v`). */
+  /** The exact text whose hash is in `key`, if the key is a hash of one text (`--json -v`). */
   readonly preimage?: string | undefined;
-  /** What could not be seen while the key was made, for instance `xattrs`. */
+  /** Properties that could not be read while the key was made, for instance `xattrs`. */
   readonly incomplete?: readonly string[] | undefined;
 }
 
 export interface SourceInstance {
-  /** Index 0, 1, … until done. Read-only, idempotent, repeatable; remembers its answer, and its failure unless it was an abort. */
+  /**
+   * Called with index 0, 1, … until done. Read-only and repeatable. The result is remembered, and so is a failure
+   * unless it was an abort.
+   */
   cacheKey(job: JobContext, index: number): Promise<CacheKeyResult>;
   /**
-   * The content; null when the source is legitimately empty. Works though `cacheKey` ran in another process, or its blobs
-   * were collected since.
+   * The content; null when the source is legitimately empty. Works even if `cacheKey` ran in another process, or if its
+   * blobs were collected since.
    */
   snapshot(job: JobContext): Promise<ImmutableRef | null>;
-  /** What `digest` prints: the root digest and its kin, cheaper than a key where the source can. */
+  /** The digests that `ctxsrc digest` prints, made with less work than a key if the source can. */
   digests?(job: JobContext): Promise<Digests>;
   /** Makes all content of the source present in the store. */
   pull?(job: JobContext): Promise<void>;
-  /** What `inspect` shows and `diff` compares without content. */
+  /** The facts that `inspect` shows and that `diff` compares without content. */
   describe?(job: JobContext, options?: { readonly why?: string | undefined }): Promise<Description>;
-  /** The files where they lie on this machine already: `diff` compares them in place, without a copy. */
+  /** The files, if they are on this machine already: `diff` compares them in place, without a copy. */
   files?(job: JobContext): Promise<FilesInPlace>;
-  /** The chosen platform's manifest and configuration, their bytes as received, to export an image as it is. */
+  /** The manifest and configuration of the chosen platform, their bytes as received, to export an image unchanged. */
   image?(job: JobContext): Promise<ImageDocuments>;
-  /** What could have been meant (tags of a layout, platforms of an index): for errors and completion. */
+  /** Possible completions of the reference (tags of a layout, platforms of an index), for errors and completion. */
   candidates?(job: JobContext): Promise<readonly string[]>;
 }
 
-/** A directory of this machine, and what of it belongs to the source. */
+/** A directory on this machine, and which of its entries belong to the source. */
 export interface FilesInPlace {
-  /** Absolute, without links, one character (U+0000 to U+00FF) a byte. */
+  /** Absolute, without links, as a byte string. */
   readonly root: string;
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
   readonly follow?: readonly string[] | undefined;
   readonly modes: 'exact' | 'exec';
-  /** Folder where digests of the files are remembered; absent: nothing is. */
+  /** Folder of the stat cache; absent: digests are not remembered. */
   readonly statCache?: string | undefined;
-  /** For people, where the exclude pattern of an index comes from: `.dockerignore line 3: *.log`. */
+  /** The origin of the exclude pattern at an index, for people: `.dockerignore line 3: *.log`. */
   excludedBy(index: number): string;
 }
 
-/** The two documents of an image that are no layers. */
+/** The two documents of an image: its manifest and its configuration. */
 export interface ImageDocuments {
   readonly manifest: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
@@ -165,22 +180,24 @@ export interface Digests {
   readonly digest: string;
   readonly mediaType?: string | undefined;
   readonly size?: number | undefined;
-  /** The reference with the root digest; undefined where there is no such form (directories, http, docker-archive). */
+  /**
+   * The reference with the root digest; undefined if the source has no such form (directories, http, docker-archive).
+   */
   readonly pinned?: string | undefined;
-  /** Digest of the chosen platform's manifest and of its configuration; each costs a request when asked for. */
+  /** Digests of the chosen platform's manifest and configuration; each call may cost a request. */
   manifest?(): Promise<Digest | undefined>;
   config?(): Promise<Digest | undefined>;
-  /** The platform that the chosen image's configuration names, which need not be the one that was asked for. */
+  /** The platform in the configuration of the chosen image, which may differ from the platform asked for. */
   imagePlatform?(): Promise<string | undefined>;
 }
 
-/** Free-form but JSON-safe facts; the common members are named. */
+/** Free-form, JSON-safe facts; the common members are declared. */
 export interface Description {
   readonly identifier: string;
   readonly [fact: string]: unknown;
 }
 
-/** How the caller gets one layer that is known by its descriptor only. */
+/** How to get one layer of which only the descriptor is known. */
 export interface DescriptorHandler {
   readonly descriptor: Descriptor;
   readonly diffId: string | undefined;
@@ -188,7 +205,10 @@ export interface DescriptorHandler {
   fetch(job: JobContext): Promise<void>;
 }
 
-/** What one call of `cacheKey` found that later steps need and that never influences the key: a handler per layer digest. */
+/**
+ * Facts that a call of `cacheKey` found, which later steps need and which never influence the key: one handler per
+ * layer digest.
+ */
 export type CacheOpts = ReadonlyMap<Digest, DescriptorHandler>;
 
 export const NO_CACHE_OPTS: CacheOpts = new Map();

@@ -1,4 +1,4 @@
-/** What sources see of the local cache. `src/store/` implements it. */
+/** The local cache as sources see it. `src/store/` implements it. */
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { BlobStore } from './blobs.ts';
@@ -12,55 +12,58 @@ export interface Store {
   readonly root: string;
   readonly blobs: BlobStore;
   readonly records: RecordStore;
-  /** A ref that is made on demand by a recipe; one with the same id shares its files. */
+  /** A ref whose files a recipe makes on demand; refs with the same ID share their files. */
   ref(recipe: Recipe): Promise<ImmutableRef>;
-  /** Turns a directory built under `tempDir` into an ImmutableRef; it goes when there are files of this id already. */
+  /**
+   * Turns a directory made under `tempDir` into an ImmutableRef. The directory is removed if files with this ID exist
+   * already.
+   */
   commit(dir: string, id: string): Promise<ImmutableRef>;
   /**
-   * A fresh private directory on the store's file system, leased by this process. Whoever asked for it removes it when it
-   * does not come to a commit, by an abort for instance: the store does so only on close, which may be days later.
+   * A fresh private directory on the store's file system, leased by this process. The caller removes it unless it is
+   * committed, after an abort for instance: the store does so only when it is closed, which may be days later.
    */
   tempDir(): Promise<string>;
   /**
-   * A directory that a source keeps from run to run and works in, for instance a bare git repository, by kind and key:
-   * empty at first, held by one caller at a time until released (others, other processes included, wait, in the end
-   * `E_LOCK_TIMEOUT`). Nothing in it may be needed for a result: it is collected when nobody holds it.
+   * A directory, by kind and key, that a source keeps between runs, for instance a bare git repository. It is empty at
+   * first and held by one caller at a time until released; others, in other processes too, wait (`E_LOCK_TIMEOUT` in
+   * the end). No result may depend on its content: it may be collected when nobody holds it.
    */
   workspace(job: JobContext, kind: string, key: string): Promise<{ readonly path: string; release(): Promise<void> }>;
   /**
-   * Enters an image, all of whose content for one platform is in the store, in the `index.json` of the store under
-   * `name` (annotation `org.opencontainers.image.ref.name`, for instance `docker.io/library/alpine:3.20`): other tools
-   * find it there, and what it refers to is kept. The same name moves to the new descriptor.
+   * Adds an image to the `index.json` of the store under `name` (annotation `org.opencontainers.image.ref.name`, for
+   * instance `docker.io/library/alpine:3.20`). All its content for one platform has to be in the store. Other tools
+   * find it there, and its blobs are kept. An existing name moves to the new descriptor.
    */
   tagImage(name: string, descriptor: Descriptor): Promise<void>;
-  /** Releases leases and temporary files of this process. */
+  /** Releases the leases and removes the temporary files of this process. */
   close(): Promise<void>;
 }
 
-/** Small JSON records, one file each: validated on read, rebuildable, never trusted for integrity. */
+/** Small JSON records, one file each: validated when read, rebuildable, never trusted for integrity. */
 export interface RecordStore {
   get(kind: string, key: string): Promise<unknown>;
   set(kind: string, key: string, value: unknown): Promise<void>;
   delete(kind: string, key: string): Promise<void>;
 }
 
-/** What `ctxsrc cache` asks of the store. */
+/** The store as `ctxsrc cache` uses it. */
 export interface StoreAdmin {
-  /** Everything in the store, last used first. */
+  /** All items of the store, last used first. */
   list(): Promise<readonly StoreItem[]>;
   usage(): Promise<StoreUsage>;
-  /** Removes content; never what a running process leases. Without options: what nothing refers to. */
+  /** Removes content, but nothing that a running process leases. Without options: content that nothing refers to. */
   prune(job: JobContext, options?: PruneOptions): Promise<PruneReport>;
-  /** Hashes everything again; what is bad is reported and removed, so that the next run fetches it again. */
+  /** Hashes everything again. Damaged items are reported and removed, so that the next run fetches them again. */
   verify(job: JobContext): Promise<VerifyReport>;
 }
 
 export interface StoreItem {
   readonly kind: 'image' | 'blob' | 'snapshot' | 'record' | 'stat-cache' | 'partial' | 'workspace';
-  /** Name of an image, digest of a blob, id of a snapshot, kind and key of a record or workspace. */
+  /** Name of an image, digest of a blob, ID of a snapshot, kind and key of a record or workspace. */
   readonly id: string;
   readonly digest?: Digest | undefined;
-  /** Bytes on disk. What images share is counted with each of them. */
+  /** Bytes on disk. Content that images share is counted for each of them. */
   readonly size: number;
   /** Milliseconds since the epoch. */
   readonly lastUsed: number;
@@ -70,7 +73,7 @@ export interface StoreItem {
   readonly referenced: boolean;
 }
 
-/** Bytes and number of files; `total` is what lies under the root. */
+/** Bytes and number of files; `total` is everything below the root. */
 export interface StoreUsage {
   readonly blobs: SizeCount;
   readonly snapshots: SizeCount;
@@ -89,15 +92,15 @@ export interface SizeCount {
 }
 
 export interface PruneOptions {
-  /** Afterwards the store holds at most so many bytes; least recently used first. */
+  /** The store holds at most this many bytes afterwards; the least recently used items go first. */
   readonly maxSize?: number | undefined;
-  /** Milliseconds: what was used within them is kept. */
+  /** Milliseconds: items used within this time are kept. */
   readonly keepDuration?: number | undefined;
-  /** Everything that is not leased. */
+  /** Remove everything that is not leased. */
   readonly all?: boolean | undefined;
-  /** Only says what would go. */
+  /** Only report what would be removed. */
   readonly dryRun?: boolean | undefined;
-  /** Only items for which every one holds: `kind=snapshot`, `id~=regular expression`. */
+  /** Only items that match every filter: `kind=snapshot`, `id~=regular expression`. */
   readonly filter?: readonly string[] | undefined;
 }
 
@@ -112,7 +115,7 @@ export interface VerifyReport {
   readonly blobs: number;
   readonly snapshots: number;
   readonly bytes: number;
-  /** What was wrong, one entry each, and removed. */
+  /** The problems found, one each, and all of them removed. */
   readonly problems: readonly {
     readonly kind: 'blob' | 'snapshot' | 'record' | 'index';
     readonly id: string;

@@ -1,11 +1,12 @@
 /**
- * Written entries as rows of JSON, the form in which a sidecar lists them: path, type, mode, uid, gid, size, mtime, digest
- * or target (null for neither), extended attributes (absent for none). Bytes that are not UTF-8 are `{ "latin1": … }`.
+ * Written entries as rows of JSON, the form in which a sidecar lists them: path, type, mode, uid, gid, size, mtime,
+ * digest or target (null if it has neither), extended attributes (absent if it has none). Bytes that are not UTF-8 are
+ * `{ "latin1": … }`.
  */
 import type { Digest } from '../core/digest.ts';
 import type { WrittenEntries, WrittenEntry } from './ref.ts';
 
-/** Letters of the types, those of `find -printf %y` and `h` for a hard link. */
+/** Letters of the types: those of `find -printf %y`, and `h` for a hard link. */
 export const TYPE_LETTER = {
   file: 'f',
   dir: 'd',
@@ -36,13 +37,13 @@ type Row = [
   xattrs?: Readonly<Record<string, string>>,
 ];
 
-/** Between two rows. JSON has no bare newline inside of one. */
+/** The separator between two rows. JSON has no bare newline within a row. */
 export const ROW_SEPARATOR = ',\n';
 
-/** Rows are read in pieces of about so many bytes. */
+/** Rows are decoded in pieces of about this many bytes. */
 const PIECE = 256 << 10;
 
-/** Entries from rows that this program has written, decoded as they are walked. */
+/** Entries from rows that this program wrote, decoded one by one while they are walked. */
 export function entriesOfRows(rows: readonly Uint8Array[]): WrittenEntries {
   return { [Symbol.iterator]: () => decode(rows), rows };
 }
@@ -51,7 +52,7 @@ function* decode(rows: readonly Uint8Array[]): Generator<WrittenEntry> {
   for (const row of rowTexts(rows)) yield entryOfRow(row);
 }
 
-/** The rows, each as the text that `entryOfRow` takes. */
+/** The rows, one text each, for `entryOfRow`. */
 export function* rowTexts(rows: readonly Uint8Array[]): Generator<string> {
   for (const { buffer, byteOffset, byteLength } of rows) {
     const bytes = Buffer.from(buffer, byteOffset, byteLength);
@@ -74,7 +75,7 @@ export function peekRow(text: string): { readonly type: WrittenEntry['type']; re
   return { type, size: Number(size) };
 }
 
-/** An entry from a row that this program has written. */
+/** An entry from a row that this program wrote. */
 export function entryOfRow(text: string): WrittenEntry {
   const [path, letter, mode, uid, gid, size, mtime, last, xattrs] = JSON.parse(text) as Row;
   const type = LETTER_TYPE.get(letter)!;
