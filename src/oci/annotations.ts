@@ -2,5 +2,5 @@
 
 /** Holds a tag (image-spec, annotations.md). */
 export const REF_NAME = 'org.opencontainers.image.ref.name';
-/** By it containerd and `docker save` tell images with the same tag apart: a whole reference. */
+/** Holds a whole reference: containerd and `docker save` use it to tell images with the same tag apart. */
 export const CONTAINERD_NAME = 'io.containerd.image.name';

@@ -1,6 +1,6 @@
 /**
- * References as BuildKit's sources read them: containerd's parser (`pkg/reference`), which takes the text for a URL
- * without a scheme and knows no defaults.
+ * References as BuildKit's sources read them: containerd's parser (`pkg/reference`), which reads the text as a URL
+ * without a scheme and has no defaults.
  */
 import { isIPv6 } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
@@ -9,7 +9,7 @@ import { joinPath } from '../core/go/path.ts';
 export interface ContainerdReference {
   /** Host and path, cleaned. */
   readonly locator: string;
-  /** Tag, `@digest` or `tag@digest`; empty when there is none. */
+  /** Tag, `@digest` or `tag@digest`; empty if there is none. */
   readonly object: string;
 }
 
@@ -29,7 +29,10 @@ function percentDecoded(text: string, part: string): string {
   return Buffer.concat(pieces).toString();
 }
 
-/** A host of Go's `net/url`, for a scheme that is not HTTP: a bracketed IPv6 address or a name, then an optional port. */
+/**
+ * A host as Go's `net/url` reads it for a scheme other than HTTP: a bracketed IPv6 address or a name, then an optional
+ * port.
+ */
 function host(text: string, authority: string): string {
   const bracketed = /^\[(.*)\](.*)$/s.exec(authority);
   if (bracketed === null && authority.includes('['))
@@ -45,7 +48,7 @@ function host(text: string, authority: string): string {
   return `[${address}${zone === undefined ? '' : `%${hostName(text, zone)}`}]${port}`;
 }
 
-/** The name with its escapes decoded, of which there may be some for what is not ASCII. */
+/** The name with its escapes decoded; only characters outside ASCII may be escaped. */
 function hostName(text: string, name: string): string {
   const badEscape = /%(?!25)[0-7][0-9a-fA-F]/.exec(name);
   if (badEscape !== null) throw refuse(text, `invalid URL escape ${JSON.stringify(badEscape[0])}`);
@@ -89,7 +92,7 @@ export function hostOf({ locator }: ContainerdReference): string {
   return locator.split('/', 1)[0]!;
 }
 
-/** Tag and digest of the object, either empty when it has none. The digest is not validated. */
+/** Tag and digest of the object; each is empty if absent. The digest is not validated. */
 export function splitObject({ object }: ContainerdReference): { readonly tag: string; readonly digest: string } {
   const [tag, digest] = splitOnce(object, '@');
   return { tag, digest };

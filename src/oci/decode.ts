@@ -1,7 +1,7 @@
 /**
- * The documents of an image, decoded as containerd decodes them (by the rules of Go's `encoding/json`).
- * Digests and sizes are decoded as they stand; `usable` checks a descriptor when it is about to be used, so that a
- * wrong one for another platform does no harm.
+ * The documents of an image, decoded as containerd decodes them (by the rules of Go's `encoding/json`). Digests and
+ * sizes are not checked here; `usable` checks a descriptor before it is used, so that a bad descriptor of another
+ * platform does no harm.
  */
 import { digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -76,7 +76,7 @@ const image = go.struct({
     }),
   ),
 });
-/** The members by which a document shows what it is, whatever it says it is. */
+/** The members that show the kind of a document, whatever media type it states. */
 const outline = go.struct({
   mediaType: go.text,
   config: go.presence,
@@ -87,7 +87,7 @@ const outline = go.struct({
 
 type DecodedPlatform = go.Decoded<typeof image>;
 
-/** Absent and empty are the same in a platform; the absent form is what is written again. */
+/** In a platform, absent and empty mean the same; the result uses the absent form. */
 function platformOf(value: Pick<DecodedPlatform, keyof typeof platform>): NonNullable<Descriptor['platform']> {
   return {
     architecture: value.architecture,
@@ -127,8 +127,8 @@ export function schema1Error(what: string): CtxsrcError {
 }
 
 /**
- * Checks a descriptor before it is followed.
- * @param where for the message: the document and the path in it
+ * Checks a descriptor before it is used.
+ * @param where the document and the path in it, for the message
  * @throws E_MANIFEST_INVALID
  */
 export function usable(entry: Descriptor, where: string): Descriptor {
@@ -140,7 +140,7 @@ export function usable(entry: Descriptor, where: string): Descriptor {
 }
 
 /**
- * Reads a document that has to be what its descriptor says (3.3).
+ * Decodes a document, which has to be of the kind that its descriptor states (3.3).
  * @throws E_SCHEMA1, E_MANIFEST_INVALID
  */
 function readKind(bytes: Uint8Array, mediaType: string, what: string): <T>(shape: go.Shape<T>) => T {
@@ -191,10 +191,7 @@ export function decodeIndex(bytes: Uint8Array, mediaType: string, what: string):
   };
 }
 
-/**
- * An image configuration. Its diff IDs are texts that nobody has validated.
- * @throws E_IMAGE_CONFIG_INVALID
- */
+/** An image configuration. Its diff IDs are not validated. */
 export function decodeConfig(bytes: Uint8Array, what: string): Raw<ImageConfig> {
   const value = go.decodeGoJson(bytes, image, (problem) => {
     return new CtxsrcError('E_IMAGE_CONFIG_INVALID', `${what} is not valid: ${problem}`, { hint: IMAGE_INVALID });
@@ -213,7 +210,7 @@ const rootOutline = go.struct({
 });
 
 /**
- * The media type of a root document that comes without one (3.3, "Root type detection").
+ * The media type of a root document that was received without one (3.3, "Root type detection").
  * @throws E_MANIFEST_INVALID
  */
 export function detectMediaType(bytes: Uint8Array, what: string): string {

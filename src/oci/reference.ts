@@ -1,13 +1,13 @@
 /**
  * Image names as people write them: the grammar of distribution/reference, with Docker's defaults. BuildKit's frontend
- * normalises by it before the source sees a name.
+ * normalises a name by it before a source sees it.
  */
 import { type Digest, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 
 export interface ImageReference {
-  /** Empty where no domain was written and none was filled in. */
+  /** Empty if the text has no domain and no default was added. */
   readonly domain: string;
   readonly path: string;
   readonly tag?: string | undefined;
@@ -22,7 +22,7 @@ const DIGEST = '[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{
 const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${COMPONENT}(?:/${COMPONENT})*)(?::(${TAG}))?(?:@(${DIGEST}))?$`);
 
 const MAX_PATH = 255;
-/** Longer than any name, tag and digest together; what is longer is refused before a regular expression sees it. */
+/** Longer than any name, tag and digest together; a longer text is refused before a regular expression sees it. */
 const MAX_REFERENCE = 1024;
 
 const DEFAULT_DOMAIN = 'docker.io';
@@ -51,7 +51,7 @@ function formProblem(text: string): string {
 }
 
 /**
- * Reads a reference as it stands, filling nothing in.
+ * Parses a reference as written, without defaults.
  * @throws E_REFERENCE
  */
 export function parseReference(text: string): ImageReference {
@@ -79,7 +79,8 @@ export function parseReference(text: string): ImageReference {
 }
 
 /**
- * Reads a name as Docker does: without a domain it is of docker.io, and of its `library/` when it is a single word.
+ * Parses a name as Docker does: a name without a domain belongs to docker.io, and there to `library/` if it is a single
+ * word.
  * @throws E_REFERENCE
  */
 export function parseNormalizedReference(text: string): ImageReference {
@@ -109,13 +110,13 @@ export function parseNormalizedReference(text: string): ImageReference {
   try {
     return parseReference(`${domain}/${rest}`);
   } catch (error) {
-    // The text that is complained about is what was typed, not what was made of it.
+    // The error quotes the text as typed, not as completed.
     if (error instanceof CtxsrcError) throw refuse(text, error.message.replace(/^.* is not valid: /s, ''), error.hint);
     throw error;
   }
 }
 
-/** The reference with `:latest` when it has neither tag nor digest. */
+/** The reference, with `:latest` added if it has neither tag nor digest. */
 export function withDefaultTag(reference: ImageReference): ImageReference {
   if (reference.tag !== undefined || reference.digest !== undefined) return reference;
   return { ...reference, tag: 'latest' };
@@ -135,7 +136,7 @@ export function formatReference(reference: ImageReference): string {
   return nameOf(reference) + suffix(reference);
 }
 
-/** The short form that people write: docker.io and `library/` left out. */
+/** The short form that people write: without docker.io and `library/`. */
 export function familiarReference(reference: ImageReference): string {
   if (reference.domain !== DEFAULT_DOMAIN) return formatReference(reference);
   const { path } = reference;

@@ -1,5 +1,5 @@
 /**
- * The shapes of the OCI image-spec and distribution-spec that this program reads and writes. They stand in for
+ * The types of the OCI image-spec and distribution-spec that this program reads and writes. They stand in for
  * `oci-spec-ts`, which is not on the npm registry under that name. Field names are those of the specification.
  */
 import type { Digest } from '../core/digest.ts';
@@ -40,7 +40,7 @@ export interface ImageConfig {
   readonly rootfs: { readonly type: string; readonly diffIds: readonly string[] };
 }
 
-/** A decoded document together with the bytes it was decoded from: digests are of these, never of re-serialised JSON. */
+/** A decoded document together with its original bytes: digests are made of these, never of re-serialised JSON. */
 export interface Raw<T> {
   readonly value: T;
   readonly bytes: Uint8Array;
