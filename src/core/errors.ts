@@ -5,10 +5,28 @@
  */
 import { getSystemErrorMap } from 'node:util';
 
-/**
- * Exit code of each error code. 2 usage, 3 not found, 4 credentials, 5 integrity, 6 drift, 7 platform, 8 refused, 9
- * target, 74 local I/O, 75 temporary, 76 rate limit.
- */
+/** What each exit code means, for help, manual and documentation. */
+export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
+  0: 'done',
+  1: 'a defect of ctxsrc',
+  2: 'usage: a flag or reference is wrong, or a tag is ambiguous',
+  3: 'not found: source, tag, path or blob, or missing with --offline',
+  4: 'credentials or TLS trust',
+  5: 'integrity: digest, size, diff ID, malformed image or archive, a snapshot that differs',
+  6: 'drift: lock file or --checksum',
+  7: 'no such platform',
+  8: 'refused: unsafe, over a limit, or lossy or incomplete under --strict',
+  9: 'the target exists and is something else',
+  74: 'local I/O: disk full, permission',
+  75: 'temporary: network, server, stalled, lock held too long',
+  76: 'rate limit that does not clear in time',
+  129: 'the terminal was closed (SIGHUP)',
+  130: 'interrupted (SIGINT)',
+  131: 'told to quit (SIGQUIT)',
+  143: 'terminated (SIGTERM)',
+};
+
+/** Exit code of each error code. The names are a contract, too: they are in the JSON of errors. */
 export const ERROR_EXITS = {
   E_INTERNAL: 1,
   E_USAGE: 2,
@@ -43,6 +61,7 @@ export const ERROR_EXITS = {
   E_SCHEMA1: 5,
   E_ARCHIVE_INVALID: 5,
   E_CONTENT_INVALID: 5,
+  /** The protocol was broken by a registry, or by any other server: of git, or of a file. The name is older than those. */
   E_REGISTRY_PROTOCOL: 5,
   E_STORE_CORRUPT: 5,
   E_SIDECAR_INVALID: 5,

@@ -1,6 +1,5 @@
 import { closest } from '../../core/closest.ts';
-import { CtxsrcError, ERROR_EXITS, type ErrorCode } from '../../core/errors.ts';
-import { EXIT_MEANINGS } from '../help/exit-codes.ts';
+import { CtxsrcError, ERROR_EXITS, type ErrorCode, EXIT_MEANINGS } from '../../core/errors.ts';
 import { EXPLANATIONS } from '../help/explanations.ts';
 import type { Run } from '../run.ts';
 

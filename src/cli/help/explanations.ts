@@ -235,8 +235,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc sources',
   },
   E_REGISTRY_PROTOCOL: {
-    cause: 'A server answered in a way that the distribution-spec does not allow.',
-    check: ['-v shows the requests.', 'A login page or a proxy may answer in the place of the registry.'],
+    cause: 'A server (a registry, a git server, or that of a file) answered in a way that its protocol does not allow.',
+    check: ['-v shows the requests.', 'A login page or a proxy may answer in its place.'],
     example: 'ctxsrc digest -v docker-image://registry.example/app:1',
   },
   E_STORE_CORRUPT: {

@@ -1,8 +1,7 @@
 /** The manual page (roff), made from the same declarations as the help. */
 import type { Command } from 'commander';
-import { ERROR_EXITS } from '../../core/errors.ts';
+import { ERROR_EXITS, EXIT_MEANINGS } from '../../core/errors.ts';
 import { VERSION } from '../../core/version.ts';
-import { EXIT_MEANINGS } from './exit-codes.ts';
 
 /** `ctxsrc(1)`: every command with its flags, and the exit codes. */
 export function manualPage(program: Command): string {

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EXIT_MEANINGS } from '../../../src/cli/help/exit-codes.ts';
 import { EXPLANATIONS } from '../../../src/cli/help/explanations.ts';
-import { ERROR_EXITS } from '../../../src/core/errors.ts';
+import { ERROR_EXITS, EXIT_MEANINGS } from '../../../src/core/errors.ts';
 import { ctxsrc } from '../../support/cli.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
