@@ -10,12 +10,12 @@ import { monotonicMs } from '../core/monotonic.ts';
 import type { Zone } from './addresses.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { answerError, type Subject, saying } from './errors.ts';
+import type { Subject } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { header, type ResponseHeaders, urlText, withUserAgent } from './headers.ts';
 import { type Environment, type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
 import { type RetryPolicy, retry, TransientError } from './retry.ts';
-import { quota, retryAfter } from './retry-after.ts';
+import { busyError, isBusy } from './retry-after.ts';
 import { createTransport } from './transport/choose.ts';
 import type { TransportResponse } from './transport/transport.ts';
 
@@ -189,26 +189,11 @@ export function createHttpClient(options: {
 
   async function attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
     const response = await follow(job, request);
-    const { status } = response;
-    // 501 is a refusal for good: the method is not known there.
-    if (status !== 408 && status !== 429 && (status < 500 || status === 501)) return response;
+    if (!isBusy(response.status)) return response;
     const text = await readStart(response, ERROR_BODY);
-    throw busyError(request, response, text);
-  }
-
-  // 408, 429 and 5xx: whether and when to come back.
-  function busyError(request: HttpRequest, response: HttpResponse, text: string): Error {
+    const { subject, secrets = [] } = request;
     const { status, headers } = response;
-    const now = clock.now();
-    const asked = retryAfter(headers, now);
-    const answer = { status, text, secrets: request.secrets ?? [] };
-    if (status !== 429) return new TransientError(answerError(request.subject, answer), asked);
-    const { exhausted, renewed } = quota(headers, now);
-    // The server's own word wins; headers about quotas count where it gives none.
-    const wait = asked ?? (exhausted ? renewed : undefined);
-    const error = rateLimitError(request.subject, wait, saying(text, answer.secrets));
-    const hopeless = wait === undefined ? exhausted : wait > network.maxWait;
-    return hopeless ? error : new TransientError(error, wait);
+    throw busyError(subject, { status, headers, text, secrets }, { now: clock.now(), maxWait: network.maxWait });
   }
 
   function repeat<T>(job: JobContext, request: HttpRequest, work: () => Promise<T>): Promise<T> {
@@ -286,20 +271,4 @@ function redirectError(
     hint: 'tell the operator of the server; no request was sent there',
     details: { host: subject.host },
   });
-}
-
-function rateLimitError(subject: Subject, wait: number | undefined, said: string): CtxsrcError {
-  const seconds = wait === undefined ? undefined : Math.ceil(wait / 1000);
-  const until = seconds === undefined ? '' : `; it asks to wait ${seconds} s`;
-  return new CtxsrcError(
-    'E_RATE_LIMIT',
-    `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`,
-    {
-      hint:
-        subject.kind === 'file'
-          ? 'try later, or allow a longer wait with --max-wait'
-          : 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
-      details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
-    },
-  );
 }

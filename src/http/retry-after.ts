@@ -1,5 +1,48 @@
-/** What a server says about when to come back: Retry-After, and the several spellings of rate limit headers. */
+/**
+ * Whether and when to come back to a server that is busy: 408, 429 and 5xx, Retry-After, and the several spellings of rate
+ * limit headers. The waiting itself is in `retry.ts`.
+ */
+import { CtxsrcError } from '../core/errors.ts';
+import { answerError, type BadAnswer, type Subject, saying } from './errors.ts';
 import { header, type ResponseHeaders } from './headers.ts';
+import { TransientError } from './retry.ts';
+
+/** True for the status of an answer that may be another one later; 501 is for good: the method is not known there. */
+export function isBusy(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && status !== 501);
+}
+
+/** The error for such an answer: a `TransientError` with the time to wait, or the error itself where waiting is no use. */
+export function busyError(
+  subject: Subject,
+  answer: BadAnswer & { readonly headers: ResponseHeaders },
+  { now, maxWait }: { readonly now: number; readonly maxWait: number },
+): Error {
+  const asked = retryAfter(answer.headers, now);
+  if (answer.status !== 429) return new TransientError(answerError(subject, answer), asked);
+  const { exhausted, renewed } = quota(answer.headers, now);
+  // The server's own word wins; headers about quotas count where it gives none.
+  const wait = asked ?? (exhausted ? renewed : undefined);
+  const error = rateLimitError(subject, wait, saying(answer.text, answer.secrets));
+  const hopeless = wait === undefined ? exhausted : wait > maxWait;
+  return hopeless ? error : new TransientError(error, wait);
+}
+
+function rateLimitError(subject: Subject, wait: number | undefined, said: string): CtxsrcError {
+  const seconds = wait === undefined ? undefined : Math.ceil(wait / 1000);
+  const until = seconds === undefined ? '' : `; it asks to wait ${seconds} s`;
+  return new CtxsrcError(
+    'E_RATE_LIMIT',
+    `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`,
+    {
+      hint:
+        subject.kind === 'file'
+          ? 'try later, or allow a longer wait with --max-wait'
+          : 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
+      details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
+    },
+  );
+}
 
 /** Retry-After (RFC 9110, section 10.2.3) in milliseconds from `now`: seconds or a date; undefined when absent or unreadable. */
 export function retryAfter(headers: ResponseHeaders, now: number): number | undefined {
