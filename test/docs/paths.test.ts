@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '../support/cli.ts';
 
-const pages = ['README.md', 'CHANGELOG.md', ...readdirSync(join(packageRoot, 'docs')).map((name) => `docs/${name}`)]
+const below = (folder: string): string[] =>
+  readdirSync(join(packageRoot, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`);
+
+const pages = ['README.md', 'CHANGELOG.md', ...below('docs'), ...below('examples')]
   .filter((page) => page.endsWith('.md'))
   // A diff shows a file that is to be made.
   .map((page) => ({
@@ -29,20 +32,36 @@ describe('the sources', () => {
 describe('the pages', () => {
   it('name only files that exist', () => {
     const named = pages.flatMap(({ page, text }) =>
-      [...text.matchAll(/`((?:src|test|bench|bin|\.ci)\/[\w./-]*)`/g)].map((match) => ({ page, path: match[1]! })),
+      [...text.matchAll(/`((?:src|test|bench|bin|docs|examples|fixtures|\.ci)\/[\w./-]*)`/g)].map((match) => ({
+        page,
+        path: match[1]!,
+      })),
     );
     expect(named.length).toBeGreaterThan(40);
     expect(named.filter(({ path }) => !existsSync(join(packageRoot, path)))).toEqual([]);
   });
 
-  it('link only to pages that exist', () => {
+  it('link only to pages that exist, and to headings on them', () => {
     const links = pages.flatMap(({ page, text }) =>
-      [...text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => ({
+      [...text.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)].map((match) => ({
         page,
-        path: join(page, '..', match[1]!),
+        path: match[1] === '' ? page : join(page, '..', match[1]!),
+        heading: match[2]!,
       })),
     );
     expect(links.length).toBeGreaterThan(5);
     expect(links.filter(({ path }) => !existsSync(join(packageRoot, path)))).toEqual([]);
+    expect(links.filter(({ path, heading }) => heading !== '' && !headings(path).includes(heading))).toEqual([]);
   });
 });
+
+/** The headings of a page, as GitHub names them in links. */
+function headings(page: string): string[] {
+  const text = readFileSync(join(packageRoot, page), 'utf8');
+  return [...text.matchAll(/^#+ (.*)$/gm)].map((match) =>
+    match[1]!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
