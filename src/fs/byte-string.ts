@@ -1,13 +1,13 @@
 /**
- * Names and paths of a file system are bytes. A `ByteString` holds them one byte a character (latin-1): it compares,
- * sorts, splits and hashes as the bytes do, costs no more than text, and loses nothing when a name is not UTF-8.
+ * Names and paths of a file system are bytes. A `ByteString` holds one byte per character (latin-1): it compares,
+ * sorts, splits and hashes as the bytes do, costs no more than text, and keeps names that are not UTF-8.
  */
 import { goText } from '../core/go/text.ts';
 
-/** Bytes as text, one character (U+0000 to U+00FF) for each. */
+/** Bytes as text, one character (U+0000 to U+00FF) each. */
 export type ByteString = string;
 
-/** What `toString` and `write` come to in the end: in loops over many short texts they cost as much as all the rest. */
+/** Undocumented fast paths below Buffer#toString and #write, which take half of the time in loops over short texts. */
 export interface Latin1Buffer extends Buffer {
   latin1Slice(start: number, end: number): ByteString;
   latin1Write(text: ByteString, start: number): number;
@@ -20,7 +20,7 @@ export function bytesOfText(text: string): ByteString {
   return NOT_ASCII.test(text) ? Buffer.from(text, 'utf8').toString('latin1') : text;
 }
 
-/** The text of the bytes as Go reads it: each byte that is not UTF-8 becomes U+FFFD. */
+/** The text of the bytes as Go reads it: every byte that is not valid UTF-8 becomes U+FFFD. */
 export function textOfBytes(bytes: ByteString): string {
   return NOT_ASCII.test(bytes) ? goText(Buffer.from(bytes, 'latin1')) : bytes;
 }
@@ -30,7 +30,7 @@ export function isUtf8(bytes: ByteString): boolean {
   return !NOT_ASCII.test(bytes) || bytesOfText(textOfBytes(bytes)) === bytes;
 }
 
-/** The bytes as `node:fs` takes a path: text where that is the same, else a buffer. */
+/** The bytes as `node:fs` accepts a path: text if that is the same, else a buffer. */
 export function fsPath(bytes: ByteString): string | Buffer {
   return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes;
 }

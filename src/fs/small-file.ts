@@ -1,9 +1,10 @@
 /**
- * The one way to read a small file that a stranger may have put where it lies (a checkout, a layout, a home): it is a
- * regular file, lies inside where it must be, and ends. A link to `/dev/zero`, a pipe nobody writes to, a socket or a
- * file of gigabytes is refused before it can hang the program or fill the memory.
+ * The one way to read a small file that may come from a stranger (in a checkout, a layout, a home): it must be a
+ * regular file, lie inside a given directory, and have an end. A link to `/dev/zero`, a pipe without a writer, a socket
+ * or a file of gigabytes is refused before it can hang the program or fill the memory.
  *
- * Regular files are read synchronously: they are small, and the promises of `node:fs` alone would cost a key 5 ms.
+ * Regular files are read synchronously: they are small, and loading the promises of `node:fs` alone would cost a key 5
+ * ms.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -12,25 +13,25 @@ import { CtxsrcError, ioError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { type ByteString, fsPath, textOfBytes } from './byte-string.ts';
 
-/** Larger than any Dockerfile, ignore file, lock or configuration that a person or a tool writes. */
+/** Larger than any Dockerfile, ignore file, lock file or configuration that a person or a tool writes. */
 const MAX_SMALL_FILE_BYTES = 16 << 20;
-/** Read at a time. */
+/** Bytes read at a time. */
 const PIECE = 4 << 20;
 
 export interface SmallFileOptions {
-  /** What it is, for messages, with the name as the user knows it: `the lock file ./ctxsrc.lock`. */
+  /** The file, for messages, with its name as the user knows it: `the lock file ./ctxsrc.lock`. */
   readonly what: string;
-  /** `MAX_SMALL_FILE_BYTES` unless given. */
+  /** `MAX_SMALL_FILE_BYTES` by default. */
   readonly maxBytes?: number | undefined;
-  /** Absolute, without links: the directory that the file must lie in when its links are followed. Anywhere unless given. */
+  /** The directory, absolute and without links, that the file must be in after links are followed. Absent: anywhere. */
   readonly within?: ByteString | undefined;
   /** What to type when the file is refused. */
   readonly hint?: string | undefined;
 }
 
-/** A regular file, open for reading. Whoever has it closes it. */
+/** A regular file, open for reading. The caller closes it. */
 export interface OpenFile {
-  /** Absolute, without links, when `within` was given. */
+  /** Absolute; without links if `within` was given. */
   readonly path: string;
   readonly size: number;
   readonly fd: number;
@@ -38,7 +39,8 @@ export interface OpenFile {
 
 /**
  * Opens a regular file.
- * @throws CtxsrcError `E_UNSAFE` for what is no regular file or leads out of `within`, `E_PATH_NOT_FOUND`, `E_PERMISSION`, `E_IO`
+ * @throws CtxsrcError `E_UNSAFE` if it is not a regular file or leads out of `within`, `E_PATH_NOT_FOUND`,
+ * `E_PERMISSION`, `E_IO`
  */
 export function openRegular(path: string, options: SmallFileOptions): OpenFile {
   const { what, within, hint } = options;
@@ -51,10 +53,10 @@ export function openRegular(path: string, options: SmallFileOptions): OpenFile {
         hint,
       });
     }
-    // Looked at before it is opened: to open a device can do something, to open a socket fails.
+    // Checked before opening: opening a device can have an effect, and opening a socket fails.
     let info = statSync(real);
     if (info.isFile()) {
-      // Not following a link that was put there meanwhile, not waiting for the writer of a pipe.
+      // The flags do not follow a link that was put there meanwhile, and do not wait for the writer of a pipe.
       const noFollow = within === undefined ? 0 : constants.O_NOFOLLOW;
       fd = openSync(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | noFollow);
       info = fstatSync(fd);
@@ -69,18 +71,19 @@ export function openRegular(path: string, options: SmallFileOptions): OpenFile {
 
 /**
  * The content of a regular file.
- * @throws CtxsrcError `E_LIMIT` when it holds more than `maxBytes`, and those of `openRegular`
+ * @throws CtxsrcError `E_LIMIT` if it has more than `maxBytes`, and the errors of `openRegular`
  */
 export function readSmallFileSync(path: string, options: SmallFileOptions): Buffer {
   return readOpened(openRegular(path, options), options);
 }
 
-/** As `readSmallFileSync`, of a file that is open; closes it. */
+/** As `readSmallFileSync`, for an open file, which is closed. */
 export function readOpened(file: OpenFile, options: SmallFileOptions): Buffer {
   const { what, maxBytes = MAX_SMALL_FILE_BYTES, hint } = options;
   try {
     if (file.size > maxBytes) throw tooLarge(what, maxBytes, hint);
-    // The size may be wrong (files of /proc have none, others grow): what counts is where it ends. A byte more shows that.
+    // The size may be wrong (files of /proc have size 0, others grow), so the end of the file counts. One more byte
+    // shows it.
     let buffer = Buffer.allocUnsafe(file.size + 1);
     let length = 0;
     for (;;) {
@@ -98,7 +101,8 @@ export function readOpened(file: OpenFile, options: SmallFileOptions): Buffer {
 }
 
 /**
- * The content of what a user names: a regular file; or `-`, `/dev/stdin` or `/dev/fd/N`, read to its end, whatever it is.
+ * The content of a file that the user names: a regular file, or `-`, `/dev/stdin` or `/dev/fd/N`, read to its end
+ * whatever its type.
  * @param path as the user wrote it, relative to `cwd`
  * @throws CtxsrcError as `readSmallFileSync`; the reason of the signal
  */
@@ -133,7 +137,7 @@ export async function readNamedFile(
   }
 }
 
-/** The file descriptor that a name stands for: `-`, `/dev/stdin`, `/dev/fd/N`; undefined for every other path. */
+/** The file descriptor that a name means: `-`, `/dev/stdin`, `/dev/fd/N`; undefined for every other path. */
 export function streamOf(path: string): number | undefined {
   if (path === '-' || path === '/dev/stdin') return 0;
   const number = /^\/(?:dev|proc\/self)\/fd\/(0|[1-9][0-9]{0,8})$/.exec(path)?.[1];
@@ -141,7 +145,7 @@ export function streamOf(path: string): number | undefined {
 }
 
 /**
- * Pipes, sockets and terminals are not read by the thread pool: a read that waits there for a writer would keep the
+ * Pipes, sockets and terminals are not read in the thread pool: a read that waits there for a writer would keep the
  * process from ending.
  */
 export async function openStream(fd: number): Promise<Readable> {

@@ -1,9 +1,9 @@
-/** The header of an entry, which its digest begins with (BuildKit's package `cache/contenthash`), and the digest of a whole entry. */
+/** The header of an entry, which its digest begins with (BuildKit's package `cache/contenthash`), and that digest. */
 import { hash } from 'node:crypto';
 import type { ByteString } from '../byte-string.ts';
 import type { EntryType } from './tree-entry.ts';
 
-/** What of an entry is hashed. Times and names are not. */
+/** The facts of an entry that are hashed. Times and names are not. */
 export interface HashedEntry {
   readonly type: EntryType;
   /** Permission bits with setuid, setgid and sticky. */
@@ -12,13 +12,13 @@ export interface HashedEntry {
   readonly gid: number;
   readonly size: number;
   readonly target?: ByteString | undefined;
-  /** Numbers of a device; only a local sync knows them, a scan of files on disk counts them as 0. */
+  /** Numbers of a device; only a local sync knows them, and a scan of files on disk counts them as 0. */
   readonly major?: number | undefined;
   readonly minor?: number | undefined;
   readonly xattrs?: Xattrs | undefined;
 }
 
-/** Extended attributes, name and value one character a byte. */
+/** Extended attributes; name and value are byte strings. */
 export type Xattrs = ReadonlyMap<ByteString, ByteString>;
 
 const TYPE_FLAGS: Readonly<Record<EntryType, string>> = {
@@ -32,14 +32,13 @@ const TYPE_FLAGS: Readonly<Record<EntryType, string>> = {
 };
 
 /**
- * True for the extended attributes that belong to the content: file capabilities, and all that the system does not keep
- * for itself.
+ * True for extended attributes that belong to the content: file capabilities, and all that the system does not reserve.
  */
 export function isHashedXattr(name: ByteString): boolean {
   return name === 'security.capability' || !/^(security|system|com\.apple)\./.test(name);
 }
 
-/** The bytes that an entry's digest begins with. */
+/** The bytes with which an entry's digest begins. */
 export function entryHeader(entry: HashedEntry): ByteString {
   const isLink = entry.type === 'symlink';
   const mode = isLink ? 0o777 | (entry.mode & 0o7000) : entry.mode;

@@ -1,13 +1,13 @@
 /**
- * What is known of the entries of a tree, packed: a tree has very many of them, several threads work on them at once
- * without telling each other, and the stat cache is these bytes. A row is a number of 8-byte units:
+ * The entries of a tree in packed form: trees are large, several threads work on the entries at once without messages,
+ * and the stat cache consists of these bytes. A row has a multiple of 8 bytes:
  *
  *     0 mode, with type   4 length of the path   8 where the name begins in it   12 bytes of the rows below a directory
  *    16 size (of a device: its number)   24 mtime   32 ctime (ms)   40 inode   48 device
  *    56 owner   60 group   64 state   68 whether 0 and 16 to 60 are known
- *    72 path, and after it `sha256:` and the digest, hex (of a directory: of its header)
+ *    72 path, followed by `sha256:` and the digest in hex (of a directory: of its header)
  *
- * Numbers are as the processor has them. Before the first row of a chunk stands where its last row ends.
+ * Numbers have the byte order of the processor. Before the first row, a chunk holds the end of its last row.
  */
 import { constants, type Stats } from 'node:fs';
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
@@ -17,20 +17,20 @@ import type { TreeEntry, UnseenFiles } from './tree-entry.ts';
 
 /** Where the first row begins. */
 export const FIRST_ROW = 8;
-/** What becomes of an entry: `WAITING` files are read by the thread that makes them `TAKEN`. */
+/** States of an entry. A file is `WAITING` until a thread makes it `TAKEN` and reads it. */
 export const WAITING = 0;
 export const TAKEN = 1;
-/** The digest is there. */
+/** The digest is complete. */
 export const DONE = 2;
-/** It was not, or not until it was read, what was seen before. */
+/** The file changed between lstat and the end of reading. */
 export const CHANGED = 3;
-/** It is no longer there. */
+/** The entry no longer exists. */
 export const GONE = 4;
-/** As `DONE`, but too young to be taken from a cache. */
+/** As `DONE`, but changed too recently to be taken from a cache. */
 export const YOUNG = 5;
 
 const END = 0;
-// Places of 4 bytes each.
+// Offsets in units of 4 bytes.
 const MODE = 0;
 const LENGTH = 1;
 const NAME = 2;
@@ -39,13 +39,13 @@ const UID = 14;
 const GID = 15;
 const STATE = 16;
 const SEEN = 17;
-// Places of 8 bytes each.
+// Offsets in units of 8 bytes.
 const SIZE = 2;
 const MTIME = 3;
 const CTIME = 4;
 const INO = 5;
 const DEV = 6;
-// Places of bytes.
+// Offsets in bytes.
 const PATH = 72;
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK } = constants;
@@ -63,12 +63,12 @@ const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
   socket: constants.S_IFSOCK,
 };
 
-/** Bytes of a row. */
+/** Size of a row in bytes. */
 function rowBytes(pathLength: number): number {
   return (PATH + pathLength + DIGEST_LENGTH + 7) & ~7;
 }
 
-/** A chunk of rows. A position is where a row begins. */
+/** A chunk of rows. A position is the offset of a row. */
 export class EntryRows {
   readonly bytes: Latin1Buffer;
   readonly #words: Int32Array;
@@ -81,7 +81,7 @@ export class EntryRows {
     this.#numbers = new Float64Array(memory);
   }
 
-  /** Where the last row ends that other threads may look at. */
+  /** The end of the last row that other threads may read. */
   get end(): number {
     return Atomics.load(this.#words, END);
   }
@@ -94,7 +94,7 @@ export class EntryRows {
     return at + rowBytes(this.#words[(at >> 2) + LENGTH]!);
   }
 
-  /** Where the path begins in the bytes; until the digest is there, a NUL is behind it. */
+  /** The offset of the path in the bytes. A NUL follows the path until the digest is written there. */
   pathStart(at: number): number {
     return at + PATH;
   }
@@ -109,7 +109,7 @@ export class EntryRows {
     return this.bytes.latin1Slice(at + PATH + this.#words[word + NAME]!, at + PATH + this.#words[word + LENGTH]!);
   }
 
-  /** The last component of the path, and right behind it the digest with its algorithm. */
+  /** The last component of the path, followed by the digest with its algorithm. */
   nameAndDigest(at: number): ByteString {
     const word = at >> 2;
     const start = at + PATH;
@@ -123,12 +123,12 @@ export class EntryRows {
     return this.#words[(at >> 2) + LENGTH]!;
   }
 
-  /** Length of the path of the directory that an entry lies in; -1 for the root. */
+  /** Length of the path of the entry's directory; -1 for the root. */
   parentLength(at: number): number {
     return this.#words[(at >> 2) + NAME]! - 1;
   }
 
-  /** Hex. */
+  /** The digest in hex. */
   digest(at: number): string {
     const end = at + PATH + this.#words[(at >> 2) + LENGTH]! + DIGEST_LENGTH;
     return this.bytes.latin1Slice(end - 64, end);
@@ -155,12 +155,12 @@ export class EntryRows {
     return (this.#words[at >> 2]! & S_IFMT) === S_IFREG;
   }
 
-  /** Of a regular file; 0 for everything else. */
+  /** Size of a regular file; 0 for all other entries. */
   size(at: number): number {
     return this.isFile(at) ? this.#numbers[(at >> 3) + SIZE]! : 0;
   }
 
-  /** Bytes of the rows that lie below a directory and follow its own. */
+  /** Bytes of the rows of everything below a directory, which follow its own row. */
   below(at: number): number {
     return this.#words[(at >> 2) + BELOW]!;
   }
@@ -173,18 +173,18 @@ export class EntryRows {
     return Atomics.load(this.#words, (at >> 2) + STATE);
   }
 
-  /** True when nobody has to look at the entry any more. */
+  /** True if the entry needs no more work. */
   isFinal(at: number): boolean {
     const state = this.state(at);
     return state >= DONE && state !== CHANGED;
   }
 
-  /** For other threads, the last thing that is written of a row. */
+  /** Called last when a row is written: other threads see the row from then on. */
   setState(at: number, state: number): void {
     Atomics.store(this.#words, (at >> 2) + STATE, state);
   }
 
-  /** True for the one thread that may read the file. */
+  /** Claims a file. True for exactly one thread, which may read it. */
   take(at: number): boolean {
     const place = (at >> 2) + STATE;
     return this.#words[place] === WAITING && Atomics.compareExchange(this.#words, place, WAITING, TAKEN) === WAITING;
@@ -196,8 +196,8 @@ export class EntryRows {
   }
 
   /**
-   * Writes a row of a path alone, of which nothing is known yet but that it is a regular file.
-   * @param prefix the path of the directory that it lies in, with a slash; empty for the root
+   * Writes a row of which only the path is known, and that it is a regular file.
+   * @param prefix the path of its directory, with a slash; empty for the root
    */
   writePath(at: number, prefix: ByteString, name: ByteString): void {
     const words = this.#words;
@@ -209,12 +209,12 @@ export class EntryRows {
     this.bytes.latin1Write(name, at + PATH + prefix.length);
   }
 
-  /** Writes down what an `lstat` has said. */
+  /** Writes the result of `lstat`. */
   writeEntry(at: number, entry: TreeEntry): void {
     this.#write(at, TYPE_BITS[entry.type] | entry.mode, entry);
   }
 
-  /** Writes down what an `fstat` says. */
+  /** Writes the result of `fstat`. */
   writeStat(at: number, stat: Stats | NativeStat): void {
     this.#write(at, stat.mode, stat);
   }
@@ -235,12 +235,12 @@ export class EntryRows {
     numbers[number + DEV] = stat.dev;
   }
 
-  /** True when a `stat` of the entry is written down. */
+  /** True if the row holds the result of a `stat`. */
   isSeen(at: number): boolean {
     return this.#words[(at >> 2) + SEEN] === 1;
   }
 
-  /** True when an open file is the one that was seen, with the same content as far as the system can tell. */
+  /** True if an open file is the one in the row, unchanged as far as the system can tell. */
   isUnchanged(at: number, stat: Stats | NativeStat): boolean {
     const numbers = this.#numbers;
     const number = at >> 3;
@@ -253,7 +253,7 @@ export class EntryRows {
     );
   }
 
-  /** True when an entry is what the row of its path says, in all that the system tells. */
+  /** True if an entry is as its row says, in every fact that the system tells. */
   isSame(at: number, entry: TreeEntry): boolean {
     const numbers = this.#numbers;
     const number = at >> 3;
@@ -272,7 +272,7 @@ export class EntryRows {
     return this.#numbers[(at >> 3) + DEV]!;
   }
 
-  /** The later of both times, in ms since the epoch. */
+  /** The later of mtime and ctime, in ms since the epoch. */
   changed(at: number): number {
     return Math.max(this.#numbers[(at >> 3) + MTIME]!, this.#numbers[(at >> 3) + CTIME]!);
   }
@@ -290,7 +290,7 @@ export class EntryTable {
   #rows: EntryRows | undefined;
   #at = 0;
 
-  /** @param began told of each chunk, before anything is in it */
+  /** @param began called with each new chunk, while it is empty */
   constructor(began: (chunk: SharedArrayBuffer) => void) {
     this.#began = began;
   }
@@ -305,7 +305,7 @@ export class EntryTable {
     if (digest !== undefined) this.#rows!.finish(at, digest);
   }
 
-  /** Appends files that nobody has looked at yet. */
+  /** Appends files that were listed but not yet stat'ed. */
   addUnseen({ dir, names }: UnseenFiles): void {
     const prefix = dir && `${dir}/`;
     for (const name of names) {
@@ -314,7 +314,7 @@ export class EntryTable {
     }
   }
 
-  /** Appends rows that are whole, one or several. */
+  /** Appends one or several complete rows. */
   copy(from: EntryRows, start: number, end: number): void {
     for (let at = start; at < end; ) {
       const next = from.next(at);
@@ -324,7 +324,7 @@ export class EntryTable {
     }
   }
 
-  /** Lets other threads see what was appended. */
+  /** Makes the appended rows visible to other threads. */
   publish(): void {
     if (this.#rows !== undefined) this.#rows.end = this.#at;
   }
@@ -356,6 +356,6 @@ export class EntryTable {
   }
 }
 
-/** Bytes of the first chunk, enough for 5,000 entries, and of the others. */
+/** Size in bytes of the first chunk, enough for 5,000 entries, and of the others. */
 const FIRST_CHUNK = 1 << 20;
 const CHUNK = 8 << 20;

@@ -1,4 +1,4 @@
-/** What the system tells about one entry of a tree, and how trees are read. */
+/** What the system tells about an entry of a tree, and how trees are read. */
 import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from '../byte-string.ts';
 import { loadNative, type Native } from '../native/native.ts';
@@ -15,26 +15,25 @@ export interface TreeEntry extends NativeStat {
   readonly mode: number;
 }
 
-/** Where a walk finds its entries. Failures are those of `node:fs`; a missing entry is undefined. */
+/** Where a walk finds its entries. Errors are those of `node:fs`; a missing entry is undefined. */
 export interface TreeReader {
-  /** Names in a directory, in any order; asked for right after the directory, before anything in it. */
+  /** Names in a directory, in any order. Called directly after `entry` of the directory, before anything in it. */
   names(path: ByteString): ByteString[];
-  /** @param isDirectory what the directory that it lies in says, if it was asked */
+  /** @param isDirectory the type that the listing of its directory gave, if there was one */
   entry(path: ByteString, isDirectory?: boolean): TreeEntry | undefined;
-  /** Text of a symlink. */
+  /** The text of a symlink. */
   target(path: ByteString): ByteString;
 }
 
-/** A reader that lets regular files go by on the word of their directory; somebody looks at them later. */
+/** A reader that trusts the types in a directory's listing, so that regular files can be stat'ed later. */
 export interface LateReader extends TreeReader {
   /**
-   * What `names` has found last that may be something else than a regular file, and whether it is a directory; undefined
-   * when everything has to be looked at.
+   * Of the names found last, those that may not be regular files, with true for a directory; undefined: stat all names.
    */
   readonly others: ReadonlyMap<ByteString, boolean> | undefined;
 }
 
-/** Regular files of one directory, as it says, that nobody has looked at yet; in order. */
+/** Regular files of one directory, by its listing, that were not stat'ed yet; sorted. */
 export interface UnseenFiles {
   readonly type: 'unseen';
   readonly dir: ByteString;
@@ -51,7 +50,7 @@ const TYPES: ReadonlyMap<number, EntryType> = new Map([
   [constants.S_IFSOCK, 'socket'],
 ]);
 
-/** The entry that a `stat` describes. */
+/** The entry of a `stat` result. */
 export function entryOf(path: ByteString, stat: Stats | NativeStat): TreeEntry {
   return {
     path,
@@ -69,7 +68,7 @@ export function entryOf(path: ByteString, stat: Stats | NativeStat): TreeEntry {
   };
 }
 
-/** True when a file is still the one that was seen, with the same content as far as the system can tell. */
+/** True if a file is still the one that was seen, unchanged as far as the system can tell. */
 export function isUnchanged(stat: Stats | NativeStat, seen: Omit<TreeEntry, 'path' | 'type'>): boolean {
   return (
     stat.size === seen.size &&
@@ -80,7 +79,7 @@ export function isUnchanged(stat: Stats | NativeStat, seen: Omit<TreeEntry, 'pat
   );
 }
 
-/** From so many entries on, loading the native calls costs less than they save. */
+/** From this number of entries on, loading the native calls costs less than they save. */
 const MANY = 5_000;
 
 /** A directory on disk. */
@@ -91,14 +90,14 @@ export class DiskReader implements TreeReader {
 
   /**
    * @param root absolute
-   * @param native when they are loaded already
+   * @param native the native calls, if they are loaded already
    */
   constructor(root: ByteString, native?: Native) {
     this.root = root === '/' ? '' : root;
     this.#native = withStat(native);
   }
 
-  /** The full path as `node:fs` takes it. */
+  /** The full path as `node:fs` accepts it. */
   full(path: ByteString): string | Buffer {
     return fsPath(path === '' ? this.root || '/' : `${this.root}/${path}`);
   }

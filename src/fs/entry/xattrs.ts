@@ -1,9 +1,9 @@
-/** Extended attributes of an entry, as far as they count for its digest. */
+/** The extended attributes of an entry that count for its digest. */
 import type { ByteString } from '../byte-string.ts';
 import type { Native, NativePath } from '../native/native.ts';
 import { isHashedXattr, type Xattrs } from './header.ts';
 
-/** The attributes read, and whether one could be listed but not read for lack of a right. */
+/** The attributes, and whether one was listed but could not be read for lack of permission. */
 export interface ReadXattrs {
   readonly xattrs: Xattrs;
   readonly incomplete: boolean;

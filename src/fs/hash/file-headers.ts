@@ -1,23 +1,23 @@
-/** Headers of files, written right in front of their content. */
+/** Headers of files, written directly before their content. */
 import type { Latin1Buffer } from '../byte-string.ts';
 import { entryHeader } from '../entry/header.ts';
 
 const ZERO = 0x30;
 
-/** Headers of files without extended attributes: nearly always they differ from the one before in the size alone. */
+/** Headers of files without extended attributes: nearly always only the size differs from the one before. */
 export class FileHeaders {
   readonly #buffer: Latin1Buffer;
   readonly #end: number;
   #mode = -1;
   #uid = -1;
   #gid = -1;
-  /** What stands in front of the size. */
+  /** The text before the size. */
   #before = '';
-  /** Where the size ends, and how many digits the last one had. */
+  /** Where the size ends, and how many digits the last size had. */
   #sizeEnd = 0;
   #digits = 0;
 
-  /** @param end headers end here; in front of it, nobody else may write */
+  /** @param end where headers end; nothing else may be written before it */
   constructor(buffer: Latin1Buffer, end: number) {
     this.#buffer = buffer;
     this.#end = end;
@@ -25,7 +25,7 @@ export class FileHeaders {
 
   /**
    * Writes what `entryHeader` gives for a file.
-   * @returns where it begins
+   * @returns the offset of the header
    */
   write(mode: number, uid: number, gid: number, size: number): number {
     if (mode !== this.#mode || uid !== this.#uid || gid !== this.#gid) this.#begin(mode, uid, gid);

@@ -1,6 +1,6 @@
 /**
- * Hashes a directory on disk: the walk, the stat cache, threads for what has to be read, and the digest of the whole.
- * The event loop is left alone for at most some hundredths of a second at a time.
+ * Hashes a directory on disk: the walk, the stat cache, threads that read files, and the digest of the whole. It blocks
+ * the event loop for at most some hundredths of a second at a time.
  */
 import { setTimeout } from 'node:timers/promises';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
@@ -23,53 +23,53 @@ import { CacheWriter } from '../stat-cache/writer.ts';
 import { Slices } from '../walk/slices.ts';
 import { namesTell, type TreeFilter, walkInSteps } from '../walk/walk.ts';
 import { keptMode, type Modes } from '../write/mode.ts';
-import { HashQueue, type HireAt } from './queue.ts';
+import { HashQueue, type ThreadsAt } from './queue.ts';
 import { TreeHasher } from './tree-hasher.ts';
 
 export interface HashTreeOptions {
   readonly filter?: TreeFilter | undefined;
   readonly modes?: Modes | undefined;
   /**
-   * `sync` (default): as after BuildKit's local sync, owners 0:0, device numbers known, the root without a header.
-   * `scan`: as files that lie on disk.
+   * `sync` (default): as after BuildKit's local sync, with owners 0:0, known device numbers, and no header for the
+   * root. `scan`: as files on disk.
    */
   readonly origin?: 'sync' | 'scan' | undefined;
-  /** Folder of the stat cache; undefined: every entry is read. */
+  /** Folder of the stat cache; undefined: every file is read. */
   readonly cacheDir?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress?: Progress | undefined;
-  /** What progress calls it, where that is not the root. */
+  /** The label of the progress, if it is not the root. */
   readonly label?: string | undefined;
   readonly limits?: ReadLimits | undefined;
-  /** When threads start. */
-  readonly hireAt?: HireAt | undefined;
+  /** The amount of work from which threads are started. */
+  readonly threadsAt?: ThreadsAt | undefined;
 }
 
 export interface HashedTree {
   /** Hex sha256 of the whole. */
   readonly digest: string;
-  /** What was hashed last: the names at the top and their digests, the bytes of names as UTF-8. */
+  /** The text that was hashed last: the names at the top and their digests, names as UTF-8 bytes. */
   readonly preimage: string;
   readonly entries: number;
   /** Entries that are not directories, and the bytes of regular files. */
   readonly files: number;
   readonly bytes: number;
-  /** `xattrs` when extended attributes could not be seen. */
+  /** `xattrs` if extended attributes could not be read. */
   readonly incomplete: readonly string[];
 }
 
 /**
  * The digest of a directory.
  * @param root absolute, resolved
- * @throws CtxsrcError `E_PERMISSION` for what cannot be read, `E_PATTERN`, `E_IO` also for a file that keeps changing,
- * `E_LIMIT`
+ * @throws CtxsrcError `E_PERMISSION` for entries that cannot be read, `E_PATTERN`, `E_LIMIT`, `E_IO` also for a file
+ * that keeps changing
  */
 export async function hashTree(root: ByteString, options: HashTreeOptions = {}): Promise<HashedTree> {
   for (;;) {
     const run = new Run(root, options);
     try {
       const result = await run.result();
-      // What was changed after the step may have looked older than the run: then everything is done again.
+      // A change after the clock stepped back may look older than the run, so the whole run is repeated.
       if (!run.clock.steppedBack) return result;
     } finally {
       await run.close();
@@ -77,9 +77,9 @@ export async function hashTree(root: ByteString, options: HashTreeOptions = {}):
   }
 }
 
-/** Rows added between two looks of the threads. */
+/** Rows are published to the threads in groups of this number. */
 const PUBLISHED = 64;
-/** Pauses before a file that changed while it was read is tried again. */
+/** Pauses before a file that changed while it was read is read again. */
 const RETRIES_MS = [0, 20, 100, 500];
 
 class Run {
@@ -95,15 +95,15 @@ class Run {
   readonly #hasher: HashQueue;
   #disk: DiskReader;
   #native: { readonly calls: Native | undefined } | undefined;
-  /** Something was not in the cache. */
+  /** An entry was not in the cache. */
   #hasRead = false;
-  /** The rows of this run are no longer the first ones of the cache. */
+  /** The rows of this run are no longer the first rows of the cache. */
   #differs = false;
   #incomplete = false;
-  /** Files that have to be read. */
+  /** Number of files that have to be read. */
   #waiting = 0;
   #hasWalked = false;
-  /** The digest of directories of a mode, without extended attributes. */
+  /** The digest of directories with this mode and no extended attributes. */
   #directories = { mode: -1, digest: EMPTY_DIGEST };
 
   constructor(root: ByteString, options: HashTreeOptions) {
@@ -123,7 +123,7 @@ class Run {
     const { device } = this.clock;
     const settledBefore = this.clock.settledBefore(device);
     const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
-    this.#hasher = new HashQueue(task, this.#slices, signal, options.hireAt);
+    this.#hasher = new HashQueue(task, this.#slices, signal, options.threadsAt);
     this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
     const label = printable(options.label ?? textOfBytes(root));
     this.#task = new Task(options.progress ?? silentProgress, 'hash', label);
@@ -146,7 +146,7 @@ class Run {
 
   async #loadCache(): Promise<void> {
     await this.#cache.load(this.#slices);
-    // Digests made without extended attributes are of no use where these can be seen.
+    // Digests made without extended attributes are useless if this run can read them.
     if (this.#cache.xattrs === false && this.#calls() !== undefined) this.#cache.drop();
     if (this.#cache.rows === undefined) this.#disk = new DiskReader(this.#root, this.#calls());
   }
@@ -159,7 +159,7 @@ class Run {
       clock,
       cache: this.#cache,
       namesTell: namesTell(filter),
-      // What has a limit is weighed before it is read.
+      // With a byte limit, the size has to be known before a file is read.
       mayLookLater: limits?.maxBytes === undefined,
     });
     let added = 0;
@@ -214,7 +214,7 @@ class Run {
     if (digest !== undefined) table.add(entry, digest);
   }
 
-  /** From here on the table has the rows; those that were found so far come first. */
+  /** From here on rows go to the table; the rows found in the cache so far come first. */
   #differ(position: number): void {
     if (this.#differs) return;
     this.#differs = true;
@@ -222,7 +222,7 @@ class Run {
     if (rows !== undefined) this.#hasher.table.copy(rows, FIRST_ROW, position);
   }
 
-  /** True when the tree is, entry by entry, the one that the cache was made of. */
+  /** True if every entry of the tree is in the cache, and the cache has no others. */
   #isCached(): boolean {
     const { rows, position } = this.#cache;
     return !this.#differs && rows !== undefined && position === rows.end && position > FIRST_ROW;
@@ -269,7 +269,7 @@ class Run {
     return { digest, preimage, entries, files, bytes };
   }
 
-  /** Reads files until the row's was read; what changed meanwhile is then read again, all at once. */
+  /** Reads files up to the given row; then reads all files again that changed meanwhile. */
   async #read(rows: EntryRows, at: number): Promise<void> {
     await this.#hasher.until(rows, at);
     if (rows.state(at) !== CHANGED) return;
@@ -285,12 +285,12 @@ class Run {
 
   #seesXattrs(tree: CachedTree): boolean {
     if (this.#incomplete || process.platform === 'win32') return !this.#incomplete;
-    // Where nothing had to be read, the cache knows; an empty tree has none to see.
+    // If nothing had to be read, the cache knows; an empty tree has no attributes.
     if (!this.#hasRead) return tree.entries === 0 || this.#cache.xattrs === true;
     return this.#calls() !== undefined;
   }
 
-  /** Digest of an entry without content; undefined when it has vanished. */
+  /** The digest of an entry without content; undefined if it no longer exists. */
   #headerDigest(entry: TreeEntry, fd?: number): string | undefined {
     try {
       const native = this.#calls();
@@ -316,7 +316,7 @@ class Run {
     }
   }
 
-  /** Mostly that of the directory before. */
+  /** Mostly the same as for the previous directory. */
   #directoryDigest(mode: number): string {
     if (mode !== this.#directories.mode) {
       const header = {
@@ -331,14 +331,14 @@ class Run {
     return this.#directories.digest;
   }
 
-  /** Files that changed between the walk and the end of reading them are looked at again, a few times. */
+  /** Reads files that changed between the walk and the end of reading again, a few times. */
   async #retryChanged(): Promise<void> {
     let changed = this.#changed();
     for (const pause of RETRIES_MS) {
       if (changed.length === 0) return;
       await setTimeout(pause, undefined, { ...(this.#options.signal && { signal: this.#options.signal }) });
       for (const { rows, at } of changed) this.#lookAgain(rows, at);
-      this.#hasher.again();
+      this.#hasher.restart();
       await this.#hasher.finish();
       changed = this.#changed();
     }

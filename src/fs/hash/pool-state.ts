@@ -1,26 +1,26 @@
-/** What the threads that hash files tell each other, beside the rows themselves. */
+/** The state that hash threads share, beside the rows. */
 import type { ByteString } from '../byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
 
-/** Words of the shared memory. Grows when there may be something new to do. */
+/** Indices of words in the shared memory. `VERSION` is incremented when there may be new work. */
 export const VERSION = 0;
-/** 1 when no more rows come. */
+/** 1 when no more rows will be added. */
 export const ENDED = 1;
 /** 1 when an extended attribute could not be read. */
 export const INCOMPLETE = 2;
 /** KiB read. */
 export const HASHED = 3;
-/** 1 when nothing more shall be read. */
+/** 1 when the threads should stop. */
 export const STOPPED = 4;
-/** Files read. */
+/** Number of files read. */
 export const HASHED_FILES = 5;
 export const WORDS = 6;
 
 /**
- * How a thread begins. Chunks of rows come as messages; its one answer is undefined when all are read or it was stopped,
- * or a failure.
+ * The start data of a thread. Chunks of rows follow as messages. The thread posts one message: undefined when all rows
+ * are read or it was stopped, otherwise a failure.
  */
-export interface CrewData {
+export interface HashThreadData {
   readonly task: DigestTask;
   readonly control: Int32Array;
 }

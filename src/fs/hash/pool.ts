@@ -1,8 +1,8 @@
 /**
- * Threads that read the files of a tree while it is still walked. The rows of `../entry/rows.ts` lie in memory that all
- * threads share: each thread goes through them, takes the next file that waits (its state changes from `WAITING` to
- * `TAKEN` in one step, so that no two take it), reads it and puts the digest into the row. Nothing is told of a single
- * file; the few words of `pool-state.ts`, shared too, wake the threads when rows were added and say when none will be.
+ * Threads that read the files of a tree during its walk. The rows of `../entry/rows.ts` are in memory that all threads
+ * share. Each thread goes through the rows, claims the next waiting file (an atomic change of its state from `WAITING`
+ * to `TAKEN`), reads it and writes the digest into the row. There is no message per file; the words of `pool-state.ts`,
+ * also shared, wake the threads after rows were added and say when no more will come.
  */
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
@@ -12,10 +12,10 @@ import { startThread } from '../../core/thread/thread.ts';
 import { textOfBytes } from '../byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
 import {
-  type CrewData,
   ENDED,
   HASHED,
   HASHED_FILES,
+  type HashThreadData,
   INCOMPLETE,
   type ReadFailure,
   STOPPED,
@@ -23,72 +23,72 @@ import {
   WORDS,
 } from './pool-state.ts';
 
-/** More threads than this gain nothing and cost memory. */
+/** More threads gain nothing and cost memory. */
 const MAX_WORKERS = 8;
 export class HashPool {
   readonly #control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT));
   readonly #workers: Worker[] = [];
   readonly #ends: readonly Promise<void>[];
   /**
-   * Resolves when no file is left, after `end`; rejects when it is closed before.
+   * Resolves when no file is left, after `end`; rejects if the pool is closed before.
    * @throws CtxsrcError `E_PERMISSION` or `E_IO` for the first file that could not be read
    */
   readonly ended: Promise<unknown>;
   #closed = false;
 
-  /** Hires a thread for each core but the caller's, who reads files too. */
+  /** Starts a thread for each core except one: the caller's thread reads files, too. */
   constructor(task: DigestTask) {
     const count = Math.max(1, Math.min(availableParallelism() - 1, MAX_WORKERS));
-    this.#ends = Array.from({ length: count }, () => this.#hire({ task, control: this.#control }));
+    this.#ends = Array.from({ length: count }, () => this.#startThread({ task, control: this.#control }));
     this.ended = Promise.all(this.#ends);
-    // Whoever waits for it is told; who never does need not know.
+    // Avoids an unhandled rejection if nobody awaits `ended`.
     this.ended.catch(() => undefined);
   }
 
-  /** An extended attribute somewhere could not be read. */
+  /** True if an extended attribute could not be read. */
   get incomplete(): boolean {
     return Atomics.load(this.#control, INCOMPLETE) === 1;
   }
 
-  /** Bytes read so far, to about a mebibyte for each thread. */
+  /** Bytes read so far, to about a mebibyte per thread. */
   get hashedBytes(): number {
     return Atomics.load(this.#control, HASHED) * 1024;
   }
 
-  /** Files read so far, to some dozens for each thread. */
+  /** Files read so far, to some dozens per thread. */
   get hashedFiles(): number {
     return Atomics.load(this.#control, HASHED_FILES);
   }
 
-  /** A chunk of rows; they follow in it. */
+  /** Gives the threads a chunk of rows. Rows are added to it later. */
   send(chunk: ArrayBufferLike): void {
     for (const worker of this.#workers) worker.postMessage(chunk);
     this.wake();
   }
 
-  /** Tells the threads that there are rows. */
+  /** Tells the threads that rows were added. */
   wake(): void {
     Atomics.add(this.#control, VERSION, 1);
     Atomics.notify(this.#control, VERSION);
   }
 
-  /** Tells the threads that there are no more rows than those that can be seen. */
+  /** Tells the threads that no more rows will be added. */
   end(): void {
     Atomics.store(this.#control, ENDED, 1);
     this.wake();
   }
 
-  /** Ends all threads, each after the piece that it reads: one that is ended within it would leave its file open. */
+  /** Stops all threads, each after its current piece: a thread that is terminated earlier leaves its file open. */
   async close(): Promise<void> {
     this.#closed = true;
     Atomics.store(this.#control, STOPPED, 1);
     this.wake();
     await Promise.allSettled(this.#ends);
-    // Sooner than they end by themselves.
+    // Terminating the threads is faster than waiting for their own end.
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
   }
 
-  #hire(data: CrewData): Promise<void> {
+  #startThread(data: HashThreadData): Promise<void> {
     const worker = startThread('worker-hash', data);
     this.#workers.push(worker);
     return new Promise((resolve, reject) => {

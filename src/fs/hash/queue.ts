@@ -1,4 +1,4 @@
-/** Reads the files of a table's rows, on all cores when there is much to read, while rows are still added. */
+/** Reads the files of a table's rows while rows are still added, on all cores when there is much to read. */
 import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { textOfBytes } from '../byte-string.ts';
@@ -7,89 +7,92 @@ import type { Slices } from '../walk/slices.ts';
 import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
 import type { HashPool } from './pool.ts';
 
-/** Threads, which need some 100 ms to start, are hired when so many files wait, or so many bytes were read and others wait. */
-const HIRE_AT: HireAt = { files: 500, bytes: 32 << 20 };
+/** When threads, which need 100 ms to start, pay: so many files wait, or so many bytes were read and more wait. */
+const THREADS_AT: ThreadsAt = { files: 500, bytes: 32 << 20 };
 
-export interface HireAt {
+export interface ThreadsAt {
   readonly files: number;
   readonly bytes: number;
 }
 
 export class HashQueue {
-  readonly table = new EntryTable((chunk) => this.#crew?.send(chunk));
+  readonly table = new EntryTable((chunk) => this.#pool?.send(chunk));
   readonly #task: DigestTask;
   readonly #slices: Slices;
   readonly #signal: AbortSignal | undefined;
-  readonly #hireAt: HireAt;
+  readonly #threadsAt: ThreadsAt;
   #digester: FileDigester | undefined;
-  #crew: HashPool | undefined;
+  #pool: HashPool | undefined;
   #hashedBytes = 0;
   #hashedFiles = 0;
   #hasEnded = false;
-  /** Before this row nothing waits: its chunk and its place there. */
+  /** The first row that may be waiting: its chunk and its offset there. All earlier rows are done. */
   #chunk = 0;
   #at = FIRST_ROW;
 
-  constructor(task: DigestTask, slices: Slices, signal: AbortSignal | undefined, hireAt: HireAt = HIRE_AT) {
+  constructor(task: DigestTask, slices: Slices, signal: AbortSignal | undefined, threadsAt: ThreadsAt = THREADS_AT) {
     this.#task = task;
     this.#slices = slices;
     this.#signal = signal;
-    this.#hireAt = hireAt;
+    this.#threadsAt = threadsAt;
   }
 
-  /** An extended attribute somewhere could not be read. */
+  /** True if an extended attribute could not be read. */
   get incomplete(): boolean {
-    return this.#digester?.incomplete === true || this.#crew?.incomplete === true;
+    return this.#digester?.incomplete === true || this.#pool?.incomplete === true;
   }
 
   get hashedBytes(): number {
-    return this.#hashedBytes + (this.#crew?.hashedBytes ?? 0);
+    return this.#hashedBytes + (this.#pool?.hashedBytes ?? 0);
   }
 
   get hashedFiles(): number {
-    return this.#hashedFiles + (this.#crew?.hashedFiles ?? 0);
-  }
-
-  /** Lets threads have what was added. @param waiting files among the rows so far that have to be read */
-  async publish(waiting: number): Promise<void> {
-    this.table.publish();
-    if (this.#crew !== undefined) this.#crew.wake();
-    else if (waiting >= this.#hireAt.files) await this.#hire();
-  }
-
-  /** The last row was added. */
-  end(): void {
-    this.#hasEnded = true;
-    this.table.publish();
-    this.#crew?.end();
+    return this.#hashedFiles + (this.#pool?.hashedFiles ?? 0);
   }
 
   /**
-   * Reads files that wait, in order, until that of a row was read by whomever. A row that is no longer what was seen is
+   * Makes the added rows visible to the threads.
+   * @param waiting number of files so far that have to be read
+   */
+  async publish(waiting: number): Promise<void> {
+    this.table.publish();
+    if (this.#pool !== undefined) this.#pool.wake();
+    else if (waiting >= this.#threadsAt.files) await this.#startPool();
+  }
+
+  /** Called after the last row was added. */
+  end(): void {
+    this.#hasEnded = true;
+    this.table.publish();
+    this.#pool?.end();
+  }
+
+  /**
+   * Reads waiting files, in order, until the file of a row was read by any thread. A file that differs from its row is
    * `CHANGED` then.
    * @throws CtxsrcError `E_PERMISSION` or `E_IO` for a file that cannot be read; the reason of the abort
    */
   async until(rows: EntryRows, at: number): Promise<void> {
     while (isPending(rows.state(at))) {
       if (await this.#readSlice()) continue;
-      await this.#crewEnd();
+      await this.#poolEnd();
       return;
     }
   }
 
   /**
-   * Reads every file that waits; the last row was added.
+   * Reads all waiting files; called after the last row was added.
    * @throws as `until`
    */
   async finish(): Promise<void> {
     if (!this.#hasEnded) this.end();
     while (await this.#readSlice());
-    await this.#crewEnd();
+    await this.#poolEnd();
   }
 
-  /** Rows wait again that were read before. */
-  again(): void {
-    // The directory itself may be another one by now.
+  /** Called when rows that were read are waiting again. */
+  restart(): void {
+    // The root may have been replaced by another directory.
     this.#digester?.close();
     this.#chunk = 0;
     this.#at = FIRST_ROW;
@@ -99,27 +102,27 @@ export class HashQueue {
     try {
       this.#digester?.close();
     } finally {
-      await this.#crew?.close();
+      await this.#pool?.close();
     }
   }
 
-  async #hire(): Promise<void> {
+  async #startPool(): Promise<void> {
     const { HashPool } = await import('./pool.ts');
-    this.#crew = new HashPool(this.#task);
-    for (const { bytes } of this.table.chunks) this.#crew.send(bytes.buffer);
-    if (this.#hasEnded) this.#crew.end();
+    this.#pool = new HashPool(this.#task);
+    for (const { bytes } of this.table.chunks) this.#pool.send(bytes.buffer);
+    if (this.#hasEnded) this.#pool.end();
   }
 
-  /** Reads the next files that wait, for as long as may be without a pause. False when none is left. */
+  /** Reads the next waiting files for one time slice. False when none is left. */
   async #readSlice(): Promise<boolean> {
     for (let rows = this.#findNext(); rows !== undefined; rows = this.#findNext()) {
       const at = this.#at;
       this.#at = rows.next(at);
       if (!rows.take(at)) continue;
-      if (this.#hashedBytes > this.#hireAt.bytes && this.#crew === undefined) await this.#hire();
+      if (this.#hashedBytes > this.#threadsAt.bytes && this.#pool === undefined) await this.#startPool();
       const large = this.#begin(rows, at);
       if (large === undefined) this.#hashedBytes += rows.size(at);
-      else await this.#goOn(large, rows, at);
+      else await this.#hashRest(large, rows, at);
       this.#hashedFiles += 1;
       if (!this.#slices.over) continue;
       await this.#slices.pause();
@@ -128,7 +131,7 @@ export class HashQueue {
     return false;
   }
 
-  /** The chunk of the next row; undefined when there is none. */
+  /** Finds the chunk of the next row; undefined if there is none. */
   #findNext(): EntryRows | undefined {
     const { chunks } = this.table;
     let rows = chunks[this.#chunk];
@@ -140,8 +143,8 @@ export class HashQueue {
     return rows;
   }
 
-  async #crewEnd(): Promise<void> {
-    if (this.#crew !== undefined) await this.#interruptible(this.#crew, this.#crew.ended);
+  async #poolEnd(): Promise<void> {
+    if (this.#pool !== undefined) await this.#interruptible(this.#pool, this.#pool.ended);
   }
 
   /** Reads a file, or the first piece of a large one. */
@@ -154,7 +157,7 @@ export class HashQueue {
     }
   }
 
-  async #goOn(large: LargeFile, rows: EntryRows, at: number): Promise<void> {
+  async #hashRest(large: LargeFile, rows: EntryRows, at: number): Promise<void> {
     const before = this.#hashedBytes;
     try {
       for (;;) {
@@ -168,9 +171,9 @@ export class HashQueue {
     }
   }
 
-  /** Waits for the threads; an abort ends them. */
-  async #interruptible(crew: HashPool, waiting: Promise<unknown>): Promise<void> {
-    const stop = (): void => void crew.close();
+  /** Waits for the threads; an abort stops them. */
+  async #interruptible(pool: HashPool, waiting: Promise<unknown>): Promise<void> {
+    const stop = (): void => void pool.close();
     this.#signal?.addEventListener('abort', stop, { once: true });
     const ticker = setInterval(() => this.#slices.tick(), 100);
     try {

@@ -1,4 +1,4 @@
-/** What the stat cache knows of a tree, for those who compare it with another one. */
+/** The digests in the stat cache, for comparing a tree with another one. */
 import type { ByteString } from '../byte-string.ts';
 import type { TreeEntry } from '../entry/tree-entry.ts';
 import { loadNative } from '../native/native.ts';
@@ -7,20 +7,20 @@ import { StatCache } from '../stat-cache/stat-cache.ts';
 import { Slices } from '../walk/slices.ts';
 import type { HashTreeOptions } from './hash-tree.ts';
 
-/** Hex digest of an entry, header and content; undefined when it is not as it was, or not known. */
+/** The digest in hex of an entry, header and content; undefined if the entry has changed or is not in the cache. */
 export type RememberedDigests = (entry: TreeEntry) => string | undefined;
 
 /**
- * Digests that `hashTree` has left. They are to be asked for in the order of the walk.
- * @param options as `hashTree` was given them
- * @throws errors of `node:fs` when there is no such directory; the reason of the abort
+ * The digests that `hashTree` saved. The entries have to be asked for in the order of the walk.
+ * @param options the same as for `hashTree`
+ * @throws errors of `node:fs` if there is no such directory; the reason of the abort
  */
 export async function rememberedDigests(root: ByteString, options: HashTreeOptions): Promise<RememberedDigests> {
   const { filter = {}, modes = 'exact', origin, cacheDir, signal } = options;
   const cache = new StatCache(cacheDir, { root, variant: [filter, modes, origin === 'scan'] }, new FileClock(root));
   await cache.load(new Slices(signal, () => undefined));
   const { rows } = cache;
-  // Digests made without extended attributes do not tell that two entries are the same where these can be seen.
+  // Digests made without extended attributes cannot prove that two entries are equal if this run can read them.
   if (rows === undefined || (cache.xattrs !== true && loadNative() !== undefined)) return () => undefined;
   return (entry) => {
     const at = cache.find(entry);

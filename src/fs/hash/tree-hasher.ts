@@ -1,34 +1,34 @@
 /**
- * The recursive digest of a tree, made while its entries come in the order of a walk. What the directories on the way are
- * the digests of lies in one buffer, each behind the one that it lies in: a directory that is left becomes its digest
- * there, so that memory does not grow with the tree.
+ * The recursive digest of a tree, made while its entries arrive in the order of the walk. One buffer holds the input of
+ * the digests of all open directories, each after its parent's: when a directory ends, its digest replaces its input,
+ * so that memory does not grow with the tree.
  */
 import { hash } from 'node:crypto';
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
 import { DIGEST_LENGTH } from '../entry/rows.ts';
 
-/** Names that begin with this byte are hashed once more by the directory above (a quirk of BuildKit's). */
+/** The parent directory hashes names that begin with this byte a second time (a quirk of BuildKit). */
 const ECHOED = '\u00ff';
 
-/** An entry that the parent hashes again: the path from the child directory, each component after a NUL. */
+/** An entry that the parent hashes again: its path from the child directory, with a NUL before each component. */
 interface Echo {
   readonly suffix: ByteString;
   readonly digest: string;
 }
 
-/** Hex digest of the root, and the bytes that it is the digest of. */
+/** The digest of the root in hex, and the bytes that it is made of. */
 export interface FinishedTree {
   readonly digest: string;
   readonly preimage: ByteString;
 }
 
-interface OpenDirectory {
+interface HashedDirectory {
   readonly name: ByteString;
   /** Length of its path; -1 for the root, whose entries have no slash before their names. */
   readonly length: number;
-  /** Where what it is the digest of begins. */
+  /** Where the input of its digest begins. */
   readonly start: number;
-  /** What the directory above hashes again. */
+  /** Entries that the parent hashes again. */
   echoes: Echo[] | undefined;
 }
 
@@ -36,30 +36,30 @@ interface OpenDirectory {
 export class TreeHasher {
   #buffer = Buffer.allocUnsafeSlow(1 << 16) as Latin1Buffer;
   #end = 0;
-  /** The directories on the way to the present one. */
-  readonly #open: OpenDirectory[] = [];
+  /** The directories from the root to the current one. */
+  readonly #open: HashedDirectory[] = [];
 
   /** @param rootHeader hex digest of the root's header */
   constructor(rootHeader: string) {
     this.#begin('', -1, rootHeader);
   }
 
-  /** An entry that is no directory, with its hex digest. */
+  /** Adds an entry that is not a directory, with its digest in hex. */
   file(path: ByteString, digest: string): void {
     const slash = path.lastIndexOf('/');
     this.entry(slash, `${path.slice(slash + 1)}sha256:${digest}`);
   }
 
-  /** A directory with the hex digest of its header; what lies in it follows. */
+  /** Adds a directory, with the digest of its header in hex; its entries follow. */
   directory(path: ByteString, header: string): void {
     const slash = path.lastIndexOf('/');
     this.enter(slash, path.slice(slash + 1), header);
   }
 
   /**
-   * An entry that is no directory.
-   * @param parent length of the path of the directory that it lies in; -1 for the root
-   * @param text its name, and right behind it the digest with its algorithm
+   * Adds an entry that is not a directory.
+   * @param parent length of the path of its directory; -1 for the root
+   * @param text its name, followed by the digest with its algorithm
    */
   entry(parent: number, text: ByteString): void {
     this.#leaveTo(parent);
@@ -68,21 +68,21 @@ export class TreeHasher {
     this.#echo({ suffix: `\0${text.slice(0, -DIGEST_LENGTH)}`, digest: text.slice(-64) });
   }
 
-  /** A directory, as `entry`; what lies in it follows. */
+  /** Adds a directory, with parameters as in `entry`; its entries follow. */
   enter(parent: number, name: ByteString, header: string): void {
     this.#leaveTo(parent);
     this.#append(`${name}sha256:`);
     this.#begin(name, parent + 1 + name.length, header);
   }
 
-  /** The digest of all, after the last entry. */
+  /** The digest of the whole tree, after the last entry. */
   finish(): FinishedTree {
     while (this.#open.length > 1) this.#leave();
     const preimage = this.#buffer.latin1Slice(0, this.#end);
     return { digest: hash('sha256', this.#buffer.subarray(0, this.#end), 'hex'), preimage };
   }
 
-  /** Leaves the directories that an entry does not lie in: those that are open lie in each other, so that lengths tell. */
+  /** Ends the open directories that do not contain the next entry. They are nested, so lengths of paths tell. */
   #leaveTo(parent: number): void {
     while (this.#open.at(-1)!.length > parent) this.#leave();
   }
@@ -110,7 +110,7 @@ export class TreeHasher {
     dir.echoes.push(echo);
   }
 
-  /** Appends a NUL and the bytes, with room left for a digest behind them. */
+  /** Appends a NUL and the bytes, and makes room for a digest after them. */
   #append(bytes: ByteString): void {
     const end = this.#end + 1 + bytes.length + DIGEST_LENGTH;
     if (end > this.#buffer.length) {

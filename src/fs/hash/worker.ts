@@ -1,29 +1,29 @@
-/** A worker thread that reads the files of rows, with synchronous calls, until there are no more. */
+/** A worker thread that reads the files of rows synchronously until no more rows come. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { EntryRows, FIRST_ROW } from '../entry/rows.ts';
 import { FileDigester } from './file-digester.ts';
 import {
-  type CrewData,
   ENDED,
   HASHED,
   HASHED_FILES,
+  type HashThreadData,
   INCOMPLETE,
   type ReadFailure,
   STOPPED,
   VERSION,
 } from './pool-state.ts';
 
-const { task, control } = workerData as CrewData;
+const { task, control } = workerData as HashThreadData;
 const digester = new FileDigester(task);
 const chunks: EntryRows[] = [];
 let chunk = 0;
 let at = FIRST_ROW;
-/** Bytes and files that the others do not know of yet. */
+/** Bytes and files that were not added to the shared counters yet. */
 let hashed = 0;
 let files = 0;
-/** More than that they are told. */
-const UNTOLD_BYTES = 1 << 20;
-const UNTOLD_FILES = 64;
+/** Bytes after which the shared counters are updated. */
+const UNCOUNTED_BYTES = 1 << 20;
+const UNCOUNTED_FILES = 64;
 
 const failure = work();
 digester.close();
@@ -31,7 +31,7 @@ parentPort!.postMessage(failure);
 
 function work(): ReadFailure | undefined {
   for (;;) {
-    // Both are looked at before the rows: what is added meanwhile makes another version.
+    // Read before the rows: a row that is added afterwards changes the version.
     const version = Atomics.load(control, VERSION);
     const ended = Atomics.load(control, ENDED) === 1;
     const failure = readRows();
@@ -40,7 +40,7 @@ function work(): ReadFailure | undefined {
   }
 }
 
-/** Reads all that can be seen now. */
+/** Reads the files of all rows that are visible now. */
 function readRows(): ReadFailure | undefined {
   for (let sent = receiveMessageOnPort(parentPort!); sent !== undefined; sent = receiveMessageOnPort(parentPort!)) {
     chunks.push(new EntryRows(sent.message as SharedArrayBuffer));
@@ -53,7 +53,7 @@ function readRows(): ReadFailure | undefined {
       if (failure !== undefined) return failure;
     }
     if (isLast) break;
-    // Nothing is added to a chunk that has a successor, which was known before the end of this one was looked at.
+    // A chunk that has a successor is complete. The successor was known before the end of this chunk was read.
     chunk += 1;
     at = FIRST_ROW;
   }
@@ -65,13 +65,13 @@ function isStopped(): boolean {
 }
 
 function read(rows: EntryRows): ReadFailure | undefined {
-  let told = 0;
+  let counted = 0;
   try {
     const large = digester.digest(rows, at);
     try {
       while (large !== undefined && !isStopped() && large.step()) {
-        count(large.hashed - told);
-        told = large.hashed;
+        count(large.hashed - counted);
+        counted = large.hashed;
       }
     } finally {
       large?.close();
@@ -82,13 +82,13 @@ function read(rows: EntryRows): ReadFailure | undefined {
   }
   if (digester.incomplete) Atomics.store(control, INCOMPLETE, 1);
   files += 1;
-  count(rows.size(at) - told);
+  count(rows.size(at) - counted);
   return undefined;
 }
 
 function count(bytes: number): void {
   hashed += bytes;
-  if (hashed < UNTOLD_BYTES && files < UNTOLD_FILES) return;
+  if (hashed < UNCOUNTED_BYTES && files < UNCOUNTED_FILES) return;
   Atomics.add(control, HASHED, Math.floor(hashed / 1024));
   Atomics.add(control, HASHED_FILES, files);
   hashed %= 1024;

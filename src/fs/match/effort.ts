@@ -1,14 +1,14 @@
 /**
- * What the patterns of one list cost together: time, and memory of their automata. A pattern of a few characters can ask
- * for hundreds of states (`[a]{900}`), and a list has thousands of patterns, so neither is bounded by the list's length.
+ * The cost of one list of patterns: time, and memory of the automata. A pattern of a few characters can need hundreds
+ * of states (`[a]{900}`), and a list may have thousands of patterns, so the length of the list bounds neither.
  */
 import { CtxsrcError } from '../../core/errors.ts';
 
-/** States of all automata; ten thousand patterns of a hundred characters have as many. */
+/** States of all automata; ten thousand patterns of a hundred characters need as many. */
 const MAX_STATES = 1_000_000;
-/** Work for one path, which is decided in one go: a second or two. */
+/** Work for the decision on one path, which is not interrupted: a second or two. */
 const MAX_PATH_WORK = 20_000_000;
-/** Bytes of the sets that automata remember. */
+/** Bytes of the remembered sets of states. */
 const MAX_REMEMBERED = 256 << 20;
 
 export class PatternEffort {
@@ -18,17 +18,17 @@ export class PatternEffort {
   #remembered = 0;
   #generation = 0;
 
-  /** So far, in units of some tens of nanoseconds. */
+  /** The work so far, in units of some tens of nanoseconds. */
   get work(): number {
     return this.#work;
   }
 
-  /** Sets of states that were remembered in another generation are to be forgotten: together they are too large. */
+  /** Incremented when all remembered sets together are too large: sets of an earlier generation are to be forgotten. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** A path is about to be decided on. */
+  /** Called before the decision on a path. */
   nextPath(): void {
     this.#mostWork = this.#work + MAX_PATH_WORK;
   }
@@ -53,7 +53,7 @@ export class PatternEffort {
   }
 }
 
-/** What patterns ask for would take minutes, or all the memory. */
+/** The error for patterns that would take minutes or all the memory. */
 export function tooMuchWork(): CtxsrcError {
   return new CtxsrcError('E_LIMIT', 'there are too many patterns for so many paths', {
     hint: 'write fewer patterns with wildcards in the ignore file, or take a smaller directory',

@@ -1,6 +1,6 @@
 /**
- * Follow paths: which paths a client has to send so that given ones can be reached through links, as `FollowLinks` of the
- * package `tonistiigi/fsutil`.
+ * Follow paths: which paths a client has to send so that the given paths can be reached through links, as `FollowLinks`
+ * of the package `tonistiigi/fsutil`.
  */
 import { ioError } from '../../core/errors.ts';
 import { baseName, cleanPath, dirName, joinPath } from '../../core/go/path.ts';
@@ -10,9 +10,9 @@ import type { TreeReader } from '../entry/tree-entry.ts';
 import { hasWildcard, Wildcard } from './wildcard.ts';
 
 /**
- * Every link met on the way to the given paths and every path they end at, sorted; undefined when the root itself is
- * among them, which means that there is no filter. Targets stay inside the root. A path that does not exist, or leads out
- * of the root, is kept as it is.
+ * All links on the way to the given paths, and the paths that they lead to, sorted. Undefined if the root is among
+ * them: then there is no filter. Targets stay inside the root. A path that does not exist, or leads out of the root, is
+ * kept as it is.
  * @param paths may hold wildcards in any component
  * @throws CtxsrcError `E_PERMISSION` or `E_IO` when a directory on the way cannot be read
  */
@@ -22,7 +22,7 @@ export function followPaths(reader: TreeReader, paths: readonly ByteString[]): B
   return withoutNested([...resolver.resolved].sort(compareBytes));
 }
 
-/** The list without paths that lie below the one kept last; undefined when the root (`.`) is in it. */
+/** The sorted list without paths that lie below another path of it; undefined if the root (`.`) is in it. */
 export function withoutNested(paths: readonly ByteString[]): ByteString[] | undefined {
   if (paths.includes('.')) return undefined;
   const kept: ByteString[] = [];
@@ -41,14 +41,14 @@ class Resolver {
   }
 
   add(path: ByteString): void {
-    // Links may point at links: what is still to do is a list, so that a long chain needs no deep stack.
+    // Links may point at links. A list of the paths still to follow avoids deep recursion for a long chain.
     const open = [path];
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
       for (const target of this.#walk(next).reverse()) open.push(target);
     }
   }
 
-  /** Goes down a path up to its end or to the first link; what the link points at (with the rest of the path) remains. */
+  /** Follows a path to its end or its first link. Returns the paths that remain: the link's target with the rest. */
   #walk(path: ByteString): ByteString[] {
     const parts = joinPath('.', path).split('/');
     let current = '.';
@@ -64,7 +64,7 @@ class Resolver {
     return [];
   }
 
-  /** Where the links lead that a path names. Nothing outside the root is looked at. */
+  /** The targets of the links that a component names, which may be a wildcard. Nothing outside the root is read. */
   #targets(path: ByteString, last: ByteString): ByteString[] {
     if (path === '..' || path.startsWith('../')) return [];
     return hasWildcard(last) ? this.#wildcardTargets(path) : this.#target(path);
@@ -80,7 +80,7 @@ class Resolver {
       .flatMap((name) => this.#target(joinPath(dir, name)));
   }
 
-  /** Where a link points, from the root; empty when it is none. */
+  /** The target of a link, from the root; empty if the path is not a link. */
   #target(path: ByteString): ByteString[] {
     if (path === '.') return [];
     const entry = this.#attempt(path, () => this.#reader.entry(path));
@@ -90,7 +90,7 @@ class Resolver {
     return [target.startsWith('/') ? cleanPath(target) : cleanPath(`/${dirName(path)}/${target}`)];
   }
 
-  /** Undefined when the path is not there, or below something that is no directory. */
+  /** Undefined if the path does not exist or lies below something that is not a directory. */
   #attempt<T>(path: ByteString, read: () => T): T | undefined {
     try {
       return read();
@@ -102,7 +102,7 @@ class Resolver {
   }
 }
 
-/** A malformed wildcard matches nothing here; the include patterns it becomes part of report it. */
+/** A malformed wildcard matches nothing here; the include pattern made from it reports the error. */
 function compileOrNever(pattern: ByteString): Wildcard | undefined {
   try {
     return new Wildcard(pattern);

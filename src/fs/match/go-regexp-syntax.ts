@@ -1,6 +1,6 @@
 /**
- * The syntax of Go's `regexp`, as far as translated patterns can use it: characters, classes, escapes, anchors, `.*`, the
- * one group that `**` stands for, and, as a pattern's `|`, `{` and `}` are left as they are, alternatives and counted
+ * The syntax of Go's `regexp`, as far as translated patterns can use it: characters, classes, escapes, anchors, `.*`
+ * and the group of `**`. As translation leaves `|`, `{` and `}` of a pattern as they are, also alternatives and counted
  * repetitions.
  */
 import { unicodeClass } from './unicode-class.ts';
@@ -10,7 +10,7 @@ export type CharSet = (rune: number) => boolean;
 
 export type Assertion = 'begin' | 'end' | 'boundary' | 'no-boundary';
 
-/** A part of an expression. `directories` is the group `(.*` + `/)?`: any directories, or nothing. */
+/** A part of an expression. `directories` is the group `(.*` + `/)?`: any number of directories, or none. */
 export type Node =
   | { readonly kind: 'char'; readonly set: CharSet }
   | { readonly kind: 'assert'; readonly assertion: Assertion }
@@ -23,15 +23,15 @@ export interface Repeat {
   readonly node: Node;
   readonly min: number;
   readonly max: number | undefined;
-  /** Repetitions inside each other, this one included. */
+  /** Depth of nested repetitions, including this one. */
   readonly depth: number;
 }
 
-/** Go's limits of a counted repetition (of those inside each other, multiplied) and of their nesting. */
+/** Go's limits of a counted repetition (nested ones multiplied) and of nesting. */
 const MAX_REPEAT = 1000;
 const MAX_DEPTH = 1000;
 
-/** The expression is none that Go accepts. */
+/** An expression that Go does not accept. */
 export class RegexpSyntaxError extends Error {}
 
 const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
@@ -71,7 +71,7 @@ const matching =
 
 export const NOT_NEWLINE: CharSet = (rune) => rune !== 10;
 
-/** How often a part is repeated at most, with the repetitions in it. */
+/** The largest number of repetitions of a part, nested ones multiplied. */
 function repetitions(node: Node): number {
   if (node.kind !== 'repeat') return 1;
   return node.max === 0 ? 0 : Math.max(1, node.max ?? node.min) * repetitions(node.node);
@@ -87,7 +87,7 @@ export function parseExpression(expression: string): readonly (readonly Node[])[
 
 class Parser {
   readonly #runes: readonly string[];
-  /** Where the last `:]` is: behind it no POSIX class is looked for, each time to the end of a long pattern. */
+  /** Position of the last `:]`: no POSIX class is searched for after it, as each search would scan a long pattern. */
   readonly #lastPosixEnd: number;
   #at = 0;
   #nodes: Node[] = [];
@@ -140,9 +140,9 @@ class Parser {
     this.#nodes.push(repeat);
   }
 
-  /** The numbers of `{2}`, `{2,}` or `{2,5}` after the `{`; undefined when it is none of them, and the `{` means itself. */
+  /** The numbers of `{2}`, `{2,}` or `{2,5}` after the `{`; undefined if it is none of these and the `{` is literal. */
   #counts(): readonly [min: number, max: number | undefined] | undefined {
-    // No further than numbers go: a pattern may have thousands of `{`, and one `}` behind them all.
+    // The search ends where the digits end: a pattern may have thousands of `{` and one `}` at its end.
     let end = this.#at;
     while (/^[0-9,]$/.test(this.#runes[end] ?? '')) end += 1;
     if (this.#runes[end] !== '}') return undefined;
@@ -167,7 +167,7 @@ class Parser {
     else this.#char(equals(char.codePointAt(0)!));
   }
 
-  /** A parenthesis of the pattern itself would be escaped. */
+  /** A parenthesis in the pattern itself would be escaped, so this one begins the group of `**`. */
   #directories(): void {
     this.#at += '.*/)?'.length;
     this.#nodes.push({ kind: 'directories' });
@@ -186,7 +186,7 @@ class Parser {
     }
   }
 
-  /** `\Q` makes everything up to `\E`, or to the end, literal: the closing anchor too. */
+  /** `\Q` makes everything up to `\E`, or to the end, literal, including the closing anchor. */
   #quoted(): void {
     this.#at += 1;
     while (this.#at < this.#runes.length) {
@@ -199,7 +199,7 @@ class Parser {
     }
   }
 
-  /** The set of `\d`, `\pL`, `\p{Greek}` and their kin, after the backslash; undefined when it is none of them. */
+  /** The set of `\d`, `\pL`, `\p{Greek}` and the like, after the backslash; undefined if it is none of these. */
   #classEscape(): CharSet | undefined {
     const char = this.#peek() ?? '';
     const perl = PERL_CLASSES[char.toLowerCase()];
@@ -230,7 +230,7 @@ class Parser {
     const letter = LETTER_ESCAPES[char];
     if (letter !== undefined) return letter;
     if (char === 'x') return this.#hexRune();
-    // A single digit other than 0 would be a reference to a group; there are none in this syntax.
+    // A single digit other than 0 would be a reference to a group, which this syntax does not have.
     const octal = /^[0-7]{0,2}/.exec(this.#runes.slice(this.#at, this.#at + 2).join(''))![0];
     if (char === '0' || (/[1-7]/.test(char) && octal !== '')) {
       this.#at += octal.length;

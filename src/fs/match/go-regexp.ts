@@ -1,9 +1,9 @@
 /**
- * The regular expressions that patterns with wildcards stand for. BuildKit translates such a pattern into the syntax of
- * Go's `regexp` and lets that decide, so its rules decide here: `\d` is a digit, `[[:alpha:]]` a POSIX class, `[z-a]` an
- * error, a `*` inside brackets is still translated, and `|` and `{2}` are not literal. Matching never backtracks: all
- * alternatives advance together, one character at a time, and the sets of states met are remembered (a lazily built
- * automaton), so that a hostile pattern costs no more than a harmless one of as many states.
+ * The regular expressions for patterns with wildcards. BuildKit translates such a pattern into the syntax of Go's
+ * `regexp`, so its rules apply: `\d` is a digit, `[[:alpha:]]` a POSIX class, `[z-a]` an error, a `*` inside brackets
+ * is still translated, and `|` and `{2}` are not literal. Matching never backtracks: all alternatives advance together,
+ * one character at a time, and the sets of states are remembered (a lazily built automaton), so that a hostile pattern
+ * costs no more than a harmless one with as many states.
  */
 import type { PatternEffort } from './effort.ts';
 import {
@@ -24,20 +24,20 @@ type State =
   | { readonly kind: 'assert'; readonly assertion: Assertion; readonly next: number }
   | { readonly kind: 'accept' };
 
-/** Goes on at both; where they lead is known only when what lies between has been added. */
+/** Continues at both states. They are known only when the part between has been added. */
 interface Split {
   readonly kind: 'split';
   a: number;
   b: number;
 }
 
-/** With this many remembered sets, or states in them, the memory is dropped and built anew. */
+/** With this many remembered sets, or states in them, all are forgotten. */
 const MAX_SETS = 2000;
 const MAX_REMEMBERED = 1_000_000;
-/** Counted repetitions can ask for any number of states; nothing real comes near this one. */
+/** Counted repetitions can need any number of states; no real pattern comes near this limit. */
 const MAX_STATES = 500_000;
 const ASCII = 128;
-/** What a state in a remembered set takes, its part of the set's text included, and the work that it is to find it there. */
+/** Bytes that a state takes in a remembered set, with its part of the set's key, and the work of finding it there. */
 const STATE_BYTES = 16;
 const STATE_WORK = 5;
 const UNKNOWN = -1;
@@ -45,16 +45,16 @@ const DEAD = 0;
 
 const isWord: CharSet = (rune) => rune < ASCII && /\w/.test(String.fromCharCode(rune));
 
-/** A set of states between two characters, with what the character before it was. */
+/** A set of states between two characters, and the kind of the character before. */
 interface StateSet {
   readonly states: readonly number[];
   readonly begin: boolean;
   readonly afterWord: boolean;
-  /** Already matched, whatever follows. */
+  /** The text matches, whatever follows. */
   readonly accepted: boolean;
-  /** Matches when the text ends here; undefined until asked. */
+  /** True if the text matches when it ends here; undefined until asked. */
   atEnd: boolean | undefined;
-  /** Number of the following set for each ASCII character. */
+  /** Number of the next set for each ASCII character. */
   readonly ascii: Int32Array;
 }
 
@@ -68,7 +68,7 @@ export class PatternRegexp {
   #generation = 0;
 
   /**
-   * @param effort of the list that the expression is one of
+   * @param effort the effort of the list to which the expression belongs
    * @throws RegexpSyntaxError, and CtxsrcError `E_LIMIT` when the list has too many states
    */
   constructor(expression: string, effort: PatternEffort) {
@@ -79,7 +79,7 @@ export class PatternRegexp {
   }
 
   /**
-   * True when the expression matches the text, somewhere in it: it has its own anchors.
+   * True if the expression matches anywhere in the text: it has its own anchors.
    * @throws CtxsrcError `E_LIMIT`
    */
   test(text: string): boolean {
@@ -104,7 +104,7 @@ export class PatternRegexp {
     return set.atEnd;
   }
 
-  /** Sets 0 and 1 are the dead one and the first. */
+  /** Set 0 is the dead set, set 1 the first. */
   #reset(): void {
     this.#sets = [];
     this.#numbers = new Map();
@@ -158,7 +158,7 @@ export class PatternRegexp {
     return number;
   }
 
-  /** All states reached without consuming a character, when `rune` (undefined: the end) comes next. */
+  /** All states that are reached without consuming a character, before `rune` (undefined: the end). */
   #reach(set: StateSet, rune: number | undefined): number[] {
     const seen = new Set<number>();
     const open = [...set.states];
@@ -190,7 +190,7 @@ class Compiler {
   readonly #states: State[] = [];
 
   compile(alternatives: readonly (readonly Node[])[]): State[] {
-    // `|` and `{0}` rob an expression of the anchor that every one begins with: then it may match anywhere.
+    // `|` and `{0}` can remove the anchor with which every expression begins: then it may match anywhere.
     if (!alternatives.every(([first]) => first?.kind === 'assert' && first.assertion === 'begin')) {
       this.#loop({ kind: 'char', set: ANY });
     }
@@ -213,7 +213,7 @@ class Compiler {
     return state;
   }
 
-  /** Goes on with the state that follows; the other way is filled in later. */
+  /** Adds a split that continues with the next state; its other target is set later. */
   #split(): Split {
     const next = this.#states.length + 1;
     return this.#add({ kind: 'split', a: next, b: next });
@@ -234,7 +234,7 @@ class Compiler {
     skip.b = this.#states.length;
   }
 
-  /** The part any number of times. */
+  /** Adds the part any number of times. */
   #loop(node: Node): void {
     const start = this.#states.length;
     const leave = this.#split();

@@ -5,17 +5,17 @@ import { cleanPath } from '../../core/go/path.ts';
 import { goText } from '../../core/go/text.ts';
 import { trimGoSpace } from './patterns.ts';
 
-/** A line of so many bytes is an error, as it is for BuildKit. */
+/** A line of this many bytes is an error, as in BuildKit. */
 const MAX_LINE = 64 * 1024;
 
-/** One pattern, and the line it stands in (the first is 1). */
+/** One pattern and the number of its line, from 1. */
 export interface IgnoreLine {
   readonly pattern: string;
   readonly line: number;
 }
 
 /**
- * The patterns of an ignore file, in order. Comments and empty lines are left out; a leading slash means nothing.
+ * The patterns of an ignore file, in order. Comments and empty lines are left out; a leading slash is ignored.
  * @param name for messages
  * @throws CtxsrcError `E_PATTERN` for a line of more than 64 KiB
  */
@@ -45,7 +45,7 @@ function parseLine(line: string): string | undefined {
   return (exception ? '!' : '') + (rest === '' ? '' : cleanRooted(rest));
 }
 
-/** Cleaned as a path, without the slash in front. */
+/** Cleaned as a path, without the leading slash. */
 function cleanRooted(pattern: string): string {
   const clean = cleanPath(pattern);
   return clean.length > 1 && clean.startsWith('/') ? clean.slice(1) : clean;

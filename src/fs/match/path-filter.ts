@@ -1,4 +1,4 @@
-/** Which paths of a source are written, and where (`WriteFilter`): the key stays the source's. */
+/** Which paths of a source are written, and where (`WriteFilter`). The key is that of the whole source. */
 import type { WriteFilter } from '../../contract/ref.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go/path.ts';
@@ -7,7 +7,7 @@ import { type ByteString, bytesOfText } from '../byte-string.ts';
 import { PatternMatcher } from './patterns.ts';
 
 export class PathFilter {
-  /** The directory of the source that becomes the root; empty: its root. */
+  /** The directory of the source that becomes the root; empty for its root. */
   readonly subpath: ByteString;
   readonly #include: PatternMatcher | undefined;
   readonly #exclude: PatternMatcher | undefined;
@@ -25,22 +25,22 @@ export class PathFilter {
     this.#exclude = matcher(filter.exclude);
   }
 
-  /** Where a path of the source is written, below the target; empty for the subpath itself, undefined when it is not. */
-  place(path: ByteString): ByteString | undefined {
+  /** Where a path of the source is written, below the target: empty for the subpath itself, undefined if nowhere. */
+  writtenPath(path: ByteString): ByteString | undefined {
     if (this.subpath === '') return path;
     if (path === this.subpath) return '';
     return path.startsWith(`${this.subpath}/`) ? path.slice(this.subpath.length + 1) : undefined;
   }
 
-  /** What the patterns say about a place. Parents of what is wanted are made whatever they say. */
-  wants(place: ByteString): boolean {
-    if (this.#include !== undefined && !this.#include.matchesOrParentMatches(place)) return false;
-    return this.#exclude === undefined || !this.#exclude.matchesOrParentMatches(place);
+  /** The decision of the patterns on a written path. Parents of a wanted path are made in any case. */
+  wants(path: ByteString): boolean {
+    if (this.#include !== undefined && !this.#include.matchesOrParentMatches(path)) return false;
+    return this.#exclude === undefined || !this.#exclude.matchesOrParentMatches(path);
   }
 
-  /** False when nothing below a place can be wanted. */
-  mayWantBelow(place: ByteString): boolean {
-    return this.#exclude === undefined || this.#exclude.hasExceptions || !this.#exclude.matchesOrParentMatches(place);
+  /** False if nothing below a written path can be wanted. */
+  mayWantBelow(path: ByteString): boolean {
+    return this.#exclude === undefined || this.#exclude.hasExceptions || !this.#exclude.matchesOrParentMatches(path);
   }
 }
 

@@ -10,22 +10,22 @@ import { PatternRegexp } from './go-regexp.ts';
 import { RegexpSyntaxError } from './go-regexp-syntax.ts';
 import { badPattern, checkFirstChunks, hasWildcard } from './wildcard.ts';
 
-/** Which patterns matched a directory: handed down while a tree is walked, one byte for each pattern. */
+/** Which patterns matched a directory, one byte per pattern: handed down during a walk. */
 export type MatchVector = Uint8Array;
 
 /** What Go's `strings.TrimSpace` trims (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
 const SPACE = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const OUTER_SPACE = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g');
 
-/** The text without the white space around it, as Go sees white space. */
+/** The text without the white space around it, by Go's definition of white space. */
 export function trimGoSpace(text: string): string {
   return text.replace(OUTER_SPACE, '');
 }
 
-/** Where a pattern of a list stands, for messages: `.dockerignore line 3: a*`. */
+/** The position of a pattern, for messages: `.dockerignore line 3: a*`. */
 export type PlaceOf = (index: number) => string;
 
-/** What the patterns of a list share. */
+/** What the patterns of a list share: their effort and their positions. */
 interface List {
   readonly placeOf: PlaceOf | undefined;
   readonly effort: PatternEffort;
@@ -33,11 +33,11 @@ interface List {
 
 /** One pattern of a list. */
 export class Pattern {
-  /** A `!` pattern: takes back what earlier ones matched. */
+  /** True for a `!` pattern, which takes back what earlier patterns matched. */
   readonly exception: boolean;
   /** Without `!`, cleaned as a path. */
   readonly clean: ByteString;
-  /** Position in the list it was given in. */
+  /** Position in its list. */
   readonly index: number;
   readonly #list: List;
   #test: ((path: ByteString) => boolean) | undefined;
@@ -50,8 +50,9 @@ export class Pattern {
   }
 
   /**
-   * True when the pattern matches the path itself; parents are the caller's.
-   * @throws CtxsrcError `E_PATTERN` when it has no meaning as an expression, for instance `[z-a]`; only seen when asked
+   * True if the pattern matches the path itself. The caller asks for its parents.
+   * @throws CtxsrcError `E_PATTERN` for an invalid expression, for instance `[z-a]`; found only when the pattern is
+   * used
    */
   matches(path: ByteString): boolean {
     this.#test ??= compile(this.clean, this.index, this.#list);
@@ -59,10 +60,10 @@ export class Pattern {
   }
 }
 
-/** Patterns of a list, and those with wildcards among them: far more than anyone writes, and a second's work to compile. */
+/** Patterns of a list, and those with wildcards among them: far above real lists, and a second to compile. */
 const MAX_PATTERNS = 100_000;
 const MAX_WILDCARDS = 10_000;
-/** Characters of all patterns: a second's work to read. */
+/** Characters of all patterns: a second to read. */
 const MAX_CHARACTERS = 4 << 20;
 
 /** A list of patterns. */
@@ -71,7 +72,9 @@ export class PatternMatcher {
   readonly hasExceptions: boolean;
   readonly #list: List;
 
-  /** @throws CtxsrcError `E_PATTERN` for bad bracket syntax and for a lone `!`, `E_LIMIT` for too many, or too long ones */
+  /**
+   * @throws CtxsrcError `E_PATTERN` for bad brackets and for a lone `!`, `E_LIMIT` for too many or too long patterns
+   */
   constructor(patterns: readonly string[], placeOf?: PlaceOf) {
     this.#list = { placeOf, effort: new PatternEffort() };
     refuseTooMany(patterns.length, MAX_PATTERNS, 'patterns');
@@ -83,12 +86,12 @@ export class PatternMatcher {
     refuseTooMany(wildcards.length, MAX_WILDCARDS, 'patterns with wildcards');
   }
 
-  /** What all decisions have cost so far, in units of some tens of nanoseconds. */
+  /** The work of all decisions so far, in units of some tens of nanoseconds. */
   get work(): number {
     return this.#list.effort.work;
   }
 
-  /** The decision on a whole path: each pattern is tried on it and on its parents. */
+  /** The decision on a whole path: each pattern is tried on the path and on its parents. */
   matchesOrParentMatches(path: ByteString): boolean {
     this.#list.effort.nextPath();
     let matched = false;
@@ -100,10 +103,10 @@ export class PatternMatcher {
   }
 
   /**
-   * The decision on a path below a directory whose vector is known: what matched the directory matches the path, and no
-   * other parent is asked. Without a vector the parents are tried as in `matchesOrParentMatches`. A pattern that was not
-   * needed for the decision counts as not matching, for what lies below too.
-   * @param vector receives what matched the path; as long as `patterns`
+   * The decision on a path below a directory whose vector is known: a pattern that matched the directory matches the
+   * path, and no other parent is tried. Without a vector the parents are tried as in `matchesOrParentMatches`. A
+   * pattern that was not needed for the decision counts as not matching, also for everything below.
+   * @param vector receives which patterns matched the path; as long as `patterns`
    */
   matchesBelow(path: ByteString, parent: MatchVector | undefined, vector: MatchVector): boolean {
     let matched = false;
@@ -121,7 +124,7 @@ export class PatternMatcher {
     return matched;
   }
 
-  /** Which pattern decided on a path when its parents are walked from the top; undefined when none matched. */
+  /** The pattern that decides on a path when its parents are walked from the top; undefined if none matched. */
   decidedBy(path: ByteString): Pattern | undefined {
     let parent: MatchVector | undefined;
     let decider: Pattern | undefined;
@@ -146,7 +149,7 @@ function refuseTooMany(count: number, most: number, what: string): void {
 function parse(text: string, index: number, list: List): Pattern | undefined {
   const trimmed = trimGoSpace(text);
   if (trimmed === '') return undefined;
-  // The path is cleaned before the exclamation mark is looked at, so that `./!a` is an exception and `!./a` stays as it is.
+  // The path is cleaned before the `!` is looked for, so that `./!a` is an exception and `!./a` is not changed.
   const cleaned = cleanPath(bytesOfText(trimmed));
   const exception = cleaned.startsWith('!');
   if (cleaned === '!') {
@@ -173,8 +176,8 @@ function matchesParent(pattern: Pattern, path: ByteString): boolean {
 type MatchType = 'exact' | 'prefix' | 'suffix' | 'regexp';
 
 /**
- * Characters that mean something to a regular expression but nothing in a pattern. `|`, `{` and `}` are meant to be among
- * them, but BuildKit keeps the list in a table that has no place for characters above 63.
+ * Characters that are special in a regular expression but not in a pattern. `|`, `{` and `}` should be among them, but
+ * BuildKit keeps the list in a table without room for characters above 63.
  */
 const ESCAPED = '.+()$';
 
@@ -226,12 +229,12 @@ function automaton(
   }
 }
 
-/** Anything that stands for more, or for something else, than itself; also what is not ASCII, whose bytes may be no text. */
+/** Characters that do not stand for themselves; also all that are not ASCII, as their bytes may not be text. */
 const NOT_LITERAL = /[^\u0001-\u007f]|[|{}^[\]\\]/;
 
 /**
- * Text that every path has which a pattern matches: at its start, and somewhere. To look for it takes a hundredth of the
- * time that an automaton takes, and most paths do not have it.
+ * Text that every matching path contains: at its start, and anywhere. Searching for it takes a hundredth of the time of
+ * an automaton, and most paths do not contain it.
  */
 function literals(clean: ByteString): { readonly start: ByteString; readonly inside: ByteString } {
   if (NOT_LITERAL.test(clean)) return { start: '', inside: '' };
@@ -241,11 +244,11 @@ function literals(clean: ByteString): { readonly start: ByteString; readonly ins
 }
 
 /**
- * The expression of Go's `regexp` that a pattern is translated to, and how the pattern is matched: a pattern without
- * anything special is compared as text, one whose only `**` is at its end or its beginning as a prefix or suffix.
+ * The expression of Go's `regexp` for a pattern, and how the pattern is matched: a pattern without special characters
+ * is compared as text; one whose only `**` is at its end or its beginning, as a prefix or suffix.
  */
 function translate(pattern: string): { type: MatchType; expression: string } {
-  // The scanner that BuildKit reads patterns with drops a byte order mark.
+  // The scanner with which BuildKit reads patterns drops a byte order mark.
   const runes = Array.from(pattern.startsWith('\ufeff') ? pattern.slice(1) : pattern);
   let type: MatchType = 'exact';
   let expression = '^';

@@ -17,7 +17,7 @@ const SPECIAL: ReadonlyMap<string, string> = new Map([
   ...TWO_WORD_CATEGORIES.map((name) => [canonicalName(name), name] as const),
 ]);
 
-/** Go ignores case and what separates words; scripts of more than one word cannot be named that way. */
+/** Go ignores case and word separators here; scripts of more than one word cannot be named that way. */
 function canonicalName(name: string): string {
   const letters = name.replace(/[_\- ]/g, '');
   return letters.charAt(0).toUpperCase() + letters.slice(1).toLowerCase();
@@ -25,14 +25,14 @@ function canonicalName(name: string): string {
 
 /**
  * A test for one character of a category (`L`, `Lu`, `Letter`), of a script (`Greek`), or of `Any`, `Assigned` and
- * `ASCII`; undefined when there is no class of that name. Which characters belong to it is of this Node's Unicode.
+ * `ASCII`; undefined if there is no such class. Node's version of Unicode decides which characters belong to it.
  */
 export function unicodeClass(name: string): RegExp | undefined {
   if (!/^[A-Za-z_\- ]+$/.test(name)) return undefined;
   const canonical = canonicalName(name);
   const isCode = canonical.length === 4 && !SHORT_SCRIPTS.includes(canonical);
   for (const property of [SPECIAL.get(canonical) ?? canonical, isCode ? '' : `Script=${canonical}`]) {
-    // A property like Alphabetic is known to JavaScript, but is neither category nor script.
+    // JavaScript has properties such as Alphabetic that are neither a category nor a script.
     if (BINARY.has(property)) continue;
     try {
       return new RegExp(`\\p{${property}}`, 'u');
@@ -41,10 +41,10 @@ export function unicodeClass(name: string): RegExp | undefined {
   return undefined;
 }
 
-/** Scripts whose name has four letters, as the codes of all scripts have, which Go does not know. */
+/** Scripts whose name has four letters. Other names of four letters are codes of scripts, which Go does not know. */
 const SHORT_SCRIPTS = 'Ahom Cham Kawi Lisu Miao Modi Newa Thai Toto'.split(' ');
 
-/** Properties of one word that JavaScript takes without a value. */
+/** Properties of one word that JavaScript accepts without a value. */
 const BINARY = new Set(
   (
     'Alpha Alphabetic Cased Ci Dash Dep Deprecated Dia Diacritic Emoji Ext Extender Hex Ids Idc Ideo Ideographic Join ' +

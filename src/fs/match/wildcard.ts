@@ -3,7 +3,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { goText } from '../../core/go/text.ts';
 import type { ByteString } from '../byte-string.ts';
 
-/** True when a path element holds `*`, `?` or `[` that no backslash escapes. */
+/** True if a path element holds `*`, `?` or `[` that is not escaped by a backslash. */
 export function hasWildcard(name: ByteString): boolean {
   for (let i = 0; i < name.length; i += 1) {
     if (name[i] === '\\') i += 1;
@@ -20,17 +20,17 @@ type Element =
   | { readonly kind: 'any' }
   | { readonly kind: 'class'; readonly negated: boolean; readonly ranges: readonly Range[] };
 
-/** Elements up to the next star, and what stands around them. */
+/** Elements up to the next star, and their surroundings. */
 interface Chunk {
-  /** After stars: any run without `/`. */
+  /** Preceded by stars, which match any text without `/`. */
   readonly star: boolean;
   readonly elements: readonly Element[];
   readonly last: boolean;
 }
 
 /**
- * The error of every malformed wildcard, with Go's words.
- * @param place where the pattern stands, if that is known
+ * The error for a malformed wildcard, in Go's words.
+ * @param place the position of the pattern, if known
  */
 export function badPattern(pattern: string, place?: string): CtxsrcError {
   const what = place ?? JSON.stringify(goText(Buffer.from(pattern, 'latin1')));
@@ -39,7 +39,7 @@ export function badPattern(pattern: string, place?: string): CtxsrcError {
   });
 }
 
-/** A wildcard in the syntax of `path.Match`, checked as a whole when it is made. */
+/** A wildcard in the syntax of `path.Match`, checked as a whole in the constructor. */
 export class Wildcard {
   readonly #chunks: readonly Chunk[];
 
@@ -48,22 +48,22 @@ export class Wildcard {
     this.#chunks = [...chunksOf(pattern)];
   }
 
-  /** True when the wildcard matches the whole name; `*` and `?` never match `/`. */
+  /** True if the wildcard matches the whole name; `*` and `?` never match `/`. */
   matches(name: ByteString): boolean {
     return matchChunks(this.#chunks, name);
   }
 }
 
 /**
- * The check that patterns have to pass: BuildKit has Go's `filepath.Match` match them with `.`, which looks no further
- * than the first chunk that does not match, whatever is wrong with those after it.
+ * The check that patterns have to pass: BuildKit matches them with `.` by Go's `filepath.Match`, which stops at the
+ * first chunk that does not match and does not see errors in later chunks.
  * @throws CtxsrcError `E_PATTERN`
  */
 export function checkFirstChunks(pattern: ByteString): void {
   matchChunks(chunksOf(pattern), '.');
 }
 
-/** Each chunk takes the first place it finds, as in Go: an earlier one is never tried again further on. */
+/** Each chunk takes its first match, as in Go: no chunk is tried again further on. */
 function matchChunks(chunks: Iterable<Chunk>, name: ByteString): boolean {
   let rest = name;
   for (const { star, elements, last } of chunks) {
@@ -79,7 +79,7 @@ function matchChunks(chunks: Iterable<Chunk>, name: ByteString): boolean {
   return rest === '';
 }
 
-/** What of a name is left after elements that begin at a position; undefined when they do not match there. */
+/** The rest of a name after elements that match at a position; undefined if they do not match there. */
 function leftBy(elements: readonly Element[], name: ByteString, start: number): ByteString | undefined {
   let at = start;
   for (const element of elements) {
@@ -104,7 +104,7 @@ function* chunksOf(pattern: ByteString): Generator<Chunk, void> {
   }
 }
 
-/** Length in bytes of what a single element takes at a position; 0 when it does not match there. */
+/** Number of bytes that one element matches at a position; 0 if it does not match there. */
 function matchOne(element: Element, name: ByteString, at: number): number {
   if (at >= name.length) return 0;
   if (element.kind === 'byte') return name[at] === element.byte ? 1 : 0;
@@ -147,14 +147,14 @@ function classChar(pattern: ByteString, start: number): { rune: number; end: num
   return { rune, end: at + length };
 }
 
-/** The character at a byte position; a byte that begins no valid sequence is U+FFFD, one byte long. */
+/** The character at a byte position; a byte that begins no valid sequence is U+FFFD of length 1. */
 function runeAt(bytes: ByteString, at: number): { rune: number; length: number; valid: boolean } {
   const first = bytes.charCodeAt(at);
   if (first < 0x80) return { rune: first, length: 1, valid: true };
   const text = goText(Buffer.from(bytes.slice(at, at + 4), 'latin1'));
   const rune = text.codePointAt(0)!;
   const length = rune < 0x800 ? 2 : rune < 0x10000 ? 3 : 4;
-  // U+FFFD itself is a valid sequence of three bytes; anything else that decodes to it is not.
+  // U+FFFD itself is a valid sequence of three bytes; any other sequence that decodes to it is invalid.
   if (rune === 0xfffd && bytes.slice(at, at + 3) !== '\u00ef\u00bf\u00bd') return { rune, length: 1, valid: false };
   return { rune, length, valid: true };
 }

@@ -1,7 +1,7 @@
-/** The names in a directory, as the kernel packs them. */
+/** The names in a directory, in the kernel's format. */
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
 
-/** Names in any order, and those of them that may be something else than a regular file: whether they are directories. */
+/** Names in any order, and those that may not be regular files, with true for a directory. */
 export interface DirectoryNames {
   readonly names: ByteString[];
   readonly others: ReadonlyMap<ByteString, boolean>;
@@ -15,8 +15,8 @@ const REGULAR = 8;
 const DOT = 0x2e;
 
 /**
- * Reads `struct linux_dirent64` after `struct linux_dirent64`.
- * @param fill puts as many into the buffer as there is room for; tells how many bytes, 0 at the end
+ * Reads a sequence of `struct linux_dirent64`.
+ * @param fill fills the buffer with the next entries and returns their size in bytes, 0 at the end
  */
 export function readEntries(buffer: Latin1Buffer, fill: () => number): DirectoryNames {
   const names: ByteString[] = [];

@@ -1,12 +1,12 @@
 /**
- * System calls that Node has no function for: extended attributes, device nodes, nanosecond times without following
- * links, exchange of two paths, creation below an open directory. The only file that knows koffi, which is an optional
- * dependency: without it (or on a system other than 64-bit Linux) `loadNative` gives undefined and callers count what
- * they had to leave out. All calls are synchronous and may be used in workers.
+ * System calls that Node does not offer: extended attributes, device nodes, nanosecond times without following links,
+ * exchange of two paths, creation below an open directory. The only file that uses koffi, an optional dependency:
+ * without it (or on a system other than 64-bit Linux) `loadNative` returns undefined, and callers report what they left
+ * out. All calls are synchronous and work in threads.
  *
- * The signatures below are not checked by anything but this module's tests: an argument of the wrong type corrupts
- * memory. Paths are passed as text (UTF-8) or as raw bytes, never with a NUL inside. Where a call would cost less than its
- * arguments, a buffer is passed as the number of its address, which never leaves this file.
+ * Only this module's tests check the signatures below: an argument of the wrong type corrupts memory. Paths are passed
+ * as text (UTF-8) or as raw bytes, never with a NUL inside. Where converting a buffer would cost more than the call,
+ * its address is passed as a number; addresses never leave this file.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
@@ -15,68 +15,68 @@ import type { Latin1Buffer } from '../byte-string.ts';
 import { type DirectoryNames, readEntries } from './directory.ts';
 import { deviceNumber, EMPTY_PATH, type NativeStat, StatxBuffer } from './stat.ts';
 
-/** A path as text, or as the bytes the file system has. */
+/** A path as text, or as its bytes. */
 export type NativePath = string | Uint8Array;
 
 /**
- * Calls throw an Error whose `code` is that of the system (`ENOENT`, `ENOTSUP`, …) as Node's own do, so that `ioError`
- * understands them. No call follows a symbolic link in the last component. With `dirFd`, a relative path starts at that
+ * Calls throw an Error whose `code` is that of the system (`ENOENT`, `ENOTSUP`, …), as Node's own do, so that `ioError`
+ * understands it. No call follows a symbolic link in the last component. With `dirFd`, a relative path starts at that
  * open directory.
  */
 export interface Native {
   readonly capabilities: NativeCapabilities;
   /**
-   * Names of the extended attributes, one character for each byte, in the order of the system. Empty where there are none
-   * or the file system has no such thing.
+   * Names of the extended attributes as byte strings, in the order of the system. Empty if there are none, or if the
+   * file system does not support them.
    */
   listXattrs(path: NativePath): readonly string[];
   listXattrsFd(fd: number): readonly string[];
-  /** False when an open file surely has no extended attributes. */
+  /** False if an open file has no extended attributes. */
   mayHaveXattrs(fd: number): boolean;
-  /** The value, or undefined when there is no such attribute (any more). */
+  /** The value; undefined if there is no such attribute (any more). */
   getXattr(path: NativePath, name: string): Buffer | undefined;
   getXattrFd(fd: number, name: string): Buffer | undefined;
   setXattr(path: NativePath, name: string, value: Uint8Array): void;
   setXattrFd(fd: number, name: string, value: Uint8Array): void;
   /** `mode` holds the type bits (`S_IFCHR`, `S_IFBLK`, `S_IFIFO`) and the permissions, which the umask cuts. */
   mknod(path: NativePath, mode: number, major: number, minor: number, dirFd?: number): void;
-  /** Nanoseconds since the epoch, possibly negative. `atime` undefined: left as it is. */
+  /** Nanoseconds since the epoch, possibly negative. Without `atime` it is unchanged. */
   setTimes(path: NativePath, mtime: bigint, atime?: bigint, dirFd?: number): void;
   setTimesFd(fd: number, mtime: bigint, atime?: bigint): void;
-  /** Exchanges two existing paths of one file system in one step. `EINVAL` or `ENOSYS` where the system cannot. */
+  /** Exchanges two existing paths of one file system atomically. `EINVAL` or `ENOSYS` if the system cannot. */
   exchange(a: NativePath, b: NativePath): void;
   /**
-   * What `lstat` says, at two thirds of its cost and without its garbage: for trees of many files. Undefined when there is
-   * no such entry. The answer is the same object each time.
+   * `lstat` with two thirds of the time of Node's and no garbage, for trees of many files. Undefined if there is no
+   * such entry. Returns the same object each time.
    */
   lstat(path: NativePath): NativeStat | undefined;
   fstat(fd: number): NativeStat;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   open(path: NativePath, flags: number): number;
   /**
-   * A function that opens paths below an open directory, as `openAt` does, but paths that lie in a buffer with a NUL behind
-   * them: to make text of each would cost as much as the call.
+   * Returns a function that opens paths below an open directory like `openAt`, but takes them from a buffer, with a NUL
+   * after each: making text of a path would cost as much as the call.
    */
   openerBelow(dirFd: number, flags: number): OpenPath;
-  /** A function that reads into a buffer. */
+  /** Returns a function that reads into a buffer. */
   readerInto(buffer: Uint8Array): ReadInto;
   close(fd: number): void;
-  /** The names in an open directory, each time all of them. */
+  /** All names in an open directory, at each call from the beginning. */
   readDirectory(fd: number): DirectoryNames;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
   mkdirAt(dirFd: number, path: NativePath, mode: number): void;
-  /** Asks for large pages for memory that will be written from one end to the other: each page costs the same, small or large. */
+  /** Asks for large pages for memory that will be written sequentially: a page fault costs the same for any size. */
   preferLargePages(memory: Uint8Array): void;
 }
 
-/** Opens the path that begins at a place of a buffer and ends at the NUL that has to be there. */
+/** Opens the path at an offset of a buffer, which ends at a NUL. */
 export type OpenPath = (memory: Uint8Array, at: number) => number;
 
-/** Reads so many bytes from a position of a file to a place in the buffer, or less: 0 only at the end of the file. */
+/** Reads up to `length` bytes from a position of a file to an offset in the buffer; 0 only at the end of the file. */
 export type ReadInto = (fd: number, at: number, length: number, position: number) => number;
 
-/** What this system's C library offers; extended attributes are there whenever `Native` is. */
+/** What this system's C library offers; extended attributes are available whenever `Native` is. */
 export interface NativeCapabilities {
   readonly mknod: boolean;
   readonly exchange: boolean;
@@ -93,14 +93,14 @@ const STATX_BASIC_STATS = 0x7ff;
 const RENAME_EXCHANGE = 2;
 const O_CLOEXEC = 0o2000000;
 const MADV_HUGEPAGE = 14;
-/** The largest there is on the systems known, 64 KiB: a multiple of all others. */
+/** The largest page size of known systems, 64 KiB: a multiple of all others. */
 const PAGE = 65_536;
 const UTIME_OMIT = 0x3ffffffen;
-/** The kernel allows 64 KiB for a list of names and for a value. */
+/** The kernel's limit of a list of names and of a value: 64 KiB. */
 const XATTR_MAX = 65536;
 const SECOND = 1_000_000_000n;
 const NO_NAMES: readonly string[] = [];
-/** Where `timespec` is two 64-bit integers and structures are little-endian. */
+/** Architectures with a `timespec` of two 64-bit integers and little-endian structures. */
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
 
 /** A C function; koffi checks the arguments against the prototype at run time. */
@@ -119,7 +119,7 @@ interface Koffi {
 let loaded: { readonly native: Native | undefined } | undefined;
 
 /**
- * The native calls, or undefined where koffi or the platform is missing. Loads (about 10 ms) at the first call of each
+ * The native calls; undefined without koffi or on another platform. Loaded (about 10 ms) at the first call in each
  * thread; never throws.
  */
 export function loadNative(): Native | undefined {
@@ -136,12 +136,12 @@ function load(): Native | undefined {
       if (native !== undefined) return native;
     }
   } catch {
-    // Not installed, or built for another system: the callers report what they could not see or make.
+    // Not installed, or built for another system: callers report what they left out.
   }
   return undefined;
 }
 
-/** The C library: already in the process (null) for a dynamically linked Node, else by its names in glibc and musl. */
+/** The C library: already loaded (null) in a dynamically linked Node, else by its names in glibc and musl. */
 function libraryNames(): (string | null)[] {
   const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string] ?? process.arch;
   return [null, 'libc.so.6', `libc.musl-${machine}.so.1`, `/lib/ld-musl-${machine}.so.1`];
@@ -183,14 +183,14 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const fail = (syscall: string, path?: NativePath): never => {
     throw systemError(koffi.errno(), syscall, path);
   };
-  /** Runs a call that fills `scratch`; undefined for the errors that mean there is nothing. */
+  /** Runs a call that fills `scratch`; undefined for errors that mean that there is nothing. */
   const fill = (syscall: string, result: number, path?: NativePath): number | undefined => {
     if (result >= 0) return result;
     const errno = koffi.errno();
     if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
     throw systemError(errno, syscall, path);
   };
-  /** What a call gives that a signal may interrupt; `again` makes it once more. */
+  /** The result of a call that a signal may interrupt; `again` repeats the call. */
   const retried = (result: number, again: () => number, syscall: string, path?: NativePath): number => {
     let last = result;
     while (last < 0) {
@@ -216,7 +216,7 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       stat: statx !== undefined,
       directories: getdents !== undefined,
     },
-    // Asked for the length first: nearly always that is 0, and the system makes no room for the names.
+    // The length is asked for first: it is nearly always 0, and then the system allocates nothing.
     listXattrs(path) {
       const name = cString(path);
       if (llistxattr(name, null, 0) === 0) return NO_NAMES;
@@ -297,21 +297,21 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     },
     preferLargePages(memory) {
       if (memory.length < 2 * PAGE) return;
-      // Advice begins at a page. Where it is not taken, nothing is lost.
+      // Advice has to begin at a page. The system may ignore it without harm.
       const start = Math.ceil(addressOf(koffi, memory) / PAGE) * PAGE;
       madvise?.(start, memory.length - PAGE, MADV_HUGEPAGE);
     },
   };
 }
 
-/** Where a buffer lies, as long as there is one: a number costs a call much less than the buffer. */
+/** The address of a buffer, valid while the buffer exists: passing a number costs much less than passing the buffer. */
 function addressOf(koffi: Koffi, buffer: Uint8Array): number {
   const address = Number(koffi.address(buffer));
   if (!Number.isSafeInteger(address)) throw new RangeError('an address that is no number');
   return address;
 }
 
-/** A function that not every C library has. */
+/** A function that some C libraries lack. */
 function optional(lib: CLibrary, prototype: string): CFunction | undefined {
   try {
     return lib.func(prototype);
@@ -346,13 +346,13 @@ function timespecs(mtime: bigint, atime: bigint | undefined): Buffer {
 }
 
 function writeTimespec(target: Buffer, offset: number, time: bigint): void {
-  // Times before 1970 count down in seconds, while the nanoseconds always count up.
+  // The seconds of times before 1970 are negative, but their nanoseconds are always positive.
   const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
   target.writeBigInt64LE((time - nanoseconds) / SECOND, offset);
   target.writeBigInt64LE(nanoseconds, offset + 8);
 }
 
-/** A path with the NUL at its end; one inside would silently name another file. koffi ends text by itself. */
+/** A path with a NUL at its end; a NUL inside would silently name another file. koffi terminates text itself. */
 function cString(path: NativePath): string | Uint8Array {
   if (path.length === 0) throw systemError(osConstants.errno.ENOENT, 'path', path);
   if (typeof path === 'string') {
@@ -365,7 +365,7 @@ function cString(path: NativePath): string | Uint8Array {
   return bytes;
 }
 
-/** The name of an extended attribute, one character a byte, as `listXattrs` gives it. */
+/** The name of an extended attribute from a byte string, as `listXattrs` returns it. */
 function cName(name: string): string | Uint8Array {
   return cString(Buffer.from(name, 'latin1'));
 }

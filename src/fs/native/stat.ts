@@ -1,6 +1,6 @@
-/** What the kernel says of a file, read in place, and the numbers of devices. */
+/** The kernel's facts about a file, read in place, and device numbers. */
 
-/** The members of `fs.Stats` under their names there; only valid until the next call. */
+/** The members of `fs.Stats` under their names there; valid until the next call. */
 export interface NativeStat {
   readonly mode: number;
   readonly size: number;
@@ -14,10 +14,10 @@ export interface NativeStat {
   readonly ctimeMs: number;
 }
 
-/** Where an empty path lies behind the structure, for who asks about an open file. */
+/** Offset of an empty C string, the path argument of `statx(fd, "", AT_EMPTY_PATH)`. */
 export const EMPTY_PATH = 256;
 
-/** `struct statx` of the kernel; places are of 4 bytes. Little-endian, as the systems are that the native calls know. */
+/** `struct statx` of the kernel; offsets are in units of 4 bytes. Little-endian, like all systems with native calls. */
 export class StatxBuffer implements NativeStat {
   readonly bytes = new Uint8Array(EMPTY_PATH + 8);
   readonly #words = new Uint32Array(this.bytes.buffer);
@@ -32,7 +32,7 @@ export class StatxBuffer implements NativeStat {
   mtimeMs = 0;
   ctimeMs = 0;
 
-  /** Takes over what the kernel has written. All at once: this is done so often that each call would count. */
+  /** Copies the fields that the kernel wrote. All in one function, because calls would be noticeable here. */
   read(): this {
     const words = this.#words;
     this.nlink = words[4]!;
@@ -41,7 +41,7 @@ export class StatxBuffer implements NativeStat {
     this.mode = words[7]! & 0xffff;
     this.ino = words[9]! * 2 ** 32 + words[8]!;
     this.size = words[11]! * 2 ** 32 + words[10]!;
-    // The sum that Node makes of seconds and nanoseconds, so that both compare.
+    // Node's own sum of seconds and nanoseconds, so that both results compare equal.
     this.ctimeMs = ((words[25]! | 0) * 2 ** 32 + words[24]!) * 1000 + words[26]! / 1_000_000;
     this.mtimeMs = ((words[29]! | 0) * 2 ** 32 + words[28]!) * 1000 + words[30]! / 1_000_000;
     this.rdev = device(words[32]!, words[33]!);
@@ -54,13 +54,13 @@ function device(major: number, minor: number): number {
   return major < 0x1000 && minor < 0x100 ? major * 0x100 + minor : Number(deviceNumber(major, minor));
 }
 
-/** `makedev` of glibc and musl, which is how Node shows device numbers too. */
+/** `makedev` of glibc and musl; Node encodes device numbers in the same way. */
 export function deviceNumber(major: number, minor: number): bigint {
   const [x, y] = [BigInt(major), BigInt(minor)];
   return ((x & 0xfffff000n) << 32n) | ((x & 0xfffn) << 8n) | ((y & 0xffffff00n) << 12n) | (y & 0xffn);
 }
 
-/** The numbers in a file's `rdev`, as `makedev` put them together. */
+/** The major and minor number in a file's `rdev`, the inverse of `makedev`. */
 export function splitDevice(rdev: number | bigint): { readonly major: number; readonly minor: number } {
   const device = BigInt(rdev);
   return {

@@ -1,6 +1,6 @@
 /**
- * The file of a stat cache: where its rows end and how long its facts are (4 bytes each), the rows, the facts as JSON,
- * and the SHA-256 of all that. A writer makes a file of its own and renames it into place.
+ * The file of a stat cache: the end of its rows and the length of its facts (4 bytes each), the rows, the facts as
+ * JSON, and the SHA-256 of all of these. A writer makes a new file and renames it into place.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -19,12 +19,12 @@ import { EntryRows, FIRST_ROW } from '../entry/rows.ts';
 import type { Slices } from '../walk/slices.ts';
 import { makeDirectory } from '../write/make-directory.ts';
 
-/** Files of a folder beyond so many, the oldest first, are removed when one is written. */
+/** Number of files in the folder; writing one more removes the oldest. */
 const MAX_FILES = 32;
-/** A larger file is not read. */
+/** Files above this size in bytes are not read. */
 const MAX_BYTES = 1 << 30;
 const CHECKSUM_BYTES = 32;
-/** Read or written between two looks at the time. */
+/** Bytes read or written between two looks at the clock. */
 const PIECE = 4 << 20;
 
 export interface StatCacheContent {
@@ -32,7 +32,10 @@ export interface StatCacheContent {
   readonly facts: unknown;
 }
 
-/** Reads a file; undefined when it is not whole. @throws errors of `node:fs` */
+/**
+ * Reads a file; undefined if it is incomplete or damaged.
+ * @throws errors of `node:fs`
+ */
 export async function readCacheFile(file: string, slices: Slices): Promise<StatCacheContent | undefined> {
   const bytes = await readWhole(file, slices);
   if (bytes === undefined) return undefined;
@@ -41,7 +44,7 @@ export async function readCacheFile(file: string, slices: Slices): Promise<StatC
   return { rows: new EntryRows(bytes.buffer), facts: JSON.parse(facts) };
 }
 
-/** The bytes if they match their checksum, in memory of their own. */
+/** The bytes, in memory of their own, if they match their checksum. */
 async function readWhole(file: string, slices: Slices): Promise<Buffer | undefined> {
   const fd = openSync(file, 'r');
   try {
@@ -63,7 +66,7 @@ async function readWhole(file: string, slices: Slices): Promise<Buffer | undefin
 }
 
 /**
- * Writes a file, and removes the oldest of its folder.
+ * Writes a file, and removes the oldest files of its folder.
  * @param rows bytes of rows, in pieces
  * @param facts JSON-safe
  * @throws errors of `node:fs`
@@ -109,7 +112,7 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** Also catches the temporary files of writers that were killed. */
+/** Also removes the temporary files of writers that were killed. */
 function removeOldest(dir: string): void {
   const names = readdirSync(dir);
   if (names.length <= MAX_FILES) return;

@@ -1,8 +1,8 @@
-/** What tells machines, and times since they were booted, from each other. */
+/** Identifies a machine and the time since it booted. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-/** This machine since it was booted. */
+/** Identifies this machine since it booted. */
 export function machineIdentity(): string {
   const parts = ['/etc/machine-id', '/proc/sys/kernel/random/boot_id'].map((file) => {
     try {

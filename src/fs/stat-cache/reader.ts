@@ -1,4 +1,4 @@
-/** Reads a tree for hashing: as little as the stat cache and the kind of an entry leave to be asked. */
+/** Reads a tree for hashing, with as few system calls as the stat cache and the types of entries allow. */
 import type { ByteString } from '../byte-string.ts';
 import { type DiskReader, entryOf, type LateReader, type TreeEntry } from '../entry/tree-entry.ts';
 import type { DirectoryNames } from '../native/directory.ts';
@@ -9,9 +9,9 @@ import type { StatCache } from './stat-cache.ts';
 export interface HashReaderOptions {
   readonly clock: FileClock;
   readonly cache: StatCache;
-  /** What `namesTell` says of the filter: the names that the cache has of an unchanged directory are all that matter. */
+  /** The result of `namesTell` for the filter: the cached names of an unchanged directory are all that matter. */
   readonly namesTell: boolean;
-  /** Files may be looked at when they are read. */
+  /** Files may be stat'ed when they are read, instead of during the walk. */
   readonly mayLookLater: boolean;
 }
 
@@ -20,9 +20,9 @@ export class CachedReader implements LateReader {
   readonly #options: HashReaderOptions;
   readonly #calls: FileCalls;
   #others: ReadonlyMap<ByteString, boolean> | undefined;
-  /** The directory that was looked at last. */
+  /** The last directory that was stat'ed. */
   #dir: TreeEntry | undefined;
-  /** The same, as long as it is open. */
+  /** The last directory's descriptor, while it is open. */
   #open: { readonly path: ByteString; readonly fd: number } | undefined;
 
   constructor(disk: DiskReader, calls: FileCalls, options: HashReaderOptions) {
@@ -50,12 +50,12 @@ export class CachedReader implements LateReader {
     return entry;
   }
 
-  /** The directory that was looked at last, if it is open: until it is listed, or another one is looked at. */
+  /** The descriptor of the last directory, if it is open: until it is listed or the next one is stat'ed. */
   opened(path: ByteString): number | undefined {
     return this.#open?.path === path ? this.#open.fd : undefined;
   }
 
-  /** Has to be called at the end. */
+  /** Must be called at the end. */
   close(): void {
     if (this.#open !== undefined) this.#calls.close(this.#open.fd);
     this.#open = undefined;
@@ -65,7 +65,7 @@ export class CachedReader implements LateReader {
     return this.#disk.target(path);
   }
 
-  /** Opens a directory to look at it; undefined when that is not possible, for whatever reason. */
+  /** Opens a directory and stats it; undefined if that fails for any reason. */
   #enter(path: ByteString): TreeEntry | undefined {
     this.close();
     try {
@@ -89,7 +89,7 @@ export class CachedReader implements LateReader {
     }
   }
 
-  /** Files that nobody remembers are looked at when they are read: where their times are by this machine's clock. */
+  /** Files that are not in the cache are stat'ed when they are read, if this machine's clock sets their times. */
   #mayLookLater(path: ByteString): boolean {
     const { clock, cache, mayLookLater } = this.#options;
     if (!mayLookLater || !clock.isPlain || cache.rows !== undefined) return false;

@@ -1,19 +1,20 @@
 /**
- * The stat cache: digests of entries by what `lstat` says about them, so that an unchanged tree is not read again. A
- * directory that is as it was has the names that it had, and is not even listed.
+ * The stat cache: digests of entries by their `lstat` results, so that an unchanged tree is not read again. An
+ * unchanged directory has unchanged names and is not even listed.
  *
- * It must never give a wrong digest, so it trusts only what cannot have changed unseen:
- * - An entry is taken from it only if its mtime and ctime were clearly older than the moment the run began that wrote it.
- *   A later change in the same tick of the clock would leave the same times behind; one that is older than the slack
- *   cannot (git's "racily clean" entries). Times in the future (a clock that was stepped back) are therefore never taken.
- * - A cache written in what is now the future is ignored as a whole: the clock was stepped back since, and moments that
- *   it vouched for are lived through again.
+ * The cache must never give a wrong digest, so it trusts only what cannot have changed unseen:
+ * - An entry is taken from it only if its mtime and ctime were clearly older than the start of the run that wrote the
+ *   cache. A later change in the same tick of the clock would give the same times; a change after the slack cannot
+ *   (git's "racily clean" entries). Times in the future (from a clock that was stepped back) are therefore never
+ *   trusted.
+ * - A cache written in what is now the future is ignored as a whole: the clock was stepped back since, and the moments
+ *   that the cache vouches for come a second time.
  * - ctime, inode and device are compared beside size, mtime and mode: a copied, restored or moved tree has others.
- * - It belongs to a machine and to the time since it was booted, so that a store that is carried elsewhere, or a clock that
- *   starts anew, brings nothing along.
- * - Names are taken from it only on file systems where each change of a directory's names changes its times too.
- * - A damaged file does not match its own checksum and is ignored.
- * Of two writers at once the last one wins, and both are right.
+ * - It is valid for one machine and until its next boot, so that a store carried elsewhere, or a clock that starts
+ *   anew, does no harm.
+ * - Names are taken from it only on file systems where each change of a directory's names changes its times.
+ * - A damaged file does not match its own checksum and is ignored. Of two concurrent writers the last one wins, and
+ *   both files are right.
  */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
@@ -26,18 +27,18 @@ import type { FileClock } from './file-clock.ts';
 import { machineIdentity } from './machine-identity.ts';
 import type { CacheWriter } from './writer.ts';
 
-/** What the digests depend on beside the entries themselves; each combination has a file of its own. */
+/** The parameters of the digests, beside the entries; each combination has a file of its own. */
 export interface StatCacheSubject {
   /** The directory, resolved. */
   readonly root: ByteString;
-  /** Everything else, for instance filter and modes, JSON-safe. */
+  /** All other parameters, for instance filter and modes, JSON-safe. */
   readonly variant: unknown;
 }
 
-/** What all digests together came to. */
+/** The result of hashing the whole tree. */
 export interface CachedTree {
   readonly digest: string;
-  /** One character a byte. */
+  /** A byte string. */
   readonly preimage: ByteString;
   readonly entries: number;
   readonly files: number;
@@ -47,35 +48,35 @@ export interface CachedTree {
 interface Facts {
   readonly format: string;
   readonly machine: string;
-  /** Clock of the run that wrote it, ms since the epoch. */
+  /** Start of the run that wrote it, in ms since the epoch. */
   readonly begun: number;
-  /** Extended attributes were seen when it was written. */
+  /** Extended attributes could be read when it was written. */
   readonly xattrs: boolean;
-  /** Absent where the preimage is long: the rows give it again. */
+  /** Absent if the preimage is long: it can be made from the rows. */
   readonly tree?: CachedTree | undefined;
 }
 
 const FORMAT = 'ctxsrc-stat-cache-2';
 const LONG_PREIMAGE = 1 << 16;
 
-/** One tree's cache during one run: ask for each entry in the order of the walk. */
+/** The cache of one tree during one run: entries have to be asked for in the order of the walk. */
 export class StatCache {
   readonly #file: string | undefined;
   readonly #clock: FileClock;
   #old: { readonly rows: EntryRows; readonly facts: Facts } | undefined;
   /** The row expected next. */
   #at = FIRST_ROW;
-  /** The row that was found last. */
+  /** The row found last. */
   #found: number | undefined;
 
-  /** @param dir folder of the store; undefined: nothing is remembered */
+  /** @param dir folder in the store; undefined: no cache */
   constructor(dir: string | undefined, subject: StatCacheSubject, clock: FileClock) {
     this.#clock = clock;
     if (dir === undefined) return;
     this.#file = join(dir, hash('sha256', JSON.stringify([FORMAT, subject, process.geteuid?.()]), 'hex'));
   }
 
-  /** Reads what an earlier run has left; that it cannot be read is no error. */
+  /** Reads the cache of an earlier run; a cache that cannot be read is no error. */
   async load(slices: Slices): Promise<void> {
     if (this.#file === undefined) return;
     const content = await readCacheFile(this.#file, slices).catch((error: NodeJS.ErrnoException) => {
@@ -93,27 +94,27 @@ export class StatCache {
     this.#old = undefined;
   }
 
-  /** Whether the digests have seen extended attributes; undefined when there are none. */
+  /** True if extended attributes could be read when the digests were made; undefined without a cache. */
   get xattrs(): boolean | undefined {
     return this.#old?.facts.xattrs;
   }
 
-  /** The rows of the earlier run; undefined when there was none. */
+  /** The rows of the earlier run; undefined without a cache. */
   get rows(): EntryRows | undefined {
     return this.#old?.rows;
   }
 
-  /** What the rows came to, if it was written down. */
+  /** The result for the whole tree, if it was stored. */
   get tree(): CachedTree | undefined {
     return this.#old?.facts.tree;
   }
 
-  /** Where the row begins that is expected next. */
+  /** The position of the row expected next. */
   get position(): number {
     return this.#at;
   }
 
-  /** The row of an entry that is as it was. */
+  /** The row of an entry if it is unchanged. */
   find(entry: TreeEntry): number | undefined {
     this.#found = undefined;
     if (this.#old === undefined) return undefined;
@@ -126,7 +127,7 @@ export class StatCache {
     return at;
   }
 
-  /** The names in the directory that was found last; undefined when they have to be listed. */
+  /** The names in the directory that was found last; undefined if it has to be listed. */
   names(dir: ByteString): ByteString[] | undefined {
     const at = this.#found;
     if (this.#old === undefined || at === undefined) return undefined;
@@ -139,7 +140,7 @@ export class StatCache {
     return names;
   }
 
-  /** Where the row of a path begins. Both the rows and what is asked for are in the order of the walk. */
+  /** The position of a path's row. The rows, and the paths asked for, are in the order of the walk. */
   #row(rows: EntryRows, path: ByteString): number | undefined {
     while (this.#at < rows.end) {
       const next = rows.path(this.#at);
@@ -151,8 +152,8 @@ export class StatCache {
   }
 
   /**
-   * Writes the rows of this run. That it cannot be written is no error: the next run reads the tree again.
-   * @param xattrs extended attributes were seen
+   * Writes the rows of this run. A cache that cannot be written is no error: the next run reads the tree again.
+   * @param xattrs extended attributes could be read
    */
   async save(rows: CacheWriter, tree: CachedTree, xattrs: boolean, slices: Slices): Promise<void> {
     if (this.#file === undefined) return;
@@ -172,7 +173,7 @@ export class StatCache {
   }
 }
 
-/** True when the walk comes to one path before the other: a slash counts as less than every other byte. */
+/** True if the walk reaches one path before the other: a slash sorts before every other byte. */
 function isWalkedBefore(a: ByteString, b: ByteString): boolean {
   return compareBytes(a.replaceAll('/', '\0'), b.replaceAll('/', '\0')) < 0;
 }

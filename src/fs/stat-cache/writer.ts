@@ -1,11 +1,11 @@
-/** Prepares rows for a stat cache: which are too young to be trusted, and how many bytes lie below a directory. */
+/** Prepares the rows of a stat cache: marks those too recent to be trusted, and counts bytes below directories. */
 import { type EntryRows, GONE, YOUNG } from '../entry/rows.ts';
 import type { FileClock } from './file-clock.ts';
 
 /** Bytes that are hashed and written at once, which takes about a millisecond. */
 const PIECE = 1 << 20;
 
-interface OpenDirectory {
+interface CachedDirectory {
   readonly rows: EntryRows;
   readonly at: number;
   readonly length: number;
@@ -18,8 +18,8 @@ export class CacheWriter {
   readonly #clock: FileClock;
   readonly #settledBefore: number;
   readonly #pieces: Uint8Array[] = [];
-  /** The directories on the way to the present row. */
-  readonly #open: OpenDirectory[] = [];
+  /** The directories from the root to the current row. */
+  readonly #open: CachedDirectory[] = [];
   #piece: { readonly rows: EntryRows; readonly start: number; end: number } | undefined;
   /** Bytes so far. */
   #size = 0;
@@ -29,12 +29,12 @@ export class CacheWriter {
     this.#settledBefore = clock.settledBefore(clock.device);
   }
 
-  /** A row whose digest is there, or whose entry is `GONE`. */
+  /** Adds a row that has its digest, or whose entry is `GONE`. */
   take(rows: EntryRows, at: number): void {
     const length = rows.parentLength(at);
     while (this.#open.length > 0 && this.#open.at(-1)!.length > length) this.#leave();
     if (rows.state(at) === GONE) {
-      // The directory has lost a name since it was looked at.
+      // The directory lost a name after it was stat'ed.
       const dir = this.#open.at(-1);
       dir?.rows.setState(dir.at, YOUNG);
       return;
@@ -50,7 +50,7 @@ export class CacheWriter {
     if (rows.isDirectory(at)) this.#open.push({ rows, at, length: rows.pathLength(at), start: this.#size });
   }
 
-  /** The bytes of all. */
+  /** All rows. */
   finish(): readonly Uint8Array[] {
     while (this.#open.length > 0) this.#leave();
     this.#cut();

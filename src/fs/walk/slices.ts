@@ -1,8 +1,8 @@
-/** Synchronous work in slices, so that the event loop of the caller is never left alone for long. */
+/** Synchronous work in time slices, so that the caller's event loop is never blocked for long. */
 import { setImmediate } from 'node:timers/promises';
 import { monotonicMs } from '../../core/monotonic.ts';
 
-/** Synchronous work between two turns of the event loop. */
+/** Milliseconds of synchronous work between two turns of the event loop. */
 const SLICE_MS = 15;
 
 export class Slices {
@@ -29,7 +29,7 @@ export class Slices {
     this.#start = monotonicMs();
   }
 
-  /** What is done at each turn of the event loop, done now. */
+  /** Calls `between` now. */
   tick(): void {
     this.#between();
   }

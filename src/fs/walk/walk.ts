@@ -11,23 +11,25 @@ import { tooMuchWork } from '../match/effort.ts';
 import { followPaths, withoutNested } from '../match/follow-paths.ts';
 import { type MatchVector, type Pattern, PatternMatcher, type PlaceOf } from '../match/patterns.ts';
 
-/** What of a tree is taken. An absent or empty list filters nothing; a list of one empty pattern lets nothing through. */
+/** The part of a tree that is taken. An absent or empty list filters nothing; one empty pattern matches nothing. */
 export interface TreeFilter {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
   readonly follow?: readonly string[] | undefined;
-  /** Where an exclude pattern stands, for messages. */
+  /** The position of an exclude pattern, for messages. */
   readonly excludedBy?: PlaceOf | undefined;
 }
 
-/** Why an entry is not taken: no include pattern wants it, or this exclude pattern matched last. */
+/** Why an entry is not taken: no include pattern matches it, or this exclude pattern matched last. */
 export type Ignored = (path: ByteString, by: Pattern | 'not included') => void;
 
 /**
  * All entries that pass the filter, in order. Parents of an entry come before it even if nothing asks for them. An
  * entry that vanishes meanwhile is left out.
- * @param ignored told of what the filter drops; of a directory that is not even read, only the directory itself
- * @throws CtxsrcError `E_PATTERN` for a bad pattern, `E_PERMISSION` or `E_IO` when a directory that may matter cannot be read
+ * @param ignored called with everything that the filter drops; for a directory that is not read, only with the
+ * directory
+ * @throws CtxsrcError `E_PATTERN` for a bad pattern, `E_PERMISSION` or `E_IO` when a directory that may matter cannot
+ * be read
  */
 export function walkTree(
   reader: LateReader,
@@ -43,7 +45,7 @@ export function* walkTree(
   for (const entry of walkInSteps(reader, filter, ignored)) if (entry !== undefined) yield entry;
 }
 
-/** As `walkTree`; undefined when for some milliseconds nothing was taken: a moment for the caller to pause. */
+/** As `walkTree`, but gives undefined after some milliseconds without an entry, so that the caller can pause. */
 export function walkInSteps(
   reader: LateReader,
   filter?: TreeFilter,
@@ -101,7 +103,7 @@ export function namesTell(filter: TreeFilter = {}): boolean {
   return compileExcludes(filter)?.hasExceptions !== true;
 }
 
-/** The directories on the way that were not taken for themselves, but lead to something that is. */
+/** The open directories that were not taken for themselves but contain an entry that was. */
 function owedParents(stack: readonly Frame[]): TreeEntry[] {
   const owed: TreeEntry[] = [];
   for (let i = stack.length - 1; i > 0 && !stack[i]!.emitted; i -= 1) {
@@ -111,13 +113,13 @@ function owedParents(stack: readonly Frame[]): TreeEntry[] {
   return owed.reverse();
 }
 
-/** A directory on the way, with the names still to visit. */
+/** An open directory, with the names still to visit. */
 interface Frame {
   readonly entry: TreeEntry | undefined;
-  /** What stands before the names in paths. */
+  /** The text before names in its paths. */
   readonly prefix: ByteString;
   readonly names: readonly ByteString[];
-  /** Names that have to be looked at; undefined: all. */
+  /** Names that have to be stat'ed; undefined: all. */
   readonly others: ReadonlyMap<ByteString, boolean> | undefined;
   at: number;
   emitted: boolean;
@@ -125,7 +127,7 @@ interface Frame {
   readonly excluded: MatchVector | undefined;
 }
 
-/** What the filter says of a path. */
+/** The filter's decision on a path. */
 interface Verdict {
   readonly taken: boolean;
   /** Nothing below it can be taken either. */
@@ -135,12 +137,12 @@ interface Verdict {
 }
 
 const ALL: Verdict = { taken: true, pruned: false, included: undefined, excluded: undefined };
-/** So many files are named at once; fewer where many patterns decide. */
+/** Number of files given at once; fewer if many patterns decide. */
 const MAX_FILES = 256;
 const MAX_DECISIONS = 25_000;
-/** Work (see `PatternMatcher.work`) between two moments to pause: some milliseconds. */
+/** Work (see `PatternMatcher.work`) between two pauses: some milliseconds. */
 const STEP_WORK = 100_000;
-/** Work that a walk may make: some minutes. A thousand patterns decide on millions of paths with less. */
+/** Limit of a walk's work: some minutes. A thousand patterns decide on millions of paths with less. */
 const MAX_WORK = 5_000_000_000;
 
 class Walk {
@@ -148,9 +150,9 @@ class Walk {
   readonly #include: PatternMatcher | undefined;
   readonly #exclude: PatternMatcher | undefined;
   readonly #ignored: Ignored | undefined;
-  /** False when everything is taken. */
+  /** False if everything is taken. */
   readonly #filters: boolean;
-  /** Starts of what include patterns can match; undefined when they do not tell by their text. */
+  /** Starts of the paths that include patterns can match; undefined if the patterns' text does not tell. */
   readonly #includeRoots: readonly ByteString[] | undefined;
   /** The same for the exceptions among the exclude patterns. */
   readonly #exceptionRoots: readonly ByteString[] | undefined;
@@ -184,7 +186,7 @@ class Walk {
     return true;
   }
 
-  /** A directory, to be gone through. */
+  /** Opens a directory, to be walked. */
   enter(entry: TreeEntry | undefined, { taken, included, excluded }: Verdict): Frame {
     const path = entry?.path ?? '';
     const names = this.#names(path, taken);
@@ -192,7 +194,7 @@ class Walk {
     return { entry, prefix: path && `${path}/`, names, others, at: 0, emitted: taken, included, excluded };
   }
 
-  /** The files that come next and need not be looked at, as far as they are taken. */
+  /** The next files that need no `lstat`, as far as they are taken. */
   files(frame: Frame): UnseenFiles | undefined {
     const { names, others, entry, prefix } = frame;
     if (others === undefined) return undefined;
@@ -205,10 +207,10 @@ class Walk {
     return files.length === 0 ? undefined : { type: 'unseen', dir: entry?.path ?? '', names: files };
   }
 
-  /** Sorted names of a directory; one that is not taken and may not be read counts as empty, as does one that is gone. */
+  /** Sorted names of a directory; empty if the directory vanished, or is not taken and cannot be read. */
   #names(path: ByteString, taken: boolean): ByteString[] {
     try {
-      // Without a comparison, text is sorted by its code units, which here are bytes.
+      // By default text is sorted by its code units, which here are bytes.
       return this.#reader.names(path).sort();
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
@@ -218,7 +220,7 @@ class Walk {
     }
   }
 
-  /** What becomes of a path. */
+  /** Decides on a path. */
   decide(path: ByteString, parent: Frame): Verdict {
     if (!this.#filters) return ALL;
     const included = vectorFor(this.#include);
@@ -253,12 +255,12 @@ function vectorFor(matcher: PatternMatcher | undefined): MatchVector | undefined
   return matcher === undefined ? undefined : new Uint8Array(matcher.patterns.length);
 }
 
-/** True when a path given by one of the roots lies below the directory, or is it. */
+/** True if one of the roots is the directory or lies below it. */
 function leadsTo(roots: readonly ByteString[], dir: ByteString): boolean {
   return roots.some((root) => root === dir || root.startsWith(`${dir}/`));
 }
 
-/** Patterns (or exceptions) as plain paths, without the `/*` or `/**` at their ends; undefined when one is more than that. */
+/** Patterns (or exceptions) as plain paths, without a trailing `/*` or `/**`; undefined if one is not a plain path. */
 function literalRoots(matcher: PatternMatcher | undefined, exceptions: boolean): ByteString[] | undefined {
   const roots: ByteString[] = [];
   for (const pattern of matcher?.patterns ?? []) {

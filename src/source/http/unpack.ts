@@ -181,7 +181,7 @@ class Selector implements TarHandler {
         `the archive has the name ${JSON.stringify(shortened(name))}, which leads out of it`,
       );
     if (parts.length <= this.#strip) return undefined;
-    const place = this.#filter.place(parts.slice(this.#strip).join('/'));
+    const place = this.#filter.writtenPath(parts.slice(this.#strip).join('/'));
     if (place === undefined) return undefined;
     this.found = true;
     return place === '' || !this.#filter.wants(place) ? undefined : place;

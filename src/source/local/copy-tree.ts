@@ -127,7 +127,7 @@ class Copy {
   /** Hashes an entry, and writes it where the filter of the writing puts it. */
   *#take(entry: TreeEntry): Generator<undefined> {
     const xattrs = this.#xattrs(entry.path);
-    const place = this.#paths.place(entry.path);
+    const place = this.#paths.writtenPath(entry.path);
     const isDir = entry.type === 'dir';
     if (place === '' && isDir) this.#subpathSeen = true;
     if (place === '' && !isDir) throw subpathProblem(entry.path);

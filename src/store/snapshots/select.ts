@@ -36,7 +36,7 @@ export function selectEntries(
   if (losses.length < total) return undefined;
   const chosen = new Set(selecting.entries.map(({ path }) => path));
   const kept = losses.flatMap((loss) => {
-    const path = filter.place(bytesOfText(loss.path));
+    const path = filter.writtenPath(bytesOfText(loss.path));
     return path !== undefined && chosen.has(textOfBytes(path)) ? [{ ...loss, path: textOfBytes(path) }] : [];
   });
   const counts: Record<string, number> = {};
@@ -67,7 +67,7 @@ class Selecting {
 
   add(entry: StoredEntry): void {
     const path = entry.pathBytes === undefined ? bytesOfText(entry.path) : entry.path;
-    const place = this.#filter.place(path);
+    const place = this.#filter.writtenPath(path);
     if (place === '') {
       this.found = entry.type === 'dir';
       return;
@@ -94,7 +94,7 @@ class Selecting {
       return renamed(file, place);
     }
     const { target: _, targetBytes: __, ...rest } = renamed(entry, place);
-    const { text, isBytes } = named(instead ?? this.#filter.place(first) ?? first);
+    const { text, isBytes } = named(instead ?? this.#filter.writtenPath(first) ?? first);
     return { ...rest, target: text, ...(isBytes ? { targetBytes: true } : {}) };
   }
 }

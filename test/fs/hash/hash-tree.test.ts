@@ -212,20 +212,20 @@ describe('threads', () => {
     return { root, sent: spyOnCrew() };
   }
   const spyOnCrew = () => vi.spyOn(HashPool.prototype, 'send');
-  const hireAt = { files: 50, bytes: Number.POSITIVE_INFINITY };
+  const threadsAt = { files: 50, bytes: Number.POSITIVE_INFINITY };
 
   test('give the same digest', async () => {
     const { root, sent } = threadedTree('threads');
     writeFileSync(join(root, 'large'), '');
     truncateSync(join(root, 'large'), 20_000_000);
-    expect((await hashTree(root, { hireAt })).digest).toBe(oracleDigest(root));
+    expect((await hashTree(root, { threadsAt })).digest).toBe(oracleDigest(root));
     expect(sent).toHaveBeenCalled();
   });
 
   test('start for bytes too, while others wait', async () => {
     const { root, sent } = threadedTree('bytes');
     vi.mocked(EntryRows.prototype.take).mockRestore();
-    expect((await hashTree(root, { hireAt: { files: 1000, bytes: 20 } })).digest).toBe(oracleDigest(root));
+    expect((await hashTree(root, { threadsAt: { files: 1000, bytes: 20 } })).digest).toBe(oracleDigest(root));
     expect(sent).toHaveBeenCalled();
   });
 
@@ -236,7 +236,7 @@ describe('threads', () => {
     chmodSync(join(root, 'file-7'), 0);
     if (asRoot) process.seteuid!(65534);
     try {
-      await expect(hashTree(root, { hireAt })).rejects.toMatchObject({
+      await expect(hashTree(root, { threadsAt })).rejects.toMatchObject({
         code: 'E_PERMISSION',
         message: expect.stringContaining('file-7'),
       });
@@ -258,7 +258,9 @@ describe('threads', () => {
       void setTimeout(ms).then(() => controller.abort());
       HashPool.prototype.send.call(this, chunk);
     });
-    await expect(hashTree(root, { signal: controller.signal, hireAt })).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(hashTree(root, { signal: controller.signal, threadsAt })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
     expect(sent).toHaveBeenCalled();
     expect(closed).toHaveBeenCalled();
     expect(openFiles().filter((path) => path.startsWith(root))).toEqual([]);

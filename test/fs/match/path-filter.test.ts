@@ -5,12 +5,12 @@ describe('PathFilter', () => {
   it('places what is below the subpath', () => {
     const filter = new PathFilter({ subpath: '/a/./b/' });
     expect(filter.subpath).toBe('a/b');
-    expect(filter.place('a/b')).toBe('');
-    expect(filter.place('a/b/c')).toBe('c');
-    expect(filter.place('a/bc')).toBeUndefined();
-    expect(filter.place('a')).toBeUndefined();
-    expect(new PathFilter().place('x/y')).toBe('x/y');
-    expect(new PathFilter({ subpath: '.' }).place('x')).toBe('x');
+    expect(filter.writtenPath('a/b')).toBe('');
+    expect(filter.writtenPath('a/b/c')).toBe('c');
+    expect(filter.writtenPath('a/bc')).toBeUndefined();
+    expect(filter.writtenPath('a')).toBeUndefined();
+    expect(new PathFilter().writtenPath('x/y')).toBe('x/y');
+    expect(new PathFilter({ subpath: '.' }).writtenPath('x')).toBe('x');
   });
 
   it('wants what is included and not excluded, parents of a path deciding for it', () => {
