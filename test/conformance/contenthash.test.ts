@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
-import { checksum } from '../../src/fs/checksum.ts';
-import { ContentTree, EMPTY_DIGEST, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
-import { entryHeader, type HashedEntry, hexDigest } from '../../src/fs/entry/header.ts';
+import { EMPTY_DIGEST, entryHeader, type HashedEntry, hexDigest } from '../../src/fs/entry/header.ts';
+import { checksum } from '../support/checksum.ts';
+import { ContentTree, keyOf, type TreeRecord } from '../support/content-tree.ts';
 import { type VectorEntry, vectorPath } from '../support/context-tree.ts';
 
 interface Check {

@@ -10,8 +10,6 @@ import {
   parsePlatform,
 } from '../../src/core/platform.ts';
 import { platformMatcher } from '../../src/core/platform-match.ts';
-import { checksum } from '../../src/fs/checksum.ts';
-import { ContentTree } from '../../src/fs/content-tree.ts';
 import { entryHeader, hexDigest } from '../../src/fs/entry/header.ts';
 import { parseIgnoreFile } from '../../src/fs/match/ignore-file.ts';
 import { PatternMatcher } from '../../src/fs/match/patterns.ts';
@@ -26,6 +24,8 @@ import {
   withDefaultTag,
 } from '../../src/oci/reference.ts';
 import type { Descriptor } from '../../src/oci/types.ts';
+import { checksum } from '../support/checksum.ts';
+import { ContentTree } from '../support/content-tree.ts';
 
 function load<T>(name: string): { readonly made: string; readonly cases: readonly T[] } {
   return JSON.parse(readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8'));

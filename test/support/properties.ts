@@ -20,12 +20,12 @@ import fc from 'fast-check';
 import { expect, vi } from 'vitest';
 import { cleanPath } from '../../src/core/go/path.ts';
 import { bytesOfText } from '../../src/fs/byte-string.ts';
-import { ContentTree, keyOf, type TreeRecord } from '../../src/fs/content-tree.ts';
 import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from '../../src/fs/entry/tree-entry.ts';
 import { hashTree } from '../../src/fs/hash/hash-tree.ts';
 import { TreeHasher } from '../../src/fs/hash/tree-hasher.ts';
 import { PatternMatcher } from '../../src/fs/match/patterns.ts';
 import { type TreeFilter, walkTree } from '../../src/fs/walk/walk.ts';
+import { ContentTree, keyOf, type TreeRecord } from './content-tree.ts';
 import { arbitraryName, arbitraryPath, arbitraryPattern, oracleDecides, oracleWalks } from './pattern-oracle.ts';
 import { tempDir } from './temp.ts';
 

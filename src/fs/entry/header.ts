@@ -62,3 +62,6 @@ function xattrText(xattrs: Xattrs): ByteString {
 export function hexDigest(bytes: ByteString): string {
   return hash('sha256', Buffer.from(bytes, 'latin1'), 'hex');
 }
+
+/** Digest of nothing: the root's header after a local sync, which never sends the root. */
+export const EMPTY_DIGEST = hexDigest('');

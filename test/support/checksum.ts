@@ -1,13 +1,13 @@
 /** `Checksum` of BuildKit's package `cache/contenthash`: what a COPY of a path, with wildcards and patterns, depends on. */
 
-import type { Digest } from '../core/digest.ts';
-import { CtxsrcError } from '../core/errors.ts';
-import { baseName } from '../core/go/path.ts';
-import { type ByteString, bytesOfText, textOfBytes } from './byte-string.ts';
+import type { Digest } from '../../src/core/digest.ts';
+import { CtxsrcError } from '../../src/core/errors.ts';
+import { baseName } from '../../src/core/go/path.ts';
+import { type ByteString, bytesOfText, textOfBytes } from '../../src/fs/byte-string.ts';
+import { EMPTY_DIGEST, hexDigest } from '../../src/fs/entry/header.ts';
+import { type MatchVector, PatternMatcher } from '../../src/fs/match/patterns.ts';
+import { hasWildcard, Wildcard } from '../../src/fs/match/wildcard.ts';
 import { type ContentTree, keyOf, pathNotFound, rootedPath } from './content-tree.ts';
-import { hexDigest } from './entry/header.ts';
-import { type MatchVector, PatternMatcher } from './match/patterns.ts';
-import { hasWildcard, Wildcard } from './match/wildcard.ts';
 
 export interface ChecksumOptions {
   /** A link that is named or selected counts as what it points at. */
@@ -27,7 +27,7 @@ export interface ChecksumOptions {
  */
 export function checksum(tree: ContentTree | undefined, path: ByteString, options: ChecksumOptions = {}): Digest {
   if (tree === undefined) {
-    if (path === '/') return `sha256:${hexDigest('')}`;
+    if (path === '/') return `sha256:${EMPTY_DIGEST}`;
     throw new CtxsrcError('E_PATH_NOT_FOUND', `${textOfBytes(path)}: no such file or directory`);
   }
   const selective = options.wildcard === true || !isEmpty(options.includePatterns) || !isEmpty(options.excludePatterns);
@@ -85,7 +85,7 @@ class Selection {
       const bytes = bytesOfText(required);
       if (!selected.some(({ path }) => path.startsWith(bytes))) throw pathNotFound(bytes);
     }
-    if (selected.length === 0) return hexDigest('');
+    if (selected.length === 0) return EMPTY_DIGEST;
     if (selected.length === 1 && baseName(selected[0]!.path) === baseName(this.#asked)) return selected[0]!.digest;
     const parts = selected.map(({ path, digest }) => {
       const rest = path.startsWith(this.#base) ? path.slice(this.#base.length) : path;

@@ -1,11 +1,11 @@
 /**
  * Digests of a tree and of what paths and patterns select in it, as BuildKit's package `cache/contenthash` makes
- * them, computed from a list of records. Nothing here reads a file system.
+ * them, computed from a list of records: what the hashing of `src`, which is made for speed, is held against.
  */
-import { CtxsrcError } from '../core/errors.ts';
-import { cleanPath } from '../core/go/path.ts';
-import { type ByteString, compareBytes, textOfBytes } from './byte-string.ts';
-import { hexDigest } from './entry/header.ts';
+import { CtxsrcError } from '../../src/core/errors.ts';
+import { cleanPath } from '../../src/core/go/path.ts';
+import { type ByteString, compareBytes, textOfBytes } from '../../src/fs/byte-string.ts';
+import { hexDigest } from '../../src/fs/entry/header.ts';
 
 /** What is known of one path. Every directory on the way to a record needs a record of its own, except the root. */
 export interface TreeRecord {
@@ -20,9 +20,6 @@ export interface TreeRecord {
 
 /** More links than this on the way to a path are a loop. */
 const MAX_LINKS = 255;
-
-/** Digest of nothing: the root's header after a local sync, which never sends the root. */
-export const EMPTY_DIGEST = hexDigest('');
 
 /** The key of a path that is cleaned and begins with a slash, or is empty for the root. */
 export function keyOf(path: ByteString): ByteString {
