@@ -50,10 +50,16 @@ const whenTooOld = (act) =>
 
 // Most modules of Node's own cost a start milliseconds, together 37 of a key's 90: each is loaded when something in it is
 // first used. Those that are loaded already when a program starts, and called often, stay as they are.
-const lazyBuiltins = `var require = ((load) => (id) =>
-  /^node:(?!(fs|path|process|events)$)/.test(id)
-    ? new Proxy({}, { get: (_, name) => process.getBuiltinModule(id)[name] })
-    : load(id))(require);`;
+const lazyBuiltins = `var require = ((load) => (id) => {
+  if (!/^node:(?!(fs|path|process|events)$)/.test(id)) return load(id);
+  const builtin = () => process.getBuiltinModule(id);
+  return new Proxy({}, {
+    get: (_, name) => builtin()[name],
+    // Asked by an import of a whole module.
+    ownKeys: () => Reflect.ownKeys(builtin()),
+    getOwnPropertyDescriptor: (_, name) => ({ ...Reflect.getOwnPropertyDescriptor(builtin(), name), configurable: true }),
+  });
+})(require);`;
 
 // What undici loads and a pool of HTTP/1.1 connections that sends short texts has no use for: HTTP/2, bodies of other kinds,
 // node:http for two names in it, and the messages of node:assert, which open stderr. They would cost each request's start
