@@ -121,6 +121,16 @@ export class CtxsrcError extends Error {
     this.details = options.details;
   }
 
+  /** The same failure, told with more: what is not given stays, `details` are added, and the cause is this error. */
+  with(more: Pick<ErrorOptions, 'hint' | 'details'> & { readonly message?: string }): CtxsrcError {
+    return new CtxsrcError(this.code, more.message ?? this.message, {
+      hint: more.hint ?? this.hint,
+      ref: this.ref,
+      details: more.details === undefined ? this.details : { ...this.details, ...more.details },
+      cause: this,
+    });
+  }
+
   /** The exit code of this error. */
   get exit(): number {
     return ERROR_EXITS[this.code];

@@ -112,11 +112,7 @@ export function createRegistryClient(options: {
       return await work(origin);
     } catch (error) {
       if (failed.length === 0 || !(error instanceof CtxsrcError)) throw error;
-      throw new CtxsrcError(error.code, `${error.message}; its mirrors failed before: ${failed.join(', ')}`, {
-        cause: error.cause,
-        hint: error.hint,
-        details: error.details,
-      });
+      throw error.with({ message: `${error.message}; its mirrors failed before: ${failed.join(', ')}` });
     }
   }
 

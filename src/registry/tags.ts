@@ -54,9 +54,8 @@ export async function suggestTags(
   }
   const candidates = closestTags(tags, tag);
   if (candidates.length === 0) return error;
-  return new CtxsrcError(error.code, error.message, {
-    cause: error.cause,
-    details: { ...error.details, candidates },
+  return error.with({
+    details: { candidates },
     hint: `tags there: ${candidates.join(', ')}${tags.length > candidates.length ? ', …' : ''}`,
   });
 }

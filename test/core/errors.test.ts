@@ -18,3 +18,11 @@ it('what is typed already, and an abort, stay as they are', () => {
     expect(ioError(error, 'cannot read x', 'look')).toBe(error);
   }
 });
+
+it('an error told with more keeps its code and what is not given, adds details, and is caused by the first', () => {
+  const first = new CtxsrcError('E_FORBIDDEN', 'no', { hint: 'ask', ref: 'r', details: { host: 'h' } });
+  const more = first.with({ message: 'no, again', details: { status: 403 } });
+  expect(more).toMatchObject({ code: 'E_FORBIDDEN', message: 'no, again', hint: 'ask', ref: 'r', cause: first });
+  expect(more.details).toEqual({ host: 'h', status: 403 });
+  expect(first.with({ hint: 'go' })).toMatchObject({ message: 'no', hint: 'go', details: { host: 'h' } });
+});

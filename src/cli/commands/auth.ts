@@ -63,12 +63,7 @@ async function test(run: Run, registry: string): Promise<CredentialTest> {
   } catch (error) {
     if (!isCtxsrcError(error) || error.hint?.includes('ctxsrc auth') !== true) throw error;
     // The advice to ask this command would lead in a circle.
-    const { message, details } = error;
-    throw new CtxsrcError(error.code, message, {
-      cause: error,
-      details,
-      hint: `log in anew: docker login ${registry}`,
-    });
+    throw error.with({ hint: `log in anew: docker login ${registry}` });
   }
 }
 

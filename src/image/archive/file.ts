@@ -107,10 +107,9 @@ function ofArchive(error: unknown, path: string): unknown {
   const known = isCtxsrcError(error, 'E_ARCHIVE_INVALID') || isCtxsrcError(error, 'E_LIMIT');
   if (!known || error.message.startsWith(path)) return error;
   const look = streamOf(path) === undefined ? `look at it with tar -tf ${shellWord(path)}, or ` : '';
-  return new CtxsrcError(error.code, `${path}: ${error.message}`, {
+  return error.with({
+    message: `${path}: ${error.message}`,
     hint: error.hint ?? `${look}save the image again: docker save -o FILE NAME`,
-    details: error.details,
-    cause: error,
   });
 }
 

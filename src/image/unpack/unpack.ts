@@ -26,9 +26,8 @@ async function isMissing(store: Store, { descriptor, file }: RecipeLayer): Promi
 /** What is wrong with a layer, with its digest: the reader of archives knows none. */
 function ofLayer(error: CtxsrcError, digest: Digest): CtxsrcError {
   if (error.message.includes(digest)) return error;
-  const { code, message, hint, details, cause } = error;
-  const usual = code === 'E_ARCHIVE_INVALID' ? IMAGE_INVALID : undefined;
-  return new CtxsrcError(code, `layer ${digest}: ${message}`, { hint: hint ?? usual, details, cause });
+  const usual = error.code === 'E_ARCHIVE_INVALID' ? IMAGE_INVALID : undefined;
+  return error.with({ message: `layer ${digest}: ${error.message}`, hint: error.hint ?? usual });
 }
 
 /**

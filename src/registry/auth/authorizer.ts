@@ -116,25 +116,22 @@ export class Authorizer {
   async denied(job: JobContext, repository: string, error: CtxsrcError): Promise<CtxsrcError> {
     const { host } = this.#options;
     if (this.#known.size === 0) {
-      return new CtxsrcError(error.code, `${error.message}; it asked for no credential`, {
-        cause: error,
-        details: error.details,
+      return error.with({
+        message: `${error.message}; it asked for no credential`,
         hint: `a login would change nothing: ask the operator of ${host} whether it takes requests from here`,
       });
     }
     const failure = this.#failures.get(repository);
     if (failure !== undefined) {
-      return new CtxsrcError(failure.code, `${error.message}; ${failure.message}`, {
-        cause: failure,
+      return failure.with({
+        message: `${error.message}; ${failure.message}`,
         details: { ...error.details, ...failure.details },
-        hint: failure.hint,
       });
     }
     const credential = await this.#credential(job, repository);
     const from = credential === undefined ? 'no credential was found' : `with the credential from ${credential.origin}`;
-    return new CtxsrcError(error.code, `${error.message}; ${from}`, {
-      cause: error,
-      details: error.details,
+    return error.with({
+      message: `${error.message}; ${from}`,
       hint:
         credential === undefined
           ? loginHint(host)

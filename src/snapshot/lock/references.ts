@@ -73,8 +73,7 @@ export async function understand(
 function orEntry(error: unknown, text: string, lock: OpenLock): unknown {
   if (!isCtxsrcError(error, 'E_REFERENCE') || !isContextName(text)) return error;
   const hint = [namesIn(lock), error.hint].filter((part) => part !== undefined).join('; ');
-  const message = `${error.message}, nor a name in the lock file ${lock.path}`;
-  return new CtxsrcError(error.code, message, { hint, details: error.details, cause: error });
+  return error.with({ message: `${error.message}, nor a name in the lock file ${lock.path}`, hint });
 }
 
 function namesIn({ entries }: OpenLock): string {

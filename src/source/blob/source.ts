@@ -123,7 +123,7 @@ function fileName(filename: string | undefined, digest: Digest): string {
 function missingByName(error: unknown): unknown {
   if (!isCtxsrcError(error) || error.code !== 'E_BLOB_NOT_FOUND') return error;
   const hint = 'check the digest, and that it is one of this repository or layout: a blob is looked for nowhere else';
-  return new CtxsrcError(error.code, error.message, { hint, details: error.details, cause: error });
+  return error.with({ hint });
 }
 
 class BlobInstance implements SourceInstance {

@@ -85,10 +85,10 @@ export function inSubmodule(error: unknown, name: string): unknown {
   const reason = DENIED.includes(error.code)
     ? "a token is shown to the reference's own scheme, host and port only"
     : error.hint;
-  return new CtxsrcError(error.code, `${error.message} (for the submodule ${shortened(name)})`, {
+  return error.with({
+    message: `${error.message} (for the submodule ${shortened(name)})`,
     hint: reason === undefined ? without : `${reason}; ${without}`,
-    details: { ...error.details, submodule: name },
-    cause: error,
+    details: { submodule: name },
   });
 }
 

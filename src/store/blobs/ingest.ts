@@ -195,8 +195,7 @@ export class Ingests {
       if (wrong || isCtxsrcError(failure, 'E_DISK_FULL') || isCtxsrcError(failure, 'E_LIMIT')) keep = false;
       if (!wrong || !mayResume || (kept.size === 0 && source?.doubtful?.() !== true)) throw failure;
       if (growth === undefined) return false;
-      throw new CtxsrcError(failure.code, failure.message, {
-        cause: failure,
+      throw failure.with({
         details: { resumed: true },
         hint: 'a part of the download was bad: run again, it starts anew',
       });
