@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -9,5 +10,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // One worker fewer than there are cores is Vitest's way; with two cores that is one, and most tests wait for a child.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
   },
 });
