@@ -94,7 +94,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
       }
       const index = number;
       number += 1;
-      await pool.run({ lines: piece.work, trusted }, (result) => {
+      await pool.run({ lines: piece.work, trusted }, piece.isLast, (result) => {
         damage ??= result.damage;
         const text = result.lines === undefined ? undefined : merge(piece.lines, result.lines);
         if (record !== undefined) inOrder.give(index, text ?? `${piece.lines.join('\n')}\n`);
@@ -129,6 +129,8 @@ interface Piece {
   /** Directories and hard links, which the main thread sees to. */
   readonly others: readonly StoredEntry[];
   readonly work: readonly string[];
+  /** Nothing follows. */
+  readonly isLast: boolean;
 }
 
 function* pieces(lines: Iterable<string>): Generator<Piece> {
@@ -141,12 +143,12 @@ function* pieces(lines: Iterable<string>): Generator<Piece> {
     else piece.work.push(line);
     if (type === 'file') bytes += size;
     if (piece.lines.length >= CHUNK_ENTRIES || bytes >= CHUNK_BYTES) {
-      yield piece;
+      yield { ...piece, isLast: false };
       piece = { lines: [], others: [], work: [] };
       bytes = 0;
     }
   }
-  if (piece.lines.length > 0) yield piece;
+  if (piece.lines.length > 0) yield { ...piece, isLast: true };
 }
 
 function isOther(type: string): boolean {
@@ -188,19 +190,19 @@ type Done = (result: ChunkResult) => void;
 class Pool {
   readonly #spec: CloneSpec;
   readonly #workers: { readonly worker: Worker; readonly waiting: Done[] }[] = [];
+  readonly #size: CloneOptions['size'];
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
 
   constructor(spec: CloneSpec, size: CloneOptions['size']) {
     this.#spec = spec;
-    const small = size !== undefined && size.count < SMALL_ENTRIES && size.bytes < SMALL_BYTES;
-    const helpers = small ? 0 : Math.min(availableParallelism() - 1, MOST_WORKERS);
-    for (let started = 0; started < helpers; started += 1) this.#start();
+    this.#size = size;
   }
 
   /** Has the work done, sooner or later; the caller goes on when there is room for more. */
-  async run(work: CloneWork, done: Done): Promise<void> {
+  async run(work: CloneWork, isLast: boolean, done: Done): Promise<void> {
     this.#check();
+    if (this.#workers.length === 0 && !isLast) this.#hire();
     const isEmpty = work.lines.length === 0;
     const [least] = [...this.#workers].sort((a, b) => a.waiting.length - b.waiting.length);
     if (!isEmpty && least !== undefined && least.waiting.length < AHEAD) {
@@ -225,6 +227,14 @@ class Pool {
 
   async close(): Promise<void> {
     await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+  }
+
+  /** A single piece is done sooner than a worker starts. */
+  #hire(): void {
+    const size = this.#size;
+    if (size !== undefined && size.count < SMALL_ENTRIES && size.bytes < SMALL_BYTES) return;
+    const count = Math.min(availableParallelism() - 1, MOST_WORKERS);
+    while (this.#workers.length < count) this.#start();
   }
 
   #start(): void {

@@ -162,7 +162,12 @@ test('many files are hashed by threads, and still each change is named', async (
   const facts = { reference: 'r', identifier: 'i', key: 'k', pin: 'p', keys: [], options: {}, layers: [] };
   const ref = fakeRef(Object.fromEntries(names.map((name) => [name, `content of ${name}`])));
   await materialize(fakeJob(), { ref, target, facts, options: WRITE_OPTIONS, force: false, strict: false });
+  let started = 0;
+  process.once('worker', () => {
+    started += 1;
+  });
   expect((await verifySnapshot(fakeJob(), target)).differences).toEqual([]);
+  expect(started).toBe(1);
   writeFileSync(join(target, 'f700'), 'CONTENT OF f700');
   rmSync(join(target, 'f1499'));
   const { differences } = await verifySnapshot(fakeJob(), target);
