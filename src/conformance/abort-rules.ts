@@ -27,7 +27,7 @@ export const ABORT_CHECKS: readonly Check[] = [
     run: async (bench) => {
       for (const call of SOURCE_CALLS) {
         const { storeRoot, when } = await abortCall(bench, `store-${call.name}`, call, BEFORE_THE_START);
-        await expectClean(storeRoot, `${call.name}, aborted ${when},`);
+        await expectClean(bench, storeRoot, `${call.name}, aborted ${when},`);
       }
     },
   },
@@ -56,8 +56,10 @@ async function abortAtMoments(bench: Bench, call: SourceCall<unknown>): Promise<
       const difference = call.difference(whole, answer);
       expectRule(difference === undefined, `${what} gave an answer that is not the source's: ${difference}`);
     }
-    await expectClean(storeRoot, what);
-    const left = await soonEmpty(async () => (await childProcesses()).filter((pid) => !children.includes(pid)));
+    await expectClean(bench, storeRoot, what);
+    const left = await soonEmpty(bench.patience, async () =>
+      (await childProcesses()).filter((pid) => !children.includes(pid)),
+    );
     expectRule(left.length === 0, `${what} left ${left.length} child processes: kill them when the signal aborts`);
     const again = await bench.environment(store);
     const next = await call.run(bench, again.env, bench.job(again.counters));
@@ -92,21 +94,18 @@ function momentsOf(steps: number, took: number, most: number): Moment[] {
   return [...between, ...moments];
 }
 
-/** How long, in milliseconds, work that was aborted may take to clear up behind a caller who left at once. */
-const CLEARING_UP = 2000;
-
-/** What is still listed when that time is over. */
-async function soonEmpty(list: () => Promise<readonly string[]>): Promise<readonly string[]> {
+/** What is still listed when `patience` is over: work that was aborted may clear up behind a caller who left at once. */
+async function soonEmpty(patience: number, list: () => Promise<readonly string[]>): Promise<readonly string[]> {
   let left = await list();
-  for (const start = Date.now(); left.length > 0 && Date.now() - start < CLEARING_UP; left = await list()) {
+  for (const start = Date.now(); left.length > 0 && Date.now() - start < patience; left = await list()) {
     await sleep(20);
   }
   return left;
 }
 
 /** No temporary directory is left; a partial download may be, it is what the next run goes on from. */
-async function expectClean(root: string, what: string): Promise<void> {
-  const left = await soonEmpty(() => readdir(join(root, 'tmp')).catch(() => []));
+async function expectClean({ patience }: Bench, root: string, what: string): Promise<void> {
+  const left = await soonEmpty(patience, () => readdir(join(root, 'tmp')).catch(() => []));
   if (left.length === 0) return;
   const inside = (await readdir(join(root, 'tmp', left[0]!)).catch(() => [])).join(', ');
   expectRule(

@@ -6,12 +6,6 @@ import { toldFailure } from './failure.ts';
 import { expectRule } from './report.ts';
 import type { SourceCall } from './source-calls.ts';
 
-/** How long, in milliseconds, a call may go on after its job was aborted. */
-const PATIENCE = 2000;
-
-/** An answer that was as good as ready may still come, within so many milliseconds. */
-const AS_GOOD_AS_READY = 1000;
-
 const REMEDY =
   'hand job.signal to what waits, call job.signal.throwIfAborted() before each file and before store.commit, and let what they throw pass';
 
@@ -36,13 +30,16 @@ export async function abortCall<T>(
   const { env, counters } = await bench.environment(store);
   const controller = new AbortController();
   const { signal } = controller;
-  const patience = new AbortController();
+  const { patience } = bench;
+  /** An answer that was as good as ready may still come, within so many milliseconds. */
+  const asGoodAsReady = patience / 2;
+  const waiting = new AbortController();
   let place = '';
   let start = 0;
   let storeSteps = 0;
   const late = new Promise<undefined>((tell) => {
     signal.addEventListener('abort', () => {
-      sleep(PATIENCE, undefined, { signal: patience.signal }).then(tell, () => undefined);
+      sleep(patience, undefined, { signal: waiting.signal }).then(tell, () => undefined);
     });
   });
   moment.arrange(() => {
@@ -55,7 +52,7 @@ export async function abortCall<T>(
   const aborted = signal.aborted;
   let wentOn = false;
   const work = call.run(bench, env, bench.job(counters, signal), () => {
-    const long = performance.now() - start > AS_GOOD_AS_READY;
+    const long = performance.now() - start > asGoodAsReady;
     wentOn = signal.aborted && (long || counters.storeSteps > storeSteps);
   });
   const end = await Promise.race([
@@ -65,7 +62,7 @@ export async function abortCall<T>(
     ),
     late,
   ]);
-  patience.abort();
+  waiting.abort();
   const when = `${moment.name}${place === '' ? '' : ` (${place})`}`;
   const what = `${call.name}, aborted ${when},`;
   if (!signal.aborted) {
@@ -74,7 +71,8 @@ export async function abortCall<T>(
   }
   const took = performance.now() - start;
   if (end === undefined) bench.leave(work);
-  expectRule(end !== undefined && took < PATIENCE + AS_GOOD_AS_READY, `${what} had not ended 2 s later: ${REMEDY}`);
+  const inTime = end !== undefined && took < patience + asGoodAsReady;
+  expectRule(inTime, `${what} had not ended ${patience / 1000} s later: ${REMEDY}`);
   expectRule(!wentOn && !(aborted && 'answer' in end), `${what} went on to its end: ${REMEDY}`);
   if ('error' in end) {
     expectRule(

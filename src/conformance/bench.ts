@@ -25,8 +25,11 @@ import { type Prepared, prepareSubject, type Subject } from './subject.ts';
 /** A text that no key, preimage or identifier may hold. */
 export const PLANTED_SECRET = 'planted-secret-5f2d9c';
 
+/** How long, in milliseconds, a call may go on after its job was aborted, when the subject does not say. */
+const PATIENCE = 2000;
+
 /** How long the bench waits for work that goes on though it was aborted, in milliseconds. */
-const PATIENCE = 5000;
+const LEFT_BEHIND = 5000;
 
 /** What a source did. */
 export interface Counters {
@@ -72,6 +75,11 @@ export class Bench {
     }
   }
 
+  /** How long, in milliseconds, a call may go on after its job was aborted. */
+  get patience(): number {
+    return this.subject.patience ?? PATIENCE;
+  }
+
   /** Work that did not end in time: the bench waits a while for it before it goes. */
   leave(work: Promise<unknown>): void {
     this.#left.push(work.catch(() => undefined));
@@ -79,7 +87,7 @@ export class Bench {
 
   async close(): Promise<void> {
     if (this.#left.length > 0)
-      await Promise.race([Promise.all(this.#left), sleep(PATIENCE, undefined, { ref: false })]);
+      await Promise.race([Promise.all(this.#left), sleep(LEFT_BEHIND, undefined, { ref: false })]);
     for (const cleanup of this.#cleanups.reverse()) await cleanup();
     await this.prepared.close?.();
     // Work that does not end may still write there.

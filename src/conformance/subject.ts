@@ -44,6 +44,8 @@ export interface Subject {
   readonly network?: Partial<NetworkOptions> | undefined;
   /** Moments of a snapshot at which an abort is tried; 12 when absent. */
   readonly aborts?: number | undefined;
+  /** Milliseconds that a call may go on after its job was aborted; 2000 when absent. */
+  readonly patience?: number | undefined;
 }
 
 const anything = having('an object', {});

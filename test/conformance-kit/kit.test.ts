@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { runConformance, type Subject } from '../../src/conformance/kit.ts';
 import { shownFile } from '../docs/pages.ts';
 import { ctxsrc, packageRoot } from '../support/cli.ts';
 import { tempDir } from '../support/temp.ts';
@@ -46,16 +48,19 @@ describe('the conformance kit', () => {
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])('a source that breaks rule %i fails on exactly that rule', async (rule) => {
-    const { code, stdout } = await ctxsrc(['sources', 'test', '--json', `./broken-${rule}.js`], { cwd });
-    const report = JSON.parse(stdout) as Report;
-    expect(
-      report.checks.filter(({ status }) => status === 'failed').map((check) => [check.rule, check.detail]),
-    ).toEqual(
-      report.checks
-        .filter((check) => check.status === 'failed' && check.rule === rule)
-        .map((check) => [check.rule, check.detail]),
-    );
-    expect(report.brokenRules).toEqual([rule]);
+    const module = pathToFileURL(join(cwd, `broken-${rule}.js`)).href;
+    const subject = (await import(module)) as Pick<Subject, 'source' | 'prepare'>;
+    const { checks, brokenRules } = await runConformance({ ...subject, origin: { module }, patience: 500 });
+    const failed = checks.filter(({ status }) => status === 'failed');
+    expect(failed.filter((check) => check.rule !== rule)).toEqual([]);
+    expect(brokenRules).toEqual([rule]);
+  });
+
+  it('a source that breaks a rule is exit 1, and the rule is named', async () => {
+    const json = await ctxsrc(['sources', 'test', '--json', './broken-2.js'], { cwd });
+    expect([json.code, (JSON.parse(json.stdout) as Report).brokenRules]).toEqual([1, [2]]);
+    const { code, stdout } = await ctxsrc(['sources', 'test', './broken-2.js'], { cwd });
+    expect(stdout).toMatch(/another process/);
     expect(code).toBe(1);
   });
 

@@ -107,7 +107,7 @@ const MISTAKES = {
       async write(path, value) {
         await sleep(50);
         await super.write(path, value);
-        if (this.signal.aborted) await sleep(2300);
+        if (this.signal.aborted) await sleep(900);
       }
       snapshot(job) {
         this.signal = job.signal;
