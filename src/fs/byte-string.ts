@@ -3,6 +3,7 @@
  * sorts, splits and hashes as the bytes do, costs no more than text, and keeps names that are not UTF-8.
  */
 import { goText } from '../core/go/text.ts';
+import { printable } from '../core/printable.ts';
 
 /** Bytes as text, one character (U+0000 to U+00FF) each. */
 export type ByteString = string;
@@ -28,6 +29,11 @@ export function textOfBytes(bytes: ByteString): string {
 /** True when the bytes are valid UTF-8. */
 export function isUtf8(bytes: ByteString): boolean {
   return !NOT_ASCII.test(bytes) || bytesOfText(textOfBytes(bytes)) === bytes;
+}
+
+/** The bytes for a report: as UTF-8 where they are, without control characters. */
+export function printableBytes(bytes: ByteString): string {
+  return printable(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
 }
 
 /** The bytes as `node:fs` accepts a path: text if that is the same, else a buffer. */

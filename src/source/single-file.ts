@@ -7,8 +7,8 @@ import { chmod, type FileHandle, lutimes, open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
+import { LossList } from '../fs/write/losses.ts';
 import { isRefusal, modeWithoutOwner, shownMode } from '../fs/write/metadata.ts';
-import { LossList } from '../layer/apply/losses.ts';
 import type { StoredBody } from './stored-body.ts';
 
 /** Text whose bytes may not be UTF-8, one character a byte. */

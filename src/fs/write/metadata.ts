@@ -1,11 +1,164 @@
-/** What every writer of files shares: whose they become, which bits of a mode survive that, and which failure is a loss. */
+/**
+ * The one writer of owner, mode, extended attributes and times, used for everything that a snapshot creates: entries of
+ * layers and archives, copies of local directories, clones, git checkouts and single files. What the system does not
+ * let this user or this file system have is a loss, and the metadata become what the entry really has.
+ */
+import { chmodSync, fchmodSync, fchownSync, fstatSync, futimesSync, lchownSync, lstatSync, lutimesSync } from 'node:fs';
+import type { WriteOptions } from '../../contract/ref.ts';
+import { type ByteString, printableBytes } from '../byte-string.ts';
+import type { EntryType } from '../entry/tree-entry.ts';
+import { loadNative } from '../native/native.ts';
+import type { LossSink } from './losses.ts';
 
+/** Set-user-ID, set-group-ID and sticky. */
+export const SPECIAL_BITS = 0o7000;
+export const CAPABILITY = 'security.capability';
 const SET_UID = 0o4000;
 const SET_GID = 0o2000;
+const SECOND = 1_000_000_000n;
 
-interface Owner {
-  readonly uid: number;
-  readonly gid: number;
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+export interface Time {
+  /** Seconds since the epoch, possibly negative, and the nanoseconds after them. */
+  mtime: number;
+  mtimeNs: number;
+}
+
+/** What an entry shall have; what it has, once it is written. */
+export interface Metadata extends Owner, Time {
+  /** Permissions, with setuid, setgid and sticky. */
+  mode: number;
+  /** Values are bytes, as latin-1. */
+  xattrs: ReadonlyMap<string, string> | undefined;
+}
+
+/** What an entry has before it is finished; what is not given is not known. */
+export type Present = Readonly<Owner & Partial<Pick<Metadata, 'mode' | 'mtime' | 'mtimeNs'>>>;
+
+/** An open file or directory, or a path: of a symbolic link only if the entry is one. */
+export type Target = number | string | Buffer;
+
+export class MetadataWriter {
+  /** Whether owners of the source are wanted; what is not wanted is no loss. */
+  readonly keepsOwners: boolean;
+  readonly #losses: LossSink;
+  readonly #epoch: number;
+
+  constructor({ owner, epoch }: Pick<WriteOptions, 'owner' | 'epoch'>, losses: LossSink) {
+    this.#losses = losses;
+    this.#epoch = epoch ?? Number.POSITIVE_INFINITY;
+    this.keepsOwners = ownerChoice(owner) !== 'current';
+  }
+
+  /** Times later than the epoch option become it. */
+  clamp(time: Time): void {
+    if (time.mtime < this.#epoch) return;
+    time.mtime = this.#epoch;
+    time.mtimeNs = 0;
+  }
+
+  /**
+   * Gives a created entry its metadata, in the order that keeps them all: a change of owner takes set-ID bits and
+   * capabilities away, and everything changes times. Fails with the system's own error.
+   * @param path below the root, for losses
+   * @param chownAlways changes the owner even to the same one, as that takes capabilities away
+   * @returns whether the owner was changed
+   */
+  finish(
+    target: Target,
+    path: ByteString,
+    type: EntryType,
+    meta: Metadata,
+    present: Present,
+    chownAlways = false,
+  ): boolean {
+    const wanted = meta.mode;
+    const chowned = (chownAlways || !isOwnedBy(meta, present)) && this.#setOwner(target, path, type, meta, present);
+    const lostBits = chowned && (wanted & SPECIAL_BITS) !== 0;
+    if (type !== 'symlink') this.#setMode(target, path, meta, wanted, lostBits ? undefined : present.mode);
+    if (meta.xattrs !== undefined) this.#setXattrs(target, path, meta, meta.xattrs);
+    this.clamp(meta);
+    if (meta.mtime !== present.mtime || meta.mtimeNs !== present.mtimeNs) this.setTimes(target, path, meta);
+    return chowned;
+  }
+
+  /** The last step alone, for a file that needs nothing else. */
+  setTimes(target: Target, path: ByteString, time: Time): void {
+    const { mtime, mtimeNs } = time;
+    if (mtimeNs === 0) {
+      setNodeTimes(target, mtime);
+      return;
+    }
+    const native = loadNative();
+    if (native !== undefined) {
+      const nanoseconds = joinTime(time);
+      if (typeof target === 'number') native.setTimesFd(target, nanoseconds, nanoseconds);
+      else native.setTimes(target, nanoseconds, nanoseconds);
+      return;
+    }
+    const microseconds = Math.floor(mtimeNs / 1000);
+    if (microseconds * 1000 !== mtimeNs) this.#losses.add('mtime', path, `${mtimeNs % 1000} ns`);
+    // Half a microsecond more: a double is cut, and must not be cut to the one before.
+    setNodeTimes(target, mtime + (microseconds + 0.5) / 1e6);
+    time.mtimeNs = microseconds * 1000;
+  }
+
+  #setOwner(target: Target, path: ByteString, type: EntryType, meta: Metadata, present: Present): boolean {
+    if (this.keepsOwners) {
+      try {
+        if (typeof target === 'number') fchownSync(target, meta.uid, meta.gid);
+        else lchownSync(target, meta.uid, meta.gid);
+        return true;
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+      }
+      if (!isOwnedBy(meta, present)) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
+    }
+    // What the bits of a directory say, its content inherits; nothing runs as its owner.
+    if (type !== 'dir') meta.mode = modeWithoutOwner(meta.mode, meta, present);
+    meta.uid = present.uid;
+    meta.gid = present.gid;
+    return false;
+  }
+
+  #setMode(target: Target, path: ByteString, meta: Metadata, wanted: number, present: number | undefined): void {
+    if (meta.mode !== present) {
+      if (typeof target === 'number') fchmodSync(target, meta.mode);
+      else chmodSync(target, meta.mode);
+    }
+    if ((wanted & SPECIAL_BITS) === 0) return;
+    // The system takes the setgid bit away from the files of a group that the user is not in.
+    meta.mode = (typeof target === 'number' ? fstatSync(target) : lstatSync(target)).mode & 0o7777;
+    if (meta.mode !== wanted) this.#losses.add('setuid', path, shownMode(wanted));
+  }
+
+  #setXattrs(target: Target, path: ByteString, meta: Metadata, xattrs: ReadonlyMap<string, string>): void {
+    const kept = new Map<string, string>();
+    for (const [name, value] of xattrs) {
+      const problem = this.#setXattr(target, name, Buffer.from(value, 'latin1'));
+      if (problem === undefined) kept.set(name, value);
+      else this.#losses.add(name === CAPABILITY ? 'capability' : 'xattr', path, `${printableBytes(name)}: ${problem}`);
+    }
+    meta.xattrs = kept.size > 0 ? kept : undefined;
+  }
+
+  /** @returns why it could not be set */
+  #setXattr(target: Target, name: string, value: Buffer): string | undefined {
+    const native = loadNative();
+    if (native === undefined) return 'the native package is missing';
+    try {
+      if (typeof target === 'number') native.setXattrFd(target, name, value);
+      else native.setXattr(target, name, value);
+      return undefined;
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return (error as NodeJS.ErrnoException).code;
+    }
+  }
 }
 
 /** What `--owner` comes to: `auto` is `current` for everyone but root, who alone can give files to others. */
@@ -24,6 +177,28 @@ export function modeWithoutOwner(mode: number, meant: Owner, actual: Owner): num
 /** For people, in a loss of the kind `setuid`. */
 export function shownMode(mode: number): string {
   return `mode ${mode.toString(8).padStart(4, '0')}`;
+}
+
+export function isOwnedBy(meta: Owner, owner: Owner): boolean {
+  return meta.uid === owner.uid && meta.gid === owner.gid;
+}
+
+/** @param nanoseconds since the epoch */
+export function splitTime(nanoseconds: bigint): Time {
+  const rest = ((nanoseconds % SECOND) + SECOND) % SECOND;
+  return { mtime: Number((nanoseconds - rest) / SECOND), mtimeNs: Number(rest) };
+}
+
+/** Nanoseconds since the epoch. */
+export function joinTime({ mtime, mtimeNs }: Readonly<Time>): bigint {
+  return BigInt(mtime) * SECOND + BigInt(mtimeNs);
+}
+
+function setNodeTimes(target: Target, seconds: number): void {
+  // Node takes a negative number of seconds for the present, but not a negative date.
+  const time = seconds < 0 ? new Date(seconds * 1000) : seconds;
+  if (typeof target === 'number') futimesSync(target, time, time);
+  else lutimesSync(target, time, time);
 }
 
 /**

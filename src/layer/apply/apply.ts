@@ -3,22 +3,24 @@
  * Changesets"): names are resolved inside the root, following links in parents; whiteouts and opaque markers remove;
  * what exists is replaced unless old and new are both directories; directories get their metadata at the end.
  */
+
 import { linkSync } from 'node:fs';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { at, closeDirectory, type OpenDirectory, openChild, openRoot } from '../../fs/write/confined.ts';
+import { LossList } from '../../fs/write/losses.ts';
+import type { Metadata } from '../../fs/write/metadata.ts';
 import { shortenedBytes } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import { NO_OWNER, type TarEntry, type TarHandler } from '../tar/reader.ts';
 import { DigestTable } from './digest-table.ts';
 import { type ComingFile, type FileHelper, FileWriter } from './file-writer.ts';
-import { LossList } from './losses.ts';
-import { MetadataWriter } from './metadata.ts';
+import { LayerMetadata } from './metadata.ts';
 import { OtherEntries } from './other-entries.ts';
 import { selectPaths } from './select.ts';
-import { type Directory, leafOf, type Metadata, type Node, pathIn } from './tree.ts';
+import { type Directory, leafOf, type Node, pathIn } from './tree.ts';
 import { checkNameLength, WrittenTree } from './written-tree.ts';
 
 const WHITEOUT = '.wh.';
@@ -46,7 +48,7 @@ export class LayerApplier implements TarHandler {
   readonly #limits: ApplyOptions['limits'];
   readonly #whiteouts: boolean;
   readonly #filter: PathFilter | undefined;
-  readonly #metadata: MetadataWriter;
+  readonly #metadata: LayerMetadata;
   readonly #helper: FileHelper | undefined;
   readonly #tree: WrittenTree;
   readonly #files: FileWriter;
@@ -71,7 +73,7 @@ export class LayerApplier implements TarHandler {
     this.losses = new LossList(this.#filter === undefined ? undefined : Number.POSITIVE_INFINITY);
     const root = openRoot(dir);
     try {
-      this.#metadata = new MetadataWriter(root, options, this.losses);
+      this.#metadata = new LayerMetadata(root, options, this.losses);
     } catch (error) {
       closeDirectory(root);
       throw localError(error, `cannot write into ${dir}`);
@@ -259,11 +261,13 @@ export class LayerApplier implements TarHandler {
   /** @param present what is there and stays: it keeps its owner where the entry says none */
   #metaOf(entry: TarEntry, present: Metadata | undefined): Metadata {
     const bounded = this.#whiteouts && (entry.mtime < 0 || entry.mtime > MAX_LAYER_TIME);
-    const { mtime, mtimeNs } = bounded ? this.#metadata.clamp(0, 0) : this.#metadata.clamp(entry.mtime, entry.mtimeNs);
+    const { mtime, mtimeNs } = bounded ? { mtime: 0, mtimeNs: 0 } : entry;
     let { uid, gid } = entry;
     if (uid === NO_OWNER) uid = (present ?? this.#metadata.undeclared()).uid;
     if (gid === NO_OWNER) gid = (present ?? this.#metadata.undeclared()).gid;
-    return { mode: entry.mode, uid, gid, mtime, mtimeNs, xattrs: entry.xattrs };
+    const meta = { mode: entry.mode, uid, gid, mtime, mtimeNs, xattrs: entry.xattrs };
+    this.#metadata.clamp(meta);
+    return meta;
   }
 
   #hardlink(parent: Directory, name: string, existing: Node | undefined, entry: TarEntry): void {

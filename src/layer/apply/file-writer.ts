@@ -2,13 +2,15 @@
  * Contents of files, one file after another: written as they come, hashed on the way; a file whose whole content is at
  * hand in one call, by another thread if one is there to help.
  */
+
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, ftruncateSync } from 'node:fs';
 import { at, createFile } from '../../fs/write/confined.ts';
+import type { Metadata } from '../../fs/write/metadata.ts';
 import type { DigestTable } from './digest-table.ts';
-import type { MetadataWriter } from './metadata.ts';
+import type { LayerMetadata } from './metadata.ts';
 import { type PlainFile, writeAll, writePlainFile } from './plain-file.ts';
-import type { Directory, Metadata } from './tree.ts';
+import type { Directory } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -44,11 +46,11 @@ export interface FileHelper {
 /** Methods fail with what the system does. */
 export class FileWriter {
   readonly #tree: WrittenTree;
-  readonly #metadata: MetadataWriter;
+  readonly #metadata: LayerMetadata;
   readonly #digests: DigestTable;
   readonly #helper: FileHelper | undefined;
 
-  constructor(tree: WrittenTree, metadata: MetadataWriter, digests: DigestTable, helper: FileHelper | undefined) {
+  constructor(tree: WrittenTree, metadata: LayerMetadata, digests: DigestTable, helper: FileHelper | undefined) {
     this.#tree = tree;
     this.#metadata = metadata;
     this.#digests = digests;
@@ -80,7 +82,7 @@ export class FileWriter {
 
   /** Writes a file whose whole content is at hand, or has it written. @returns false when it is not plain enough */
   #writePlain(file: ComingFile, content: Buffer): boolean {
-    const chmod = this.#metadata.plain(file.path, file.meta);
+    const chmod = this.#metadata.plain(file.meta);
     if (chmod === undefined) return false;
     const { mode, mtime } = file.meta;
     const path = at(this.#tree.handle(file.parent), file.name);
@@ -97,7 +99,7 @@ export class FileWriter {
       ftruncateSync(file.fd, file.size);
     }
     this.#digests.set(file.digest, file.hash!.digest('binary'));
-    this.#metadata.file(file.fd, file.path, file.meta);
+    this.#metadata.created(file.fd, file.path, 'file', file.meta);
     closeSync(file.fd);
     file.fd = -1;
   }

@@ -1,12 +1,15 @@
 /** Writes what is neither a file nor a directory: symbolic links, devices and fifos, or their losses. */
-import { chmodSync, symlinkSync } from 'node:fs';
+
+import { symlinkSync } from 'node:fs';
+import { loadNative } from '../../fs/native/native.ts';
 import { at } from '../../fs/write/confined.ts';
+import type { LossList } from '../../fs/write/losses.ts';
+import type { Metadata } from '../../fs/write/metadata.ts';
 import { bytePath } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import type { TarEntry } from '../tar/reader.ts';
-import type { LossList } from './losses.ts';
-import type { MetadataWriter } from './metadata.ts';
-import { type Directory, type Leaf, type LeafType, type Metadata, pathIn } from './tree.ts';
+import type { LayerMetadata } from './metadata.ts';
+import { type Directory, type Leaf, type LeafType, pathIn } from './tree.ts';
 import { MAX_PATH, type WrittenTree } from './written-tree.ts';
 
 const S_IFCHR = 0o020000;
@@ -16,10 +19,10 @@ const S_IFIFO = 0o010000;
 /** Methods fail with `E_ARCHIVE_INVALID`, `E_LIMIT`, or what the system does. */
 export class OtherEntries {
   readonly #tree: WrittenTree;
-  readonly #metadata: MetadataWriter;
+  readonly #metadata: LayerMetadata;
   readonly #losses: LossList;
 
-  constructor(tree: WrittenTree, metadata: MetadataWriter, losses: LossList) {
+  constructor(tree: WrittenTree, metadata: LayerMetadata, losses: LossList) {
     this.#tree = tree;
     this.#metadata = metadata;
     this.#losses = losses;
@@ -32,7 +35,7 @@ export class OtherEntries {
     this.#tree.count(name, target, meta);
     const path = at(this.#tree.handle(parent), name);
     symlinkSync(bytePath(target), path);
-    this.#metadata.link(path, pathIn(parent, name), meta);
+    this.#metadata.created(path, pathIn(parent, name), 'symlink', meta);
     this.#put(parent, name, 'symlink', meta, target, false);
   }
 
@@ -45,7 +48,7 @@ export class OtherEntries {
     const handle = this.#tree.handle(parent);
     let made = false;
     try {
-      const native = this.#metadata.native;
+      const native = loadNative();
       if (native?.capabilities.mknod) {
         const mode = typeBits | this.#metadata.creationMode(meta.mode);
         native.mknod(at(handle, name), mode, entry.devMajor, entry.devMinor);
@@ -54,7 +57,7 @@ export class OtherEntries {
     } catch (error) {
       if (!/^(EPERM|EACCES|EINVAL|ENOTSUP)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
-    if (made) this.#metadata.special(at(handle, name), path, meta, (mode) => chmodSync(at(handle, name), mode));
+    if (made) this.#metadata.created(at(handle, name), path, type, meta);
     const leaf = this.#put(parent, name, type, meta, target, !made);
     if (!made) this.lose(path, leaf);
   }

@@ -2,11 +2,13 @@
  * What was written, as rows of JSON in buffers: they cross to another thread without a copy, take a tenth of the memory
  * that a hundred thousand objects would, and are what a sidecar is made of.
  */
+
 import type { Loss, WriteReport, WrittenEntry } from '../../contract/ref.ts';
 import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../../contract/written-rows.ts';
+import type { Metadata } from '../../fs/write/metadata.ts';
 import { utf8Text } from '../tar/byte-names.ts';
 import type { DigestTable } from './digest-table.ts';
-import { type Directory, type Leaf, leafOf, type Metadata, sortedChildren } from './tree.ts';
+import { type Directory, type Leaf, leafOf, sortedChildren } from './tree.ts';
 
 /** A report as it crosses between threads. */
 export interface PackedReport {

@@ -5,17 +5,7 @@
  *
  * Names, link texts and attribute values are bytes, kept as latin-1 strings.
  */
-
-export interface Metadata {
-  /** As on disk, with setuid, setgid and sticky. */
-  mode: number;
-  uid: number;
-  gid: number;
-  /** Seconds, and the nanoseconds below them. */
-  mtime: number;
-  mtimeNs: number;
-  xattrs: ReadonlyMap<string, string> | undefined;
-}
+import type { Metadata } from '../../fs/write/metadata.ts';
 
 export type LeafType = 'file' | 'symlink' | 'char' | 'block' | 'fifo';
 

@@ -2,12 +2,14 @@
  * The tree of `tree.ts` together with its directories on disk: resolves names by it, makes and removes directories and
  * names, holds directories open, and keeps within what may be kept in memory.
  */
+
 import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { CtxsrcError } from '../../core/errors.ts';
 import { at, closeDirectory, type OpenDirectory, openChild } from '../../fs/write/confined.ts';
+import type { Metadata } from '../../fs/write/metadata.ts';
 import { shortenedBytes } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
-import { type Directory, isMissing, leafOf, type Metadata, type Node, pathIn } from './tree.ts';
+import { type Directory, isMissing, leafOf, type Node, pathIn } from './tree.ts';
 
 /** As the kernel: a path, a name, and links followed on the way. */
 export const MAX_PATH = 4095;

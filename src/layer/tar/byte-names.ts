@@ -1,5 +1,5 @@
 /** Names as bytes in latin-1 strings, and how they are shown and reported. */
-import { printable, shortened } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 
 const NOT_ASCII = /[\x80-\xff]/;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -14,12 +14,7 @@ export function utf8Text(bytes: string): string | undefined {
   }
 }
 
-/** The bytes for a report: as UTF-8 where they are, without control characters. */
-export function printableBytes(bytes: string): string {
-  return printable(utf8Text(bytes) ?? bytes);
-}
-
-/** The same for a message: cut where it is long. */
+/** The bytes for a message: as UTF-8 where they are, without control characters, cut where it is long. */
 export function shortenedBytes(bytes: string): string {
   return shortened(utf8Text(bytes) ?? bytes);
 }

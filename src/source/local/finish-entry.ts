@@ -3,13 +3,12 @@ import { type BigIntStats, chmodSync, lchownSync, lstatSync, lutimesSync } from 
 import type { WriteOptions, WrittenEntry } from '../../contract/index.ts';
 import { localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { type ByteString, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { type ByteString, isUtf8, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
 import type { Xattrs } from '../../fs/entry/header.ts';
 import type { EntryType } from '../../fs/entry/tree-entry.ts';
 import type { Native } from '../../fs/native/native.ts';
+import { LossList } from '../../fs/write/losses.ts';
 import { isRefusal, modeWithoutOwner, ownerChoice, shownMode } from '../../fs/write/metadata.ts';
-import { LossList } from '../../layer/apply/losses.ts';
-import { printableBytes } from '../../layer/tar/byte-names.ts';
 
 /** What an entry shall be. */
 export interface FinishedAs {

@@ -1,11 +1,17 @@
-/** What could not be kept, counted by kind; the first thousand one by one. */
+/** What could not be kept of the source, counted by kind; the first thousand one by one. */
 import type { Loss } from '../../contract/ref.ts';
-import { printableBytes } from '../tar/byte-names.ts';
+import { type ByteString, printableBytes } from '../byte-string.ts';
 
 const MAX_DETAILED = 1000;
 
-export class LossList {
-  /** Paths are bytes, as latin-1. */
+/** Where a writer tells what it could not keep. */
+export interface LossSink {
+  /** @param path bytes, below the root */
+  add(kind: Loss['kind'], path: ByteString, detail: string): void;
+}
+
+export class LossList implements LossSink {
+  /** Paths are bytes. */
   #losses: Loss[] = [];
   #counts: Record<string, number> = {};
   readonly #maxDetailed: number;
@@ -15,14 +21,13 @@ export class LossList {
     this.#maxDetailed = maxDetailed;
   }
 
-  /** @param path latin-1 bytes, below the root */
-  add(kind: Loss['kind'], path: string, detail: string): void {
+  add(kind: Loss['kind'], path: ByteString, detail: string): void {
     this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
     if (this.#losses.length < this.#maxDetailed) this.#losses.push({ path, kind, detail });
   }
 
   /** Drops the losses of paths for which `place` has no answer, and renames the others. */
-  choose(place: (path: string) => string | undefined): void {
+  choose(place: (path: ByteString) => ByteString | undefined): void {
     const all = this.#losses;
     this.#losses = [];
     this.#counts = {};
