@@ -1,25 +1,25 @@
 /**
- * Which addresses a server may send this program to. What the user names is asked wherever it lies; what a redirect, a
- * token realm or a manifest names is not to open what only this machine can reach: loopback, and link-local addresses,
- * where clouds give out the machine's credentials.
+ * Which addresses a server may send this program to. An address that the user names is always allowed. An address from
+ * a redirect, a token realm or a manifest must not reach what only this machine can reach: loopback, and link-local
+ * addresses, where clouds serve the machine's credentials.
  */
 import { lookup as resolveName } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
 
 /**
- * What an address may name: `open` for one that anybody may name, and that may name only such; `loopback`, which may
- * name loopback; else the address itself, which nobody else may name.
+ * Which addresses a server may name, by the server's own address. `open`: open addresses only. `loopback`: loopback,
+ * too. Otherwise a closed address: that address, too, which nobody else may name.
  */
 export type Zone = string;
 
-/** The zone of a server that is not known: behind a proxy, or when a file names the address. */
+/** The zone of a server whose address is not known: behind a proxy, or when a file names the URL. */
 export const OPEN: Zone = 'open';
 const LOOPBACK: Zone = 'loopback';
 
 /** 0.0.0.0 and :: connect to this machine, too. */
 const LOOPBACK_RANGES = ['127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128'];
-/** Link-local, and where clouds answer their machines outside of it: Alibaba, Azure, Oracle, AWS by IPv6. */
+/** Link-local addresses, and metadata services of clouds outside of these: Alibaba, Azure, Oracle, AWS by IPv6. */
 const LINK_LOCAL_RANGES = [
   '169.254.0.0/16',
   'fe80::/10',
@@ -29,7 +29,7 @@ const LINK_LOCAL_RANGES = [
   'fd00:ec2::254/128',
 ];
 
-/** A connection that is not made, for who named it may not name this address. */
+/** A connection that was refused because the server that named the address may not name it. */
 export class ClosedAddress extends Error {
   readonly address: string;
   readonly kind: 'loopback' | 'link-local';
@@ -43,7 +43,7 @@ export class ClosedAddress extends Error {
 const loopback = rangesOf(LOOPBACK_RANGES);
 const linkLocal = rangesOf(LINK_LOCAL_RANGES);
 
-/** The zone of an address; `open` for one that is not known. */
+/** The zone of an address; `open` if it is undefined. */
 export function zoneOf(address: string | undefined): Zone {
   if (address === undefined) return OPEN;
   const plain = plainAddress(address);
@@ -51,11 +51,11 @@ export function zoneOf(address: string | undefined): Zone {
   return contains(linkLocal, plain) ? plain : OPEN;
 }
 
-/** What all the connections to a server may name: they may go to different addresses. */
+/** The zone of all connections to a server, which may go to different addresses. */
 export class CommonZone {
   #zone: Zone | undefined;
 
-  /** @param address the one that a connection was made to; undefined for the proxy's */
+  /** @param address the address of a connection; undefined behind a proxy */
   add(address: string | undefined): void {
     const zone = zoneOf(address);
     this.#zone = this.#zone === undefined || this.#zone === zone ? zone : OPEN;
@@ -79,8 +79,8 @@ export function checkAddress(address: string, namedBy: Zone, allowed: BlockList)
 }
 
 /**
- * `dns.lookup` without the addresses that are closed: what it finds is what is connected to, so a name that changes
- * between two look-ups opens nothing. `ClosedAddress` when there is no other.
+ * `dns.lookup` without the closed addresses. The connection uses this result, so a name whose address changes between
+ * two look-ups opens nothing. `ClosedAddress` if no address is left.
  */
 export function openLookup(namedBy: Zone, allowed: BlockList): LookupFunction {
   return (host, options, done) => {
@@ -125,7 +125,7 @@ function contains(list: BlockList, plain: string): boolean {
   return family !== 0 && list.check(plain, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** The IPv4 address in an IPv6 one that stands for it (mapped, compatible, of NAT64 or 6to4); others without their zone. */
+/** The IPv4 address inside an IPv6 one (mapped, compatible, NAT64, 6to4); any other address without its scope ID. */
 function plainAddress(address: string): string {
   const bare = address.replace(/^\[|\]$/g, '').replace(/%.*$/, '');
   if (isIP(bare) !== 6) return bare;
@@ -139,17 +139,17 @@ function plainAddress(address: string): string {
     return bytes.join('.');
   };
   if (start === '0:0:0:0:0:ffff' || start === '0:0:0:0:ffff:0' || start === '64:ff9b:0:0:0:0') return inside(6);
-  // A network's own prefix of NAT64 (RFC 8215).
+  // A network's own NAT64 prefix (RFC 8215).
   if (start.startsWith('64:ff9b:1:')) return inside(6);
   if (groups[0] === '2002') return inside(1);
-  // ::1 and :: are their own.
+  // ::1 and :: contain no IPv4 address.
   if (start === '0:0:0:0:0:0' && (groups[6] !== '0' || Number.parseInt(groups[7]!, 16) > 1)) return inside(6);
   return groups.join(':');
 }
 
 /** The eight groups of an IPv6 address, each without leading zeros. */
 function groupsOf(address: string): string[] {
-  // The URL class writes every spelling the same way, with :: once and without dots.
+  // The URL class normalises every spelling, with :: once and without dots.
   const text = new URL(`http://[${address}]/`).hostname.slice(1, -1);
   const [head = '', tail] = text.split('::', 2);
   const before = head === '' ? [] : head.split(':');

@@ -1,14 +1,14 @@
-/** Bodies of answers: read to their end within a limit, or as a stream with typed errors. */
+/** Bodies of responses: read to their end within a limit, or as a stream with typed errors. */
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import type { Subject } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { contentLength } from './headers.ts';
 import type { TransportResponse } from './transport/transport.ts';
 
-/** What of an answer is read. */
+/** The members of a response that are used here. */
 type Received = Pick<TransportResponse, 'headers' | 'body' | 'discard'>;
 
-/** The whole body. Errors: E_LIMIT over `maxBytes`; failures of the connection as `connectionError` has them. */
+/** The whole body. Errors: E_LIMIT over `maxBytes`; failures of the connection as `connectionError` returns them. */
 export async function readAll(response: Received, maxBytes: number, subject: Subject): Promise<Uint8Array> {
   const tooLong = (): CtxsrcError =>
     new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`, {
@@ -30,7 +30,7 @@ export async function readAll(response: Received, maxBytes: number, subject: Sub
   return Buffer.concat(chunks, length);
 }
 
-/** The start of an error's body; empty when it cannot be read, for the status is what matters. */
+/** The start of an error's body; empty if it cannot be read, as the status is what matters. */
 export async function readStart(response: Received, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -1,6 +1,6 @@
 /**
- * What docker, podman and their kin keep for single hosts, in `certs.d/HOST[:PORT]/`: authorities in `*.crt`, and who one
- * is there in `*.cert` with the `*.key` of the same name.
+ * Certificates that docker, podman and similar tools keep for single hosts, in `certs.d/HOST[:PORT]/`: authorities in
+ * `*.crt`, client certificates in `*.cert`, with a `*.key` of the same name.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,13 +9,13 @@ import { certificatesIn, textOf } from './pem.ts';
 import type { Environment } from './proxy.ts';
 
 export interface HostCertificates {
-  /** Authorities to trust besides others, PEM. */
+  /** Additional authorities to trust, in PEM. */
   readonly authorities: readonly string[];
-  /** Files of a client certificate and its key; `key` may not be there. */
+  /** Files of a client certificate and its key; the key may be missing. */
   readonly identity?: { readonly cert: string; readonly key: string } | undefined;
 }
 
-/** The user's own folders, then the machine's. */
+/** The user's own folders, then the system's. */
 function foldersOf(env: Environment): readonly string[] {
   const home = homeOf(env);
   const config = env.XDG_CONFIG_HOME || (home && join(home, '.config'));
@@ -24,12 +24,12 @@ function foldersOf(env: Environment): readonly string[] {
 }
 
 /**
- * What there is for a host: the authorities of all folders, the client certificate of the first that has one. What
- * cannot be read (the machine's keys are often root's alone) counts as not there.
- * @param host `HOST[:PORT]` of a URL: without a port it is 443, which may be written in the folder's name or not
+ * The certificates for a host: the authorities of all folders, and the first client certificate. A file that cannot be
+ * read counts as missing (the system's keys often belong to root alone).
+ * @param host `HOST[:PORT]` of a URL; without a port it is 443, which the name of the folder may hold or not
  */
 export async function hostCertificates(host: string, env: Environment): Promise<HostCertificates> {
-  // A name that is no name of a folder below certs.d.
+  // Not the name of a folder below certs.d.
   if (!/^[A-Za-z0-9[]/.test(host)) return { authorities: [] };
   const names = /:\d+$/.test(host) ? [host] : [host, `${host}:443`];
   const authorities: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * HTTP for everything that fetches: redirects decided one by one, repeats of what may pass, rate limits told apart, an
- * event for each request. Credentials are the caller's; they go to the origin they were given for and nowhere else.
+ * HTTP for everything that fetches: checks each redirect, retries transient failures, recognises rate limits, and emits
+ * an event for each request. Credentials come from the caller; they are sent to the origin they were given for and
+ * nowhere else.
  */
 import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
@@ -23,42 +24,42 @@ export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Headers that carry secrets: sent to the origin of `url` exactly, dropped at a redirect to any other. */
+  /** Headers with secrets: sent only to the origin of `url`, dropped at a redirect to any other. */
   readonly secretHeaders?: Readonly<Record<string, string>> | undefined;
-  /** Form data of a POST. Not sent again by a redirect. */
+  /** Form data of a POST. A redirect does not repeat it. */
   readonly body?: string | undefined;
   readonly subject: Subject;
   /**
-   * Who named the URL, when it was not the user: the zone of the server that did, or `OPEN` for a file. It has to lead to
-   * an address that this may name (E_UNSAFE).
+   * The zone of the server that named the URL, or `OPEN` if a file did; absent if the user did. The URL must lead to an
+   * address that this zone may name (E_UNSAFE).
    */
   readonly namedBy?: Zone | undefined;
-  /** False: the client certificate is not shown. By default it is shown to the origin of `url`. */
+  /** False: do not use the client certificate. By default it is used for the origin of `url`. */
   readonly identify?: boolean | undefined;
   /** Texts that must not appear in a message, should the server echo them. */
   readonly secrets?: Iterable<string> | undefined;
-  /** The body may be of any size, and is no answer to be read at once. */
+  /** The body may have any size and is streamed. */
   readonly stream?: boolean | undefined;
-  /** A connection that fails is not tried again: the caller has another way. */
+  /** Do not retry a failed connection: the caller has an alternative. */
   readonly connectOnce?: boolean | undefined;
-  /** Repeats, when fewer than the options say. */
+  /** Number of retries, if lower than the option. */
   readonly retries?: number | undefined;
 }
 
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** Where the answer came from, after redirects. */
+  /** The URL of the response, after redirects. */
   readonly url: URL;
-  /** What URLs in the answer may lead to: `namedBy` of the requests for them. */
+  /** Which addresses URLs in the response may lead to: `namedBy` of the requests for them. */
   readonly zone: Zone;
-  /** A piece is the caller's until it asks for the next one. */
+  /** A chunk is valid until the next one is asked for. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Gives the connection back without reading the rest. */
+  /** Releases the connection without reading the rest. */
   discard(): void;
 }
 
-/** An answer whose body was read. */
+/** A response whose body was read. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: ResponseHeaders;
@@ -70,14 +71,14 @@ export interface HttpAnswer {
 export interface HttpClient {
   readonly policy: RetryPolicy;
   /**
-   * Sends a request, again where that may help, until the head of an answer is there. Answers of every status come back
-   * but 408, 429 and 5xx, which are repeated and in the end thrown.
-   * Errors: E_NETWORK, E_STALLED, E_SERVER, E_RATE_LIMIT, E_TLS, E_UNSAFE (redirect), E_REGISTRY_PROTOCOL.
+   * Sends a request, with retries, until the head of a response is there. Responses of all statuses are returned except
+   * 408, 429 and 5xx, which are retried and finally thrown. Errors: E_NETWORK, E_STALLED, E_SERVER, E_RATE_LIMIT,
+   * E_TLS, E_UNSAFE (redirect), E_REGISTRY_PROTOCOL.
    */
   request(job: JobContext, request: HttpRequest): Promise<HttpResponse>;
-  /** The same for one try: a failure that may pass is thrown as `TransientError`. */
+  /** As `request`, but one attempt: a failure that may be transient is thrown as `TransientError`. */
   attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse>;
-  /** The same with the body, which is read within the try. More than `maxBytes` is E_LIMIT. */
+  /** As `request`, with the body, which each attempt reads. More than `maxBytes` is E_LIMIT. */
   fetch(job: JobContext, request: HttpRequest, maxBytes: number): Promise<HttpAnswer>;
   close(): Promise<void>;
 }
@@ -86,8 +87,8 @@ const MOST_REDIRECTS = 10;
 const ERROR_BODY = 64 * 1024;
 
 /**
- * @param options.env where proxies and certificate files are named; the process's environment unless given
- * @param options.clock the system's unless given
+ * @param options.env names proxies and certificate files; default: the environment of the process
+ * @param options.clock default: the system's clock
  */
 export function createHttpClient(options: {
   readonly network: NetworkOptions;
@@ -120,7 +121,7 @@ export function createHttpClient(options: {
       if (redirects === MOST_REDIRECTS)
         throw redirectError(request.subject, 'it redirects without end', 'E_REGISTRY_PROTOCOL');
       url = nextUrl(url, location, request.subject);
-      // Also at the same host: its name may mean another address by now.
+      // Also for the same host: its name may have another address by now.
       namedBy = response.zone;
       if (method === 'POST') {
         if (response.status === 307 || response.status === 308) {
@@ -132,7 +133,7 @@ export function createHttpClient(options: {
     }
   }
 
-  /** The proxy for a URL; a setting that cannot be used is told by who connects. */
+  /** The proxy for a URL; an unusable setting is reported by the connection. */
   function usableProxy(url: URL): NamedProxy | undefined {
     try {
       return proxyFor(url, env);
@@ -158,7 +159,7 @@ export function createHttpClient(options: {
       });
     };
     job.signal.throwIfAborted();
-    // One job has many requests on their way, and each listens for its end.
+    // A job can have many requests at once, each with a listener on its signal.
     setMaxListeners(0, job.signal);
     try {
       const response = await transport.send({
@@ -219,7 +220,7 @@ export function createHttpClient(options: {
   };
 }
 
-/** Whether a proxy says something in its own name: 407 is its to say, and these headers are (Squid's, and RFC 9209's). */
+/** True if a proxy responded in its own name: by status 407, or by a header that Squid or RFC 9209 defines. */
 function isProxysOwn({ status, headers }: TransportResponse): boolean {
   if (status < 400) return false;
   return status === 407 || 'x-squid-error' in headers || /;\s*error=/.test(header(headers, 'proxy-status') ?? '');

@@ -1,8 +1,8 @@
-/** Time and chance, so that tests of waiting need not wait. */
+/** Time and randomness, replaceable in tests so that they need not wait. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Resolves after `ms` milliseconds; rejects with the signal's reason when it is aborted first. */
+  /** Resolves after `ms` milliseconds; rejects with the signal's reason if it is aborted first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** From 0 (included) to 1 (excluded). */
   random(): number;

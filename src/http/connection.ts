@@ -1,4 +1,4 @@
-/** How a server is reached: by which proxy, trusting whom, as whom, and whether it may be reached at all. */
+/** How a server is reached: proxy, trusted authorities, client certificate, and whether its address is allowed. */
 import { type BlockList, connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
@@ -8,45 +8,45 @@ import { hostListed, hostName } from './host.ts';
 import { type Environment, type NamedProxy, openTunnel, ProxyFailure, proxyAuthorization, proxyFor } from './proxy.ts';
 import type { Trust } from './trust.ts';
 
-/** The way to one server. */
+/** The route to one server. */
 export interface Route {
-  /** Two requests with the same key may share a connection. */
+  /** Requests with the same key may share a connection. */
   readonly key: string;
-  /** Where the connection goes first, when not to the server itself. */
+  /** The proxy that the connection goes to, if any. */
   readonly proxy: NamedProxy | undefined;
-  /** The proxy passes bytes on without reading them: always, when the server speaks TLS. */
+  /** The proxy passes bytes on without reading them; always if the server uses TLS. */
   readonly tunnel: boolean;
   /**
-   * Opens a connection that is ready for HTTP, its TLS verified: to the server, through a tunnel to it, or to the proxy
-   * that passes on what it is asked.
-   * @param onread where what is received goes, when not into memory of its own; a tunnel takes none
+   * Opens a connection that is ready for HTTP, with TLS verified: to the server, through a tunnel to it, or to a
+   * forwarding proxy.
+   * @param onread receives the bytes, instead of memory of the socket's own; not used by a tunnel
    */
   connect(onread?: OnReadOpts): Promise<Socket>;
 }
 
 const CONNECT_TIMEOUT = 15_000;
 
-/** Who asks, and who named what is asked. */
-export interface Asking {
+/** Facts about a request that its route depends on. */
+export interface RouteOptions {
   /** Whether the client certificate may be shown. */
   readonly identify: boolean;
-  /** Zone of the server that named the URL; undefined for the user. */
+  /** Zone of the server that named the URL; undefined if the user named it. */
   readonly namedBy?: Zone | undefined;
 }
 
-/** Finds the way to a URL. */
-export type Router = (url: URL, asking: Asking) => Route;
+/** Finds the route to a URL. */
+export type Router = (url: URL, options: RouteOptions) => Route;
 
 /**
- * Errors of the router: E_CONFIG for a proxy or a range of addresses that cannot be used. Those of a connection are what
- * it failed with, ProxyFailure, ProxyRefusal, ClosedAddress, and those of certificate files (see `createTrust`).
+ * Errors of the router: E_CONFIG for an unusable proxy or range of addresses. Errors of a connection: those of the
+ * socket, ProxyFailure, ProxyRefusal, ClosedAddress, and those of certificate files (see `createTrust`).
  */
 export function createRouter(network: NetworkOptions, env: Environment): Router {
   let trust: Promise<Trust> | undefined;
   const allowed = allowedAddresses(network.allowAddress ?? []);
   const timeout = Math.min(CONNECT_TIMEOUT, network.stallTimeout);
 
-  /** TLS with `host` by `attempt`, when `protocol` says so. */
+  /** Runs `attempt` with the TLS context for `host`, if `protocol` uses TLS. */
   async function secured(
     to: URL,
     identify: boolean,
@@ -54,7 +54,7 @@ export function createRouter(network: NetworkOptions, env: Environment): Router 
   ): Promise<Socket> {
     if (to.protocol !== 'https:') return attempt();
     const host = hostName(to.host);
-    // Loaded where TLS is spoken.
+    // Loaded only when TLS is used.
     trust ??= import('./trust.ts').then(({ createTrust }) => createTrust(network, env));
     return (await trust).connect(to.host, identify, (secureContext) =>
       attempt({
@@ -84,7 +84,7 @@ export function createRouter(network: NetworkOptions, env: Environment): Router 
   return (url, { identify, namedBy }) => {
     const proxy = proxyFor(url, env);
     const tunnel = url.protocol === 'https:' && proxy !== undefined;
-    // Behind a proxy the proxy decides what may be reached.
+    // Behind a proxy, the proxy decides which addresses are allowed.
     const guard = proxy === undefined && namedBy !== undefined ? guardFor(namedBy, allowed) : undefined;
     return {
       key: `${url.origin} ${proxy?.url.href ?? ''} ${identify} ${guard === undefined ? '' : namedBy}`,
@@ -99,18 +99,18 @@ export function createRouter(network: NetworkOptions, env: Environment): Router 
   };
 }
 
-/** The proxy that reads what it passes on, and may answer itself. */
-export function forwarderOf(way: Route): NamedProxy | undefined {
-  return way.tunnel ? undefined : way.proxy;
+/** The proxy that forwards requests, and may respond itself. */
+export function forwarderOf(route: Route): NamedProxy | undefined {
+  return route.tunnel ? undefined : route.proxy;
 }
 
 /**
- * What a request names, and says besides: of a proxy that forwards it, the whole URL, and who asks for it (RFC 9110 7.1,
- * 11.7.2).
+ * The target of a request and its additional headers: for a forwarding proxy the whole URL and the proxy's credentials
+ * (RFC 9110 7.1, 11.7.2).
  */
-export function targetOf(way: Route, url: URL): { readonly path: string; readonly headers: Record<string, string> } {
+export function targetOf(route: Route, url: URL): { readonly path: string; readonly headers: Record<string, string> } {
   const path = `${url.pathname}${url.search}`;
-  const forwarder = forwarderOf(way);
+  const forwarder = forwarderOf(route);
   if (forwarder === undefined) return { path, headers: {} };
   const authorization = proxyAuthorization(forwarder.url);
   return {
@@ -119,7 +119,7 @@ export function targetOf(way: Route, url: URL): { readonly path: string; readonl
   };
 }
 
-/** Looks at the address of a connection before it is made. */
+/** Checks the address of a connection before it is opened. */
 interface Guard {
   /** Throws ClosedAddress. */
   check(address: string): void;
@@ -139,7 +139,7 @@ interface Line {
   readonly guard?: Guard | undefined;
 }
 
-/** Connects to the host of a URL; with `tls` this returns when the other side has proven who it is. */
+/** Connects to the host of a URL; with `tls` it resolves after the server's certificate was verified. */
 async function connectTo(to: URL, timeout: number, { tls, onread, guard }: Line): Promise<Socket> {
   const host = hostName(to.host);
   if (isIP(host) !== 0) guard?.check(host);
@@ -156,7 +156,7 @@ async function connectTo(to: URL, timeout: number, { tls, onread, guard }: Line)
   return ready(connectSecurely({ ...options, ...tls }), 'secureConnect', timeout, 'no connection in time');
 }
 
-/** The socket when it is connected; one that fails or takes too long (ms) is destroyed. */
+/** The socket when it is connected; on failure or after the timeout (ms) it is destroyed. */
 function ready<T extends Socket>(socket: T, event: string, timeout: number, late: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {

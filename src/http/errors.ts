@@ -1,15 +1,15 @@
 /**
- * Answers of servers as typed errors. What a server sends is hostile: its texts are cut,
- * their control characters are made visible, and secrets that it echoes are taken out before they reach a message.
+ * Error responses of servers as typed errors. A server's text is hostile: it is shortened, its control characters are
+ * made visible, and secrets that it echoes are removed before it reaches a message.
  */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 
-/** What a request is about, for messages. */
+/** The subject of a request, for messages. */
 export interface Subject {
   /** `host[:port]` as the user knows it. */
   readonly host: string;
-  /** What is asked for, for instance `the manifest of docker.io/library/alpine:3.20`. */
+  /** What is requested, for instance `the manifest of docker.io/library/alpine:3.20`. */
   readonly what: string;
   readonly kind: 'manifest' | 'tag' | 'blob' | 'token' | 'tags' | 'ping' | 'file';
 }
@@ -26,13 +26,13 @@ export function foreignText(text: string, secrets: Iterable<string> = []): strin
   return clean.length <= LONGEST_TEXT ? clean : `${clean.slice(0, LONGEST_TEXT)}…`;
 }
 
-/** One error of a registry's answer (distribution-spec, "Error Codes"). */
+/** One error in a registry's response (distribution-spec, "Error Codes"). */
 export interface RegistryError {
   readonly code: string;
   readonly message: string;
 }
 
-/** The errors in a registry's answer; empty when it is not in that form. Token servers' forms are understood as well. */
+/** The errors in a registry's or token server's response; empty if it has another form. */
 function parseErrorBody(text: string): readonly RegistryError[] {
   let body: unknown;
   try {
@@ -53,23 +53,23 @@ function parseErrorBody(text: string): readonly RegistryError[] {
   return typeof said === 'string' ? [{ code: typeof error === 'string' ? error : '', message: said }] : [];
 }
 
-/** ` (WORDS)`: what a server says of its refusal, in whatever form; nothing when it says nothing for people. */
+/** ` (WORDS)`: the reason in a server's refusal, in whatever form; empty if there is none for people. */
 export function saying(text: string, secrets: Iterable<string>): string {
   const words = foreignText(wordsOf(text), secrets);
   return words === '' ? '' : ` (${words})`;
 }
 
-/** A registry's first error, the message of a page or of an XML document, or the text as it is. */
+/** A registry's first error, the message of a page or of an XML document, or the text itself. */
 function wordsOf(text: string): string {
   const [first] = parseErrorBody(text);
   if (first !== undefined) return [first.code, first.message].filter((part) => part !== '').join(': ');
-  // Bytes that are no text tell nobody anything.
+  // Bytes that are not text are useless in a message.
   if (/[\0\ufffd]/.test(text)) return '';
   if (!/^\s*</.test(text)) return text;
   return /<(message|title)\b[^>]{0,100}>([^<]{1,1000})</i.exec(text)?.[2] ?? '';
 }
 
-/** A server's answer that is not the one hoped for. */
+/** A response with an error status. */
 export interface BadAnswer {
   readonly status: number;
   /** The first bytes of the body. */
@@ -77,7 +77,7 @@ export interface BadAnswer {
   readonly secrets: Iterable<string>;
 }
 
-/** The error for an answer that will not change by asking again. */
+/** The error for a response that a retry would not change. */
 export function answerError(subject: Subject, answer: BadAnswer): CtxsrcError {
   const errors = parseErrorBody(answer.text);
   const said = saying(answer.text, answer.secrets);
@@ -114,7 +114,7 @@ export function answerError(subject: Subject, answer: BadAnswer): CtxsrcError {
   }
 }
 
-/** What to type when a registry wants to know who asks. */
+/** What to type when a registry requires credentials. */
 export function loginHint(host: string): string {
   return `log in with \`docker login ${host}\`, or see which credentials are found: ctxsrc auth ${host}`;
 }

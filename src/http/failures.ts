@@ -1,4 +1,4 @@
-/** Failures of connections as typed errors: what may pass is told from what will not. */
+/** Failures of connections as typed errors, transient ones apart from permanent ones. */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { ClosedAddress } from './addresses.ts';
 import type { Subject } from './errors.ts';
@@ -10,15 +10,16 @@ interface ConnectionTrouble {
   readonly text: string;
   readonly hint?: string;
   readonly passing: boolean;
-  /** The other side ended the connection without a word. */
+  /** The server closed the connection without a response. */
   readonly closed?: boolean;
 }
 
 /**
- * Types what a connection failed with. Failures that may pass come as `TransientError`, others as the error itself.
- * An error that is typed already is returned as it is.
- * @param way.anonymous a TLS connection without a client certificate: some servers just close it when they want one
- * @param way.proxy through which the server was spoken to: it may be the one that is at fault
+ * The typed error for a failed connection: a `TransientError` if a retry may help, otherwise the error itself. A typed
+ * error is returned unchanged.
+ * @param connection.anonymous a TLS connection without a client certificate: some servers just close it when they want
+ * one
+ * @param connection.proxy the proxy of the connection, which may be at fault
  */
 export function connectionError(
   error: unknown,
@@ -44,7 +45,7 @@ export function connectionError(
   return trouble.passing ? new TransientError(typed) : typed;
 }
 
-/** The way out for a file that was named by its URL is another one than for a registry. */
+/** A file at a URL has other remedies than a registry. */
 function ofSubject(trouble: ConnectionTrouble, { kind }: Subject): ConnectionTrouble {
   if (kind !== 'file') return trouble;
   if (trouble.text === NO_TLS.text)
@@ -98,7 +99,7 @@ function refusalOf({ proxy, status, said }: ProxyRefusal, host: string): Connect
   return { code: 'E_NETWORK', text, hint, passing: status >= 500 };
 }
 
-/** The code of an error, of the error inside it, or of the last of several (one for each address that was tried). */
+/** The code of an error, of its cause, or of the last of several errors (one per address that was tried). */
 export function errorCode(error: unknown): string {
   if (typeof error !== 'object' || error === null) return '';
   const { code, errors, cause, name, syscall } = error as Partial<
@@ -106,22 +107,22 @@ export function errorCode(error: unknown): string {
   >;
   if (name === 'HTTPParserError') return NOT_HTTP;
   if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
-  // undici's own code for a broken connection says less than what broke it.
+  // undici's own code for a broken connection says less than its cause.
   if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
   if (code === 'EPROTO') return tlsCode(error);
-  // node:http calls it a reset, too, when the other side just closed the connection.
+  // node:http reports a reset, too, when the server just closed the connection.
   if (code === 'ECONNRESET' && syscall === undefined) return 'UND_ERR_SOCKET';
   if (code === 'HPE_HEADER_OVERFLOW') return 'UND_ERR_HEADERS_OVERFLOW';
-  // From the parser of node:http.
+  // A code of node:http's parser.
   if (typeof code === 'string' && code.startsWith('HPE_')) return NOT_HTTP;
-  // Newer versions of OpenSSL say ssl/tls where older ones said sslv3.
+  // Newer versions of OpenSSL write ssl/tls where older ones wrote sslv3.
   return typeof code === 'string' ? code.replace('ERR_SSL_SSL/TLS_ALERT_', 'ERR_SSL_SSLV3_ALERT_') : '';
 }
 
-/** Node has one code for all that goes wrong in a TLS handshake; OpenSSL's own number is in its text. */
+/** Node has one code for all failures of a TLS handshake; its text holds OpenSSL's own number. */
 function tlsCode(error: object): string {
   const number = /:error:([0-9A-F]{8}):/.exec(String((error as Partial<Error>).message))?.[1];
-  // The reason is in the low 23 bits; from 1000 on it is an alert that the server sent (RFC 8446, section 6).
+  // The reason is in the low 23 bits; from 1000 on it is an alert from the server (RFC 8446, section 6).
   const alert = number === undefined ? -1 : (Number.parseInt(number, 16) & 0x7fffff) - 1000;
   return alert < 0 ? 'EPROTO' : (ALERTS[alert] ?? `ERR_SSL_ALERT_${alert}`);
 }
@@ -133,17 +134,17 @@ const ALERTS: Readonly<Record<number, string>> = {
   116: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
 };
 
-/** What the connection failed with, by the name that Node or undici gives it; empty when it was something else. */
+/** Node's or undici's code of a failed connection; empty for any other error. */
 export function connectionCode(error: CtxsrcError): string {
   return errorCode(error.cause);
 }
 
-/** True when a server answered TLS with something else. */
+/** True if a server responded to TLS with something else. */
 export function speaksNoTls(error: CtxsrcError): boolean {
   return TROUBLES[connectionCode(error)] === NO_TLS;
 }
 
-/** Where only a proxy leads out, names outside are not even known. */
+/** In a network that only a proxy leaves, outside names do not even resolve. */
 const PROXY_HINT = 'where a proxy leads out, set HTTPS_PROXY (HTTP_PROXY for plain http)';
 const TRUST_HINT =
   'name the certificate that signed it with --ca-file FILE, or, knowing what that gives up, --insecure HOST';
@@ -172,15 +173,15 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
-/** undici's codes of what is not there in time: an answer, and the rest of a body. */
+/** undici's codes for timeouts: of a response, and of the rest of a body. */
 export const NO_ANSWER = 'UND_ERR_HEADERS_TIMEOUT';
 export const STALLED = 'UND_ERR_BODY_TIMEOUT';
 
-/** Codes of ours: an answer that nobody wants any more, and one that is no HTTP, of which parsers have many. */
+/** Own codes: a response that nobody waits for any more, and one that is not HTTP (parsers have many codes for it). */
 export const LEFT = 'CTXSRC_LEFT';
 const NOT_HTTP = 'CTXSRC_NOT_HTTP';
 
-/** Codes of a certificate that nobody known has signed. */
+/** Codes for a certificate from an unknown authority. */
 export const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -189,7 +190,7 @@ export const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
 ]);
 
-/** Codes of a connection that is gone. */
+/** Codes for a broken connection. */
 export const BROKEN: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 /** An error with one of these codes, or of Node's. */
@@ -263,7 +264,7 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ),
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: CLIENT_CERTIFICATE,
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: CLIENT_CERTIFICATE,
-  // Before TLS 1.3 there is no word for a missing certificate.
+  // Before TLS 1.3 there is no alert for a missing certificate.
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: untrusted(
     'the server refused the TLS handshake',
     'if it wants a client certificate: --client-cert FILE and --client-key FILE',

@@ -1,6 +1,6 @@
 /** Names of registry hosts: Docker Hub's aliases, loopback, exact comparison. */
 
-/** Where Docker Hub's API answers; `docker.io` itself is a name, not a server. */
+/** The server of Docker Hub's API; `docker.io` itself is a name, not a server. */
 const DOCKER_HUB_API = 'registry-1.docker.io';
 
 /** The key under which docker stores the credential for Docker Hub. */
@@ -13,7 +13,7 @@ export function isDockerHub(host: string): boolean {
   return DOCKER_HUB_NAMES.has(host.toLowerCase());
 }
 
-/** `host[:port]` of the server that answers for a registry's name. */
+/** `host[:port]` of the server for a registry's name. */
 export function apiHost(host: string): string {
   return isDockerHub(host) ? DOCKER_HUB_API : host;
 }
@@ -23,11 +23,11 @@ export function hostName(host: string): string {
   const bracket = /^\[([^\]]*)\]/.exec(host);
   if (bracket?.[1] !== undefined) return bracket[1].toLowerCase();
   const colon = host.indexOf(':');
-  // More than one colon without brackets is an IPv6 address without a port.
+  // Several colons without brackets are an IPv6 address without a port.
   return (colon >= 0 && colon === host.lastIndexOf(':') ? host.slice(0, colon) : host).toLowerCase();
 }
 
-/** True for `localhost`, 127.0.0.0/8 and ::1: what never leaves the machine. */
+/** True for `localhost`, 127.0.0.0/8 and ::1, which never leave the machine. */
 export function isLoopback(host: string): boolean {
   const name = hostName(host);
   return (
@@ -38,7 +38,7 @@ export function isLoopback(host: string): boolean {
   );
 }
 
-/** True when the list (of `--plain-http` or `--insecure`) names the host; without a port it means every port of it. */
+/** True if the list (of `--plain-http` or `--insecure`) names the host; an entry without a port means all ports. */
 export function hostListed(list: readonly string[], host: string): boolean {
   const wanted = host.toLowerCase();
   return list.some((entry) => {

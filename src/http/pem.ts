@@ -3,12 +3,12 @@ import { readSmallFileSync } from '../fs/small-file.ts';
 
 const CERTIFICATE = /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** Each certificate of a text. */
+/** The certificates in a text. */
 export function certificatesIn(text: string): readonly string[] {
   return text.match(CERTIFICATE) ?? [];
 }
 
-/** The text of a small regular file; empty when it is none, or cannot be read. */
+/** The text of a small regular file; empty if it is not one or cannot be read. */
 export function textOf(path: string): string {
   try {
     return readSmallFileSync(path, { what: path }).toString('latin1');

@@ -1,7 +1,7 @@
 /**
- * Proxies as the environment names them: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, lower case too, with the rules
- * of Go's `httpproxy` (and so of docker), and curl's for ALL_PROXY: loopback is never sent to a proxy; NO_PROXY has
- * names, `.suffixes`, addresses, address ranges, optional ports, or `*`.
+ * Proxies in the environment: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, also in lower case, by the rules of Go's
+ * `httpproxy` (which docker uses), and ALL_PROXY by curl's. Loopback never uses a proxy; NO_PROXY has names,
+ * `.suffixes`, addresses, address ranges, optional ports, or `*`.
  */
 import { request } from 'node:http';
 import { BlockList, isIP, type Socket } from 'node:net';
@@ -13,13 +13,13 @@ import { hostName, isLoopback } from './host.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface NamedProxy {
-  /** With the user and password that go to it, if there are any. */
+  /** With the proxy's user and password, if any. */
   readonly url: URL;
   /** The environment variable that names it. */
   readonly variable: string;
 }
 
-/** The proxy for a URL; undefined when it is to be reached directly. Throws E_CONFIG for a proxy this program cannot use. */
+/** The proxy for a URL; undefined for a direct connection. Throws E_CONFIG for a proxy that this program cannot use. */
 export function proxyFor(url: URL, env: Environment): NamedProxy | undefined {
   const names = url.protocol === 'https:' ? ['HTTPS_PROXY', 'ALL_PROXY'] : ['HTTP_PROXY', 'ALL_PROXY'];
   const variable = names.flatMap((name) => [name, name.toLowerCase()]).find((name) => env[name]);
@@ -29,7 +29,7 @@ export function proxyFor(url: URL, env: Environment): NamedProxy | undefined {
   let proxy: URL;
   try {
     proxy = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
-    // What goes to the proxy is decoded; a lone % is none.
+    // The credentials are sent decoded; a bare % cannot be decoded.
     decodeURIComponent(`${proxy.username}:${proxy.password}`);
   } catch (cause) {
     throw unusable(variable, url.host, cause);
@@ -77,25 +77,25 @@ function rangeHolds(address: string, prefix: number, host: string): boolean {
   return list.check(host, type);
 }
 
-/** The Proxy-Authorization header for a proxy whose URL has a user in it. */
+/** The Proxy-Authorization header for a proxy whose URL has credentials. */
 export function proxyAuthorization(proxy: URL): string | undefined {
   if (proxy.username === '' && proxy.password === '') return undefined;
   const pair = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-/** A proxy answered, in place of the server, that it does not pass the request on. */
+/** A proxy responded, instead of the server, that it does not forward the request. */
 export class ProxyRefusal extends Error {
   readonly proxy: NamedProxy;
   readonly status: number;
-  /** ` (WORDS)`, what it said besides; empty when it said nothing. */
+  /** ` (WORDS)`: the reason that it gave; empty if none. */
   readonly said: string;
   constructor(proxy: NamedProxy, { status, text, headers, statusText = '' }: ProxyAnswer) {
     super(`the proxy answered ${status}`);
     this.proxy = proxy;
     this.status = status;
     const secrets = [proxy.url.password, decodeURIComponent(proxy.url.password)];
-    // Squid's page says less of the reason than its header.
+    // Squid's page gives less of the reason than its header.
     const squid = header(headers, 'x-squid-error')?.replace(/ 0$/, '') ?? '';
     this.said = [squid, text, statusText].map((words) => saying(words, secrets)).find((words) => words !== '') ?? '';
   }
@@ -106,7 +106,7 @@ export interface ProxyAnswer extends Omit<BadAnswer, 'secrets'> {
   readonly statusText?: string | undefined;
 }
 
-/** The proxy itself could not be reached; `cause` says why. */
+/** The proxy itself could not be reached; `cause` has the reason. */
 export class ProxyFailure extends Error {
   readonly proxy: NamedProxy;
   constructor(proxy: NamedProxy, cause: unknown) {
@@ -115,15 +115,15 @@ export class ProxyFailure extends Error {
   }
 }
 
-/** Bytes of a refusal's body that are waited for, and for how long (ms). */
+/** How many bytes of a refusal's body are read, and for how long (ms). */
 const REFUSAL_BODY = 4096;
 const REFUSAL_TIME = 1000;
 
 /**
- * Asks a proxy for a tunnel (RFC 9110, section 9.3.6).
+ * Opens a tunnel through a proxy (RFC 9110, section 9.3.6).
  * @param socket a connection to the proxy
  * @param target `host:port` of the server
- * @param timeout milliseconds until the proxy has to have answered
+ * @param timeout milliseconds until the proxy has to respond
  * @throws ProxyRefusal, ProxyFailure
  */
 export function openTunnel(proxy: NamedProxy, socket: Socket, target: string, timeout: number): Promise<Socket> {
@@ -142,7 +142,7 @@ export function openTunnel(proxy: NamedProxy, socket: Socket, target: string, ti
     const timer = setTimeout(() => {
       connect.destroy(Object.assign(new Error('the proxy did not answer in time'), { code: 'ETIMEDOUT' }));
     }, timeout);
-    // Every answer to CONNECT comes as this event, its body as what the connection has.
+    // Every response to CONNECT arrives as this event; its body is the rest of the connection.
     connect.once('connect', (response, _socket, head) => {
       clearTimeout(timer);
       const { statusCode: status = 0, statusMessage: statusText, headers } = response;
@@ -164,7 +164,7 @@ export function openTunnel(proxy: NamedProxy, socket: Socket, target: string, ti
   });
 }
 
-/** What a connection still says, as far as it is short and comes soon. */
+/** The rest of a connection, as far as it is short and arrives soon. */
 async function restOf(socket: Socket, head: Buffer, length: number): Promise<string> {
   const most = Math.min(length, REFUSAL_BODY);
   let text = head;
@@ -177,7 +177,7 @@ async function restOf(socket: Socket, head: Buffer, length: number): Promise<str
       }
     }
   } catch {
-    // The status says it; what else there was is gone.
+    // The status is enough; the rest is lost.
   }
   clearTimeout(timer);
   return text.subarray(0, Math.max(most, 0)).toString('utf8');

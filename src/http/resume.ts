@@ -1,6 +1,7 @@
 /**
- * A body that may break off and goes on: continued with `Range` (and `If-Range`), from the start where the server cannot
- * or lies. What it yields is always the bytes from `offset` on, each once; the caller checks them by their digest.
+ * A download that is resumed when it is interrupted: with `Range` (and `If-Range`), or from the start if the server
+ * cannot resume or gives a wrong range. It yields the bytes from `offset` on, each once; the caller checks them by
+ * their digest.
  */
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
@@ -13,7 +14,7 @@ import { RetryBudget, type RetryPolicy, TransientError } from './retry.ts';
 export interface DownloadResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** A piece is the caller's until it asks for the next one. */
+  /** A chunk is valid until the next one is asked for. */
   readonly body: AsyncIterable<Uint8Array>;
   discard(): void;
 }
@@ -21,25 +22,28 @@ export interface DownloadResponse {
 export interface Download {
   readonly subject: Subject;
   readonly policy: RetryPolicy;
-  /** Most bytes of the whole; any number unless given. */
+  /** Limit of the whole in bytes; absent: none. */
   readonly maxBytes?: number | undefined;
   /**
-   * Asks for the content with the given range headers (none: all of it). Answers other than 200, 206 and 416 are its own
-   * to throw.
+   * Requests the content with the given range headers (none: all of it). Throws for statuses other than 200, 206 and
+   * 416.
    */
   open(rangeHeaders: Readonly<Record<string, string>>): Promise<DownloadResponse>;
 }
 
-/** So much makes it progress, and the count of repeats starts anew: less would let a server drip for ever. */
+/** Bytes of progress after which the retries are counted anew: with less, a server could drip forever. */
 const PROGRESS = 64 * 1024;
 
-/** How much is there already, and what recognises that it is the start of the same content. */
+/** How many bytes are there already, and a validator that shows whether the content is still the same. */
 export interface Resume {
   readonly offset: number;
   readonly validator?: string | undefined;
 }
 
-/** Starts a download from where an earlier one ended. @throws E_LIMIT over `maxBytes`, before the body where it says its size */
+/**
+ * Continues a download where an earlier one ended.
+ * @throws E_LIMIT over `maxBytes`, before the body if the server states its size
+ */
 export async function download(job: JobContext, from: Download, resume: Resume): Promise<IngestSource> {
   const first = await openAt(from, resume.offset, resume.validator);
   let parts = 1;
@@ -57,9 +61,9 @@ export async function download(job: JobContext, from: Download, resume: Resume):
 
 interface Part {
   readonly response: DownloadResponse;
-  /** Where the body of the answer begins. */
+  /** Where the body of the response begins. */
   readonly offset: number;
-  /** Size of the whole, when the server says it. */
+  /** Size of the whole, if the server states it. */
   readonly total: number | undefined;
   readonly validator: string | undefined;
 }
@@ -96,14 +100,14 @@ async function openPart(from: Download, offset: number, validator: string | unde
   );
 }
 
-/** The answer as a part that can be used; undefined for one that lies about its range or has none. */
+/** The usable part in a response; undefined if its range is wrong or missing. */
 function partOf(response: DownloadResponse, wanted: number): Part | undefined {
   const { status, headers } = response;
   const validator = strongValidator(headers);
   if (status === 200) return { response, offset: 0, total: contentLength(headers), validator };
   const range = contentRange(headers);
   if (status !== 206 || range === undefined || range.first !== wanted) return undefined;
-  // A range that ends early is fetched to its end and then continued.
+  // A range that ends early is read to its end, and then the download is resumed.
   const length = contentLength(headers);
   if (length !== undefined && length !== range.last - range.first + 1) return undefined;
   if (range.total !== undefined && range.last >= range.total) return undefined;
@@ -126,7 +130,7 @@ async function* continued(
   const { maxBytes = Number.POSITIVE_INFINITY } = from;
   let part = first;
   let position = first.offset;
-  // Where to begin the next time: the position, or 0 at a server whose ranges cannot be used.
+  // Where to resume: at the position, or at 0 if the server's ranges cannot be used.
   let ranges = true;
   for (;;) {
     let fresh = 0;

@@ -1,5 +1,5 @@
 /**
- * Whether and when to come back to a server that is busy: 408, 429 and 5xx, Retry-After, and the several spellings of rate
+ * Whether and when to retry a request to a busy server: 408, 429 and 5xx, Retry-After, and the several spellings of rate
  * limit headers. The waiting itself is in `retry.ts`.
  */
 import { CtxsrcError } from '../core/errors.ts';
@@ -7,12 +7,12 @@ import { answerError, type BadAnswer, type Subject, saying } from './errors.ts';
 import { header, type ResponseHeaders } from './headers.ts';
 import { TransientError } from './retry.ts';
 
-/** True for the status of an answer that may be another one later; 501 is for good: the method is not known there. */
+/** True for a status that may change later. 501 is permanent: the server does not know the method. */
 export function isBusy(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
-/** The error for such an answer: a `TransientError` with the time to wait, or the error itself where waiting is no use. */
+/** The error for such a response: a `TransientError` with the time to wait, or the error itself if waiting is useless. */
 export function busyError(
   subject: Subject,
   answer: BadAnswer & { readonly headers: ResponseHeaders },
@@ -21,7 +21,7 @@ export function busyError(
   const asked = retryAfter(answer.headers, now);
   if (answer.status !== 429) return new TransientError(answerError(subject, answer), asked);
   const { exhausted, renewed } = quota(answer.headers, now);
-  // The server's own word wins; headers about quotas count where it gives none.
+  // Retry-After comes first; without it the headers about quotas count.
   const wait = asked ?? (exhausted ? renewed : undefined);
   const error = rateLimitError(subject, wait, saying(answer.text, answer.secrets));
   const hopeless = wait === undefined ? exhausted : wait > maxWait;
@@ -44,7 +44,7 @@ function rateLimitError(subject: Subject, wait: number | undefined, said: string
   );
 }
 
-/** Retry-After (RFC 9110, section 10.2.3) in milliseconds from `now`: seconds or a date; undefined when absent or unreadable. */
+/** Retry-After (RFC 9110, 10.2.3), seconds or a date, in milliseconds from `now`; undefined if absent or invalid. */
 export function retryAfter(headers: ResponseHeaders, now: number): number | undefined {
   const text = header(headers, 'retry-after')?.trim();
   if (text === undefined || text === '') return undefined;
@@ -53,7 +53,7 @@ export function retryAfter(headers: ResponseHeaders, now: number): number | unde
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** What is left of a quota, and the longest time until there is more, as far as the headers say. */
+/** The rest of a quota, and the longest time until it is renewed, as far as the headers say. */
 export interface Quota {
   readonly exhausted: boolean;
   /** Milliseconds until the quota is renewed, at the latest. */
@@ -78,7 +78,7 @@ export function quota(headers: ResponseHeaders, now: number): Quota {
   };
 }
 
-// A number this large is a moment, not a span: 30 years in seconds.
+// A number this large is a time, not a duration: 30 years in seconds.
 const A_MOMENT = 1_000_000_000;
 
 function untilReset(seconds: number, now: number): number {

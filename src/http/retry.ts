@@ -1,8 +1,8 @@
-/** Repeats what may pass: exponential backoff with full jitter, Retry-After obeyed, everything within a limit of waiting. */
+/** Retries of transient failures: exponential backoff with full jitter, Retry-After obeyed, all waiting limited. */
 import type { CtxsrcError } from '../core/errors.ts';
 import type { Clock } from './clock.ts';
 
-/** A failure that may be gone at the next try. Thrown by an attempt; what the caller sees in the end is `error`. */
+/** A failure that a retry may cure. Attempts throw it; in the end the caller gets `error`. */
 export class TransientError extends Error {
   readonly error: CtxsrcError;
   /** Milliseconds the server asked to wait. */
@@ -16,9 +16,9 @@ export class TransientError extends Error {
 }
 
 export interface RetryPolicy {
-  /** Repeats after the first try. */
+  /** Number of retries after the first attempt. */
   readonly retries: number;
-  /** Milliseconds that may be spent waiting in all. */
+  /** Limit of all waiting, in milliseconds. */
   readonly maxWait: number;
   readonly clock: Clock;
 }
@@ -26,12 +26,12 @@ export interface RetryPolicy {
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
 
-/** The wait before the nth repeat (from 0), in milliseconds: any moment of a span that doubles (full jitter). */
+/** The wait before the nth retry (from 0), in milliseconds: random within a range that doubles (full jitter). */
 export function backoff(repeat: number, random: number): number {
   return Math.floor(random * Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** repeat));
 }
 
-/** Counts the repeats of one piece of work and the time they wait. */
+/** Counts the retries of one piece of work and their waiting time. */
 export class RetryBudget {
   readonly #policy: RetryPolicy;
   #repeats = 0;
@@ -41,17 +41,17 @@ export class RetryBudget {
     this.#policy = policy;
   }
 
-  /** There was progress: the repeats count anew, the waiting does not. */
+  /** Called after progress: the retries are counted anew, the waiting is not. */
   restore(): void {
     this.#repeats = 0;
   }
 
-  /** Waits for the next try, or throws the failure's error when repeats or waiting are used up. */
+  /** Waits before the next attempt, or throws the failure's error when retries or waiting time are used up. */
   async wait(failure: TransientError, signal: AbortSignal, note: (ms: number) => void): Promise<void> {
     const { retries, maxWait, clock } = this.#policy;
     if (this.#repeats >= retries) throw failure.error;
     const jitter = backoff(this.#repeats, clock.random());
-    // What the server asks for is a minimum; the jitter on top keeps a crowd from coming back at once.
+    // The server's value is a minimum; the jitter on top keeps many clients from returning at once.
     const ms = failure.retryAfter === undefined ? jitter : failure.retryAfter + Math.min(jitter, 1000);
     if (this.#waited + (failure.retryAfter ?? ms) > maxWait) throw failure.error;
     this.#repeats += 1;
@@ -61,7 +61,7 @@ export class RetryBudget {
   }
 }
 
-/** Runs `attempt` until it succeeds, fails for good, or patience is used up. */
+/** Runs `attempt` until it succeeds, fails permanently, or the retry budget is used up. */
 export async function retry<T>(
   policy: RetryPolicy,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** At most so many at once, first come first served. */
+/** A semaphore: a limited number of holders at once, first come, first served. */
 export class Semaphore {
   readonly #size: number;
   readonly #waiting: (() => void)[] = [];
@@ -8,7 +8,7 @@ export class Semaphore {
     this.#size = size;
   }
 
-  /** Waits for a place. The function it returns gives the place back; a second call does nothing. */
+  /** Waits for a permit. The returned function gives it back; a second call does nothing. */
   async take(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
     if (this.#taken < this.#size) this.#taken += 1;
@@ -18,7 +18,7 @@ export class Semaphore {
       if (given) return;
       given = true;
       const next = this.#waiting.shift();
-      // The place goes to the next one directly, so nobody can slip in between.
+      // The permit goes directly to the next waiter, so that no other caller can take it.
       if (next === undefined) this.#taken -= 1;
       else next();
     };

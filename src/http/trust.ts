@@ -1,7 +1,7 @@
 /**
- * Whom TLS trusts, and who this program is to others. Node's own authorities come first, with those that the user names
- * and those that `certs.d` has for the host; the system's are read when a server's authority is not among these, so that
- * nobody else waits for them.
+ * Trusted authorities and client certificates. Node's own authorities come first, with those of the user and those of
+ * `certs.d` for the host. The system's are read only when a server's authority is not among these, so that other
+ * connections need not wait for them.
  */
 import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
@@ -18,16 +18,16 @@ import type { Environment } from './proxy.ts';
 
 export interface Trust {
   /**
-   * Connects by TLS, once more with the system's authorities when the others do not know who signed the certificate.
-   * @param host `HOST[:PORT]` that is spoken to
-   * @param identify whether the client certificate may be shown
-   * @throws what `attempt` throws; E_CONFIG for a certificate or key that cannot be used, E_PATH_NOT_FOUND or exit 74 for
-   * one that cannot be read
+   * Runs `attempt` with a TLS context, and again with the system's authorities if the server's authority is unknown.
+   * @param host `HOST[:PORT]` of the server
+   * @param identify the client certificate may be used
+   * @throws what `attempt` throws; E_CONFIG for an unusable certificate or key, E_PATH_NOT_FOUND or exit 74 for one
+   * that cannot be read
    */
   connect<T>(host: string, identify: boolean, attempt: (context: SecureContext) => Promise<T>): Promise<T>;
 }
 
-/** Where systems keep their authorities: files of which the first counts, and folders. */
+/** Where systems keep their authorities: files, of which the first is used, and folders. */
 export interface TrustStore {
   readonly files: readonly string[];
   readonly folders: readonly string[];
@@ -44,10 +44,10 @@ const SYSTEM: TrustStore = {
   folders: ['/etc/ssl/certs', '/etc/pki/tls/certs'],
 };
 
-/** Files of a folder that are looked at. */
+/** Limit of the files of a folder that are read. */
 const MOST_FILES = 5000;
 
-/** @param system where the system's authorities are; SSL_CERT_DIR is instead of its folders, as for OpenSSL and Go */
+/** @param system where the system's authorities are; SSL_CERT_DIR replaces its folders, as in OpenSSL and Go */
 export function createTrust(network: NetworkOptions, env: Environment, system: TrustStore = SYSTEM): Trust {
   const hosts = new Map<string, Promise<HostCertificates>>();
   const contexts = new Map<string, Promise<SecureContext>>();
@@ -65,8 +65,8 @@ export function createTrust(network: NetworkOptions, env: Environment, system: T
     ]);
     const more = [...named, ...own.authorities, ...fromSystem];
     if (more.length === 0) return tls.createSecureContext(identity);
-    // Node takes a list instead of its own, so its own and those of NODE_EXTRA_CA_CERTS go with it. Node itself only
-    // warns about that file when it cannot be read.
+    // Node's option replaces its own authorities, so they are added to the list, with those of NODE_EXTRA_CA_CERTS. For
+    // a file that cannot be read, Node itself only warns.
     const extra = env.NODE_EXTRA_CA_CERTS ? textOf(env.NODE_EXTRA_CA_CERTS) : '';
     return tls.createSecureContext({ ...identity, ca: [...tls.rootCertificates, ...certificatesIn(extra), ...more] });
   }
@@ -116,7 +116,7 @@ function bare(pem: string): string {
   return pem.replace(/\s+/g, '');
 }
 
-/** Those of `--ca-file` and SSL_CERT_FILE, which add to others and take nothing away. */
+/** The authorities of `--ca-file` and SSL_CERT_FILE, in addition to all others. */
 async function namedAuthorities(network: NetworkOptions, env: Environment): Promise<readonly string[]> {
   const named = [
     { file: network.caFile, by: '--ca-file' },
@@ -155,7 +155,7 @@ interface Identity {
   readonly key?: Buffer;
 }
 
-/** The client certificate that the user names, else the host's own. */
+/** The client certificate that the user names, else the one in the host's folder. */
 async function identityOf({ clientCert, clientKey }: NetworkOptions, own: HostCertificates): Promise<Identity> {
   if (clientCert !== undefined) return readIdentity(clientCert, clientKey);
   return own.identity === undefined ? {} : readIdentity(own.identity.cert, own.identity.key);
@@ -163,7 +163,7 @@ async function identityOf({ clientCert, clientKey }: NetworkOptions, own: HostCe
 
 async function readIdentity(certFile: string, namedKey: string | undefined): Promise<Identity> {
   const cert = await readNamed(certFile, 'client certificate');
-  // One file may hold both, as curl has it.
+  // One file may hold both, as for curl.
   const key = namedKey === undefined ? cert : await readNamed(namedKey, 'client key');
   const { createPrivateKey, X509Certificate } = await import('node:crypto');
   const keyFile = namedKey ?? certFile;

@@ -1,7 +1,6 @@
 /**
- * Two engines share the work: answers that are streamed come by undici, which keeps many downloads busy in little memory;
- * those that are read at once (HEAD, manifests, tokens) come by `node:http`, which is part of Node and there in a third of
- * the time.
+ * Two transports: streamed responses use undici, which serves many downloads with little memory; responses that are
+ * read at once (HEAD, manifests, tokens) use `node:http`, which is part of Node and loads in a third of the time.
  */
 import type { NetworkOptions } from '../../contract/source.ts';
 import { createRouter } from '../connection.ts';
@@ -11,9 +10,9 @@ import { createStreamingTransport } from './streaming.ts';
 import type { Transport } from './transport.ts';
 
 export function createTransport(network: NetworkOptions, env: Environment): Transport {
-  const route = createRouter(network, env);
-  const small = createSmallTransport(network, route);
-  const streaming = createStreamingTransport(network, route);
+  const router = createRouter(network, env);
+  const small = createSmallTransport(network, router);
+  const streaming = createStreamingTransport(network, router);
   return {
     send: (request) => (request.stream ? streaming : small).send(request),
     async close() {

@@ -1,13 +1,13 @@
-/** Bodies that come so slowly that they never end. */
+/** Bodies that arrive so slowly that they never end. */
 import { monotonicMs } from '../../core/monotonic.ts';
 import { failure, STALLED } from '../failures.ts';
 
-/** Bytes that have to come in the time in which the other side may be silent. */
+/** Bytes that have to arrive within the stall timeout. */
 const LEAST = 1024;
 
 /**
- * The same body, which fails as a stalled one when next to nothing came of it.
- * @param time milliseconds of waiting for it; those that its reader takes do not count
+ * The same body; it fails as stalled if fewer than `LEAST` bytes arrive.
+ * @param time milliseconds of waiting for the body; the reader's own time does not count
  */
 export async function* unlessDripping(body: AsyncIterable<Uint8Array>, time: number): AsyncGenerator<Uint8Array> {
   let waited = 0;

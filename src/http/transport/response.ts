@@ -1,16 +1,16 @@
 /**
- * What comes back for one request, as undici hands it over. A piece of a body is the connection's own memory and only
- * lent, so it is gathered in two buffers, in turn: one is filled while the other is used.
+ * The response to one request, as undici delivers it. A chunk of a body is only lent by the connection, so chunks are
+ * gathered in two buffers in turn: one is filled while the other is used.
  */
 import type { Dispatcher } from 'undici';
 import { failure, LEFT, NO_ANSWER } from '../failures.ts';
 import type { ResponseHeaders } from '../headers.ts';
 
-/** Bytes from which on gathered ones are handed over. */
+/** Gathered bytes from which on they are delivered. */
 const PIECE = 256 << 10;
-/** How long less than that may be held back (ms). */
+/** How long fewer bytes may be held back (ms). */
 const DELAY = 100;
-/** A rest that is read, which keeps the connection; of a longer one the connection is closed. */
+/** A rest up to this size is read, which keeps the connection; with a longer rest it is closed. */
 const SHORT = 64 << 10;
 
 export interface Head {
@@ -18,10 +18,10 @@ export interface Head {
   readonly headers: ResponseHeaders;
 }
 
-export class HttpResponse implements Dispatcher.DispatchHandler {
-  /** The head; rejects with what the connection failed with, or the reason of the abort. */
+export class StreamedResponse implements Dispatcher.DispatchHandler {
+  /** The head. Rejects with the connection's failure, or with the reason of the abort. */
   readonly head: Promise<Head>;
-  /** Something has come back. */
+  /** True after the first bytes of a response. */
   answered = false;
   readonly #signal: AbortSignal;
   readonly #timeout: number;
@@ -29,19 +29,19 @@ export class HttpResponse implements Dispatcher.DispatchHandler {
   readonly #abort = (): void => this.#controller?.abort(this.#signal.reason as Error);
   #settleHead!: { resolve(head: Head): void; reject(error: unknown): void };
   #controller: Dispatcher.DispatchController | undefined;
-  /** Bytes of the body that are still to come, where the answer says so. */
+  /** Bytes of the body that are still to come, if the response states it. */
   #coming = Number.POSITIVE_INFINITY;
   #filling = Buffer.alloc(0);
   #other = Buffer.alloc(0);
   #fill = 0;
   #wake: (() => void) | undefined;
-  /** Who waits has waited long enough: anything will do. */
+  /** The reader has waited long enough: deliver any number of bytes. */
   #eager = false;
   #discarding = false;
   #over = false;
   #error: unknown;
 
-  /** @param timeout milliseconds until the head has to be there: what a server says before it gives it no more time */
+  /** @param timeout milliseconds until the head; informational responses do not extend it */
   constructor(signal: AbortSignal, timeout: number) {
     this.#signal = signal;
     this.#timeout = timeout;
@@ -58,7 +58,7 @@ export class HttpResponse implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
-    // What a server says before its answer.
+    // An informational response.
     if (status < 200) return;
     clearTimeout(this.#patience);
     this.answered = true;
@@ -89,7 +89,7 @@ export class HttpResponse implements Dispatcher.DispatchHandler {
     this.fail(error);
   }
 
-  /** Ends what is still expected; a request that was never sent has no connection that could fail. */
+  /** Ends the response with an error; a request that was never sent has no connection that could fail. */
   fail(error: unknown): void {
     if (this.#over) return;
     this.#error = error;
@@ -97,7 +97,7 @@ export class HttpResponse implements Dispatcher.DispatchHandler {
     this.#end();
   }
 
-  /** The body; a piece belongs to this answer again when the next one is asked for. */
+  /** The body; a chunk is valid until the next one is asked for. */
   async *body(): AsyncGenerator<Buffer> {
     try {
       for (;;) {
@@ -117,7 +117,7 @@ export class HttpResponse implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** Reads a short rest, and closes the connection before a long one. */
+  /** Reads a short rest; closes the connection if the rest is long. */
   discard(): void {
     if (this.#coming > SHORT) {
       this.#leave();
@@ -131,7 +131,7 @@ export class HttpResponse implements Dispatcher.DispatchHandler {
     if (!this.#over) this.#controller?.abort(failure(LEFT, 'the answer was left'));
   }
 
-  /** Waits for a piece that is worth it. */
+  /** Waits for enough bytes. */
   async #more(): Promise<void> {
     const patience = setTimeout(() => {
       this.#eager = true;

@@ -1,28 +1,31 @@
 /**
- * The connection of a download. A socket takes fresh memory for each read, which costs four times as much processor time
- * as receiving does; this one reads into one buffer again and again (`onread` of `net.connect`).
+ * The connection of a download. A normal socket allocates memory for each read, which costs four times the processor
+ * time of receiving; this socket reads into one buffer (`onread` of `net.connect`).
  *
- * Such a socket hands over no data by events: Node calls `callback` for each read. undici's parser however asks a socket
- * for its data, by `read()` after `readable`, and gives back by `unshift()` what it could not use yet. So the two methods
- * are replaced: what was read lies in `left` until the parser has taken it, and reading stands still while something is
- * left, because the next read would overwrite it.
+ * Such a socket emits no data: Node calls `callback` after each read. undici's parser, however, takes data from a
+ * socket by `read()` after `readable`, and returns unused data by `unshift()`. So these two methods are replaced: the
+ * bytes stay in `left` until the parser has taken them, and reading pauses while bytes are left, because the next read
+ * would overwrite them.
  */
 import type { Socket } from 'node:net';
 import type { Route } from '../connection.ts';
 
-/** Bytes that are read at once. */
+/** Size of the buffer in bytes. */
 const READ_SIZE = 256 << 10;
 
-/** Connects. @param way without a tunnel: through one the bytes come from another socket */
-export async function connectToReceive(way: Route): Promise<Socket> {
+/**
+ * Connects.
+ * @param route without a tunnel: through a tunnel the bytes come from another socket
+ */
+export async function connectToReceive(route: Route): Promise<Socket> {
   const left: { bytes: Buffer | null } = { bytes: null };
   let socket: Socket | undefined;
-  const made = await way.connect({
+  const made = await route.connect({
     buffer: Buffer.allocUnsafeSlow(READ_SIZE),
     callback(length, buffer) {
       left.bytes = (buffer as Buffer).subarray(0, length);
       socket?.emit('readable');
-      // Whoever reads the rest has reading go on.
+      // The reader of the rest resumes reading.
       return left.bytes === null;
     },
   });
@@ -30,13 +33,13 @@ export async function connectToReceive(way: Route): Promise<Socket> {
   return socket;
 }
 
-/** Lets `read` and `unshift` of the socket be about the one buffer. */
+/** Overrides `read` and `unshift`, so that undici's parser consumes the reused buffer. */
 function leaving(socket: Socket, left: { bytes: Buffer | null }): Socket {
   const read = socket.read.bind(socket);
   return Object.assign(socket, {
     read(size?: number) {
       const { bytes } = left;
-      // Nothing is left, or this is how streams ask for more: reading goes on.
+      // Nothing is left, or the stream asks for more: reading resumes.
       if (size === 0 || bytes === null) return read(0);
       left.bytes = null;
       return bytes;

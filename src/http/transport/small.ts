@@ -1,4 +1,4 @@
-/** Requests whose answers are read at once, by `node:http` over connections of our own. */
+/** Requests whose responses are read at once, by `node:http` over connections of our own. */
 import { Agent, type ClientRequest, request as createRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NetworkOptions } from '../../contract/source.ts';
@@ -10,31 +10,38 @@ import { Semaphore } from '../semaphore.ts';
 import { unlessDripping } from './dripping.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
-/** Bytes of a body that are read whether it is wanted or not, which keeps the connection; of a longer one it is closed. */
+/** A body up to this size in bytes is always read, which keeps the connection; with a longer body it is closed. */
 const SHORT = 256 << 10;
 
-export function createSmallTransport(network: NetworkOptions, route: Router): Transport {
+export function createSmallTransport(network: NetworkOptions, router: Router): Transport {
   const { stallTimeout } = network;
-  const places = new Map<string, { readonly agent: Agent; readonly slots: Semaphore; readonly common: CommonZone }>();
+  const servers = new Map<
+    string,
+    { readonly agent: Agent; readonly semaphore: Semaphore; readonly common: CommonZone }
+  >();
   let closed = false;
 
-  function placeFor(way: Route) {
-    let place = places.get(way.key);
-    if (place === undefined) {
+  function connectionsFor(route: Route) {
+    let server = servers.get(route.key);
+    if (server === undefined) {
       const common = new CommonZone();
-      // The agent's own limit does not count connections that are still being made.
-      place = { agent: agentFor(way, common), slots: new Semaphore(network.parallel + SPARE_CONNECTIONS), common };
-      places.set(way.key, place);
+      // The agent's own limit does not count connections that are still being opened.
+      server = {
+        agent: agentFor(route, common),
+        semaphore: new Semaphore(network.parallel + SPARE_CONNECTIONS),
+        common,
+      };
+      servers.set(route.key, server);
     }
-    return place;
+    return server;
   }
 
   async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
-    const way = route(url, request);
-    const { agent, slots, common } = placeFor(way);
-    const target = targetOf(way, url);
-    const release = await slots.take(signal);
+    const route = router(url, request);
+    const { agent, semaphore, common } = connectionsFor(route);
+    const target = targetOf(route, url);
+    const release = await semaphore.take(signal);
     let outgoing: ClientRequest | undefined;
     try {
       outgoing = createRequest({
@@ -53,12 +60,12 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
         status: answer.statusCode ?? 0,
         headers: headersOf(answer),
         zone: common.zone,
-        forwarder: forwarderOf(way),
+        forwarder: forwarderOf(route),
         ...readAhead(unlessDripping(bodyOf(answer, stallTimeout), stallTimeout)),
       };
     } catch (error) {
       if (outgoing === undefined) release();
-      // The server closed a connection that was kept just as it was used again; a new one is another matter.
+      // The server closed a kept connection at the moment of its reuse. On a new connection this is a real failure.
       const stale = outgoing?.reusedSocket && again && BROKEN.has(errorCode(error));
       if (stale && !signal.aborted && !closed) return send(request, false);
       throw error;
@@ -69,19 +76,19 @@ export function createSmallTransport(network: NetworkOptions, route: Router): Tr
     send: (request) => send(request, true),
     async close() {
       closed = true;
-      for (const { agent } of places.values()) agent.destroy();
-      places.clear();
+      for (const { agent } of servers.values()) agent.destroy();
+      servers.clear();
     },
   };
 }
 
-/** Keeps connections that are ready for HTTP as they are made, TLS or not. */
-function agentFor(way: Route, common: CommonZone): Agent {
+/** Keeps connections, with or without TLS, after they are ready for HTTP. */
+function agentFor(route: Route, common: CommonZone): Agent {
   type Made = (error: Error | null, socket?: Socket) => void;
   const createConnection = (_options: unknown, made?: Made): undefined => {
-    way.connect().then(
+    route.connect().then(
       (socket) => {
-        common.add(way.proxy === undefined ? socket.remoteAddress : undefined);
+        common.add(route.proxy === undefined ? socket.remoteAddress : undefined);
         made?.(null, socket);
       },
       (error: Error) => made?.(error),
@@ -90,7 +97,7 @@ function agentFor(way: Route, common: CommonZone): Agent {
   return Object.assign(new Agent({ keepAlive: true }), { createConnection });
 }
 
-/** Sends the request. `over` is called when its connection is free, or gone. */
+/** Sends the request. `over` is called when its connection is free or closed. */
 function answerTo(
   outgoing: ClientRequest,
   over: () => void,
@@ -114,12 +121,12 @@ function answerTo(
       open = answer;
       resolve(answer);
     });
-    // Those after the head end the body, too.
+    // Errors after the head end the body, too.
     outgoing.on('error', reject);
     outgoing.once('close', () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      // Nothing is said of a server that goes over to another protocol: there is no answer and no error.
+      // When a server switches protocols, there is no event for a response or an error.
       reject(failure('UND_ERR_SOCKET', 'closed without an answer'));
       over();
     });
@@ -127,7 +134,7 @@ function answerTo(
   });
 }
 
-/** The body, each piece within the time. */
+/** The body, with a timeout for each chunk. */
 async function* bodyOf(answer: IncomingMessage, timeout: number): AsyncGenerator<Uint8Array> {
   const stalled = (): unknown => answer.destroy(failure(STALLED, 'the transfer stalled'));
   let timer = setTimeout(stalled, timeout);
@@ -142,7 +149,7 @@ async function* bodyOf(answer: IncomingMessage, timeout: number): AsyncGenerator
   }
 }
 
-/** Reads a short body at once, so that nobody who waits for something else first (a token) keeps others from a place. */
+/** Reads a short body at once, so that a caller who first waits for something else (a token) does not hold a permit. */
 function readAhead(body: AsyncGenerator<Uint8Array>): Pick<TransportResponse, 'body' | 'discard'> {
   const start: Uint8Array[] = [];
   const reading = (async () => {
@@ -153,7 +160,7 @@ function readAhead(body: AsyncGenerator<Uint8Array>): Pick<TransportResponse, 'b
       length += next.value.length;
     }
   })();
-  // Whoever reads the body is told what it failed with.
+  // The reader of the body gets the failure.
   const readOrFailed = reading.catch(() => undefined);
   return {
     body: (async function* () {
@@ -169,7 +176,7 @@ function readAhead(body: AsyncGenerator<Uint8Array>): Pick<TransportResponse, 'b
   };
 }
 
-/** All values of every header: `headers` of node:http drops some, and its other forms trust the names. */
+/** All values of every header: `headers` of node:http drops some, and its other forms rely on the names. */
 function headersOf({ rawHeaders }: IncomingMessage): ResponseHeaders {
   const headers: Record<string, string[]> = Object.create(null);
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -1,4 +1,4 @@
-/** Requests whose answers are streamed, by undici from a pool of connections for each way: the only file that loads it. */
+/** Requests whose responses are streamed, by undici with a pool per route: the only file that loads undici. */
 import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'undici';
 import type { NetworkOptions } from '../../contract/source.ts';
@@ -6,54 +6,54 @@ import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
 import { BROKEN, errorCode } from '../failures.ts';
 import { unlessDripping } from './dripping.ts';
-import { HttpResponse } from './response.ts';
+import { StreamedResponse } from './response.ts';
 import { connectToReceive } from './reused-buffer.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
-export function createStreamingTransport(network: NetworkOptions, route: Router): Transport {
+export function createStreamingTransport(network: NetworkOptions, router: Router): Transport {
   const pools = new Map<string, { readonly pool: Pool; readonly common: CommonZone; used: boolean }>();
   let closed = false;
 
-  async function placeFor(way: Route, url: URL) {
+  async function connectionsFor(route: Route, url: URL) {
     const { default: PoolClass } = await import('undici/lib/dispatcher/pool.js');
-    let place = pools.get(way.key);
-    if (place === undefined) {
+    let server = pools.get(route.key);
+    if (server === undefined) {
       const common = new CommonZone();
-      const pool = new PoolClass((forwarderOf(way)?.url ?? url).origin, {
+      const pool = new PoolClass((forwarderOf(route)?.url ?? url).origin, {
         connections: network.parallel + SPARE_CONNECTIONS,
         pipelining: 1,
-        // `HttpResponse` sees to it.
+        // `StreamedResponse` has its own timeout.
         headersTimeout: 0,
         bodyTimeout: network.stallTimeout,
         connect: (_options, callback) => {
-          const connecting = way.tunnel ? way.connect() : connectToReceive(way);
+          const connecting = route.tunnel ? route.connect() : connectToReceive(route);
           connecting.then(
             (socket) => {
-              common.add(way.proxy === undefined ? socket.remoteAddress : undefined);
+              common.add(route.proxy === undefined ? socket.remoteAddress : undefined);
               callback(null, socket);
             },
             (error: Error) => callback(error, null),
           );
         },
       });
-      place = { pool, common, used: false };
-      pools.set(way.key, place);
+      server = { pool, common, used: false };
+      pools.set(route.key, server);
     }
-    return place;
+    return server;
   }
 
   async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
-    const way = route(url, request);
-    const place = await placeFor(way, url);
+    const route = router(url, request);
+    const server = await connectionsFor(route, url);
     signal.throwIfAborted();
-    const target = targetOf(way, url);
-    const answer = new HttpResponse(signal, network.stallTimeout);
-    const { used } = place;
-    // A connection whose answer has just been read is free in the next turn of the event loop.
+    const target = targetOf(route, url);
+    const answer = new StreamedResponse(signal, network.stallTimeout);
+    const { used } = server;
+    // A connection whose response was just read becomes free in the next turn of the event loop.
     if (used) await setImmediate();
     try {
-      place.pool.dispatch(
+      server.pool.dispatch(
         {
           method,
           path: target.path,
@@ -67,19 +67,19 @@ export function createStreamingTransport(network: NetworkOptions, route: Router)
         answer,
       );
       const { status, headers: answered } = await answer.head;
-      place.used = true;
+      server.used = true;
       return {
         status,
         headers: answered,
-        zone: place.common.zone,
-        forwarder: forwarderOf(way),
+        zone: server.common.zone,
+        forwarder: forwarderOf(route),
         body: unlessDripping(answer.body(), network.stallTimeout),
         discard: () => answer.discard(),
       };
     } catch (error) {
-      // The server closed a connection that was kept just as it was used again; a new one is another matter.
+      // The server closed a kept connection at the moment of its reuse. On a new connection this is a real failure.
       const stale = used && again && !answer.answered && BROKEN.has(errorCode(error));
-      place.used = false;
+      server.used = false;
       if (stale && !signal.aborted && !closed) return send(request, false);
       throw error;
     }

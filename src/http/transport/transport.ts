@@ -1,9 +1,9 @@
-/** One HTTP request over one connection. Redirects, repeats and credentials are the business of the callers. */
+/** One HTTP request over one connection. Callers handle redirects, retries and credentials. */
 import type { Zone } from '../addresses.ts';
 import type { ResponseHeaders } from '../headers.ts';
 import type { NamedProxy } from '../proxy.ts';
 
-/** Connections to a server above those that downloads may take, so that a download that is held back starves no other request. */
+/** Connections to a server beyond those for downloads, so that stalled downloads do not block other requests. */
 export const SPARE_CONNECTIONS = 4;
 
 export interface TransportRequest {
@@ -12,29 +12,29 @@ export interface TransportRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly signal: AbortSignal;
-  /** The answer may have a body of any size; others are read at once. */
+  /** The body may have any size; other bodies are read at once. */
   readonly stream: boolean;
-  /** Whether the client certificate may be shown to this server: not to one that another server redirected to. */
+  /** The client certificate may be used for this server: not after a redirect to another server. */
   readonly identify: boolean;
-  /** Zone of the server that named the URL; undefined when the user did. */
+  /** Zone of the server that named the URL; undefined if the user named it. */
   readonly namedBy?: Zone | undefined;
 }
 
 export interface TransportResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** Of the server that answered: what it may name in turn. */
+  /** Zone of the server that responded: which addresses it may name. */
   readonly zone: Zone;
-  /** Who passed it on, or answered in its place. */
+  /** The proxy that forwarded the response or made it. */
   readonly forwarder: NamedProxy | undefined;
-  /** A piece belongs to the transport again when the next one is asked for: who wants to keep it copies it. */
+  /** A chunk is valid until the next one is asked for; copy it to keep it. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Gives the connection back without reading the rest. */
+  /** Releases the connection without reading the rest. */
   discard(): void;
 }
 
 export interface Transport {
-  /** Sends one request; rejects with whatever the connection failed with (`connectionError` types it). */
+  /** Sends one request; rejects with the connection's failure (`connectionError` makes it a typed error). */
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
