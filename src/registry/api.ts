@@ -1,4 +1,4 @@
-/** Requests to one registry's API: the right scheme, the right credential, the right error. */
+/** Requests to one registry's API, with the right scheme and credential and the right errors. */
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import type { CtxsrcError } from '../core/errors.ts';
@@ -7,19 +7,19 @@ import { readStart } from '../http/body.ts';
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from '../http/client.ts';
 import type { Clock } from '../http/clock.ts';
 import { answerError, type Subject } from '../http/errors.ts';
-import { type Answer, Authorizer } from './auth/authorizer.ts';
+import { Authorizer, type AuthResponse } from './auth/authorizer.ts';
 import type { Endpoint } from './mirrors.ts';
 import { type Scheme, Schemes } from './scheme.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'HEAD';
-  /** Below the repository, for instance `manifests/latest`. */
+  /** The path below the repository, for instance `manifests/latest`. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly subject: Subject;
-  /** The body may be of any size. */
+  /** The body may have any size and is streamed. */
   readonly stream?: boolean | undefined;
-  /** Repeats, when fewer than the options say. */
+  /** Number of retries, if lower than the option. */
   readonly retries?: number | undefined;
 }
 
@@ -38,7 +38,7 @@ export class Api {
     this.#schemes = new Schemes(network);
   }
 
-  /** The head of the answer, whatever its status; errors as `HttpClient.request`, and those of asking for a token. */
+  /** The head of the response, whatever its status. Errors: those of `HttpClient.request` and of the token. */
   open(job: JobContext, endpoint: Endpoint, request: ApiRequest): Promise<HttpResponse> {
     return this.#send(
       job,
@@ -49,7 +49,9 @@ export class Api {
     );
   }
 
-  /** The answer with its body, when its status is 200; errors as `open`, and by status. More than `maxBytes` is E_LIMIT. */
+  /**
+   * The response of status 200 with its body; another status is an error. Errors: as `open`, E_LIMIT over `maxBytes`.
+   */
   async fetch(job: JobContext, endpoint: Endpoint, request: ApiRequest, maxBytes: number): Promise<HttpAnswer> {
     const answer = await this.#send(
       job,
@@ -68,22 +70,22 @@ export class Api {
     );
   }
 
-  /** The error for an answer of `open` with another status than hoped for. */
+  /** The error for an unexpected status of a response of `open`. */
   async refusal(job: JobContext, endpoint: Endpoint, subject: Subject, answer: HttpResponse): Promise<CtxsrcError> {
     return this.#refusal(job, endpoint, subject, answer.status, await readStart(answer, ERROR_BODY));
   }
 
-  /** What a registry that has answered may name. */
+  /** The zone of a registry: which addresses it may name. */
   zoneOf(host: string): Zone {
     return this.#zones.get(host) ?? OPEN;
   }
 
-  /** Whether requests for the repository carry a credential. */
+  /** True if requests for the repository carry a credential. */
   authenticated(job: JobContext, endpoint: Endpoint): Promise<boolean> {
     return this.#authorizerOf(endpoint).presented(job, endpoint.repository);
   }
 
-  async #send<T extends Answer>(
+  async #send<T extends AuthResponse>(
     job: JobContext,
     endpoint: Endpoint,
     request: ApiRequest,
@@ -91,7 +93,7 @@ export class Api {
     discard: (answer: T) => void,
   ): Promise<T> {
     const authorizer = this.#authorizerOf(endpoint);
-    // A mirror that is in trouble has the registry behind it.
+    // If a mirror fails, the registry itself is asked next.
     const retries = endpoint.mirror ? 1 : undefined;
     const answer = await authorizer.run(
       job,

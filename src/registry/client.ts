@@ -1,6 +1,6 @@
 /**
- * A client of registries (distribution-spec, "Pull"): resolve, manifests, blobs, tags. Every manifest is checked against
- * the digest it was asked for by, whoever sent it; blobs are checked by whoever stores them.
+ * A client of registries (distribution-spec, "Pull"): resolve, manifests, blobs, tags. Every manifest is checked
+ * against the requested digest, whichever server sent it; blobs are checked by the code that stores them.
  */
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
@@ -23,17 +23,17 @@ import { tagsAt } from './tags.ts';
 
 export interface RegistryClient {
   /**
-   * What a tag or digest is now. One HEAD where the registry answers it with digest, length and type, else a GET.
-   * Errors: E_TAG_NOT_FOUND, E_NOT_FOUND, E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_DIGEST_MISMATCH,
+   * The current digest of a tag or digest. One HEAD if the registry answers it with digest, length and type, else a
+   * GET. Errors: E_TAG_NOT_FOUND, E_NOT_FOUND, E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_DIGEST_MISMATCH,
    * E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
    */
   resolve(job: JobContext, name: RepositoryName, reference: string): Promise<Resolved>;
   /** A manifest by its digest, verified. Errors: as `resolve`; E_LIMIT over 4 MiB; E_SIZE_MISMATCH. */
   manifest(job: JobContext, name: RepositoryName, digest: Digest, expectedSize?: number): Promise<ManifestContent>;
   /**
-   * A blob's bytes, not verified, from `resume.offset` on where the registry can. The body goes on by itself when the
-   * connection breaks. It holds one of `--parallel` places until it is read to its end, left, or the job is aborted.
-   * @param maxBytes the most it may have; any number unless given
+   * A blob's bytes, not verified, from `resume.offset` on if the registry can resume. An interrupted download resumes
+   * by itself. It holds one of `--parallel` permits until it is read to its end, left, or the job is aborted.
+   * @param maxBytes limit of the size; absent: none
    * Errors: as `resolve`, with E_BLOB_NOT_FOUND, and E_LIMIT over `maxBytes`.
    */
   blob(
@@ -43,10 +43,10 @@ export interface RegistryClient {
     resume?: Resume,
     maxBytes?: number,
   ): Promise<IngestSource>;
-  /** Asks whether a blob is there, by a HEAD where the registry answers it. Errors: as `blob`. */
+  /** Checks that a blob exists, by a HEAD if the registry answers it. Errors: as `blob`. */
   requireBlob(job: JobContext, name: RepositoryName, digest: Digest): Promise<void>;
   /**
-   * A blob that is not in the registry but at the addresses that its descriptor names, not verified; otherwise as `blob`.
+   * A blob that is not in the registry but at the URLs in its descriptor, not verified; otherwise as `blob`.
    * @param namedIn the repository that has the descriptor; undefined for a file
    * Errors: those of `foreignBlob`.
    */
@@ -56,21 +56,21 @@ export interface RegistryClient {
     namedIn: RepositoryName | undefined,
     resume?: Resume,
   ): Promise<IngestSource>;
-  /** A blob that is read at once (a configuration), not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
+  /** A small blob (a configuration), read at once, not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
   document(job: JobContext, name: RepositoryName, digest: Digest, maxBytes: number): Promise<Uint8Array>;
-  /** Tags of a repository, at most `limit`, by as many pages as that takes. Errors: as `resolve`. */
+  /** Tags of a repository, at most `limit`, from as many pages as necessary. Errors: as `resolve`. */
   tags(job: JobContext, name: RepositoryName, limit: number): Promise<readonly string[]>;
   /**
-   * Asks the registry whether it lets this caller in (`/v2/`), and says whether a credential was shown for it.
-   * Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
+   * Checks that the registry admits this caller (`/v2/`), and returns whether a credential was used. Errors:
+   * E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
    */
   ping(job: JobContext, host: string): Promise<{ readonly authenticated: boolean }>;
   close(): Promise<void>;
 }
 
 /**
- * @param options.env where proxies and certificate files are named; the process's environment unless given
- * @param options.clock the system's unless given
+ * @param options.env names proxies and certificate files; default: the environment of the process
+ * @param options.clock default: the system's clock
  */
 export function createRegistryClient(options: {
   readonly network: NetworkOptions;
@@ -80,11 +80,13 @@ export function createRegistryClient(options: {
   const { network, clock = systemClock } = options;
   const http = createHttpClient(options);
   const api = new Api(http, network, clock);
-  const slots = new Map<string, Semaphore>();
-  /** Mirrors that have sent a wrong blob: nothing else is asked of them. */
+  const semaphores = new Map<string, Semaphore>();
+  /** Mirrors that sent a wrong blob: they are not used again. */
   const spoilt = new Set<string>();
 
-  /** Runs `work` at one place after another until one succeeds; the error is the registry's own, the mirrors' are told. */
+  /**
+   * Runs `work` at the mirrors, then the registry, until it succeeds. The registry's error lists the mirrors' errors.
+   */
   async function eachEndpoint<T>(
     job: JobContext,
     name: RepositoryName,
@@ -149,22 +151,22 @@ export function createRegistryClient(options: {
     const subject = blobSubject(endpoint, digest);
     const request = { path: `blobs/${digest}`, subject };
     const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
-    // A credential that was refused is not shown once more.
+    // A refused credential is not sent again.
     if (head.status === 401) throw await api.refusal(job, endpoint, subject, head);
     head.discard();
     if (head.status === 200) return;
-    // HEAD may be refused where GET is not, and only a body says why something is refused or not there.
+    // GET may be allowed where HEAD is not, and only a body gives the reason of a refusal.
     const headers = { range: 'bytes=0-0' };
     const answer = await api.open(job, endpoint, { ...request, method: 'GET', headers, stream: true });
-    // An empty blob has no first byte.
+    // An empty blob has no first byte, so 416 is success, too.
     if (![200, 206, 416].includes(answer.status)) throw await api.refusal(job, endpoint, subject, answer);
     answer.discard();
   }
 
-  /** Takes one of the places of `--parallel` until the body is over. */
-  async function inPlace(job: JobContext, host: string, work: () => Promise<IngestSource>): Promise<IngestSource> {
-    const release = await slotsOf(host).take(job.signal);
-    // Whoever does not read the body to its end has to abort the job, or leave the loop: both give the place back.
+  /** Takes one of the permits of `--parallel` until the body ends. */
+  async function withPermit(job: JobContext, host: string, work: () => Promise<IngestSource>): Promise<IngestSource> {
+    const release = await semaphoreOf(host).take(job.signal);
+    // A caller that does not read the body to its end has to abort the job or leave the loop: both release the permit.
     job.signal.addEventListener('abort', release, { once: true });
     const done = (): void => {
       job.signal.removeEventListener('abort', release);
@@ -179,13 +181,13 @@ export function createRegistryClient(options: {
     }
   }
 
-  function slotsOf(host: string): Semaphore {
-    let places = slots.get(host);
-    if (places === undefined) {
-      places = new Semaphore(network.parallel);
-      slots.set(host, places);
+  function semaphoreOf(host: string): Semaphore {
+    let semaphore = semaphores.get(host);
+    if (semaphore === undefined) {
+      semaphore = new Semaphore(network.parallel);
+      semaphores.set(host, semaphore);
     }
-    return places;
+    return semaphore;
   }
 
   return {
@@ -193,12 +195,12 @@ export function createRegistryClient(options: {
     manifest: (job, name, digest, size) =>
       eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, size)),
     blob: (job, name, digest, resume = { offset: 0 }, maxBytes = undefined) =>
-      inPlace(job, name.host, () =>
+      withPermit(job, name.host, () =>
         eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume, maxBytes)),
       ),
     foreignBlob(job, blob, namedIn, resume = { offset: 0 }) {
       const namedBy = namedIn === undefined ? OPEN : api.zoneOf(namedIn.host);
-      return inPlace(job, 'foreign', async () => {
+      return withPermit(job, 'foreign', async () => {
         const { foreignBlob } = await import('./foreign.ts');
         return foreignBlob(job, http, { ...blob, namedBy }, resume);
       });
@@ -228,7 +230,7 @@ function blobSubject({ host, repository }: Endpoint, digest: Digest): Subject {
   return { host, kind: 'blob', what: `blob ${digest} of ${host}/${repository}` };
 }
 
-/** `body`, with `done` called when it is over, however it ends. */
+/** Yields `body`, and calls `done` when it ends for any reason. */
 async function* finishing(body: AsyncIterable<Uint8Array>, done: () => void): AsyncGenerator<Uint8Array> {
   try {
     yield* body;

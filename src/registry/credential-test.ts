@@ -5,21 +5,22 @@ import type { Environment } from '../http/proxy.ts';
 import { createRegistryClient } from './client.ts';
 
 /**
- * What came of trying. `accepted`: a credential was shown and taken; `anonymous`: the registry asked for nothing;
- * `anonymous-token`: it asked for a token, and handed one out though there was no credential to show.
+ * The result of a test. `accepted`: the registry accepted a credential. `anonymous`: it required none.
+ * `anonymous-token`: it required a token and issued one without a credential.
  */
 export type CredentialTest = 'accepted' | 'anonymous' | 'anonymous-token';
 
 /**
- * Asks a registry's API for access with the session's credential for it.
- * Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, and those of every request.
+ * Asks a registry's API for access with the session's credential. Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS,
+ * and those of every request.
  */
 export async function testCredentials(
   job: JobContext,
   options: { readonly network: NetworkOptions; readonly registry: string; readonly env?: Environment | undefined },
 ): Promise<CredentialTest> {
   const client = createRegistryClient(options);
-  // The client looks for a credential only when it is challenged. Without one, only a token gets it in then.
+  // The client looks for a credential only after a challenge. If there is none, only an anonymous token can have been
+  // accepted.
   let challenged = false;
   const session: JobContext['session'] = {
     id: job.session.id,

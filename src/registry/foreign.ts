@@ -1,7 +1,7 @@
 /**
- * Blobs that lie where their descriptor's `urls` say, and in no registry: layers under a licence, such as Windows' (OCI
- * image-spec, "Content Descriptors"). The addresses were named by a stranger: no credential goes there, they may lead only
- * where whoever named them may, and what comes is nothing until its digest says so.
+ * Blobs at the `urls` of their descriptor instead of in a registry: layers under a licence, such as those of Windows
+ * (OCI image-spec, "Content Descriptors"). A stranger chose the URLs: no credential is sent to them, they may lead only
+ * to addresses that their author may name, and the bytes are worthless until their digest is verified.
  */
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
@@ -16,19 +16,19 @@ import { download, type Resume } from '../http/resume.ts';
 export interface ForeignBlob {
   readonly digest: Digest;
   readonly urls: readonly string[];
-  /** For messages, `layer sha256:… of the/image`. */
+  /** For messages: `layer sha256:… of the/image`. */
   readonly what: string;
-  /** Who named the addresses. */
+  /** The zone of the server that named the URLs. */
   readonly namedBy: Zone;
 }
 
-/** Addresses of one blob that are tried. */
+/** Number of URLs of one blob that are tried. */
 const MOST_URLS = 8;
 const ERROR_BODY = 64 * 1024;
 
 /**
- * The blob from the first address that gives it, not verified. Errors: that of the last one, which tells of the others;
- * E_UNSAFE for an address that may not be named; E_BLOB_NOT_FOUND where it is not.
+ * The blob from the first URL that has it, not verified. Errors: that of the last URL, which lists the others; E_UNSAFE
+ * for an address that may not be named; E_BLOB_NOT_FOUND if no URL has it.
  */
 export async function foreignBlob(
   job: JobContext,

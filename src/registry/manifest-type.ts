@@ -1,8 +1,8 @@
-/** The media type of a manifest whose server does not say it. */
+/** The media type of a manifest whose server does not state it. */
 import { detectMediaType } from '../oci/decode.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 
-/** What a manifest may be asked for as. */
+/** The media types in the Accept header for a manifest. */
 export const MANIFEST_ACCEPT = [
   MEDIA_TYPE.ociIndex,
   MEDIA_TYPE.ociManifest,
@@ -11,7 +11,7 @@ export const MANIFEST_ACCEPT = [
   '*/*',
 ].join(', ');
 
-/** Types that say nothing about a manifest: given by servers that do not know or do not care. */
+/** Types that say nothing about a manifest: given by servers that do not know better. */
 const GENERIC = new Set([
   'application/json',
   'application/octet-stream',
@@ -20,13 +20,13 @@ const GENERIC = new Set([
   'text/html',
 ]);
 
-/** The type when it says something. */
+/** The type if it is specific. */
 export function telling(mediaType: string | undefined): string | undefined {
   return mediaType === undefined || GENERIC.has(mediaType) ? undefined : mediaType;
 }
 
 /**
- * The type that a document claims, or shows by its members as BuildKit sees them; undefined when it is no manifest.
+ * The type that a document states, or shows by its members as in BuildKit; undefined if it is not a manifest.
  * E_MANIFEST_INVALID when it contradicts itself.
  */
 export function manifestTypeOf(bytes: Uint8Array, what: string): string | undefined {

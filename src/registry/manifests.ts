@@ -1,4 +1,4 @@
-/** Manifests of one endpoint: what a tag is now, and documents by their digest, checked. */
+/** Manifests of one endpoint: the current digest of a tag, and documents by their digest, verified. */
 import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestLike, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
@@ -13,7 +13,7 @@ import { suggestTags } from './tags.ts';
 
 export interface Resolved {
   readonly descriptor: Descriptor;
-  /** The manifest itself, verified, when it had to be fetched to know its digest. */
+  /** The manifest itself, verified, if it was fetched to find its digest. */
   readonly bytes?: Uint8Array | undefined;
 }
 
@@ -30,19 +30,19 @@ export async function resolveAt(job: JobContext, api: Api, endpoint: Endpoint, r
   const subject = manifestSubject(endpoint, reference);
   const request = { path: `manifests/${reference}`, headers: { accept: MANIFEST_ACCEPT }, subject };
   const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
-  // A credential that was refused is not shown once more.
+  // A refused credential is not sent again.
   if (head.status === 401) throw await api.refusal(job, endpoint, subject, head);
   head.discard();
   const descriptor = head.status === 200 ? stated(head.headers, reference) : undefined;
   if (descriptor !== undefined) return { descriptor };
-  // HEAD may be refused where GET is not, or say too little; and only a body says why something is refused or not there.
+  // GET may be allowed where HEAD is not, or say more; and only a body gives the reason of a refusal.
   const full = await api.fetch(job, endpoint, { ...request, method: 'GET' }, LARGEST_MANIFEST).catch(async (error) => {
     if (endpoint.mirror || !isCtxsrcError(error, 'E_TAG_NOT_FOUND')) throw error;
     throw await suggestTags(job, api, endpoint, reference, error);
   });
   const said = header(full.headers, 'docker-content-digest');
   const wanted = isDigest(reference) ? reference : said !== undefined && isDigest(said) ? said : undefined;
-  // What is no manifest at all is told as that, not as a wrong digest.
+  // A document that is not a manifest is reported as such, not as a wrong digest.
   const mediaType = manifestType(subject, full);
   const digest = wanted === undefined ? sha256(full.bytes) : checked(subject, wanted, full.bytes);
   return { descriptor: { mediaType, digest, size: full.bytes.length }, bytes: full.bytes };
@@ -87,13 +87,13 @@ export async function manifestAt(
   return { mediaType, bytes: full.bytes };
 }
 
-/** The digest, type and size that a HEAD's answer states; undefined when a GET has to find them out. */
+/** The digest, type and size in the headers of a HEAD; undefined if a GET has to find them. */
 function stated(headers: ResponseHeaders, reference: string): Descriptor | undefined {
   const size = contentLength(headers);
   const mediaType = telling(mediaTypeOf(headers));
   const digest = header(headers, 'docker-content-digest') ?? (isDigest(reference) ? reference : undefined);
   if (!size || mediaType === undefined || digest === undefined || !isDigest(digest)) return undefined;
-  // Something else than what was asked for: the content decides who is right.
+  // The header contradicts the request: only the content can decide.
   if (isDigest(reference) && digest !== reference) return undefined;
   return { mediaType, digest, size };
 }
@@ -107,7 +107,7 @@ function manifestSubject(endpoint: Endpoint, reference: string): Subject {
   };
 }
 
-/** The digest, when the bytes have it. E_DIGEST_MISMATCH else. */
+/** Verifies the bytes and returns their digest. E_DIGEST_MISMATCH otherwise. */
 function checked(subject: Subject, wanted: Digest, bytes: Uint8Array): Digest {
   const found = digestLike(wanted, bytes);
   if (found === wanted) return wanted;

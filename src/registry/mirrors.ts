@@ -1,4 +1,4 @@
-/** Where a registry's content may be had: its mirrors in the order given, then the registry itself. */
+/** Where a registry's content is fetched from: its mirrors in the given order, then the registry itself. */
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
@@ -11,7 +11,7 @@ export interface RepositoryName {
 }
 
 export interface Endpoint {
-  /** The name that credentials are looked up under: the registry's, or the mirror's own. */
+  /** The name for looking up credentials: the registry's, or the mirror's own. */
   readonly host: string;
   /** `host[:port]` of the server. */
   readonly api: string;
@@ -19,15 +19,15 @@ export interface Endpoint {
   readonly repository: string;
   readonly mirror: boolean;
   /**
-   * The registry whose content is wanted from a mirror, sent as `?ns=` (distribution-spec, "Registry Proxying"): one that
-   * serves several registries chooses by it, others ignore it.
+   * The registry whose content a mirror should serve, sent as `?ns=` (distribution-spec, "Registry Proxying"): mirrors
+   * of several registries choose by it, others ignore it.
    */
   readonly namespace?: string | undefined;
 }
 
 /**
- * The places that have a repository: the registry itself first, then its mirrors, which are to be asked before it, in this
- * order. E_CONFIG when a mirror is not `HOST[/PATH]`.
+ * The endpoints of a repository: the registry first, then its mirrors, which are tried before it in this order.
+ * E_CONFIG when a mirror is not `HOST[/PATH]`.
  */
 export function endpointsFor(
   name: RepositoryName,
@@ -49,7 +49,7 @@ function sameRegistry(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase() || (isDockerHub(a) && isDockerHub(b));
 }
 
-/** Splits `HOST[:PORT][/PATH]`. A scheme is not part of it: `--plain-http HOST` says that. */
+/** Splits `HOST[:PORT][/PATH]`. A scheme is not allowed: `--plain-http HOST` selects it. */
 export function parseMirror(text: string): { readonly host: string; readonly path: string } {
   const match = /^([A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?)((?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)\/?$/.exec(
     text,

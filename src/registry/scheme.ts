@@ -1,6 +1,6 @@
 /**
- * https or http: https always, except for the hosts of `--plain-http`, and for loopback, where plain HTTP is the rule and
- * TLS the exception that is noticed by the first answer.
+ * https or http. Always https, except for the hosts of `--plain-http`, and for loopback, where plain HTTP is usual and
+ * the first response shows whether TLS is needed.
  */
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -9,7 +9,7 @@ import { hostListed, isLoopback } from '../http/host.ts';
 
 export type Scheme = 'http' | 'https';
 
-/** Sends a request. `settled` is false while the scheme is a guess: then a connection that fails is not tried again. */
+/** Sends a request. `settled` is false while the scheme is a guess: a failed connection is not retried then. */
 export type SendWithScheme<T> = (scheme: Scheme, settled: boolean) => Promise<T>;
 
 export class Schemes {
@@ -20,7 +20,9 @@ export class Schemes {
     this.#network = network;
   }
 
-  /** Runs `send` with the host's scheme. The first request to a loopback server finds out which it is; others wait for it. */
+  /**
+   * Runs `send` with the host's scheme. The first request to a loopback server detects it, and others wait for that.
+   */
   async run<T extends { readonly status: number }>(host: string, send: SendWithScheme<T>): Promise<T> {
     if (hostListed(this.#network.plainHttp, host)) return send('http', true);
     if (hostListed(this.#network.insecure, host) || !isLoopback(host)) return send('https', true);
@@ -41,7 +43,7 @@ async function discover<T extends { readonly status: number }>(
   let plain: T | undefined;
   try {
     plain = await send('http', false);
-    // What servers say to plain HTTP on a TLS port; also what they say to a bad request.
+    // Servers respond with 400 to plain HTTP on a TLS port, but also to a bad request.
     if (plain.status !== 400) return { scheme: 'http', answer: plain };
   } catch (error) {
     if (!(error instanceof CtxsrcError)) throw error;
@@ -54,7 +56,7 @@ async function discover<T extends { readonly status: number }>(
     if (!(error instanceof CtxsrcError)) throw error;
     if (plain !== undefined && speaksNoTls(error)) return { scheme: 'http', answer: plain };
     if (plain === undefined && (error.code === 'E_NETWORK' || speaksNoTls(error))) return { scheme: 'http' };
-    // It does speak TLS: what went wrong there is what the user has to know.
+    // The server does use TLS, so the user needs the error of the TLS attempt.
     throw error;
   }
 }

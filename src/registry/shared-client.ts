@@ -4,8 +4,8 @@ import type { RegistryClient } from './client.ts';
 const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
 
 /**
- * The one client for all references of a run: they share connections, tokens and the places of `--parallel`. It is loaded
- * when it is first needed: what is in the store needs none of its code.
+ * The one client for all references of a run, which share connections, tokens and the permits of `--parallel`. Loaded
+ * at first use: content in the store needs none of its code.
  */
 export function sharedClient(network: NetworkOptions): Promise<RegistryClient> {
   let client = clients.get(network);

@@ -1,4 +1,4 @@
-/** The tags of a repository (distribution-spec, "Content Discovery"): pages, and which of them could have been meant. */
+/** The tags of a repository (distribution-spec, "Content Discovery"): pages, and suggestions for a missing tag. */
 import type { JobContext } from '../contract/session.ts';
 import { editDistance } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -7,10 +7,10 @@ import { headerValues, type ResponseHeaders, urlText } from '../http/headers.ts'
 import type { Api } from './api.ts';
 import type { Endpoint } from './mirrors.ts';
 
-/** Some registries send all tags at once, and some repositories have hundreds of thousands. */
+/** Some registries send all tags in one page, and some repositories have hundreds of thousands. */
 const LARGEST_PAGE = 16 * 1024 * 1024;
 const TAGS_PER_PAGE = 1000;
-/** A server may send smaller pages than it is asked for; one that sends empty ones without end is left. */
+/** A server may send smaller pages than requested; this bounds a server that sends empty pages endlessly. */
 const MOST_PAGES = 100;
 
 /** Tags of a repository at one endpoint, at most `limit`, of at most 100 pages. */
@@ -24,7 +24,7 @@ export async function tagsAt(
   const { host, repository } = endpoint;
   const subject = { host, kind: 'tags', what: `the tags of ${host}/${repository}` } as const;
   const tags: string[] = [];
-  // A server that sends in circles is left at the first page seen twice.
+  // Stops at a page that was seen before: some servers link pages in a circle.
   const seen = new Set<string>();
   let path: string | undefined = `tags/list?n=${Math.min(limit, TAGS_PER_PAGE)}`;
   while (path !== undefined && tags.length < limit && !seen.has(path) && seen.size < MOST_PAGES) {
@@ -37,7 +37,7 @@ export async function tagsAt(
   return tags.slice(0, limit);
 }
 
-/** A missing tag's error with the tags that could have been meant, where the registry tells them at the first try. */
+/** The error for a missing tag, with similar tags if the registry lists them at the first attempt. */
 export async function suggestTags(
   job: JobContext,
   api: Api,
@@ -62,7 +62,7 @@ export async function suggestTags(
 
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
-/** The well-formed tags of a page; none when the document is not a list of tags. */
+/** The well-formed tags of a page; none if the document is not a list of tags. */
 function readTags(bytes: Uint8Array): readonly string[] {
   let document: unknown;
   try {
@@ -74,7 +74,7 @@ function readTags(bytes: Uint8Array): readonly string[] {
   return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string' && TAG.test(tag)) : [];
 }
 
-/** Where the next page is (RFC 8288, `rel="next"`), below the API of the same server; undefined on the last page. */
+/** The URL of the next page (RFC 8288, `rel="next"`), below the API of the same server; undefined on the last page. */
 function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
   for (const value of headerValues(headers, 'link')) {
     const target = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(urlText(value))?.[1];
@@ -85,7 +85,7 @@ function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
   return undefined;
 }
 
-/** The tags most like the one asked for, best first. */
+/** The tags most similar to the requested one, best first. */
 function closestTags(tags: readonly string[], wanted: string, count = 5): readonly string[] {
   return [...new Set(tags)]
     .map((tag) => ({ tag, distance: distance(tag, wanted) }))
@@ -94,7 +94,7 @@ function closestTags(tags: readonly string[], wanted: string, count = 5): readon
     .map(({ tag }) => tag);
 }
 
-/** A tag that begins with the other is near whatever its length. */
+/** A tag that begins with the other one is near, whatever its length. */
 function distance(tag: string, wanted: string): number {
   return tag.startsWith(wanted) || wanted.startsWith(tag) ? 1 : editDistance(tag, wanted);
 }

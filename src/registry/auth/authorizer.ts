@@ -1,6 +1,6 @@
 /**
- * Answers a registry's challenges. One `Authorizer` serves one server: nothing is sent unasked, what was learnt from the
- * first challenge is used for the requests after it, and what belongs to this server is given to no other.
+ * Answers a registry's challenges. One `Authorizer` serves one server. It sends no credential before a challenge,
+ * reuses the first challenge for later requests, and gives what belongs to this server to no other.
  */
 import type { Credential, JobContext } from '../../contract/session.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
@@ -19,8 +19,8 @@ import {
   tokenRequest,
 } from './token.ts';
 
-/** What the authorizer looks at in an answer. */
-export interface Answer {
+/** The members of a response that the authorizer uses. */
+export interface AuthResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
   readonly url: URL;
@@ -29,14 +29,14 @@ export interface Answer {
 
 interface Received {
   readonly challenge: Challenge;
-  /** Where it came from. */
+  /** The URL that responded, and its zone. */
   readonly from: { readonly url: URL; readonly zone: Zone };
 }
 
 export interface AuthorizerOptions {
-  /** The registry's name as credentials are stored under it. */
+  /** The registry's name, under which credentials are stored. */
   readonly host: string;
-  /** `host[:port]` of its server: challenges of others, behind a redirect, are not answered. */
+  /** `host[:port]` of the registry's server. Challenges of other servers, after a redirect, are not answered. */
   readonly api: string;
   readonly http: HttpClient;
   readonly clock: Clock;
@@ -44,13 +44,15 @@ export interface AuthorizerOptions {
 
 export class Authorizer {
   readonly #options: AuthorizerOptions;
-  /** How the server wants to be spoken to, by repository: the last challenge it gave. */
+  /** The last challenge of the server, by repository. */
   readonly #known = new Map<string, Received>();
-  /** The last bearer challenge of any repository, without its scope: the next repository need not ask to be told. */
+  /**
+   * The last bearer challenge of any repository, without its scope: used for the next repository without a challenge.
+   */
   #usual: Received | undefined;
   readonly #tokens = new Map<string, Promise<Token>>();
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
-  /** Why no credential could be had, by repository: told when going on without one is refused. */
+  /** Why there was no credential, by repository: reported if the anonymous request is refused. */
   readonly #failures = new Map<string, CtxsrcError>();
   readonly #toldFailures = new Set<string>();
   readonly #secrets = new Set<string>();
@@ -59,18 +61,18 @@ export class Authorizer {
     this.#options = options;
   }
 
-  /** What no message about this server may hold. */
+  /** Texts that no message about this server may contain. */
   get secrets(): Iterable<string> {
     return this.#secrets;
   }
 
   /**
-   * Runs a request, once more after a challenge.
-   * @param repository what is to be pulled from; empty for the registry as a whole
+   * Runs a request, and repeats it after a challenge.
+   * @param repository the repository to pull from; empty for the registry as a whole
    * @param send sends the request with the given secret headers
-   * @returns the last answer; a 401 means that everything there was has been tried
+   * @returns the last response; status 401 means that every credential was tried
    */
-  async run<T extends Answer>(
+  async run<T extends AuthResponse>(
     job: JobContext,
     repository: string,
     subject: Subject,
@@ -79,7 +81,7 @@ export class Authorizer {
   ): Promise<T> {
     const first = await this.#headers(job, repository, subject, false);
     let answer = await send(first);
-    // The second challenge replaces a token that the server no longer takes, or asks for another scope.
+    // The second challenge asks for a new token instead of an expired one, or for another scope.
     for (
       let challenges = 0;
       challenges < 2 && answer.status === 401 && answer.url.host === this.#options.api;
@@ -98,7 +100,7 @@ export class Authorizer {
     return answer;
   }
 
-  /** What was got without the credential that should have been there is got, but not in silence. */
+  /** Reports that an anonymous request succeeded although a credential should have been available. */
   #tellFailure(job: JobContext, repository: string): void {
     const failure = this.#failures.get(repository);
     if (failure === undefined || this.#toldFailures.has(failure.message)) return;
@@ -107,12 +109,12 @@ export class Authorizer {
     job.progress.emit({ type: 'message', level: 'note', text, hint: failure.hint });
   }
 
-  /** Whether a credential goes with requests for a repository (empty: the registry as a whole). */
+  /** True if requests for a repository (empty: the registry as a whole) carry a credential. */
   async presented(job: JobContext, repository: string): Promise<boolean> {
     return this.#known.has(repository) && (await this.#credential(job, repository)) !== undefined;
   }
 
-  /** The error for an answer of 401 or 403 after all: names the credential that was refused, or why there was none. */
+  /** The error for a final response of 401 or 403: names the credential that was refused, or why there was none. */
   async denied(job: JobContext, repository: string, error: CtxsrcError): Promise<CtxsrcError> {
     const { host } = this.#options;
     if (this.#known.size === 0) {
@@ -159,7 +161,7 @@ export class Authorizer {
     if (challenge.kind === 'basic') {
       return credential?.kind === 'basic' ? { authorization: basicAuthorization(credential) } : {};
     }
-    // A token that the user brought is shown as it is; there is nobody to ask for another.
+    // A token that the user provided is sent as it is; there is no server that could renew it.
     if (credential?.kind === 'bearer') return renew ? {} : { authorization: `Bearer ${credential.token}` };
     const wanted = tokenRequest(
       challenge,
@@ -186,7 +188,7 @@ export class Authorizer {
       const token = await this.#shared(job, kept);
       if (token !== undefined && token.expires > clock.now()) return token;
     }
-    // Whoever came first while this one waited has asked already.
+    // Another caller may have fetched a token while this one waited.
     const current = this.#tokens.get(key);
     if (current !== undefined && current !== kept) {
       const token = await this.#shared(job, current);
@@ -207,7 +209,7 @@ export class Authorizer {
     }
   }
 
-  /** The token another job asked for; undefined when only that job was aborted. */
+  /** The token that another job requested; undefined if only that job was aborted. */
   async #shared(job: JobContext, asking: Promise<Token>): Promise<Token | undefined> {
     try {
       return await asking;
@@ -237,7 +239,7 @@ export class Authorizer {
       return credential;
     } catch (error) {
       if (!isCtxsrcError(error, 'E_CREDENTIALS')) throw error;
-      // The image may be public: go on without, and tell only then why there was none.
+      // The image may be public: continue without a credential, and report the failure only if that is refused.
       this.#failures.set(repository, error);
       return undefined;
     }

@@ -7,16 +7,16 @@ export interface Challenge {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-/** More than this of a header is not looked at. */
+/** Longer headers are cut. */
 const LONGEST_HEADER = 8192;
 
-// One item of the comma separated list: a scheme, a parameter, or a scheme followed by its first parameter.
+// One item of the comma-separated list: a scheme, a parameter, or a scheme followed by its first parameter.
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const PARAMETER = new RegExp(`^(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}|[^\\s",]*))\\s*`);
 const SCHEME = new RegExp(`^(${TOKEN})(?:\\s+|(?=,)|$)`);
 const TOKEN68 = /^[A-Za-z0-9._~+/-]+=*\s*(?=,|$)/;
 
-/** The challenges of all WWW-Authenticate headers in order. What cannot be read ends that header; nothing is guessed. */
+/** The challenges of all WWW-Authenticate headers, in order. A syntax error ends the header; nothing is guessed. */
 export function parseChallenges(values: readonly string[]): readonly Challenge[] {
   return values.flatMap((value) => parseOne(value.slice(0, LONGEST_HEADER)));
 }
@@ -34,7 +34,7 @@ function parseOne(text: string): Challenge[] {
     if (parameter !== null && current !== undefined) {
       const name = (parameter[1] as string).toLowerCase();
       const value = parameter[2]?.replace(/\\(.)/g, '$1') ?? parameter[3] ?? '';
-      // The first of two wins, so that a second cannot override it.
+      // The first of two wins, so that the second cannot override it.
       if (!Object.hasOwn(current.parameters, name)) current.parameters[name] = value;
       rest = rest.slice(parameter[0].length);
       if (rest !== '' && !rest.startsWith(',')) return challenges;
@@ -44,7 +44,7 @@ function parseOne(text: string): Challenge[] {
     if (scheme === null) return challenges;
     challenges.push({ kind: (scheme[1] as string).toLowerCase(), parameters: {} });
     rest = rest.slice(scheme[0].length);
-    // `Negotiate TOKEN68`: not a parameter, and of no use here.
+    // `Negotiate TOKEN68`: not a parameter, and not supported.
     if (PARAMETER.exec(rest) === null) rest = rest.replace(TOKEN68, '');
   }
   return challenges;

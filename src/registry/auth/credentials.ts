@@ -1,7 +1,7 @@
 /**
- * Which credential is used for a registry: the first of the places below that has one. A place that fails (a helper that
- * is missing or broken, a file that cannot be read) is passed over like one that has nothing, and remembered: the failure
- * is told when there is no other credential and the registry wants one.
+ * Which credential is used for a registry: that of the first place below that has one. A place that fails (a helper
+ * that is missing or broken, a file that cannot be read) is skipped like an empty one, and its failure is remembered:
+ * it is reported if there is no other credential and the registry requires one.
  *
  * 1. the file of --registry-config
  * 2. CTXSRC_REGISTRY with CTXSRC_USERNAME and CTXSRC_PASSWORD, or CTXSRC_TOKEN, for that host alone
@@ -9,8 +9,8 @@
  * 4. config.json in DOCKER_CONFIG, else in ~/.docker
  * 5. REGISTRY_AUTH_FILE, else containers/auth.json in XDG_RUNTIME_DIR, then in XDG_CONFIG_HOME or ~/.config
  *
- * Within a file: an entry for the repository or a namespace above it, the helper named for the host, the store named for
- * all hosts, the entry for the host.
+ * Within a file: an entry for the repository or a namespace above it, the helper named for the host, the store named
+ * for all hosts, the entry for the host.
  */
 import { join } from 'node:path';
 import type { Credential } from '../../contract/session.ts';
@@ -32,31 +32,31 @@ import {
 } from './docker-config.ts';
 import { askHelper, type HelperAnswer } from './helper.ts';
 
-/** A place that was looked at, or would have been, and why its credential is not the one. */
+/** A place whose credential is not used, and why. */
 export interface PassedOver {
   /** For people: a path, an environment variable. */
   readonly place: string;
   readonly reason: string;
-  /** It should have had one and could not give it. */
+  /** The place should have a credential but failed. */
   readonly failed: boolean;
   /** What to do about the failure. */
   readonly hint?: string | undefined;
 }
 
 export interface CredentialReport {
-  /** `host[:port]` as asked. */
+  /** `host[:port]` as the user wrote it. */
   readonly registry: string;
-  /** The one that is used; undefined: anonymous. */
+  /** The credential that is used; undefined: anonymous. */
   readonly credential: Credential | undefined;
   readonly passedOver: readonly PassedOver[];
 }
 
 export interface CredentialOptions {
-  /** File of `--registry-config`: it has to be there and to be readable. */
+  /** File of `--registry-config`: it must exist and be readable. */
   readonly registryConfig?: string | undefined;
-  /** The process's environment unless given. */
+  /** Default: the environment of the process. */
   readonly env?: Environment | undefined;
-  /** Milliseconds a credential helper may take. */
+  /** Time limit of a credential helper in milliseconds. */
   readonly helperTimeout?: number | undefined;
 }
 
@@ -72,10 +72,9 @@ type Found =
   | { readonly passed: readonly PassedOver[] };
 
 /**
- * The lookup that a session hands to sources: the credential for a host and, where there are entries for repositories,
- * a repository. Files are read and helpers are run once.
- * Errors: E_CONFIG when the file of --registry-config cannot be used; E_CREDENTIALS when no place has a credential and
- * one that should have had it failed.
+ * The lookup that a session offers to sources: the credential for a host and, where there are entries for repositories,
+ * for a repository. Files are read and helpers run once. Errors: E_CONFIG when the file of --registry-config cannot be
+ * used; E_CREDENTIALS when no place has a credential and one of them failed.
  */
 export function createCredentialLookup(
   options: CredentialOptions,
@@ -98,8 +97,8 @@ export function createCredentialLookup(
 }
 
 /**
- * Which credential would be used for a registry, and why those of the other places are not. No request is sent.
- * Errors: E_CONFIG as above.
+ * Which credential would be used for a registry, and why those of the other places are not. Sends no request. Errors:
+ * E_CONFIG as above.
  */
 export function explainCredentials(
   options: CredentialOptions & { readonly registry: string; readonly repository?: string | undefined },

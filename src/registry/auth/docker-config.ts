@@ -1,10 +1,10 @@
 /**
- * docker's config.json and the auth.json of podman and skopeo (the same shape, containers-auth.json(5)): which entry, if
- * any, is for a registry. Hosts are compared exactly; a near miss is no match, but it is told.
+ * docker's config.json and the auth.json of podman and skopeo (the same format, containers-auth.json(5)): which entry,
+ * if any, applies to a registry. Hosts are compared exactly; a near miss is no match, but it is reported.
  */
 import { DOCKER_HUB_AUTH_KEY, hostName, isDockerHub } from '../../http/host.ts';
 
-/** A parsed file; members of another type than expected count as absent. */
+/** A parsed file; members of unexpected types count as absent. */
 export interface DockerConfig {
   readonly auths: ReadonlyMap<string, AuthEntry>;
   readonly credHelpers: ReadonlyMap<string, string>;
@@ -20,8 +20,8 @@ export interface AuthEntry {
 }
 
 /**
- * The file's content; undefined when it is no JSON object. The parser's own error is dropped: it quotes the text, secrets
- * included.
+ * The file's content; undefined if it is not a JSON object. The parser's own error is dropped, because it quotes the
+ * text, secrets included.
  */
 export function parseDockerConfig(text: string): DockerConfig | undefined {
   let document: unknown;
@@ -49,14 +49,14 @@ function entries(value: unknown): [string, unknown][] {
   return isObject(value) ? Object.entries(value) : [];
 }
 
-/** The registry a key stands for: a host, or with a path below it a part of that host. Undefined: neither. */
+/** The registry of a key: a host, or a path below it. Undefined if the key is neither. */
 interface KeyTarget {
   readonly host: string;
   readonly path: string;
 }
 
 /**
- * Reads a key of `auths` or `credHelpers`: `HOST[:PORT]`, the same with a scheme and the API path that docker once
+ * Parses a key of `auths` or `credHelpers`: `HOST[:PORT]`, the same with a scheme and the API path that docker once
  * wrote (`https://HOST/v1/`), or `HOST/NAMESPACE…` for a part of a registry.
  */
 export function keyTarget(key: string): KeyTarget | undefined {
@@ -72,7 +72,7 @@ function sameHost(a: string, b: string): boolean {
   return a === b.toLowerCase() || (isDockerHub(a) && isDockerHub(b));
 }
 
-/** The entry of a map for a registry as a whole. For Docker Hub the spelling that docker writes goes first. */
+/** The entry of a map for a registry as a whole. For Docker Hub, docker's own spelling comes first. */
 export function entryForHost<T>(
   map: ReadonlyMap<string, T>,
   host: string,
@@ -86,7 +86,7 @@ export function entryForHost<T>(
   return found === undefined ? undefined : { key: found[0], value: found[1] };
 }
 
-/** The entry of a map for the smallest part of a registry that holds the repository. */
+/** The entry of a map for the longest path that contains the repository. */
 export function entryForRepository<T>(
   map: ReadonlyMap<string, T>,
   host: string,
@@ -103,7 +103,7 @@ export function entryForRepository<T>(
   return best;
 }
 
-/** Keys that look like the host without being it (another port, a part of it, another spelling), for the reason. */
+/** Keys that resemble the host without matching it (another port, a part of it, another spelling), for the reason. */
 export function nearMisses(map: ReadonlyMap<string, unknown>, host: string): readonly string[] {
   const name = hostName(host);
   return [...map.keys()].filter((key) => {
@@ -123,7 +123,7 @@ export function entryContent(entry: AuthEntry): EntryContent {
   if (isText(entry.identitytoken)) return { kind: 'identity-token', token: entry.identitytoken };
   if (isText(entry.registrytoken)) return { kind: 'bearer', token: entry.registrytoken };
   if (isText(entry.auth)) {
-    // `base64` breaks its lines, and docker reads what it wrote.
+    // The program `base64` breaks its lines, and docker accepts that.
     const base64 = entry.auth.replace(/[\r\n]/g, '').trim();
     const pair = /^[A-Za-z0-9+/=_-]+$/.test(base64) ? Buffer.from(base64, 'base64').toString('utf8') : '';
     const colon = pair.indexOf(':');
@@ -135,7 +135,7 @@ export function entryContent(entry: AuthEntry): EntryContent {
   return { kind: 'empty' };
 }
 
-/** The user name that says the password is a token is docker's own convention. */
+/** docker's convention: this user name marks the password as a token. */
 export function basic(username: string, password: string): EntryContent {
   return username === '<token>' ? { kind: 'identity-token', token: password } : { kind: 'basic', username, password };
 }

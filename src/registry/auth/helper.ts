@@ -4,25 +4,26 @@ import type { Environment } from '../../http/proxy.ts';
 
 export type HelperAnswer =
   | { readonly kind: 'found'; readonly username: string; readonly secret: string }
-  /** It works and has no credential for this registry. */
+  /** The helper works and has no credential for this registry. */
   | { readonly kind: 'none' }
-  /** Why it is of no use; never holds a secret. */
+  /** Why the helper failed, without secrets. */
   | { readonly kind: 'failed'; readonly why: string; readonly hint: string };
 
 const LARGEST_ANSWER = 1024 * 1024;
 
-// The protocol has no code for it: helpers say it in these words (docker-credential-helpers, credentials/error.go).
+// The protocol has no code for a missing credential: helpers use these words (docker-credential-helpers,
+// credentials/error.go).
 const NOT_FOUND = /credentials not found in native keychain|no credentials (?:found|server URL)|credentials not found/i;
 
 /**
  * Asks a helper for the credential of a registry.
- * @param name what config.json says, for instance `ecr-login`
+ * @param name the name in config.json, for instance `ecr-login`
  * @param key the registry as docker spells it: a host, or Docker Hub's URL
- * @param timeout milliseconds after which the helper is ended
+ * @param timeout milliseconds after which the helper is killed
  */
 export async function askHelper(name: string, key: string, env: Environment, timeout: number): Promise<HelperAnswer> {
   const program = `docker-credential-${name}`;
-  // A name with a separator in it would choose a program outside of PATH.
+  // A name with a separator in it would start a program outside of PATH.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {
     const why = `${JSON.stringify(name)} is no name of a credential helper`;
     return { kind: 'failed', why, hint: 'correct the file that names it' };
@@ -42,7 +43,7 @@ export async function askHelper(name: string, key: string, env: Environment, tim
   return answerOf(child, program, key, timeout);
 }
 
-/** What a failing helper says may hold the secret as well as the reason, so it is for the user's own terminal only. */
+/** The output of a failed helper may hold the secret as well as the reason, so only the user's terminal shows it. */
 const seeItself = (program: string, key: string): string => `to see what it says: echo ${key} | ${program} get`;
 
 function answerOf(child: Program, program: string, key: string, timeout: number): Promise<HelperAnswer> {
@@ -68,7 +69,7 @@ function answerOf(child: Program, program: string, key: string, timeout: number)
       finish({ kind: 'failed', why: `${program} answered with more than ${LARGEST_ANSWER} bytes`, hint });
     });
     child.stderr.resume();
-    // A helper that does not read its input is no failure of ours.
+    // It is no failure if a helper does not read its input.
     child.stdin.on('error', () => undefined);
     child.stdin.end(`${key}\n`);
     child.once('close', (status) => finish(readAnswer(program, hint, status, Buffer.concat(chunks).toString('utf8'))));
@@ -92,6 +93,6 @@ function readAnswer(program: string, hint: string, status: number | null, output
   if (typeof username !== 'string' || typeof secret !== 'string') {
     return { kind: 'failed', why: `${program} answered with something else than a credential`, hint };
   }
-  // Some helpers answer with empty texts where they have nothing.
+  // Some helpers return empty texts if they have no credential.
   return secret === '' ? { kind: 'none' } : { kind: 'found', username, secret };
 }

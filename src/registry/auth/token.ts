@@ -1,6 +1,6 @@
 /**
- * Bearer tokens (distribution-spec's companion "Token Authentication"): asked for with GET, or with POST as OAuth2 has
- * it; kept until they expire.
+ * Bearer tokens (distribution-spec's companion "Token Authentication"): requested with GET, or with POST by OAuth2;
+ * kept until they expire.
  */
 import type { Credential, JobContext } from '../../contract/session.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -17,7 +17,7 @@ export interface Token {
   readonly expires: number;
 }
 
-/** Who to ask for a token, and for what. */
+/** The server to ask for a token, and the parameters of the request. */
 export interface TokenRequest {
   readonly realm: URL;
   /** Zone of the server that named the realm. */
@@ -26,14 +26,14 @@ export interface TokenRequest {
   readonly scopes: readonly string[];
 }
 
-/** A token without a stated life is good for 60 seconds, as the specification says. */
+/** Without a stated lifetime a token is valid for 60 seconds, as the specification says. */
 const DEFAULT_LIFE = 60;
 const LARGEST_TOKEN_ANSWER = 1024 * 1024;
 const CLIENT_ID = 'ctxsrc';
 
 /**
- * What a bearer challenge asks for. Errors: E_REGISTRY_PROTOCOL when its realm is no URL; E_UNSAFE when a server that is
- * spoken to over TLS wants credentials sent to another host without.
+ * The token request that a bearer challenge asks for. Errors: E_REGISTRY_PROTOCOL when its realm is not a URL; E_UNSAFE
+ * when a server reached by TLS wants credentials sent to another host without TLS.
  */
 export function tokenRequest(
   challenge: Challenge,
@@ -51,7 +51,7 @@ export function tokenRequest(
       cause,
     });
   }
-  // Registries behind a proxy that speaks TLS for them name themselves as they know it: what is meant is their own origin.
+  // Registries behind a TLS proxy write the URL that they know, with http: their own origin is meant.
   if (url.protocol === 'http:' && from.protocol === 'https:' && url.hostname === from.hostname) {
     url.protocol = 'https:';
     url.port = from.port;
@@ -75,8 +75,8 @@ export function tokenRequest(
 }
 
 /**
- * Asks for a token; without a credential for an anonymous one. Repeats like every request. Errors: as `HttpClient`,
- * E_UNAUTHORIZED, E_FORBIDDEN.
+ * Requests a token, an anonymous one if there is no credential, with retries. Errors: as `HttpClient`, E_UNAUTHORIZED,
+ * E_FORBIDDEN.
  */
 export async function fetchToken(
   job: JobContext,
@@ -98,7 +98,7 @@ export async function fetchToken(
     answer = await send(post(request, { grant_type: 'refresh_token', refresh_token: credential.token }));
   } else {
     answer = await send(get(request, credential));
-    // Some servers know the OAuth2 form only.
+    // Some servers support only OAuth2.
     if (credential?.kind === 'basic' && (answer.status === 404 || answer.status === 405)) {
       const { username, password } = credential;
       answer = await send(post(request, { grant_type: 'password', username, password }));
@@ -106,14 +106,14 @@ export async function fetchToken(
   }
   if (answer.status !== 200) {
     const text = Buffer.from(answer.bytes).toString('utf8');
-    // What a token server refuses, it refuses for who asks: OAuth2 says 400 where others say 401.
+    // A token server's refusal concerns the credential: OAuth2 uses status 400 where others use 401.
     const status = answer.status === 400 && credential !== undefined ? 401 : answer.status;
     throw answerError(about, { status, text, secrets });
   }
   return readToken(answer.bytes, asked, subject.host);
 }
 
-/** Texts of a credential that no message may hold. */
+/** Texts of a credential that no message may contain. */
 export function credentialSecrets(credential: Credential | undefined): readonly string[] {
   if (credential === undefined) return [];
   if (credential.kind !== 'basic') return [credential.token];
@@ -171,6 +171,6 @@ function readToken(bytes: Uint8Array, asked: number, host: string): Token {
     });
   }
   const seconds = typeof life === 'number' && life > 0 ? life : DEFAULT_LIFE;
-  // Used no longer than nine tenths of its life, so that it does not expire on the way.
+  // Used for nine tenths of its lifetime at most, so that it does not expire during a request.
   return { value, expires: asked + seconds * 900 };
 }
