@@ -1,4 +1,4 @@
-/** The two keys of an image, exactly BuildKit's (its package `source/containerimage`). */
+/** The two keys of an image, exactly BuildKit's (`docs/buildkit.md#keys-of-an-image`). */
 import { chainId } from '../core/chain-id.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';

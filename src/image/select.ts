@@ -1,4 +1,4 @@
-/** From a root descriptor to the one image in it that fits the platform, as containerd's `images.Manifest` chooses it. */
+/** From a root descriptor to the one image in it that fits the platform, as BuildKit chooses it (`docs/buildkit.md#which-image-of-an-index`). */
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';

@@ -1,6 +1,6 @@
 /**
- * References as BuildKit's sources read them: containerd's parser (`pkg/reference`), which reads the text as a URL
- * without a scheme and has no defaults.
+ * References as BuildKit's sources read them: containerd's parser, which reads the text as a URL without a scheme and
+ * has no defaults (`docs/buildkit.md#references`).
  */
 import { isIPv6 } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';

@@ -15,17 +15,20 @@ const pages = ['README.md', 'CHANGELOG.md', ...below('docs'), ...below('examples
   }));
 
 describe('the sources', () => {
-  it('cite only pages that exist', () => {
+  it('cite only pages that exist, and headings on them', () => {
     const files = readdirSync(join(packageRoot, 'src'), { recursive: true, encoding: 'utf8' });
     const cited = files
       .filter((file) => file.endsWith('.ts'))
       .flatMap((file) =>
-        [...readFileSync(join(packageRoot, 'src', file), 'utf8').matchAll(/[`' ]([\w.-]+\/[\w./-]+\.md)\b/g)].map(
-          (match) => ({ file, page: match[1]! }),
-        ),
+        [
+          ...readFileSync(join(packageRoot, 'src', file), 'utf8').matchAll(
+            /[`' ]([\w.-]+\/[\w./-]+\.md)\b(?:#([\w-]+))?/g,
+          ),
+        ].map((match) => ({ file, page: match[1]!, heading: match[2] })),
       );
     expect(cited.length).toBeGreaterThan(3);
     expect(cited.filter(({ page }) => !existsSync(join(packageRoot, page)))).toEqual([]);
+    expect(cited.filter(({ page, heading }) => heading !== undefined && !headings(page).includes(heading))).toEqual([]);
   });
 });
 

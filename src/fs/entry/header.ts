@@ -1,4 +1,4 @@
-/** The header of an entry, which its digest begins with (BuildKit's package `cache/contenthash`), and that digest. */
+/** The header of an entry, which its digest begins with (`docs/buildkit.md#headers`), and that digest. */
 import { hash } from 'node:crypto';
 import type { ByteString } from '../byte-string.ts';
 import type { EntryType } from './tree-entry.ts';

@@ -1,4 +1,4 @@
-/** The ignore file of a build context (`.dockerignore`) read into patterns, as moby's package `patternmatcher/ignorefile` does. */
+/** The ignore file of a build context (`.dockerignore`) read into patterns (`docs/buildkit.md#ignore-files`). */
 
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go/path.ts';

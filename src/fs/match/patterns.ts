@@ -1,5 +1,5 @@
 /**
- * Patterns that include and exclude paths, as moby's patternmatcher decides them. They are
+ * Patterns that include and exclude paths, as moby's patternmatcher decides them (`docs/buildkit.md#patterns`). They are
  * evaluated in order and the last decision wins; a pattern also matches what lies below a directory it matches.
  */
 import { CtxsrcError } from '../../core/errors.ts';

@@ -1,4 +1,4 @@
-/** Which directories a snapshot may be written to: section "The target of a snapshot" of the command line's contract. */
+/** Which directories a snapshot may be written to: `docs/snapshots.md#the-target`. */
 import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';

@@ -102,7 +102,7 @@ function withoutDigest(text: string, form: string): CtxsrcError {
   });
 }
 
-/** BuildKit's key of a blob (its package `source/containerblob`): a name that was not given is empty in it. */
+/** BuildKit's key of a blob (`docs/buildkit.md#blobs`): a name that was not given is empty in it. */
 function blobKey(digest: Digest, attributes: Attributes): { key: string; preimage: string } {
   const { filename, perm, uid, gid } = readShape(attributes);
   const preimage = encodeGoJson({

@@ -1,4 +1,4 @@
-/** BuildKit's key of an http source (its package `source/http`), and where the file's name comes from. Pure. */
+/** BuildKit's key of an http source (`docs/buildkit.md#http-and-https`), and where the file's name comes from. Pure. */
 import { sha256 } from '../../core/digest.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { type ByteName, baseName, byteName, type FileShape, safeFileName } from '../single-file.ts';

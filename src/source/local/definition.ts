@@ -1,4 +1,4 @@
-/** The definition key of a local directory: what BuildKit's package `source/local` answers before it has seen a file. */
+/** The definition key of a local directory, which BuildKit gives before it has seen a file: `docs/buildkit.md#key-of-a-directory`. */
 import { sha256 } from '../../core/digest.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 
