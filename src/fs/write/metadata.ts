@@ -3,7 +3,17 @@
  * layers and archives, copies of local directories, clones, git checkouts and single files. What the system does not
  * let this user or this file system have is a loss, and the metadata become what the entry really has.
  */
-import { chmodSync, fchmodSync, fchownSync, fstatSync, futimesSync, lchownSync, lstatSync, lutimesSync } from 'node:fs';
+import {
+  chmodSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  futimesSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  type Stats,
+} from 'node:fs';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { type ByteString, printableBytes } from '../byte-string.ts';
 import type { EntryType } from '../entry/tree-entry.ts';
@@ -181,6 +191,11 @@ export function shownMode(mode: number): string {
 
 export function isOwnedBy(meta: Owner, owner: Owner): boolean {
   return meta.uid === owner.uid && meta.gid === owner.gid;
+}
+
+/** Owner and mode of what is on disk. */
+export function presentOf({ uid, gid, mode }: Stats): Owner & { readonly mode: number } {
+  return { uid, gid, mode: mode & 0o7777 };
 }
 
 /** @param nanoseconds since the epoch */

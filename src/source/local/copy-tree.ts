@@ -85,7 +85,7 @@ class Copy {
     this.#reader = new DiskReader(request.root);
     this.#target = new DiskReader(Buffer.from(request.dir).toString('latin1'));
     this.#paths = new PathFilter(request.options.filter);
-    this.#finisher = new Finisher(this.#native, request.options);
+    this.#finisher = new Finisher(request.options);
     this.#task = new Task(job.progress, 'copy', printable(textOfBytes(request.root)));
   }
 
@@ -264,15 +264,15 @@ class Copy {
     const { subpath } = this.#paths;
     if (subpath !== '' && !this.#subpathSeen) throw subpathProblem(subpath);
     for (const { place, entry, xattrs, index } of this.#made.reverse()) {
-      this.#finisher.finish(this.#target.full(place), place, this.#source(entry), xattrs);
-      this.#entries[index] = this.#finisher.report(place, 'dir', this.#lstat(place), xattrs);
+      const has = this.#finisher.finish(this.#target.full(place), place, this.#source(entry, xattrs));
+      this.#entries[index] = this.#finisher.report(place, 'dir', this.#lstat(place), has.xattrs);
     }
     this.#finisher.finishRoot(this.#target.full(''), this.#mtime(subpath));
   }
 
-  #source(entry: TreeEntry): FinishedAs {
+  #source(entry: TreeEntry, xattrs: Xattrs): FinishedAs {
     const { type, uid, gid } = entry;
-    return { type, uid, gid, mode: keptMode(entry, this.#request.modes), mtime: this.#mtime(entry.path) };
+    return { type, uid, gid, mode: keptMode(entry, this.#request.modes), mtime: this.#mtime(entry.path), xattrs };
   }
 
   /** Nanoseconds, which `TreeEntry` does not have. */
@@ -283,9 +283,9 @@ class Copy {
   }
 
   #finish(entry: TreeEntry, place: ByteString, xattrs: Xattrs, more: Partial<WrittenEntry>): void {
-    this.#finisher.finish(this.#target.full(place), place, this.#source(entry), xattrs);
+    const has = this.#finisher.finish(this.#target.full(place), place, this.#source(entry, xattrs));
     const type = entry.type === 'socket' ? 'file' : entry.type;
-    this.#entries.push({ ...this.#finisher.report(place, type, this.#lstat(place), xattrs), ...more });
+    this.#entries.push({ ...this.#finisher.report(place, type, this.#lstat(place), has.xattrs), ...more });
   }
 
   #lstat(place: ByteString) {
