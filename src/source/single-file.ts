@@ -3,12 +3,12 @@
  * writing it.
  */
 import { createHash } from 'node:crypto';
-import { chmod, type FileHandle, lutimes, open, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
 import { LossList } from '../fs/write/losses.ts';
-import { isRefusal, modeWithoutOwner, shownMode } from '../fs/write/metadata.ts';
+import { joinTime, type Metadata, MetadataWriter, presentOf } from '../fs/write/metadata.ts';
 import type { StoredBody } from './stored-body.ts';
 
 /** Text whose bytes may not be UTF-8, one character a byte. */
@@ -145,11 +145,15 @@ export async function writeSingleFile(
     );
   }
   const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(file.name, 'latin1')]);
-  const mode = file.shape.perm === 0 ? 0o600 : file.shape.perm & 0o7777;
-  const mtime = Math.min(file.mtime, options.epoch ?? Number.POSITIVE_INFINITY);
+  const { uid, gid, perm } = file.shape;
+  const mode = perm === 0 ? 0o600 : perm & 0o7777;
+  const meta: Metadata = { uid, gid, mode, mtime: file.mtime, mtimeNs: 0, xattrs: undefined };
   // Reports have sha256, and the digest of a body may be another.
   const hash = digestAlgorithm(file.body.digest) === 'sha256' ? undefined : createHash('sha256');
   const losses = new LossList();
+  // An owner that was asked for is wanted, and its loss is named, also where all else becomes the user's own.
+  const owner = options.owner === 'auto' && (uid !== 0 || gid !== 0) ? 'preserve' : options.owner;
+  const writer = new MetadataWriter({ ...options, owner }, losses);
   try {
     const out = await open(path, 'wx', 0o600);
     try {
@@ -158,18 +162,16 @@ export async function writeSingleFile(
         await out.writeFile(chunk);
       }
       await file.body.check(signal);
-      await out.chmod(await ownedMode(out, file, mode, options.owner, losses));
+      writer.finish(out.fd, file.name, 'file', meta, presentOf(await out.stat()));
     } finally {
       await out.close();
     }
-    await lutimes(path, mtime, mtime);
-    await chmod(dir, 0o755);
-    await lutimes(dir, mtime, mtime);
+    const root = presentOf(await stat(dir));
+    writer.finish(dir, '', 'dir', { ...meta, ...root, mode: 0o755 }, root);
   } catch (error) {
     signal.throwIfAborted();
     throw localError(error, `cannot write the file into ${dir}`);
   }
-  const written = await stat(path);
   return {
     files: 1,
     bytes: size,
@@ -179,41 +181,16 @@ export async function writeSingleFile(
       {
         ...shown(file.name),
         type: 'file',
-        mode: written.mode & 0o7777,
-        uid: written.uid,
-        gid: written.gid,
+        mode: meta.mode,
+        uid: meta.uid,
+        gid: meta.gid,
         size,
-        mtime: `${BigInt(mtime) * 1_000_000_000n}`,
+        mtime: String(joinTime(meta)),
         digest: hash === undefined ? file.body.digest : `sha256:${hash.digest('hex')}`,
       },
     ],
     via: 'unpack',
   };
-}
-
-/** Gives the file its owner as far as that is wanted and allowed. @returns the mode that it may have with the one it has */
-async function ownedMode(
-  out: FileHandle,
-  { name, shape: { uid, gid } }: FileToWrite,
-  mode: number,
-  owner: WriteOptions['owner'],
-  losses: LossList,
-): Promise<number> {
-  const present = await out.stat();
-  if (uid === present.uid && gid === present.gid) return mode;
-  if (owner !== 'current') {
-    try {
-      await out.chown(uid, gid);
-      return mode;
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      // Someone who is not root gets their own files, unless told to keep owners; owners that were asked for are named.
-      if (owner === 'preserve' || uid !== 0 || gid !== 0) losses.add('owner', name, `${uid}:${gid}`);
-    }
-  }
-  const kept = modeWithoutOwner(mode, { uid, gid }, present);
-  if (kept !== mode) losses.add('setuid', name, shownMode(mode));
-  return kept;
 }
 
 function shown(name: ByteName): { path: string; pathBytes?: true } {

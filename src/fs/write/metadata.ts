@@ -143,7 +143,7 @@ export class MetadataWriter {
     if ((wanted & SPECIAL_BITS) === 0) return;
     // The system takes the setgid bit away from the files of a group that the user is not in.
     meta.mode = (typeof target === 'number' ? fstatSync(target) : lstatSync(target)).mode & 0o7777;
-    if (meta.mode !== wanted) this.#losses.add('setuid', path, shownMode(wanted));
+    if (meta.mode !== wanted) this.#losses.add('setuid', path, `mode ${wanted.toString(8).padStart(4, '0')}`);
   }
 
   #setXattrs(target: Target, path: ByteString, meta: Metadata, xattrs: ReadonlyMap<string, string>): void {
@@ -182,11 +182,6 @@ export function modeWithoutOwner(mode: number, meant: Owner, actual: Owner): num
   if (meant.uid !== actual.uid) kept &= ~SET_UID;
   if (meant.gid !== actual.gid) kept &= ~SET_GID;
   return kept;
-}
-
-/** For people, in a loss of the kind `setuid`. */
-export function shownMode(mode: number): string {
-  return `mode ${mode.toString(8).padStart(4, '0')}`;
 }
 
 export function isOwnedBy(meta: Owner, owner: Owner): boolean {
