@@ -3,7 +3,7 @@
  * `regexp`, so its rules apply: `\d` is a digit, `[[:alpha:]]` a POSIX class, `[z-a]` an error, a `*` inside brackets
  * is still translated, and `|` and `{2}` are not literal. Matching never backtracks: all alternatives advance together,
  * one character at a time, and the sets of states are remembered (a lazily built automaton), so that a hostile pattern
- * costs no more than a harmless one with as many states.
+ * costs no more than a harmless one with as many states. Why there is another engine is said in `wildcard.ts`.
  */
 import type { PatternEffort } from './effort.ts';
 import {

@@ -1,4 +1,8 @@
-/** Wildcards as Go's `path.Match` reads them: BuildKit's keys depend on its exact rules. Patterns and names are bytes. */
+/**
+ * Wildcards as Go's `path.Match` reads them: BuildKit's keys depend on its exact rules. Patterns and names are bytes.
+ * There are two engines for wildcards because BuildKit has two: this one finds the files that a copied path names (and
+ * checks patterns), the one in `go-regexp.ts` decides which paths are included and excluded.
+ */
 import { CtxsrcError } from '../../core/errors.ts';
 import { goText } from '../../core/go/text.ts';
 import type { ByteString } from '../byte-string.ts';
