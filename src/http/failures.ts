@@ -108,10 +108,10 @@ export function errorCode(error: unknown): string {
   if (name === 'HTTPParserError') return NOT_HTTP;
   if (Array.isArray(errors) && errors.length > 0) return errorCode(errors.at(-1));
   // undici's own code for a broken connection says less than its cause.
-  if (code === 'UND_ERR_SOCKET' && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
+  if (code === CLOSED && cause !== undefined && errorCode(cause) !== '') return errorCode(cause);
   if (code === 'EPROTO') return tlsCode(error);
   // node:http reports a reset, too, when the server just closed the connection.
-  if (code === 'ECONNRESET' && syscall === undefined) return 'UND_ERR_SOCKET';
+  if (code === 'ECONNRESET' && syscall === undefined) return CLOSED;
   if (code === 'HPE_HEADER_OVERFLOW') return 'UND_ERR_HEADERS_OVERFLOW';
   // A code of node:http's parser.
   if (typeof code === 'string' && code.startsWith('HPE_')) return NOT_HTTP;
@@ -173,7 +173,8 @@ const stalled = (text: string): ConnectionTrouble => ({
   passing: true,
 });
 
-/** undici's codes for timeouts: of a response, and of the rest of a body. */
+/** undici's codes for a connection that was closed, and for timeouts: of a response, and of the rest of a body. */
+export const CLOSED = 'UND_ERR_SOCKET';
 export const NO_ANSWER = 'UND_ERR_HEADERS_TIMEOUT';
 export const STALLED = 'UND_ERR_BODY_TIMEOUT';
 
@@ -191,7 +192,7 @@ export const UNKNOWN_AUTHORITY: ReadonlySet<string> = new Set([
 ]);
 
 /** Codes for a broken connection. */
-export const BROKEN: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+export const BROKEN: ReadonlySet<string> = new Set([CLOSED, 'ECONNRESET', 'EPIPE']);
 
 /** An error with one of these codes, or of Node's. */
 export function failure(code: string, text: string): Error {
@@ -214,7 +215,7 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the server runs'),
   ECONNRESET: { ...network('the connection was reset'), closed: true },
   EPIPE: network('the connection was closed'),
-  UND_ERR_SOCKET: { ...network('the connection was closed'), closed: true },
+  [CLOSED]: { ...network('the connection was closed'), closed: true },
   UND_ERR_CLOSED: network('the connection was closed'),
   UND_ERR_DESTROYED: network('the connection was closed'),
   UND_ERR_ABORTED: network('the connection was closed'),

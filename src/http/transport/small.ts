@@ -4,10 +4,11 @@ import type { Socket } from 'node:net';
 import type { NetworkOptions } from '../../contract/source.ts';
 import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
-import { BROKEN, errorCode, failure, NO_ANSWER, STALLED } from '../failures.ts';
+import { CLOSED, failure, NO_ANSWER, STALLED } from '../failures.ts';
 import type { ResponseHeaders } from '../headers.ts';
 import { Semaphore } from '../semaphore.ts';
 import { unlessDripping } from './dripping.ts';
+import { sendFresh, type Try } from './stale.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
 /** A body up to this size in bytes is always read, which keeps the connection; with a longer body it is closed. */
@@ -36,7 +37,7 @@ export function createSmallTransport(network: NetworkOptions, router: Router): T
     return server;
   }
 
-  async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
+  async function send(request: TransportRequest, one: Try): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
     const route = router(url, request);
     const { agent, semaphore, common } = connectionsFor(route);
@@ -65,15 +66,17 @@ export function createSmallTransport(network: NetworkOptions, router: Router): T
       };
     } catch (error) {
       if (outgoing === undefined) release();
-      // The server closed a kept connection at the moment of its reuse. On a new connection this is a real failure.
-      const stale = outgoing?.reusedSocket && again && BROKEN.has(errorCode(error));
-      if (stale && !signal.aborted && !closed) return send(request, false);
+      one.stale = outgoing?.reusedSocket === true;
       throw error;
     }
   }
 
   return {
-    send: (request) => send(request, true),
+    send: (request) =>
+      sendFresh(
+        (one) => send(request, one),
+        () => !request.signal.aborted && !closed,
+      ),
     async close() {
       closed = true;
       for (const { agent } of servers.values()) agent.destroy();
@@ -127,7 +130,7 @@ function answerTo(
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
       // When a server switches protocols, there is no event for a response or an error.
-      reject(failure('UND_ERR_SOCKET', 'closed without an answer'));
+      reject(failure(CLOSED, 'closed without an answer'));
       over();
     });
     outgoing.end(body);

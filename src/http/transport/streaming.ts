@@ -4,10 +4,10 @@ import type { Pool } from 'undici';
 import type { NetworkOptions } from '../../contract/source.ts';
 import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
-import { BROKEN, errorCode } from '../failures.ts';
 import { unlessDripping } from './dripping.ts';
 import { StreamedResponse } from './response.ts';
 import { connectToReceive } from './reused-buffer.ts';
+import { sendFresh, type Try } from './stale.ts';
 import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
 
 export function createStreamingTransport(network: NetworkOptions, router: Router): Transport {
@@ -42,7 +42,7 @@ export function createStreamingTransport(network: NetworkOptions, router: Router
     return server;
   }
 
-  async function send(request: TransportRequest, again: boolean): Promise<TransportResponse> {
+  async function send(request: TransportRequest, one: Try): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
     const route = router(url, request);
     const server = await connectionsFor(route, url);
@@ -77,16 +77,18 @@ export function createStreamingTransport(network: NetworkOptions, router: Router
         discard: () => answer.discard(),
       };
     } catch (error) {
-      // The server closed a kept connection at the moment of its reuse. On a new connection this is a real failure.
-      const stale = used && again && !answer.answered && BROKEN.has(errorCode(error));
+      one.stale = used && !answer.answered;
       server.used = false;
-      if (stale && !signal.aborted && !closed) return send(request, false);
       throw error;
     }
   }
 
   return {
-    send: (request) => send(request, true),
+    send: (request) =>
+      sendFresh(
+        (one) => send(request, one),
+        () => !request.signal.aborted && !closed,
+      ),
     async close() {
       closed = true;
       const all = [...pools.values()];
