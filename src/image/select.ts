@@ -1,4 +1,7 @@
-/** From a root descriptor to the one image in it that fits the platform, as BuildKit chooses it (`docs/buildkit.md#which-image-of-an-index`). */
+/**
+ * From a root descriptor to the one image in it that fits the platform, as BuildKit chooses it:
+ * `docs/buildkit.md#which-image-of-an-index`.
+ */
 import type { JobContext } from '../contract/session.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';

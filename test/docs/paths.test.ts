@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { EXIT_MEANINGS } from '../../src/core/errors.ts';
 import { packageRoot } from '../support/cli.ts';
 
 const below = (folder: string): string[] =>
@@ -55,6 +57,30 @@ describe('the pages', () => {
     expect(links.length).toBeGreaterThan(5);
     expect(links.filter(({ path }) => !existsSync(join(packageRoot, path)))).toEqual([]);
     expect(links.filter(({ path, heading }) => heading !== '' && !headings(path).includes(heading))).toEqual([]);
+  });
+});
+
+describe('docs/README.md', () => {
+  it('has a row for every page', () => {
+    const text = readFileSync(join(packageRoot, 'docs/README.md'), 'utf8');
+    const others = pages.filter(({ page }) => page.startsWith('docs/') && page !== 'docs/README.md');
+    expect(others.length).toBeGreaterThan(10);
+    expect(others.filter(({ page }) => !text.includes(`](${page.slice('docs/'.length)})`))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8');
+
+  it('has a row for every command', () => {
+    const missing = COMMANDS.filter(({ name }) => !readme.includes(`\n| \`ctxsrc ${name}`));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('has a place for every exit code', () => {
+    const [, table] = readme.split('\n| exit | meaning |');
+    const codes = table!.split('\n\n')[0]!.match(/\b\d+\b/g);
+    expect(Object.keys(EXIT_MEANINGS).filter((code) => !codes!.includes(code))).toEqual([]);
   });
 });
 

@@ -1,4 +1,7 @@
-/** What `ctxsrc explain` says of each error code: what it means, what to check, and a command that shows or mends it. */
+/**
+ * What `ctxsrc explain` says of each error code: what it means, what to check, and a command that shows or mends it. One
+ * table, as long as there are codes.
+ */
 import type { ErrorCode } from '../../core/errors.ts';
 
 export interface Explanation {

@@ -7,7 +7,10 @@ import { hash } from 'node:crypto';
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
 import { DIGEST_LENGTH } from '../entry/rows.ts';
 
-/** The parent directory hashes names that begin with this byte a second time (`docs/buildkit.md#order-and-the-digest-of-a-directory`). */
+/**
+ * The parent directory hashes names that begin with this byte a second time:
+ * `docs/buildkit.md#order-and-the-digest-of-a-directory`.
+ */
 const ECHOED = '\u00ff';
 
 /** An entry that the parent hashes again: its path from the child directory, with a NUL before each component. */

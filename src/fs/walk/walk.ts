@@ -1,7 +1,7 @@
 /**
- * The walk of a build context as BuildKit's client does it (`docs/buildkit.md#what-is-sent`): a directory before its content,
- * names in the order of their bytes, filtered by include patterns, exclude patterns and follow paths. The root itself is
- * not an entry.
+ * The walk of a build context as BuildKit's client does it (`docs/buildkit.md#what-is-sent`): a directory before its
+ * content, names in the order of their bytes, filtered by include patterns, exclude patterns and follow paths. The root
+ * itself is not an entry.
  */
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';

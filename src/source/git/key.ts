@@ -1,4 +1,4 @@
-/** BuildKit's key and pin of a git source (`docs/buildkit.md#git`), from what `git ls-remote` answers. Pure text, no I/O. */
+/** BuildKit's key and pin of a git source (`docs/buildkit.md#git`), from the answer of `git ls-remote`. Pure text, no I/O. */
 import { CtxsrcError } from '../../core/errors.ts';
 
 /** What decides on the key of a git source. */

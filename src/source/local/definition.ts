@@ -1,4 +1,7 @@
-/** The definition key of a local directory, which BuildKit gives before it has seen a file: `docs/buildkit.md#key-of-a-directory`. */
+/**
+ * The definition key of a local directory, which BuildKit gives before it has seen a file:
+ * `docs/buildkit.md#key-of-a-directory`.
+ */
 import { sha256 } from '../../core/digest.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 
