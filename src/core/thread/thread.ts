@@ -1,8 +1,12 @@
-/** How every thread of this program is started. */
+/**
+ * The one way to run threads: how many, their start, messages both ways, errors, their end. What threads share in memory
+ * is theirs.
+ */
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { CtxsrcError } from '../errors.ts';
+import { parentPort, type Transferable, Worker } from 'node:worker_threads';
+import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../errors.ts';
 import { type WorkerName, workerUrl } from './worker-url.ts';
 
 /**
@@ -12,10 +16,142 @@ import { type WorkerName, workerUrl } from './worker-url.ts';
 const YOUNG_GENERATION = 3;
 
 /**
- * Starts a thread. The caller has to listen to its `error` event in the same turn of the event loop.
- * @throws CtxsrcError `E_IO` when the file with its code is missing: a bundle of this library has to include it
+ * How many threads share a work with the calling thread: one for each other core.
+ * @param most more gain nothing and cost memory
+ * @param least also where there is no other core
  */
-export function startThread(name: WorkerName, workerData?: unknown): Worker {
+export function threadCount(most: number, least: number): number {
+  return Math.max(least, Math.min(availableParallelism() - 1, most));
+}
+
+/** A message of a thread: what it says, or what it failed with. */
+type Message<Said> = { readonly said: Said } | { readonly failed: SentError };
+
+export interface ThreadGroupOptions<Said> {
+  readonly name: WorkerName;
+  /** What each thread finds as its `workerData`: one thread for each. */
+  readonly data: readonly unknown[];
+  readonly signal?: AbortSignal | undefined;
+  /** Gets what a thread said, and its index. What it throws fails the group. */
+  readonly onSaid?: ((said: Said, thread: number) => void) | undefined;
+}
+
+/** Threads that work together, seen from the one that started them, which has to `end` them or wait until they have ended. */
+export class ThreadGroup<Said = never> {
+  readonly #threads: readonly Worker[];
+  readonly #dismissed = new Set<Worker>();
+  #failure: { readonly reason: unknown } | undefined;
+  /** Resolves when no thread runs any more, whatever became of them. */
+  readonly gone: Promise<void>;
+  /**
+   * Resolves when all threads have ended; rejects at once with the first failure of one, also where it ends without a
+   * word, or the reason of the abort. The others go on until they are ended.
+   */
+  readonly ended: Promise<void>;
+
+  /** @throws CtxsrcError `E_IO` when the threads' code is missing */
+  constructor({ name, data, signal, onSaid }: ThreadGroupOptions<Said>) {
+    this.#threads = data.map((own) => startThread(name, own));
+    const exits = this.#threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve)));
+    this.gone = Promise.all(exits).then(() => undefined);
+    this.ended = new Promise((resolve, reject) => {
+      const fail = (reason: unknown): void => {
+        this.#failure ??= { reason };
+        reject(reason);
+      };
+      for (const [index, thread] of this.#threads.entries()) {
+        thread.on('message', (message: Message<Said>) => {
+          if ('failed' in message) return fail(receivedError(message.failed));
+          try {
+            onSaid?.(message.said, index);
+          } catch (error) {
+            fail(error);
+          }
+        });
+        thread.once('error', fail);
+        thread.once('exit', (code) => {
+          if (code === 0 || this.#dismissed.has(thread)) return;
+          fail(new CtxsrcError('E_INTERNAL', `a thread (${name}) ended with code ${code} before its work was done`));
+        });
+      }
+      const onAbort = (): void => fail(signal!.reason);
+      if (signal?.aborted === true) onAbort();
+      signal?.addEventListener('abort', onAbort);
+      void this.gone.then(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+    });
+    // Whoever waits for it is told; who never does need not know.
+    this.ended.catch(() => undefined);
+  }
+
+  /** @throws what `ended` rejects with, if it did */
+  throwIfFailed(): void {
+    if (this.#failure !== undefined) throw this.#failure.reason;
+  }
+
+  /** Sends a message to one thread, or to all. */
+  send(message: unknown, thread?: number): void {
+    for (const worker of this.#chosen(thread)) worker.postMessage(message);
+  }
+
+  /** Ends one thread, or all, whatever they are doing, and waits until they have ended. */
+  async end(thread?: number): Promise<void> {
+    const chosen = this.#chosen(thread);
+    for (const worker of chosen) this.#dismissed.add(worker);
+    await Promise.all(chosen.map((worker) => worker.terminate()));
+  }
+
+  #chosen(thread: number | undefined): readonly Worker[] {
+    return thread === undefined ? this.#threads : [this.#threads[thread]!];
+  }
+}
+
+/** In a thread: says something to the one that started it. */
+export function say<Said>(said: Said, transfer: Transferable[] = []): void {
+  parentPort!.postMessage({ said } satisfies Message<Said>, transfer);
+}
+
+/** In a thread: does its work, or a piece of it. What that fails with is told to the one that started the thread. */
+export async function runWork(work: () => void | Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    parentPort!.postMessage({ failed: sentError(error) } satisfies Message<never>);
+  }
+}
+
+/** An error on its way to another thread: by itself it would lose its class and its own properties. */
+interface SentError {
+  /** A `CtxsrcError`. */
+  readonly isTyped: boolean;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly cause: SentError | undefined;
+  /** Code, hint and details; number and call of an error of the system. */
+  readonly own: NodeJS.Dict<unknown>;
+}
+
+function sentError(thrown: unknown): SentError {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const { message, stack, cause } = error;
+  return {
+    isTyped: isCtxsrcError(error),
+    message,
+    stack,
+    cause: cause === undefined ? undefined : sentError(cause),
+    own: { ...error },
+  };
+}
+
+function receivedError({ isTyped, message, stack, cause: sent, own }: SentError): Error {
+  const options = sent && { cause: receivedError(sent) };
+  const error = isTyped ? new CtxsrcError(own.code as ErrorCode, message, options) : new Error(message, options);
+  return Object.assign(error, own, { stack });
+}
+
+function startThread(name: WorkerName, workerData: unknown): Worker {
   const url = workerUrl(name);
   if (url.protocol === 'file:' && !existsSync(url)) {
     throw new CtxsrcError('E_IO', `cannot start a thread: there is no file ${fileURLToPath(url)}`, {

@@ -7,7 +7,9 @@
  */
 import { createHash, type Hash, hash } from 'node:crypto';
 import { constants } from 'node:fs';
-import type { ByteString, Latin1Buffer } from '../byte-string.ts';
+import { ioError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type ByteString, type Latin1Buffer, textOfBytes } from '../byte-string.ts';
 import { entryHeader, type Xattrs } from '../entry/header.ts';
 import { CHANGED, type EntryRows } from '../entry/rows.ts';
 import { readXattrs } from '../entry/xattrs.ts';
@@ -242,4 +244,9 @@ export class LargeFile {
   close(): void {
     this.#calls.close(this.#file.fd);
   }
+}
+
+/** What reading the file of a row failed with, with its path. */
+export function readError(error: unknown, rows: EntryRows, at: number): Error {
+  return ioError(error, `cannot read ${printable(textOfBytes(rows.path(at)))}`);
 }

@@ -1,5 +1,4 @@
 /** The state that hash threads share, beside the rows. */
-import type { ByteString } from '../byte-string.ts';
 import type { DigestTask } from './file-digester.ts';
 
 /** Indices of words in the shared memory. `VERSION` is incremented when there may be new work. */
@@ -16,17 +15,8 @@ export const STOPPED = 4;
 export const HASHED_FILES = 5;
 export const WORDS = 6;
 
-/**
- * The start data of a thread. Chunks of rows follow as messages. The thread posts one message: undefined when all rows
- * are read or it was stopped, otherwise a failure.
- */
+/** The start data of a thread. Chunks of rows follow as messages. The thread ends when all rows are read or it is stopped. */
 export interface HashThreadData {
   readonly task: DigestTask;
   readonly control: Int32Array;
-}
-
-export interface ReadFailure {
-  readonly path: ByteString;
-  readonly code: string | undefined;
-  readonly message: string;
 }

@@ -1,10 +1,7 @@
 /** Reads the files of a table's rows while rows are still added, on all cores when there is much to read. */
-import { ioError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
-import { textOfBytes } from '../byte-string.ts';
 import { type EntryRows, EntryTable, FIRST_ROW, TAKEN, WAITING } from '../entry/rows.ts';
 import type { Slices } from '../walk/slices.ts';
-import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
+import { type DigestTask, FileDigester, type LargeFile, readError } from './file-digester.ts';
 import type { HashPool } from './pool.ts';
 
 /** When threads, which need 100 ms to start, pay: so many files wait, or so many bytes were read and more wait. */
@@ -108,7 +105,7 @@ export class HashQueue {
 
   async #startPool(): Promise<void> {
     const { HashPool } = await import('./pool.ts');
-    this.#pool = new HashPool(this.#task);
+    this.#pool = new HashPool(this.#task, this.#signal);
     for (const { bytes } of this.table.chunks) this.#pool.send(bytes.buffer);
     if (this.#hasEnded) this.#pool.end();
   }
@@ -144,7 +141,13 @@ export class HashQueue {
   }
 
   async #poolEnd(): Promise<void> {
-    if (this.#pool !== undefined) await this.#interruptible(this.#pool, this.#pool.ended);
+    if (this.#pool === undefined) return;
+    const ticker = setInterval(() => this.#slices.tick(), 100);
+    try {
+      await this.#pool.ended;
+    } finally {
+      clearInterval(ticker);
+    }
   }
 
   /** Reads a file, or the first piece of a large one. */
@@ -170,22 +173,6 @@ export class HashQueue {
       large.close();
     }
   }
-
-  /** Waits for the threads; an abort stops them. */
-  async #interruptible(pool: HashPool, waiting: Promise<unknown>): Promise<void> {
-    const stop = (): void => void pool.close();
-    this.#signal?.addEventListener('abort', stop, { once: true });
-    const ticker = setInterval(() => this.#slices.tick(), 100);
-    try {
-      await waiting;
-    } catch (error) {
-      this.#signal?.throwIfAborted();
-      throw error;
-    } finally {
-      clearInterval(ticker);
-      this.#signal?.removeEventListener('abort', stop);
-    }
-  }
 }
 
 function stepped(large: LargeFile, rows: EntryRows, at: number): boolean {
@@ -194,10 +181,6 @@ function stepped(large: LargeFile, rows: EntryRows, at: number): boolean {
   } catch (error) {
     throw readError(error, rows, at);
   }
-}
-
-function readError(error: unknown, rows: EntryRows, at: number): Error {
-  return ioError(error, `cannot read ${printable(textOfBytes(rows.path(at)))}`);
 }
 
 function isPending(state: number): boolean {

@@ -1,17 +1,9 @@
 /** A worker thread that reads the files of rows synchronously until no more rows come. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { runWork } from '../../core/thread/thread.ts';
 import { EntryRows, FIRST_ROW } from '../entry/rows.ts';
-import { FileDigester } from './file-digester.ts';
-import {
-  ENDED,
-  HASHED,
-  HASHED_FILES,
-  type HashThreadData,
-  INCOMPLETE,
-  type ReadFailure,
-  STOPPED,
-  VERSION,
-} from './pool-state.ts';
+import { FileDigester, readError } from './file-digester.ts';
+import { ENDED, HASHED, HASHED_FILES, type HashThreadData, INCOMPLETE, STOPPED, VERSION } from './pool-state.ts';
 
 const { task, control } = workerData as HashThreadData;
 const digester = new FileDigester(task);
@@ -25,46 +17,48 @@ let files = 0;
 const UNCOUNTED_BYTES = 1 << 20;
 const UNCOUNTED_FILES = 64;
 
-const failure = work();
-digester.close();
-parentPort!.postMessage(failure);
+void runWork(() => {
+  try {
+    work();
+  } finally {
+    digester.close();
+  }
+});
 
-function work(): ReadFailure | undefined {
+function work(): void {
   for (;;) {
     // Read before the rows: a row that is added afterwards changes the version.
     const version = Atomics.load(control, VERSION);
     const ended = Atomics.load(control, ENDED) === 1;
-    const failure = readRows();
-    if (failure !== undefined || ended || isStopped()) return failure;
+    readRows();
+    if (ended || isStopped()) return;
     Atomics.wait(control, VERSION, version);
   }
 }
 
 /** Reads the files of all rows that are visible now. */
-function readRows(): ReadFailure | undefined {
+function readRows(): void {
   for (let sent = receiveMessageOnPort(parentPort!); sent !== undefined; sent = receiveMessageOnPort(parentPort!)) {
     chunks.push(new EntryRows(sent.message as SharedArrayBuffer));
   }
   for (let rows = chunks[chunk]; rows !== undefined; rows = chunks[chunk]) {
     const isLast = chunk === chunks.length - 1;
     for (const { end } = rows; at < end; at = rows.next(at)) {
-      if (isStopped()) return undefined;
-      const failure = rows.take(at) ? read(rows) : undefined;
-      if (failure !== undefined) return failure;
+      if (isStopped()) return;
+      if (rows.take(at)) read(rows);
     }
-    if (isLast) break;
+    if (isLast) return;
     // A chunk that has a successor is complete. The successor was known before the end of this chunk was read.
     chunk += 1;
     at = FIRST_ROW;
   }
-  return undefined;
 }
 
 function isStopped(): boolean {
   return Atomics.load(control, STOPPED) === 1;
 }
 
-function read(rows: EntryRows): ReadFailure | undefined {
+function read(rows: EntryRows): void {
   let counted = 0;
   try {
     const large = digester.digest(rows, at);
@@ -77,13 +71,11 @@ function read(rows: EntryRows): ReadFailure | undefined {
       large?.close();
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { path: rows.path(at), code, message };
+    throw readError(error, rows, at);
   }
   if (digester.incomplete) Atomics.store(control, INCOMPLETE, 1);
   files += 1;
   count(rows.size(at) - counted);
-  return undefined;
 }
 
 function count(bytes: number): void {

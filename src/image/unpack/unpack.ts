@@ -54,15 +54,22 @@ export async function unpackLayers(
   const missing = await Promise.all(layers.map((layer) => isMissing(store, layer)));
   job.signal.throwIfAborted();
   const progress = new UnpackProgress(job, layers, missing);
-  const threads = new UnpackThreads({ dir, options, layers, blobs, counters: progress.counters });
+  const threads = new UnpackThreads({
+    dir,
+    options,
+    layers,
+    blobs,
+    counters: progress.counters,
+    signal: job.signal,
+    onLayer: (layer) => {
+      progress.reached(layer);
+      feed.reached(layer);
+    },
+    onApplied: () => progress.applied(),
+  });
   const feed = new BlobFeed(inner, store, layers, blobs, progress, () => threads.blobsChanged(), job.signal);
-  const reached = (layer: number): void => {
-    progress.reached(layer);
-    feed.reached(layer);
-  };
   try {
-    const result = threads.result(job.signal, reached, () => progress.applied());
-    const [report] = await Promise.all([result, feed.run()]);
+    const [report] = await Promise.all([threads.result, feed.run()]);
     progress.end('done');
     // They have nothing left to do: taking them down (50 ms) need not be waited for.
     void threads.close();

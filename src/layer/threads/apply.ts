@@ -1,4 +1,5 @@
 /** Applies the archives that come through the ring, and reports what has been written. */
+import { say } from '../../core/thread/thread.ts';
 import { LayerApplier } from '../apply/apply.ts';
 import { DigestTable } from '../apply/digest-table.ts';
 import { packEntries } from '../apply/report.ts';
@@ -12,11 +13,7 @@ import { SlotRing } from './slot-ring.ts';
 /** Waking the other thread for each file costs more than writing it. */
 const WAKE_EVERY = 16;
 
-export function applyLayers(
-  job: UnpackJob,
-  send: (event: UnpackEvent, transfer?: ArrayBuffer[]) => void,
-  onLayer: (layer: number) => void,
-): void {
+export function applyLayers(job: UnpackJob, onLayer: (layer: number) => void): void {
   const ring = new SlotRing(job.ring);
   const counters = new UnpackCounters(job.counters);
   const digests = new DigestTable();
@@ -38,7 +35,6 @@ export function applyLayers(
   try {
     for (const layer of job.layers.keys()) {
       onLayer(layer);
-      send({ type: 'layer', layer });
       const reader = new TarReader(applier);
       applier.beginLayer();
       const { entries, bytes } = applier;
@@ -57,13 +53,13 @@ export function applyLayers(
       applier.endLayer();
     }
     applier.finish();
-    send({ type: 'applied' });
+    say<UnpackEvent>({ type: 'applied' });
     const report = {
       ...packEntries(applier.root, digests),
       losses: applier.losses.losses,
       lossCounts: applier.losses.counts,
     };
-    send(
+    say<UnpackEvent>(
       { type: 'done', report },
       report.chunks.map((chunk) => chunk.buffer),
     );

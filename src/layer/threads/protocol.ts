@@ -4,7 +4,6 @@
  * them, they tell it what matters in messages.
  */
 import type { Digest } from '../../core/digest.ts';
-import { CtxsrcError, type ErrorCode, localError } from '../../core/errors.ts';
 import type { ApplyOptions } from '../apply/apply.ts';
 import type { PackedReport } from '../apply/report.ts';
 import type { JobMemory } from './file-jobs.ts';
@@ -25,35 +24,14 @@ export interface UnpackJob {
   readonly applyCondition: SharedArrayBuffer;
 }
 
-/** A typed error without its cause, which does not cross between threads. */
-export interface ErrorMessage {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string | undefined;
-  readonly details: Record<string, unknown> | undefined;
-  readonly stack: string | undefined;
-}
-
 /** From the threads. */
 export type UnpackEvent =
   | { readonly type: 'layer'; readonly layer: number }
   /** Everything is written: the thread that decompresses is needed no more. */
   | { readonly type: 'applied' }
   | { readonly type: 'done'; readonly report: PackedReport }
-  | { readonly type: 'failed'; readonly layer: number; readonly error: ErrorMessage };
-
-export function errorMessage(thrown: unknown): ErrorMessage {
-  const error = localError(thrown, 'cannot unpack');
-  const typed = error instanceof CtxsrcError ? error : new CtxsrcError('E_INTERNAL', String(thrown));
-  const { code, message, hint, details } = typed;
-  return { code, message, hint, details, stack: thrown instanceof Error ? thrown.stack : undefined };
-}
-
-/** A typed error again. */
-export function reviveError({ code, message, hint, details, stack }: ErrorMessage): CtxsrcError {
-  const cause = stack === undefined ? undefined : Object.assign(new Error(message), { stack });
-  return new CtxsrcError(code, message, { hint, details, cause });
-}
+  /** Where the thread fails; with what, it tells next. */
+  | { readonly type: 'failed'; readonly layer: number };
 
 /** From which descriptor each layer's blob can be read, and how many bytes of it so far. */
 export class BlobTable {

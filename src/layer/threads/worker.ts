@@ -1,26 +1,28 @@
 /** Entry point of the threads that unpack an image. */
-import { parentPort } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
+import { localError } from '../../core/errors.ts';
+import { runWork, say } from '../../core/thread/thread.ts';
 import { applyLayers } from './apply.ts';
 import { decompressLayers } from './decompress.ts';
-import { errorMessage, type UnpackEvent, type UnpackJob } from './protocol.ts';
+import type { UnpackEvent, UnpackJob } from './protocol.ts';
 
-const port = parentPort!;
+const job = workerData as UnpackJob;
+let current = 0;
 
-function send(event: UnpackEvent, transfer: ArrayBuffer[] = []): void {
-  port.postMessage(event, transfer);
-}
-
-async function run(job: UnpackJob): Promise<void> {
-  let current = 0;
-  const onLayer = (layer: number): void => {
-    current = layer;
-  };
+void runWork(async () => {
   try {
-    if (job.role === 'apply') applyLayers(job, send, onLayer);
-    else await decompressLayers(job, onLayer);
+    if (job.role === 'decompress') {
+      await decompressLayers(job, (layer) => {
+        current = layer;
+      });
+      return;
+    }
+    applyLayers(job, (layer) => {
+      current = layer;
+      say<UnpackEvent>({ type: 'layer', layer });
+    });
   } catch (error) {
-    send({ type: 'failed', layer: current, error: errorMessage(error) });
+    say<UnpackEvent>({ type: 'failed', layer: current });
+    throw localError(error, 'cannot unpack');
   }
-}
-
-port.once('message', run);
+});

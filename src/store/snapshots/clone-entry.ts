@@ -292,7 +292,7 @@ function setTime(file: number | Path, mtime: string): void {
     else native.setTimes(file, BigInt(mtime));
     return;
   }
-  if (seconds < 0) throw new CloneUnable('the native calls are missing');
+  if (seconds < 0) throw unable('the native calls are missing');
   if (typeof file === 'number') futimesSync(file, seconds, seconds);
   else lutimesSync(file, seconds, seconds);
 }
@@ -352,18 +352,27 @@ function hashFile(path: Path): Digest {
 }
 
 /** A clone that cannot be as exact as what it is a clone of; the files are then made from the source. */
-export class CloneUnable extends Error {}
+export function isUnable(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === UNABLE;
+}
+
+/** A code, as no class crosses threads. */
+const UNABLE = 'CLONE_UNABLE';
+
+function unable(message: string): Error {
+  return Object.assign(new Error(message), { code: UNABLE });
+}
 
 /** What the place or the right may be missing for. */
 function orUnable(call: (native: Native) => void): void {
   const native = loadNative();
-  if (native === undefined) throw new CloneUnable('the native calls are missing');
+  if (native === undefined) throw unable('the native calls are missing');
   try {
     call(native);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOTSUP' || code === 'EPERM' || code === 'EINVAL' || code === 'ENOSYS') {
-      throw new CloneUnable(`the target cannot hold what the snapshot has (${code})`);
+      throw unable(`the target cannot hold what the snapshot has (${code})`);
     }
     throw error;
   }

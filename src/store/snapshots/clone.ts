@@ -4,15 +4,12 @@
  * and the facts of directories when nothing more is put into them.
  */
 import { createHash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
-import type { Worker } from 'node:worker_threads';
 import type { Digest } from '../../core/digest.ts';
-import { startThread } from '../../core/thread/thread.ts';
+import { ThreadGroup, threadCount } from '../../core/thread/thread.ts';
 import {
   type ChunkResult,
   type CloneSpec,
-  CloneUnable,
   type CloneWork,
   checkOther,
   finishDirectory,
@@ -21,7 +18,7 @@ import {
   wasTouched,
   workOnLines,
 } from './clone-entry.ts';
-import type { WorkerAnswer, WorkerTask } from './clone-worker.ts';
+import type { WorkerTask } from './clone-worker.ts';
 import { parseEntry, peekEntry, type StoredEntry } from './manifest.ts';
 
 /** A piece of work ends after so many entries, or bytes of file content. */
@@ -32,7 +29,9 @@ const AHEAD = 2;
 /** Below both, starting a worker takes longer than the work. */
 const SMALL_ENTRIES = 600;
 const SMALL_BYTES = 32 << 20;
-const MOST_WORKERS = 3;
+/** Limits start-up time and memory: a machine with more than four cores was not measured. */
+const MOST_THREADS = 3;
+
 export interface CloneOptions {
   readonly spec: CloneSpec;
   /** The lines of the list of entries. */
@@ -56,13 +55,13 @@ export interface CloneOutcome {
   readonly restated: ReadonlyMap<number, string>;
 }
 
-/** @throws CloneUnable; errors of the system as they are */
+/** @throws what `isUnable` knows; errors of the system as they are; the reason of the abort */
 export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   const { spec, signal, record } = options;
   const makes = spec.task === 'clone' || spec.task === 'keep';
   const checks = spec.task === 'check' || spec.task === 'hash';
   const hash = options.digest === false ? undefined : createHash('sha256');
-  const pool = new Pool(spec, options.size);
+  const pool = new Pool(options);
   const directories: StoredEntry[] = [];
   const hardLinks: StoredEntry[] = [];
   const restated = new Map<number, string>();
@@ -186,75 +185,57 @@ class InOrder {
 
 type Done = (result: ChunkResult) => void;
 
-/** Workers, and the main thread for what they have no time for. */
+/** Threads, and the main thread for what they have no time for. */
 class Pool {
-  readonly #spec: CloneSpec;
-  readonly #workers: { readonly worker: Worker; readonly waiting: Done[] }[] = [];
-  readonly #size: CloneOptions['size'];
-  #failure: Error | undefined;
+  readonly #options: CloneOptions;
+  #threads: ThreadGroup<ChunkResult> | undefined;
+  /** For each thread what waits for its answers, in their order. */
+  #waiting: readonly Done[][] = [];
   #wake: (() => void) | undefined;
 
-  constructor(spec: CloneSpec, size: CloneOptions['size']) {
-    this.#spec = spec;
-    this.#size = size;
+  constructor(options: CloneOptions) {
+    this.#options = options;
   }
 
   /** Has the work done, sooner or later; the caller goes on when there is room for more. */
   async run(work: CloneWork, isLast: boolean, done: Done): Promise<void> {
-    this.#check();
-    if (this.#workers.length === 0 && !isLast) this.#hire();
+    this.#threads?.throwIfFailed();
+    // A single piece is done sooner than a thread starts.
+    if (!isLast) this.#threads ??= this.#start();
     const isEmpty = work.lines.length === 0;
-    const [least] = [...this.#workers].sort((a, b) => a.waiting.length - b.waiting.length);
-    if (!isEmpty && least !== undefined && least.waiting.length < AHEAD) {
-      least.waiting.push(done);
-      least.worker.postMessage({ ...work, lines: work.lines.join('\n') } satisfies WorkerTask);
+    const least = Math.min(...this.#waiting.map(({ length }) => length));
+    if (!isEmpty && least < AHEAD) {
+      const thread = this.#waiting.findIndex(({ length }) => length === least);
+      this.#waiting[thread]!.push(done);
+      this.#threads!.send({ ...work, lines: work.lines.join('\n') } satisfies WorkerTask, thread);
       return;
     }
-    done(isEmpty ? {} : workOnLines(this.#spec, work));
-    // Lets answers of workers, aborts and progress through.
+    done(isEmpty ? {} : workOnLines(this.#options.spec, work));
+    // Lets answers of threads, aborts and progress through.
     await setImmediate();
   }
 
   async drain(): Promise<void> {
-    for (;;) {
-      this.#check();
-      if (this.#workers.every(({ waiting }) => waiting.length === 0)) return;
-      await new Promise<void>((resolve) => {
+    while (this.#waiting.some(({ length }) => length > 0)) {
+      const woken = new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
+      await Promise.race([woken, this.#threads!.ended]);
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map(({ worker }) => worker.terminate()));
+    await this.#threads?.end();
   }
 
-  /** A single piece is done sooner than a worker starts. */
-  #hire(): void {
-    const size = this.#size;
-    if (size !== undefined && size.count < SMALL_ENTRIES && size.bytes < SMALL_BYTES) return;
-    const count = Math.min(availableParallelism() - 1, MOST_WORKERS);
-    while (this.#workers.length < count) this.#start();
-  }
-
-  #start(): void {
-    const worker = startThread('worker-clone', this.#spec);
-    const waiting: Done[] = [];
-    this.#workers.push({ worker, waiting });
-    worker.on('message', (answer: WorkerAnswer) => {
-      const done = waiting.shift();
-      if ('result' in answer) done?.(answer.result);
-      else if ('unable' in answer) this.#failure ??= new CloneUnable(answer.unable);
-      else this.#failure ??= Object.assign(new Error(answer.failure.message), answer.failure);
+  #start(): ThreadGroup<ChunkResult> {
+    const { spec, size, signal } = this.#options;
+    const isSmall = size !== undefined && size.count < SMALL_ENTRIES && size.bytes < SMALL_BYTES;
+    this.#waiting = Array.from({ length: isSmall ? 0 : threadCount(MOST_THREADS, 0) }, () => []);
+    const onSaid = (result: ChunkResult, thread: number): void => {
+      this.#waiting[thread]!.shift()!(result);
       this.#wake?.();
-    });
-    worker.on('error', (error) => {
-      this.#failure ??= error;
-      this.#wake?.();
-    });
-  }
-
-  #check(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+    };
+    return new ThreadGroup({ name: 'worker-clone', data: this.#waiting.map(() => spec), signal, onSaid });
   }
 }

@@ -18,7 +18,7 @@ import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
-import { CloneUnable } from './clone-entry.ts';
+import { isUnable } from './clone-entry.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { chooseMeans, meansError, noteSharing } from './copy-method.ts';
 import {
@@ -212,7 +212,7 @@ export class SnapshotShelf {
     } catch (error) {
       task.end(isAbort(error) ? 'aborted' : 'failed');
       if (isAbort(error) || job.signal.aborted) throw error;
-      if (error instanceof CloneUnable) {
+      if (isUnable(error)) {
         await emptied(dir);
         return undefined;
       }
@@ -335,7 +335,7 @@ export class SnapshotShelf {
 function isDamage(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   const byPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL', 'ENXIO', 'ENAMETOOLONG'];
-  return error instanceof Error && !(error instanceof CloneUnable) && (code === undefined || byPath.includes(code));
+  return error instanceof Error && (code === undefined || byPath.includes(code));
 }
 
 /** Recorded by this boot, or known to be on the disk. */
