@@ -75,6 +75,8 @@ export interface BadAnswer {
   /** The first bytes of the body. */
   readonly text: string;
   readonly secrets: Iterable<string>;
+  /** What to type next, where that is something else than for a registry. */
+  readonly hint?: string | undefined;
 }
 
 /** The error for a response that a retry would not change. */
@@ -82,13 +84,14 @@ export function answerError(subject: Subject, answer: BadAnswer): CtxsrcError {
   const errors = parseErrorBody(answer.text);
   const said = saying(answer.text, answer.secrets);
   const { host, what } = subject;
-  const fail = (code: ErrorCode, message: string, hint?: string): CtxsrcError =>
+  const registryCode = subject.kind === 'file' ? undefined : errors[0]?.code;
+  const fail = (code: ErrorCode, message: string, hint: string): CtxsrcError =>
     new CtxsrcError(code, message, {
-      hint,
+      hint: answer.hint ?? hint,
       details: {
         host,
         status: answer.status,
-        ...(errors[0]?.code ? { registryCode: foreignText(errors[0].code, answer.secrets) } : {}),
+        ...(registryCode ? { registryCode: foreignText(registryCode, answer.secrets) } : {}),
       },
     });
   switch (answer.status) {
@@ -123,7 +126,7 @@ function notFound(
   subject: Subject,
   errors: readonly RegistryError[],
   said: string,
-  fail: (code: ErrorCode, message: string, hint?: string) => CtxsrcError,
+  fail: (code: ErrorCode, message: string, hint: string) => CtxsrcError,
 ): CtxsrcError {
   const { host, what, kind } = subject;
   if (kind === 'token') {

@@ -1,10 +1,10 @@
 /** The request of an http source: who is told what, and which answers are no file. */
 import type { JobContext } from '../../contract/index.ts';
-import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
+import type { CtxsrcError } from '../../core/errors.ts';
 import { tooManyBytes } from '../../core/read-limits.ts';
 import { readStart } from '../../http/body.ts';
 import type { HttpClient, HttpResponse } from '../../http/client.ts';
-import { type Subject, saying } from '../../http/errors.ts';
+import { answerError, type Subject } from '../../http/errors.ts';
 import { contentLength, contentRange, headerValues } from '../../http/headers.ts';
 
 /** One URL, with what it is asked for with. */
@@ -27,7 +27,7 @@ const ERROR_BODY = 64 * 1024;
 /**
  * Sends the request.
  * @param more headers of this request besides
- * @throws E_UNAUTHORIZED, E_FORBIDDEN, E_NOT_FOUND, E_REGISTRY_PROTOCOL by the status of an answer that is no file, E_LIMIT
+ * @throws those of `answerError` by the status of an answer that is no file, E_LIMIT
  * for one that says that it is too large, and what `HttpClient.request` throws
  */
 export async function ask(
@@ -58,23 +58,12 @@ export function tooLarge({ subject, maxBytes }: Target, size?: number): CtxsrcEr
   return tooManyBytes(subject.what, maxBytes, size);
 }
 
+/** The error for a response that is no file: that of a registry, with what to type for a file. */
 async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcError> {
   const { status } = response;
-  const { host, what } = target.subject;
-  const said = saying(await readStart(response, ERROR_BODY), secretsOf(target));
-  const fail = (code: ErrorCode, message: string, hint = 'check the address'): CtxsrcError =>
-    new CtxsrcError(code, `${message}${said}`, { hint, details: { host, status } });
-  switch (status) {
-    case 401:
-      return fail('E_UNAUTHORIZED', `${host} refused ${what}: not authenticated`, loginHint(target, response));
-    case 403:
-      return fail('E_FORBIDDEN', `${host} refused ${what}: access denied`, loginHint(target, response));
-    case 404:
-    case 410:
-      return fail('E_NOT_FOUND', `${host} does not have ${what}`);
-    default:
-      return fail('E_REGISTRY_PROTOCOL', `${host} answered the request for ${what} with status ${status}`);
-  }
+  const text = await readStart(response, ERROR_BODY);
+  const hint = status === 401 || status === 403 ? loginHint(target, response) : 'check the address';
+  return answerError(target.subject, { status, text, secrets: secretsOf(target), hint });
 }
 
 /** How to say who asks, in the way that the server wants to be told. */
