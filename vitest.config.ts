@@ -9,6 +9,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Tests that are concurrent wait for answers that do not come.
+    maxConcurrency: 12,
     pool: 'forks',
     // One worker fewer than there are cores is Vitest's way; with two cores that is one, and most tests wait for a child.
     maxWorkers: Math.max(2, availableParallelism() - 1),

@@ -101,7 +101,7 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
     TIMEOUT,
   );
 
-  it.each([80, 40])(
+  it.concurrent.each([80, 40])(
     'of %d columns shows an http file by bytes and percentage, however long its address is',
     async (columns) => {
       const url = `${origin}/a/${'long/'.repeat(20)}file-${columns}.bin`;
