@@ -1,6 +1,6 @@
 /**
- * The store's `index.json`: which images are in it, under which names. Other tools read it (`skopeo inspect
- * oci:<store>:<name>`), and what it refers to is kept. Changed under a lock, replaced as a whole.
+ * The store's `index.json`: its images and their names. Other tools read it (`skopeo inspect oci:<store>:<name>`), and
+ * the blobs it refers to are kept. It is changed under a lock and replaced as a whole.
  */
 import { readFile } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
@@ -19,12 +19,12 @@ export class IndexFile {
     this.#locks = locks;
   }
 
-  /** The images of the store; none when there is no readable index. */
+  /** The images of the store; none if there is no readable index. */
   async images(): Promise<readonly Descriptor[]> {
     return (await this.read()) ?? [];
   }
 
-  /** As `images`; undefined when the file is there and is not what it should be. */
+  /** As `images`; undefined if the file exists but is invalid. */
   async read(): Promise<readonly Descriptor[] | undefined> {
     let text: string;
     try {
@@ -43,8 +43,8 @@ export class IndexFile {
   }
 
   /**
-   * Changes the list of images. A list that cannot be read is begun anew: its blobs are found again by their digests.
-   * @param always also when nothing changes
+   * Changes the list of images. An unreadable list is replaced by a new one: blobs are found by their digests anyway.
+   * @param always write even if nothing changed
    */
   async update(change: (images: readonly Descriptor[]) => readonly Descriptor[], always = false): Promise<void> {
     const lock = await this.#locks.acquire('index');
@@ -52,7 +52,7 @@ export class IndexFile {
       const before = await this.images();
       const after = change(before);
       if (!always && JSON.stringify(after) === JSON.stringify(before)) return;
-      // An index that outlives a power loss must not name blobs whose names did not.
+      // After a power loss the index must not name blobs whose own names were lost.
       await syncDirectory(this.#directory.path('blobs', 'sha256'));
       const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: after };
       await this.#directory.replaceFile(this.#directory.path('index.json'), `${JSON.stringify(index)}\n`, 'directory');
@@ -63,7 +63,7 @@ export class IndexFile {
     }
   }
 
-  /** Gives an image a name, taking the name from another. */
+  /** Gives an image a name, which another image loses. */
   async tag(name: string, { mediaType, digest, size, artifactType }: Descriptor): Promise<void> {
     const entry: Descriptor = {
       mediaType,
@@ -79,13 +79,13 @@ export class IndexFile {
     });
   }
 
-  /** Takes images with these names (see `imageName`) out of the list. */
+  /** Removes the images with these names (see `imageName`) from the list. */
   async remove(names: ReadonlySet<string>): Promise<void> {
     await this.update((images) => images.filter((image) => !names.has(imageName(image))));
   }
 }
 
-/** The name of an image, or its digest when other tools gave it none. */
+/** The name of an image, or its digest if another tool gave it none. */
 export function imageName({ annotations, digest }: Descriptor): string {
   return annotations?.[REF_NAME] ?? digest;
 }

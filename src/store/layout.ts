@@ -1,7 +1,6 @@
 /**
  * The store's directory: an OCI image layout (`oci-layout`, `index.json`, `blobs/`) and, beside it, what the layout has
- * no place for. It is created when something is first written, so that a command that only reads works where nothing
- * can be written.
+ * no place for. It is created at the first write, so that a command that only reads works where nothing can be written.
  */
 import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -10,7 +9,7 @@ import { CtxsrcError, localError } from '../core/errors.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { ownedName } from './process-identity.ts';
 
-/** Raised whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
+/** Incremented whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
 const STORE_VERSION = 1;
 
 const MARKER = 'store.json';
@@ -25,7 +24,7 @@ const SUBDIRECTORIES = [
   'tmp',
   'workspaces',
 ];
-/** The stat cache of local directories is written without the rest: a key of a directory needs no store. */
+/** The stat cache is written without the rest of the store: the key of a directory needs no store. */
 const OWN_NAMES = new Set(['oci-layout', 'index.json', MARKER, 'stat-cache', ...SUBDIRECTORIES]);
 const EMPTY_INDEX = `${JSON.stringify({
   schemaVersion: 2,
@@ -35,12 +34,12 @@ const EMPTY_INDEX = `${JSON.stringify({
 
 const ELSEWHERE = 'choose another directory with --cache-dir or CTXSRC_CACHE_DIR, or mend this one';
 
-/** A step that changes the disk is over. A test of crash safety ends the process there. */
+/** Called after a step that changes the disk. A test of crash safety ends the process there. */
 export type OnStep = (step: string) => void;
 
 export class StoreDirectory {
   readonly root: string;
-  /** Called when a step that changes the disk is over. */
+  /** Called after each step that changes the disk. */
   readonly step: OnStep;
   #ready: Promise<void> | undefined;
 
@@ -49,7 +48,7 @@ export class StoreDirectory {
     this.step = step;
   }
 
-  /** True when something was, or is being, written by this process. */
+  /** True if this process has written, or is writing, to the store. */
   get isOpen(): boolean {
     return this.#ready !== undefined;
   }
@@ -59,10 +58,10 @@ export class StoreDirectory {
   }
 
   /**
-   * Looks at what is there, without writing; a few small calls, and synchronous, for every run begins with them.
-   * @returns who else can change what is believed in it, as a sentence; undefined when nobody can
-   * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else; E_UNSAFE for
-   * one that leads elsewhere by links, where files that are not its own would be removed
+   * Inspects the directory without writing, by a few synchronous calls, as every run begins with it.
+   * @returns a sentence about who else can change the store and so its cached facts; undefined if nobody can
+   * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory with other content; E_UNSAFE for one
+   * that leads elsewhere by links, where files that are not the store's own would be removed
    */
   inspect(): string | undefined {
     let entries: Dirent[];
@@ -72,7 +71,7 @@ export class StoreDirectory {
       found = statSync(this.root);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      // Without the right to read there is no cache, which is no reason to fail a command that needs none.
+      // An unreadable directory is no cache, which should not fail a command that needs none.
       if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
       throw storeError(error, `cannot use ${this.root} as the cache directory`);
     }
@@ -97,7 +96,10 @@ export class StoreDirectory {
     return strangersAt(this.root, found);
   }
 
-  /** Creates or upgrades the store unless that is done. @throws E_PERMISSION, E_DISK_FULL, E_IO */
+  /**
+   * Creates or upgrades the store unless that was done.
+   * @throws E_PERMISSION, E_DISK_FULL, E_IO
+   */
   ensure(): Promise<void> {
     this.#ready ??= this.#create().catch((error: unknown) => {
       this.#ready = undefined;
@@ -112,8 +114,8 @@ export class StoreDirectory {
   }
 
   /**
-   * Writes a whole file under its name or not at all: readers see the old bytes or the new ones.
-   * @param sync `file`: after a power loss too; `directory`: and then it is certain to have its name
+   * Writes a file atomically: readers see the old bytes or the new ones.
+   * @param sync `file`: the content survives a power loss; `directory`: so does its name
    */
   async replaceFile(path: string, data: string | Uint8Array, sync: 'no' | 'file' | 'directory' = 'no'): Promise<void> {
     await this.#publish(path, data, sync !== 'no', rename);
@@ -159,16 +161,16 @@ export class StoreDirectory {
     makeDirectory(this.root, 0o700);
     if (this.#version() === STORE_VERSION) {
       await access(this.path('tmp'), constants.W_OK);
-      // What a cache service restored may lack the directories that were empty, and after a power loss a small file that
-      // was not synced may be empty.
+      // A restored cache may lack empty directories, and after a power loss a small file that was not synced may be
+      // empty.
       await this.#makeDirectories();
       await this.#makeLayout();
       return;
     }
     this.inspect();
     await this.#makeDirectories();
-    // Each step is complete in itself and the marker comes last: whoever finds it missing, after a crash or while another
-    // process is here, does the same steps again. A link never replaces an index that another process filled meanwhile.
+    // Every step is complete in itself, and the marker is written last: a process that finds no marker, after a crash
+    // or beside another process, repeats the steps. A link never replaces an index that another process has filled.
     await this.#makeLayout();
     await this.#publish(this.path('index.json'), EMPTY_INDEX, false, linkNew);
     await this.#publish(this.path(MARKER), `{"schema":"ctxsrc/store","version":${STORE_VERSION}}\n`, false, rename);
@@ -196,7 +198,7 @@ function refuseLink(path: string): never {
   });
 }
 
-/** Root can do everything anyway; who lets a group of ours write means to share. */
+/** Root can change everything anyway; a directory that is writable for one of our groups is shared on purpose. */
 function strangersAt(root: string, { uid, gid, mode }: Stats): string | undefined {
   const user = process.geteuid?.();
   if (user === undefined) return undefined;
@@ -206,13 +208,13 @@ function strangersAt(root: string, { uid, gid, mode }: Stats): string | undefine
   return `the cache ${root} belongs to user ${uid}, who can change what is found in it`;
 }
 
-/** Gives the file its name unless there is one of that name. */
+/** Gives the file a name that does not exist yet; does nothing if it exists. */
 async function linkNew(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // File systems without hard links: the race they leave open is two processes making the same new store.
+    // Without hard links, two processes that create the same store at once are not safe from each other.
     if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') {
       const there = await access(to).then(
         () => true,
@@ -226,7 +228,7 @@ async function linkNew(from: string, to: string): Promise<void> {
   await rm(from, { force: true });
 }
 
-/** Makes names in a directory survive a power loss; where directories cannot be synced there is nothing to do. */
+/** Makes the names in a directory survive a power loss; does nothing where directories cannot be synced. */
 export async function syncDirectory(path: string | Buffer): Promise<void> {
   let directory: Awaited<ReturnType<typeof open>> | undefined;
   try {
@@ -241,8 +243,7 @@ export async function syncDirectory(path: string | Buffer): Promise<void> {
 }
 
 /**
- * What the system refused, as an error that says where the cache can be instead; a failure of anything else is no failure
- * of the disk and stays what it is.
+ * A failed system call as an error with a hint where else the cache can be; any other failure is returned unchanged.
  */
 export function storeError(error: unknown, what: string): Error {
   const failed = error as NodeJS.ErrnoException | undefined;
@@ -254,15 +255,18 @@ export function storeError(error: unknown, what: string): Error {
 }
 
 /**
- * True when the system says that there is no such file. Nobody may conclude from any other failure that something is not
- * there, or nobody's: what is removed for want of a file descriptor was good.
+ * True if the system says that the file does not exist. No other failure shows that something is missing or ownerless:
+ * an item that could not be opened for lack of file descriptors is intact.
  */
 export function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** Names in a directory; none where there is no directory. @throws E_UNSAFE for a link, errors of `node:fs` */
+/**
+ * Names in a directory; none if it does not exist.
+ * @throws E_UNSAFE for a link, errors of `node:fs`
+ */
 export function namesIn(path: string): string[] {
   try {
     if (lstatSync(path).isSymbolicLink()) refuseLink(path);
@@ -273,7 +277,7 @@ export function namesIn(path: string): string[] {
   }
 }
 
-/** True when the failure means that the store cannot be written at all, as with a read-only home directory. */
+/** True if the failure means that the store is not writable at all, as in a read-only home directory. */
 export function isUnwritable(error: unknown): boolean {
   if (!(error instanceof CtxsrcError)) return false;
   const cause = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';

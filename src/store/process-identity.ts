@@ -1,10 +1,10 @@
 /**
- * Who a lock, a lease or a temporary directory belongs to. The name of its file says it, so that creating the file is
- * one atomic step and nothing half-written can be read: `<pid>-<start>-<pid namespace>-<boot>-<random>`.
+ * The owner of a lock, a lease or a temporary directory. The name of its file identifies the owner, so that creating
+ * the file is one atomic step and no half-written content can be read: `<pid>-<start>-<pid namespace>-<boot>-<random>`.
  *
- * A process ID means something only to a reader of the same boot and the same PID namespace, and even there a new
- * process may have got it: the start time tells them apart. Everyone else (another container with the same cache
- * mounted, another boot) goes by the heartbeat, the mtime of the file.
+ * A process ID is valid only for readers of the same boot and PID namespace, and even there a new process may reuse it:
+ * the start time tells them apart. All other readers (another container with the same cache mounted, another boot) use
+ * the heartbeat, the mtime of the file.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -19,11 +19,11 @@ export const HEARTBEAT: Heartbeat = { interval: 15_000, voidAfter: 60_000 };
 
 export interface Identity {
   readonly pid: number;
-  /** Start time in clock ticks since boot; 0 where the platform does not say. */
+  /** Start time in clock ticks since boot; 0 if the platform does not tell. */
   readonly start: string;
-  /** Number of the PID namespace; `0` where there is none. */
+  /** Number of the PID namespace; `0` if there is none. */
   readonly namespace: string;
-  /** Boot ID, hexadecimal; `0` where the platform has none. */
+  /** Boot ID in hexadecimal; `0` if the platform has none. */
   readonly boot: string;
 }
 
@@ -40,7 +40,7 @@ export function ownIdentity(): Identity {
   return own;
 }
 
-/** The boot ID of this machine, `0` where the platform has none. */
+/** The boot ID of this machine; `0` if the platform has none. */
 export function bootId(): string {
   return readOr('/proc/sys/kernel/random/boot_id', '0').replaceAll('-', '') || '0';
 }
@@ -53,16 +53,16 @@ function pidNamespace(): string {
   }
 }
 
-/** Start time of a running process; undefined when there is none (one that only waits to be reaped is none). */
+/** Start time of a running process; undefined if there is none (a zombie is none). */
 function startOf(pid: number): string | undefined {
   const stat = processStat(pid);
-  // The name of the program is in brackets and may contain anything: fields are counted from the last bracket.
+  // The program's name is in brackets and may contain anything, so fields are counted from the last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields.length < 20 || fields[0] === 'Z' || fields[0] === 'X') return undefined;
   return fields[19];
 }
 
-/** Empty when there is no such process; one that cannot be looked at for want of a file descriptor may well live. */
+/** Empty if there is no such process. A process that cannot be read for lack of a file descriptor may still run. */
 function processStat(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -81,13 +81,13 @@ function readOr(path: string, otherwise: string): string {
   }
 }
 
-/** A file name that nobody else uses, and that says whose it is. */
+/** A unique file name that identifies its owner. */
 export function ownedName(identity: Identity = ownIdentity()): string {
   const { pid, start, namespace, boot } = identity;
   return `${pid}-${start}-${namespace}-${boot}-${randomBytes(6).toString('hex')}`;
 }
 
-/** Whose a file is by its name; undefined when the name is none of ours. */
+/** The owner in a file name; undefined if the name has another form. */
 export function ownerOf(name: string): Identity | undefined {
   const match = /^(\d+)-(\d+)-(\d+)-([0-9a-f]+)-[0-9a-f]{12}$/.exec(name);
   if (match === null) return undefined;
@@ -95,8 +95,8 @@ export function ownerOf(name: string): Identity | undefined {
 }
 
 /**
- * `alive` and `dead` are certain (the process table says so); `silent` means that only the heartbeat could tell and it
- * is older than it may be.
+ * `alive` and `dead` are certain (by the process table); `silent` means that only the heartbeat could tell and that it
+ * is too old.
  * @param touched mtime of the owner's file, milliseconds since the epoch
  */
 export function livenessOf(owner: Identity, touched: number, heartbeat: Heartbeat): 'alive' | 'dead' | 'silent' {
@@ -104,6 +104,6 @@ export function livenessOf(owner: Identity, touched: number, heartbeat: Heartbea
   if (owner.boot !== '0' && owner.boot === self.boot && owner.namespace === self.namespace && owner.start !== '0') {
     return startOf(owner.pid) === owner.start ? 'alive' : 'dead';
   }
-  // A mtime in the future is a stepped clock, and no better than an old one.
+  // A mtime in the future comes from a stepped clock and counts like an old one.
   return Math.abs(Date.now() - touched) < heartbeat.voidAfter ? 'alive' : 'silent';
 }

@@ -1,6 +1,6 @@
 /**
- * Records: small JSON files `records/<kind>/<sha256 of the key>.json` that say their key and value. They save work and
- * decide nothing: a record that cannot be read is one that is not there, and everything in it can be found out again.
+ * Records: small JSON files `records/<kind>/<sha256 of the key>.json` with their key and value. They only save work: an
+ * unreadable record counts as missing, and its content can be found out again.
  */
 import { readFile, rm, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -28,13 +28,16 @@ export class FileRecordStore implements RecordStore {
     }
     const record = parseRecord(text);
     if (record === undefined || record.key !== key) return undefined;
-    // The mtime is when the record was last used.
+    // The mtime of a record is the time of its last use.
     const now = new Date();
     await utimes(path, now, now).catch(() => undefined);
     return record.value;
   }
 
-  /** Where the store cannot be written this is without effect. @throws E_DISK_FULL, E_IO */
+  /**
+   * Does nothing if the store is not writable.
+   * @throws E_DISK_FULL, E_IO
+   */
   async set(kind: string, key: string, value: unknown): Promise<void> {
     const path = this.#path(kind, key);
     const text = `${JSON.stringify({ key, value })}\n`;
@@ -65,7 +68,7 @@ export class FileRecordStore implements RecordStore {
   }
 }
 
-/** A record's key and value; undefined for a file that is none. */
+/** A record's key and value; undefined if the text is not a record. */
 export function parseRecord(text: string): { key: string; value: unknown } | undefined {
   try {
     const record = JSON.parse(text) as { key?: unknown; value?: unknown } | null;

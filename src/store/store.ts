@@ -1,6 +1,4 @@
-/**
- * The store: a directory that several processes share. See `docs/store.md` for what lies where and why.
- */
+/** The store: a directory that several processes share. `docs/store.md` describes its layout and the reasons. */
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ImmutableRef, Recipe } from '../contract/ref.ts';
@@ -17,21 +15,21 @@ import { Locks } from './sharing/locks.ts';
 import type { Refs } from './snapshots/refs.ts';
 
 export interface StoreOptions {
-  /** The cache directory. It is created when something is first written. */
+  /** The cache directory. It is created at the first write. */
   readonly root: string;
-  /** Where notes and warnings about the store go. */
+  /** Receives notes and warnings about the store. */
   readonly progress?: Progress | undefined;
-  /** Most that is unpacked into the store of one source; what a snapshot may have unless given. */
+  /** Limit of what is unpacked into the store for one source; by default that of a snapshot. */
   readonly limits?: ReadLimits | undefined;
-  /** How leases and locks prove that their owner lives, where its process cannot be seen. */
+  /** How leases and locks prove that their owner lives, for readers that cannot see its process. */
   readonly heartbeat?: Heartbeat | undefined;
-  /** Told when a step that changes the disk is over: tests of crash safety end the process there. */
+  /** Called after each step that changes the disk: tests of crash safety end the process there. */
   readonly onStep?: OnStep | undefined;
 }
 
 /**
  * Opens the store in `root`, which need not exist.
- * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory that holds something else
+ * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory with other content
  */
 export async function openStore(options: StoreOptions): Promise<Store & StoreAdmin> {
   const directory = new StoreDirectory(resolve(options.root), options.onStep);
@@ -50,7 +48,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   const temporary = new Set<string>();
   let refs: Promise<Refs> | undefined;
 
-  // Most runs want a key, and no key needs what follows: it is loaded when it is asked for.
+  // Most runs want a key, which needs none of the following code: it is loaded on demand.
   const openRefs = (): Promise<Refs> => {
     const { limits } = options;
     refs ??= import('./snapshots/refs.ts').then(
@@ -97,8 +95,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
         temporary.clear();
       }
       await (await refs)?.shelf.close();
-      // Whoever has written also clears up after those who could not. What resists, somebody else's for instance, is no
-      // failure of this run.
+      // A run that wrote also removes the leftovers of dead runs. Leftovers that cannot be removed, because they belong
+      // to another user for instance, do not fail this run.
       if (directory.isOpen) {
         await leases.removeDead().catch(() => undefined);
         await locks.removeDead().catch(() => undefined);

@@ -1,6 +1,6 @@
 /**
- * Workspaces: directories that a source keeps from run to run and works in, `workspaces/<kind>-<sha256 of the key>/`,
- * with the key in `key` beside the directory `work`. One holder at a time.
+ * Workspaces: directories that a source keeps between runs, `workspaces/<kind>-<sha256 of the key>/`, with the key in
+ * `key` beside the directory `work`. One holder at a time.
  */
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ export class Workspaces {
     const name = `${kind}-${digestHex(sha256(key))}`;
     const resource = workspaceResource(name);
     let waiting: Task | undefined;
-    // The lock keeps other sources out, the lease collectors.
+    // The lock excludes other sources, the lease excludes collectors.
     await this.#leases.hold(resource);
     try {
       const lock = await this.#locks.acquire(resource, {
@@ -46,7 +46,7 @@ export class Workspaces {
       try {
         makeDirectory(path);
         await writeFile(join(home, 'key'), key);
-        // The mtime is when it was last used.
+        // The mtime is the time of the last use.
         const now = new Date();
         await utimes(home, now, now);
       } catch (error) {
@@ -62,7 +62,7 @@ export class Workspaces {
   }
 }
 
-/** Name of a workspace among locks and leases. */
+/** Name of a workspace for locks and leases. */
 export function workspaceResource(name: string): string {
   return `workspace-${name}`;
 }

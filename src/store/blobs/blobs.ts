@@ -1,8 +1,8 @@
 /**
- * Blobs: `blobs/<algorithm>/<hex>`, as in an OCI image layout. A name is given only to bytes that were hashed, so a blob
- * that is there is whole; it is hashed again where it is used, because disks and people change files.
+ * Blobs: `blobs/<algorithm>/<hex>`, as in an OCI image layout. Only bytes that were hashed get such a name, so an
+ * existing blob is complete; it is hashed again when it is used, because disks and people change files.
  *
- * The mtime of a blob is when it was last used; collection goes by it.
+ * The mtime of a blob is the time of its last use, which collection goes by.
  */
 
 import { createReadStream } from 'node:fs';
@@ -22,7 +22,7 @@ import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
 import type { IngestOptions, Ingests } from './ingest.ts';
 
-/** How much of a blob is read from disk at once. */
+/** Bytes read from disk at once. */
 const READ_SIZE = 1 << 20;
 
 export class FileBlobStore implements BlobStore {
@@ -107,7 +107,7 @@ export class FileBlobStore implements BlobStore {
       await this.#directory.replaceFile(this.path(digest), bytes, 'file');
     } catch (error) {
       const failure = storeError(error, `cannot write the cache ${this.#directory.root}`);
-      // The caller has the bytes: without a cache it goes on, only slower.
+      // The caller has the bytes: it can continue without a cache.
       if (!isUnwritable(failure)) throw failure;
       this.noteUnwritable(failure);
     }
@@ -128,20 +128,20 @@ export class FileBlobStore implements BlobStore {
     });
   }
 
-  /** True when the blob is there and its bytes match. Reads all of it. */
+  /** True if the blob exists and its bytes match. Reads all of it. */
   async matches(digest: Digest): Promise<boolean> {
     const hash = hasherFor(digest);
     for await (const chunk of this.open(digest) as AsyncIterable<Buffer>) hash.update(chunk);
     return hash.digest('hex') === digestHex(digest);
   }
 
-  /** sha256 has its directory from the start, the other algorithms when first needed. */
+  /** The directory of sha256 exists from the start, those of other algorithms are made when needed. */
   async makeParent(digest: Digest): Promise<void> {
     if (digestAlgorithm(digest) === 'sha256') return;
     makeDirectory(this.#directory.path('blobs', digestAlgorithm(digest)));
   }
 
-  /** Says once that the cache cannot be written. */
+  /** Reports once that the cache is not writable. */
   noteUnwritable(failure: Error): void {
     if (this.#noted) return;
     this.#noted = true;
@@ -157,21 +157,21 @@ export class FileBlobStore implements BlobStore {
   }
 }
 
-/** Name of a blob among leases and locks. */
+/** The name of a blob for leases and locks. */
 export function blobResource(digest: Digest): string {
   return `blob-${digest.replace(':', '-')}`;
 }
 
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
-  // A store directory that may not be read is one that has nothing.
+  // A store directory that this user cannot read counts as empty.
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES';
 }
 
 /**
- * The bytes of a layer, fetched when they are not there, and verified: the last chunk is held back until the digest is
- * known to be right. A blob of the store that turns out to be damaged is removed.
- * @throws E_STORE_CORRUPT, E_DIGEST_MISMATCH when it does not match; what `fetch` throws
+ * The bytes of a layer, fetched if necessary, and verified: the last chunk is held back until the digest was checked. A
+ * damaged blob is removed from the store.
+ * @throws E_STORE_CORRUPT, E_DIGEST_MISMATCH; what `fetch` throws
  */
 export async function* readLayer(job: JobContext, blobs: BlobStore, layer: RecipeLayer): AsyncGenerator<Uint8Array> {
   const { digest } = layer.descriptor;

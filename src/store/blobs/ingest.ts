@@ -1,10 +1,11 @@
 /**
- * How a blob comes into the store: bytes go to `ingest/<algorithm>-<hex>` and are hashed on the way; a file that is
- * whole, matches and is synced gets its name. A download that breaks off stays and is gone on with, by this process or a
- * later one.
+ * Adds a blob to the store: bytes are written to `ingest/<algorithm>-<hex>` and hashed on the way; a file that is
+ * complete, verified and synced is renamed. An interrupted download stays and is resumed, by this process or a later
+ * one.
  *
- * One ingest at a time works on a blob: callers in this process join it, other processes wait for its lock, see how the
- * file grows, and take over what it left when it dies. So the file needs no unique name; whoever has the lock owns it.
+ * Only one ingest works on a blob at a time. Callers in this process join it; other processes wait for its lock, watch
+ * the file grow, and continue with its file if it dies. So the file needs no unique name: it belongs to the holder of
+ * the lock.
  */
 
 import type { Hash } from 'node:crypto';
@@ -31,26 +32,26 @@ export interface IngestBlob {
 
 type Produce = (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>;
 
-/** What an ingest needs of the store of blobs. */
-interface Shelf {
+/** The part of the blob store that an ingest uses. */
+interface BlobFiles {
   path(digest: Digest): string;
   size(digest: Digest): Promise<number | undefined>;
   makeParent(digest: Digest): Promise<void>;
 }
 
-/** How much of an earlier part is read at once. */
+/** Bytes of an earlier part that are read at once. */
 const READ_SIZE = 1 << 20;
 
 export class Ingests {
   readonly #directory: StoreDirectory;
   readonly #locks: Locks;
-  readonly #shelf: Shelf;
+  readonly #blobs: BlobFiles;
   readonly #running = new Map<Digest, Promise<void>>();
 
-  constructor(directory: StoreDirectory, locks: Locks, shelf: Shelf) {
+  constructor(directory: StoreDirectory, locks: Locks, blobs: BlobFiles) {
     this.#directory = directory;
     this.#locks = locks;
-    this.#shelf = shelf;
+    this.#blobs = blobs;
   }
 
   /**
@@ -68,7 +69,7 @@ export class Ingests {
       if (await this.#isThere(blob)) return 'cached';
       const running = this.#running.get(blob.digest);
       if (running === undefined) break;
-      // The failure of the one who works is the failure of those who joined, unless only its own caller gave up.
+      // A failure is shared with the callers who joined, unless it was only the first caller's abort.
       await abortable(running, job.signal).catch((error: unknown) => {
         if (!isAbort(error) || job.signal.aborted) throw error;
       });
@@ -85,7 +86,7 @@ export class Ingests {
   }
 
   async #isThere({ digest, size }: IngestBlob): Promise<boolean> {
-    const found = await this.#shelf.size(digest);
+    const found = await this.#blobs.size(digest);
     if (found === undefined) return false;
     if (size === undefined || found === size) return true;
     throw new CtxsrcError(
@@ -121,9 +122,9 @@ export class Ingests {
         return 'cached';
       }
       waiting?.end();
-      await this.#shelf.makeParent(blob.digest);
+      await this.#blobs.makeParent(blob.digest);
       const resumed = await this.#transfer(job, blob, produce, growth, partial, true);
-      // A kept part that turned out to be bad: from the start, unless someone was told of it.
+      // The earlier part was bad: start again, unless `growth` has announced its bytes.
       if (!resumed) await this.#transfer(job, blob, produce, growth, partial, false);
       return 'stored';
     } catch (error) {
@@ -134,7 +135,7 @@ export class Ingests {
     }
   }
 
-  /** @returns false when the bytes do not match and those of another try may, so that the caller tries from the start. */
+  /** @returns false if the bytes do not match but another attempt may, so that the caller starts again */
   async #transfer(
     job: JobContext,
     { digest, size }: IngestBlob,
@@ -155,7 +156,7 @@ export class Ingests {
       if (kept.size > 0) await rehash(partial, kept.size, hash);
       if (kept.size > 0) growth?.(partial, kept.size);
       source = await produce({ offset: kept.size, validator: kept.validator });
-      // Written for each ingest, and before its first byte: a part without it is of unknown origin and not gone on with.
+      // Written for each ingest before its first byte: a part without a note is of unknown origin and not resumed.
       await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
       this.#directory.step('ingest:begun');
       const written = await write(job, source, file, kept.size, {
@@ -182,16 +183,16 @@ export class Ingests {
       this.#directory.step('ingest:synced');
       await file.close();
       file = undefined;
-      // The note goes first: a run that dies here leaves a part that is fetched anew, not a note that nobody looks at again.
+      // The note is removed first: after a crash here the part is fetched anew, and no orphaned note stays.
       await rm(note, { force: true });
-      await rename(partial, this.#shelf.path(digest));
+      await rename(partial, this.#blobs.path(digest));
       this.#directory.step('ingest:renamed');
       return true;
     } catch (error) {
       const failure = storeError(error, `cannot store blob ${digest} in the cache`);
       const wrong = isCtxsrcError(failure, 'E_SIZE_MISMATCH') || isCtxsrcError(failure, 'E_DIGEST_MISMATCH');
       if (wrong) source?.refused?.();
-      // Room is what is missing, or it is more than is wanted: the part goes too.
+      // The disk is full or the limit was exceeded, so the part is removed, too.
       if (wrong || isCtxsrcError(failure, 'E_DISK_FULL') || isCtxsrcError(failure, 'E_LIMIT')) keep = false;
       if (!wrong || !mayResume || (kept.size === 0 && source?.doubtful?.() !== true)) throw failure;
       if (growth === undefined) return false;
@@ -209,7 +210,7 @@ export class Ingests {
   }
 }
 
-/** The usable part of an earlier download. What was written before a power loss may be zeros: only this boot's counts. */
+/** The usable part of an earlier download. After a power loss it may be zeros, so only a part from this boot counts. */
 async function keptPart(
   partial: string,
   note: string,
@@ -232,7 +233,10 @@ async function rehash(partial: string, size: number, hash: Hash): Promise<void> 
   for await (const chunk of stream as AsyncIterable<Buffer>) hash.update(chunk);
 }
 
-/** Writes the body behind `offset` bytes that are there, hashing it. @returns the size of the whole */
+/**
+ * Appends the body to the `offset` bytes of the file, and hashes it.
+ * @returns the size of the whole
+ */
 async function write(
   job: JobContext,
   source: IngestSource,
@@ -240,7 +244,7 @@ async function write(
   offset: number,
   blob: IngestBlob & { readonly hash: Hash; readonly grown: (bytes: number) => void },
 ): Promise<number> {
-  // An origin that cannot resume sends what is there again; it is the same bytes if the digest comes out right.
+  // An origin that cannot resume sends the first bytes again; if the digest matches, they were the same.
   let skip = offset - source.offset;
   if (skip < 0) {
     throw new CtxsrcError(
@@ -262,7 +266,7 @@ async function write(
       const { what = `blob ${blob.digest}` } = source;
       throw new CtxsrcError('E_SIZE_MISMATCH', `${what} goes on after its ${blob.size} bytes`, { hint: SIZE_WRONG });
     }
-    // Written by another thread, hashed by this one. Only when both are done is the chunk its maker's again.
+    // Written by a thread of the pool, hashed by this one. The chunk may be reused only after both.
     const written = writeAll(file, chunk, position);
     blob.hash.update(chunk);
     await written;
@@ -286,7 +290,7 @@ async function sizeOf(path: string): Promise<number> {
   );
 }
 
-/** The promise's outcome, or the abort if that comes first. */
+/** The promise's result, or the abort if that comes first. */
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stop = (): void => undefined;

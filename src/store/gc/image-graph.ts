@@ -1,6 +1,6 @@
 /**
- * What an image of the store's index refers to: blobs, from index and manifests down, and the snapshots its layers
- * become. Read leniently, because it decides what is kept, not what is used.
+ * The blobs that an image in the store's index refers to, from index and manifests down, and the snapshots of its
+ * layers. Parsed leniently, because the result decides what is kept, not what is used.
  */
 import { readFile } from 'node:fs/promises';
 import { chainIds } from '../../core/chain-id.ts';
@@ -9,19 +9,22 @@ import { isConfigType, isIndexType, isManifestType } from '../../oci/media-types
 import type { Descriptor } from '../../oci/types.ts';
 import { isAbsent } from '../layout.ts';
 
-/** Larger documents are no manifests or configurations that this program would have read. */
+/** This program would not read larger documents as manifests or configurations. */
 const MOST_BYTES = 4 << 20;
 
 export interface ImageGraph {
   /** Every digest that is referred to, present or not. */
   readonly blobs: ReadonlySet<Digest>;
-  /** Digests that a manifest which is present needs and that are not there. */
+  /** Digests that a present manifest needs but that are missing. */
   readonly missing: ReadonlySet<Digest>;
-  /** Chain IDs of the layers of its configurations. */
+  /** Chain IDs of the layers in its configurations. */
   readonly chainIds: ReadonlySet<string>;
 }
 
-/** @param sizeOf the size of a blob that is there @param pathOf where it lies */
+/**
+ * @param sizeOf the size of a blob, undefined if it is missing
+ * @param pathOf the path of a blob
+ */
 export async function imageGraph(
   root: Descriptor,
   sizeOf: (digest: Digest) => number | undefined,
@@ -42,7 +45,7 @@ export async function imageGraph(
     if (size === undefined || size > MOST_BYTES || !isDocument) return;
     const document = await readJson(pathOf(digest));
     for (const id of chainIds(strings(member(member(document, 'rootfs'), 'diff_ids')))) chains.add(id);
-    // An index lists platforms that nobody asked for; a manifest needs all it lists.
+    // An index may list platforms that were not fetched; a manifest needs everything it lists.
     for (const child of descriptors(member(document, 'manifests'))) await visit(child, false);
     for (const child of descriptors([member(document, 'config')])) await visit(child, true);
     for (const child of descriptors(member(document, 'layers'))) await visit(child, true);
@@ -51,7 +54,7 @@ export async function imageGraph(
   return { blobs, missing, chainIds: chains };
 }
 
-/** Undefined for what is gone meanwhile, or is no JSON. */
+/** Undefined if the file vanished or is not JSON. */
 async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {

@@ -1,4 +1,4 @@
-/** Everything that is in the store at a moment, who refers to it and who uses it: what `cache ls`, `du` and `prune` work on. */
+/** The content of the store at one moment, with its references and users: the basis of `cache ls`, `du` and `prune`. */
 import { type Dirent, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -17,25 +17,25 @@ import { workspaceResource } from '../workspaces.ts';
 import { type ImageGraph, imageGraph } from './image-graph.ts';
 
 /**
- * Records of this kind say where a run makes something outside the store, by the path that its names begin with. They go
- * when it is done, or cleared away after the run died; never to make room.
+ * Records of this kind name what a run is making outside the store, by the path prefix of its files. They are removed
+ * when the run is done, or after its leftovers were removed; never to free space.
  */
 export const UNFINISHED_RECORD = 'unfinished';
 
-/** An item and how it is taken away. */
+/** An item, with what is needed to remove it. */
 export interface InventoryItem extends StoreItem {
-  /** Its file or directory; of an image, that of its root. */
+  /** Its file or directory; for an image, the blob of its root. */
   readonly path: string;
-  /** Of an image. */
+  /** Only for images. */
   readonly image?: { readonly descriptor: Descriptor; readonly graph: ImageGraph } | undefined;
 }
 
 export interface Inventory {
   readonly items: readonly InventoryItem[];
-  /** Blobs that are there, whether they belong to images or not. */
+  /** All blobs that exist, whether images refer to them or not. */
   readonly blobs: ReadonlyMap<Digest, { readonly size: number; readonly lastUsed: number; readonly path: string }>;
   readonly leases: ReadonlySet<string>;
-  /** Bytes of files in `tmp`. */
+  /** Files in `tmp`: bytes and number. */
   readonly temporary: { readonly bytes: number; readonly count: number };
 }
 
@@ -46,12 +46,12 @@ export interface InventoryEnv {
   readonly index: IndexFile;
 }
 
-/** Files looked at between two turns of the event loop. */
+/** Files read between two turns of the event loop. */
 const BATCH = 500;
 
-/** Reads the store. What comes and goes meanwhile is there or not. */
+/** Reads the store. Items that appear or vanish meanwhile may be missing or included. */
 export async function takeInventory({ directory, locks, leases, index }: InventoryEnv): Promise<Inventory> {
-  // Leases come first: what is leased later is found by those who take the lease to be there still, or gone.
+  // Leases are read first: a process that takes a lease later checks afterwards whether the item still exists.
   const leased = await leases.resources();
   const held = await locks.heldNames();
   const blobs = await listBlobs(directory);
@@ -156,7 +156,7 @@ interface ListedRecord {
   readonly kind: string;
   readonly key: string;
   readonly text: string;
-  /** What it refers to. */
+  /** Digests that the record refers to. */
   readonly digests: readonly string[];
   readonly size: number;
   readonly lastUsed: number;
@@ -171,7 +171,7 @@ async function listRecords(directory: StoreDirectory): Promise<ListedRecord[]> {
       const path = directory.path('records', kind, name);
       const text = textOf(path);
       if (text === undefined) continue;
-      // That an id was asked for once is no reason to keep anything.
+      // A request for an ID is no reason to keep anything.
       const digests = kind === SNAPSHOT_RECORD ? [] : (text.match(/sha(?:256|384|512):[0-9a-f]{64,128}/g) ?? []);
       const key = parseRecord(text)?.key ?? name;
       records.push({ kind, key, text, digests, size: text.length, lastUsed: mtimeOf(path), path });
@@ -190,7 +190,7 @@ function treeSize(path: string): { bytes: number; count: number } {
     try {
       entries = readdirSync(dir, { withFileTypes: true, encoding: 'buffer' });
     } catch {
-      // What cannot be read is not counted.
+      // Unreadable entries are not counted.
       continue;
     }
     for (const entry of entries) {

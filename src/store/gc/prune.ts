@@ -1,6 +1,7 @@
 /**
- * Collection: mark (what images and records refer to, what is leased) and sweep. The collector holds a lock that everyone
- * who takes a new lease looks for (see `leases.ts`), so what is found unleased stays so until the sweep is over.
+ * Collection: mark (items that images and records refer to, or that are leased) and sweep. The collector holds a lock
+ * that every process looks for when it takes a new lease (see `leases.ts`), so an unleased item stays unleased until
+ * the sweep ends.
  */
 
 import { unlinkSync } from 'node:fs';
@@ -26,7 +27,10 @@ export interface PruneEnv extends InventoryEnv {
 /** Files removed between two turns of the event loop. */
 const BATCH = 200;
 
-/** `StoreAdmin.prune` of the contract. @throws E_USAGE for a filter that is none, E_LOCK_TIMEOUT, E_PERMISSION, E_IO */
+/**
+ * `StoreAdmin.prune` of the contract.
+ * @throws E_USAGE for an invalid filter, E_LOCK_TIMEOUT, E_PERMISSION, E_IO
+ */
 export async function prune(job: JobContext, env: PruneEnv, options: PruneOptions = {}): Promise<PruneReport> {
   const matches = parseFilters(options.filter ?? []);
   if (options.dryRun === true) return report(plan(await takeInventory(env), options, matches));
@@ -48,7 +52,7 @@ export async function prune(job: JobContext, env: PruneEnv, options: PruneOption
 
 interface Plan {
   readonly removed: readonly InventoryItem[];
-  /** Blobs that go: loose ones, and those that only removed images refer to. */
+  /** Blobs to remove: unreferenced ones, and those that only removed images refer to. */
   readonly blobs: ReadonlyMap<Digest, string>;
   readonly freed: number;
   readonly remaining: number;
@@ -94,7 +98,7 @@ function plan(inventory: Inventory, options: PruneOptions, matches: (item: Store
   return { removed, blobs, freed: before - total, remaining: total };
 }
 
-/** How many images refer to each blob. */
+/** The number of images that refer to each blob. */
 function countHolders({ items }: Inventory): Map<Digest, number> {
   const holders = new Map<Digest, number>();
   for (const { image } of items) {
@@ -103,7 +107,7 @@ function countHolders({ items }: Inventory): Map<Digest, number> {
   return holders;
 }
 
-/** Bytes of everything but what running processes have in `tmp`; what images share is counted once. */
+/** Bytes of everything except running processes' files in `tmp`; content that images share is counted once. */
 function totalOf({ items, blobs }: Inventory): number {
   let total = 0;
   for (const { size } of blobs.values()) total += size;
@@ -118,7 +122,7 @@ function leastRecentFirst(a: StoreItem, b: StoreItem): number {
 async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): Promise<void> {
   const names = new Set(removed.filter(({ kind }) => kind === 'image').map(({ id }) => id));
   if (names.size > 0) {
-    // The names go before what they refer to: a crash in between leaves blobs that nothing refers to.
+    // Names are removed before their blobs: after a crash in between, nothing refers to a missing blob.
     await env.index.remove(names);
     env.directory.step('prune:index');
   }
@@ -151,7 +155,7 @@ function report({ removed, freed, remaining }: Plan): PruneReport {
   return { removed: removed.map(publicItem), freed, remaining };
 }
 
-/** An item as the contract has it. */
+/** An item in the contract's form. */
 function publicItem({ kind, id, digest, size, lastUsed, leased, referenced }: InventoryItem): StoreItem {
   return { kind, id, ...(digest === undefined ? {} : { digest }), size, lastUsed, leased, referenced };
 }
@@ -190,7 +194,7 @@ function add(a: SizeCount, b: SizeCount): SizeCount {
 
 const FILTER_NAMES = ['kind', 'id', 'digest'] as const;
 
-/** `NAME=VALUE`, `NAME!=VALUE` or `NAME~=REGULAR EXPRESSION`; all have to hold. */
+/** `NAME=VALUE`, `NAME!=VALUE` or `NAME~=REGULAR EXPRESSION`; all have to match. */
 function parseFilters(filters: readonly string[]): (item: StoreItem) => boolean {
   const tests = filters.map((filter) => {
     const match = /^([a-z]+)(!=|~=|=)(.*)$/s.exec(filter);

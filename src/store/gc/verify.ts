@@ -1,4 +1,4 @@
-/** `ctxsrc cache verify`: hashes everything again, reports and removes what is bad, so that the next run fetches it again. */
+/** `ctxsrc cache verify`: hashes everything again, and removes damaged items, so that the next run fetches them. */
 import { lstatSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
@@ -28,9 +28,9 @@ export interface VerifyEnv {
 type Problem = VerifyReport['problems'][number];
 
 /**
- * `StoreAdmin.verify` of the contract. What cannot be read for a reason of this machine (no more file descriptors, no
- * permission, a broken disk) is not bad: it ends the check.
- * @throws E_PERMISSION, E_IO, also when something bad cannot be removed
+ * `StoreAdmin.verify` of the contract. An item that cannot be read for a reason of this machine (no more file
+ * descriptors, no permission, a broken disk) is not damaged: the check ends with that error.
+ * @throws E_PERMISSION, E_IO, also when a damaged item cannot be removed
  */
 export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<VerifyReport> {
   const task = new Task(job.progress, 'verify', 'cache');
@@ -84,7 +84,7 @@ async function verifyBlobs(
   return { count, bytes, sizes };
 }
 
-/** A blob that was collected meanwhile is none that is bad. */
+/** A blob that was collected meanwhile is not damaged. */
 async function matches(blobs: FileBlobStore, digest: Digest): Promise<boolean> {
   try {
     return await blobs.matches(digest);
@@ -133,7 +133,7 @@ async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Pro
   }
 }
 
-/** Names of images that are not there, or not whole, go: their next use enters them again. */
+/** Removes names of images that are missing or incomplete: their next use adds them again. */
 async function verifyIndex(
   { directory, index }: VerifyEnv,
   sizes: Map<Digest, number>,

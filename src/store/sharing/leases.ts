@@ -1,11 +1,11 @@
 /**
- * Leases: what a running process uses, as empty files `leases/<owner>/<resource>`. Collection never removes what a
- * living process leases, and removes the leases of the dead.
+ * Leases: the items that a running process uses, as empty files `leases/<owner>/<resource>`. Collection never removes
+ * an item that a living process leases; it removes the leases of dead processes.
  *
- * The race: a collector lists the leases, a process takes a lease and finds its blob, the collector removes the blob.
- * So a lease is taken first, and then the process looks for a collector: either the collector, which took its lock before
- * it listed the leases, sees the lease, or the process sees the collector's lock and waits for its end. Only then does it
- * look whether the blob is there.
+ * There is a race: a collector lists the leases; a process takes a lease and finds its blob; the collector removes the
+ * blob. Therefore a process first takes a lease and then looks for a collector's lock. The collector takes its lock
+ * before it lists the leases, so either the collector sees the lease, or the process sees the lock and waits until it
+ * is released. Only then does the process check that the blob exists.
  */
 import { writeFileSync } from 'node:fs';
 import { mkdir, rm, stat, utimes } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts
 import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../process-identity.ts';
 import type { Locks } from './locks.ts';
 
-/** Held by whoever removes content. */
+/** Held while content is removed. */
 export const COLLECT_LOCK = 'collect';
 
 const COLLECTOR_POLL = 20;
@@ -42,8 +42,8 @@ export class Leases {
   }
 
   /**
-   * Keeps a resource until as many `drop`, or `close`.
-   * @returns false where there is no store yet, or none that can be written: no collector can work there either
+   * Leases a resource until `drop` was called as often, or until `close`.
+   * @returns false if there is no store yet, or it is not writable: then no collector can work there either
    */
   async hold(resource: string): Promise<boolean> {
     let held = this.#held.get(resource);
@@ -71,9 +71,9 @@ export class Leases {
     await rm(this.#directory.path('leases', this.#name, resource), { force: true });
   }
 
-  /** Makes this process known as living, for its temporary directories. */
+  /** Registers this process as alive, which protects its temporary directories. */
   async announce(): Promise<void> {
-    this.#home ??= this.#settle();
+    this.#home ??= this.#makeHome();
     await this.#home;
   }
 
@@ -86,7 +86,7 @@ export class Leases {
     this.#home = undefined;
   }
 
-  /** What living processes lease. */
+  /** The resources that living processes lease. */
   async resources(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     for (const { name } of await this.#living()) {
@@ -130,22 +130,22 @@ export class Leases {
   }
 
   async #take(resource: string): Promise<boolean> {
-    this.#home ??= this.#settle();
+    this.#home ??= this.#makeHome();
     if (!(await this.#home)) return false;
-    // An image has many layers: one file is open at a time.
+    // Synchronous, so that only one file is open at a time: an image has many layers.
     writeFileSync(this.#directory.path('leases', this.#name, resource), '');
     this.#directory.step('lease:taken');
     while (await this.#locks.isHeld(COLLECT_LOCK)) await sleep(COLLECTOR_POLL);
     return true;
   }
 
-  async #settle(): Promise<boolean> {
+  async #makeHome(): Promise<boolean> {
     const home = this.#directory.path('leases', this.#name);
     try {
       await mkdir(home);
     } catch (error) {
       if (['ENOENT', 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
-        // A later lease tries again: the store may have been created meanwhile.
+        // A later lease tries again: the store may exist by then.
         this.#home = undefined;
         return false;
       }

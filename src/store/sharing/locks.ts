@@ -1,13 +1,13 @@
 /**
  * Locks between processes, without a lock server and without `flock` (Node has no call for it).
  *
- * Each contender of a lock creates a file of its own, `locks/<name>~<owner>`, and then looks for others. Of two
- * contenders at least the later one to look sees the other's file, so never do both think they are alone; one that sees
- * a living other takes its file back. A crash leaves a file whose owner is dead, which counts for nothing: removing it
- * races with nobody, because no other process ever uses that name. (One lock file that is broken when its owner is dead
- * cannot be made safe: two processes find it stale, the slower one removes the lock that the quicker one just took.)
+ * Each contender creates a file of its own, `locks/<name>~<owner>`, and then looks for others. Of two contenders, at
+ * least the one that looks later sees the other's file, so they never both believe that they are alone; a contender
+ * that sees a living other one removes its own file. After a crash, the file of the dead owner is ignored. Removing it
+ * cannot race, because no other process ever uses that name. (A single lock file that is broken when its owner is dead
+ * cannot be made safe: two processes find it stale, and the slower one removes the lock that the faster one just took.)
  *
- * Those who wait leave `locks/<name>~w~<owner>`, so that the holder can see that someone waits for its result.
+ * Waiting processes leave `locks/<name>~w~<owner>`, so that the holder can see that its result is awaited.
  */
 
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -26,9 +26,9 @@ export interface Lock {
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds without any change (holder, progress) after which waiting fails; 15 minutes unless given. */
+  /** Milliseconds without any change (of holder or progress) after which waiting fails; default: 15 minutes. */
   readonly timeout?: number | undefined;
-  /** Called while waiting, a few times a second; answers with a figure that grows while the holder gets on. */
+  /** Called a few times a second while waiting; returns a number that grows with the holder's progress. */
   readonly onWait?: (() => Promise<number> | number) | undefined;
 }
 
@@ -40,9 +40,9 @@ export class Locks {
   readonly #directory: StoreDirectory;
   readonly #heartbeat: Heartbeat;
   readonly #held = new Set<string>();
-  /** Contenders of this process queue up here, so that only one of them takes part between processes. */
+  /** Contenders within this process queue here, so that only one of them competes with other processes. */
   readonly #queues = new Map<string, { tail: Promise<void>; length: number }>();
-  /** When a silent owner's file was first seen with its present mtime. */
+  /** When a silent owner's file was first seen with its current mtime. */
   readonly #silentSince = new Map<string, { mtime: number; seen: number }>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -52,7 +52,7 @@ export class Locks {
   }
 
   /**
-   * Waits until this process alone holds the lock.
+   * Waits until this process holds the lock alone.
    * @throws E_LOCK_TIMEOUT naming the holder; an abort error; E_PERMISSION, E_DISK_FULL, E_IO
    */
   async acquire(name: string, options: LockOptions = {}): Promise<Lock> {
@@ -82,19 +82,19 @@ export class Locks {
         },
       };
     } catch (error) {
-      // The next in the queue waits for those before this one.
+      // The next one in the queue still waits for those before this one.
       void before.then(done);
       options.signal?.throwIfAborted();
       throw storeError(error, `cannot lock ${name} in the cache`);
     }
   }
 
-  /** True while another process (or this one) holds the lock. */
+  /** True while any process holds the lock. */
   async isHeld(name: string): Promise<boolean> {
     return (await this.#others(name, 'holding')).length > 0;
   }
 
-  /** The names of locks that are held at the moment. */
+  /** The names of the locks that are held now. */
   async heldNames(): Promise<ReadonlySet<string>> {
     const names = new Set<string>();
     for (const file of this.#list()) {
@@ -103,7 +103,7 @@ export class Locks {
     return names;
   }
 
-  /** Removes what dead processes left. */
+  /** Removes the files of dead processes. */
   async removeDead(): Promise<void> {
     for (const file of this.#list()) await this.#liveness(file);
   }
@@ -167,7 +167,7 @@ export class Locks {
     this.#directory.step('lock:taken');
     this.#timer ??= setInterval(() => {
       const now = new Date();
-      // A file that is gone was removed by someone who thought this process dead; nothing here can mend that.
+      // If a file is gone, another process took this one for dead; that cannot be repaired here.
       for (const held of this.#held) utimes(held, now, now).catch(() => undefined);
     }, this.#heartbeat.interval).unref();
   }
@@ -182,7 +182,7 @@ export class Locks {
     this.#directory.step('lock:dropped');
   }
 
-  /** Living others; what the dead left is removed on the way. */
+  /** Living others. Files of dead owners are removed on the way. */
   async #others(name: string, role: LockFile['role'], own?: string): Promise<LockFile[]> {
     const found: LockFile[] = [];
     for (const file of this.#list()) {
@@ -202,7 +202,7 @@ export class Locks {
     return files;
   }
 
-  /** When the owner was last heard of; undefined when it is dead, and its file then gone. */
+  /** The last heartbeat of the owner; undefined if it is dead, and then its file is removed. */
   async #liveness(file: LockFile): Promise<number | undefined> {
     const path = this.#directory.path('locks', file.file);
     const owner = ownerOf(file.owner);
@@ -216,8 +216,8 @@ export class Locks {
     const state = owner === undefined ? 'dead' : livenessOf(owner, mtime, this.#heartbeat);
     if (state === 'alive') return mtime;
     if (state === 'silent') {
-      // A machine that slept, or whose clock was stepped, makes living owners look silent until their next heartbeat:
-      // one is void only when it also stayed silent while it was watched for longer than that.
+      // After sleep or a clock step, living owners look silent until their next heartbeat. So an owner is void only if
+      // it also stays silent while it is watched for the same time.
       const before = this.#silentSince.get(file.file);
       if (before?.mtime !== mtime) this.#silentSince.set(file.file, { mtime, seen: monotonicMs() });
       const watched = before?.mtime === mtime ? monotonicMs() - before.seen : 0;

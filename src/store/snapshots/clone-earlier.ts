@@ -1,4 +1,4 @@
-/** Clones a directory of the user's that was written with the same files before, if it still has them. */
+/** Clones a directory of the user that was written from the same files before, if it is unchanged. */
 import type { EarlierTree, WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { rowTexts } from '../../contract/written-rows.ts';
@@ -11,10 +11,10 @@ import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
 import { chooseMeans } from './copy-method.ts';
 
 /**
- * Every file is looked at when it has been copied: one that was touched since the earlier snapshot was complete is hashed,
- * as are those that come after a directory that was.
- * @returns undefined, and `dir` empty, where the files are no longer what they were, or cannot be copied: they are then
- * made from the source, and what is wrong with the target shows there
+ * Every file is checked after its copy: a file that was touched since the earlier snapshot was complete is hashed, and
+ * so are the files below a directory that was touched.
+ * @returns undefined, with `dir` empty, if the files have changed or cannot be copied: they are then made from the
+ * source, where a problem of the target will show, too
  */
 export async function cloneEarlier(
   job: JobContext,
@@ -28,7 +28,7 @@ export async function cloneEarlier(
     const how = await means(from, report, dir, options.mode);
     const created = await createdIn(dir);
     const { damage } = await cloneTree({
-      // Unlike in the store, every file has its own mode, be it one that its owner cannot read.
+      // Unlike in the store, every file has its own mode, even one that its owner cannot read.
       spec: cloneSpec({ task: 'clone', from, to: dir, how, settled, created, opened: false }),
       lines: rowTexts(rows),
       signal: job.signal,

@@ -1,10 +1,10 @@
-/** What a clone is to do, completed with what holds for this process and the directory it goes to. */
+/** The parameters of a clone, completed for this process and the target directory. */
 import { chmod, lstat, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import type { CloneSpec } from './clone-entry.ts';
 
-/** A spec with what holds for this process; files are believed to be as recorded unless `trust` says otherwise. */
+/** A complete spec. Files that look unchanged are trusted unless `trust` is false. */
 export function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partial<CloneSpec>): CloneSpec {
   return {
     how: 'copy',
@@ -14,7 +14,7 @@ export function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partia
   };
 }
 
-/** What a new file in `dir` gets, found out by making one. */
+/** Owner and umask of a new file in `dir`, found by making one. */
 export async function createdIn(dir: string): Promise<CloneSpec['created']> {
   const probe = join(dir, `.ctxsrc-probe-${process.pid}`);
   const file = await open(probe, 'wx', 0o777);
@@ -27,12 +27,12 @@ export async function createdIn(dir: string): Promise<CloneSpec['created']> {
   }
 }
 
-/** 0 where there are no users. */
+/** 0 on systems without users. */
 export function ownUid(): number {
   return process.geteuid?.() ?? 0;
 }
 
-/** An empty directory in the place of one with half a clone in it. */
+/** Replaces a directory with half a clone in it by an empty one. */
 export async function emptied(dir: string): Promise<void> {
   const { mode } = await lstat(dir);
   await removeTree(dir);

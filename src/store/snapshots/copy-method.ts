@@ -1,4 +1,4 @@
-/** By what means files get from the store into a directory, and what to say where that means is missing. */
+/** How files get from the store into a directory, and errors for methods that the file systems do not support. */
 import { constants } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,10 @@ import { shortDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { CloneSpec, Path } from './clone-entry.ts';
 
-/** By what means files get into `dir`. @param sample one of the files */
+/**
+ * The method for cloning into `dir`.
+ * @param sample one of the files
+ */
 export async function chooseMeans(sample: Path, dir: string, mode: WriteOptions['mode']): Promise<CloneSpec['how']> {
   if (mode === 'hardlink' || mode === 'copy' || mode === 'reflink') return mode;
   const probe = join(dir, `.ctxsrc-probe-${process.pid}`);
@@ -22,7 +25,7 @@ export async function chooseMeans(sample: Path, dir: string, mode: WriteOptions[
   }
 }
 
-/** A means that was asked for by name and that the file systems do not have. */
+/** The error if the file systems do not support the requested method. */
 export function meansError(error: Error, mode: WriteOptions['mode']): Error {
   const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   if (mode === 'hardlink' && code === 'EXDEV') {
@@ -44,7 +47,7 @@ export function meansError(error: Error, mode: WriteOptions['mode']): Error {
   return error;
 }
 
-/** What a hard-linked snapshot asks of its user. */
+/** Notes that hard-linked files must not be written to. */
 export function noteSharing(job: JobContext, id: string): void {
   job.progress.emit({
     type: 'message',

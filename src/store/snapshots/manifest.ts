@@ -1,13 +1,13 @@
 /**
- * What the store knows of a snapshot's files. `snapshots/<id>/snapshot.json` holds the facts of the whole and names
- * `entries-<digest>.jsonl`, which has a line for each path: the entry as its writer reported it and, for files, inode and
- * ctime. A snapshot is changed by writing a new list of entries and then replacing `snapshot.json`, so the two always
- * belong together.
+ * The facts that the store has about a snapshot's files. `snapshots/<id>/snapshot.json` has the facts about the whole
+ * and names `entries-<digest>.jsonl`, which has one line per path: the entry as its writer reported it and, for files,
+ * inode and ctime. To change a snapshot, a new list of entries is written and then `snapshot.json` is replaced, so that
+ * the two always match.
  *
- * A file that still has the recorded inode, ctime, size, mtime and mode has the recorded content: no call changes the
- * content and leaves the ctime. One that differs in these is hashed before it is believed. After a power loss that
- * argument fails, because names and sizes may be on disk when the content is not; so a snapshot from an earlier boot is
- * hashed once, as a whole (`durable` says that this, or a sync, was done).
+ * A file with the recorded inode, ctime, size, mtime and mode has the recorded content, because no call changes the
+ * content without the ctime. A file that differs in these is hashed before it is trusted. After a power loss this does
+ * not hold, because names and sizes may be on disk without the content; so a snapshot from an earlier boot is hashed
+ * once as a whole (`durable` means that this, or a sync, was done).
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { entryOfRow, peekRow } from '../../contract/written-rows.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { isAbsent } from '../layout.ts';
 
-/** The files of a snapshot are below this, in its directory. */
+/** The directory of the files, within the snapshot's directory. */
 export const FILES = 'fs';
 const HEADER = 'snapshot.json';
 const READ_SIZE = 1 << 18;
@@ -32,7 +32,7 @@ export type StoredEntry = WrittenEntry & {
 /** `snapshot.json`. */
 export interface SnapshotHeader {
   readonly id: string;
-  /** Whoever wrote the files: another user would get other owners and losses. */
+  /** The user who wrote the files: for another user, owners and losses would differ. */
   readonly uid: number;
   readonly boot: string;
   readonly durable: boolean;
@@ -42,7 +42,7 @@ export interface SnapshotHeader {
   readonly count: number;
   readonly losses: readonly Loss[];
   readonly lossCounts: Readonly<Record<string, number>>;
-  /** Digest of the list of entries, which names its file too. */
+  /** Digest of the list of entries, which is also in its file name. */
   readonly entries: Digest;
 }
 
@@ -54,7 +54,10 @@ export function entriesPath(home: string, entries: Digest): string {
   return join(home, `entries-${entries.slice(7, 23)}.jsonl`);
 }
 
-/** The header of a snapshot; undefined when there is none that can be used. @throws errors of `node:fs` when it cannot be read */
+/**
+ * The header of a snapshot; undefined if there is no usable one.
+ * @throws errors of `node:fs` when it cannot be read
+ */
 export async function readHeader(home: string): Promise<SnapshotHeader | undefined> {
   let header: Partial<SnapshotHeader> | null;
   try {
@@ -73,22 +76,22 @@ export async function readHeader(home: string): Promise<SnapshotHeader | undefin
   return header as SnapshotHeader;
 }
 
-/** The line of an entry. Type and size come first, where they are read without parsing the rest. */
+/** The line of an entry. Type and size come first, so that they can be read without parsing the rest. */
 export function formatEntry({ type, size, ...rest }: StoredEntry): string {
   return `${JSON.stringify({ type, size, ...rest })}\n`;
 }
 
-/** The lines of a list, without their ends. */
+/** The lines of a list, without line ends. */
 export function* entryLines(entries: Iterable<StoredEntry>): Generator<string> {
   for (const entry of entries) yield formatEntry(entry).slice(0, -1);
 }
 
-/** @param line of a list, or a row of a sidecar */
+/** @param line a line of a list, or a row of a sidecar */
 export function parseEntry(line: string): StoredEntry {
   return line.startsWith('[') ? entryOfRow(line) : (JSON.parse(line) as StoredEntry);
 }
 
-/** The start of a line: what decides who works on the entry, and how much work it is. */
+/** The start of a line: the type, which decides where the entry is made, and the size, the amount of work. */
 export function peekEntry(line: string): { readonly type: string; readonly size: number } {
   if (line.startsWith('[')) return peekRow(line);
   const match = /^\{"type":"([a-z]+)","size":(\d+)/.exec(line);
@@ -96,7 +99,7 @@ export function peekEntry(line: string): { readonly type: string; readonly size:
   return { type: match[1]!, size: Number(match[2]) };
 }
 
-/** The lines of a list of entries, without their ends; reads as it goes and holds only a piece. */
+/** The lines of a list of entries, without line ends; reads piece by piece. */
 export function* readLines(path: string): Generator<string> {
   const fd = openSync(path, 'r');
   try {
@@ -109,7 +112,7 @@ export function* readLines(path: string): Generator<string> {
       if (end > 0) yield* buffer.toString('utf8', 0, end).split('\n');
       buffer.copyWithin(0, end + 1, kept + length);
       kept += length - end - 1;
-      // A line that is longer than all of it.
+      // The line is longer than the buffer.
       if (kept === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
     }
     if (kept > 0) throw new Error('a list of entries ends within a line');
@@ -123,12 +126,15 @@ export function* storedEntries(path: string): Generator<StoredEntry> {
   for (const line of readLines(path)) yield parseEntry(line);
 }
 
-/** The entries as a report gives them, each time anew from `path`. @param epoch later mtimes are this, in seconds */
+/**
+ * The entries as a report contains them, read anew from `path` at each iteration.
+ * @param epoch later mtimes are set to this, in seconds
+ */
 export function reportEntries(path: string, epoch: number | undefined): Iterable<WrittenEntry> {
   return { [Symbol.iterator]: () => reported(storedEntries(path), epoch) };
 }
 
-/** Without what only the store knows, and with clamped times. */
+/** Entries without the facts that only the store needs, and with clamped times. */
 export function* reported(entries: Iterable<StoredEntry>, epoch: number | undefined): Generator<WrittenEntry> {
   for (const { ino: _ino, ctime: _ctime, ...entry } of entries) {
     yield epoch === undefined ? entry : { ...entry, mtime: clampTime(entry.mtime, epoch) };
@@ -142,7 +148,7 @@ export function clampTime(mtime: string, epoch: number | undefined): string {
   return BigInt(mtime) > limit ? String(limit) : mtime;
 }
 
-/** The report that a clone has in common with what it is a clone of. */
+/** The part of a report that is the same for a clone and its original. */
 export function reportOf(
   header: SnapshotHeader,
   entries: Iterable<WrittenEntry>,

@@ -1,6 +1,6 @@
 /**
- * ImmutableRef: a counted handle of files that may not exist yet. All refs of a process with the same id share what is
- * made for them; the lease on their files ends with the last holder.
+ * ImmutableRef: a counted handle of files that may not exist yet. Refs of a process with the same ID share the files
+ * made for them; the lease on the files ends with the last holder.
  */
 
 import type { BlobStore } from '../../contract/blobs.ts';
@@ -12,7 +12,7 @@ import type { Leases } from '../sharing/leases.ts';
 import type { Snapshots } from './snapshots.ts';
 import { snapshotResource } from './snapshots.ts';
 
-/** What refs share. */
+/** The objects that refs share. */
 export interface RefEnv {
   readonly blobs: BlobStore;
   readonly leases: Leases;
@@ -31,7 +31,7 @@ export class StoredRef implements ImmutableRef {
     this.#env = env;
     this.#recipe = recipe;
     this.#leased = env.leases.hold(snapshotResource(recipe.id));
-    // Whoever uses the ref is told that it cannot be leased; one that is only released never was in danger.
+    // A failure of the lease is reported when the ref is used; a ref that is only released does not need it.
     this.#leased.catch(() => undefined);
   }
 

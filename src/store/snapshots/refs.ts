@@ -1,4 +1,4 @@
-/** The refs of a store, and what they share: the files that were kept for them. */
+/** The refs of a store, and the snapshot store that they share. */
 import type { ImmutableRef, Recipe } from '../../contract/ref.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
@@ -46,7 +46,7 @@ export class Refs {
   }
 }
 
-/** The files of a committed directory are in the store or nowhere, and there as a whole. */
+/** The files of a committed directory exist only in the store, and only as a whole. */
 function committedRecipe(id: string): Recipe {
   return {
     id,

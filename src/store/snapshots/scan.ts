@@ -1,4 +1,4 @@
-/** Lists a directory that a source built, as entries without digests, in the order of `WriteReport.entries`. */
+/** Lists a directory that a source made, as entries without digests, in the order of `WriteReport.entries`. */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { WrittenEntry } from '../../contract/ref.ts';
 import { loadNative } from '../../fs/native/native.ts';
@@ -6,7 +6,7 @@ import { splitDevice } from '../../fs/native/stat.ts';
 
 const SLASH = Buffer.from('/');
 
-/** @throws errors of the system as they are */
+/** @throws errors of the system unchanged */
 export function* scanTree(root: string): Generator<WrittenEntry> {
   yield* scanBelow(Buffer.from(root), undefined, new Map());
 }
@@ -60,7 +60,7 @@ function typeOf(stat: BigIntStats): WrittenEntry['type'] {
   throw new Error('a socket cannot be stored');
 }
 
-/** Bytes as the contract has them: text, or latin-1 and a mark where they are no UTF-8. */
+/** Bytes in the contract's form: text, or latin-1 with a mark if they are not UTF-8. */
 function spelled(bytes: Buffer, name: string, mark: string): Record<string, unknown> {
   const text = bytes.toString('utf8');
   return Buffer.from(text).equals(bytes) ? { [name]: text } : { [name]: bytes.toString('latin1'), [mark]: true };

@@ -1,4 +1,4 @@
-/** The part of a stored snapshot that a filter chooses, as entries of a tree of its own. */
+/** The part of a stored snapshot that a filter selects, as entries of a tree of its own. */
 import type { WriteFilter, WriteReport } from '../../contract/ref.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -7,16 +7,16 @@ import { PathFilter } from '../../fs/match/path-filter.ts';
 import type { SnapshotHeader, StoredEntry } from './manifest.ts';
 
 export interface Selection {
-  /** The directory of the snapshot that the paths are relative to; empty for its root. */
+  /** The directory of the snapshot that becomes the root; empty for its root. */
   readonly subpath: string;
   readonly entries: readonly StoredEntry[];
   readonly facts: Pick<WriteReport, 'files' | 'bytes' | 'losses' | 'lossCounts'>;
 }
 
 /**
- * Chooses among all entries of a snapshot, depth first. A directory is chosen when it is wanted or has something that is;
- * a hard link whose first path is left out becomes the file.
- * @returns undefined where what is lost of the part cannot be said, because the list of losses was cut
+ * Selects among all entries of a snapshot, depth first. A directory is selected if it is wanted or contains a selected
+ * entry; a hard link whose first path is left out becomes the file.
+ * @returns undefined if the losses of the part are unknown, because the list of losses was cut
  * @throws CtxsrcError `E_PATH_NOT_FOUND` when there is no directory at the filter's subpath; `E_PATTERN`, `E_ATTRIBUTE`
  */
 export function selectEntries(
@@ -51,12 +51,12 @@ export function selectEntries(
 class Selecting {
   readonly entries: StoredEntry[] = [];
   bytes = 0;
-  /** The subpath is there and a directory. */
+  /** The subpath exists and is a directory. */
   found: boolean;
   readonly #filter: PathFilter;
-  /** Directories above the present entry that nothing was chosen of yet. */
+  /** Open directories that contain no selected entry so far. */
   #above: { readonly place: ByteString; readonly entry: StoredEntry }[] = [];
-  /** By path: files that were left out, and where a hard link to one was chosen in their place. */
+  /** Files that were left out, by path, and the hard link that was selected in place of each. */
   readonly #leftOut = new Map<ByteString, StoredEntry>();
   readonly #instead = new Map<ByteString, ByteString>();
 

@@ -1,14 +1,13 @@
 /**
- * Snapshots: the files of refs, kept in `snapshots/<id>/` so that they can be cloned instead of made again.
+ * Snapshots: the files of refs, stored in `snapshots/<id>/` so that they can be cloned instead of made again.
  *
- * Keeping files costs as much as writing them once more, which a run that happens once must not pay. So the first
- * request for an id streams straight into the caller's directory and only leaves a record. Later ones clone that directory
- * while it is there. One that finds nothing to clone for the second time, and a first one whose end other processes are
- * waiting for, also leaves a copy in the store, which is cloned from then on. `extract` and
- * `mount` make the files in the store at once.
+ * Storing files costs as much as writing them once more, which a single run should not pay. So the first request for an
+ * ID writes directly into the caller's directory and only leaves a record. Later requests clone that directory while it
+ * exists. A copy is stored (a) the second time that files have to be made, and (b) when another process waits for the
+ * same files; it is cloned from then on. `extract` and `mount` make the files in the store at once.
  *
- * Whoever makes the files of an id holds its lock, so that they are made once however many ask. The copy is made under a
- * temporary name and renamed when it is whole.
+ * The maker of an ID's files holds its lock, so that concurrent requests make them once. The copy is made under a
+ * temporary name and renamed when it is complete.
  */
 import { rename, rmdir } from 'node:fs/promises';
 import type { Recipe, WriteOptions, WriteReport } from '../../contract/ref.ts';
@@ -27,14 +26,14 @@ import { entryLines } from './manifest.ts';
 import { scanTree } from './scan.ts';
 import type { SnapshotShelf } from './shelf.ts';
 
-/** Kind of the records that remember which ids were asked for. They keep nothing from being collected. */
+/** Kind of the records that remember which IDs were requested. They protect nothing from collection. */
 export const SNAPSHOT_RECORD = 'snapshot';
 
 export class Snapshots {
   readonly #shelf: SnapshotShelf;
   readonly #locks: Locks;
   readonly #records: FileRecordStore;
-  /** For files that are made in the store: where nothing else is said, what the command line allows for a target. */
+  /** For files that are made in the store: by default the limits of the command line for a target. */
   readonly #inStore: Pick<WriteOptions, 'mode' | 'limits'>;
 
   constructor(shelf: SnapshotShelf, locks: Locks, records: FileRecordStore, limits: ReadLimits = {}) {
@@ -47,7 +46,8 @@ export class Snapshots {
 
   /** `ImmutableRef.writeTo` of the contract. */
   async writeTo(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
-    // What a filter leaves of an image is seldom asked for twice. Other files may be in the store and nowhere else.
+    // The part that a filter selects is seldom requested twice, so it is not stored. Committed files may exist only in
+    // the store.
     if (options.filter !== undefined) {
       const stored = recipe.layers === undefined ? await this.#cloneStored(job, recipe.id, dir, options) : undefined;
       return stored ?? this.#make(job, recipe, dir, options);
@@ -58,7 +58,7 @@ export class Snapshots {
       await this.#extract(job, recipe, options.owner);
       return (await this.#cloneStored(job, recipe.id, dir, options)) ?? produceAnew(job, recipe, dir, options);
     }
-    // Files that come from a directory of this machine are as quickly copied from there as from here.
+    // Files from a directory on this machine can be copied from there as quickly as from the store.
     if (recipe.layers === undefined) return produceAnew(job, recipe, dir, options);
     const name = snapshotName(recipe.id, options.owner);
     const lock = await this.#lock(job, name);
@@ -66,8 +66,8 @@ export class Snapshots {
       const cloned = await this.#cloneStored(job, recipe.id, dir, options);
       if (cloned !== undefined) return cloned;
       const report = await this.#make(job, recipe, dir, options);
-      if (lock !== undefined && (await this.#pays(recipe, name, lock, report))) {
-        await this.#keep(job, recipe.id, dir, report, options);
+      if (lock !== undefined && (await this.#isWorthStoring(recipe, name, lock, report))) {
+        await this.#save(job, recipe.id, dir, report, options);
       }
       return report;
     } finally {
@@ -75,12 +75,15 @@ export class Snapshots {
     }
   }
 
-  /** Makes the files in the store unless they are there. @returns the directory they are in, checked */
+  /**
+   * Makes the files in the store unless they exist.
+   * @returns their directory, checked
+   */
   async extract(job: JobContext, recipe: Recipe): Promise<string> {
     return this.#extract(job, recipe, 'auto');
   }
 
-  /** A directory under `tmp` becomes a snapshot, or goes when there is one already. */
+  /** Turns a directory under `tmp` into a snapshot; removes it if the snapshot exists. */
   async commit(dir: string, id: string): Promise<void> {
     const name = snapshotName(id, 'auto');
     const lock = await this.#locks.acquire(snapshotResource(name));
@@ -103,12 +106,12 @@ export class Snapshots {
     }
   }
 
-  /** What is in the store of a ref is synced; one that is lazy has nothing to sync. */
+  /** Syncs the files of a ref in the store; a lazy ref has nothing to sync. */
   async finalize(id: string): Promise<void> {
     await this.#shelf.makeDurable(snapshotName(id, 'auto'));
   }
 
-  /** Files that are not in the store: of an earlier snapshot if that can be had, else made. */
+  /** Makes files that are not in the store: from an earlier snapshot if possible, else from the source. */
   async #make(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
     const earlier = await options.earlier?.();
     const { maxBytes, maxFiles } = options.limits;
@@ -130,7 +133,7 @@ export class Snapshots {
       const stored = await this.#shelf.load(name);
       if (stored === undefined) continue;
       const { header } = stored;
-      // Too much for the caller is for the source to say, in its words.
+      // If the files exceed the caller's limits, the source reports it in its own words.
       if (header.bytes > options.limits.maxBytes || header.count > options.limits.maxFiles) return undefined;
       const report = await this.#shelf.clone(job, stored, dir, options);
       if (report !== undefined) return report;
@@ -164,8 +167,8 @@ export class Snapshots {
     return problem === undefined;
   }
 
-  /** Copies files just written into the store. The caller has what it wanted: a failure is no more than a pity. */
-  async #keep(job: JobContext, id: string, dir: string, report: WriteReport, options: WriteOptions): Promise<void> {
+  /** Copies files just written into the store. The caller has its files, so a failure only loses the copy. */
+  async #save(job: JobContext, id: string, dir: string, report: WriteReport, options: WriteOptions): Promise<void> {
     const epoch = isClamped(report, options.epoch) ? options.epoch : undefined;
     const about = { total: report.files, unit: 'files' } as const;
     const task = new Task(job.progress, 'copy', `files of ${shortDigest(id)} into the cache`, about);
@@ -183,7 +186,7 @@ export class Snapshots {
     }
   }
 
-  /** The lock of an id; undefined where the store cannot be written, and so no one else is served from it. */
+  /** The lock of an ID; undefined if the store is not writable, so that no other process waits for it. */
   async #lock(job: JobContext, name: string): Promise<Lock | undefined> {
     try {
       return await this.#mustLock(job, name);
@@ -211,8 +214,8 @@ export class Snapshots {
     }
   }
 
-  /** Whether a copy pays: someone waits for it, or the files had to be made for the second time. */
-  async #pays({ id, layers }: Recipe, name: string, lock: Lock, { via }: WriteReport): Promise<boolean> {
+  /** True if a copy is worth its cost: another process waits for it, or the files were made a second time. */
+  async #isWorthStoring({ id, layers }: Recipe, name: string, lock: Lock, { via }: WriteReport): Promise<boolean> {
     if (via !== 'unpack') return (await lock.waiters()) > 0;
     const before = await this.#records.get(SNAPSHOT_RECORD, name);
     const described = layers?.map(({ descriptor: { digest, size }, diffId }) => ({ digest, size, diffId }));
@@ -221,7 +224,7 @@ export class Snapshots {
   }
 }
 
-/** Makes the files; once more, from nothing, when a download turns out to be wrong of which another may be right. */
+/** Makes the files; a second time, from the start, if a download was wrong and another may be right. */
 async function produceAnew(job: JobContext, recipe: Recipe, dir: string, options: WriteOptions): Promise<WriteReport> {
   try {
     return await recipe.produce(job, dir, options);
@@ -233,13 +236,13 @@ async function produceAnew(job: JobContext, recipe: Recipe, dir: string, options
   }
 }
 
-/** The directory of a snapshot: other owners, or clamped times, are other files. */
+/** The directory of a snapshot: with other owners or clamped times the files differ. */
 function snapshotName(id: string, owner: WriteOptions['owner'], epoch?: number): string {
   const plain = id.replaceAll(/[^A-Za-z0-9._-]/g, '-');
   return `${plain}${owner === 'auto' ? '' : `+${owner}`}${epoch === undefined ? '' : `+${epoch}`}`;
 }
 
-/** Name of a snapshot among leases and locks, whatever its variant. */
+/** Name of a snapshot for leases and locks, for all its variants. */
 export function snapshotResource(name: string): string {
   return `snapshot-${snapshotName(name.replace(/\+.*$/, ''), 'auto')}`;
 }

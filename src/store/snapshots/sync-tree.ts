@@ -2,10 +2,13 @@
 import { open, readdir } from 'node:fs/promises';
 import { syncDirectory } from '../layout.ts';
 
-/** Files synced at once: each waits for the disk, not for the processor. */
+/** Files synced at once: a sync waits for the disk, not for the processor. */
 const TOGETHER = 16;
 
-/** Names are bytes here. @throws errors of the system as they are */
+/**
+ * Names are bytes here.
+ * @throws errors of the system unchanged
+ */
 export async function syncTree(root: string): Promise<void> {
   const files: Buffer[] = [];
   const list = async (directory: Buffer): Promise<void> => {
