@@ -4,7 +4,7 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobContext, SourceInstance } from '../contract/index.ts';
 
-export interface TreeEntry {
+interface TreeEntry {
   /** From the root on, which is `.`. */
   readonly path: string;
   readonly type: 'file' | 'directory' | 'link' | 'other';

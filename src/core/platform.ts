@@ -164,11 +164,6 @@ function impliedVariant(named: { architecture: string; variant: string }): strin
   return named.architecture === 'arm' && named.variant === 'v7' ? '' : named.variant;
 }
 
-/** `os/arch[/variant]`, without version and features. */
-export function formatPlatform({ os, architecture, variant }: Platform): string {
-  return os === '' ? 'unknown' : joinPath(os, architecture, variant ?? '');
-}
-
 function escapeOption(option: string): string {
   return option.replace(/[%+()/]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -27,7 +27,7 @@ export interface Route {
 const CONNECT_TIMEOUT = 15_000;
 
 /** Facts about a request that its route depends on. */
-export interface RouteOptions {
+interface RouteOptions {
   /** Whether the client certificate may be shown. */
   readonly identify: boolean;
   /** Zone of the server that named the URL; undefined if the user named it. */

@@ -27,7 +27,7 @@ export function foreignText(text: string, secrets: Iterable<string> = []): strin
 }
 
 /** One error in a registry's response (distribution-spec, "Error Codes"). */
-export interface RegistryError {
+interface RegistryError {
   readonly code: string;
   readonly message: string;
 }

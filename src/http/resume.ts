@@ -11,7 +11,7 @@ import type { Subject } from './errors.ts';
 import { contentLength, contentRange, header, type ResponseHeaders } from './headers.ts';
 import { RetryBudget, type RetryPolicy, TransientError } from './retry.ts';
 
-export interface DownloadResponse {
+interface DownloadResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
   /** A chunk is valid until the next one is asked for. */

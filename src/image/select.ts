@@ -15,7 +15,7 @@ import { refuseCacheIndex, refuseNoImage } from './no-image.ts';
 import { type ContentProvider, documentName, fetchDocument } from './provider.ts';
 
 /** A document and the descriptor it was found by. */
-export interface Found<T> extends Raw<T> {
+interface Found<T> extends Raw<T> {
   readonly descriptor: Descriptor;
 }
 

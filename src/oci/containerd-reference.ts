@@ -87,17 +87,6 @@ function splitOnce(text: string, separator: string): readonly [string, string] {
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Host, with its port. */
-export function hostOf({ locator }: ContainerdReference): string {
-  return locator.split('/', 1)[0]!;
-}
-
-/** Tag and digest of the object; each is empty if absent. The digest is not validated. */
-export function splitObject({ object }: ContainerdReference): { readonly tag: string; readonly digest: string } {
-  const [tag, digest] = splitOnce(object, '@');
-  return { tag, digest };
-}
-
 /** The printed form. */
 export function formatContainerdReference({ locator, object }: ContainerdReference): string {
   if (object === '') return locator;

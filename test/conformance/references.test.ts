@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  formatContainerdReference,
-  hostOf,
-  parseContainerdReference,
-  splitObject,
-} from '../../src/oci/containerd-reference.ts';
+import { formatContainerdReference, parseContainerdReference } from '../../src/oci/containerd-reference.ts';
 import {
   familiarReference,
   formatReference,
@@ -49,11 +44,12 @@ const refused = expect.objectContaining({ code: 'E_REFERENCE', exit: 2 });
 
 function specOf(text: string): Spec {
   const reference = parseContainerdReference(text);
+  const { locator, object } = reference;
   return {
-    hostname: hostOf(reference),
-    locator: reference.locator,
-    object: reference.object,
-    digest: splitObject(reference).digest,
+    hostname: locator.split('/')[0]!,
+    locator,
+    object,
+    digest: object.includes('@') ? object.slice(object.indexOf('@') + 1) : '',
     string: formatContainerdReference(reference),
   };
 }

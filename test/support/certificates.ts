@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Pair {
+interface Pair {
   readonly cert: string;
   readonly key: string;
 }

@@ -6,7 +6,7 @@ import type { ImmutableRef, WriteOptions, WriteReport, WrittenEntry } from '../.
 import type { JobContext } from '../../src/contract/session.ts';
 import { type ProgressEvent, silentProgress } from '../../src/core/progress.ts';
 
-export type FakeFile =
+type FakeFile =
   | string
   | { readonly dir: true; readonly mode?: number }
   | { readonly file: string; readonly mode?: number }

@@ -11,7 +11,7 @@ import { digestOf, LayoutBuilder } from './layout-builder.ts';
 import { TestRegistry } from './registry.ts';
 import { networkOptions, TestClock, testJob } from './registry-job.ts';
 
-export interface Outcome {
+interface Outcome {
   /** `ok`: the pull succeeds; otherwise the code it fails with. */
   readonly result: 'ok' | ErrorCode;
   /** Milliseconds that must have been waited at least. */

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https';
 import { type AddressInfo, createServer as createSocketServer, type Server } from 'node:net';
 
-export interface GitRequest {
+interface GitRequest {
   readonly method: string;
   readonly url: string;
   readonly authorization: string | undefined;

@@ -13,7 +13,7 @@ import { type Inode, LayerModel, type ModelEntry, Refused } from './layer-model.
 import { tar } from './tar-builder.ts';
 import { listTree, type TreeEntry } from './tree.ts';
 
-export interface FuzzCase {
+interface FuzzCase {
   readonly layers: readonly (readonly ModelEntry[])[];
   /** How the archives are written and fed. */
   readonly long: 'auto' | 'pax' | 'gnu';

@@ -3,7 +3,7 @@
  * checksums, wrong sizes. The same entries always give the same bytes.
  */
 
-export type TarType = 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
+type TarType = 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
 
 const TYPEFLAG: Record<TarType, string> = {
   file: '0',
@@ -15,7 +15,7 @@ const TYPEFLAG: Record<TarType, string> = {
   fifo: '6',
 };
 
-export interface TarSparse {
+interface TarSparse {
   /** How the map is written: GNU's old `S` header, or PAX in one of its three versions. */
   readonly format: 'gnu' | '0.0' | '0.1' | '1.0';
   /** Length of the file with its holes. */
@@ -149,7 +149,7 @@ export function paxHeader(flag: 'x' | 'g', records: Iterable<readonly [string, s
 }
 
 /** `LENGTH KEY=VALUE\n`, where LENGTH counts itself. */
-export function paxRecord(key: string, value: Uint8Array): Buffer {
+function paxRecord(key: string, value: Uint8Array): Buffer {
   const rest = Buffer.concat([bytes(` ${key}=`), value, bytes('\n')]);
   let length = rest.length + 1;
   while (String(length).length + rest.length !== length) length = String(length).length + rest.length;

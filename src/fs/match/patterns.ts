@@ -123,20 +123,6 @@ export class PatternMatcher {
     }
     return matched;
   }
-
-  /** The pattern that decides on a path when its parents are walked from the top; undefined if none matched. */
-  decidedBy(path: ByteString): Pattern | undefined {
-    let parent: MatchVector | undefined;
-    let decider: Pattern | undefined;
-    const parts = path.split('/');
-    for (let i = 1; i <= parts.length; i += 1) {
-      const vector = new Uint8Array(this.patterns.length);
-      this.matchesBelow(parts.slice(0, i).join('/'), parent, vector);
-      decider = this.patterns.findLast((_, index) => vector[index] === 1);
-      parent = vector;
-    }
-    return decider;
-  }
 }
 
 function refuseTooMany(count: number, most: number, what: string): void {

@@ -32,7 +32,7 @@ export interface FilesBelow {
 }
 
 /** Calls relative to an open directory, so that its path is resolved only once. */
-export interface DirectoryCalls {
+interface DirectoryCalls {
   open(path: string | Buffer): number;
   names(fd: number): DirectoryNames;
 }

@@ -65,7 +65,6 @@ export interface Native {
   readDirectory(fd: number): DirectoryNames;
   /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
   openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
-  mkdirAt(dirFd: number, path: NativePath, mode: number): void;
   /** Asks for large pages for memory that will be written sequentially: a page fault costs the same for any size. */
   preferLargePages(memory: Uint8Array): void;
 }
@@ -77,7 +76,7 @@ export type OpenPath = (memory: Uint8Array, at: number) => number;
 export type ReadInto = (fd: number, at: number, length: number, position: number) => number;
 
 /** What this system's C library offers; extended attributes are available whenever `Native` is. */
-export interface NativeCapabilities {
+interface NativeCapabilities {
   readonly mknod: boolean;
   readonly exchange: boolean;
   /** `lstat` and `fstat` work. */
@@ -169,7 +168,6 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const getdents = optional(lib, 'intptr_t getdents64(int, void *, size_t)');
   const openat = lib.func('int openat(int, const void *, int, uint32_t)');
   const openatAddress = lib.func('int openat(int, uintptr_t, int, uint32_t)');
-  const mkdirat = lib.func('int mkdirat(int, const void *, uint32_t)');
   const mknodat = bindMknod(lib);
   const statx = optional(lib, 'int statx(int, const void *, int, uint32_t, void *)');
   const statxAddress = optional(lib, 'int statx(int, uintptr_t, int, uint32_t, uintptr_t)');
@@ -292,9 +290,6 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       return readEntries(scratch, () => retried(fillScratch(), fillScratch, 'getdents64'));
     },
     openAt: (dirFd, path, flags, mode = 0) => open(dirFd, path, flags, mode),
-    mkdirAt(dirFd, path, mode) {
-      if (mkdirat(dirFd, cString(path), mode) !== 0) fail('mkdirat', path);
-    },
     preferLargePages(memory) {
       if (memory.length < 2 * PAGE) return;
       // Advice has to begin at a page. The system may ignore it without harm.

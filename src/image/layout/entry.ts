@@ -40,7 +40,7 @@ export function layoutCandidates(entries: readonly Descriptor[]): readonly strin
 }
 
 /** What an entry is for; undefined when nothing says so, none when it is no image. */
-export type PlatformsOf = (entry: Descriptor) => Promise<readonly Platform[] | undefined>;
+type PlatformsOf = (entry: Descriptor) => Promise<readonly Platform[] | undefined>;
 
 export interface EntryRequest {
   readonly tag: string | undefined;

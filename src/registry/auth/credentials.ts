@@ -33,7 +33,7 @@ import {
 import { askHelper, type HelperAnswer } from './helper.ts';
 
 /** A place whose credential is not used, and why. */
-export interface PassedOver {
+interface PassedOver {
   /** For people: a path, an environment variable. */
   readonly place: string;
   readonly reason: string;

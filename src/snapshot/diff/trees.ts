@@ -17,7 +17,7 @@ import { keptMode } from '../../fs/write/mode.ts';
 import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
 /** What of a path differs. `ignored`: still on the disk of the second side, but filtered out there. */
-export type PathAspect =
+type PathAspect =
   | 'added'
   | 'deleted'
   | 'ignored'

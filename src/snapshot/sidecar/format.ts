@@ -4,7 +4,7 @@ import type { Loss, WrittenEntries } from '../../contract/ref.ts';
 export const SCHEMA = 'ctxsrc/v1';
 
 /** A key of the source at one index, as `ctxsrc key --json` shows it. */
-export interface SnapshotKey {
+interface SnapshotKey {
   readonly index: number;
   readonly key: string;
   readonly pin: string;
@@ -13,7 +13,7 @@ export interface SnapshotKey {
 }
 
 /** A layer the files came from, base first. */
-export interface SnapshotLayer {
+interface SnapshotLayer {
   readonly digest: string;
   readonly diffId?: string | undefined;
   readonly size: number;

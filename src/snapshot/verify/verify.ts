@@ -17,7 +17,7 @@ import type { Sidecar } from '../sidecar/format.ts';
 import { readSidecar } from '../sidecar/sidecar.ts';
 import { hashFiles } from './hash-files.ts';
 
-export interface Difference {
+interface Difference {
   /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */
   readonly path: string;
   readonly kind: 'added' | 'missing' | 'type' | 'content' | 'mode' | 'owner' | 'target' | 'xattr';

@@ -62,7 +62,7 @@ export interface GitCall {
   readonly onReceived?: ((received: Received) => void) | undefined;
 }
 
-export interface Received {
+interface Received {
   /** Of objects. git does not say them at once. */
   readonly bytes: number;
   /** From 0 to 1, by the number of objects. */
