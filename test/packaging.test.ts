@@ -81,7 +81,7 @@ describe('package.json', () => {
   });
 
   it('packs the program and its licence, and needs no script when it is installed', () => {
-    expect(manifest.files).toEqual(expect.arrayContaining(['bin', 'dist', 'docs']));
+    expect(manifest.files).toEqual(expect.arrayContaining(['bin', 'dist', 'docs', 'examples']));
     expect(existsSync(join(packageRoot, 'LICENSE'))).toBe(true);
     expect(read(manifest.man[0]!)).toMatch(/^\.TH CTXSRC 1/);
     // npm 11 asks about `prepare`, too, although it runs that for a folder only.
