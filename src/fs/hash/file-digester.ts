@@ -66,7 +66,7 @@ export class FileDigester {
   /**
    * Reads the file of a row: afterwards the row has its digest or is `CHANGED`.
    * @returns the rest of a large file, which the caller has to continue
-   * @throws errors of the system, for instance `EACCES`
+   * @throws CtxsrcError `E_PERMISSION` or `E_IO`
    */
   digest(rows: EntryRows, at: number): LargeFile | undefined {
     // The common case is in this one function, so that V8 optimises it early.
@@ -98,7 +98,7 @@ export class FileDigester {
         rows.finish(at, hash('sha256', new Uint8Array(buffer.buffer, start, HEADER_ROOM - start + size), 'hex'));
       }
     } catch (error) {
-      if (!REPLACED.has((error as NodeJS.ErrnoException).code)) throw error;
+      if (!REPLACED.has((error as NodeJS.ErrnoException).code)) throw readError(error, rows, at);
       rows.setState(at, CHANGED);
     } finally {
       if (large === undefined && fd !== -1) calls.close(fd);
@@ -220,9 +220,17 @@ export class LargeFile {
 
   /**
    * Hashes a piece. False after the last one: then the row has its digest or is `CHANGED`.
-   * @throws errors of the system
+   * @throws CtxsrcError `E_PERMISSION` or `E_IO`
    */
   step(): boolean {
+    try {
+      return this.#step();
+    } catch (error) {
+      throw readError(error, this.#file.rows, this.#file.at);
+    }
+  }
+
+  #step(): boolean {
     const { fd, rows, at } = this.#file;
     const left = rows.size(at) - this.#position;
     const wanted = Math.min(left, CHUNK);
@@ -246,7 +254,6 @@ export class LargeFile {
   }
 }
 
-/** What reading the file of a row failed with, with its path. */
-export function readError(error: unknown, rows: EntryRows, at: number): Error {
+function readError(error: unknown, rows: EntryRows, at: number): Error {
   return ioError(error, `cannot read ${printable(textOfBytes(rows.path(at)))}`);
 }

@@ -1,7 +1,7 @@
 /** Reads the files of a table's rows while rows are still added, on all cores when there is much to read. */
 import { type EntryRows, EntryTable, FIRST_ROW, TAKEN, WAITING } from '../entry/rows.ts';
 import type { Slices } from '../walk/slices.ts';
-import { type DigestTask, FileDigester, type LargeFile, readError } from './file-digester.ts';
+import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
 import type { HashPool } from './pool.ts';
 
 /** When threads, which need 100 ms to start, pay: so many files wait, or so many bytes were read and more wait. */
@@ -117,9 +117,10 @@ export class HashQueue {
       this.#at = rows.next(at);
       if (!rows.take(at)) continue;
       if (this.#hashedBytes > this.#threadsAt.bytes && this.#pool === undefined) await this.#startPool();
-      const large = this.#begin(rows, at);
+      this.#digester ??= new FileDigester(this.#task);
+      const large = this.#digester.digest(rows, at);
       if (large === undefined) this.#hashedBytes += rows.size(at);
-      else await this.#hashRest(large, rows, at);
+      else await this.#hashRest(large);
       this.#hashedFiles += 1;
       if (!this.#slices.over) continue;
       await this.#slices.pause();
@@ -150,21 +151,11 @@ export class HashQueue {
     }
   }
 
-  /** Reads a file, or the first piece of a large one. */
-  #begin(rows: EntryRows, at: number): LargeFile | undefined {
-    this.#digester ??= new FileDigester(this.#task);
-    try {
-      return this.#digester.digest(rows, at);
-    } catch (error) {
-      throw readError(error, rows, at);
-    }
-  }
-
-  async #hashRest(large: LargeFile, rows: EntryRows, at: number): Promise<void> {
+  async #hashRest(large: LargeFile): Promise<void> {
     const before = this.#hashedBytes;
     try {
       for (;;) {
-        const isLast = !stepped(large, rows, at);
+        const isLast = !large.step();
         this.#hashedBytes = before + large.hashed;
         if (isLast) return;
         if (this.#slices.over) await this.#slices.pause();
@@ -172,14 +163,6 @@ export class HashQueue {
     } finally {
       large.close();
     }
-  }
-}
-
-function stepped(large: LargeFile, rows: EntryRows, at: number): boolean {
-  try {
-    return large.step();
-  } catch (error) {
-    throw readError(error, rows, at);
   }
 }
 

@@ -2,7 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { runWork } from '../../core/thread/thread.ts';
 import { EntryRows, FIRST_ROW } from '../entry/rows.ts';
-import { FileDigester, readError } from './file-digester.ts';
+import { FileDigester } from './file-digester.ts';
 import { ENDED, HASHED, HASHED_FILES, type HashThreadData, INCOMPLETE, STOPPED, VERSION } from './pool-state.ts';
 
 const { task, control } = workerData as HashThreadData;
@@ -60,18 +60,14 @@ function isStopped(): boolean {
 
 function read(rows: EntryRows): void {
   let counted = 0;
+  const large = digester.digest(rows, at);
   try {
-    const large = digester.digest(rows, at);
-    try {
-      while (large !== undefined && !isStopped() && large.step()) {
-        count(large.hashed - counted);
-        counted = large.hashed;
-      }
-    } finally {
-      large?.close();
+    while (large !== undefined && !isStopped() && large.step()) {
+      count(large.hashed - counted);
+      counted = large.hashed;
     }
-  } catch (error) {
-    throw readError(error, rows, at);
+  } finally {
+    large?.close();
   }
   if (digester.incomplete) Atomics.store(control, INCOMPLETE, 1);
   files += 1;
