@@ -3,7 +3,7 @@
  * influences a result.
  */
 
-import { CtxsrcError, type ErrorCode } from './errors.ts';
+import { CtxsrcError, type ErrorCode, isAbort } from './errors.ts';
 import { monotonicMs } from './monotonic.ts';
 
 /** What a task is doing. `wait` is waiting for another process that does the same work. */
@@ -112,6 +112,25 @@ export class Task {
     progress.emit({ type: 'start', id: this.id, phase, label, total, unit });
   }
 
+  /** Does work as a task, which ends with it. Work may end its task itself before, as `cached`. */
+  static async run<T>(
+    job: { readonly progress: Progress; readonly signal: AbortSignal },
+    phase: Phase,
+    label: string,
+    work: (task: Task) => Promise<T>,
+    counts: { readonly total?: number | undefined; readonly unit?: ProgressUnit } = {},
+  ): Promise<T> {
+    const task = new Task(job.progress, phase, label, counts);
+    try {
+      const result = await work(task);
+      task.end();
+      return result;
+    } catch (error) {
+      task.end(failureOf(job.signal, error));
+      throw error;
+    }
+  }
+
   advance(done: number, more: Advance = {}): void {
     if (this.#ended) return;
     this.#pending = { done, ...more };
@@ -135,6 +154,11 @@ export class Task {
     const rounded = part === undefined ? {} : { part: Math.floor(part * 10_000) / 10_000 };
     this.#progress.emit({ type: 'advance', id: this.id, ...advance, ...rounded });
   }
+}
+
+/** How a task ends whose work failed: `aborted` when its job was, or when the error is that of an abort. */
+export function failureOf(signal: AbortSignal | undefined, error?: unknown): 'aborted' | 'failed' {
+  return signal?.aborted === true || isAbort(error) ? 'aborted' : 'failed';
 }
 
 /** Passes a body on and reports its position to the task. The body begins at `offset` of the whole. */

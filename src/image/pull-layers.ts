@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import type { Digest } from '../core/digest.ts';
-import { isAbort } from '../core/errors.ts';
+import { failureOf } from '../core/progress.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { LayersTask } from './layers-task.ts';
 import type { ContentProvider } from './provider.ts';
@@ -54,7 +54,7 @@ export async function pullLayers(
     if (errors.length > 0) throw errors[0];
     all.end(isCached ? 'cached' : 'done');
   } catch (error) {
-    all.end(isAbort(error) ? 'aborted' : 'failed');
+    all.end(failureOf(job.signal, error));
     throw error;
   }
 }

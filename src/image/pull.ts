@@ -3,7 +3,6 @@ import type { BlobGrowth } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import { shortDigest } from '../core/digest.ts';
-import { isAbort } from '../core/errors.ts';
 import { counted, Task } from '../core/progress.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
@@ -22,10 +21,7 @@ export async function fetchLayer(
   descriptor: Descriptor,
   { growth, fetched }: { growth?: BlobGrowth | undefined; fetched?: (bytes: number) => void } = {},
 ): Promise<void> {
-  const task = new Task(job.progress, provider.phase, `layer ${shortDigest(descriptor.digest)}`, {
-    total: descriptor.size,
-  });
-  try {
+  const fetch = async (task: Task): Promise<void> => {
     const outcome = await env.store.blobs.ingest(
       job,
       descriptor,
@@ -36,11 +32,9 @@ export async function fetchLayer(
       },
       { growth },
     );
-    task.end(outcome === 'cached' ? 'cached' : 'done');
-  } catch (error) {
-    task.end(isAbort(error) ? 'aborted' : 'failed');
-    throw error;
-  }
+    if (outcome === 'cached') task.end('cached');
+  };
+  await Task.run(job, provider.phase, `layer ${shortDigest(descriptor.digest)}`, fetch, { total: descriptor.size });
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike, shortDigest } from '../core/digest.ts';
-import { CtxsrcError, isAbort } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import { Task } from '../core/progress.ts';
 import { type BlobProvider, type Resume, verifyDocument } from '../image/provider.ts';
 import { detectMediaType, MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
@@ -57,16 +57,8 @@ export class RegistryProvider implements BlobProvider {
     return descriptor;
   }
 
-  async #ask(job: JobContext, client: RegistryClient, reference: string): Promise<Resolved> {
-    const task = new Task(job.progress, 'resolve', this.storeName);
-    try {
-      const resolved = await client.resolve(job, this.repository, reference);
-      task.end();
-      return resolved;
-    } catch (error) {
-      task.end(isAbort(error) ? 'aborted' : 'failed');
-      throw error;
-    }
+  #ask(job: JobContext, client: RegistryClient, reference: string): Promise<Resolved> {
+    return Task.run(job, 'resolve', this.storeName, () => client.resolve(job, this.repository, reference));
   }
 
   async document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array> {
@@ -106,14 +98,9 @@ export class RegistryProvider implements BlobProvider {
       `blob ${digest} of ${this.storeName} is not in the store`,
       this.blobReference(digest),
     );
-    const task = new Task(job.progress, 'resolve', `blob ${shortDigest(digest)}`);
-    try {
-      await client.requireBlob(job, this.repository, digest);
-      task.end();
-    } catch (error) {
-      task.end(isAbort(error) ? 'aborted' : 'failed');
-      throw error;
-    }
+    await Task.run(job, 'resolve', `blob ${shortDigest(digest)}`, () =>
+      client.requireBlob(job, this.repository, digest),
+    );
   }
 
   /** @param reference what brings it into the store when it is pulled */

@@ -6,8 +6,7 @@ import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext } from '../contract/session.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
-import { isAbort } from '../core/errors.ts';
-import { Task } from '../core/progress.ts';
+import { failureOf, Task } from '../core/progress.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './sharing/leases.ts';
@@ -56,7 +55,7 @@ export class Workspaces {
       return { path, release: () => this.#leases.drop(resource).finally(() => lock.release()) };
     } catch (error) {
       await this.#leases.drop(resource);
-      waiting?.end(isAbort(error) ? 'aborted' : 'failed');
+      waiting?.end(failureOf(job.signal, error));
       throw error;
     }
   }

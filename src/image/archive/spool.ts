@@ -5,8 +5,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, SourceEnv } from '../../contract/index.ts';
-import { CtxsrcError, ioError, isAbort } from '../../core/errors.ts';
-import { Task } from '../../core/progress.ts';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, maxRatio } from '../../core/read-limits.ts';
 import { archiveCompression, decompressArchive } from '../../layer/compress/archive-compression.ts';
 import { peek } from '../../layer/compress/peek.ts';
@@ -50,7 +50,7 @@ export async function spoolArchive(
     task.end();
     return target;
   } catch (error) {
-    task.end(isAbort(error) ? 'aborted' : 'failed');
+    task.end(failureOf(job.signal, error));
     job.signal.throwIfAborted();
     throw ioError(error, `cannot read ${path}`);
   } finally {

@@ -9,6 +9,7 @@ import type { Store } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
+import { failureOf } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { BlobTable } from '../../layer/threads/protocol.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
@@ -75,7 +76,7 @@ export async function unpackLayers(
     void threads.close();
     return report;
   } catch (error) {
-    progress.end(job.signal.aborted ? 'aborted' : 'failed');
+    progress.end(failureOf(job.signal, error));
     await threads.close();
     // A blob that is not what it was announced as is the reason, not what came of unpacking it: which of the two it is
     // shows when all of it is there.

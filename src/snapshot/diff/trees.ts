@@ -6,7 +6,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { FilesInPlace, JobContext } from '../../contract/index.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
@@ -79,7 +79,7 @@ export async function* compareTrees(
     task.end('done');
     return comparison.summary();
   } finally {
-    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    task.end(failureOf(job.signal));
   }
 }
 

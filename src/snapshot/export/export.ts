@@ -16,7 +16,7 @@ import type { JobContext } from '../../contract/session.ts';
 import type { ImageDocuments, SourceInstance } from '../../contract/source.ts';
 import type { Store } from '../../contract/store.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
-import { CtxsrcError, isAbort, localError } from '../../core/errors.ts';
+import { CtxsrcError, localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
@@ -57,15 +57,10 @@ export interface Exported {
 export async function exportRef(job: JobContext, request: ExportRequest): Promise<Exported> {
   const { instance, output } = request;
   const ref = await instance.snapshot(job);
-  const task = new Task(job.progress, 'export', output.dest === '-' ? 'standard output' : basename(output.dest));
+  const label = output.dest === '-' ? 'standard output' : basename(output.dest);
+  const work = output.type === 'oci' ? exportImage : exportFiles;
   try {
-    const exported =
-      output.type === 'oci' ? await exportImage(job, request, ref, task) : await exportFiles(job, request, ref, task);
-    task.end();
-    return exported;
-  } catch (error) {
-    task.end(isAbort(error) ? 'aborted' : 'failed');
-    throw error;
+    return await Task.run(job, 'export', label, (task) => work(job, request, ref, task));
   } finally {
     await ref?.release();
   }

@@ -7,7 +7,7 @@ import type { WrittenEntry } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { type Advance, silentProgress, Task } from '../../core/progress.ts';
+import { type Advance, failureOf, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import { entryOf, type TreeEntry } from '../../fs/entry/tree-entry.ts';
@@ -51,7 +51,7 @@ export async function verifySnapshot(job: JobContext, dir: string, limits?: Read
     const different = new Set(differences.map(({ path }) => path));
     return { sidecar, differences, notes: notes.filter((path) => !different.has(path)), incomplete: [...incomplete] };
   } catch (error) {
-    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    task.end(failureOf(job.signal, error));
     throw ioError(error, `cannot verify ${printable(dir)}`);
   }
 }
@@ -69,7 +69,7 @@ export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext):
     await comparison.run(job?.signal, (bytes, { files }) => task.advance(bytes, { files }));
     task.end('done');
   } catch (error) {
-    task.end(job?.signal.aborted === true ? 'aborted' : 'failed');
+    task.end(failureOf(job?.signal, error));
     throw ioError(error, `cannot read ${printable(dir)}`);
   }
   return comparison.differences.length === 0 && comparison.incomplete.size === 0;

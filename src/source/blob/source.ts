@@ -15,7 +15,7 @@ import type {
 } from '../../contract/index.ts';
 import { NO_CACHE_OPTS } from '../../contract/index.ts';
 import { type Digest, digestHex, sha256, shortDigest } from '../../core/digest.ts';
-import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { Once } from '../../core/once.ts';
 import { counted, Task } from '../../core/progress.ts';
@@ -173,17 +173,13 @@ class BlobInstance implements SourceInstance {
     if (there !== undefined && there > maxBytes) throw tooManyBytes(`blob ${digest}`, maxBytes, there);
     if (there !== undefined) return;
     const provider = this.#id.provider(this.#env);
-    const task = new Task(job.progress, provider.phase, `blob ${shortDigest(digest)}`);
-    try {
+    await Task.run(job, provider.phase, `blob ${shortDigest(digest)}`, async (task) => {
       const outcome = await blobs.ingest(job, { digest }, async (resume) => {
         const origin = await provider.blob(job, digest, resume, maxBytes);
         return { ...origin, body: counted(origin, task) };
       });
-      task.end(outcome === 'cached' ? 'cached' : 'done');
-    } catch (error) {
-      task.end(isAbort(error) ? 'aborted' : 'failed');
-      throw error;
-    }
+      if (outcome === 'cached') task.end('cached');
+    });
   }
 
   async snapshot(_job: JobContext): Promise<ImmutableRef> {

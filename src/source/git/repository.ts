@@ -215,20 +215,19 @@ export class Repository {
     ];
     const configured = ['-c', `remote.origin.url=${url}`];
     if (stdin !== undefined) configured.push('-c', 'fetch.negotiationAlgorithm=noop');
-    const task = new Task(job.progress, 'download', url);
     try {
-      await this.#remote.retrying(job, () =>
-        git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
-          gitDir: this.dir,
-          reach,
-          stallTimeout: reach === 'network' ? stallTimeout : undefined,
-          stdin,
-          onReceived: ({ bytes, part }) => task.advance(bytes, { part }),
-        }),
+      await Task.run(job, 'download', url, (task) =>
+        this.#remote.retrying(job, () =>
+          git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
+            gitDir: this.dir,
+            reach,
+            stallTimeout: reach === 'network' ? stallTimeout : undefined,
+            stdin,
+            onReceived: ({ bytes, part }) => task.advance(bytes, { part }),
+          }),
+        ),
       );
-      task.end();
     } catch (error) {
-      task.end(job.signal.aborted ? 'aborted' : 'failed');
       // What stays is swept when the repository is next opened: the failure of the fetch is the one to tell.
       await this.#sweep().catch(() => undefined);
       throw error;

@@ -24,7 +24,7 @@ import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { Once } from '../../core/once.ts';
 import { shortened } from '../../core/printable.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
@@ -267,7 +267,7 @@ class GitInstance implements SourceInstance {
       task?.end();
       return report;
     } catch (error) {
-      task?.end(job.signal.aborted ? 'aborted' : 'failed');
+      task?.end(failureOf(job.signal, error));
       throw error;
     }
   }

@@ -12,7 +12,7 @@ import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
-import { counted, Task } from '../../core/progress.ts';
+import { counted, failureOf, Task } from '../../core/progress.ts';
 import type { HttpResponse } from '../../http/client.ts';
 import { contentLength, header } from '../../http/headers.ts';
 import { download } from '../../http/resume.ts';
@@ -67,7 +67,7 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
     task.end();
     return { ...received, facts };
   } finally {
-    task?.end(job.signal.aborted ? 'aborted' : 'failed');
+    task?.end(failureOf(job.signal));
     await workspace.release();
   }
 }
@@ -85,7 +85,7 @@ export async function fetchKnown(job: JobContext, store: Store, target: Target, 
     });
     task.end(result === 'cached' ? 'cached' : 'done');
   } catch (error) {
-    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    task.end(failureOf(job.signal, error));
     if (!isCtxsrcError(error, 'E_DIGEST_MISMATCH')) throw error;
     throw new CtxsrcError(
       'E_CHECKSUM_MISMATCH',

@@ -7,7 +7,7 @@ import { open, stat } from 'node:fs/promises';
 import type { JobContext, WriteOptions, WriteReport } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { LayerApplier } from '../../layer/apply/apply.ts';
 import { packEntries, unpackReport } from '../../layer/apply/report.ts';
@@ -58,7 +58,7 @@ export async function unpackArchive(
       lossCounts: applier.losses.counts,
     });
   } catch (error) {
-    task.end(job.signal.aborted ? 'aborted' : 'failed');
+    task.end(failureOf(job.signal, error));
     job.signal.throwIfAborted();
     throw localError(error, 'cannot unpack the archive');
   } finally {

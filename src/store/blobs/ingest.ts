@@ -16,7 +16,7 @@ import type { JobContext } from '../../contract/session.ts';
 import { type Digest, digestHex, hasherFor, shortDigest } from '../../core/digest.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Locks } from '../sharing/locks.ts';
@@ -128,7 +128,7 @@ export class Ingests {
       if (!resumed) await this.#transfer(job, blob, produce, growth, partial, false);
       return 'stored';
     } catch (error) {
-      waiting?.end(isAbort(error) ? 'aborted' : 'failed');
+      waiting?.end(failureOf(job.signal, error));
       throw error;
     } finally {
       await lock.release();

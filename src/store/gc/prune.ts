@@ -12,7 +12,7 @@ import type { JobContext } from '../../contract/session.ts';
 import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
 import { storeError } from '../layout.ts';
@@ -43,7 +43,7 @@ export async function prune(job: JobContext, env: PruneEnv, options: PruneOption
     task.end();
     return report(planned);
   } catch (error) {
-    task.end('failed');
+    task.end(failureOf(job.signal, error));
     throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
   } finally {
     await lock.release();

@@ -5,7 +5,7 @@ import type { JobContext } from '../../contract/session.ts';
 import type { VerifyReport } from '../../contract/store.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import type { FileBlobStore } from '../blobs/blobs.ts';
 import { type IndexFile, imageName } from '../index-file.ts';
 import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
@@ -45,7 +45,7 @@ export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<Veri
     task.end();
     return { blobs: blobs.count, snapshots: snapshots.count, bytes: blobs.bytes + snapshots.bytes, problems };
   } catch (error) {
-    task.end('failed');
+    task.end(failureOf(job.signal, error));
     throw storeError(error, `cannot check the cache ${env.directory.root}`);
   }
 }

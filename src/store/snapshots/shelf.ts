@@ -11,7 +11,7 @@ import type { WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { isAbort, localError } from '../../core/errors.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
@@ -210,7 +210,7 @@ export class SnapshotShelf {
       if ((await readHeader(home)) !== undefined) await this.discard(job, basename(home), problem);
       return undefined;
     } catch (error) {
-      task.end(isAbort(error) ? 'aborted' : 'failed');
+      task.end(failureOf(job.signal, error));
       if (isAbort(error) || job.signal.aborted) throw error;
       if (isUnable(error)) {
         await emptied(dir);

@@ -14,7 +14,7 @@ import type { Recipe, WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { isAbort, isCtxsrcError } from '../../core/errors.ts';
-import { Task } from '../../core/progress.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../../core/read-limits.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { isUnwritable, storeError } from '../layout.ts';
@@ -179,7 +179,7 @@ export class Snapshots {
       });
       task.end();
     } catch (error) {
-      task.end(isAbort(error) || job.signal.aborted ? 'aborted' : 'failed');
+      task.end(failureOf(job.signal, error));
       if (isAbort(error) || job.signal.aborted) throw error;
       const text = error instanceof Error ? error.message : String(error);
       job.progress.emit({ type: 'message', level: 'verbose', text: `no copy of ${id} is kept in the cache: ${text}` });
@@ -209,7 +209,7 @@ export class Snapshots {
       waiting?.end();
       return lock;
     } catch (error) {
-      waiting?.end(isAbort(error) ? 'aborted' : 'failed');
+      waiting?.end(failureOf(job.signal, error));
       throw error;
     }
   }
