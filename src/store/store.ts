@@ -60,7 +60,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     const { IndexFile } = await import('./index-file.ts');
     return { directory, locks, leases, index: new IndexFile(directory, locks) };
   };
-  const adminEnv = async () => ({ ...(await inventoryEnv()), blobs, shelf: (await openRefs()).shelf });
+  const adminEnv = async () => ({ ...(await inventoryEnv()), blobs, snapshotStore: (await openRefs()).snapshotStore });
 
   return {
     root: directory.root,
@@ -94,7 +94,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
         for (const path of temporary) await removeTree(path);
         temporary.clear();
       }
-      await (await refs)?.shelf.close();
+      await (await refs)?.snapshotStore.close();
       // A run that wrote also removes the leftovers of dead runs. Leftovers that cannot be removed, because they belong
       // to another user for instance, do not fail this run.
       if (directory.isOpen) {

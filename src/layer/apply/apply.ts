@@ -1,7 +1,8 @@
 /**
  * Applies layers to an empty directory, one after another, by containerd's rules (image-spec layer.md, "Applying
- * Changesets"): names are resolved inside the root, following links in parents; whiteouts and opaque markers remove;
- * what exists is replaced unless old and new are both directories; directories get their metadata at the end.
+ * Changesets"): names are resolved inside the root, and links in parents are followed; whiteouts and opaque markers
+ * remove entries; an entry replaces an existing one unless both are directories; directories get their metadata at the
+ * end.
  */
 
 import { linkSync } from 'node:fs';
@@ -25,22 +26,22 @@ import { checkNameLength, WrittenTree } from './written-tree.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
-/** What aufs kept at the root of a layer for itself. */
+/** Prefix of names at the root of a layer that aufs used for itself. */
 const AUFS = '.wh..wh.';
-/** Below it aufs kept files of several names, and the names are hard links to there. */
+/** Directory of aufs for files with several names, which are hard links into it. */
 const AUFS_LINKS = '.wh..wh.plnk';
-/** What 63 bits of nanoseconds hold, in seconds: containerd takes a time beyond them, or before 1970, for 1970. */
+/** The range of 63 bits of nanoseconds, in seconds: containerd changes a time after it, or before 1970, to 1970. */
 const MAX_LAYER_TIME = 9_223_372_036;
 
 export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits' | 'filter'> & {
-  /** False for an archive that is no layer: names that would be whiteouts are names like others. */
+  /** False for an archive that is not a layer: names of whiteouts have no special meaning in it. */
   readonly whiteouts?: boolean | undefined;
 };
 
 /**
- * Use: `beginLayer`, push the layer through a `TarReader` whose handler is this, `endLayer`, the next layer; `finish`
- * at last, `close` in any case. All methods throw CtxsrcError: `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, or what local
- * I/O fails with; the directory is then half-done and to be thrown away.
+ * Call `beginLayer`, push the layer through a `TarReader` whose handler is this object, call `endLayer`, and repeat for
+ * the next layer; finally call `finish`, and `close` in any case. All methods throw CtxsrcError: `E_ARCHIVE_INVALID`,
+ * `E_UNSAFE`, `E_LIMIT`, or failures of local I/O; the directory is then incomplete and has to be removed.
  */
 export class LayerApplier implements TarHandler {
   readonly digests: DigestTable;
@@ -56,14 +57,14 @@ export class LayerApplier implements TarHandler {
   #file: ComingFile | undefined;
   #bytes = 0;
   #written = 0;
-  /** The metadata of the last file, which most of its neighbours have too: they share it, once it is what they really have. */
+  /** The metadata of the last file as it was written: files with equal metadata share the object. */
   #lastMeta: Metadata | undefined;
-  /** The parent of the last entry, as its text and what it led to before anything else was removed. */
+  /** The parent of the last entry, as its text and its directory; valid until something is removed. */
   #lastParentText: string | undefined;
   #lastParent: Directory | undefined;
   #lastParentAt = 0;
 
-  /** @param dir an empty directory that is nobody else's */
+  /** @param dir an empty directory that no other process uses */
   constructor(dir: string, options: ApplyOptions, helper?: FileHelper) {
     this.digests = helper?.digests ?? new DigestTable();
     this.#limits = options.limits;
@@ -87,12 +88,12 @@ export class LayerApplier implements TarHandler {
     this.#others = new OtherEntries(this.#tree, this.#metadata, this.losses);
   }
 
-  /** What has been written. */
+  /** The tree that was written. */
   get root(): Directory {
     return this.#tree.root;
   }
 
-  /** Entries made so far, and bytes of content written into them. */
+  /** Number of entries made so far, and bytes of content written. */
   get entries(): number {
     return this.#tree.created;
   }
@@ -101,7 +102,7 @@ export class LayerApplier implements TarHandler {
     return this.#written;
   }
 
-  /** What is unpacked, for messages. */
+  /** The thing being unpacked, for messages. */
   get #what(): string {
     return this.#whiteouts ? 'image' : 'archive';
   }
@@ -116,20 +117,20 @@ export class LayerApplier implements TarHandler {
     if (links !== undefined) this.#tree.remove(this.root, AUFS_LINKS, links);
   }
 
-  /** Keeps what the filter chooses, and gives directories their metadata. */
+  /** Removes what the filter does not select, and gives directories their metadata. */
   finish(): void {
     this.#helper?.drain();
     if (this.#filter !== undefined) selectPaths(this.#tree, this.losses, this.#filter);
-    this.#settle(this.root, this.#tree.rootHandle, '');
+    this.#finishDirectory(this.root, this.#tree.rootHandle, '');
   }
 
   /** Closes everything. */
   close(): void {
     try {
-      // Somebody may still be writing below a descriptor that is about to be closed, and then to be another's.
+      // The helper may still be writing below a descriptor whose number could be reused after it is closed.
       this.#helper?.drain();
     } catch {
-      // What cannot be written matters only where `finish` has to wait for it.
+      // A failed write matters only in `finish`.
     }
     if (this.#file !== undefined) this.#files.abandon(this.#file);
     this.#file = undefined;
@@ -141,7 +142,7 @@ export class LayerApplier implements TarHandler {
     this.#tree.trimHandles();
     const components = cleanComponents(entry.name);
     const name = components.pop();
-    // The root keeps what it has, whatever an archive says about it.
+    // The root keeps its metadata, whatever an archive says.
     if (name === undefined) return;
     if (this.#whiteouts && isAufs(components, name) && !(isAufsLink(components) && entry.type === 'file')) return;
     try {
@@ -258,7 +259,7 @@ export class LayerApplier implements TarHandler {
     }
   }
 
-  /** @param present what is there and stays: it keeps its owner where the entry says none */
+  /** @param present the metadata of an existing entry that stays: it keeps its owner if the entry has none */
   #metaOf(entry: TarEntry, present: Metadata | undefined): Metadata {
     const bounded = this.#whiteouts && (entry.mtime < 0 || entry.mtime > MAX_LAYER_TIME);
     const { mtime, mtimeNs } = bounded ? { mtime: 0, mtimeNs: 0 } : entry;
@@ -287,7 +288,7 @@ export class LayerApplier implements TarHandler {
     const meta = this.#metaOf(entry, leaf.meta);
     this.#tree.count(name, '', meta);
     const path = pathIn(parent, name);
-    if (leaf.missing) this.#others.lose(path, leaf);
+    if (leaf.missing) this.#others.noteMissing(path, leaf);
     else {
       this.#helper?.drain();
       const place = at(this.#tree.handle(parent), name);
@@ -297,7 +298,7 @@ export class LayerApplier implements TarHandler {
     this.#tree.put(parent, name, { kind: 'link', leaf, layer: this.#tree.layer });
   }
 
-  /** GNU tar is more lenient than containerd, so that such archives are made. */
+  /** GNU tar is more lenient than containerd, which is how such archives are made. */
   #linkError(what: string): CtxsrcError {
     const hint = this.#whiteouts ? IMAGE_INVALID : 'leave that entry out: --exclude and its path';
     return archiveError(what, { hint });
@@ -319,11 +320,12 @@ export class LayerApplier implements TarHandler {
     if (node !== undefined) this.#tree.remove(parent, victim, node);
   }
 
-  /** The directory an entry is in; what is missing of it is made. */
+  /** The directory of an entry; missing directories are made. */
   #parentOf(text: string, components: readonly string[], name: string): Directory {
     const end = text.endsWith('/') ? text.length - 1 : text.length;
     const parentText = text.slice(0, end - name.length);
-    // Neighbours in an archive mostly share their parent. Only a text that ends in the name names the parent before it.
+    // Adjacent entries mostly share their parent. The text before the name is the parent only if the text ends in the
+    // name.
     const plain = text.startsWith(name, parentText.length) && (parentText === '' || parentText.endsWith('/'));
     if (plain && parentText === this.#lastParentText && this.#lastParentAt === this.#tree.removals) {
       return this.#lastParent!;
@@ -337,14 +339,14 @@ export class LayerApplier implements TarHandler {
     return parent;
   }
 
-  /** Children first: a directory's mode may forbid to reach them, and they change its times. */
-  #settle(directory: Directory, handle: OpenDirectory, path: string): void {
+  /** Children first: a directory's mode may make them unreachable, and they change its times. */
+  #finishDirectory(directory: Directory, handle: OpenDirectory, path: string): void {
     try {
       for (const [name, node] of directory.children) {
         if (node.kind !== 'dir') continue;
         const child = openChild(handle, name);
         try {
-          this.#settle(node, child, path === '' ? name : `${path}/${name}`);
+          this.#finishDirectory(node, child, path === '' ? name : `${path}/${name}`);
         } finally {
           closeDirectory(child);
         }
@@ -360,7 +362,7 @@ export class LayerApplier implements TarHandler {
   }
 }
 
-/** The components of a name, cleaned as an absolute path: `..` ends at the root. */
+/** The components of a name, cleaned as an absolute path: `..` stops at the root. */
 function cleanComponents(name: string): string[] {
   const result: string[] = [];
   for (const part of name.split('/')) {

@@ -7,7 +7,7 @@ export class DigestTable {
   readonly #chunks: Buffer[] = [];
   #length = 0;
 
-  /** @returns a place for a digest, to be set before it is asked for */
+  /** @returns the index for a digest, which has to be set before it is read */
   reserve(): number {
     if (this.#length % PER_CHUNK === 0) this.#chunks.push(Buffer.allocUnsafeSlow(PER_CHUNK * DIGEST_BYTES));
     this.#length += 1;
@@ -20,7 +20,7 @@ export class DigestTable {
     this.#chunks[Math.floor(index / PER_CHUNK)]!.write(digest, start, DIGEST_BYTES, 'latin1');
   }
 
-  /** As `set`, from where the 32 bytes begin in `source`. */
+  /** As `set`, from the 32 bytes at an offset of `source`. */
   copy(index: number, source: Buffer, at: number): void {
     const start = (index % PER_CHUNK) * DIGEST_BYTES;
     source.copy(this.#chunks[Math.floor(index / PER_CHUNK)]!, start, at, at + DIGEST_BYTES);

@@ -1,6 +1,6 @@
 /**
- * Contents of files, one file after another: written as they come, hashed on the way; a file whose whole content is at
- * hand in one call, by another thread if one is there to help.
+ * Writes the contents of files, one file after another, and hashes them. A file whose whole content arrives in one call
+ * may be written by another thread.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -16,7 +16,7 @@ import type { WrittenTree } from './written-tree.ts';
 const EMPTY = Buffer.alloc(0);
 const ZEROS = Buffer.alloc(64 << 10);
 
-/** A file whose content is on its way. */
+/** A file whose content is being written. */
 export interface ComingFile {
   readonly parent: Directory;
   readonly name: string;
@@ -24,26 +24,26 @@ export interface ComingFile {
   readonly size: number;
   readonly meta: Metadata;
   readonly sparse: boolean;
-  /** Place in the table of digests. */
+  /** Index in the table of digests. */
   readonly digest: number;
   fd: number;
   hash: Hash | undefined;
-  /** Bytes hashed, holes included. */
+  /** Bytes hashed, including holes. */
   hashed: number;
-  /** It has been written, or somebody has been asked to. */
+  /** The file has been written, or another thread will write it. */
   written: boolean;
 }
 
 /** Another thread that writes files. */
 export interface FileHelper {
   readonly digests: DigestTable;
-  /** @returns false when it does not take the file; else the digest is at its place in the table when `drain` returns */
+  /** @returns false if it does not take the file; otherwise the digest is in the table when `drain` returns */
   offer(file: PlainFile, digest: number): boolean;
-  /** Waits until all it took is written. */
+  /** Waits until every accepted file is written. */
   drain(): void;
 }
 
-/** Methods fail with what the system does. */
+/** Methods throw errors of the system. */
 export class FileWriter {
   readonly #tree: WrittenTree;
   readonly #metadata: LayerMetadata;
@@ -57,7 +57,7 @@ export class FileWriter {
     this.#helper = helper;
   }
 
-  /** A piece of the content, and where in the file it begins. */
+  /** Writes a piece of the content at its offset in the file. */
   write(file: ComingFile, chunk: Buffer, offset: number): void {
     if (file.fd === -1) {
       if (chunk.length === file.size && this.#writePlain(file, chunk)) return;
@@ -69,18 +69,21 @@ export class FileWriter {
     file.hashed += chunk.length;
   }
 
-  /** The content is complete. */
+  /** Called after the last piece. */
   end(file: ComingFile): void {
     if (!file.written && (file.size > 0 || !this.#writePlain(file, EMPTY))) this.#endFile(file);
   }
 
-  /** Closes a file that did not come to its end. */
+  /** Closes an incomplete file. */
   abandon(file: ComingFile): void {
     if (file.fd !== -1) closeSync(file.fd);
     file.fd = -1;
   }
 
-  /** Writes a file whose whole content is at hand, or has it written. @returns false when it is not plain enough */
+  /**
+   * Writes a file whose whole content is in memory, or gives it to the helper.
+   * @returns false if the file needs more than that
+   */
   #writePlain(file: ComingFile, content: Buffer): boolean {
     const chmod = this.#metadata.plain(file.meta);
     if (chmod === undefined) return false;
@@ -109,7 +112,7 @@ export class FileWriter {
     file.hash = createHash('sha256');
   }
 
-  /** Hashes zeros up to where the next piece begins. */
+  /** Hashes zeros up to the start of the next piece. */
   #hashHole(file: ComingFile, offset: number): void {
     while (file.hashed < offset) {
       const n = Math.min(ZEROS.length, offset - file.hashed);

@@ -1,4 +1,4 @@
-/** Writes what is neither a file nor a directory: symbolic links, devices and fifos, or their losses. */
+/** Writes entries that are neither files nor directories: symbolic links, devices and fifos, or their losses. */
 
 import { symlinkSync } from 'node:fs';
 import { loadNative } from '../../fs/native/native.ts';
@@ -16,7 +16,7 @@ const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 const S_IFIFO = 0o010000;
 
-/** Methods fail with `E_ARCHIVE_INVALID`, `E_LIMIT`, or what the system does. */
+/** Methods fail with `E_ARCHIVE_INVALID`, `E_LIMIT`, or errors of the system. */
 export class OtherEntries {
   readonly #tree: WrittenTree;
   readonly #metadata: LayerMetadata;
@@ -59,11 +59,11 @@ export class OtherEntries {
     }
     if (made) this.#metadata.created(at(handle, name), path, type, meta);
     const leaf = this.#put(parent, name, type, meta, target, !made);
-    if (!made) this.lose(path, leaf);
+    if (!made) this.noteMissing(path, leaf);
   }
 
-  /** Notes that a device or fifo is not there under that path. */
-  lose(path: string, leaf: Leaf): void {
+  /** Records that a device or fifo could not be made at that path. */
+  noteMissing(path: string, leaf: Leaf): void {
     if (leaf.type === 'fifo') this.#losses.add('fifo', path, 'fifo');
     else this.#losses.add('device', path, `${leaf.type} ${leaf.target}`);
   }

@@ -1,14 +1,14 @@
-/** The common case of a file: all of its content is at hand, and it needs nothing but a mode and whole seconds. */
+/** The common case of a file: its whole content is in memory, and it needs only a mode and whole seconds. */
 import { hash } from 'node:crypto';
 import { closeSync, constants, fchmodSync, futimesSync, openSync, writeSync } from 'node:fs';
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export interface PlainFile {
-  /** As `at` of `fs/confined.ts` gives it. */
+  /** As returned by `at` of `fs/write/confined.ts`. */
   readonly path: string | Buffer;
   readonly mode: number;
-  /** The umask would take something from the mode. */
+  /** The umask would remove bits of the mode. */
   readonly chmod: boolean;
   readonly mtime: number;
   readonly content: Buffer;
@@ -16,7 +16,7 @@ export interface PlainFile {
 
 /**
  * Creates the file, which must not exist.
- * @returns the sha256 of its content, as latin-1: a buffer made for each would take longer than hashing a small file
+ * @returns the sha256 of its content as a byte string: making a buffer would take longer than hashing a small file
  */
 export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile): string {
   const fd = openSync(path, CREATE, mode);
@@ -30,7 +30,7 @@ export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile)
   return hash('sha256', content, 'binary');
 }
 
-/** Writes all bytes, at the given position of the file or where it stands. */
+/** Writes all bytes at the given position, or at the current one. */
 export function writeAll(fd: number, bytes: Buffer, position?: number): void {
   for (let at = 0; at < bytes.length; ) {
     at += writeSync(fd, bytes, at, bytes.length - at, position === undefined ? null : position + at);

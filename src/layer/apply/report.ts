@@ -1,6 +1,6 @@
 /**
- * What was written, as rows of JSON in buffers: they cross to another thread without a copy, take a tenth of the memory
- * that a hundred thousand objects would, and are what a sidecar is made of.
+ * The written entries as rows of JSON in buffers: these are moved to another thread without a copy, take a tenth of the
+ * memory of a hundred thousand objects, and are the rows of a sidecar.
  */
 
 import type { Loss, WriteReport, WrittenEntry } from '../../contract/ref.ts';
@@ -10,13 +10,13 @@ import { utf8Text } from '../tar/byte-names.ts';
 import type { DigestTable } from './digest-table.ts';
 import { type Directory, type Leaf, leafOf, sortedChildren } from './tree.ts';
 
-/** A report as it crosses between threads. */
+/** A report in the form that crosses threads. */
 export interface PackedReport {
   readonly files: number;
   readonly bytes: number;
   readonly losses: readonly Loss[];
   readonly lossCounts: Readonly<Record<string, number>>;
-  /** Whole rows, with a comma and a newline between them. */
+  /** Whole rows, separated by a comma and a newline. */
   readonly chunks: readonly Uint8Array<ArrayBuffer>[];
 }
 
@@ -28,9 +28,9 @@ class RowWriter {
   #buffer = Buffer.from(new ArrayBuffer(CHUNK_SIZE));
   #fill = 0;
 
-  /** @param row without the newline; ASCII mostly */
+  /** @param row without the separator; mostly ASCII */
   add(row: string): void {
-    // Three bytes a character at most.
+    // At most three bytes per character.
     if (this.#fill > 0 && this.#fill + 3 * row.length + ROW_SEPARATOR.length > this.#buffer.length) this.finish();
     if (3 * row.length > this.#buffer.length) {
       this.chunks.push(new TextEncoder().encode(row));
@@ -48,7 +48,7 @@ class RowWriter {
   }
 }
 
-/** Lists the tree below `root`, in the order `WriteReport.entries` has. */
+/** Lists the tree below `root`, in the order of `WriteReport.entries`. */
 export function packEntries(root: Directory, digests: DigestTable): Pick<PackedReport, 'files' | 'bytes' | 'chunks'> {
   const rows = new RowWriter();
   const firstPaths = new Map<Leaf, string>();
@@ -86,7 +86,7 @@ export function packEntries(root: Directory, digests: DigestTable): Pick<PackedR
   return { files, bytes, chunks: rows.chunks };
 }
 
-/** Leaves that have, or had, more than one name. */
+/** Leaves that have, or had, several names. */
 function linkedLeaves(root: Directory): Set<Leaf> {
   const result = new Set<Leaf>();
   const walk = (directory: Directory): void => {
@@ -101,7 +101,7 @@ function linkedLeaves(root: Directory): Set<Leaf> {
 
 function row(path: string, type: WrittenEntry['type'], meta: Metadata, size: number, last: string): string {
   const head = `[${text(path)},"${TYPE_LETTER[type]}",${meta.mode},${meta.uid},${meta.gid},${size},"${nanoseconds(meta)}",${last}`;
-  // The attributes of a hard link are those of its first path.
+  // The attributes of a hard link are in the row of its first path.
   if (meta.xattrs === undefined || type === 'hardlink') return `${head}]`;
   const xattrs: Record<string, string> = {};
   for (const [name, value] of meta.xattrs) xattrs[name] = Buffer.from(value, 'latin1').toString('base64');
@@ -119,7 +119,7 @@ function nanoseconds({ mtime, mtimeNs }: Metadata): string {
   return String(BigInt(mtime) * 1_000_000_000n + BigInt(mtimeNs));
 }
 
-/** The report of the contract. */
+/** The report in the contract's form. */
 export function unpackReport(packed: PackedReport): WriteReport {
   const { files, bytes, losses, lossCounts, chunks } = packed;
   return { files, bytes, losses, lossCounts, via: 'unpack', entries: entriesOfRows(chunks) };

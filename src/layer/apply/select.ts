@@ -1,4 +1,4 @@
-/** The filter of a snapshot, applied to the whole tree after the last layer. */
+/** Applies the filter of a snapshot to the whole tree, after the last layer. */
 import { renameSync, rmdirSync } from 'node:fs';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { PathFilter } from '../../fs/match/path-filter.ts';
@@ -9,8 +9,8 @@ import { type Directory, isMissing, type Node, pathIn } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
 
 /**
- * Removes what the filter leaves out. Only now: what is left out may be what a hard link or a symlink of a later layer
- * leads to.
+ * Removes what the filter does not select. This happens last, because a hard link or symlink of a later layer may lead
+ * to an entry that is not selected.
  * @throws CtxsrcError `E_PATH_NOT_FOUND` when there is no directory at the filter's subpath
  */
 export function selectPaths(tree: WrittenTree, losses: LossList, filter: PathFilter): void {
@@ -29,7 +29,7 @@ export function selectPaths(tree: WrittenTree, losses: LossList, filter: PathFil
   if (top !== tree.root) hoist(tree, top);
 }
 
-/** @returns whether anything is left in the directory */
+/** @returns true if anything is left in the directory */
 function prune(tree: WrittenTree, directory: Directory, path: string, filter: PathFilter): boolean {
   for (const [name, node] of directory.children) {
     const place = path === '' ? name : `${path}/${name}`;
@@ -45,7 +45,7 @@ function exists(top: Directory, path: string): boolean {
   return node !== undefined;
 }
 
-/** Makes a directory the root: everything else goes, its children move up. */
+/** Makes a directory the root: its children move up, everything else is removed. */
 function hoist(tree: WrittenTree, top: Directory): void {
   const chain = [top];
   for (let dir = top.parent; dir?.parent !== undefined; dir = dir.parent) chain.unshift(dir);
@@ -55,7 +55,7 @@ function hoist(tree: WrittenTree, top: Directory): void {
     above = dir;
   }
   const first = chain[0]!;
-  // A child may have the name of the directory above it, which goes last.
+  // A child may have the same name as its parent, which is removed last.
   let aside = '.ctxsrc-subpath';
   while (top.children.has(aside)) aside += '-';
   const from = tree.handle(top);

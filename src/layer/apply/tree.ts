@@ -1,26 +1,26 @@
 /**
- * What has been written so far, in memory. The directory that is unpacked into was empty and is nobody else's, so that
- * every question an archive raises (does it exist, is it a link, where does it lead) is answered from here: no look at
- * the disk, and nothing on it that could be swapped between look and use.
+ * The tree that has been written so far, in memory. The target directory was empty and no other process uses it, so
+ * this tree answers every question of an archive (does a name exist, is it a link, where does it lead) without a look
+ * at the disk, where something could be swapped between look and use.
  *
- * Names, link texts and attribute values are bytes, kept as latin-1 strings.
+ * Names, link texts and attribute values are byte strings.
  */
 import type { Metadata } from '../../fs/write/metadata.ts';
 
 export type LeafType = 'file' | 'symlink' | 'char' | 'block' | 'fifo';
 
-/** Anything but a directory, with its first name. */
+/** Any entry but a directory, with its first name. */
 export interface Leaf {
   readonly kind: 'leaf';
   readonly type: LeafType;
-  /** Another object once a further name has changed it: neighbours may share it. */
+  /** Replaced by a new object when a further name changes it, because other leaves may share the old one. */
   meta: Metadata;
   readonly size: number;
   /** Text of a symlink; `major:minor` of a device. */
   readonly target: string;
-  /** Place of a file's digest in the table of digests; -1 for what has none. */
+  /** Index of a file's digest in the table of digests; -1 for other types. */
   readonly digest: number;
-  /** It could not be made (a device, for a normal user) and is on no disk. */
+  /** True if it could not be made (a device, for a normal user), so that it is not on disk. */
   readonly missing: boolean;
   /** Index of the layer that wrote this name. */
   readonly layer: number;
@@ -40,25 +40,25 @@ export interface Directory {
   parent: Directory | undefined;
   readonly depth: number;
   readonly children: Map<string, Node>;
-  /** What it shall have in the end; it is set last, since children change the times, and modes may forbid them. */
+  /** The final metadata. It is set last, as children change the times, and modes may make them unreachable. */
   meta: Metadata;
-  /** Index of the last layer that wrote it or something below it. */
+  /** Index of the last layer that wrote the directory or something below it. */
   layer: number;
 }
 
 export type Node = Leaf | HardLink | Directory;
 
-/** The leaf that a name stands for. */
+/** The leaf of a name. */
 export function leafOf(node: Leaf | HardLink): Leaf {
   return node.kind === 'link' ? node.leaf : node;
 }
 
-/** Whether a name stands for what could not be made. */
+/** True if the name's leaf could not be made. */
 export function isMissing(node: Node): boolean {
   return node.kind !== 'dir' && leafOf(node).missing;
 }
 
-/** The path of a child below the root, latin-1. */
+/** The path of a child below the root, as a byte string. */
 export function pathIn(directory: Directory, name: string): string {
   let path = name;
   for (let dir: Directory | undefined = directory; dir?.parent !== undefined; dir = dir.parent) {

@@ -1,6 +1,6 @@
 /**
- * The tree of `tree.ts` together with its directories on disk: resolves names by it, makes and removes directories and
- * names, holds directories open, and keeps within what may be kept in memory.
+ * The tree of `tree.ts` together with its directories on disk: resolves names, makes and removes directories and names,
+ * keeps directories open, and limits the memory used.
  */
 
 import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
@@ -11,36 +11,36 @@ import { shortenedBytes } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import { type Directory, isMissing, leafOf, type Node, pathIn } from './tree.ts';
 
-/** As the kernel: a path, a name, and links followed on the way. */
+/** The kernel's limits: of a path, of a name, and of links followed. */
 export const MAX_PATH = 4095;
 const MAX_NAME = 255;
 const MAX_LINKS = 255;
 /** Bytes of names, link texts and attributes that are kept in memory. */
 const MAX_METADATA = 512 << 20;
-/** Each level takes a descriptor. */
+/** Each level needs a descriptor. */
 const MAX_DEPTH = 1000;
 const MAX_OPEN_DIRECTORIES = 200;
 
-/** Methods throw CtxsrcError `E_ARCHIVE_INVALID`, `E_UNSAFE` or `E_LIMIT`, or what the system fails with. */
+/** Methods throw CtxsrcError `E_ARCHIVE_INVALID`, `E_UNSAFE` or `E_LIMIT`, or errors of the system. */
 export class WrittenTree {
   readonly root: Directory;
   readonly rootHandle: OpenDirectory;
   /** Index of the layer that is being applied. */
   layer = -1;
-  /** Names made so far, directories that no layer declares included. */
+  /** Number of names made so far, including directories that no layer declares. */
   created = 0;
-  /** How many names have been removed so far: what was resolved before the last one may be gone. */
+  /** Number of names removed so far: a result of `resolve` is valid until it changes. */
   removals = 0;
   readonly #undeclared: () => Metadata;
   readonly #drain: () => void;
-  /** Open directories, in the order of their opening. */
+  /** Open directories, oldest first. */
   readonly #handles = new Map<Directory, OpenDirectory>();
   #metadataBytes = 0;
 
   /**
-   * @param rootHandle of an empty directory that is nobody else's; closed by `close`
-   * @param undeclared what directories get that no layer declares
-   * @param drain waits until nobody writes below an open directory
+   * @param rootHandle an open, empty directory that no other process uses; closed by `close`
+   * @param undeclared metadata of directories that no layer declares
+   * @param drain waits until no thread writes below an open directory
    */
   constructor(rootHandle: OpenDirectory, undeclared: () => Metadata, drain: () => void) {
     this.rootHandle = rootHandle;
@@ -65,8 +65,8 @@ export class WrittenTree {
   }
 
   /**
-   * Walks from the root, following links without ever leaving it. Undefined when the way does not exist and is not to
-   * be made.
+   * Walks from the root and follows links without ever leaving it. Undefined if the path does not exist and `create` is
+   * false.
    */
   resolve(components: readonly string[], create: boolean): Directory | undefined {
     const rest = components.toReversed();
@@ -105,13 +105,13 @@ export class WrittenTree {
     return dir;
   }
 
-  /** Makes a directory that does not exist; it gets its metadata when everything is in it. */
+  /** Makes a directory that does not exist; it gets its metadata after its content. */
   mkdir(parent: Directory, name: string, meta: Metadata): Directory {
     const depth = parent.depth + 1;
     checkNameLength(name);
     if (depth > MAX_DEPTH) throw archiveError(`it nests more than ${MAX_DEPTH} directories`);
     if (pathIn(parent, name).length > MAX_PATH) throw archiveError('it holds a path of more than 4095 bytes');
-    // Open to us alone until everything is in it.
+    // Only this user may enter it until its content is complete.
     mkdirSync(at(this.handle(parent), name), 0o700);
     const directory: Directory = {
       kind: 'dir',
@@ -126,20 +126,20 @@ export class WrittenTree {
     return directory;
   }
 
-  /** Notes a name that has been made. */
+  /** Records a name that was made. */
   put(parent: Directory, name: string, node: Node): void {
     parent.children.set(name, node);
     this.touch(parent);
   }
 
-  /** Notes that this layer wrote the directory or into it. */
+  /** Records that this layer wrote the directory or something in it. */
   touch(directory: Directory): void {
     for (let dir: Directory | undefined = directory; dir !== undefined && dir.layer !== this.layer; dir = dir.parent) {
       dir.layer = this.layer;
     }
   }
 
-  /** Removes what this layer has not written; directories it wrote into stay, without what older layers put there. */
+  /** Removes entries of older layers; directories that this layer wrote to stay, without their older entries. */
   removeOlder(directory: Directory): void {
     for (const [name, node] of directory.children) {
       if (node.layer !== this.layer) this.remove(directory, name, node);
@@ -147,7 +147,7 @@ export class WrittenTree {
     }
   }
 
-  /** Removes a name, a directory with all that is below it. */
+  /** Removes a name; a directory with everything below it. */
   remove(parent: Directory, name: string, node: Node): void {
     this.removals += 1;
     this.#drain();
@@ -161,7 +161,7 @@ export class WrittenTree {
     parent.children.delete(name);
   }
 
-  /** Whether a directory has been removed, itself or with one above it. */
+  /** True if a directory was removed, itself or with a parent. */
   detached(directory: Directory): boolean {
     for (let dir = directory; dir.parent !== undefined; dir = dir.parent) {
       if (dir.parent.children.get(dir.name) !== dir) return true;
@@ -169,7 +169,7 @@ export class WrittenTree {
     return false;
   }
 
-  /** The directory, held open until there are too many. */
+  /** The open directory; the oldest ones are closed when there are too many. */
   handle(directory: Directory): OpenDirectory {
     if (directory.parent === undefined) return this.rootHandle;
     let handle = this.#handles.get(directory);
@@ -180,8 +180,8 @@ export class WrittenTree {
   }
 
   /**
-   * Closes the directories opened first. Only between entries: one entry may need several at once. Half of them at a
-   * time, for all writing has to stop meanwhile.
+   * Closes half of the open directories, the oldest first. Called only between entries, as one entry may need several
+   * at once. Half at a time, because all writing has to stop meanwhile.
    */
   trimHandles(): void {
     if (this.#handles.size <= MAX_OPEN_DIRECTORIES) return;
@@ -192,7 +192,7 @@ export class WrittenTree {
     }
   }
 
-  /** Closes it before it is removed. */
+  /** Closes a directory before it is removed. */
   closeHandle(directory: Directory): void {
     const handle = this.#handles.get(directory);
     if (handle === undefined) return;
@@ -200,13 +200,16 @@ export class WrittenTree {
     closeDirectory(handle);
   }
 
-  /** Closes it and all below it, before they get other paths. */
+  /** Closes a directory and all below it, before their paths change. */
   closeHandles(directory: Directory): void {
     this.closeHandle(directory);
     for (const node of directory.children.values()) if (node.kind === 'dir') this.closeHandles(node);
   }
 
-  /** Counts what a name takes in memory. @throws CtxsrcError `E_LIMIT` */
+  /**
+   * Counts the memory of a name.
+   * @throws CtxsrcError `E_LIMIT`
+   */
   count(name: string, target: string, meta: Metadata | undefined): void {
     this.#metadataBytes += name.length + target.length + 64;
     if (meta?.xattrs !== undefined) {
@@ -218,7 +221,7 @@ export class WrittenTree {
   }
 }
 
-/** @throws CtxsrcError `E_ARCHIVE_INVALID` for a name that no file system takes */
+/** @throws CtxsrcError `E_ARCHIVE_INVALID` for a name that no file system accepts */
 export function checkNameLength(name: string): void {
   if (name.length > MAX_NAME) throw archiveError('it holds a name of more than 255 bytes');
 }

@@ -1,8 +1,8 @@
 /**
- * Decompression of layers: gzip and zstd by Node's zlib, zstd in JavaScript where Node has none, or nothing at all. The
- * first bytes decide, as in containerd, whatever the media type claims. Members and frames may follow one another;
- * anything else behind them, and an end before their end, is `E_ARCHIVE_INVALID`. gzip may be padded with zeros, as
- * what was written to tapes and what some packers make is.
+ * Decompression of layers: gzip and zstd by Node's zlib, zstd in JavaScript for versions of Node without it, or none.
+ * The first bytes decide, as in containerd, whatever the media type says. Several members or frames may follow one
+ * another; anything else after them, or a truncated one, is `E_ARCHIVE_INVALID`. gzip data may be padded with zeros, as
+ * tapes and some compressors do.
  */
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -15,31 +15,31 @@ import { InflateError, type SyncInflate, syncInflate } from './sync-inflate.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 import { MAX_JAVASCRIPT_WINDOW, zstdDecoder } from './zstd-javascript.ts';
 
-/** Where decompressed bytes go. */
+/** The destination of decompressed bytes. */
 export interface ByteSink {
-  /** Memory to write into and where its free part, which is not empty, begins. May wait for room. */
+  /** Memory to write to, and the offset of its free part, which is not empty. May wait for room. */
   room(): { readonly buffer: Buffer; readonly offset: number };
-  /** So many bytes have been written there. */
+  /** Called after this number of bytes was written there. */
   filled(bytes: number): void;
 }
 
-/** As much as the longest header of zstd: the window must be known before a decoder is chosen. */
+/** The longest header of zstd: the window's size has to be known to choose a decoder. */
 const MAGIC_LENGTH = 18;
-/** Bytes of output at a time. For the stream of Node its default of 16 KiB would halve the speed. */
+/** Bytes of output at a time. The default of Node's stream, 16 KiB, would halve the speed. */
 const CHUNK_SIZE = 256 << 10;
 
-/** What the first bytes say. */
+/** The compression, by the first bytes. */
 export function detectCompression(start: Uint8Array): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b && start[2] === 0x08) return 'gzip';
   if (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd) return 'zstd';
-  // A frame to be skipped, which some writers put first.
+  // A skippable frame, which some writers put first.
   if ((start[0]! & 0xf0) === 0x50 && start[1] === 0x2a && start[2] === 0x4d && start[3] === 0x18) return 'zstd';
   return 'none';
 }
 
 /**
- * Decompresses what `source` gives, piece by piece (each is free again at the next call) until it gives undefined, into
- * memory of the sink's. Synchronous, but for versions of Node that allow no such thing.
+ * Decompresses the pieces of `source` (each is valid until the next call) until it returns undefined, into the memory
+ * of a sink. Synchronous, except in versions of Node without a synchronous decoder.
  * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
  */
 export async function decompressInto(
@@ -69,7 +69,7 @@ export async function decompressInto(
   }
 }
 
-/** The same for what comes asynchronously; the pieces belong to the consumer. */
+/** The same for asynchronous input; the consumer owns the pieces. */
 export async function* decompress(
   input: AsyncIterable<Buffer>,
   compression: Compression,
@@ -102,7 +102,7 @@ export async function* decompress(
   }
 }
 
-/** A sink that watches the ratio. */
+/** A sink that checks the compression ratio. */
 class GuardedSink implements ByteSink {
   /** Compressed bytes so far. */
   input = 0;
@@ -136,7 +136,7 @@ function write(sink: ByteSink, bytes: Uint8Array): void {
   }
 }
 
-/** The first piece, long enough to tell the compression by. */
+/** The first piece, long enough to detect the compression. */
 function beginning(source: () => Buffer | undefined): Buffer | undefined {
   const first = source();
   if (first === undefined || first.length >= MAGIC_LENGTH) return first;
@@ -150,7 +150,7 @@ function beginning(source: () => Buffer | undefined): Buffer | undefined {
   return Buffer.concat(pieces);
 }
 
-/** A sink of buffers of its own. */
+/** A sink with buffers of its own. */
 class Pieces implements ByteSink {
   #buffer = Buffer.allocUnsafeSlow(CHUNK_SIZE);
   #fill = 0;
@@ -185,7 +185,10 @@ interface SyncDecoder {
   close(): void;
 }
 
-/** Undefined where it can only be had as a stream. @param first what the data begins with */
+/**
+ * Undefined if there is no synchronous decoder.
+ * @param first the beginning of the data
+ */
 function syncDecoder(compression: Compression, sink: GuardedSink, first: Buffer): SyncDecoder | undefined {
   if (compression === 'none') {
     return { push: (input) => write(sink, input), finish: () => undefined, close: () => undefined };
@@ -215,13 +218,13 @@ function largestWindow(first: Buffer): number {
 
 function streamed(compression: Compression, input: AsyncIterable<Buffer>, maxRatio: number): AsyncGenerator<Buffer> {
   if (compression === 'gzip') return gunzipStream(input, new RatioGuard(maxRatio));
-  // Whoever abandons it ends the program; a thread that is ended takes its input away.
+  // If the caller stops reading, the program ends; if the thread is terminated, the program's input ends.
   return decompressByProgram('zstd', new AbortController().signal, input, maxRatio);
 }
 
 function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => void {
   return (input) => {
-    // A full output may have left some behind in the decompressor.
+    // When the output was full, the decompressor may hold more.
     for (let at = 0, more = true; at < input.length || more; ) {
       const { buffer, offset } = sink.room();
       const { read, written } = inflate.step(input, at, buffer, offset);
@@ -243,7 +246,7 @@ function checkPadding(rest: Buffer): void {
 
 function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
   const decoder = zstdDecoder((chunk) => write(sink, chunk));
-  // A copy, since the decoder keeps what it cannot decode yet.
+  // A copy, because the decoder keeps bytes that it cannot decode yet.
   return (input) => decoder.push(new Uint8Array(input));
 }
 
@@ -256,7 +259,7 @@ async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): A
   let fed = 0;
   const feed = async (): Promise<void> => {
     for await (const chunk of input) {
-      // It takes nothing behind the last member.
+      // The stream consumes nothing after the last member.
       const hasEnded = fed > stream.bytesWritten;
       fed += chunk.length;
       if (!hasEnded) await writeTo(stream, chunk);
@@ -298,7 +301,7 @@ function writeTo(stream: Gunzip, chunk: Buffer): Promise<void> {
   });
 }
 
-/** What a decompressor throws, in our words. */
+/** A decompressor's error, in our words. */
 function damaged(error: unknown, compression: Compression): unknown {
   if (error instanceof CtxsrcError) return error;
   const code = (error as { code?: unknown }).code;

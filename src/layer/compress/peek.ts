@@ -1,12 +1,12 @@
-/** What a stream of bytes begins with, and all of it: to be asked for at the beginning. */
+/** The first bytes of a stream, and the whole stream. */
 export interface Peeked {
-  /** At least as long as was wanted, unless there is no more. */
+  /** At least as long as requested, unless the stream is shorter. */
   readonly first: Buffer;
-  /** Once. */
+  /** Can be read once. */
   readonly whole: AsyncIterable<Buffer>;
 }
 
-/** Reads as much as it takes to know the first `length` bytes. */
+/** Reads until the first `length` bytes are known. */
 export async function peek(input: AsyncIterable<Buffer>, length: number): Promise<Peeked> {
   const iterator = input[Symbol.asyncIterator]();
   const pieces: Buffer[] = [];

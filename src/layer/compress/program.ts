@@ -1,6 +1,6 @@
 /**
- * Decompression by programs of the system, for what Node has no decompressor for and no package for it is kept well
- * enough: xz, bzip2, and before Node 22.15 zstd with a window that the JavaScript decoder cannot read.
+ * Decompression by programs of the system, for formats that neither Node nor a well-maintained package can read: xz,
+ * bzip2, and before Node 22.15 zstd with a window that is too large for the JavaScript decoder.
  */
 import { drained } from '../../core/drained.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
@@ -15,9 +15,9 @@ export type DecompressProgram = 'xz' | 'bzip2' | 'zstd';
 const PROGRAMS: Readonly<
   Record<DecompressProgram, { readonly flags: readonly string[]; readonly package: string; readonly besides?: string }>
 > = {
-  // Archives made at its highest level need 65 MiB.
+  // Archives of the highest level need 65 MiB.
   xz: { flags: ['--decompress', '--stdout', '--quiet', '--memlimit-decompress=256MiB'], package: 'xz-utils' },
-  // It never needs more than 8 MiB.
+  // bzip2 never needs more than 8 MiB.
   bzip2: { flags: ['--decompress', '--stdout', '--quiet'], package: 'bzip2' },
   zstd: {
     flags: ['--decompress', '--stdout', '--quiet', `--long=${MAX_WINDOW_LOG}`],
@@ -26,7 +26,7 @@ const PROGRAMS: Readonly<
   },
 };
 
-/** What `input` decompresses to. Errors: `E_ARCHIVE_INVALID`, `E_LIMIT`, `E_CONFIG` where the program is missing. */
+/** The decompressed bytes of `input`. Errors: `E_ARCHIVE_INVALID`, `E_LIMIT`, `E_CONFIG` if the program is missing. */
 export async function* decompressByProgram(
   name: DecompressProgram,
   signal: AbortSignal,

@@ -1,9 +1,9 @@
 import { CtxsrcError } from '../../core/errors.ts';
 
-/** Output that is not yet a bomb, however small its input. */
+/** Output up to this size is never a bomb, however small its input. */
 const RATIO_GRACE = 64 << 20;
 
-/** Refuses output out of all proportion to its input. */
+/** Refuses output out of proportion to its input. */
 export class RatioGuard {
   readonly #maxRatio: number;
 

@@ -1,8 +1,7 @@
 /**
- * Decompression into memory of the caller's, without a stream: Node's zlib streams allocate a new buffer for every piece
- * of output and cross to a thread pool and back for it, which takes longer than inflating. What this uses of Node is not
- * documented (`minizlib` relies on the same); where it is not as expected, `syncInflate` gives undefined and the caller
- * uses the stream.
+ * Decompression into the caller's memory, without a stream: Node's zlib streams allocate a buffer for every piece of
+ * output and use the thread pool, which takes longer than inflating. This uses undocumented parts of Node (as
+ * `minizlib` does); if they are not as expected, `syncInflate` returns undefined and the caller uses the stream.
  */
 import * as zlib from 'node:zlib';
 import { MAX_WINDOW_LOG } from './zstd-frames.ts';
@@ -10,7 +9,10 @@ import { MAX_WINDOW_LOG } from './zstd-frames.ts';
 /** One call of zlib: reads from `input`, writes to `output`. */
 export interface SyncInflate {
   step(input: Buffer, inputOffset: number, output: Buffer, outputOffset: number): { read: number; written: number };
-  /** No more input. @throws InflateError when that is too early (gzip only) */
+  /**
+   * Called when there is no more input.
+   * @throws InflateError if the data is truncated (gzip only)
+   */
   finish(): void;
   close(): void;
 }
@@ -30,7 +32,7 @@ interface Handle {
 
 const NOTHING = Buffer.alloc(0);
 
-/** What zlib says of damaged data. */
+/** zlib's error for damaged data. */
 export class InflateError extends Error {
   readonly code: string;
 
@@ -40,13 +42,13 @@ export class InflateError extends Error {
   }
 }
 
-/** Lets a test see what happens where this version of Node has no such thing. */
+/** Lets a test simulate a version of Node without these parts. */
 export const internals = {
   available: (handle: Partial<Handle> | undefined, state: unknown): boolean =>
     typeof handle?.writeSync === 'function' && state instanceof Uint32Array && state.length === 2,
 };
 
-/** Undefined where this version of Node has no such thing. */
+/** Undefined if this version of Node lacks the parts. */
 export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
   const stream = (kind === 'gzip' ? zlib.createGunzip() : zstdStream()) as
     | { _handle?: Handle; _writeState?: unknown; close(): void }
@@ -65,7 +67,7 @@ export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
       const outputLength = output.length - outputOffset;
       handle.writeSync(zlib.constants.Z_NO_FLUSH, input, inputOffset, inputLength, output, outputOffset, outputLength);
       if (failure !== undefined) throw failure;
-      // The state holds what is left: of the output, then of the input.
+      // The state holds the remaining room of the output, then the remaining input.
       return { written: outputLength - state[0]!, read: inputLength - state[1]! };
     },
     finish() {
@@ -76,7 +78,7 @@ export function syncInflate(kind: 'gzip' | 'zstd'): SyncInflate | undefined {
   };
 }
 
-/** Undefined before Node 22.15. By itself zstd refuses the larger ones of the windows that `ZstdFrames` lets pass. */
+/** Undefined before Node 22.15. By default zstd refuses the larger windows that `ZstdFrames` accepts. */
 function zstdStream(): object | undefined {
   const { createZstdDecompress, constants } = zlib as {
     createZstdDecompress?: (options: object) => object;

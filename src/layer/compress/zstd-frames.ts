@@ -1,12 +1,12 @@
 /**
  * Follows the structure of zstd data (RFC 8878, section 3.1) without decoding it: where frames begin and end, and how
- * much memory they ask for. Decoders differ in what they do about data that is cut short or goes on after its end.
+ * much memory they need. Needed because decoders treat truncated data, and data after the end, differently.
  */
 import { archiveError } from '../tar/header.ts';
 
 /**
- * The largest window that is read, 512 MiB, as a power of two; containerd's decoder has the same. `zstd -d` grants 128 MiB
- * by itself. That memory comes on top of what a run needs else.
+ * The largest accepted window as a power of two, 512 MiB, as in containerd's decoder. (`zstd -d` accepts 128 MiB by
+ * default.) This memory is needed in addition to that of a run.
  */
 export const MAX_WINDOW_LOG = 29;
 const RESERVED_BLOCK = 3;
@@ -16,23 +16,26 @@ type State = 'magic' | 'skippable-size' | 'descriptor' | 'header' | 'block-heade
 
 export class ZstdFrames {
   #state: State = 'magic';
-  /** Bytes of the field that is being read, little-endian, and how many of them are missing. */
+  /** Bytes of the current field, little-endian, and how many of them are missing. */
   #field: number[] = [];
   #missing = 4;
-  /** Bytes to leave unread, and what comes behind them. */
+  /** Bytes to skip, and the state after them. */
   #skip = 0;
   #afterSkip: 'magic' | 'block-header' = 'magic';
   #descriptor = 0;
   readonly #maxWindow: number;
-  /** Bytes of the largest window so far. */
+  /** The largest window so far, in bytes. */
   largestWindow = 0;
 
-  /** @param maxWindow bytes that the decoder can handle */
+  /** @param maxWindow the largest window that the decoder accepts, in bytes */
   constructor(maxWindow: number = 2 ** MAX_WINDOW_LOG) {
     this.#maxWindow = maxWindow;
   }
 
-  /** Takes the next bytes. @throws CtxsrcError `E_ARCHIVE_INVALID` */
+  /**
+   * Reads the next bytes.
+   * @throws CtxsrcError `E_ARCHIVE_INVALID`
+   */
   push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
       if (this.#state === 'skip') {
@@ -49,7 +52,10 @@ export class ZstdFrames {
     }
   }
 
-  /** Says that no more bytes come. @throws CtxsrcError `E_ARCHIVE_INVALID` within a frame */
+  /**
+   * Called after the last bytes.
+   * @throws CtxsrcError `E_ARCHIVE_INVALID` within a frame
+   */
   finish(): void {
     if (this.#state !== 'magic' || this.#field.length > 0) throw archiveError('its zstd data is cut short');
   }
@@ -126,7 +132,7 @@ export class ZstdFrames {
       const base = 2 ** (10 + (field[0]! >> 3));
       return base + (base / 8) * (field[0]! & 7);
     }
-    // The whole content is the window. Its 16-bit size counts from 256.
+    // The content's size is the window. A size of 16 bits counts from 256.
     return littleEndian(field) + (field.length === 2 ? 256 : 0);
   }
 }

@@ -1,25 +1,24 @@
 /**
- * Decompression of zstd in JavaScript, by fzstd. It moves its whole window (what was decompressed last) by the length of
- * every block, which takes more time than all the rest. Here the window lies in memory with room behind
- * it, and is moved when that is full. What this uses of fzstd is not documented; where it is not as expected, fzstd does
- * it its own way.
+ * Decompression of zstd in JavaScript, by fzstd. fzstd moves its whole window (the last decompressed bytes) at every
+ * block, which takes more time than everything else. Here the window is in memory with room after it, and is moved only
+ * when that is full. This uses undocumented parts of fzstd; if they are not as expected, fzstd works in its own way.
  */
 import { Decompress } from 'fzstd';
 
-/** Bytes. It reads distances of up to 26 bits right: those of a larger window come out as other ones, without an error. */
+/** In bytes. fzstd reads distances of up to 26 bits correctly; longer ones come out wrong without an error. */
 export const MAX_JAVASCRIPT_WINDOW = 32 << 20;
 
-/** What fzstd keeps of a frame: the window, and where what was decompressed last ends in it. */
+/** fzstd's state of a frame: the window, and where the last decompressed bytes end in it. */
 interface Frame {
   w: Uint8Array;
   e: number;
 }
 
-/** Bytes behind a window, as far as that has so many itself; more than a block (128 KiB) in any case. */
+/** Bytes after a window, unless the window is smaller; always more than a block (128 KiB). */
 const MAX_ROOM = 64 << 20;
 const MIN_ROOM = 1 << 20;
 
-/** @param write is given what has been decompressed, piece by piece; throws pass through `push` */
+/** @param write receives the decompressed pieces; its errors pass through `push` */
 export function zstdDecoder(write: (bytes: Uint8Array) => void): { push(input: Uint8Array): void } {
   let frame: unknown;
   const decoder = new Decompress((block) => {
@@ -37,7 +36,7 @@ export function zstdDecoder(write: (bytes: Uint8Array) => void): { push(input: U
     const size = state.w.length;
     const window = new Uint8Array(size + Math.min(MAX_ROOM, Math.max(MIN_ROOM, size)));
     let end = 0;
-    // Next fzstd moves what it takes for the window, which is nothing, and sets the block at the end of it.
+    // Next, fzstd moves its window, which is this empty array, and puts the block at its end.
     const standIn = new Uint8Array(0);
     standIn.set = (block: ArrayLike<number>) => {
       if (end + block.length > window.length) {

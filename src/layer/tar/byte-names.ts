@@ -1,10 +1,10 @@
-/** Names as bytes in latin-1 strings, and how they are shown and reported. */
+/** Names as byte strings, and how they are shown and reported. */
 import { shortened } from '../../core/printable.ts';
 
 const NOT_ASCII = /[\x80-\xff]/;
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The text that the bytes are in UTF-8; undefined when they are not. */
+/** The text of the bytes; undefined if they are not UTF-8. */
 export function utf8Text(bytes: string): string | undefined {
   if (!NOT_ASCII.test(bytes)) return bytes;
   try {

@@ -1,7 +1,7 @@
 /**
- * What precedes the header of an entry and has no room in it: PAX records, and the long names of GNU tar. Of several of
- * one kind the last counts, as in Go's reader and with it in containerd's and umoci's. Global PAX headers are checked and
- * otherwise ignored, as every reader of layers does: what a layer means must not depend on who reads it.
+ * Headers that precede an entry and hold what its own header cannot: PAX records, and long names of GNU tar. Of several
+ * of one kind the last one counts, as in the readers of Go, containerd and umoci. Global PAX headers are checked but
+ * otherwise ignored, as in every reader of layers: the meaning of a layer must not depend on its reader.
  */
 import { archiveError, type Header, type TypeFlag } from './header.ts';
 import { applyPax, type PaxFacts, type PaxRecord, parsePax } from './pax.ts';
@@ -12,7 +12,7 @@ export function isExtended(type: TypeFlag): type is ExtendedType {
   return type === 'x' || type === 'g' || type === 'L' || type === 'K';
 }
 
-/** In front of one entry: writers make three at most. */
+/** Before one entry: writers make at most three. */
 const MAX_IN_A_ROW = 100;
 
 export class ExtendedHeaders {
@@ -21,12 +21,15 @@ export class ExtendedHeaders {
   #name: string | undefined;
   #link: string | undefined;
 
-  /** Something waits for the entry that it describes. */
+  /** True if a header waits for the entry that it describes. */
   get waiting(): boolean {
     return this.#records !== undefined || this.#name !== undefined || this.#link !== undefined;
   }
 
-  /** @param data the content of such a header @throws CtxsrcError `E_ARCHIVE_INVALID` */
+  /**
+   * @param data the content of such a header
+   * @throws CtxsrcError `E_ARCHIVE_INVALID`
+   */
   take(type: ExtendedType, data: Buffer): void {
     this.#count += 1;
     if (this.#count > MAX_IN_A_ROW) throw archiveError(`an entry has more than ${MAX_IN_A_ROW} extended headers`);
@@ -45,7 +48,10 @@ export class ExtendedHeaders {
     }
   }
 
-  /** Lays over the header what was said in front of it, and forgets it. @throws CtxsrcError `E_ARCHIVE_INVALID` */
+  /**
+   * Applies the preceding headers to the header of the entry, and forgets them.
+   * @throws CtxsrcError `E_ARCHIVE_INVALID`
+   */
   apply(header: Header): PaxFacts | undefined {
     const facts = this.#records === undefined ? undefined : applyPax(header, this.#records);
     if (this.#name !== undefined) header.name = this.#name;

@@ -1,27 +1,24 @@
-/**
- * One 512-byte tar header: ustar (POSIX.1-1988), the GNU variant and what came before both. Texts stay bytes, kept as
- * latin-1 strings: one character is one byte.
- */
+/** One 512-byte tar header: ustar (POSIX.1-1988), the GNU variant and earlier formats. Texts are byte strings. */
 import { CtxsrcError } from '../../core/errors.ts';
 
 export const BLOCK = 512;
 
 /**
- * Type flags as they stand in the header. NUL is a file or directory of before POSIX, `S` a GNU sparse file, `V` GNU's
- * name of the whole archive; x, g, L and K describe other entries.
+ * Type flags of the header. NUL is a file or directory in formats before POSIX, `S` a GNU sparse file, `V` GNU's label
+ * of the archive; x, g, L and K describe other entries.
  */
 const TYPE_FLAGS = ['\0', '0', '1', '2', '3', '4', '5', '6', '7', 'S', 'V', 'x', 'g', 'L', 'K'] as const;
 export type TypeFlag = (typeof TYPE_FLAGS)[number];
 
 export interface Header {
-  /** Bytes as latin-1; the ustar prefix is joined in. */
+  /** A byte string that includes the ustar prefix. */
   name: string;
   readonly type: TypeFlag;
   readonly mode: number;
-  /** May be negative, as `gid`. */
+  /** May be negative, as may `gid`. */
   uid: number;
   gid: number;
-  /** Bytes that follow the header, not yet rounded up to blocks. */
+  /** Bytes that follow the header, not rounded up to blocks. */
   size: number;
   /** Whole seconds. */
   mtime: number;
@@ -30,7 +27,7 @@ export interface Header {
   readonly devMinor: number;
 }
 
-/** `E_ARCHIVE_INVALID`, about the archive as a whole or one of its entries. */
+/** The error `E_ARCHIVE_INVALID` for the archive or one of its entries. */
 export function archiveError(
   what: string,
   options: { readonly cause?: unknown; readonly hint?: string } = {},
@@ -50,7 +47,7 @@ export function parseHeader(block: Buffer, offset: number): Header {
   const posix = magic.startsWith('ustar\0');
   const gnu = magic === 'ustar  \0';
   let name = text(block, offset, 100);
-  // In GNU's format these bytes are times, and numbers of the sparse map.
+  // In GNU's format these bytes are times and numbers of the sparse map.
   if (posix) {
     const prefix = text(block, offset + 345, 155);
     if (prefix !== '') name = `${prefix}/${name}`;
@@ -80,14 +77,14 @@ function verifyChecksum(block: Buffer, offset: number): void {
   let unsigned = 8 * 0x20;
   let negative = 0;
   for (let i = 0; i < BLOCK; i += 1) {
-    // The field itself counts as spaces.
+    // In the sum, the checksum field itself counts as spaces.
     if (i === 148) i = 156;
     const byte = block[offset + i]!;
     unsigned += byte;
     negative += byte >> 7;
   }
   const stated = number(block, offset + 148, 8, 'checksum');
-  // Some old programs summed signed characters.
+  // Some old programs added signed characters.
   if (stated !== unsigned && stated !== unsigned - 256 * negative) throw archiveError('a header has a wrong checksum');
 }
 
@@ -98,7 +95,7 @@ function text(block: Buffer, start: number, length: number): string {
   return end === start ? '' : block.toString('latin1', start, end);
 }
 
-/** An octal number, or a big-endian one where the first bit is set (GNU). */
+/** An octal number, or a big-endian one if the first bit is set (GNU). */
 export function number(block: Buffer, start: number, length: number, what: string, signed = false): number {
   const first = block[start]!;
   if (first >= 0x80) return binaryNumber(block, start, length, what, signed);

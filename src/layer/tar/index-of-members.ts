@@ -1,6 +1,6 @@
 /**
- * Where the members of a tar file lie, so that they can be read in place. Only headers are read, once. Names are looked
- * up and never written to, so that nothing in them can lead anywhere; links between members are followed within the file.
+ * The positions of the members of a tar file, so that they can be read in place. Only headers are read, once. Names are
+ * only compared, never used as paths; links between members are followed within the file.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
@@ -9,14 +9,14 @@ import { shortenedBytes } from './byte-names.ts';
 import { archiveError, BLOCK } from './header.ts';
 import { type TarEntry, TarReader } from './reader.ts';
 
-/** Members of one archive unless the caller allows fewer: images of a thousand layers have some thousand. */
+/** The default limit of members: images of a thousand layers have several thousand. */
 const MAX_MEMBERS = 1_000_000;
 const MAX_LINKS = 16;
 /** Bytes of two members that are compared at a time. */
 const COMPARED = 256 << 10;
 
 export interface TarMember {
-  /** Of its content in the file, in bytes. */
+  /** Offset of its content in the file, in bytes. */
   readonly offset: number;
   readonly size: number;
 }
@@ -35,8 +35,8 @@ export class TarIndex {
   }
 
   /**
-   * Reads the headers of a tar file of that size.
-   * @param maxFiles the most members it may have
+   * Reads the headers of a tar file of the given size.
+   * @param maxFiles limit of members
    * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
    */
   static async read(
@@ -78,7 +78,7 @@ export class TarIndex {
     reader.finish();
     if (members.size === 0) throw archiveError('it has no members');
     for (const [name, again] of repeated) {
-      // Which of two would count depends on who reads, unless it makes no difference.
+      // Readers differ in which of two members with one name counts, so they have to be equal.
       if (!(await isSame(file, members.get(name)!, again, signal))) {
         throw archiveError(`it has ${quoted(name)} twice, with different content`);
       }
@@ -86,7 +86,10 @@ export class TarIndex {
     return new TarIndex(members);
   }
 
-  /** The member of that name, links followed; undefined when there is none. @throws `E_ARCHIVE_INVALID` for links without end */
+  /**
+   * The member of that name, with links followed; undefined if there is none.
+   * @throws `E_ARCHIVE_INVALID` for links in a circle
+   */
   find(name: string): TarMember | undefined {
     let current = cleanName(name);
     for (let links = 0; links <= MAX_LINKS; links += 1) {
@@ -97,14 +100,17 @@ export class TarIndex {
     throw archiveError(`the links of ${quoted(name)} have no end`);
   }
 
-  /** Whether a member's clean name is such. */
+  /** True if a member's clean name passes the test. */
   some(test: (name: string) => boolean): boolean {
     for (const name of this.#members.keys()) if (test(name)) return true;
     return false;
   }
 }
 
-/** Undefined for what has no content and leads to none. @param offset where the content of a file begins */
+/**
+ * Undefined for an entry without content that is not a link.
+ * @param offset where the content of a file begins
+ */
 function placeOf(entry: TarEntry, name: string, offset: number): Place | undefined {
   switch (entry.type) {
     case 'file':

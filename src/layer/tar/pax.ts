@@ -1,17 +1,17 @@
 /**
- * PAX extended headers (POSIX.1-2001, `pax` "Extended Header"): records `length key=value\n` in front of an entry, which
- * replace what its header says. Keys and values are bytes, kept as latin-1 strings.
+ * PAX extended headers (POSIX.1-2001, `pax` "Extended Header"): records `length key=value\n` before an entry, which
+ * replace parts of its header. Keys and values are byte strings.
  */
 import { shortenedBytes } from './byte-names.ts';
 import { archiveError, type Header } from './header.ts';
 
-/** What the records in front of one entry say beside the fields of its header. */
+/** Facts of the records before an entry that its header has no fields for. */
 export interface PaxFacts {
-  /** Nanoseconds of the mtime below the second. */
+  /** Nanoseconds of the mtime below a second. */
   nanoseconds: number;
-  /** Extended attributes by name, both latin-1. */
+  /** Extended attributes by name, both byte strings. */
   xattrs: Map<string, string> | undefined;
-  /** The `GNU.sparse.*` records in order; they may repeat. */
+  /** The `GNU.sparse.*` records in order; keys may repeat. */
   sparse: [key: string, value: string][] | undefined;
 }
 
@@ -47,8 +47,8 @@ export function parsePax(data: Buffer): PaxRecord[] {
 }
 
 /**
- * Lays the records over the header and returns the rest. An empty value leaves the header as it is; of equal keys the
- * last counts; keys that say nothing about files are ignored.
+ * Applies the records to the header and returns the other facts. An empty value leaves the header as it is; of equal
+ * keys the last one counts; keys that do not concern files are ignored.
  */
 export function applyPax(header: Header, records: readonly PaxRecord[]): PaxFacts {
   const facts: PaxFacts = { nanoseconds: 0, xattrs: undefined, sparse: undefined };
@@ -91,7 +91,7 @@ export function applyPax(header: Header, records: readonly PaxRecord[]): PaxFact
   return facts;
 }
 
-/** A non-negative decimal that a double holds exactly. */
+/** A non-negative decimal number that a double holds exactly. */
 export function decimal(key: string, value: string): number {
   const result = /^[0-9]{1,16}$/.test(value) ? Number(value) : Number.NaN;
   if (!Number.isSafeInteger(result))
@@ -103,7 +103,7 @@ function signedDecimal(key: string, value: string): number {
   return value.startsWith('-') ? 0 - decimal(key, value.slice(1)) : decimal(key, value);
 }
 
-/** Seconds (rounded down) and nanoseconds of a decimal with a fraction; digits beyond the ninth are dropped. */
+/** Seconds (rounded down) and nanoseconds of a decimal fraction; digits after the ninth are dropped. */
 function time(value: string): [seconds: number, nanoseconds: number] {
   const match = /^(-?)([0-9]{1,15})(?:\.([0-9]*))?$/.exec(value);
   if (match === null) throw archiveError('the PAX record "mtime" is not a valid time');

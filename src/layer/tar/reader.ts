@@ -1,25 +1,25 @@
 /**
  * Reads a tar archive that is pushed into it piece by piece: ustar, PAX, GNU long names and sparse files. Synchronous,
- * over buffers; it keeps nothing but the header at hand, whatever an archive claims.
+ * over buffers; it holds only the current header in memory, whatever an archive claims.
  */
 import { ExtendedHeaders, type ExtendedType, isExtended } from './extended-headers.ts';
 import { archiveError, BLOCK, type Header, isZeroBlock, parseHeader, type TypeFlag } from './header.ts';
 import type { PaxFacts } from './pax.ts';
 import { OldSparseReader, SparseMapReader, type SparsePiece, sparseRecords, validateSparse } from './sparse.ts';
 
-/** `label` names the archive itself and stands for no file. */
+/** `label` is the name of the archive itself, not a file. */
 export type EntryType = 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'dir' | 'fifo' | 'label';
 
-/** One entry. Texts are bytes kept as latin-1 strings, exactly as they stand in the archive. */
+/** One entry. Texts are byte strings, exactly as in the archive. */
 export interface TarEntry {
   readonly name: string;
   readonly type: EntryType;
   /** Permission bits with setuid, setgid and sticky. */
   readonly mode: number;
-  /** `NO_OWNER`: whoever has it keeps it. The same for `gid`. */
+  /** `NO_OWNER` means that an existing owner stays. The same for `gid`. */
   readonly uid: number;
   readonly gid: number;
-  /** Bytes of content, holes included; 0 for everything but files. */
+  /** Bytes of content, including holes; 0 for all types but files. */
   readonly size: number;
   /** Seconds since the epoch, rounded down, and nanoseconds. */
   readonly mtime: number;
@@ -27,28 +27,28 @@ export interface TarEntry {
   readonly linkName: string;
   readonly devMajor: number;
   readonly devMinor: number;
-  /** Names and values latin-1. */
+  /** Names and values are byte strings. */
   readonly xattrs: ReadonlyMap<string, string> | undefined;
-  /** The pieces that `data` will bring, where the file has holes. */
+  /** The pieces that `data` will deliver, if the file has holes. */
   readonly sparse: readonly SparsePiece[] | undefined;
 }
 
-/** Who is told what the reader finds. `data` brings the content of the last entry, in order, at the offset in the file. */
+/** Receives what the reader finds. `data` delivers the last entry's content, in order, with its offset in the file. */
 export interface TarHandler {
   entry(entry: TarEntry): void;
   data(chunk: Buffer, offset: number): void;
-  /** The content of a file is complete. Called for files only, empty ones too. */
+  /** The content of a file is complete. Called for files only, including empty ones. */
   fileEnd(): void;
 }
 
-/** Bytes of one extended header or long name. */
+/** Limit of one extended header or long name, in bytes. */
 const MAX_METADATA = 1 << 20;
-/** All bits set mean: leave the owner as it is. */
+/** All bits set: the owner stays as it is. */
 export const NO_OWNER = 2 ** 32 - 1;
 const MIN_ID = -(2 ** 31);
-/** What a JavaScript date holds, in seconds. */
+/** The range of a JavaScript date, in seconds. */
 const MAX_TIME = 8.64e12;
-/** Linux has 12 and 20 bits for the parts of a device number, and cuts what is longer. */
+/** Linux has 12 and 20 bits for the parts of a device number, and truncates larger ones. */
 const MAX_MAJOR = 0xfff;
 const MAX_MINOR = 0xfffff;
 
@@ -70,10 +70,10 @@ type State = 'header' | 'metadata' | 'old-sparse' | 'sparse-map' | 'content' | '
 export class TarReader {
   readonly #handler: TarHandler;
   #state: State = 'header';
-  /** A block that came in pieces. */
+  /** A block that arrived in pieces. */
   readonly #block = Buffer.alloc(BLOCK);
   #blockFill = 0;
-  /** Bytes of content or metadata that are still to come, and of the padding behind them. */
+  /** Bytes of content or metadata still to come, and of the padding after them. */
   #remaining = 0;
   #padding = 0;
   #zeroBlocks = 0;
@@ -85,7 +85,7 @@ export class TarReader {
   #header: Header | undefined;
   #oldSparse: OldSparseReader | undefined;
   #mapReader: SparseMapReader | undefined;
-  /** Called with the map of version 1.0 once it has been read from the data. */
+  /** Called with the map of version 1.0 after it was read from the data. */
   #withMap: ((pieces: SparsePiece[]) => void) | undefined;
   #pieces: readonly SparsePiece[] | undefined;
   #piece = 0;
@@ -96,7 +96,10 @@ export class TarReader {
     this.#handler = handler;
   }
 
-  /** Takes the next bytes. The handler may keep none of the buffers it is given. @throws CtxsrcError `E_ARCHIVE_INVALID` */
+  /**
+   * Reads the next bytes. The handler must not keep the buffers that it receives.
+   * @throws CtxsrcError `E_ARCHIVE_INVALID`
+   */
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
@@ -132,27 +135,36 @@ export class TarReader {
     }
   }
 
-  /** Says that no more bytes come. @throws CtxsrcError `E_ARCHIVE_INVALID` when the archive is cut short */
+  /**
+   * Called after the last bytes.
+   * @throws CtxsrcError `E_ARCHIVE_INVALID` if the archive is truncated
+   */
   finish(): void {
     if (this.#state === 'end') return;
-    // As GNU tar and Go, an archive without its end marker is accepted, one that ends within an entry is not.
+    // Like GNU tar and Go, this accepts an archive without its end marker, but not one that ends within an entry.
     if (this.#state !== 'header' || this.#blockFill > 0) throw archiveError('it is cut short');
     if (this.#extended.waiting) throw archiveError('it ends with an extended header that describes nothing');
   }
 
-  /** The end marker has been read: what follows it is not looked at. */
+  /** The end marker was read: bytes after it are ignored. */
   get ended(): boolean {
     return this.#state === 'end';
   }
 
-  /** Leaves out what is still to come of the last entry's content. @returns how many bytes are not to be pushed */
+  /**
+   * Skips the rest of the last entry's content.
+   * @returns the number of bytes that must not be pushed
+   */
   skipContent(): number {
     const bytes = this.#state === 'content' ? this.#remaining + this.#padding : 0;
     if (bytes > 0) this.#state = 'header';
     return bytes;
   }
 
-  /** Handles one block, or keeps a part of it. @returns bytes taken */
+  /**
+   * Handles one block, or stores a part of it.
+   * @returns number of bytes consumed
+   */
   #takeBlock(chunk: Buffer, at: number): number {
     if (this.#blockFill === 0 && chunk.length - at >= BLOCK) {
       this.#handleBlock(chunk, at);
@@ -240,7 +252,7 @@ export class TarReader {
     if (isDevice && (header.devMajor > MAX_MAJOR || header.devMinor > MAX_MINOR)) {
       throw archiveError('a device number is out of range');
     }
-    // What is not a file has no content, whatever its size field says; POSIX has programs write one for links.
+    // Only files have content, whatever the size field says; POSIX lets programs write a size for links.
     const stored = type === 'file' ? header.size : 0;
     const sparse = oldSparse ?? (type === 'file' && pax?.sparse !== undefined ? sparseRecords(pax.sparse) : undefined);
     if (sparse === undefined) {
@@ -259,7 +271,7 @@ export class TarReader {
     }
   }
 
-  /** Tells the handler. `left` bytes of content follow. */
+  /** Passes the entry to the handler. `left` bytes of content follow. */
   #emit(
     header: Header,
     type: EntryType,
@@ -326,12 +338,12 @@ export class TarReader {
 }
 
 function typeOf({ type, name }: Header): EntryType {
-  // Before POSIX a directory was a file whose name ends in a slash; the name may have come by another header.
+  // Before POSIX a directory was a file whose name ends in a slash; the name may come from another header.
   if (type === '\0') return name.endsWith('/') ? 'dir' : 'file';
   return TYPES[type as keyof typeof TYPES];
 }
 
-/** A number as the kernel takes it, in 32 bits: -2 is 4294967294, as in containerd. */
+/** A number of 32 bits as the kernel reads it: -2 is 4294967294, as in containerd. */
 function ownerId(id: number): number {
   if (id < MIN_ID || id > NO_OWNER) throw archiveError('an owner is out of range');
   return id < 0 ? id + 2 ** 32 : id;

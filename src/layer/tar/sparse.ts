@@ -1,6 +1,6 @@
 /**
- * Sparse files: maps of the pieces that an archive holds of a file with holes. GNU tar has written them in four ways:
- * in the header (type S), and as PAX records in the versions 0.0, 0.1 and 1.0.
+ * Sparse files: maps of the pieces of a file with holes that an archive contains. GNU tar has written them in four
+ * formats: in the header (type S), and as PAX records of the versions 0.0, 0.1 and 1.0.
  */
 import { archiveError, BLOCK, number } from './header.ts';
 import { decimal } from './pax.ts';
@@ -10,18 +10,18 @@ export interface SparsePiece {
   readonly length: number;
 }
 
-/** Pieces a map may have; GNU tar itself writes one per 512 bytes at most. */
+/** Limit of the pieces in a map; GNU tar writes at most one per 512 bytes. */
 const MAX_PIECES = 1 << 17;
 
 /** What the PAX records of a sparse file say. */
 export interface SparseRecords {
   readonly name: string | undefined;
   readonly realSize: number;
-  /** Undefined in version 1.0, where the map is the beginning of the data. */
+  /** Undefined in version 1.0, where the data begins with the map. */
   readonly pieces: SparsePiece[] | undefined;
 }
 
-/** Reads the `GNU.sparse.*` records (keys without that prefix); undefined when they describe no sparse file. */
+/** Parses the `GNU.sparse.*` records (keys without that prefix); undefined if they describe no sparse file. */
 export function sparseRecords(records: readonly (readonly [string, string])[]): SparseRecords | undefined {
   const single = new Map(records);
   const numbers: number[] = [];
@@ -59,13 +59,16 @@ function pairs(numbers: readonly number[]): SparsePiece[] {
   return pieces;
 }
 
-/** Reads the map at the beginning of the data (version 1.0), which comes in whole blocks. */
+/** Reads the map at the beginning of the data (version 1.0), which has whole blocks. */
 export class SparseMapReader {
   readonly #numbers: number[] = [];
   #expected: number | undefined;
   #digits = '';
 
-  /** Takes one block. @returns the pieces once the map is whole */
+  /**
+   * Reads one block.
+   * @returns the pieces when the map is complete
+   */
   block(block: Buffer, offset: number): SparsePiece[] | undefined {
     for (let i = offset; i < offset + BLOCK; i += 1) {
       const byte = block[i]!;
@@ -88,11 +91,11 @@ export class SparseMapReader {
   }
 }
 
-/** Reads the map of a header of type S, which goes on in further blocks. */
+/** Reads the map of a header of type S, which continues in further blocks. */
 export class OldSparseReader {
   readonly pieces: SparsePiece[] = [];
   readonly realSize: number;
-  /** Whether another block of the map follows. */
+  /** True if another block of the map follows. */
   more: boolean;
 
   constructor(header: Buffer, offset: number) {
@@ -109,7 +112,7 @@ export class OldSparseReader {
   #read(block: Buffer, start: number, count: number): void {
     for (let i = 0; i < count; i += 1) {
       const at = start + 24 * i;
-      // An unused place ends the map.
+      // An unused slot ends the map.
       if (block[at] === 0) return;
       if (this.pieces.length === MAX_PIECES) throw archiveError('a sparse map is too long');
       this.pieces.push({
@@ -120,7 +123,7 @@ export class OldSparseReader {
   }
 }
 
-/** Refuses a map that overlaps itself, leaves its file, or does not account for the bytes the archive holds. */
+/** Refuses a map that overlaps itself, exceeds its file, or does not match the number of bytes in the archive. */
 export function validateSparse(pieces: readonly SparsePiece[], stored: number, realSize: number): void {
   let end = 0;
   let sum = 0;

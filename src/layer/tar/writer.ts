@@ -1,28 +1,29 @@
 /**
- * Writes an archive entry by entry, with flat memory. Headers are those of the `tar` package; what they have no room for
- * (long or non-ASCII names, large numbers, fractions of a second, extended attributes) goes into a PAX header before the
- * entry, whose records are written here because `tar` knows none for extended attributes.
+ * Writes an archive entry by entry, with constant memory. Headers are made by the `tar` package. What they have no room
+ * for (long or non-ASCII names, large numbers, fractions of a second, extended attributes) goes into a PAX header
+ * before the entry; its records are written here, because `tar` supports none for extended attributes.
  *
- * The same entries give the same bytes: no user or group names, no access times, no process or host in any name.
+ * The same entries give the same bytes: there are no user or group names, no access times, and no process or host in
+ * any name.
  */
 import { open } from 'node:fs/promises';
 import type { Header } from 'tar';
 import type { WrittenEntry } from '../../contract/ref.ts';
 
-/** An entry as it is written: `mtime` in nanoseconds, owners as they shall be. */
-export interface TarEntry extends WrittenEntry {
-  /** Where the content of a file comes from: a file of `size` bytes, or the bytes. */
+/** An entry to write: `mtime` in nanoseconds, and the owners for the archive. */
+export interface ArchiveEntry extends WrittenEntry {
+  /** The content of a file: the path of a file of `size` bytes, or the bytes. */
   readonly content?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
 
-type EntryType =
+type HeaderType =
   NonNullable<ConstructorParameters<typeof Header>[0]> extends infer Data
     ? Data extends { type?: infer Type }
       ? Type
       : never
     : never;
 
-const TYPES: Readonly<Record<WrittenEntry['type'], EntryType>> = {
+const TYPES: Readonly<Record<WrittenEntry['type'], HeaderType>> = {
   file: 'File',
   dir: 'Directory',
   symlink: 'SymbolicLink',
@@ -33,21 +34,21 @@ const TYPES: Readonly<Record<WrittenEntry['type'], EntryType>> = {
 };
 
 const BLOCK = 512;
-/** What the archive is read in; GNU tar fills its last one up. */
+/** The record size of archives; GNU tar fills its last record. */
 const RECORD = 20 * BLOCK;
-/** Small pieces are gathered up to this. */
+/** Small pieces are gathered up to this size in bytes. */
 const GATHER = 256 << 10;
 const READ_SIZE = 1 << 20;
-/** The largest number in the seven octal digits of owner fields. */
+/** The largest number in the seven octal digits of an owner field. */
 const MOST_OWNER = 0o7777777;
 const MOST_SIZE = 0o77777777777;
 const SECOND = 1_000_000_000n;
 
 /**
  * The archive of the entries, in their order.
- * @throws Error when a file has another size than its entry says; errors of the system as they are
+ * @throws Error if a file's size differs from its entry; errors of the system unchanged
  */
-export async function* writeTar(entries: Iterable<TarEntry> | AsyncIterable<TarEntry>): AsyncGenerator<Buffer> {
+export async function* writeTar(entries: Iterable<ArchiveEntry> | AsyncIterable<ArchiveEntry>): AsyncGenerator<Buffer> {
   const { Header: TarHeader } = await import('tar');
   let gathered: Uint8Array[] = [];
   let size = 0;
@@ -73,7 +74,7 @@ export async function* writeTar(entries: Iterable<TarEntry> | AsyncIterable<TarE
   yield take();
 }
 
-async function* writeEntry(entry: TarEntry, TarHeader: typeof Header): AsyncGenerator<Uint8Array> {
+async function* writeEntry(entry: ArchiveEntry, TarHeader: typeof Header): AsyncGenerator<Uint8Array> {
   const header = (data: ConstructorParameters<typeof Header>[0]): Buffer => {
     const block = Buffer.alloc(BLOCK);
     new TarHeader(data).encode(block, 0);
@@ -112,17 +113,17 @@ async function* writeEntry(entry: TarEntry, TarHeader: typeof Header): AsyncGene
   yield padding(size);
 }
 
-/** Bytes of a name; directories end in a slash. */
-function nameOf({ path, pathBytes, type }: TarEntry): Buffer {
+/** The bytes of a name; those of a directory end in a slash. */
+function nameOf({ path, pathBytes, type }: ArchiveEntry): Buffer {
   return Buffer.from(type === 'dir' ? `${path}/` : path, pathBytes ? 'latin1' : 'utf8');
 }
 
-function targetOf({ type, target = '', targetBytes }: TarEntry): Buffer | undefined {
+function targetOf({ type, target = '', targetBytes }: ArchiveEntry): Buffer | undefined {
   if (type !== 'symlink' && type !== 'hardlink') return undefined;
   return Buffer.from(target, targetBytes ? 'latin1' : 'utf8');
 }
 
-/** What fits the header as it is; anything else is in the PAX header, and here only a hint for old readers. */
+/** A name that fits the header; longer names are in the PAX header, and this is only a hint for old readers. */
 function shortened(bytes: Buffer): string {
   const text = bytes
     .subarray(0, 100)
@@ -135,12 +136,12 @@ function fits(bytes: Buffer): boolean {
   return bytes.length <= 100 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
 }
 
-function paxRecords(entry: TarEntry, name: Buffer, link: Buffer | undefined, size: number): Buffer {
+function paxRecords(entry: ArchiveEntry, name: Buffer, link: Buffer | undefined, size: number): Buffer {
   const records: Buffer[] = [];
   const add = (keyword: string, value: Buffer | string): void => {
     records.push(record(keyword, typeof value === 'string' ? Buffer.from(value) : value));
   };
-  // Names are UTF-8 in PAX unless it is said that they are bytes.
+  // Names are UTF-8 in PAX unless this record says that they are bytes.
   if (entry.pathBytes || entry.targetBytes) add('hdrcharset', 'BINARY');
   if (!fits(name)) add('path', name);
   if (link !== undefined && !fits(link)) add('linkpath', link);
@@ -155,7 +156,7 @@ function paxRecords(entry: TarEntry, name: Buffer, link: Buffer | undefined, siz
   return Buffer.concat(records);
 }
 
-/** `<length> <keyword>=<value>\n`, where the length counts its own digits. */
+/** `<length> <keyword>=<value>\n`; the length includes its own digits. */
 function record(keyword: string, value: Buffer): Buffer {
   const rest = Buffer.concat([Buffer.from(` ${keyword}=`, 'latin1'), value, Buffer.from('\n')]);
   let length = rest.length + 1;
@@ -172,21 +173,21 @@ function decimalSeconds(time: bigint): string {
   return `${sign}${positive / SECOND}${fraction === '' ? '' : `.${fraction}`}`;
 }
 
-/** Whole seconds that the header can hold. */
+/** Whole seconds within the range of the header. */
 function clampedSeconds(mtime: string): bigint {
   const seconds = BigInt(mtime) / SECOND;
   if (seconds < 0n) return 0n;
   return seconds > BigInt(MOST_SIZE) ? BigInt(MOST_SIZE) : seconds;
 }
 
-async function* contentOf({ content }: TarEntry): AsyncGenerator<Uint8Array> {
+async function* contentOf({ content }: ArchiveEntry): AsyncGenerator<Uint8Array> {
   if (content === undefined) return;
   if (content instanceof Uint8Array) {
     yield content;
   } else if (typeof content !== 'string') {
     yield* content;
   } else {
-    // Bytes of names that are no UTF-8 are the caller's to spell: a path here is latin-1 of its bytes.
+    // A path is a byte string here.
     const file = await open(Buffer.from(content, 'latin1'), 'r');
     try {
       for (;;) {

@@ -1,4 +1,4 @@
-/** Applies the archives that come through the ring, and reports what has been written. */
+/** Applies the archives that arrive through the ring, and reports the written tree. */
 import { say } from '../../core/thread/thread.ts';
 import { LayerApplier } from '../apply/apply.ts';
 import { DigestTable } from '../apply/digest-table.ts';
@@ -10,7 +10,7 @@ import { FileJobs } from './file-jobs.ts';
 import type { UnpackEvent, UnpackJob } from './protocol.ts';
 import { SlotRing } from './slot-ring.ts';
 
-/** Waking the other thread for each file costs more than writing it. */
+/** Waking the other thread for each file would cost more than writing it. */
 const WAKE_EVERY = 16;
 
 export function applyLayers(job: UnpackJob, onLayer: (layer: number) => void): void {

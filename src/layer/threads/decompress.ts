@@ -12,13 +12,13 @@ import { BlobTable, type UnpackJob } from './protocol.ts';
 import { SlotRing } from './slot-ring.ts';
 
 const READ_SIZE = 128 << 10;
-/** A small blob, which may hold a great many files, is read in so many pieces, so that progress can be seen. */
+/** A small blob, which may hold very many files, is read in small pieces so that progress is visible. */
 const LEAST_READ_SIZE = 4 << 10;
 const PIECES = 64;
 
 /**
- * Works until the other thread needs it no more, which ends it from outside: when there is nothing to decompress, or no
- * room for it, it writes files.
+ * Runs until it is terminated, when the other thread needs it no more. While there is nothing to decompress, or no room
+ * for it, it writes files.
  */
 export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) => void): Promise<void> {
   const ring = new SlotRing(job.ring);
@@ -44,7 +44,7 @@ export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) 
     let position = 0;
     let made = 0;
     const source = (): Buffer | undefined => {
-      // What was read before is decompressed when more is asked for.
+      // The bytes read before have been decompressed when more are requested.
       counters.decompressed(layer, position, made);
       if (position >= size) return undefined;
       waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);

@@ -1,20 +1,20 @@
 /**
- * Files that one thread has read and another may write. The thread that applies layers offers a file; whoever gets to it
- * first takes it: the decompressing thread when it has nothing to decompress, or the offering thread itself when it must
- * wait. Everything is in shared memory; a job holds a copy of its file's content.
+ * Files that one thread has read and another may write. The thread that applies layers offers a file. Either thread may
+ * claim it: the decompressing thread when it has nothing to decompress, or the offering thread when it has to wait.
+ * Everything is in shared memory; a job contains a copy of its file's content.
  */
 import type { DigestTable } from '../apply/digest-table.ts';
 import { type PlainFile, writePlainFile } from '../apply/plain-file.ts';
 
 const JOBS = 64;
 const JOB_SIZE = 32 << 10;
-/** In front of path and content: 32-bit numbers, the time as a double, and room for the digest. */
+/** Header of a job, before path and content: 32-bit numbers, the time as a double, and room for the digest. */
 const PATH_LENGTH = 0;
 const CONTENT_LENGTH = 1;
 const MODE = 2;
 const CHMOD = 3;
 const IS_TEXT = 4;
-/** Counted in doubles. */
+/** Index in doubles. */
 const MTIME = 3;
 const DIGEST_AT = 32;
 const DIGEST_LENGTH = 32;
@@ -39,14 +39,14 @@ export class FileJobs {
   readonly #jobs: Buffer[];
   readonly #numbers: Int32Array[];
   readonly #times: Float64Array[];
-  /** Where to look for a free job next, and for one to do. */
+  /** Where the search for the next free job begins, and for the next job to do. */
   #nextOffer = 0;
   #nextWork = 0;
   readonly #digests: DigestTable | undefined;
-  /** Where in it the digest of each job that was offered belongs. */
+  /** Index in the table for the digest of each offered job. */
   readonly #places = new Int32Array(JOBS);
 
-  /** @param digests where `offer` has digests put */
+  /** @param digests receives the digests of offered files */
   constructor({ data, states }: JobMemory, digests?: DigestTable) {
     this.#states = new Int32Array(states);
     this.#jobs = Array.from({ length: JOBS }, (_, i) => Buffer.from(data, i * JOB_SIZE, JOB_SIZE));
@@ -55,7 +55,10 @@ export class FileJobs {
     this.#digests = digests;
   }
 
-  /** Offers a file, whose digest has its place. @returns false when it is too large or all jobs are waiting: write it yourself */
+  /**
+   * Offers a file, with the index for its digest.
+   * @returns false if it is too large or no job is free: then the caller has to write it
+   */
   offer(file: PlainFile, place: number): boolean {
     const { path, mode, chmod, mtime, content } = file;
     if (BODY_AT + path.length + content.length > JOB_SIZE) return false;
@@ -80,7 +83,10 @@ export class FileJobs {
     return true;
   }
 
-  /** Takes one job and does it. @returns false when there is none */
+  /**
+   * Claims one job and does it.
+   * @returns false if there is none
+   */
   work(): boolean {
     for (let i = 0; i < JOBS; i += 1) {
       const index = (this.#nextWork + i) % JOBS;
@@ -94,7 +100,7 @@ export class FileJobs {
     return false;
   }
 
-  /** The offering thread: whether everything it offered is written. Collects what is. */
+  /** For the offering thread: collects digests of written files; true if all offered files are written. */
   collectAll(): boolean {
     let all = true;
     for (let index = 0; index < JOBS; index += 1) {
@@ -116,7 +122,7 @@ export class FileJobs {
     const pathEnd = BODY_AT + numbers[PATH_LENGTH]!;
     const isText = numbers[IS_TEXT] === 1;
     const digest = writePlainFile({
-      // Copied: a path in shared memory is none that the file system functions take.
+      // Copied, because file system functions do not accept a path in shared memory.
       path: isText ? job.toString('latin1', BODY_AT, pathEnd) : Buffer.from(job.subarray(BODY_AT, pathEnd)),
       content: job.subarray(pathEnd, pathEnd + numbers[CONTENT_LENGTH]!),
       mode: numbers[MODE]!,

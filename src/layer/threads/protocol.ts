@@ -1,7 +1,7 @@
 /**
- * The threads that unpack an image and what they share. One reads and decompresses the blobs, and verifies diff IDs; the
- * other applies the archives. Both block, on `Condition`s in shared memory: the main thread fetches and never waits for
- * them, they tell it what matters in messages.
+ * The threads that unpack an image, and what they share. One reads and decompresses the blobs and verifies diff IDs;
+ * the other applies the archives. Both block, on `Condition`s in shared memory. The main thread fetches and never waits
+ * for them; they report to it by messages.
  */
 import type { Digest } from '../../core/digest.ts';
 import type { ApplyOptions } from '../apply/apply.ts';
@@ -19,21 +19,21 @@ export interface UnpackJob {
   readonly jobs: JobMemory;
   readonly blobs: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
-  /** What each thread sleeps on. */
+  /** The condition that each thread sleeps on. */
   readonly decompressCondition: SharedArrayBuffer;
   readonly applyCondition: SharedArrayBuffer;
 }
 
-/** From the threads. */
+/** Messages from the threads. */
 export type UnpackEvent =
   | { readonly type: 'layer'; readonly layer: number }
-  /** Everything is written: the thread that decompresses is needed no more. */
+  /** Everything is written: the decompressing thread is no longer needed. */
   | { readonly type: 'applied' }
   | { readonly type: 'done'; readonly report: PackedReport }
   /** Where the thread fails; with what, it tells next. */
   | { readonly type: 'failed'; readonly layer: number };
 
-/** From which descriptor each layer's blob can be read, and how many bytes of it so far. */
+/** For each layer: the descriptor of its blob, and how many bytes of the blob can be read. */
 export class BlobTable {
   readonly memory: SharedArrayBuffer;
   /** For each layer the descriptor plus one, and the number of bytes. */
@@ -44,7 +44,7 @@ export class BlobTable {
     this.#cells = new BigInt64Array(this.memory);
   }
 
-  /** The descriptor stays the writer's. */
+  /** The descriptor still belongs to the writer. */
   open(layer: number, fd: number): void {
     Atomics.store(this.#cells, 2 * layer, BigInt(fd + 1));
   }
@@ -53,7 +53,7 @@ export class BlobTable {
     Atomics.store(this.#cells, 2 * layer + 1, BigInt(bytes));
   }
 
-  /** Undefined as long as nothing can be read. */
+  /** Undefined until something can be read. */
   fd(layer: number): number | undefined {
     const fd = Number(Atomics.load(this.#cells, 2 * layer)) - 1;
     return fd === -1 ? undefined : fd;

@@ -1,9 +1,9 @@
 /**
- * Decompressed bytes on their way from the thread that makes them to the one that writes files: a ring of slots in
- * shared memory, filled in place and read in place. One producer, one consumer.
+ * Decompressed bytes on their way from the thread that makes them to the thread that writes files: a ring of slots in
+ * shared memory, filled and read in place. One producer, one consumer.
  */
 
-/** Bytes of a slot: what stays in the cache of a core. */
+/** Bytes of a slot: they fit into the cache of a core. */
 const SLOT_SIZE = 256 << 10;
 const SLOTS = 16;
 
@@ -11,7 +11,7 @@ const SLOTS = 16;
 const PRODUCED = 0;
 const CONSUMED = 1;
 const FIRST_LENGTH = 2;
-/** Added to a slot's length: the layer ends with it. */
+/** Added to the length of a layer's last slot. */
 const LAST = 1 << 30;
 
 export interface RingMemory {
@@ -37,22 +37,25 @@ export class SlotRing {
     this.#slots = Array.from({ length: SLOTS }, (_, i) => Buffer.from(data, i * SLOT_SIZE, SLOT_SIZE));
   }
 
-  /** Producer: whether there is a slot to fill. */
+  /** Producer: true if there is a slot to fill. */
   get hasSpace(): boolean {
     return this.#produced - this.#consumed < SLOTS;
   }
 
-  /** Consumer: whether there is a slot to read. */
+  /** Consumer: true if there is a slot to read. */
   get hasData(): boolean {
     return this.#produced !== this.#consumed;
   }
 
-  /** Producer: the slot that is being filled, and where its free part begins. Only while `hasSpace`. */
+  /** Producer: the slot that is being filled, and the offset of its free part. Only while `hasSpace`. */
   get slot(): { readonly buffer: Buffer; readonly offset: number } {
     return { buffer: this.#slots[this.#produced % SLOTS]!, offset: this.#fill };
   }
 
-  /** Producer: so many bytes more are in the slot. @returns whether the slot went to the consumer, being full */
+  /**
+   * Producer: adds to the bytes in the slot.
+   * @returns true if the slot is full and went to the consumer
+   */
   filled(bytes: number): boolean {
     this.#fill += bytes;
     if (this.#fill < SLOT_SIZE) return false;
@@ -60,7 +63,7 @@ export class SlotRing {
     return true;
   }
 
-  /** Producer: the layer ends here. Only while `hasSpace`. */
+  /** Producer: ends the layer. Only while `hasSpace`. */
   endLayer(): void {
     this.#publish(this.#fill | LAST);
   }
@@ -72,7 +75,7 @@ export class SlotRing {
     return { bytes: this.#slots[slot]!.subarray(0, length & ~LAST), last: (length & LAST) !== 0 };
   }
 
-  /** Consumer: the oldest slot may be filled again. */
+  /** Consumer: frees the oldest slot. */
   release(): void {
     Atomics.add(this.#counters, CONSUMED, 1);
   }
@@ -83,7 +86,7 @@ export class SlotRing {
     Atomics.add(this.#counters, PRODUCED, 1);
   }
 
-  // Unsigned, so that they may wrap.
+  // Unsigned, so that the counters may wrap.
   get #produced(): number {
     return Atomics.load(this.#counters, PRODUCED) >>> 0;
   }

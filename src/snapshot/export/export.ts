@@ -23,7 +23,7 @@ import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { refuseLarger } from '../../image/pull.ts';
 import { BLOCK } from '../../layer/tar/header.ts';
-import { type TarEntry, writeTar } from '../../layer/tar/writer.ts';
+import { type ArchiveEntry, writeTar } from '../../layer/tar/writer.ts';
 import { REF_NAME } from '../../oci/annotations.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { putInPlace } from '../write/put-in-place.ts';
@@ -80,7 +80,7 @@ async function exportFiles(
     const isImage = (await ref.getRemotes(job, { create: false })).length > 0;
     const epoch = BigInt(options.epoch ?? 0) * 1_000_000_000n;
     const user = process.geteuid?.() ?? 0;
-    const entries = function* (): Generator<TarEntry> {
+    const entries = function* (): Generator<ArchiveEntry> {
       for (const entry of report.entries) {
         const owner = isImage && user === 0 ? {} : { uid: 0, gid: 0 };
         const times = isImage ? {} : { mtime: String(epoch) };
@@ -178,9 +178,9 @@ function* layoutEntries(
   index: Buffer,
   blobs: readonly LayoutBlob[],
   epoch: number | undefined,
-): Generator<TarEntry> {
+): Generator<ArchiveEntry> {
   const common = { uid: 0, gid: 0, mtime: `${epoch ?? 0}000000000` };
-  const file = (path: string, size: number, content: TarEntry['content']): TarEntry => {
+  const file = (path: string, size: number, content: ArchiveEntry['content']): ArchiveEntry => {
     return { ...common, path, type: 'file', mode: 0o644, size, content };
   };
   yield file('oci-layout', layout.length, layout);
@@ -231,7 +231,7 @@ async function writeLayout(
 async function writeArchive(
   job: JobContext,
   { store, output: { dest }, write }: ExportRequest,
-  entries: Iterable<TarEntry>,
+  entries: Iterable<ArchiveEntry>,
   onWritten: (bytes: number) => void,
 ): Promise<Exported> {
   const hash = createHash('sha256');

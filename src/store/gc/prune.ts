@@ -17,11 +17,11 @@ import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
 import { storeError } from '../layout.ts';
 import { COLLECT_LOCK } from '../sharing/leases.ts';
-import type { SnapshotShelf } from '../snapshots/shelf.ts';
+import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
 import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
 
 export interface PruneEnv extends InventoryEnv {
-  readonly shelf: SnapshotShelf;
+  readonly snapshotStore: SnapshotStore;
 }
 
 /** Files removed between two turns of the event loop. */
@@ -137,7 +137,7 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
   }
   for (const { kind, path } of removed) {
     job.signal.throwIfAborted();
-    if (kind === 'snapshot') await env.shelf.remove(basename(path));
+    if (kind === 'snapshot') await env.snapshotStore.remove(basename(path));
     else if (kind === 'workspace') await removeTree(path);
     else if (kind === 'record' || kind === 'partial' || kind === 'stat-cache') await rm(path, { force: true });
   }

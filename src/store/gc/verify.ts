@@ -13,7 +13,7 @@ import { parseRecord } from '../records.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
 import { readHeader } from '../snapshots/manifest.ts';
-import type { SnapshotShelf } from '../snapshots/shelf.ts';
+import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
 import { imageGraph } from './image-graph.ts';
 
 export interface VerifyEnv {
@@ -22,7 +22,7 @@ export interface VerifyEnv {
   readonly leases: Leases;
   readonly blobs: FileBlobStore;
   readonly index: IndexFile;
-  readonly shelf: SnapshotShelf;
+  readonly snapshotStore: SnapshotStore;
 }
 
 type Problem = VerifyReport['problems'][number];
@@ -96,7 +96,7 @@ async function matches(blobs: FileBlobStore, digest: Digest): Promise<boolean> {
 
 async function verifySnapshots(
   job: JobContext,
-  { directory, shelf }: VerifyEnv,
+  { directory, snapshotStore }: VerifyEnv,
   problems: Problem[],
   onBytes: (bytes: number) => void,
 ): Promise<{ count: number; bytes: number }> {
@@ -106,13 +106,13 @@ async function verifySnapshots(
     job.signal.throwIfAborted();
     count += 1;
     const header = await readHeader(directory.path('snapshots', name));
-    const problem = await shelf.check(job, name, true);
+    const problem = await snapshotStore.check(job, name, true);
     if (problem === undefined) {
       bytes += header?.bytes ?? 0;
       onBytes(bytes);
       continue;
     }
-    await shelf.remove(name);
+    await snapshotStore.remove(name);
     problems.push({ kind: 'snapshot', id: header?.id ?? name, problem });
   }
   return { count, bytes };

@@ -8,7 +8,7 @@ import { Task } from '../../core/progress.ts';
 import { cloneTree } from './clone.ts';
 import { entryPath } from './clone-entry.ts';
 import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
-import { chooseMeans } from './copy-method.ts';
+import { chooseMethod } from './copy-method.ts';
 
 /**
  * Every file is checked after its copy: a file that was touched since the earlier snapshot was complete is hashed, and
@@ -25,7 +25,7 @@ export async function cloneEarlier(
   const size = { bytes: report.bytes, count: report.files };
   const task = new Task(job.progress, 'copy', `files of ${printable(from)}`, { total: size.count, unit: 'files' });
   try {
-    const how = await means(from, report, dir, options.mode);
+    const how = await methodFor(from, report, dir, options.mode);
     const created = await createdIn(dir);
     const { damage } = await cloneTree({
       // Unlike in the store, every file has its own mode, even one that its owner cannot read.
@@ -57,9 +57,9 @@ async function unable(job: JobContext, task: Task, from: string, dir: string, wh
   job.progress.emit({ type: 'message', level: 'verbose', text });
 }
 
-async function means(from: string, report: WriteReport, dir: string, mode: WriteOptions['mode']) {
+async function methodFor(from: string, report: WriteReport, dir: string, mode: WriteOptions['mode']) {
   for (const entry of report.entries) {
-    if (entry.type === 'file') return chooseMeans(entryPath(from, entry), dir, mode);
+    if (entry.type === 'file') return chooseMethod(entryPath(from, entry), dir, mode);
   }
   return 'copy';
 }

@@ -1,6 +1,6 @@
 /**
- * Work on some lines of a list of entries: clone files from one directory into another, or check them where they are.
- * Synchronous, because a promise for each file costs more than the file; runs in the main thread and in workers.
+ * Work on lines of a list of entries: clone files from one directory into another, or check them in place. Synchronous,
+ * because a promise per file costs more than the file; runs in the main thread and in workers.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -29,52 +29,55 @@ import { clampTime, formatEntry, parseEntry, type StoredEntry } from './manifest
 export interface CloneSpec {
   /**
    * `clone`: from a snapshot of the store into a directory, checking the source. `keep`: from a directory just written
-   * into the store, noting what the copies look like; `note`: the same for files that were made there. `check` and `hash`
-   * write nothing: the first believes files that look as recorded, the second reads them all.
+   * into the store, recording the copies' stat facts. `note`: records the facts of files that were made in the store.
+   * `check` and `hash` write nothing: the first trusts files that look as recorded, the second reads all of them.
    */
   readonly task: 'clone' | 'keep' | 'note' | 'check' | 'hash';
   readonly from: string;
   readonly to: string;
   readonly how: 'copy' | 'reflink' | 'hardlink';
-  /** False: every file is hashed, whatever it looks like. */
+  /** False: every file is hashed, however it looks. */
   readonly trust: boolean;
   /**
-   * For a source without recorded inodes: milliseconds by the clock of its file system. What has no later ctime is
-   * believed, as no program can set that.
+   * For a source without recorded inodes: a time in milliseconds by the clock of its file system. Files without a later
+   * ctime are trusted, as no program can set the ctime.
    */
   readonly settled?: number | undefined;
-  /** Later mtimes are this, in seconds. */
+  /** Later mtimes are set to this, in seconds. */
   readonly epoch?: number | undefined;
-  /** What a new file gets by itself, for tasks that make some. */
+  /** What the system gives a new file, for tasks that make files. */
   readonly created?: { readonly uid: number; readonly gid: number; readonly umask: number } | undefined;
-  /** As a normal user: files and directories in the store stay readable for their owner. */
+  /** For a normal user: files and directories in the store stay readable for their owner. */
   readonly opened: boolean;
 }
 
-/** Lines of a list of entries, directories and hard links aside. */
+/** Lines of a list of entries, without directories and hard links. */
 export interface CloneWork {
   readonly lines: readonly string[];
-  /** False: these files are hashed, whatever they look like. */
+  /** False: these files are hashed, however they look. */
   readonly trusted: boolean;
 }
 
 export interface ChunkResult {
-  /** The lines as they should be recorded, when that differs from what was given. */
+  /** The lines as they should be recorded, if they differ from the given ones. */
   readonly lines?: string | undefined;
-  /** The first path that is not what was recorded, and how. */
+  /** The first path that differs from its record, and the difference. */
   readonly damage?: { readonly path: string; readonly problem: string } | undefined;
 }
 
 export type Path = string | Buffer;
 
-/** Nanoseconds. Times that Node sets lose what is below a microsecond, and those that it tells are rounded to a quarter of one. */
+/**
+ * Nanoseconds. Times that Node sets lose everything below a microsecond, and those that it reads are rounded to a
+ * quarter of one.
+ */
 const TIME_SLACK = 2000;
 const BUFFER_SIZE = 1 << 20;
-/** Copied through memory. */
+/** Files up to this size in bytes are copied through memory. */
 const SMALL_FILE = 64 << 10;
 let readBuffer: Buffer | undefined;
 
-/** Does the task for all entries but directories and hard links, which need others to exist or to be complete. */
+/** Does the task for all entries except directories and hard links, which need other entries first. */
 export function workOnLines(given: CloneSpec, { lines, trusted }: CloneWork): ChunkResult {
   const spec = trusted ? given : { ...given, trust: false };
   let recorded: string[] | undefined;
@@ -88,7 +91,7 @@ export function workOnLines(given: CloneSpec, { lines, trusted }: CloneWork): Ch
   return recorded === undefined ? {} : { lines: recorded.join('') };
 }
 
-/** @returns the entry to record when it differs; a problem when the source is not what was recorded */
+/** @returns the entry to record if it differs; a problem if the source differs from its record */
 function workOnEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
   switch (spec.task) {
     case 'clone':
@@ -109,7 +112,7 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   }
   const source = entryPath(spec.from, entry);
   const target = entryPath(spec.to, entry);
-  // A link shows the mode and times of the stored file; where those are not the entry's, it is copied.
+  // A link has the mode and times of the stored file; if the entry's differ, the file is copied.
   const linked = spec.how === 'hardlink' && storedMode(spec, entry) === entry.mode && spec.epoch === undefined;
   let unlinked: Stats | undefined;
   let found: Stats;
@@ -136,8 +139,8 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
 }
 
 /**
- * Copies content and facts. @returns the source as it was after the copy: what was written into it before or meanwhile
- * shows in its ctime
+ * Copies content and metadata.
+ * @returns the stat of the source after the copy: its ctime shows any write before or during the copy
  */
 function copyFile(spec: CloneSpec, entry: StoredEntry, source: Path, target: Path): Stats {
   if (spec.how === 'copy' && entry.size <= SMALL_FILE && isPlain(spec, entry)) {
@@ -150,20 +153,20 @@ function copyFile(spec: CloneSpec, entry: StoredEntry, source: Path, target: Pat
   return found;
 }
 
-/** Whether a new file needs nothing but its content and times to be the entry. */
+/** True if a new file with the content and times is the whole entry. */
 function isPlain({ created }: CloneSpec, { uid, gid, mode, xattrs }: StoredEntry): boolean {
   if (created === undefined || xattrs !== undefined) return false;
   return uid === created.uid && gid === created.gid && (mode & (0o7000 | created.umask)) === 0;
 }
 
-/** Half the system calls of the general way, which tries to share blocks first and sets everything by path. */
+/** Half the system calls of `copyFile`, which tries to share blocks first and sets all metadata by path. */
 function copySmallFile({ size, mode }: StoredEntry, source: Path, target: Path, mtime: string): Stats {
   readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
   const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
   let length = 0;
   let found: Stats;
   try {
-    // One byte more than there should be tells a longer file; its size, which is looked at afterwards, does too.
+    // One more byte than expected shows a longer file; so does the size, which is checked afterwards.
     length = readSync(from, readBuffer, 0, size + 1, null);
     found = fstatSync(from);
   } finally {
@@ -216,7 +219,7 @@ function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
   return restated(spec, entry, found);
 }
 
-/** A directory's facts, once everything is in it. */
+/** Sets a directory's metadata, after everything is in it. */
 export function finishDirectory(spec: CloneSpec, entry: StoredEntry): void {
   const path = entryPath(spec.to, entry);
   if (spec.task !== 'note') finish(spec, entry, path, undefined);
@@ -227,7 +230,7 @@ export function makeDirectory(spec: CloneSpec, entry: StoredEntry): void {
   mkdirSync(entryPath(spec.to, entry), { mode: 0o700 });
 }
 
-/** A hard link to the first path of its inode, which exists by now. */
+/** Makes a hard link to the first path of its inode, which exists by now. */
 export function makeHardLink(spec: CloneSpec, entry: StoredEntry): void {
   const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
   linkSync(entryPath(spec.to, first), entryPath(spec.to, entry));
@@ -244,8 +247,8 @@ export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefi
 }
 
 /**
- * Whether a directory of the user's may be another one than was written: it may then have files that have not been touched
- * since, but were never what is wanted. Moving it there was a change of itself.
+ * True if the directory's ctime is newer than the snapshot: it may have been swapped for another, whose files look
+ * untouched.
  */
 export function wasTouched({ from, settled }: CloneSpec, entry: StoredEntry): boolean {
   return settled !== undefined && lstatSync(entryPath(from, entry)).ctimeMs > settled;
@@ -264,13 +267,16 @@ function makeOther(spec: CloneSpec, entry: StoredEntry): void {
   finish(spec, entry, target, undefined);
 }
 
-/** Owner, attributes, mode and times, in the order in which none undoes another. @param mode what it has already */
+/**
+ * Sets owner, attributes, mode and times, in an order in which none undoes another.
+ * @param mode the current mode
+ */
 function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | undefined): void {
-  // Writing, as a copy does, takes setuid and setgid away for all but root.
+  // Writing, as a copy does, clears setuid and setgid for all users but root.
   let present = mode !== undefined && (mode & 0o6000) === 0 ? mode : undefined;
   if (spec.created?.uid !== entry.uid || spec.created.gid !== entry.gid) {
     lchownSync(path, entry.uid, entry.gid);
-    // A change of owner takes setuid and setgid away.
+    // A change of owner clears setuid and setgid.
     if ((entry.mode & 0o6000) !== 0) present = undefined;
   }
   for (const [name, value] of Object.entries(entry.xattrs ?? {})) {
@@ -282,7 +288,10 @@ function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | 
   setTime(path, mtime);
 }
 
-/** Whole seconds are exact in Node's own calls; these take numbers below 0 for the present. @param file an open one, or a path */
+/**
+ * Node's own calls are exact for whole seconds, but take numbers below 0 for the present.
+ * @param file an open file, or a path
+ */
 function setTime(file: number | Path, mtime: string): void {
   const seconds = Number(mtime) / 1e9;
   const isWhole = mtime === '0' || (mtime.endsWith('000000000') && !mtime.startsWith('-'));
@@ -312,7 +321,7 @@ function differs(spec: CloneSpec, entry: StoredEntry, found: Stats): string | un
   return undefined;
 }
 
-/** The entry with the inode and ctime that were seen; undefined when they are as recorded, or nobody records them. */
+/** The entry with its current inode and ctime; undefined if they are as recorded, or if the task records nothing. */
 function restated(spec: CloneSpec, entry: StoredEntry, found: Stats): StoredEntry | undefined {
   return spec.settled !== undefined || isAsRecorded(spec, entry, found) ? undefined : { ...entry, ...stamp(found) };
 }
@@ -326,7 +335,7 @@ function stamp(found: Stats): { ino: number; ctime: number } {
   return { ino: found.ino, ctime: found.ctimeMs };
 }
 
-/** Where an entry lies below a root. */
+/** The path of an entry below a root. */
 export function entryPath(root: string, entry: { readonly path: string; readonly pathBytes?: true }): Path {
   if (entry.pathBytes === undefined) return `${root}/${entry.path}`;
   return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(entry.path, 'latin1')]);
@@ -351,7 +360,7 @@ function hashFile(path: Path): Digest {
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** A clone that cannot be as exact as what it is a clone of; the files are then made from the source. */
+/** A clone that cannot be exact; the files are then made from the source. */
 export function isUnable(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === UNABLE;
 }
@@ -363,7 +372,7 @@ function unable(message: string): Error {
   return Object.assign(new Error(message), { code: UNABLE });
 }
 
-/** What the place or the right may be missing for. */
+/** Makes CloneUnable of errors for lack of space or permission. */
 function orUnable(call: (native: Native) => void): void {
   const native = loadNative();
   if (native === undefined) throw unable('the native calls are missing');

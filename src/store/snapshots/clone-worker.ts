@@ -1,9 +1,9 @@
-/** A worker of `cloneTree`: gets a piece of the list of entries, answers with what became of it. */
+/** A worker of `cloneTree`: receives pieces of the list of entries and returns their results. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { runWork, say } from '../../core/thread/thread.ts';
 import { type ChunkResult, type CloneSpec, workOnLines } from './clone-entry.ts';
 
-/** A piece: its lines as one text, which crosses threads in less time. */
+/** A piece of the list, as one text because that crosses threads faster. */
 export interface WorkerTask {
   readonly lines: string;
   readonly trusted: boolean;

@@ -1,7 +1,7 @@
 /**
- * Clones a snapshot, or checks one, with both hands: the main thread reads the list of entries, makes the directories and
- * hands out the rest in pieces, to workers and, when they are busy, to itself. Hard links follow when all files are there,
- * and the facts of directories when nothing more is put into them.
+ * Clones or checks a snapshot. The main thread reads the list of entries, makes the directories and gives the other
+ * entries in pieces to workers, or works on a piece itself when they are busy. Hard links follow after all files, and
+ * the metadata of directories when nothing more is added to them.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -21,12 +21,12 @@ import {
 import type { WorkerTask } from './clone-worker.ts';
 import { parseEntry, peekEntry, type StoredEntry } from './manifest.ts';
 
-/** A piece of work ends after so many entries, or bytes of file content. */
+/** Limits of a piece: entries, and bytes of file content. */
 const CHUNK_ENTRIES = 256;
 const CHUNK_BYTES = 16 << 20;
-/** Pieces given to a worker before it has finished the first. */
+/** Pieces that a worker may have at once. */
 const AHEAD = 2;
-/** Below both, starting a worker takes longer than the work. */
+/** Below both limits, starting a worker takes longer than the work. */
 const SMALL_ENTRIES = 600;
 const SMALL_BYTES = 32 << 20;
 /** Limits start-up time and memory: a machine with more than four cores was not measured. */
@@ -37,21 +37,21 @@ export interface CloneOptions {
   /** The lines of the list of entries. */
   readonly lines: Iterable<string>;
   readonly signal: AbortSignal;
-  /** Bytes and entries in all, if known: small trees are not worth a worker. */
+  /** Total bytes and entries, if known: small trees need no worker. */
   readonly size?: { readonly bytes: number; readonly count: number } | undefined;
-  /** Gets the list as it should be recorded, in order, in pieces. */
+  /** Receives the list as it should be recorded, in order, in pieces. */
   readonly record?: ((text: string) => void) | undefined;
   readonly onProgress?: ((entries: number) => void) | undefined;
-  /** False: nobody asks for the digest of the lines. */
+  /** False if the digest of the lines is not needed. */
   readonly digest?: false | undefined;
 }
 
 export interface CloneOutcome {
   readonly damage?: ChunkResult['damage'];
-  /** Digest and number of the lines that were worked on. */
+  /** Digest and number of the processed lines. */
   readonly digest: Digest | undefined;
   readonly count: number;
-  /** By number of the piece, what its lines should be: see `restateLines`. Empty when all is as recorded. */
+  /** Corrected lines by number of the piece: see `restateLines`. Empty if everything is as recorded. */
   readonly restated: ReadonlyMap<number, string>;
 }
 
@@ -83,10 +83,10 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
           const problem = checkOther(spec, entry);
           if (problem !== undefined) damage ??= { path: entry.path, problem };
         } else if (makes && entry.type === 'dir') {
-          // The store's own directories are what they were; in one of the user's nothing is looked for through a link.
+          // The store's own directories are trusted; in a directory of the user no link is followed.
           const problem = spec.settled === undefined ? undefined : checkOther(spec, entry);
           if (problem !== undefined) damage ??= { path: entry.path, problem };
-          // What is below comes from here on.
+          // From here on the entries are below this directory.
           else if (wasTouched(spec, entry)) trusted = false;
           makeDirectory(spec, entry);
         }
@@ -114,7 +114,7 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   return { damage, digest: hash && `sha256:${hash.digest('hex')}`, count, restated };
 }
 
-/** The list of entries with the pieces that `cloneTree` restated. */
+/** The list of entries with the corrections of `cloneTree`. */
 export function* restateLines(lines: Iterable<string>, restated: ReadonlyMap<number, string>): Generator<string> {
   let number = 0;
   for (const piece of pieces(lines)) {
@@ -125,7 +125,7 @@ export function* restateLines(lines: Iterable<string>, restated: ReadonlyMap<num
 
 interface Piece {
   readonly lines: readonly string[];
-  /** Directories and hard links, which the main thread sees to. */
+  /** Directories and hard links, which the main thread makes. */
   readonly others: readonly StoredEntry[];
   readonly work: readonly string[];
   /** Nothing follows. */
@@ -154,14 +154,14 @@ function isOther(type: string): boolean {
   return type === 'dir' || type === 'hardlink';
 }
 
-/** The lines of a piece with its work restated. */
+/** The lines of a piece with its corrections. */
 function merge(lines: readonly string[], work: string): string {
   const news = work.split('\n');
   let next = 0;
   return lines.map((line) => `${isOther(peekEntry(line).type) ? line : news[next++]}\n`).join('');
 }
 
-/** Passes on in order what is finished out of order. */
+/** Passes results on in order, although they are completed out of order. */
 class InOrder {
   readonly #waiting = new Map<number, string>();
   readonly #next: ((text: string) => void) | undefined;
@@ -197,7 +197,7 @@ class Pool {
     this.#options = options;
   }
 
-  /** Has the work done, sooner or later; the caller goes on when there is room for more. */
+  /** Gives a piece to a worker or works on it here; resolves when another piece can be accepted. */
   async run(work: CloneWork, isLast: boolean, done: Done): Promise<void> {
     this.#threads?.throwIfFailed();
     // A single piece is done sooner than a thread starts.

@@ -12,7 +12,7 @@ import type { CloneSpec, Path } from './clone-entry.ts';
  * The method for cloning into `dir`.
  * @param sample one of the files
  */
-export async function chooseMeans(sample: Path, dir: string, mode: WriteOptions['mode']): Promise<CloneSpec['how']> {
+export async function chooseMethod(sample: Path, dir: string, mode: WriteOptions['mode']): Promise<CloneSpec['how']> {
   if (mode === 'hardlink' || mode === 'copy' || mode === 'reflink') return mode;
   const probe = join(dir, `.ctxsrc-probe-${process.pid}`);
   try {
@@ -26,7 +26,7 @@ export async function chooseMeans(sample: Path, dir: string, mode: WriteOptions[
 }
 
 /** The error if the file systems do not support the requested method. */
-export function meansError(error: Error, mode: WriteOptions['mode']): Error {
+export function methodError(error: Error, mode: WriteOptions['mode']): Error {
   const code = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
   if (mode === 'hardlink' && code === 'EXDEV') {
     return new CtxsrcError(

@@ -8,11 +8,11 @@ import type { FileRecordStore } from '../records.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
 import { type RefEnv, StoredRef } from './ref.ts';
-import { SnapshotShelf } from './shelf.ts';
+import { SnapshotStore } from './snapshot-store.ts';
 import { Snapshots } from './snapshots.ts';
 
 export class Refs {
-  readonly shelf: SnapshotShelf;
+  readonly snapshotStore: SnapshotStore;
   readonly #env: RefEnv;
 
   constructor(store: {
@@ -24,8 +24,8 @@ export class Refs {
     readonly limits: ReadLimits | undefined;
   }) {
     const { directory, locks, leases, blobs, records, limits } = store;
-    this.shelf = new SnapshotShelf(directory, leases);
-    this.#env = { blobs, leases, snapshots: new Snapshots(this.shelf, locks, records, limits) };
+    this.snapshotStore = new SnapshotStore(directory, leases);
+    this.#env = { blobs, leases, snapshots: new Snapshots(this.snapshotStore, locks, records, limits) };
   }
 
   /** `Store.ref` of the contract. */

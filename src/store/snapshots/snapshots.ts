@@ -24,20 +24,20 @@ import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
 import { entryLines } from './manifest.ts';
 import { scanTree } from './scan.ts';
-import type { SnapshotShelf } from './shelf.ts';
+import type { SnapshotStore } from './snapshot-store.ts';
 
 /** Kind of the records that remember which IDs were requested. They protect nothing from collection. */
 export const SNAPSHOT_RECORD = 'snapshot';
 
 export class Snapshots {
-  readonly #shelf: SnapshotShelf;
+  readonly #store: SnapshotStore;
   readonly #locks: Locks;
   readonly #records: FileRecordStore;
   /** For files that are made in the store: by default the limits of the command line for a target. */
   readonly #inStore: Pick<WriteOptions, 'mode' | 'limits'>;
 
-  constructor(shelf: SnapshotShelf, locks: Locks, records: FileRecordStore, limits: ReadLimits = {}) {
-    this.#shelf = shelf;
+  constructor(snapshotStore: SnapshotStore, locks: Locks, records: FileRecordStore, limits: ReadLimits = {}) {
+    this.#store = snapshotStore;
     this.#locks = locks;
     this.#records = records;
     const { maxBytes = DEFAULT_MAX_BYTES, maxFiles = DEFAULT_MAX_FILES } = limits;
@@ -88,8 +88,8 @@ export class Snapshots {
     const name = snapshotName(id, 'auto');
     const lock = await this.#locks.acquire(snapshotResource(name));
     try {
-      if ((await this.#shelf.load(name)) !== undefined) return await removeTree(dir);
-      await this.#shelf.make(name, new AbortController().signal, async (files) => {
+      if ((await this.#store.load(name)) !== undefined) return await removeTree(dir);
+      await this.#store.make(name, new AbortController().signal, async (files) => {
         await rmdir(files);
         await rename(dir, files);
         return {
@@ -108,7 +108,7 @@ export class Snapshots {
 
   /** Syncs the files of a ref in the store; a lazy ref has nothing to sync. */
   async finalize(id: string): Promise<void> {
-    await this.#shelf.makeDurable(snapshotName(id, 'auto'));
+    await this.#store.makeDurable(snapshotName(id, 'auto'));
   }
 
   /** Makes files that are not in the store: from an earlier snapshot if possible, else from the source. */
@@ -130,12 +130,12 @@ export class Snapshots {
   ): Promise<WriteReport | undefined> {
     for (const epoch of options.epoch === undefined ? [undefined] : [undefined, options.epoch]) {
       const name = snapshotName(id, options.owner, epoch);
-      const stored = await this.#shelf.load(name);
+      const stored = await this.#store.load(name);
       if (stored === undefined) continue;
       const { header } = stored;
       // If the files exceed the caller's limits, the source reports it in its own words.
       if (header.bytes > options.limits.maxBytes || header.count > options.limits.maxFiles) return undefined;
-      const report = await this.#shelf.clone(job, stored, dir, options);
+      const report = await this.#store.clone(job, stored, dir, options);
       if (report !== undefined) return report;
     }
     return undefined;
@@ -143,12 +143,12 @@ export class Snapshots {
 
   async #extract(job: JobContext, recipe: Recipe, owner: WriteOptions['owner']): Promise<string> {
     const name = snapshotName(recipe.id, owner);
-    const files = this.#shelf.files(name);
+    const files = this.#store.files(name);
     if (await this.#isUsable(job, name)) return files;
     const lock = await this.#mustLock(job, name);
     try {
       if (await this.#isUsable(job, name)) return files;
-      await this.#shelf.make(name, job.signal, async (dir) => {
+      await this.#store.make(name, job.signal, async (dir) => {
         const report = await produceAnew(job, recipe, dir, { ...this.#inStore, owner });
         return { task: 'note', from: dir, lines: entryLines(report.entries), facts: { id: recipe.id, ...report } };
       });
@@ -161,9 +161,9 @@ export class Snapshots {
   }
 
   async #isUsable(job: JobContext, name: string): Promise<boolean> {
-    if ((await this.#shelf.load(name)) === undefined) return false;
-    const problem = await this.#shelf.check(job, name, false);
-    if (problem !== undefined) await this.#shelf.discard(job, name, problem);
+    if ((await this.#store.load(name)) === undefined) return false;
+    const problem = await this.#store.check(job, name, false);
+    if (problem !== undefined) await this.#store.discard(job, name, problem);
     return problem === undefined;
   }
 
@@ -174,7 +174,7 @@ export class Snapshots {
     const task = new Task(job.progress, 'copy', `files of ${shortDigest(id)} into the cache`, about);
     const onProgress = (entries: number): void => task.advance(entries);
     try {
-      await this.#shelf.make(snapshotName(id, options.owner, epoch), job.signal, async () => {
+      await this.#store.make(snapshotName(id, options.owner, epoch), job.signal, async () => {
         return { task: 'keep', from: dir, lines: entryLines(report.entries), facts: { id, ...report }, onProgress };
       });
       task.end();

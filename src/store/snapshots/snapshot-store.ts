@@ -1,7 +1,8 @@
 /**
- * The snapshots that are in the store, one folder each: the files, a list of their entries, and a header with what holds
- * for all (`manifest.ts`). Here they are made under a temporary name and renamed when whole, checked against
- * their list, cloned into a caller's directory, and taken away. `snapshots.ts` decides when; locks are its part.
+ * The snapshots in the store, one folder each: the files, a list of their entries, and a header with the facts about
+ * all of them (`manifest.ts`). A snapshot is made under a temporary name and renamed when it is complete; it can be
+ * checked against its list, cloned into a caller's directory, and removed. `snapshots.ts` decides when, and takes the
+ * locks.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
@@ -20,7 +21,7 @@ import type { Leases } from '../sharing/leases.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
 import { isUnable } from './clone-entry.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
-import { chooseMeans, meansError, noteSharing } from './copy-method.ts';
+import { chooseMethod, methodError, noteSharing } from './copy-method.ts';
 import {
   entriesPath,
   entryLines,
@@ -36,7 +37,7 @@ import {
 } from './manifest.ts';
 import { selectEntries } from './select.ts';
 
-/** A snapshot of the store that may be used. */
+/** A usable snapshot of the store. */
 interface Stored {
   readonly home: string;
   readonly header: SnapshotHeader;
@@ -44,7 +45,7 @@ interface Stored {
 
 /** Files that become a snapshot. */
 interface Filled {
-  /** `note`: they are there; `keep`: they are copied from `from`. */
+  /** `note`: the files are in place; `keep`: they are copied from `from`. */
   readonly task: 'keep' | 'note';
   readonly from: string;
   readonly lines: Iterable<string>;
@@ -52,10 +53,10 @@ interface Filled {
   readonly onProgress?: (entries: number) => void;
 }
 
-export class SnapshotShelf {
+export class SnapshotStore {
   readonly #directory: StoreDirectory;
   readonly #leases: Leases;
-  /** Lists of entries that reports read from, until the store is closed. */
+  /** Lists of entries that reports read, until the store is closed. */
   readonly #lists = new Set<string>();
 
   constructor(directory: StoreDirectory, leases: Leases) {
@@ -63,16 +64,16 @@ export class SnapshotShelf {
     this.#leases = leases;
   }
 
-  /** The files of a snapshot of this name. */
+  /** The directory of the files of a snapshot. */
   files(name: string): string {
     return join(this.#home(name), FILES);
   }
 
-  /** A snapshot that this user wrote. */
+  /** The snapshot of this name, if this user wrote it. */
   async load(name: string): Promise<Stored | undefined> {
     const home = this.#home(name);
     const header = await readHeader(home).catch((error: NodeJS.ErrnoException) => {
-      // Somebody else's.
+      // It belongs to another user.
       if (error.code === 'EACCES' || error.code === 'EPERM') return undefined;
       throw storeError(error, `cannot read snapshot ${name} of the cache`);
     });
@@ -80,7 +81,8 @@ export class SnapshotShelf {
   }
 
   /**
-   * A new snapshot: `fill` puts the files into a directory and says what they are; whatever had the name goes.
+   * Makes a snapshot: `fill` puts the files into a directory and describes them. An existing snapshot of the name is
+   * replaced.
    */
   async make(name: string, signal: AbortSignal, fill: (dir: string) => Promise<Filled>): Promise<void> {
     const temporary = this.#directory.temporaryPath();
@@ -88,8 +90,8 @@ export class SnapshotShelf {
       await this.#leases.announce();
       makeDirectory(join(temporary, FILES));
       await chmod(join(temporary, FILES), 0o755);
-      await this.#note(temporary, await fill(join(temporary, FILES)), signal);
-      // What is there cannot be used, or this would not have been made.
+      await this.#writeList(temporary, await fill(join(temporary, FILES)), signal);
+      // An existing one is unusable, or this one would not have been made.
       await this.remove(name);
       await rename(temporary, this.#home(name));
       this.#directory.step('snapshot:renamed');
@@ -99,7 +101,7 @@ export class SnapshotShelf {
     }
   }
 
-  /** The files are synced, so that they need not be hashed again after the next boot. */
+  /** Syncs the files, so that they need not be hashed again after the next boot. */
   async makeDurable(name: string): Promise<void> {
     const stored = await this.load(name);
     if (stored === undefined || stored.header.durable) return;
@@ -109,8 +111,10 @@ export class SnapshotShelf {
   }
 
   /**
-   * Compares the files of a snapshot with its record. @param name of the directory @param all every byte is read
-   * @returns what is wrong, undefined when nothing is
+   * Compares the files of a snapshot with its record.
+   * @param name of the directory
+   * @param all read every byte
+   * @returns the problem; undefined if there is none
    */
   async check(job: JobContext, name: string, all: boolean): Promise<string | undefined> {
     const home = this.#home(name);
@@ -127,7 +131,8 @@ export class SnapshotShelf {
         size: header,
       });
       const problem = problemOf(outcome, header);
-      if (problem === undefined) await this.#settle({ home, header }, outcome.restated, !trust).catch(() => undefined);
+      if (problem === undefined)
+        await this.#recordChecks({ home, header }, outcome.restated, !trust).catch(() => undefined);
       return problem;
     } catch (error) {
       if (isAbort(error) || job.signal.aborted || !isDamage(error)) throw error;
@@ -135,7 +140,7 @@ export class SnapshotShelf {
     }
   }
 
-  /** Takes a snapshot out of the store. */
+  /** Removes a snapshot from the store. */
   async remove(name: string): Promise<void> {
     const away = this.#directory.temporaryPath();
     try {
@@ -158,8 +163,8 @@ export class SnapshotShelf {
   }
 
   /**
-   * Clones a snapshot, or what the filter chooses of it, into an empty directory; undefined, and the directory empty, where
-   * that cannot be done.
+   * Clones a snapshot, or the part that the filter selects, into an empty directory. Undefined, with the directory
+   * empty, if that is not possible.
    */
   async clone(
     job: JobContext,
@@ -167,9 +172,9 @@ export class SnapshotShelf {
     dir: string,
     options: WriteOptions,
   ): Promise<WriteReport | undefined> {
-    const list = await this.#holdEntries(home, header);
+    const list = await this.#linkEntries(home, header);
     if (list === undefined) return undefined;
-    const how = await chooseMeans(list, dir, options.mode);
+    const how = await chooseMethod(list, dir, options.mode);
     const trust = isSettled(header);
     const chosen = options.filter && selectEntries(storedEntries(list), header, options.filter);
     if (options.filter !== undefined && chosen === undefined) return undefined;
@@ -196,7 +201,8 @@ export class SnapshotShelf {
       });
       const problem = problemOf(outcome, chosen === undefined ? header : undefined);
       if (problem === undefined) {
-        if (chosen === undefined) await this.#settle({ home, header }, outcome.restated, !trust).catch(() => undefined);
+        if (chosen === undefined)
+          await this.#recordChecks({ home, header }, outcome.restated, !trust).catch(() => undefined);
         const now = new Date();
         await utimes(headerPath(home), now, now).catch(() => undefined);
         task.end();
@@ -206,7 +212,7 @@ export class SnapshotShelf {
       }
       task.end('failed');
       await emptied(dir);
-      // One that another process has just collected is no damage.
+      // A snapshot that another process just collected is not damaged.
       if ((await readHeader(home)) !== undefined) await this.discard(job, basename(home), problem);
       return undefined;
     } catch (error) {
@@ -217,11 +223,11 @@ export class SnapshotShelf {
         return undefined;
       }
       const isSystemCall = (error as NodeJS.ErrnoException).syscall !== undefined;
-      throw isSystemCall ? meansError(localError(error, `cannot write ${dir}`), options.mode) : error;
+      throw isSystemCall ? methodError(localError(error, `cannot write ${dir}`), options.mode) : error;
     }
   }
 
-  /** Takes a snapshot away that is not what it should be, with a warning. */
+  /** Removes a damaged snapshot, with a warning. */
   async discard(job: JobContext, name: string, problem: string): Promise<void> {
     await this.remove(name);
     job.progress.emit({
@@ -232,8 +238,12 @@ export class SnapshotShelf {
     });
   }
 
-  /** Writes list and header of the snapshot being made in `temporary`, copying or stamping its files on the way. */
-  async #note(temporary: string, { task, from, lines, facts, onProgress }: Filled, signal: AbortSignal): Promise<void> {
+  /** Writes the list and the header of the snapshot in `temporary`. The files are copied or stat'ed on the way. */
+  async #writeList(
+    temporary: string,
+    { task, from, lines, facts, onProgress }: Filled,
+    signal: AbortSignal,
+  ): Promise<void> {
     const to = join(temporary, FILES);
     const list = join(temporary, 'entries');
     const hash = createHash('sha256');
@@ -242,7 +252,7 @@ export class SnapshotShelf {
     const fd = openSync(list, 'wx');
     let count: number;
     try {
-      const how = task === 'keep' ? await chooseMeans(list, from, 'auto') : 'copy';
+      const how = task === 'keep' ? await chooseMethod(list, from, 'auto') : 'copy';
       const spec = cloneSpec({ task, from, to, how, created: await createdIn(to) });
       const counted = function* (): Generator<string> {
         for (const line of lines) {
@@ -283,8 +293,8 @@ export class SnapshotShelf {
     await this.#directory.replaceFile(headerPath(home), `${JSON.stringify(header)}\n`, sync);
   }
 
-  /** Records what was seen when it differs from what was recorded, and that all was hashed when it was. */
-  async #settle({ home, header }: Stored, restated: ReadonlyMap<number, string>, hashed: boolean): Promise<void> {
+  /** Records corrected lines, and that all files were hashed in this boot. */
+  async #recordChecks({ home, header }: Stored, restated: ReadonlyMap<number, string>, hashed: boolean): Promise<void> {
     if (restated.size === 0 && (!hashed || header.durable)) return;
     let { entries } = header;
     if (restated.size > 0) {
@@ -306,8 +316,8 @@ export class SnapshotShelf {
     if (entries !== header.entries) await rm(entriesPath(home, header.entries), { force: true });
   }
 
-  /** The list of entries under a name of this process, which stays when the snapshot is collected or restated. */
-  async #holdEntries(home: string, header: SnapshotHeader): Promise<string | undefined> {
+  /** Links the list of entries under a name of this process, so that it outlives a collected or changed snapshot. */
+  async #linkEntries(home: string, header: SnapshotHeader): Promise<string | undefined> {
     const source = entriesPath(home, header.entries);
     const held = this.#directory.temporaryPath();
     try {
@@ -321,7 +331,7 @@ export class SnapshotShelf {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENOENT') return undefined;
-      // A store that cannot be written has no other process that changes it.
+      // If the store is not writable, no other process changes it either.
       if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return source;
       throw storeError(error, `cannot use the cache ${this.#directory.root}`);
     }
@@ -329,8 +339,8 @@ export class SnapshotShelf {
 }
 
 /**
- * Whether what happened says that the files are not what they were: a list that cannot be understood, or a path that is
- * something else. All else is a failure of this machine.
+ * True if the error shows that the files have changed: the list is invalid, or a path has another type. Any other error
+ * is a failure of this machine.
  */
 function isDamage(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
@@ -338,12 +348,12 @@ function isDamage(error: unknown): boolean {
   return error instanceof Error && (code === undefined || byPath.includes(code));
 }
 
-/** Recorded by this boot, or known to be on the disk. */
+/** True if the snapshot was recorded in this boot, or is known to be on disk. */
 function isSettled(header: SnapshotHeader): boolean {
   return header.durable || (header.boot === bootId() && header.boot !== '0');
 }
 
-/** @param header of all that was worked on */
+/** @param header the header of the processed list, if it was processed as a whole */
 function problemOf({ damage, digest }: CloneOutcome, header: SnapshotHeader | undefined): string | undefined {
   if (damage !== undefined) return `${damage.path} ${damage.problem}`;
   return header === undefined || digest === header.entries ? undefined : 'its list of entries was changed';
