@@ -5,11 +5,9 @@
 import { createHash } from 'node:crypto';
 import {
   type BigIntStats,
-  chmodSync,
   closeSync,
   constants,
   lstatSync,
-  lutimesSync,
   openSync,
   readdirSync,
   readlinkSync,
@@ -18,8 +16,17 @@ import {
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { WriteReport, WrittenEntry } from '../../contract/ref.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
-import { type ByteString, bytesOfText, compareBytes, fsPath, isUtf8, textOfBytes } from '../byte-string.ts';
+import {
+  type ByteString,
+  bytesOfText,
+  compareBytes,
+  fsPath,
+  isUtf8,
+  printableBytes,
+  textOfBytes,
+} from '../byte-string.ts';
+import { LossList } from './losses.ts';
+import { joinTime, type Metadata, MetadataWriter, splitTime } from './metadata.ts';
 
 export interface SettleOptions {
   readonly signal: AbortSignal;
@@ -44,24 +51,28 @@ export async function settleTree(dir: string, options: SettleOptions): Promise<W
   const root = bytesOfText(dir);
   try {
     await settling.children(root, '');
-    settling.settle(root, lstatSync(fsPath(root), { bigint: true }), 'dir');
+    settling.settle(root, '', lstatSync(fsPath(root), { bigint: true }), 'dir');
   } catch (error) {
     throw localError(error, `cannot settle ${dir}`);
   }
-  const { entries, bytes } = settling;
-  return { files: entries.length, bytes, losses: [], lossCounts: {}, entries, via: 'unpack' };
+  const { entries, bytes, losses } = settling;
+  return { files: entries.length, bytes, losses: losses.losses, lossCounts: losses.counts, entries, via: 'unpack' };
 }
 
 class Settling {
   readonly #options: SettleOptions;
+  readonly #writer: MetadataWriter;
   readonly #chunk = Buffer.allocUnsafe(256 * 1024);
   readonly #links = new Map<string, string>();
   readonly entries: WrittenEntry[] = [];
+  readonly losses = new LossList();
   bytes = 0;
   #batch = 0;
 
   constructor(options: SettleOptions) {
     this.#options = options;
+    // Whose the files are is left as it is.
+    this.#writer = new MetadataWriter({ owner: 'current', epoch: options.epoch }, this.losses);
   }
 
   /** @param parent path on disk, and `below` path below the root; both bytes as latin-1 */
@@ -78,7 +89,7 @@ class Settling {
       try {
         await this.#entry(real, path);
       } catch (error) {
-        throw localError(error, `cannot settle ${printable(path)}`);
+        throw localError(error, `cannot settle ${printableBytes(path)}`);
       }
     }
   }
@@ -93,10 +104,10 @@ class Settling {
       this.entries[place] = this.#report(
         path,
         'dir',
-        this.settle(real, lstatSync(fsPath(real), { bigint: true }), 'dir'),
+        this.settle(real, path, lstatSync(fsPath(real), { bigint: true }), 'dir'),
       );
     } else if (stats.isSymbolicLink()) {
-      const settled = this.settle(real, stats, 'symlink');
+      const settled = this.settle(real, path, stats, 'symlink');
       const target = named(readlinkSync(fsPath(real), { encoding: 'latin1' }));
       this.entries.push({
         ...this.#report(path, 'symlink', settled),
@@ -106,7 +117,7 @@ class Settling {
     } else if (stats.isFile()) {
       this.#file(real, path, stats);
     } else {
-      throw new CtxsrcError('E_UNSAFE', `${printable(path)} is neither a file nor a directory nor a link`);
+      throw new CtxsrcError('E_UNSAFE', `${printableBytes(path)} is neither a file nor a directory nor a link`);
     }
   }
 
@@ -115,7 +126,7 @@ class Settling {
     if (first !== undefined) {
       const target = named(first);
       this.entries.push({
-        ...this.#report(path, 'hardlink', stats),
+        ...this.#report(path, 'hardlink', metadataOf(stats)),
         target: target.text,
         ...(target.isBytes ? { targetBytes: true } : {}),
       });
@@ -123,7 +134,7 @@ class Settling {
     }
     if (stats.nlink > 1n) this.#links.set(`${stats.dev}:${stats.ino}`, path);
     const digest = this.#hash(real);
-    const settled = this.settle(real, stats, 'file');
+    const settled = this.settle(real, path, stats, 'file');
     this.bytes += Number(stats.size);
     this.entries.push({ ...this.#report(path, 'file', settled), size: Number(stats.size), digest });
   }
@@ -142,46 +153,41 @@ class Settling {
     return `sha256:${hash.digest('hex')}`;
   }
 
-  /** Sets mode and times where they differ from what is asked for. */
-  settle(real: string, stats: BigIntStats, type: 'file' | 'dir' | 'symlink'): Settled {
-    const { modeOf, mtime, epoch } = this.#options;
-    const had = Number(stats.mode & 0o7777n);
-    const mode = type === 'symlink' ? had : (modeOf?.(type, had) ?? had);
-    if (mode !== had) chmodSync(fsPath(real), mode);
-    let time = stats.mtimeNs;
-    if (mtime !== undefined) time = BigInt(mtime) * 1_000_000_000n;
-    if (epoch !== undefined && time > BigInt(epoch) * 1_000_000_000n) time = BigInt(epoch) * 1_000_000_000n;
-    if (time !== stats.mtimeNs) {
-      const seconds = Number(time / 1_000_000_000n);
-      lutimesSync(fsPath(real), seconds, seconds);
-    }
-    return { mode, uid: Number(stats.uid), gid: Number(stats.gid), mtimeNs: time };
+  /** Sets mode and times where they differ from what is asked for. @returns what the entry has then */
+  settle(real: string, path: string, stats: BigIntStats, type: 'file' | 'dir' | 'symlink'): Metadata {
+    const { modeOf, mtime } = this.#options;
+    const present = metadataOf(stats);
+    const meta = { ...present };
+    if (type !== 'symlink' && modeOf !== undefined) meta.mode = modeOf(type, present.mode);
+    if (mtime !== undefined) Object.assign(meta, { mtime, mtimeNs: 0 });
+    this.#writer.finish(fsPath(real), path, type, meta, present);
+    return meta;
   }
 
-  #report(
-    path: string,
-    type: WrittenEntry['type'],
-    settled: Pick<BigIntStats, 'mtimeNs'> & { mode: number | bigint; uid: number | bigint; gid: number | bigint },
-  ): WrittenEntry {
+  #report(path: string, type: WrittenEntry['type'], has: Metadata): WrittenEntry {
     const { text, isBytes } = named(path);
+    const { mode, uid, gid } = has;
     return {
       path: text,
       ...(isBytes ? { pathBytes: true } : {}),
       type,
-      mode: Number(settled.mode) & 0o7777,
-      uid: Number(settled.uid),
-      gid: Number(settled.gid),
+      mode,
+      uid,
+      gid,
       size: 0,
-      mtime: String(settled.mtimeNs),
+      mtime: String(joinTime(has)),
     };
   }
 }
 
-interface Settled {
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly mtimeNs: bigint;
+function metadataOf({ uid, gid, mode, mtimeNs }: BigIntStats): Metadata {
+  return {
+    uid: Number(uid),
+    gid: Number(gid),
+    mode: Number(mode & 0o7777n),
+    ...splitTime(mtimeNs),
+    xattrs: undefined,
+  };
 }
 
 /** A name as text where its bytes are UTF-8, else as the bytes it is. */

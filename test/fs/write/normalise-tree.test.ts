@@ -49,6 +49,13 @@ describe('settleTree', () => {
     expect(lstatSync(join(dir, 'd')).mode & 0o777).toBe(0o755);
   });
 
+  it('sets times before 1970', async () => {
+    const dir = tree();
+    const report = await settleTree(dir, { signal, mtime: -5 });
+    expect([...report.entries].map(({ mtime }) => mtime)).toEqual(Array(5).fill('-5000000000'));
+    for (const path of ['', 'd/x', 'l']) expect(lstatSync(join(dir, path)).mtimeMs).toBe(-5000);
+  });
+
   it('clamps later times only', async () => {
     const dir = tree();
     utimesSync(join(dir, 'a-b'), 5, 5);
