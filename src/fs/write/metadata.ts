@@ -47,7 +47,11 @@ export interface Metadata extends Owner, Time {
 }
 
 /** What an entry has before it is finished; what is not given is not known. */
-export type Present = Readonly<Owner & Partial<Pick<Metadata, 'mode' | 'mtime' | 'mtimeNs'>>>;
+export interface Present extends Readonly<Owner> {
+  readonly mode?: number | undefined;
+  readonly mtime?: number;
+  readonly mtimeNs?: number;
+}
 
 /** An open file or directory, or a path: of a symbolic link only if the entry is one. */
 export type Target = number | string | Buffer;

@@ -9,11 +9,8 @@ import {
   constants,
   copyFileSync,
   fstatSync,
-  futimesSync,
-  lchownSync,
   linkSync,
   lstatSync,
-  lutimesSync,
   mkdirSync,
   openSync,
   readlinkSync,
@@ -23,7 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Digest } from '../../core/digest.ts';
-import { loadNative, type Native } from '../../fs/native/native.ts';
+import { finishClone, orUnable, setCloneTime } from './clone-metadata.ts';
 import { clampTime, formatEntry, parseEntry, type StoredEntry } from './manifest.ts';
 
 export interface CloneSpec {
@@ -160,7 +157,8 @@ function isPlain({ created }: CloneSpec, { uid, gid, mode, xattrs }: StoredEntry
 }
 
 /** Half the system calls of `copyFile`, which tries to share blocks first and sets all metadata by path. */
-function copySmallFile({ size, mode }: StoredEntry, source: Path, target: Path, mtime: string): Stats {
+function copySmallFile(entry: StoredEntry, source: Path, target: Path, mtime: string): Stats {
+  const { size, mode } = entry;
   readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
   const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
   let length = 0;
@@ -175,7 +173,7 @@ function copySmallFile({ size, mode }: StoredEntry, source: Path, target: Path, 
   const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     for (let at = 0; at < length; ) at += writeSync(to, readBuffer, at, length - at);
-    setTime(to, mtime);
+    setCloneTime(to, entry, mtime);
   } finally {
     closeSync(to);
   }
@@ -267,43 +265,13 @@ function makeOther(spec: CloneSpec, entry: StoredEntry): void {
   finish(spec, entry, target, undefined);
 }
 
-/**
- * Sets owner, attributes, mode and times, in an order in which none undoes another.
- * @param mode the current mode
- */
+/** @param mode the current mode */
 function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | undefined): void {
-  // Writing, as a copy does, clears setuid and setgid for all users but root.
-  let present = mode !== undefined && (mode & 0o6000) === 0 ? mode : undefined;
-  if (spec.created?.uid !== entry.uid || spec.created.gid !== entry.gid) {
-    lchownSync(path, entry.uid, entry.gid);
-    // A change of owner clears setuid and setgid.
-    if ((entry.mode & 0o6000) !== 0) present = undefined;
-  }
-  for (const [name, value] of Object.entries(entry.xattrs ?? {})) {
-    orUnable((native) => native.setXattr(path, name, Buffer.from(value, 'base64')));
-  }
   const wanted = spec.task === 'keep' ? storedMode(spec, entry) : entry.mode;
-  if (entry.type !== 'symlink' && present !== wanted) chmodSync(path, wanted);
+  // Writing, as a copy does, clears setuid and setgid for all users but root.
+  const present = mode !== undefined && (mode & 0o6000) === 0 ? mode : undefined;
   const mtime = clampTime(entry.mtime, spec.epoch);
-  setTime(path, mtime);
-}
-
-/**
- * Node's own calls are exact for whole seconds, but take numbers below 0 for the present.
- * @param file an open file, or a path
- */
-function setTime(file: number | Path, mtime: string): void {
-  const seconds = Number(mtime) / 1e9;
-  const isWhole = mtime === '0' || (mtime.endsWith('000000000') && !mtime.startsWith('-'));
-  const native = isWhole ? undefined : loadNative();
-  if (native !== undefined) {
-    if (typeof file === 'number') native.setTimesFd(file, BigInt(mtime));
-    else native.setTimes(file, BigInt(mtime));
-    return;
-  }
-  if (seconds < 0) throw unable('the native calls are missing');
-  if (typeof file === 'number') futimesSync(file, seconds, seconds);
-  else lutimesSync(file, seconds, seconds);
+  finishClone(path, { ...entry, mode: wanted, mtime }, present, spec.created);
 }
 
 /** The mode that an entry has in the store. */
@@ -358,31 +326,4 @@ function hashFile(path: Path): Digest {
     closeSync(fd);
   }
   return `sha256:${hash.digest('hex')}`;
-}
-
-/** A clone that cannot be exact; the files are then made from the source. */
-export function isUnable(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === UNABLE;
-}
-
-/** A code, as no class crosses threads. */
-const UNABLE = 'CLONE_UNABLE';
-
-function unable(message: string): Error {
-  return Object.assign(new Error(message), { code: UNABLE });
-}
-
-/** Makes CloneUnable of errors for lack of space or permission. */
-function orUnable(call: (native: Native) => void): void {
-  const native = loadNative();
-  if (native === undefined) throw unable('the native calls are missing');
-  try {
-    call(native);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOTSUP' || code === 'EPERM' || code === 'EINVAL' || code === 'ENOSYS') {
-      throw unable(`the target cannot hold what the snapshot has (${code})`);
-    }
-    throw error;
-  }
 }

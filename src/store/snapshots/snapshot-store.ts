@@ -19,7 +19,7 @@ import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
 import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
-import { isUnable } from './clone-entry.ts';
+import { isUnable } from './clone-metadata.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { chooseMethod, methodError, noteSharing } from './copy-method.ts';
 import {

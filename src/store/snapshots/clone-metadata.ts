@@ -1,0 +1,63 @@
+/** The metadata of clones: all that the stored entry has, or no clone. */
+import { loadNative, type Native } from '../../fs/native/native.ts';
+import { isRefusal, MetadataWriter, type Owner, splitTime, type Target } from '../../fs/write/metadata.ts';
+import type { StoredEntry } from './manifest.ts';
+
+/** A code, as no class crosses threads. */
+const UNABLE = 'CLONE_UNABLE';
+
+const writer = new MetadataWriter(
+  { owner: 'preserve' },
+  {
+    add(kind, _path, detail) {
+      // Without the native calls times are kept to the microsecond, which is near enough for the checks of the store.
+      if (kind === 'mtime') return;
+      throw unable(`the target cannot hold what the snapshot has (${kind} ${detail})`);
+    },
+  },
+);
+/** The owner of new files where it is not known: nobody's. */
+const UNKNOWN: Owner = { uid: -1, gid: -1 };
+
+/**
+ * Makes an entry that was created what is recorded.
+ * @param present its mode, if known
+ * @param created owner of what this process creates there
+ */
+export function finishClone(path: string | Buffer, entry: StoredEntry, present?: number, created = UNKNOWN): void {
+  const { type, mode, uid, gid, mtime } = entry;
+  const xattrs = entry.xattrs && new Map(Object.entries(entry.xattrs).map(fromBase64));
+  const meta = { mode, uid, gid, ...splitTime(BigInt(mtime)), xattrs };
+  writer.finish(path, entry.path, type === 'hardlink' ? 'file' : type, meta, { ...created, mode: present });
+}
+
+/** Sets nothing but the time, for a file that needs nothing else. @param mtime nanoseconds, decimal */
+export function setCloneTime(target: Target, { path }: StoredEntry, mtime: string): void {
+  writer.setTimes(target, path, splitTime(BigInt(mtime)));
+}
+
+/** Whether a clone cannot be as exact as what it is a clone of; the files are then made from the source. */
+export function isUnable(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === UNABLE;
+}
+
+function unable(message: string): Error {
+  return Object.assign(new Error(message), { code: UNABLE });
+}
+
+/** What the place or the right may be missing for. @throws what `isUnable` recognises */
+export function orUnable(call: (native: Native) => void): void {
+  const native = loadNative();
+  if (native === undefined) throw unable('the native calls are missing');
+  try {
+    call(native);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    throw unable(`the target cannot hold what the snapshot has (${code})`);
+  }
+}
+
+function fromBase64([name, value]: [string, string]): [string, string] {
+  return [name, Buffer.from(value, 'base64').toString('latin1')];
+}
