@@ -25,6 +25,7 @@ import {
   printableBytes,
   textOfBytes,
 } from '../byte-string.ts';
+import { LinkMap } from '../entry/link-map.ts';
 import { LossList } from './losses.ts';
 import { joinTime, type Metadata, MetadataWriter, splitTime } from './metadata.ts';
 
@@ -63,7 +64,7 @@ class Settling {
   readonly #options: SettleOptions;
   readonly #writer: MetadataWriter;
   readonly #chunk = Buffer.allocUnsafe(256 * 1024);
-  readonly #links = new Map<string, string>();
+  readonly #links = new LinkMap<string>();
   readonly entries: WrittenEntry[] = [];
   readonly losses = new LossList();
   bytes = 0;
@@ -122,7 +123,7 @@ class Settling {
   }
 
   #file(real: string, path: string, stats: BigIntStats): void {
-    const first = stats.nlink > 1n ? this.#links.get(`${stats.dev}:${stats.ino}`) : undefined;
+    const first = this.#links.firstOf(stats, path);
     if (first !== undefined) {
       const target = named(first);
       this.entries.push({
@@ -132,7 +133,6 @@ class Settling {
       });
       return;
     }
-    if (stats.nlink > 1n) this.#links.set(`${stats.dev}:${stats.ino}`, path);
     const digest = this.#hash(real);
     const settled = this.settle(real, path, stats, 'file');
     this.bytes += Number(stats.size);

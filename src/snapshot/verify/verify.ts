@@ -10,6 +10,7 @@ import { printable } from '../../core/printable.ts';
 import { type Advance, failureOf, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { entryOf, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import { splitDevice } from '../../fs/native/stat.ts';
@@ -166,7 +167,7 @@ class Comparison {
       else this.#differs(entry.path, 'type', `it is ${type ?? 'something else'}, it was ${entry.type}`);
       return;
     }
-    const inode = `${stat.dev}:${stat.ino}`;
+    const inode = fileIdentity(stat);
     this.#compareModeAndOwner(entry.path, stat, { ...entry, type });
     if (entry.type === 'hardlink') {
       if (this.#inodes.get(bytesOf(entry.target ?? '', entry.targetBytes)) !== inode) {

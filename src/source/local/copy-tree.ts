@@ -11,6 +11,7 @@ import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { type ByteString, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import { EMPTY_DIGEST, entryHeader, hexDigest, type Xattrs } from '../../fs/entry/header.ts';
+import { LinkMap } from '../../fs/entry/link-map.ts';
 import { DiskReader, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { readXattrs } from '../../fs/entry/xattrs.ts';
 import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
@@ -75,7 +76,7 @@ class Copy {
   /** Those that were written, whose times are set when nothing more is written into them. */
   readonly #made: (Directory & { readonly index: number })[] = [];
   /** First place of each inode that has several names. */
-  readonly #links = new Map<string, ByteString>();
+  readonly #links = new LinkMap<ByteString>();
   #bytes = 0;
   #subpathSeen = false;
 
@@ -185,8 +186,7 @@ class Copy {
   }
 
   *#file(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): Generator<undefined> {
-    const inode = `${entry.dev}:${entry.ino}`;
-    const first = entry.nlink > 1 ? this.#links.get(inode) : undefined;
+    const first = place === undefined ? undefined : this.#links.firstOf(entry, place);
     const writes = place !== undefined && first === undefined;
     if (writes) this.#count(entry.size);
     const copied = yield* copyFile(
@@ -207,7 +207,6 @@ class Copy {
       });
       return;
     }
-    if (entry.nlink > 1) this.#links.set(inode, place);
     this.#bytes += entry.size;
     this.#finish(entry, place, xattrs, { size: entry.size, digest: `sha256:${copied.content}` });
   }

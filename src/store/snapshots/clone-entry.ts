@@ -20,6 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Digest } from '../../core/digest.ts';
+import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { finishClone, orUnable, setCloneTime } from './clone-metadata.ts';
 import { clampTime, formatEntry, parseEntry, type StoredEntry } from './manifest.ts';
 
@@ -241,7 +242,7 @@ export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefi
   if (entry.type === 'dir') return found.isDirectory() ? undefined : 'is no directory';
   const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
   const other = lstatSync(entryPath(spec.from, first), { throwIfNoEntry: false });
-  return other?.ino === found.ino ? undefined : 'is no longer a hard link';
+  return other !== undefined && fileIdentity(other) === fileIdentity(found) ? undefined : 'is no longer a hard link';
 }
 
 /**

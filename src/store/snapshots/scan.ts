@@ -1,6 +1,7 @@
 /** Lists a directory that a source made, as entries without digests, in the order of `WriteReport.entries`. */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { WrittenEntry } from '../../contract/ref.ts';
+import { LinkMap } from '../../fs/entry/link-map.ts';
 import { loadNative } from '../../fs/native/native.ts';
 import { splitDevice } from '../../fs/native/stat.ts';
 
@@ -8,21 +9,19 @@ const SLASH = Buffer.from('/');
 
 /** @throws errors of the system unchanged */
 export function* scanTree(root: string): Generator<WrittenEntry> {
-  yield* scanBelow(Buffer.from(root), undefined, new Map());
+  yield* scanBelow(Buffer.from(root), undefined, new LinkMap());
 }
 
-function* scanBelow(root: Buffer, below: Buffer | undefined, inodes: Map<string, Buffer>): Generator<WrittenEntry> {
+function* scanBelow(root: Buffer, below: Buffer | undefined, links: LinkMap<Buffer>): Generator<WrittenEntry> {
   const directory = below === undefined ? root : Buffer.concat([root, SLASH, below]);
   const names = readdirSync(directory, { encoding: 'buffer' }).sort(Buffer.compare);
   for (const name of names) {
     const path = below === undefined ? name : Buffer.concat([below, SLASH, name]);
     const full = Buffer.concat([root, SLASH, path]);
     const stat = lstatSync(full, { bigint: true });
-    const inode = `${stat.dev}:${stat.ino}`;
-    const first = stat.isDirectory() || stat.nlink === 1n ? undefined : inodes.get(inode);
-    if (first === undefined && stat.nlink > 1n) inodes.set(inode, path);
+    const first = stat.isDirectory() ? undefined : links.firstOf(stat, path);
     yield entryOf(full, path, stat, first);
-    if (stat.isDirectory()) yield* scanBelow(root, path, inodes);
+    if (stat.isDirectory()) yield* scanBelow(root, path, links);
   }
 }
 
