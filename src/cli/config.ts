@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { homeOf } from '../core/home.ts';
+import { isObject } from '../core/is-object.ts';
 import { parseJson } from '../core/parse-json.ts';
 import { printable } from '../core/printable.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
@@ -62,7 +63,7 @@ function decodeConfig(text: string, path: string): UserConfig {
   } catch (error) {
     return fail((error as Error).message);
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) return fail('it is no JSON object');
+  if (!isObject(document)) return fail('it is no JSON object');
   const members = document as Record<string, unknown>;
   const strings = (name: string): string[] => {
     const value = members[name] ?? [];
@@ -78,8 +79,7 @@ function decodeConfig(text: string, path: string): UserConfig {
   for (const name of Object.keys(members)) {
     const value = members[name];
     if (name === 'mirrors') {
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        return fail('mirrors is no object of HOST: MIRROR');
+      if (!isObject(value)) return fail('mirrors is no object of HOST: MIRROR');
       network.mirrors = Object.entries(value).flatMap(([host, mirror]) => {
         const list: unknown[] = Array.isArray(mirror) ? mirror : [mirror];
         if (list.some((item) => typeof item !== 'string'))

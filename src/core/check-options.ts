@@ -3,6 +3,7 @@
  * wrong type would be ignored in silence, and the answer would be to another question.
  */
 import { CtxsrcError } from './errors.ts';
+import { isObject } from './is-object.ts';
 
 /** Throws `E_USAGE` for a value that is not accepted. `where` is the argument's name, for the message. */
 export type Check = (value: unknown, where: string) => void;
@@ -60,7 +61,7 @@ export function having(what: string, members: Readonly<Record<string, 'function'
 /** An object with these members and no others, each of them optional. */
 export function members(known: Readonly<Record<string, Check>>): Check {
   return (value, where) => {
-    check('an object', (it) => typeof it === 'object' && it !== null && !Array.isArray(it))(value, where || 'options');
+    check('an object', isObject)(value, where || 'options');
     for (const [name, member] of Object.entries(value as object)) {
       const path = where === '' ? name : `${where}.${name}`;
       const own = Object.hasOwn(known, name) ? known[name] : undefined;

@@ -2,6 +2,7 @@
  * docker's config.json and the auth.json of podman and skopeo (the same format, containers-auth.json(5)): which entry,
  * if any, applies to a registry. Hosts are compared exactly; a near miss is no match, but it is reported.
  */
+import { isObject } from '../../core/is-object.ts';
 import { DOCKER_HUB_AUTH_KEY, hostName, isDockerHub } from '../../http/host.ts';
 
 /** A parsed file; members of unexpected types count as absent. */
@@ -39,10 +40,6 @@ export function parseDockerConfig(text: string): DockerConfig | undefined {
     ),
     credsStore: typeof credsStore === 'string' && credsStore !== '' ? credsStore : undefined,
   };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function entries(value: unknown): [string, unknown][] {

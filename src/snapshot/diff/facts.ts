@@ -2,6 +2,7 @@
  * What differs between two descriptions of sources (`SourceInstance.describe`), without looking at a file: digests,
  * platform, configuration, layers by index, or whatever a source tells of itself.
  */
+import { isObject } from '../../core/is-object.ts';
 
 /** Facts by name, JSON-safe. */
 export type Facts = Readonly<Record<string, unknown>>;
@@ -76,10 +77,6 @@ function given(name: 'from' | 'to', value: unknown): { from?: unknown; to?: unkn
 
 function listOf(value: unknown): readonly Facts[] {
   return Array.isArray(value) ? (value as readonly unknown[]).filter(isObject) : [];
-}
-
-function isObject(value: unknown): value is Facts {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -2,7 +2,8 @@
  * Contexts of a bake file in JSON, those that `docker buildx bake --print` would print for it. Nothing is evaluated: what
  * needs an evaluation is refused.
  */
-import { type Fail, type FoundContext, isObject } from './found-context.ts';
+import { isObject } from '../../core/is-object.ts';
+import type { Fail, FoundContext } from './found-context.ts';
 
 /** The contexts of the default group's targets, and of the targets that they are built from. */
 export function bakeContexts(document: Readonly<Record<string, unknown>>, fail: Fail): FoundContext[] {

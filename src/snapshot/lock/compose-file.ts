@@ -2,7 +2,8 @@
  * Contexts of a compose file, those that `docker buildx bake --print` would print for it. Nothing is evaluated and no
  * other file is read: what needs that is refused.
  */
-import { type Fail, type FoundContext, isObject } from './found-context.ts';
+import { isObject } from '../../core/is-object.ts';
+import type { Fail, FoundContext } from './found-context.ts';
 
 /** The additional contexts of all services. */
 export function composeContexts(document: Readonly<Record<string, unknown>>, fail: Fail): FoundContext[] {

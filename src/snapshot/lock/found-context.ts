@@ -11,7 +11,3 @@ export interface FoundContext {
   /** As the file means it, escapes undone. */
   readonly value: string;
 }
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

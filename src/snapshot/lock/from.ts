@@ -5,13 +5,14 @@
  */
 import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
+import { isObject } from '../../core/is-object.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { shortened } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
 import { bakeContexts } from './bake-file.ts';
 import { composeContexts } from './compose-file.ts';
-import { type Fail, type FoundContext, isObject } from './found-context.ts';
+import type { Fail, FoundContext } from './found-context.ts';
 import { isContextName } from './lock.ts';
 
 /** Bytes of a file; bake and compose write less, and the parser takes a second for so many. */

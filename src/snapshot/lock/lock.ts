@@ -4,6 +4,7 @@
  */
 import type { Attributes, AttributeValue } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { isObject } from '../../core/is-object.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { printable, printableJson, shortened } from '../../core/printable.ts';
 
@@ -100,10 +101,6 @@ export function decodeLock(text: string, path: string): Lock {
     lock.set(name, entry as unknown as LockEntry);
   }
   return lock;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isAttributes(value: unknown): value is Attributes {

@@ -2,6 +2,7 @@
 import type { Loss, WrittenEntry } from '../../contract/ref.ts';
 import { LETTER_TYPE } from '../../contract/written-rows.ts';
 import { isDigest } from '../../core/digest.ts';
+import { isObject } from '../../core/is-object.ts';
 import { SCHEMA, type Sidecar } from './format.ts';
 
 const LOSS_KINDS: readonly string[] = ['owner', 'device', 'capability', 'xattr', 'setuid', 'fifo', 'socket', 'mtime'];
@@ -137,8 +138,8 @@ function text(value: unknown, what: string): string {
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Malformed(`${what} is no object`);
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw new Malformed(`${what} is no object`);
+  return value;
 }
 
 function list(value: unknown, what: string): readonly unknown[] {
