@@ -3,21 +3,12 @@
  * JSON, and the SHA-256 of all of these. A writer makes a new file and renames it into place.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EntryRows, FIRST_ROW } from '../entry/rows.ts';
 import type { Slices } from '../walk/slices.ts';
 import { makeDirectory } from '../write/make-directory.ts';
+import { writeAllSync } from '../write/write-all.ts';
 
 /** Number of files in the folder; writing one more removes the oldest. */
 const MAX_FILES = 32;
@@ -99,17 +90,13 @@ async function writeNew(file: string, rows: readonly Uint8Array[], facts: Buffer
     const running = createHash('sha256');
     for (const part of [start, ...rows, facts]) {
       running.update(part);
-      writeAll(fd, part);
+      writeAllSync(fd, part);
       if (slices.over) await slices.pause();
     }
-    writeAll(fd, running.digest());
+    writeAllSync(fd, running.digest());
   } finally {
     closeSync(fd);
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 /** Also removes the temporary files of writers that were killed. */

@@ -7,9 +7,10 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, ftruncateSync } from 'node:fs';
 import { at, createFile } from '../../fs/write/confined.ts';
 import type { Metadata } from '../../fs/write/metadata.ts';
+import { writeAllSync } from '../../fs/write/write-all.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { LayerMetadata } from './metadata.ts';
-import { type PlainFile, writeAll, writePlainFile } from './plain-file.ts';
+import { type PlainFile, writePlainFile } from './plain-file.ts';
 import type { Directory } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
 
@@ -64,7 +65,7 @@ export class FileWriter {
       this.#open(file);
     }
     this.#hashHole(file, offset);
-    writeAll(file.fd, chunk, file.sparse ? offset : undefined);
+    writeAllSync(file.fd, chunk, file.sparse ? offset : undefined);
     file.hash!.update(chunk);
     file.hashed += chunk.length;
   }

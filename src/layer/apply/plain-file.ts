@@ -1,6 +1,7 @@
 /** The common case of a file: its whole content is in memory, and it needs only a mode and whole seconds. */
 import { hash } from 'node:crypto';
-import { closeSync, constants, fchmodSync, futimesSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, futimesSync, openSync } from 'node:fs';
+import { writeAllSync } from '../../fs/write/write-all.ts';
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -21,18 +22,11 @@ export interface PlainFile {
 export function writePlainFile({ path, mode, chmod, mtime, content }: PlainFile): string {
   const fd = openSync(path, CREATE, mode);
   try {
-    writeAll(fd, content);
+    writeAllSync(fd, content);
     if (chmod) fchmodSync(fd, mode);
     futimesSync(fd, mtime, mtime);
   } finally {
     closeSync(fd);
   }
   return hash('sha256', content, 'binary');
-}
-
-/** Writes all bytes at the given position, or at the current one. */
-export function writeAll(fd: number, bytes: Buffer, position?: number): void {
-  for (let at = 0; at < bytes.length; ) {
-    at += writeSync(fd, bytes, at, bytes.length - at, position === undefined ? null : position + at);
-  }
 }

@@ -13,6 +13,7 @@ import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { counted, failureOf, Task } from '../../core/progress.ts';
+import { writeAll } from '../../fs/write/write-all.ts';
 import type { HttpResponse } from '../../http/client.ts';
 import { contentLength, header } from '../../http/headers.ts';
 import { download } from '../../http/resume.ts';
@@ -198,7 +199,7 @@ async function receivePart(
       await file.truncate(source.offset);
       for await (const chunk of createReadStream(part)) hash.update(chunk as Buffer);
     }
-    const size = await writeAll(file, source.body, source.offset, (chunk, done) => {
+    const size = await writeBody(file, source.body, source.offset, (chunk, done) => {
       hash.update(chunk);
       task.advance(done);
     });
@@ -226,7 +227,7 @@ async function receiveEncoded(
       }
       gunzip.end();
     })().catch((error: Error) => gunzip.destroy(error));
-    const size = await writeAll(file, limited(gunzip, target), 0, (chunk, done) => {
+    const size = await writeBody(file, limited(gunzip, target), 0, (chunk, done) => {
       hash.update(chunk);
       task.advance(done);
     });
@@ -247,7 +248,7 @@ async function receiveEncoded(
   }
 }
 
-async function writeAll(
+async function writeBody(
   file: FileHandle,
   body: AsyncIterable<Uint8Array>,
   offset: number,
@@ -255,10 +256,7 @@ async function writeAll(
 ): Promise<number> {
   let position = offset;
   for await (const chunk of body) {
-    for (let written = 0; written < chunk.length; ) {
-      const { bytesWritten } = await file.write(chunk, written, chunk.length - written, position + written);
-      written += bytesWritten;
-    }
+    await writeAll(file, chunk, position);
     position += chunk.length;
     seen(chunk, position);
   }

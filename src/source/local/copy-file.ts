@@ -1,9 +1,10 @@
 /** Copies the content of one file and hashes it twice on the way: by itself for the report, with its header for the key. */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { ioError } from '../../core/errors.ts';
 import type { ByteString } from '../../fs/byte-string.ts';
 import { isUnchanged, type TreeEntry } from '../../fs/entry/tree-entry.ts';
+import { writeAllSync } from '../../fs/write/write-all.ts';
 
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 const CHUNK = 1 << 20;
@@ -39,7 +40,7 @@ export function* copyFile(
       const chunk = scratch.subarray(0, read);
       whole.update(chunk);
       content.update(chunk);
-      for (let at = 0; output !== undefined && at < read; ) at += writeSync(output, chunk, at);
+      if (output !== undefined) writeAllSync(output, chunk);
       yield;
     }
     if (!isUnchanged(fstatSync(input), seen)) return undefined;

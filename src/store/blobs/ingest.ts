@@ -17,6 +17,7 @@ import { type Digest, digestHex, hasherFor, shortDigest } from '../../core/diges
 import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
 import { failureOf, Task } from '../../core/progress.ts';
+import { writeAll } from '../../fs/write/write-all.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Locks } from '../sharing/locks.ts';
@@ -275,12 +276,6 @@ async function write(
   }
   job.signal.throwIfAborted();
   return position;
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-  }
 }
 
 async function sizeOf(path: string): Promise<number> {
