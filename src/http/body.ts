@@ -30,20 +30,23 @@ export async function readAll(response: Received, maxBytes: number, subject: Sub
   return Buffer.concat(chunks, length);
 }
 
+/** Bytes of a refusal that are read for its reason. */
+const ERROR_BODY = 64 * 1024;
+
 /** The start of an error's body; empty if it cannot be read, as the status is what matters. */
-export async function readStart(response: Received, maxBytes: number): Promise<string> {
+export async function readStart(response: Received): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
     for await (const chunk of response.body) {
       chunks.push(new Uint8Array(chunk));
       length += chunk.length;
-      if (length >= maxBytes) break;
+      if (length >= ERROR_BODY) break;
     }
   } catch (error) {
     if (isAbort(error)) throw error;
   }
-  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
+  return Buffer.concat(chunks).subarray(0, ERROR_BODY).toString('utf8');
 }
 
 /** The same body with typed errors; an abort ends it with the signal's reason. */

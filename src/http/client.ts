@@ -84,7 +84,6 @@ export interface HttpClient {
 }
 
 const MOST_REDIRECTS = 10;
-const ERROR_BODY = 64 * 1024;
 
 /**
  * @param options.env names proxies and certificate files; default: the environment of the process
@@ -175,7 +174,7 @@ export function createHttpClient(options: {
       report(response.status);
       const { forwarder } = response;
       if (forwarder !== undefined && isProxysOwn(response)) {
-        const text = await readStart(response, ERROR_BODY);
+        const text = await readStart(response);
         throw new ProxyRefusal(forwarder, { status: response.status, headers: response.headers, text });
       }
       return { ...response, body: guarded(response.body, job.signal, subject) };
@@ -191,7 +190,7 @@ export function createHttpClient(options: {
   async function attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
     const response = await follow(job, request);
     if (!isBusy(response.status)) return response;
-    const text = await readStart(response, ERROR_BODY);
+    const text = await readStart(response);
     const { subject, secrets = [] } = request;
     const { status, headers } = response;
     throw busyError(subject, { status, headers, text, secrets }, { now: clock.now(), maxWait: network.maxWait });

@@ -23,8 +23,6 @@ export interface ApiRequest {
   readonly retries?: number | undefined;
 }
 
-const ERROR_BODY = 64 * 1024;
-
 export class Api {
   readonly #http: HttpClient;
   readonly #clock: Clock;
@@ -72,7 +70,7 @@ export class Api {
 
   /** The error for an unexpected status of a response of `open`. */
   async refusal(job: JobContext, endpoint: Endpoint, subject: Subject, answer: HttpResponse): Promise<CtxsrcError> {
-    return this.#refusal(job, endpoint, subject, answer.status, await readStart(answer, ERROR_BODY));
+    return this.#refusal(job, endpoint, subject, answer.status, await readStart(answer));
   }
 
   /** The zone of a registry: which addresses it may name. */

@@ -24,7 +24,6 @@ export interface ForeignBlob {
 
 /** Number of URLs of one blob that are tried. */
 const MOST_URLS = 8;
-const ERROR_BODY = 64 * 1024;
 
 /**
  * The blob from the first URL that has it, not verified. Errors: that of the last URL, which lists the others; E_UNSAFE
@@ -95,7 +94,7 @@ function blobAt(
 
 async function refusal({ host }: URL, answer: HttpResponse): Promise<CtxsrcError> {
   const { status } = answer;
-  const said = saying(await readStart(answer, ERROR_BODY), []);
+  const said = saying(await readStart(answer), []);
   const code: ErrorCode =
     status === 401 || status === 403
       ? 'E_FORBIDDEN'

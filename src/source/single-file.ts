@@ -7,6 +7,7 @@ import { open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
+import { trimGoSpace } from '../core/go/text.ts';
 import { LossList } from '../fs/write/losses.ts';
 import { joinTime, type Metadata, MetadataWriter, presentOf } from '../fs/write/metadata.ts';
 import type { StoredBody } from './stored-body.ts';
@@ -90,8 +91,7 @@ const DEFAULT_NAME = 'download';
  * control characters).
  */
 export function safeFileName(name: ByteName): ByteName {
-  const trimmed = trimGoSpace(name);
-  const base = baseName(trimmed);
+  const base = baseName(trimmed(name));
   if (base === '' || base === '.' || base === '..') return DEFAULT_NAME;
   return /[\u0000-\u001f\u007f-\u009f]/.test(Buffer.from(base, 'latin1').toString()) ? DEFAULT_NAME : base;
 }
@@ -106,12 +106,11 @@ export function byteName(text: string): ByteName {
   return Buffer.from(text).toString('latin1');
 }
 
-function trimGoSpace(name: ByteName): ByteName {
+function trimmed(name: ByteName): ByteName {
   const text = Buffer.from(name, 'latin1').toString();
   // Not UTF-8: only the white space of ASCII is recognised in it.
   if (byteName(text) !== name) return name.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
-  const space = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
-  return byteName(text.replace(new RegExp(`^[${space}]+|[${space}]+$`, 'g'), ''));
+  return byteName(trimGoSpace(text));
 }
 
 export interface FileToWrite {

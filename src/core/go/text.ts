@@ -1,6 +1,6 @@
 /**
  * UTF-8 as Go reads it: every byte that belongs to no valid sequence is one error. The Encoding Standard (TextDecoder)
- * would replace a truncated sequence as a whole.
+ * would replace a truncated sequence as a whole. And what Go takes for white space.
  */
 
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -49,4 +49,13 @@ export function goText(
     parts.push(replace(STRICT.decode(bytes.subarray(start))));
     return parts.join('');
   }
+}
+
+/** What Go's `strings.TrimSpace` trims (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
+const SPACE = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const OUTER_SPACE = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g');
+
+/** The text without the white space around it, by Go's definition of white space. */
+export function trimGoSpace(text: string): string {
+  return text.replace(OUTER_SPACE, '');
 }

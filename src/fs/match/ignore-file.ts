@@ -2,8 +2,7 @@
 
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go/path.ts';
-import { goText } from '../../core/go/text.ts';
-import { trimGoSpace } from './patterns.ts';
+import { goText, trimGoSpace } from '../../core/go/text.ts';
 
 /** A line of this many bytes is an error, as in BuildKit. */
 const MAX_LINE = 64 * 1024;

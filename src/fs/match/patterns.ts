@@ -4,6 +4,7 @@
  */
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath, dirName } from '../../core/go/path.ts';
+import { trimGoSpace } from '../../core/go/text.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../byte-string.ts';
 import { PatternEffort } from './effort.ts';
 import { PatternRegexp } from './go-regexp.ts';
@@ -12,15 +13,6 @@ import { badPattern, checkFirstChunks, hasWildcard } from './wildcard.ts';
 
 /** Which patterns matched a directory, one byte per pattern: handed down during a walk. */
 export type MatchVector = Uint8Array;
-
-/** What Go's `strings.TrimSpace` trims (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
-const SPACE = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
-const OUTER_SPACE = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g');
-
-/** The text without the white space around it, by Go's definition of white space. */
-export function trimGoSpace(text: string): string {
-  return text.replace(OUTER_SPACE, '');
-}
 
 /** The position of a pattern, for messages: `.dockerignore line 3: a*`. */
 export type PlaceOf = (index: number) => string;

@@ -1,5 +1,6 @@
 /** BuildKit's key and pin of a git source (`docs/buildkit.md#git`), from the answer of `git ls-remote`. Pure text, no I/O. */
 import { CtxsrcError } from '../../core/errors.ts';
+import { prefixed } from './url.ts';
 
 /** What decides on the key of a git source. */
 export interface GitSelection {
@@ -135,8 +136,4 @@ function checksumMismatch(wanted: string, got: string): CtxsrcError {
     hint: 'the reference has moved: look at what changed, then give its new commit',
     details: { expected: wanted, actual: got },
   });
-}
-
-function prefixed(name: string, prefix: string): string {
-  return name.startsWith(prefix) ? name : prefix + name;
 }

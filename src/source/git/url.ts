@@ -244,7 +244,8 @@ function checkNotOption(text: string, part: string): void {
   if (text.startsWith('-')) throw invalid(`the ${part} ${JSON.stringify(text)} of a git reference starts with a dash`);
 }
 
-function prefixed(name: string, prefix: string): string {
+/** The name of a ref, with its prefix if it lacks it. */
+export function prefixed(name: string, prefix: string): string {
   return name.startsWith(prefix) ? name : prefix + name;
 }
 

@@ -21,9 +21,6 @@ export interface Target {
   readonly maxBytes: number;
 }
 
-/** Bytes of a refusal that are read for its reason. */
-const ERROR_BODY = 64 * 1024;
-
 /**
  * Sends the request.
  * @param more headers of this request besides
@@ -61,7 +58,7 @@ export function tooLarge({ subject, maxBytes }: Target, size?: number): CtxsrcEr
 /** The error for a response that is no file: that of a registry, with what to type for a file. */
 async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcError> {
   const { status } = response;
-  const text = await readStart(response, ERROR_BODY);
+  const text = await readStart(response);
   const hint = status === 401 || status === 403 ? loginHint(target, response) : 'check the address';
   return answerError(target.subject, { status, text, secrets: secretsOf(target), hint });
 }
