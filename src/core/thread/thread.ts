@@ -1,7 +1,4 @@
-/**
- * The one way to run threads: how many, their start, messages both ways, errors, their end. What threads share in memory
- * is theirs.
- */
+/** How threads are run: their number, start, messages both ways, errors and end. They share memory in ways of their own. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -15,37 +12,33 @@ import { type WorkerName, workerUrl } from './worker-url.ts';
  */
 const YOUNG_GENERATION = 3;
 
-/**
- * How many threads share a work with the calling thread: one for each other core.
- * @param most more gain nothing and cost memory
- * @param least also where there is no other core
- */
+/** The number of threads beside the calling one, which works too: one for each other core, within limits. */
 export function threadCount(most: number, least: number): number {
   return Math.max(least, Math.min(availableParallelism() - 1, most));
 }
 
-/** A message of a thread: what it says, or what it failed with. */
+/** A message from a thread: what it says, or the error it failed with. */
 type Message<Said> = { readonly said: Said } | { readonly failed: SentError };
 
 export interface ThreadGroupOptions<Said> {
   readonly name: WorkerName;
-  /** What each thread finds as its `workerData`: one thread for each. */
+  /** The `workerData` of each thread. */
   readonly data: readonly unknown[];
   readonly signal?: AbortSignal | undefined;
-  /** Gets what a thread said, and its index. What it throws fails the group. */
+  /** Called with each message and the index of its thread. If it throws, the group fails. */
   readonly onSaid?: ((said: Said, thread: number) => void) | undefined;
 }
 
-/** Threads that work together, seen from the one that started them, which has to `end` them or wait until they have ended. */
+/** Threads that work together. Whoever starts them has to wait until they end, or call `end`. */
 export class ThreadGroup<Said = never> {
   readonly #threads: readonly Worker[];
   readonly #dismissed = new Set<Worker>();
   #failure: { readonly reason: unknown } | undefined;
-  /** Resolves when no thread runs any more, whatever became of them. */
+  /** Resolves when no thread runs any more, after failures, too. */
   readonly gone: Promise<void>;
   /**
-   * Resolves when all threads have ended; rejects at once with the first failure of one, also where it ends without a
-   * word, or the reason of the abort. The others go on until they are ended.
+   * Resolves when all threads have ended. Rejects with the first failure: an error of a thread, an exit code other than 0,
+   * or the reason of an abort. The other threads go on until `end` is called.
    */
   readonly ended: Promise<void>;
 
@@ -82,7 +75,7 @@ export class ThreadGroup<Said = never> {
         resolve();
       });
     });
-    // Whoever waits for it is told; who never does need not know.
+    // Avoids an unhandled rejection if nobody awaits `ended`.
     this.ended.catch(() => undefined);
   }
 
@@ -96,7 +89,7 @@ export class ThreadGroup<Said = never> {
     for (const worker of this.#chosen(thread)) worker.postMessage(message);
   }
 
-  /** Ends one thread, or all, whatever they are doing, and waits until they have ended. */
+  /** Terminates one thread, or all, and waits until they have ended. */
   async end(thread?: number): Promise<void> {
     const chosen = this.#chosen(thread);
     for (const worker of chosen) this.#dismissed.add(worker);
@@ -108,12 +101,12 @@ export class ThreadGroup<Said = never> {
   }
 }
 
-/** In a thread: says something to the one that started it. */
+/** In a thread: sends a message to the thread that started it. */
 export function say<Said>(said: Said, transfer: Transferable[] = []): void {
   parentPort!.postMessage({ said } satisfies Message<Said>, transfer);
 }
 
-/** In a thread: does its work, or a piece of it. What that fails with is told to the one that started the thread. */
+/** In a thread: does its work, or a piece of it. An error is sent to the thread that started it. */
 export async function runWork(work: () => void | Promise<void>): Promise<void> {
   try {
     await work();
@@ -122,7 +115,7 @@ export async function runWork(work: () => void | Promise<void>): Promise<void> {
   }
 }
 
-/** An error on its way to another thread: by itself it would lose its class and its own properties. */
+/** An error in a message. (Sent as it is, it would lose its class and its own properties.) */
 interface SentError {
   /** A `CtxsrcError`. */
   readonly isTyped: boolean;

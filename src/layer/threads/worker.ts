@@ -9,18 +9,15 @@ import type { UnpackEvent, UnpackJob } from './protocol.ts';
 const job = workerData as UnpackJob;
 let current = 0;
 
+function onLayer(layer: number): void {
+  current = layer;
+  if (job.role === 'apply') say<UnpackEvent>({ type: 'layer', layer });
+}
+
 void runWork(async () => {
   try {
-    if (job.role === 'decompress') {
-      await decompressLayers(job, (layer) => {
-        current = layer;
-      });
-      return;
-    }
-    applyLayers(job, (layer) => {
-      current = layer;
-      say<UnpackEvent>({ type: 'layer', layer });
-    });
+    if (job.role === 'apply') applyLayers(job, onLayer);
+    else await decompressLayers(job, onLayer);
   } catch (error) {
     say<UnpackEvent>({ type: 'failed', layer: current });
     throw localError(error, 'cannot unpack');
