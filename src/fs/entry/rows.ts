@@ -242,29 +242,27 @@ export class EntryRows {
 
   /** True if an open file is the one in the row, unchanged as far as the system can tell. */
   isUnchanged(at: number, stat: Stats | NativeStat): boolean {
-    const numbers = this.#numbers;
-    const number = at >> 3;
-    return (
-      stat.size === numbers[number + SIZE] &&
-      stat.mtimeMs === numbers[number + MTIME] &&
-      stat.ctimeMs === numbers[number + CTIME] &&
-      stat.ino === numbers[number + INO] &&
-      (stat.mode & S_IFMT) === S_IFREG
-    );
+    return (stat.mode & S_IFMT) === S_IFREG && this.#looksSame(at, stat.size, stat);
   }
 
   /** True if an entry is as its row says, in every fact that the system tells. */
   isSame(at: number, entry: TreeEntry): boolean {
-    const numbers = this.#numbers;
-    const number = at >> 3;
     const mode = TYPE_BITS[entry.type] | entry.mode;
     return (
       this.#words[at >> 2] === mode &&
-      numbers[number + SIZE] === sizeOrDevice(mode, entry) &&
-      numbers[number + MTIME] === entry.mtimeMs &&
-      numbers[number + CTIME] === entry.ctimeMs &&
-      numbers[number + INO] === entry.ino &&
-      numbers[number + DEV] === entry.dev
+      this.device(at) === entry.dev &&
+      this.#looksSame(at, sizeOrDevice(mode, entry), entry)
+    );
+  }
+
+  #looksSame(at: number, size: number, stat: Pick<NativeStat, 'mtimeMs' | 'ctimeMs' | 'ino'>): boolean {
+    const numbers = this.#numbers;
+    const number = at >> 3;
+    return (
+      numbers[number + SIZE] === size &&
+      numbers[number + MTIME] === stat.mtimeMs &&
+      numbers[number + CTIME] === stat.ctimeMs &&
+      numbers[number + INO] === stat.ino
     );
   }
 

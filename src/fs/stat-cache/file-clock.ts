@@ -39,6 +39,11 @@ export class FileClock {
     return this.begun - (this.isLocal && device === this.device ? SLACK_MS : REMOTE_SLACK_MS);
   }
 
+  /** True for an entry that cannot have been changed unseen since the run began. @param changed ms since the epoch */
+  isSettled(device: number, changed: number): boolean {
+    return changed < this.settledBefore(device);
+  }
+
   /** True if the clock was stepped back during the run, so that changes since then may look old. */
   get steppedBack(): boolean {
     return Date.now() - this.begun < monotonicMs() - this.#started - STEP_MS;

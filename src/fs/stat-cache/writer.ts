@@ -16,7 +16,6 @@ interface CachedDirectory {
 /** The rows that a stat cache keeps, in the order of the walk. */
 export class CacheWriter {
   readonly #clock: FileClock;
-  readonly #settledBefore: number;
   readonly #pieces: Uint8Array[] = [];
   /** The directories from the root to the current row. */
   readonly #open: CachedDirectory[] = [];
@@ -26,7 +25,6 @@ export class CacheWriter {
 
   constructor(clock: FileClock) {
     this.#clock = clock;
-    this.#settledBefore = clock.settledBefore(clock.device);
   }
 
   /** Adds a row that has its digest, or whose entry is `GONE`. */
@@ -39,7 +37,7 @@ export class CacheWriter {
       dir?.rows.setState(dir.at, YOUNG);
       return;
     }
-    if (!this.#isSettled(rows, at)) rows.setState(at, YOUNG);
+    if (!this.#clock.isSettled(rows.device(at), rows.changed(at))) rows.setState(at, YOUNG);
     const next = rows.next(at);
     if (this.#piece?.rows !== rows || this.#piece.end !== at || at - this.#piece.start >= PIECE) {
       this.#cut();
@@ -55,12 +53,6 @@ export class CacheWriter {
     while (this.#open.length > 0) this.#leave();
     this.#cut();
     return this.#pieces;
-  }
-
-  #isSettled(rows: EntryRows, at: number): boolean {
-    const device = rows.device(at);
-    const limit = device === this.#clock.device ? this.#settledBefore : this.#clock.settledBefore(device);
-    return rows.changed(at) < limit;
   }
 
   #leave(): void {
