@@ -1,4 +1,4 @@
-/** The attributes that image-like sources have in common, and how their values are read. */
+/** The attributes that all image sources share, and how their values are parsed. */
 import type { AttributeSpec, Attributes } from '../contract/attributes.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -21,8 +21,8 @@ export const LAYER_LIMIT: AttributeSpec = {
 };
 
 /**
- * `platform` and `layer-limit` as an identifier keeps them: spelt canonically, left out where they were not given.
- * @param specs what the source declares; anything else given is an error
+ * `platform` and `layer-limit` as an identifier stores them: in canonical spelling, absent if not given.
+ * @param specs the attributes that the source declares; any other is an error
  * @throws E_PLATFORM_INVALID, E_ATTRIBUTE
  */
 export function imageAttributes(attrs: Attributes, specs: readonly AttributeSpec[]): Attributes {
@@ -39,7 +39,7 @@ export function imageAttributes(attrs: Attributes, specs: readonly AttributeSpec
   };
 }
 
-/** What the attributes of an identifier ask an image for. */
+/** The options for an image from the attributes of an identifier. */
 export function imageOptions(
   { platform, 'layer-limit': layerLimit }: Attributes,
   { defaultPlatform, platformAsked }: SourceEnv,
@@ -51,12 +51,12 @@ export function imageOptions(
   };
 }
 
-/** BuildKit normalises the platform of an operation before its source sees it. */
+/** BuildKit normalises the platform of an operation before a source sees it. */
 function requestedPlatform(text: string): Platform {
   return normalizePlatform(parsePlatform(text));
 }
 
-/** As BuildKit reads it: decimal with an optional sign, greater than 0. */
+/** As BuildKit parses it: decimal with an optional sign, greater than 0. */
 function parseLayerLimit(text: string): number {
   const limit = /^[+-]?[0-9]+$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(limit) || limit <= 0) {

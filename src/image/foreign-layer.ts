@@ -1,4 +1,4 @@
-/** Layers that are not where their image is, but at the addresses that their descriptors name. */
+/** Layers that are not with their image but at the URLs in their descriptors. */
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
@@ -7,13 +7,13 @@ import type { Descriptor } from '../oci/types.ts';
 import { sharedClient } from '../registry/shared-client.ts';
 import type { ContentProvider, Resume } from './provider.ts';
 
-/** True when a layer that is not there may be elsewhere. */
+/** True if a missing layer may be at the URLs of its descriptor. */
 export function isElsewhere(error: unknown, { urls }: Descriptor): boolean {
   return urls !== undefined && (isCtxsrcError(error, 'E_BLOB_NOT_FOUND') || isCtxsrcError(error, 'E_NOT_FOUND'));
 }
 
 /**
- * The layer from where it is: with the image, else at its addresses. Not verified.
+ * The layer, from its image or from its URLs. Not verified.
  * @throws what the provider and `RegistryClient.foreignBlob` throw; E_OFFLINE
  */
 export async function layerFrom(

@@ -1,4 +1,4 @@
-/** The instance that image-like sources share: keys, digests, description, pull and snapshot over a content provider. */
+/** The instance that all image sources share: keys, digests, description, pull and snapshot of a provider's content. */
 import type { Recipe, RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type {
@@ -30,28 +30,28 @@ export interface ImageRequest {
   readonly identifier: Identifier;
   readonly provider: ContentProvider;
   readonly env: SourceEnv;
-  /** As it goes into the manifest key. */
+  /** The platform for the manifest key. */
   readonly platform: Platform;
-  /** It was asked for, and is not just the default. */
+  /** True if the user asked for the platform, false for the default. */
   readonly platformAsked: boolean;
   readonly layerLimit?: number | undefined;
-  /** What the root digest has to be. */
+  /** The root digest has to be this one. */
   readonly checksum?: Digest | undefined;
-  /** Where the root is no index there is nothing to choose: the key then has the image's own platform. */
+  /** If the root is not an index, there is nothing to choose: the key then has the image's own platform. */
   readonly platformOfImage?: boolean | undefined;
-  /** The origin has no manifest of its own, so that the root digest is the configuration's. */
+  /** The origin has no manifest of its own, so the root digest is that of the configuration. */
   readonly rootIsConfig?: boolean | undefined;
 }
 
-/** An image that was selected, and what its keys and layers follow from. */
+/** A selected image, with everything its keys and layers depend on. */
 interface LoadedImage extends SelectedImage {
-  /** Cut at the layer limit, as the two after it. */
+  /** Limited by `layer-limit`, as are the next two members. */
   readonly layers: readonly Descriptor[];
   readonly diffIds: readonly string[];
   readonly opts: CacheOpts;
 }
 
-/** Binds an image reference to its environment. Nothing is read or asked before the first call. */
+/** Binds an image reference to its environment. Nothing is read or requested before the first call. */
 export function imageInstance(request: ImageRequest): SourceInstance {
   const { provider, env, platform, layerLimit, identifier } = request;
   const root = new Once<Descriptor>();
@@ -132,7 +132,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
         })),
         size: total,
         annotations: loaded.manifest.value.annotations,
-        // What a person wants to see of it; nothing is decided by this reading of the bytes.
+        // For display only; nothing is decided by this parse of the bytes.
         configuration: JSON.parse(Buffer.from(loaded.config.bytes).toString()) as unknown,
       };
     },
@@ -158,7 +158,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
           await env.store.blobs.put(descriptor.digest, bytes);
         }
       }
-      // Keys need none of it.
+      // Keys do not need this code.
       const { pullLayers } = await import('./pull-layers.ts');
       await pullLayers(job, env, provider, loaded.layers);
       await env.store.tagImage(provider.storeName, loaded.root);
@@ -173,7 +173,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
     },
   };
 
-  /** The record refers to what the snapshot brings into the store, so that it is not collected while the name stands for it. */
+  /** The record refers to the blobs that the snapshot adds to the store: they are not collected while it exists. */
   async function remember(loaded: LoadedImage, layers: readonly RecipeLayer[]): Promise<void> {
     const documents = [...loaded.indexes, loaded.manifest, loaded.config].map(({ descriptor }) => descriptor.digest);
     await env.store.records.set('image', provider.storeName, {
@@ -206,7 +206,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
     );
   }
 
-  /** Undefined, too, for one that is not in the user's layout but elsewhere. */
+  /** Undefined also for a layer that is not in the user's layout. */
   async function layerFile(descriptor: Descriptor): Promise<string | undefined> {
     try {
       return await provider.layerFile?.(descriptor);
@@ -216,7 +216,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
     }
   }
 
-  /** Layers that are on this machine cost no download: what they unpack to is counted when they are read. */
+  /** Only layers that have to be downloaded count: what the local ones unpack to is counted when they are read. */
   async function refuseFetchingMore(layers: readonly RecipeLayer[], maxBytes: number): Promise<void> {
     const elsewhere = layers
       .map(({ descriptor }) => descriptor)
@@ -232,7 +232,7 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       layers,
       produce: async (job, dir, options) => {
         await refuseFetchingMore(layers, options.limits.maxBytes);
-        // Keys need none of the code that reads archives.
+        // Keys need no code that reads archives.
         const { unpackLayers } = await import('./unpack/unpack.ts');
         return unpackLayers(job, env.store, layers, dir, options);
       },
@@ -241,12 +241,12 @@ export function imageInstance(request: ImageRequest): SourceInstance {
   }
 }
 
-/** The annotation of a manifest that this program made of a source's files: any platform takes those. */
+/** The annotation of a manifest that this program made from a source's files: it fits any platform. */
 const MADE_OF_SOURCE = 'dev.ctxsrc.format';
 
 /**
- * Where there is no index nothing can be chosen, and the image is taken whatever it is for, as by BuildKit: whoever asked
- * for another platform is told. A configuration that names none says nothing.
+ * Without an index there is nothing to choose, and the image is used whatever its platform, as in BuildKit. A user who
+ * asked for another platform is warned. A configuration without a platform proves nothing.
  */
 function warnOfPlatform(
   job: JobContext,

@@ -7,7 +7,7 @@ import type { Platform } from '../core/platform.ts';
 import type { ImageConfig } from '../oci/types.ts';
 
 /**
- * The manifest key (index 0): it changes with the root digest, the requested platform and the layer limit.
+ * The manifest key (index 0): it depends on the root digest, the requested platform and the layer limit.
  * @param platform as requested, not that of the chosen manifest
  */
 export function manifestKey(
@@ -28,8 +28,8 @@ export function manifestKey(
 }
 
 /**
- * The config key (index 1): the chain ID of the diff IDs, as it is. Undefined when there are none, or when they are not
- * those of layers; the manifest key then stands in for it.
+ * The config key (index 1): the chain ID of the diff IDs, unchanged. Undefined if there are none, or if they are not
+ * those of layers; the manifest key is used instead.
  */
 export function configKey(config: ImageConfig, layerLimit: number | undefined): string | undefined {
   if (config.rootfs.type !== 'layers') return undefined;
@@ -37,8 +37,8 @@ export function configKey(config: ImageConfig, layerLimit: number | undefined): 
 }
 
 /**
- * The first N of an image's layers, or all of them.
- * @throws E_LAYER_LIMIT when there are fewer
+ * The first N layers of an image, or all.
+ * @throws E_LAYER_LIMIT if there are fewer
  */
 export function limitLayers<T>(layers: readonly T[], limit: number | undefined): readonly T[] {
   if (limit !== undefined && limit > layers.length) {

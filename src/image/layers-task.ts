@@ -1,17 +1,17 @@
-/** The work on all layers of an image as one task: how many are done of all, and which part of the whole. */
+/** The work on all layers of an image as one task: the number of finished layers, and the part of the whole work. */
 import { type Phase, type Progress, placed, Task } from '../core/progress.ts';
 
-/** The tasks of single layers are parts of it. What it tells never falls. */
+/** The tasks of single layers are its parts. Its progress never decreases. */
 export class LayersTask {
   readonly #progress: Progress;
   readonly #task: Task;
   readonly #layers: { readonly work: number; fetched: number; unpacked: number; done: boolean }[];
   readonly #total: number;
-  /** Bytes that were worked on. */
+  /** Bytes worked on so far. */
   #sum = 0;
   #done = 0;
 
-  /** @param work for each layer, base first, the bytes to be worked on: those to fetch and those to unpack */
+  /** @param work for each layer, base first, its bytes of work: to fetch and to unpack */
   constructor(progress: Progress, phase: Phase, work: readonly number[]) {
     this.#progress = progress;
     this.#layers = work.map((bytes) => ({ work: bytes, fetched: 0, unpacked: 0, done: false }));
@@ -20,12 +20,12 @@ export class LayersTask {
     this.#task = new Task(progress, phase, label, { total: work.length, unit: 'layers' });
   }
 
-  /** Where the tasks of one layer tell their progress. */
+  /** The progress for the tasks of one layer. */
   of(layer: number): Progress {
     return placed(this.#progress, { parent: this.#task.id, layer: layer + 1, layers: this.#layers.length });
   }
 
-  /** So many bytes of a layer are fetched, or unpacked. */
+  /** Reports how many bytes of a layer are fetched, or unpacked. */
   advance(layer: number, how: 'fetched' | 'unpacked', bytes: number): void {
     const one = this.#layers[layer]!;
     if (one.done || bytes <= one[how]) return;
@@ -34,7 +34,7 @@ export class LayersTask {
     this.#tell();
   }
 
-  /** Nothing is left to do for a layer. */
+  /** Reports that a layer is finished. */
   finish(layer: number): void {
     const one = this.#layers[layer]!;
     if (one.done) return;

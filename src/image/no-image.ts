@@ -1,6 +1,6 @@
 /**
- * What is kept in registries and layouts under the form of an image and is none: signatures, attestations, charts, build
- * caches, encrypted layers. It is told by its media types, before a key is made of it.
+ * Content that has the form of an image in registries and layouts but is not an image: signatures, attestations,
+ * charts, build caches, encrypted layers. Its media types show it, before a key is made.
  */
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -9,7 +9,7 @@ import { isConfigType } from '../oci/media-types.ts';
 import type { Descriptor, Manifest } from '../oci/types.ts';
 import type { ContentProvider } from './provider.ts';
 
-/** By a word in a media type; what is not here is an artifact. */
+/** By a word in a media type; any other type is an artifact. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
   [/buildkit\.cacheconfig/, 'a BuildKit cache'],
   [/simplesigning|sigstore|cosign|notary|signature/, 'a signature'],
@@ -23,26 +23,26 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Types of layers that are no archive of files for sure. All others are tried: tools give layers types of their own, and
- * their bytes say what they are.
+ * Media types of layers that are certainly not archives of files. All others are tried: tools use media types of their
+ * own, and the bytes decide.
  */
 const NO_LAYER = /[/+](?:json|xml|wasm|protobuf)$|^text\/|nydus\.blob|\.sif$|squashfs|erofs/;
 
-/** The index entry by which BuildKit knows its cache again. */
+/** The index entry by which BuildKit recognises its cache. */
 const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
 
 const CACHE_HINT = 'a build reads it by --cache-from; name the image that the build pushed';
 
 const MAX_BLOBS_IN_DETAILS = 100;
 
-/** Whether an entry of an index says that it lies beside images and is none, as attestations and signatures do. */
+/** True if an entry of an index accompanies an image and is not one itself, as attestations and signatures do. */
 export function liesBeside({ platform, artifactType }: Descriptor): boolean {
   return platform?.os === 'unknown' || (artifactType !== undefined && !isConfigType(artifactType));
 }
 
 /**
- * Tells what was named by its digest as if it were an image, and is a part of one: a layer, or a configuration, whose digest
- * docker shows as the image's ID.
+ * Reports a digest that is a part of an image: a layer, or a configuration, whose digest docker shows as the image's
+ * ID.
  * @throws E_NOT_AN_IMAGE
  */
 export function refusePart(bytes: Uint8Array, digest: Digest, provider: ContentProvider): void {
@@ -68,7 +68,7 @@ export function refuseCacheIndex(entries: readonly Descriptor[], what: string): 
   if (entries.some((entry) => entry.mediaType === CACHE_CONFIG)) throw noImage(what, CACHE_CONFIG, CACHE_HINT);
 }
 
-/** An image, which whoever has the key can use. */
+/** An encrypted image, which only holders of the key can use. */
 export function isEncrypted({ config, layers }: Manifest): boolean {
   return isConfigType(config.mediaType) && layers.some(isEncryptedLayer);
 }
@@ -77,7 +77,7 @@ const isEncryptedLayer = ({ mediaType }: Descriptor): boolean => mediaType.endsW
 
 /**
  * @param what the manifest, for messages
- * @throws E_NOT_AN_IMAGE, with the way to what it holds
+ * @throws E_NOT_AN_IMAGE, with a hint how to get its content
  */
 export function refuseNoImage(manifest: Manifest, what: string, provider: ContentProvider): void {
   const { config, layers, artifactType } = manifest;
@@ -119,9 +119,9 @@ function noImage(what: string, type: string, hint: string, blobs: readonly Descr
   });
 }
 
-/** What it holds is had as a file, by a reference to the blob. */
+/** Its content can be fetched as a file, by a reference to the blob. */
 function blobHint({ config, layers }: Manifest, provider: ContentProvider): string {
-  // Beside a Helm chart may lie the signature of it.
+  // A Helm chart may be accompanied by its signature.
   const [blob = config] = layers.filter(({ mediaType }) => !/provenance/.test(mediaType));
   const way = provider.blobReference?.(blob.digest);
   if (way === undefined) return `what it holds is the blob ${blob.digest}`;

@@ -1,4 +1,4 @@
-/** Where an image comes from: all in which the image-like sources differ. Everything else they share. */
+/** Where an image comes from: the only difference between the image sources. */
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike } from '../core/digest.ts';
@@ -8,49 +8,52 @@ import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { RepositoryName } from '../registry/mirrors.ts';
 
-/** How much of a blob is there already, and what recognises that it is the start of the same content. */
+/** How many bytes of a blob are there already, and a validator that shows whether the content is still the same. */
 export interface Resume {
   readonly offset: number;
   readonly validator?: string | undefined;
 }
 
-/** Gives an image's content. Errors name the place it comes from, and what to do there. */
+/** The content of an image. Errors name its origin, and what to do there. */
 export interface ContentProvider {
-  /** What the reference points at now. Nothing is remembered here: the caller asks once. */
+  /** What the reference points to now. The provider remembers nothing: the caller asks once. */
   resolve(job: JobContext): Promise<Descriptor>;
   /** The bytes of a manifest, index or configuration; the caller verifies them (`fetchDocument`). */
   document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array>;
-  /** The bytes of a layer blob from `resume.offset` on; whoever stores them verifies them. */
+  /** The bytes of a layer blob from `resume.offset` on; the code that stores them verifies them. */
   layer(job: JobContext, descriptor: Descriptor, resume: Resume): Promise<IngestSource>;
-  /** A file that holds the layer, where there is one that can be read in place. */
+  /** A file that contains the layer, if it can be read in place. */
   layerFile?(descriptor: Descriptor): Promise<string | undefined>;
-  /** What bringing a layer into the store is, for progress. */
+  /** The phase of bringing a layer into the store, for progress. */
   readonly phase: 'download' | 'copy';
-  /** How one of its blobs is had as a file, for people: a reference to type. */
+  /** A reference by which one of its blobs can be read as a file, for people. */
   blobReference?(digest: Digest): string;
-  /** The repository that it lies in, when that is a registry's. */
+  /** The repository of the image, if it is in a registry. */
   readonly repository?: RepositoryName | undefined;
-  /** The name under which the store lists the image when all of it is there. */
+  /** The name under which the store lists the image when it is complete. */
   readonly storeName: string;
-  /** What the root was chosen among by its platform, where that was not in an index of the image; after `resolve`. */
+  /** The entries from which the platform selected the root, if not in an index of the image; after `resolve`. */
   offered?(): readonly Descriptor[];
-  /** What else could have been meant, for completion and errors. */
+  /** Possible completions of the reference, for completion and errors. */
   candidates?(job: JobContext): Promise<readonly string[]>;
 }
 
-/** Where single blobs are had from too. */
+/** A provider that can also read single blobs. */
 export interface BlobProvider extends ContentProvider {
-  /** Asks whether a blob is there, without reading it. @throws E_BLOB_NOT_FOUND, and what the provider throws */
+  /**
+   * Checks that a blob exists, without reading it.
+   * @throws E_BLOB_NOT_FOUND, and what the provider throws
+   */
   requireBlob(job: JobContext, digest: Digest): Promise<void>;
   /**
-   * The bytes of a blob that no descriptor tells the size of, from `resume.offset` on, not verified.
-   * @throws E_LIMIT over `maxBytes`, before any byte of it where its place says its size
+   * The bytes of a blob without a descriptor, from `resume.offset` on, not verified.
+   * @throws E_LIMIT over `maxBytes`, before its first byte if the size is stated
    */
   blob(job: JobContext, digest: Digest, resume: Resume, maxBytes: number): Promise<IngestSource>;
 }
 
 /**
- * A manifest, index or configuration, verified against its descriptor before anyone reads it.
+ * A manifest, index or configuration, verified against its descriptor before it is used.
  * @throws E_LIMIT over 4 MiB, E_SIZE_MISMATCH, E_DIGEST_MISMATCH, and what the provider throws
  */
 export async function fetchDocument(
@@ -65,7 +68,7 @@ export async function fetchDocument(
   return bytes;
 }
 
-/** A document for messages: `manifest sha256:… of oci-layout://./base`. */
+/** The name of a document, for messages: `manifest sha256:… of oci-layout://./base`. */
 export function documentName(kind: string, digest: string, { storeName }: ContentProvider): string {
   return storeName.endsWith(`@${digest}`) ? storeName : `${kind} ${digest} of ${storeName}`;
 }
@@ -76,7 +79,7 @@ function documentTooLarge(what: string, size: number): CtxsrcError {
 }
 
 /**
- * @param where what the document belongs to, for messages
+ * @param where the origin of the document, for messages
  * @throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH
  */
 export function verifyDocument({ digest, size }: Descriptor, bytes: Uint8Array, where: string): void {

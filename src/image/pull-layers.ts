@@ -1,4 +1,4 @@
-/** Makes the blobs of all layers of an image present in the store. */
+/** Brings the blobs of all layers of an image into the store. */
 import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
@@ -9,15 +9,15 @@ import { LayersTask } from './layers-task.ts';
 import type { ContentProvider } from './provider.ts';
 import { fetchLayer } from './pull.ts';
 
-/** A blob, and the places of the layers that are this blob. */
+/** A blob, and the numbers of the layers that consist of it. */
 interface Wanted {
   readonly descriptor: Descriptor;
   readonly layers: number[];
 }
 
 /**
- * Makes all the layers present, as many at a time as `--parallel` says. The first failure stops the others; what they
- * have of a blob is kept by the store for resuming.
+ * Brings all layers into the store, `--parallel` at a time. The first failure stops the others; the store keeps their
+ * partial blobs for resuming.
  */
 export async function pullLayers(
   job: JobContext,
@@ -32,7 +32,7 @@ export async function pullLayers(
     const isCached = missing.length === 0;
     const stop = new AbortController();
     const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
-    // Each layer that is on its way listens.
+    // Every layer in progress has a listener.
     setMaxListeners(0, shared.signal);
     const errors: unknown[] = [];
     const work = async (): Promise<void> => {
@@ -59,7 +59,7 @@ export async function pullLayers(
   }
 }
 
-/** The blobs that the store lacks, each once, in the order of the layers; of the others it says that they are there. */
+/** The blobs that the store lacks, each once, in the order of the layers; the others are reported as present. */
 async function missingOf(
   env: SourceEnv,
   layers: readonly Descriptor[],

@@ -1,4 +1,4 @@
-/** Makes a layer's blob present in the store. */
+/** Brings a layer's blob into the store. */
 import type { BlobGrowth } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
@@ -10,9 +10,9 @@ import { layerFrom } from './foreign-layer.ts';
 import type { ContentProvider } from './provider.ts';
 
 /**
- * Makes one layer present in the store, verified. Errors: those of `BlobStore.ingest` and of `layerFrom`.
- * @param growth for who reads the blob while it grows: what it has been told of is not fetched anew
- * @param fetched hears how many bytes have come
+ * Brings one layer into the store, verified. Errors: those of `BlobStore.ingest` and of `layerFrom`.
+ * @param growth for a reader of the blob while it grows: bytes that were announced are not fetched again
+ * @param fetched called with the number of bytes so far
  */
 export async function fetchLayer(
   job: JobContext,
@@ -38,8 +38,8 @@ export async function fetchLayer(
 }
 
 /**
- * Compares what the layers have, as their descriptors say, with `--max-bytes`, before any of them is fetched. What arrives
- * is held to its descriptor.
+ * Compares the sizes in the layers' descriptors with `--max-bytes`, before any is fetched. Received layers are checked
+ * against their descriptors.
  * @throws E_LIMIT
  */
 export function refuseLarger(layers: readonly Descriptor[], maxBytes: number, image: string): void {

@@ -14,29 +14,29 @@ import type { Descriptor, ImageConfig, Manifest, Raw } from '../oci/types.ts';
 import { refuseCacheIndex, refuseNoImage } from './no-image.ts';
 import { type ContentProvider, documentName, fetchDocument } from './provider.ts';
 
-/** A document and the descriptor it was found by. */
+/** A document with its descriptor. */
 interface Found<T> extends Raw<T> {
   readonly descriptor: Descriptor;
 }
 
 export interface SelectedImage {
   readonly root: Descriptor;
-  /** The indexes on the way from the root to the manifest. */
+  /** The indexes from the root to the manifest. */
   readonly indexes: readonly { readonly descriptor: Descriptor; readonly bytes: Uint8Array }[];
-  /** What the root index offers, in its order; empty when the root is a manifest. */
+  /** The entries of the root index, in its order; empty if the root is a manifest. */
   readonly offered: readonly Descriptor[];
   readonly manifest: Found<Manifest>;
   readonly config: Found<ImageConfig>;
 }
 
-/** Each level costs a request; no image has a fraction of these. */
+/** Each level costs a request; real images have far fewer. */
 const MAX_INDEX_DEPTH = 32;
 
 /**
- * Follows the root to the manifest for the platform and reads its configuration; layers are not touched. A root that is
- * a manifest is taken whatever its platform is. Only the best entry of an index is tried.
- * @throws E_PLATFORM_NOT_FOUND with what there is in `details.candidates`, E_NOT_AN_IMAGE, E_MANIFEST_INVALID,
- *   E_IMAGE_CONFIG_INVALID, E_SCHEMA1, E_LIMIT, and those of `fetchDocument`
+ * Follows the root to the manifest for the platform and reads its configuration, but no layers. A root that is a
+ * manifest is used whatever its platform. Only the best entry of an index is tried.
+ * @throws E_PLATFORM_NOT_FOUND with the available platforms in `details.candidates`, E_NOT_AN_IMAGE,
+ * E_MANIFEST_INVALID, E_IMAGE_CONFIG_INVALID, E_SCHEMA1, E_LIMIT, and those of `fetchDocument`
  */
 export async function selectImage(
   job: JobContext,
@@ -88,7 +88,7 @@ export async function selectImage(
   return { root, indexes, offered, manifest: { ...manifest, descriptor }, config };
 }
 
-/** The entry to follow: one that names its platform goes before one that does not, then the better, then the earlier. */
+/** The entry to follow: entries with a platform before those without, then the better match, then the earlier entry. */
 function bestEntry(entries: readonly Descriptor[], matcher: PlatformMatcher): Descriptor | undefined {
   let best: Descriptor | undefined;
   for (const entry of entries) {
@@ -123,8 +123,8 @@ function checkLayers(manifest: Manifest, config: Found<ImageConfig>, provider: C
 }
 
 /**
- * The platforms of an index as text, each once; an entry that names none is shown by its digest. What nobody can ask for
- * is left out: attestations are marked `unknown/unknown`.
+ * The platforms of an index as text, each once; an entry without a platform is shown by its digest. Attestations, which
+ * are marked `unknown/unknown`, are left out.
  */
 export function platformNames(entries: readonly Descriptor[]): readonly string[] {
   const choosable = entries.filter(({ platform }) => platform?.os !== 'unknown');
@@ -134,7 +134,7 @@ export function platformNames(entries: readonly Descriptor[]): readonly string[]
   return [...new Set(names)];
 }
 
-/** What entries of an index without an image are, each kind once. */
+/** The kinds of entries in an index without an image, each once. */
 function besideTypes(entries: readonly Descriptor[]): readonly string[] {
   const types = entries.map((entry) => {
     return entry.artifactType ?? entry.annotations?.['vnd.docker.reference.type'] ?? entry.mediaType;
@@ -143,8 +143,8 @@ function besideTypes(entries: readonly Descriptor[]): readonly string[] {
 }
 
 /**
- * The error that lists what there is instead of the platform; all are in the details.
- * @returns E_NOT_AN_IMAGE for an index of nothing that could be asked for, else E_PLATFORM_NOT_FOUND
+ * The error that lists the available platforms instead of the requested one; all of them are in the details.
+ * @returns E_NOT_AN_IMAGE for an index without a usable entry, else E_PLATFORM_NOT_FOUND
  */
 export function noMatch(requested: Platform, what: string, entries: readonly Descriptor[]): CtxsrcError {
   const wanted = formatPlatformAll(requested);

@@ -1,4 +1,4 @@
-/** A tar file whose members are read in place, or in a copy where that is not possible. */
+/** A tar file whose members are read in place, or in a copy if that is not possible. */
 import { constants, existsSync, fstatSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { spoolArchive } from './spool.ts';
 
 const CHUNK = 1024 * 1024;
 
-/** What a file must still be when it is read again. */
+/** Facts that must not change before the file is read again. */
 interface FileIdentity {
   readonly ino: bigint;
   readonly size: bigint;
@@ -23,7 +23,7 @@ interface FileIdentity {
 export class ArchiveFile {
   /** As the user wrote it. */
   readonly path: string;
-  /** Where its members are read. */
+  /** The path of the file or of its copy. */
   readonly #place: string;
   readonly #index: TarIndex;
   readonly #identity: FileIdentity;
@@ -36,8 +36,8 @@ export class ArchiveFile {
   }
 
   /**
-   * Reads the headers of the archive: a file, compressed or not, or what comes through `/dev/stdin` or `/dev/fd/N`.
-   * @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, E_CONFIG where a decompressor is missing, those of local I/O
+   * Reads the headers of the archive: a file, compressed or not, or the data from `/dev/stdin` or `/dev/fd/N`.
+   * @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, E_CONFIG if a decompressor is missing, those of local I/O
    */
   static async open(path: string, job: JobContext, env: Pick<SourceEnv, 'store' | 'limits'>): Promise<ArchiveFile> {
     const place =
@@ -58,7 +58,7 @@ export class ArchiveFile {
     return this.#index.find(name);
   }
 
-  /** Whether a member has such a name. */
+  /** True if the name of a member passes the test. */
   some(test: (name: string) => boolean): boolean {
     return this.#index.some(test);
   }
@@ -77,7 +77,10 @@ export class ArchiveFile {
     return Buffer.concat(chunks);
   }
 
-  /** The bytes of a member from `start` on. @throws E_ARCHIVE_INVALID when the file is not the one that was opened */
+  /**
+   * The bytes of a member from `start` on.
+   * @throws E_ARCHIVE_INVALID if the file is not the one that was opened
+   */
   async *stream(member: TarMember, start: number): AsyncGenerator<Buffer> {
     if (start >= member.size) return;
     const handle = await openRegular(this.#place);
@@ -102,7 +105,7 @@ export class ArchiveFile {
   }
 }
 
-/** What is wrong with an archive, with its path: readers of tar and of compressions know none. */
+/** Adds the path of the archive to an error: the readers of tar and of compressions do not know it. */
 function ofArchive(error: unknown, path: string): unknown {
   const known = isCtxsrcError(error, 'E_ARCHIVE_INVALID') || isCtxsrcError(error, 'E_LIMIT');
   if (!known || error.message.startsWith(path)) return error;
@@ -113,7 +116,7 @@ function ofArchive(error: unknown, path: string): unknown {
   });
 }
 
-/** Where the archive was copied to; undefined when it can be read in place. */
+/** The path of the copy; undefined if the archive can be read in place. */
 async function copyIfNeeded(
   path: string,
   job: JobContext,
@@ -145,7 +148,7 @@ async function copyIfNeeded(
   }
 }
 
-/** Undefined for a file, which can be opened by its name. */
+/** Undefined for a regular file, which can be opened by its name. */
 async function openPipe(fd: number, path: string): Promise<Readable | undefined> {
   try {
     const info = fstatSync(fd);
@@ -157,7 +160,7 @@ async function openPipe(fd: number, path: string): Promise<Readable | undefined>
   }
 }
 
-/** Opens a file, not waiting for the writer of a pipe. */
+/** Opens a file, without waiting for the writer of a pipe. */
 async function openRegular(path: string): Promise<FileHandle> {
   let handle: FileHandle | undefined;
   try {

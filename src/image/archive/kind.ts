@@ -1,11 +1,11 @@
-/** What a tar file is that is not the image archive it was taken for. */
+/** What a tar file is if it is not the expected kind of image archive. */
 import { shellWord } from '../../core/shell-word.ts';
 import type { ArchiveFile } from './file.ts';
 
-/** Folders at the root of a system. */
+/** Directories at the root of an operating system. */
 const OF_A_SYSTEM = /^(?:bin|dev|etc|home|lib|lib64|opt|root|sbin|tmp|usr|var)(?:\/|$)/;
 
-/** The hint for a tar file without what an archive of its scheme has: what it is instead, and the way that works. */
+/** The hint for a tar file that lacks what an archive of its scheme has: what it is instead, and what to type. */
 export function archiveHint(file: ArchiveFile, otherwise: string): string {
   const word = shellWord(file.path);
   if (file.find('manifest.json') !== undefined)

@@ -15,7 +15,10 @@ export class ArchiveLayout implements Layout {
     this.#file = file;
   }
 
-  /** Looks at the layout's marker. @throws E_LAYOUT_INVALID, and those of `ArchiveFile.open` */
+  /**
+   * Opens an archive and checks the marker of its layout.
+   * @throws E_LAYOUT_INVALID, and those of `ArchiveFile.open`
+   */
   static async open(path: string, job: JobContext, env: Pick<SourceEnv, 'store' | 'limits'>): Promise<ArchiveLayout> {
     const layout = new ArchiveLayout(await ArchiveFile.open(path, job, env));
     checkMarker(await layout.#required('oci-layout', MAX_LAYOUT_FILE_BYTES), (problem) => layout.#invalid(problem));
@@ -25,7 +28,7 @@ export class ArchiveLayout implements Layout {
   async entries(): Promise<readonly Descriptor[]> {
     const bytes = await this.#required('index.json', MAX_INDEX_BYTES);
     const entries = readEntries(bytes, (problem) => this.#invalid(problem));
-    // docker saves an image that was named by its digest so.
+    // docker saves an image that was named by its digest in this form.
     if (entries.length === 0 && this.#file.find('manifest.json') !== undefined) {
       throw new CtxsrcError('E_NOT_FOUND', `index.json in the OCI archive ${this.#file.path} lists no image`, {
         hint: archiveHint(this.#file, ''),

@@ -1,6 +1,6 @@
 /**
- * Archives that cannot be read in place, because they are compressed or come from a pipe: they are written, decompressed,
- * into a file of the store's first.
+ * Archives that cannot be read in place, because they are compressed or come from a pipe: they are decompressed into a
+ * file of the store first.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,14 +11,14 @@ import { DEFAULT_MAX_BYTES, maxRatio } from '../../core/read-limits.ts';
 import { archiveCompression, decompressArchive } from '../../layer/compress/archive-compression.ts';
 import { peek } from '../../layer/compress/peek.ts';
 
-/** A tar header: enough to know a compression by. */
+/** The size of a tar header: enough to detect a compression. */
 const BEGINNING = 512;
 
 /**
- * Writes the archive into a new file, which goes with the store at the latest.
+ * Writes the archive into a new file, which is removed when the store is closed at the latest.
  * @param path of the archive, for messages
  * @returns the path of the file
- * @throws CtxsrcError `E_LIMIT` over `--max-bytes`, `E_ARCHIVE_INVALID`, `E_CONFIG` where a program is missing, local I/O
+ * @throws CtxsrcError `E_LIMIT` over `--max-bytes`, `E_ARCHIVE_INVALID`, `E_CONFIG` if a program is missing, local I/O
  */
 export async function spoolArchive(
   job: JobContext,

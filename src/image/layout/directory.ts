@@ -1,7 +1,7 @@
 /**
- * An OCI image layout on disk (image-spec, image-layout.md), read and never written to. Everything in it is taken for
- * hostile: files are regular, within the layout and of a bounded size before a byte of them is used. Documents are read
- * synchronously: they are small, and the promises of `node:fs` alone would cost a key 5 ms.
+ * An OCI image layout on disk (image-spec, image-layout.md), read and never written to. All its content is treated as
+ * hostile: a file must be regular, inside the layout and of limited size before any of it is used. Documents are read
+ * synchronously: they are small, and loading the promises of `node:fs` alone would cost a key 5 ms.
  */
 
 import { closeSync, createReadStream, realpathSync, statSync } from 'node:fs';
@@ -17,30 +17,39 @@ import { decodeIndex } from '../../oci/decode.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import type { Descriptor } from '../../oci/types.ts';
 
-/** Bytes of `index.json`: some tens of thousands of images. */
+/** Limit of `index.json` in bytes: enough for some ten thousand images. */
 export const MAX_INDEX_BYTES = 16 * 1024 * 1024;
 export const MAX_LAYOUT_FILE_BYTES = 64 * 1024;
 const LAYOUT_HINT = 'an OCI layout has the files oci-layout and index.json and a directory blobs';
 
 const layoutFile = go.struct({ imageLayoutVersion: go.text });
 
-/** What an OCI layout holds, wherever it lies. Blobs are not verified. */
+/** The content of an OCI layout, in a directory or an archive. Blobs are not verified. */
 export interface Layout {
-  /** What `index.json` lists. Entries are not checked. @throws E_LAYOUT_INVALID, E_LIMIT */
+  /**
+   * The entries of `index.json`, which are not checked.
+   * @throws E_LAYOUT_INVALID, E_LIMIT
+   */
   entries(): Promise<readonly Descriptor[]>;
   /** A whole blob. @throws E_BLOB_NOT_FOUND, E_LIMIT over `maxBytes` */
   readBlob(digest: Digest, maxBytes: number): Promise<Buffer>;
-  /** How many bytes a blob has. @throws E_BLOB_NOT_FOUND */
+  /**
+   * The size of a blob in bytes.
+   * @throws E_BLOB_NOT_FOUND
+   */
   blobSize(digest: Digest): Promise<number>;
   /** The bytes of a blob from `start` on. @throws E_BLOB_NOT_FOUND */
   streamBlob(digest: Digest, start: number): AsyncIterable<Uint8Array>;
-  /** The file that is the blob, where there is one. @throws E_BLOB_NOT_FOUND */
+  /**
+   * The file of a blob, if there is one.
+   * @throws E_BLOB_NOT_FOUND
+   */
   blobFile?(digest: Digest): Promise<string>;
 }
 
 /**
- * The marker file of a layout, checked.
- * @param invalid makes the error of a problem
+ * Checks the marker file of a layout.
+ * @param invalid makes the error from a problem
  */
 export function checkMarker(marker: Uint8Array, invalid: (problem: string) => CtxsrcError): void {
   const { imageLayoutVersion } = go.decodeGoJson(marker, layoutFile, (problem) => invalid(`oci-layout: ${problem}`));
@@ -70,7 +79,7 @@ export class LayoutDirectory implements Layout {
   }
 
   /**
-   * Looks at a layout's marker.
+   * Opens a layout and checks its marker.
    * @throws E_PATH_NOT_FOUND, E_LAYOUT_INVALID
    */
   static async open(path: string): Promise<LayoutDirectory> {
@@ -93,7 +102,7 @@ export class LayoutDirectory implements Layout {
   }
 
   /**
-   * What `index.json` lists. Entries are not checked.
+   * The entries of `index.json`, which are not checked.
    * @throws E_LAYOUT_INVALID, E_LIMIT
    */
   async entries(): Promise<readonly Descriptor[]> {
@@ -102,8 +111,8 @@ export class LayoutDirectory implements Layout {
   }
 
   /**
-   * A blob, open for reading; the caller closes it, and verifies what it reads.
-   * @throws E_BLOB_NOT_FOUND, E_UNSAFE for a link that leads out of the layout or something that is no file
+   * A blob, open for reading. The caller closes it and verifies its bytes.
+   * @throws E_BLOB_NOT_FOUND, E_UNSAFE for a link out of the layout or something that is not a file
    */
   #openBlob(digest: Digest): OpenFile {
     const file = this.#open(join('blobs', digestAlgorithm(digest), digestHex(digest)));
@@ -139,14 +148,14 @@ export class LayoutDirectory implements Layout {
     return path;
   }
 
-  /** @param hint for a file that is larger */
+  /** @param hint for a file over the limit */
   #required(name: string, maxBytes: number, hint?: string): Buffer {
     const file = this.#open(name);
     if (file === undefined) throw this.#invalid(`it has no file ${name}`);
     return readOpened(file, { ...this.#reading(name, maxBytes), hint });
   }
 
-  /** Undefined when there is nothing of that name. */
+  /** Undefined if the name does not exist. */
   #open(name: string): OpenFile | undefined {
     try {
       return openRegular(join(this.#root, name), this.#reading(name));

@@ -1,4 +1,4 @@
-/** Which entry of a layout's `index.json` a reference means (the command line's "References"). */
+/** Which entry of a layout's `index.json` a reference means (see "References" of the command line). */
 import { digestProblem, isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { formatPlatformAll, type Platform } from '../../core/platform.ts';
@@ -18,8 +18,8 @@ function containerdName(entry: Descriptor): string | undefined {
 }
 
 /**
- * What can follow the layout's path in a reference, each once: tags; for what has none, or shares one, containerd's name;
- * for what has neither, the digest.
+ * What may follow the layout's path in a reference, each once: tags; for entries without a tag of their own,
+ * containerd's name; for entries without either, the digest.
  */
 export function layoutCandidates(entries: readonly Descriptor[]): readonly string[] {
   const digests = new Map<string, Set<string>>();
@@ -39,7 +39,7 @@ export function layoutCandidates(entries: readonly Descriptor[]): readonly strin
   ];
 }
 
-/** What an entry is for; undefined when nothing says so, none when it is no image. */
+/** The platforms of an entry: undefined if unknown, empty if it is not an image. */
 type PlatformsOf = (entry: Descriptor) => Promise<readonly Platform[] | undefined>;
 
 export interface EntryRequest {
@@ -47,26 +47,26 @@ export interface EntryRequest {
   readonly platform: Platform;
   /** The layout, for messages. */
   readonly where: string;
-  /** The reference of an image in it, for hints: of `:TAG` or `@DIGEST`. */
+  /** A reference to an image of the layout, for hints; the suffix is `:TAG` or `@DIGEST`. */
   readonly reference: (suffix: string) => string;
-  /** Asked only where the name alone does not decide. */
+  /** Called only if the name alone does not decide. */
   readonly platformsOf: PlatformsOf;
 }
 
 export interface ChosenEntry {
   readonly entry: Descriptor;
-  /** What it was chosen among by its platform, each with its own; empty when the name alone decided. */
+  /** The entries from which the platform selected, each with its platform; empty if the name alone decided. */
   readonly offered: readonly Descriptor[];
 }
 
-/** Each costs reading two documents; nobody keeps so many images without names. */
+/** Each entry costs reading two documents; no real layout has so many images without names. */
 const MAX_LOOKED_INTO = 100;
 
 /**
- * The entry with that tag, else with that name of containerd's; without a tag `latest`, else the only image there. Of
- * several the one that fits the platform best.
- * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_NOT_AN_IMAGE where all are something else, E_PLATFORM_NOT_FOUND,
- *   E_NOT_FOUND for an empty layout, E_LAYOUT_INVALID for an entry without a valid digest
+ * The entry with that tag, else with that containerd name; without a tag `latest`, else the only image. Of several, the
+ * one that fits the platform best.
+ * @throws E_TAG_AMBIGUOUS, E_TAG_NOT_FOUND, E_NOT_AN_IMAGE if none is an image, E_PLATFORM_NOT_FOUND, E_NOT_FOUND for
+ * an empty layout, E_LAYOUT_INVALID for an entry without a valid digest
  */
 export async function chooseEntry(entries: readonly Descriptor[], request: EntryRequest): Promise<ChosenEntry> {
   const named = distinct(images(byName(entries, request)));
@@ -92,7 +92,7 @@ export async function chooseEntry(entries: readonly Descriptor[], request: Entry
   return { entry: valid(entry, request.where), offered: shown };
 }
 
-/** Those that fit best, all equally. What may be for any platform is as good as the best: rather no answer than a guess. */
+/** The entries that fit equally best. Those of unknown platform are among them: better ambiguous than guessed. */
 function fittest(entries: readonly Descriptor[], matcher: PlatformMatcher): readonly Descriptor[] {
   let best: Platform | undefined;
   for (const { platform } of entries) {
@@ -123,13 +123,13 @@ function byName(entries: readonly Descriptor[], request: EntryRequest): readonly
   });
 }
 
-/** Without what lies beside images and is none (attestations, signatures), unless there is nothing else. */
+/** The entries without those that accompany images (attestations, signatures), unless there are no others. */
 function images(entries: readonly Descriptor[]): readonly Descriptor[] {
   const real = entries.filter((entry) => !liesBeside(entry));
   return real.length > 0 ? real : entries;
 }
 
-/** Each digest once; of an image that is listed with and without its platform the first entry. */
+/** Each digest once; of an image that is listed with and without its platform, the first entry. */
 function distinct(entries: readonly Descriptor[]): readonly Descriptor[] {
   return [...new Map([...entries].reverse().map((entry) => [entry.digest, entry])).values()].reverse();
 }
@@ -155,7 +155,10 @@ function onlyArtifacts(entries: readonly Descriptor[], request: EntryRequest): C
   });
 }
 
-/** @param entries the images that could be meant @param all what the layout lists */
+/**
+ * @param entries the images that could be meant
+ * @param all all entries of the layout
+ */
 function ambiguous(entries: readonly Descriptor[], all: readonly Descriptor[], request: EntryRequest): CtxsrcError {
   const { tag, where } = request;
   const known = distinct(entries);
@@ -171,7 +174,7 @@ function ambiguous(entries: readonly Descriptor[], all: readonly Descriptor[], r
   });
 }
 
-/** What names each of these images and no other: its tag, else containerd's name unless that is a tag, else its digest. */
+/** The name of each image that no other has: its tag, else containerd's name unless it is a tag, else its digest. */
 function namesOf(entries: readonly Descriptor[], tags: ReadonlySet<string | undefined>): readonly string[] {
   const count = new Map<string, number>();
   for (const entry of entries) {
@@ -187,7 +190,7 @@ function namesOf(entries: readonly Descriptor[], tags: ReadonlySet<string | unde
   });
 }
 
-/** References to type. Names that nobody could type are passed over. */
+/** References to type, without names that cannot be typed. */
 function namingHint(candidates: readonly string[], { reference }: EntryRequest): string {
   const typed = candidates.filter((name) =>
     name.startsWith('@') ? isDigest(name.slice(1)) : TYPED.test(name) && shortened(name) === name,
@@ -199,7 +202,7 @@ function namingHint(candidates: readonly string[], { reference }: EntryRequest):
 
 const TYPED = /^[\w.:/+-]+$/;
 
-/** An entry in a list: tag, containerd's name, platform, digest; what there is of them. */
+/** An entry in a list: tag, containerd's name, platform and digest, as far as it has them. */
 function described(entry: Descriptor): string {
   const tag = tagOf(entry);
   const name = containerdName(entry);

@@ -1,4 +1,6 @@
-/** Brings the blobs of an image's layers into the store, in order and a few at a time, and says where they can be read. */
+/**
+ * Brings the blobs of an image's layers into the store, in order, a few at a time, and announces where to read them.
+ */
 import { closeSync, createReadStream, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { RecipeLayer } from '../../contract/ref.ts';
@@ -12,10 +14,10 @@ import type { UnpackProgress } from './progress.ts';
 
 const readInto = promisify(read);
 
-/** Layers that are fetched at the same time. */
+/** Layers fetched at the same time. */
 const CONCURRENCY = 6;
 
-/** Blobs that are open for the layers that are unpacked next: an image may have more layers than a process may open files. */
+/** Blobs that are open for the next layers: an image may have more layers than a process may open files. */
 const AHEAD = 12;
 
 const READ_SIZE = 512 << 10;
@@ -29,17 +31,17 @@ export class BlobFeed {
   readonly #onChange: () => void;
   readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
-  /** Where the blobs are that can be read, wholly or in part. */
+  /** The readable part of each blob. */
   readonly #places = new Map<number, { readonly path: string; readonly bytes: number }>();
-  /** Blobs that have the name they keep. */
+  /** Blobs that have their final name. */
   readonly #whole = new Set<number>();
-  /** The layer that is unpacked. */
+  /** The layer that is being unpacked. */
   #at = 0;
   readonly #cached = new Set<number>();
   readonly #coming = new Map<number, Promise<void>>();
   #running: Promise<void> = Promise.resolve();
 
-  /** @param abort the caller's own signal; that of `job` fires when unpacking fails, too */
+  /** @param abort the caller's own signal; that of `job` also fires when unpacking fails */
   constructor(
     job: JobContext,
     store: Store,
@@ -58,7 +60,7 @@ export class BlobFeed {
     this.#onChange = onChange;
   }
 
-  /** Resolves when all blobs are in the store, whole and verified. */
+  /** Resolves when all blobs are in the store, complete and verified. */
   run(): Promise<void> {
     const waiting = this.#layers.keys();
     const lane = async (): Promise<void> => {
@@ -74,8 +76,8 @@ export class BlobFeed {
   }
 
   /**
-   * The layers before this one are unpacked: their blobs are closed, and some that come are opened.
-   * @throws CtxsrcError when a blob that was there is gone
+   * Reports that the layers before this one are unpacked: their blobs are closed, and the next ones are opened.
+   * @throws CtxsrcError if a blob in the store vanished
    */
   reached(layer: number): void {
     this.#at = layer;
@@ -89,18 +91,21 @@ export class BlobFeed {
       try {
         this.#show(next);
       } catch (error) {
-        // One that has just become whole is under another name, which is about to be announced.
+        // A blob that just became complete was renamed, which is announced next.
         if (this.#whole.has(next)) throw error;
       }
     }
   }
 
-  /** Waits until a layer's blob is whole and verified, or will not be. */
+  /** Waits until a layer's blob is complete and verified, or has failed. */
   async settled(layer: number): Promise<void> {
     await this.#coming.get(layer)?.catch(() => undefined);
   }
 
-  /** Waits for the end of everything. @returns what fetching failed with, when it was not only told to stop */
+  /**
+   * Waits for the end of all work.
+   * @returns the failure of fetching, unless it was only told to stop
+   */
   async failure(): Promise<unknown> {
     try {
       await this.#running;
@@ -110,12 +115,12 @@ export class BlobFeed {
     return undefined;
   }
 
-  /** The blob was in the store before: nobody has looked at its bytes in this run. */
+  /** The blob was in the store already, so its bytes were not verified in this run. */
   wasCached(layer: number): boolean {
     return this.#cached.has(layer);
   }
 
-  /** A blob that comes after this is not opened: nobody would read it, or close it. */
+  /** From now on no blob is opened: it would not be read or closed. */
   close(): void {
     this.#at = this.#layers.length;
     for (const fd of this.#fds.values()) closeSync(fd);
@@ -137,7 +142,7 @@ export class BlobFeed {
     this.#announce(layer, this.#store.blobs.path(descriptor.digest), descriptor.size);
   }
 
-  /** A file of the user's is unpacked while it is hashed here, without a copy in the store. */
+  /** A file of the user is unpacked and hashed in place, without a copy in the store. */
   async #readInPlace(layer: number, file: string): Promise<void> {
     this.#whole.add(layer);
     this.#announce(layer, file, this.#layers[layer]!.descriptor.size);
@@ -157,9 +162,9 @@ export class BlobFeed {
         hint: LAYOUT_DAMAGED,
       });
     }
-    // Not stopped when unpacking fails: a blob that is not its digest's is then the reason.
+    // Continues when unpacking fails: a wrong digest of the blob is then the reason.
     const hash = hasherFor(digest);
-    // One buffer again and again: fresh ones, as a stream makes them, cost more than reading into them.
+    // One reused buffer: a stream would allocate new ones, which costs more than reading into them.
     const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
     for (let position = 0; position < size; ) {
       this.#abort.throwIfAborted();
@@ -186,7 +191,7 @@ export class BlobFeed {
     this.#show(layer);
   }
 
-  /** Lets the threads read a blob, when its turn is near. */
+  /** Announces a blob to the threads when its turn is near. */
   #show(layer: number): void {
     if (layer < this.#at || layer >= this.#at + AHEAD) return;
     const { path, bytes } = this.#places.get(layer)!;
@@ -209,8 +214,8 @@ function openBlob(path: string): number {
 }
 
 /**
- * Why a blob from the store did not unpack: when its bytes are not those of its digest, the store is to blame, and the
- * blob is removed.
+ * Why a blob from the store did not unpack: if its bytes do not match its digest, the store is damaged, and the blob is
+ * removed.
  */
 export async function explainMismatch(store: Store, digest: Digest, error: CtxsrcError): Promise<CtxsrcError> {
   const hash = hasherFor(digest);

@@ -1,4 +1,4 @@
-/** Tells how far unpacking an image is: the layer at hand, and all of them, downloads included. */
+/** Reports the progress of unpacking an image: of the current layer and of all layers, downloads included. */
 import type { RecipeLayer } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
@@ -6,52 +6,52 @@ import { Task } from '../../core/progress.ts';
 import { UnpackCounters } from '../../layer/threads/counters.ts';
 import { LayersTask } from '../layers-task.ts';
 
-/** How often the counters are looked at, in milliseconds. */
+/** Interval of reading the counters, in milliseconds. */
 const LOOK_MS = 100;
 
 export class UnpackProgress {
-  /** What the threads count in. */
+  /** The counters of the threads. */
   readonly counters: UnpackCounters;
   readonly #layers: readonly RecipeLayer[];
   readonly #missing: readonly boolean[];
   readonly #all: LayersTask;
   readonly #timer: NodeJS.Timeout;
-  /** The layer that is unpacked, and its task. */
+  /** The layer that is being unpacked, and its task. */
   #at = 0;
   #task: Task | undefined;
-  /** Bytes of its blob. */
+  /** Unpacked bytes of its blob. */
   #unpacked = 0;
 
-  /** @param missing for each layer whether its blob has to be brought into the store first */
+  /** @param missing for each layer, whether its blob has to be brought into the store first */
   constructor(job: JobContext, layers: readonly RecipeLayer[], missing: readonly boolean[]) {
     this.#layers = layers;
     this.#missing = missing;
     this.counters = new UnpackCounters(layers.length);
-    // A byte that is fetched and unpacked is worked on twice.
+    // A byte that is fetched and unpacked counts twice.
     const work = layers.map(({ descriptor: { size } }, layer) => (missing[layer] ? 2 * size : size));
     this.#all = new LayersTask(job.progress, 'unpack', work);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
   }
 
-  /** The job of bringing one layer. */
+  /** The job for fetching one layer. */
   jobOf(job: JobContext, layer: number): JobContext {
     return { ...job, progress: this.#all.of(layer) };
   }
 
-  /** So many bytes of a layer's blob are there. */
+  /** Reports how many bytes of a layer's blob have arrived. */
   fetched(layer: number, bytes: number): void {
     if (this.#missing[layer] === true) this.#all.advance(layer, 'fetched', bytes);
   }
 
-  /** Unpacking a layer begins; those before it are done. */
+  /** Reports that unpacking a layer begins; the layers before it are done. */
   reached(layer: number): void {
     this.#finish(layer);
     const { digest } = this.#layers[layer]!.descriptor;
     this.#task = new Task(this.#all.of(layer), 'unpack', `layer ${shortDigest(digest)}`);
   }
 
-  /** The last layer is written. */
+  /** Reports that the last layer is written. */
   applied(): void {
     this.#finish(this.#layers.length);
     clearInterval(this.#timer);

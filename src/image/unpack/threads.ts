@@ -1,4 +1,4 @@
-/** The threads that unpack an image, seen from outside. */
+/** The threads that unpack an image, as the main thread sees them. */
 import type { RecipeLayer, WriteOptions, WriteReport } from '../../contract/ref.ts';
 import { ThreadGroup } from '../../core/thread/thread.ts';
 import { unpackReport } from '../../layer/apply/report.ts';
@@ -64,7 +64,7 @@ export class UnpackThreads {
     this.result = Promise.race([done, this.#threads.ended.then(() => done)]);
   }
 
-  /** There is more in the table of blobs. */
+  /** Reports that the table of blobs has changed. */
   blobsChanged(): void {
     this.#wake.raise();
   }

@@ -1,6 +1,6 @@
 /**
- * All layers of an image into a directory. Blobs are read from the store, or from the file they grow in while they are
- * downloaded: download, verification, decompression, parsing and writing overlap, and nothing is kept in memory.
+ * Unpacks all layers of an image into a directory. Blobs are read from the store, or from the file in which they grow
+ * during download: download, verification, decompression, parsing and writing overlap, and memory use is constant.
  */
 import { setMaxListeners } from 'node:events';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../../contract/ref.ts';
@@ -16,7 +16,7 @@ import { BlobFeed, explainMismatch } from './blob-feed.ts';
 import { UnpackProgress } from './progress.ts';
 import { UnpackThreads } from './threads.ts';
 
-/** What bytes that are not the layer's lead to. */
+/** True for errors that wrong bytes of a layer can cause. */
 const isDamage = (error: unknown): boolean =>
   isCtxsrcError(error) && /^E_(?:ARCHIVE_INVALID|DIFF_ID_MISMATCH|UNSAFE)$/.test(error.code);
 
@@ -24,7 +24,7 @@ async function isMissing(store: Store, { descriptor, file }: RecipeLayer): Promi
   return file === undefined && (await store.blobs.size(descriptor.digest)) === undefined;
 }
 
-/** What is wrong with a layer, with its digest: the reader of archives knows none. */
+/** Adds the digest of the layer to an error: the reader of archives does not know it. */
 function ofLayer(error: CtxsrcError, digest: Digest): CtxsrcError {
   if (error.message.includes(digest)) return error;
   const usual = error.code === 'E_ARCHIVE_INVALID' ? IMAGE_INVALID : undefined;
@@ -32,10 +32,11 @@ function ofLayer(error: CtxsrcError, digest: Digest): CtxsrcError {
 }
 
 /**
- * Unpacks `layers`, base first, into `dir`, which exists, is empty and is nobody else's. On failure it is left half-done,
- * for the caller to remove; no thread and no download goes on.
- * @throws CtxsrcError `E_PATTERN` and `E_PATH_NOT_FOUND` (the filter), `E_DIGEST_MISMATCH` (a blob), `E_DIFF_ID_MISMATCH`,
- * `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, local I/O, what fetching fails with, or the reason of the abort
+ * Unpacks `layers`, base first, into `dir`, an empty directory that no other process uses. On failure the directory is
+ * incomplete and the caller removes it; all threads and downloads have ended.
+ * @throws CtxsrcError `E_PATTERN` and `E_PATH_NOT_FOUND` (the filter), `E_DIGEST_MISMATCH` (a blob),
+ * `E_DIFF_ID_MISMATCH`, `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, local I/O, failures of fetching, or the reason of
+ * the abort
  */
 export async function unpackLayers(
   job: JobContext,
@@ -45,11 +46,11 @@ export async function unpackLayers(
   options: WriteOptions,
 ): Promise<WriteReport> {
   job.signal.throwIfAborted();
-  // Patterns are read again where they are used; a wrong one must be known before anything is fetched.
+  // The thread parses the patterns again; here a bad pattern is found before anything is fetched.
   if (options.filter !== undefined) new PathFilter(options.filter);
   const stop = new AbortController();
   const inner: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
-  // Each layer that is on its way listens.
+  // Every layer in progress has a listener.
   setMaxListeners(0, inner.signal);
   const blobs = new BlobTable(layers.length);
   const missing = await Promise.all(layers.map((layer) => isMissing(store, layer)));
@@ -72,14 +73,14 @@ export async function unpackLayers(
   try {
     const [report] = await Promise.all([threads.result, feed.run()]);
     progress.end('done');
-    // They have nothing left to do: taking them down (50 ms) need not be waited for.
+    // The threads have nothing left to do: terminating them takes 50 ms, which are not waited for.
     void threads.close();
     return report;
   } catch (error) {
     progress.end(failureOf(job.signal, error));
     await threads.close();
-    // A blob that is not what it was announced as is the reason, not what came of unpacking it: which of the two it is
-    // shows when all of it is there.
+    // A blob that does not match its digest is the reason, not the unpacking error that follows from it. Which of the
+    // two applies is known when the blob is complete.
     const layer = threads.failedLayer;
     if (layer !== undefined && isDamage(error)) await feed.settled(layer);
     stop.abort(new CtxsrcError('E_INTERRUPTED', 'unpacking has ended'));
