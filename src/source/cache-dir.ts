@@ -1,4 +1,4 @@
-/** Where the store of a user lies when nobody says where. */
+/** The default location of a user's store. */
 import { accessSync, constants, lstatSync, mkdirSync, type Stats } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -6,8 +6,8 @@ import { CtxsrcError } from '../core/errors.ts';
 import { homeOf } from '../core/home.ts';
 
 /**
- * `$CTXSRC_CACHE_DIR`, else `$XDG_CACHE_HOME/ctxsrc`, else `~/.cache/ctxsrc`; without a home in which that is, or could be
- * made, `ctxsrc-UID` in the temporary folder. Absolute.
+ * `$CTXSRC_CACHE_DIR`, else `$XDG_CACHE_HOME/ctxsrc`, else `~/.cache/ctxsrc`; without a home in which it exists or
+ * could be made, `ctxsrc-UID` in the temporary directory. Absolute.
  */
 export function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
   if (env.CTXSRC_CACHE_DIR) return resolve(env.CTXSRC_CACHE_DIR);
@@ -17,7 +17,7 @@ export function defaultCacheDir(env: Readonly<Record<string, string | undefined>
   return dir && isUsable(dir) ? dir : temporaryCacheDir();
 }
 
-/** One that is there, be it for reading only, or that can be made. */
+/** True if the directory exists, even if only readable, or can be made. */
 function isUsable(dir: string): boolean {
   try {
     for (let at = dir; ; at = dirname(at)) {
@@ -35,9 +35,9 @@ function temporaryCacheDir(): string {
 }
 
 /**
- * Makes the store in the temporary folder this user's before it is used: others may write beside it, and what is believed of
- * files (the stat cache) lies in it. Any other directory is left alone.
- * @throws CtxsrcError `E_UNSAFE` when it is somebody else's, a link, or others may write to it
+ * Makes a store in the temporary directory belong to this user before it is used: other users can write there, and the
+ * stat cache in it is trusted. Any other directory is left alone.
+ * @throws CtxsrcError `E_UNSAFE` if it belongs to another user, is a link, or others may write to it
  */
 export function claimTemporaryCacheDir(dir: string): void {
   if (dir !== temporaryCacheDir() || process.geteuid === undefined) return;
@@ -45,12 +45,12 @@ export function claimTemporaryCacheDir(dir: string): void {
   try {
     mkdirSync(dir, { mode: 0o700 });
   } catch {
-    // There already; or it cannot be made.
+    // It exists, or cannot be made.
   }
   try {
     found = lstatSync(dir);
   } catch {
-    // The store says why when it wants to write.
+    // The store reports the reason when it writes.
     return;
   }
   const why =

@@ -1,10 +1,10 @@
-/** Attributes as a program hands them to the library, which unlike flags nobody has looked at. */
+/** Checks attributes that a program hands to the library: unlike flags, they were not checked before. */
 import type { AttributeSpec, Attributes } from '../contract/index.ts';
 import { type Check, flag, given, list, members, oneOf, text, wholeNumber } from '../core/check-options.ts';
 
 /**
- * Checks attributes against what a source declares.
- * @returns those that say something: a flag that is false is one that was not given
+ * Checks attributes against those that a source declares.
+ * @returns the attributes without flags that are false, which count as not given
  * @throws E_USAGE for an unknown name or a value of another type
  */
 export function checkAttributes(specs: readonly AttributeSpec[], attributes: object): Attributes {

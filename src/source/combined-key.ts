@@ -1,5 +1,5 @@
 /**
- * One key for a whole build: its contexts, its Dockerfile and what else the caller says it depends on. Own to ctxsrc;
+ * One key for a whole build: its contexts, its Dockerfile and other inputs that the caller names. Specific to ctxsrc;
  * the exact form is a contract (`--combined`).
  */
 import { basename } from 'node:path';
@@ -10,10 +10,10 @@ import { printable } from '../core/printable.ts';
 import { readNamedFile, streamOf } from '../fs/small-file.ts';
 
 export interface CombinedContext {
-  /** Empty for a context without a name. */
+  /** Empty for the unnamed context. */
   readonly name: string;
   readonly key: string;
-  /** Config digest, for images: ENV of a base image changes a build and not a file. */
+  /** Config digest, for images: ENV of a base image changes a build without changing a file. */
   readonly config: string | undefined;
 }
 
@@ -27,9 +27,9 @@ export interface CombinedKey {
 /**
  * `sha256:` of Go-style JSON `{"V":2,"Platform":"linux/amd64","Contexts":[…],"Files":[…],"With":[…]}`: named contexts
  * sorted by the bytes of their names, then the unnamed ones in the order given.
- * @param platform what the build is for, normalised; undefined when nothing depends on it
- * @param files paths whose raw bytes count, by base name (a stream's is Dockerfile, as builders call it)
- * @param pairs names and values that count; a name given twice is a usage error
+ * @param platform the platform of the build, normalised; undefined if nothing depends on it
+ * @param files paths whose raw bytes count, by base name (a stream's is Dockerfile, as in builders)
+ * @param pairs names and values that count; a repeated name is a usage error
  */
 export async function combinedKey(
   platform: string | undefined,

@@ -1,4 +1,4 @@
-/** What a source from outside declares, checked before it is asked anything: a flag of somebody else's would never reach it. */
+/** Checks what a source from outside declares, before its use: a flag of another source would never reach it. */
 import type { AttributeSpec, Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { SourceTable } from './table.ts';
@@ -8,7 +8,7 @@ const KINDS: readonly string[] = ['text', 'number', 'flag', 'list'] satisfies At
 /**
  * Adds a source from outside to the table.
  * @param origin where the source comes from, for the message
- * @throws E_SOURCE_MODULE for a scheme that is there, an attribute that is none, and one whose flag is another source's
+ * @throws E_SOURCE_MODULE for an existing scheme, an invalid attribute, and a flag that another source has
  */
 export async function addSource(table: SourceTable, source: Source, origin: string): Promise<void> {
   const others = source.attributes.length === 0 ? [] : await table.loadAll();
@@ -19,14 +19,14 @@ export async function addSource(table: SourceTable, source: Source, origin: stri
     checkSpec(spec, origin);
     for (const other of others) {
       const same = other.attributes.find((theirs) => sameFlag(theirs, spec));
-      // Authors who do not know of each other may share a flag.
+      // Independent authors may declare the same flag.
       if (same === undefined || (!builtIn.includes(other) && same.kind === spec.kind)) continue;
       throw takenFlag(source, spec, origin, `a flag of ${other.schemes.join(', ')}`);
     }
   }
 }
 
-/** The failure of an attribute whose flag somebody else has. */
+/** The error for an attribute whose flag another source has. */
 export function takenFlag(source: Source, { name, short }: AttributeSpec, origin: string, whose: string): CtxsrcError {
   const flag = short === undefined ? `--${name}` : `-${short}, --${name}`;
   const own = `${source.schemes[0]!.replace(/[^a-z0-9]+/g, '-')}-${name}`;

@@ -1,11 +1,11 @@
-/** What a run gives its sources, made in one place for the command line and the library: store, session, network. */
+/** The environment of a run's sources, made here for the command line and the library: store, session, network. */
 import type { NetworkOptions, Session, SourceEnv, Store, StoreAdmin } from '../contract/index.ts';
 import { defaultPlatform } from '../core/platform.ts';
 import type { Progress } from '../core/progress.ts';
 import { claimTemporaryCacheDir } from './cache-dir.ts';
 import { createSession } from './session.ts';
 
-/** Retries, waits and limits when nothing else is said. */
+/** Default retries, waits and limits. */
 const DEFAULT_NETWORK: NetworkOptions = {
   plainHttp: [],
   insecure: [],
@@ -22,18 +22,18 @@ export interface EnvironmentOptions {
   readonly offline?: boolean | undefined;
   readonly statCache?: boolean | undefined;
   readonly network?: Partial<NetworkOptions> | undefined;
-  /** Most that is read of a source. */
+  /** Limits on what is read of a source. */
   readonly limits?: SourceEnv['limits'];
   /** That of references which name none; this machine's when absent. */
   readonly defaultPlatform?: ReturnType<typeof defaultPlatform> | undefined;
-  /** A docker config.json with credentials, before every other place. */
+  /** A docker config.json with credentials, used before every other place. */
   readonly registryConfig?: string | undefined;
-  /** Where credentials are looked for (DOCKER_CONFIG, …); the process's environment when absent. */
+  /** The environment for finding credentials (DOCKER_CONFIG, …); default: that of the process. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly progress: Progress;
 }
 
-/** Environment and session of one run. `close` releases what the store holds for this process. */
+/** Environment and session of one run. `close` releases the leases and locks of this process. */
 export interface Environment {
   readonly env: SourceEnv;
   readonly session: Session;
@@ -41,7 +41,7 @@ export interface Environment {
   close(): Promise<void>;
 }
 
-/** Opens the store and makes a session whose credentials are looked up when a server first asks. */
+/** Opens the store and makes a session, which looks credentials up when a server first asks for one. */
 export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
   claimTemporaryCacheDir(options.cacheDir);
   const { openStore } = await import('../store/store.ts');

@@ -1,21 +1,21 @@
-/** References in the words of other tools: what buildx and buildah take as a context, what a BuildKit source policy pins. */
+/** References in the forms of other tools: contexts of buildx and buildah, rules of a BuildKit source policy. */
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
 import { isGitReference } from './git/reference-form.ts';
 import { parseGitReference } from './git/url.ts';
 
 const BUILD_CONTEXT = /^(?:(?:docker-image|oci-layout|https?|ssh|git):\/\/|[^/@:]+@[^/:]+:|\.{0,2}(?:\/|$))/;
 
-/** True for what `--build-context` takes: images, layouts, git, files on the web, and directories, which are plain paths. */
+/** True for what `--build-context` accepts: images, layouts, git, files on the web, and directories (plain paths). */
 export function isBuildContext(value: string): boolean {
   return BUILD_CONTEXT.test(value);
 }
 
-/** True for a file on the web, as against a git repository there. */
+/** True for a file on the web, false for a git repository there. */
 export function isWebFile(value: string): boolean {
   return /^https?:\/\//i.test(value) && !isGitReference(value);
 }
 
-/** The name of a context as BuildKit looks it up: short, without `:latest`. Undefined for what no image could be named. */
+/** The name of a context as BuildKit looks it up: short, without `:latest`. Undefined if no image could have it. */
 export function contextName(name: string): string | undefined {
   try {
     return familiarReference(parseNormalizedReference(name)).replace(/:latest$/, '');
@@ -24,7 +24,7 @@ export function contextName(name: string): string | undefined {
   }
 }
 
-/** What is known of a reference that is to be pinned. */
+/** The facts about a reference to pin. */
 export interface Pinnable {
   readonly ref: string;
   readonly pinned?: string | undefined;
@@ -39,7 +39,7 @@ export interface PolicyRule {
   readonly updates: { readonly identifier: string; readonly attrs?: Readonly<Record<string, string>> };
 }
 
-/** The rule that pins a reference, or why none is needed; undefined when there can be none. */
+/** The rule that pins a reference, or why none is needed; undefined if no rule is possible. */
 export function sourcePolicyRule({ ref, pinned, digest }: Pinnable): PolicyRule | 'pinned already' | undefined {
   const convert = (identifier: string, updates: PolicyRule['updates']): PolicyRule => ({
     action: 'CONVERT',
@@ -57,7 +57,7 @@ export function sourcePolicyRule({ ref, pinned, digest }: Pinnable): PolicyRule 
   return /^docker-image\+blob:/.test(ref) ? 'pinned already' : undefined;
 }
 
-/** As BuildKit names a git source: `git://HOST/PATH#REF:SUBDIR`, whatever the transport. */
+/** BuildKit's name of a git source: `git://HOST/PATH#REF:SUBDIR`, whatever the transport. */
 function gitIdentifier(reference: string): string {
   const { url, ref, subdir } = parseGitReference(reference);
   const fragment = `${ref}${subdir === '' ? '' : `:${subdir}`}`;

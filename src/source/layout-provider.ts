@@ -1,4 +1,4 @@
-/** An image's content from an OCI layout, a directory or a tar file, read in place. */
+/** The content of an image in an OCI layout, a directory or a tar file, read in place. */
 import type { JobContext } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
@@ -24,7 +24,7 @@ import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { formatLayoutReference, type LayoutReference } from './layout-reference.ts';
 
-/** Where the layouts of a scheme lie. */
+/** Where the layouts of a scheme are. */
 export interface LayoutPlace {
   readonly scheme: string;
   /** For messages: `the OCI layout`. */
@@ -48,7 +48,7 @@ export class LayoutProvider implements BlobProvider {
   #opened: Layout | undefined;
   #offered: readonly Descriptor[] = [];
 
-  /** @param platform chooses where the reference leaves a choice; one by digest leaves none */
+  /** @param platform selects if the reference is ambiguous; a digest is not */
   constructor(reference: LayoutReference, platform: Platform, place: LayoutPlace = LAYOUT_DIRECTORY) {
     this.#reference = reference;
     this.#platform = platform;
@@ -80,7 +80,7 @@ export class LayoutProvider implements BlobProvider {
       this.#offered = chosen.offered;
       return this.#root(layout, chosen.entry);
     }
-    // Who names a digest alone needs no list: it may be missing, or longer than is read.
+    // A digest alone needs no `index.json`: it may be missing or too large.
     if (tag !== undefined) this.#warnWhenMoved(job, await layout.entries());
     const bytes = await layout.readBlob(digest, MAX_DOCUMENT_BYTES);
     refusePart(bytes, digest, this);
@@ -97,7 +97,7 @@ export class LayoutProvider implements BlobProvider {
 
   async blob(job: JobContext, digest: Digest, { offset }: Resume, maxBytes: number): Promise<IngestSource> {
     const layout = await this.#layout(job);
-    // What is missing is told here, not when the body is read.
+    // A missing blob is reported here, not when the body is read.
     const size = await layout.blobSize(digest);
     const what = `blob ${digest} of ${this.#place.what} ${this.#reference.path}`;
     if (size > maxBytes) throw tooManyBytes(what, maxBytes, size);
@@ -109,7 +109,7 @@ export class LayoutProvider implements BlobProvider {
   }
 
   async layerFile({ digest }: Descriptor): Promise<string | undefined> {
-    // It has been resolved by then, or nobody knew its layers.
+    // The layout was opened by `resolve`; without it no layers are known.
     return this.#opened?.blobFile?.(digest);
   }
 
@@ -129,8 +129,8 @@ export class LayoutProvider implements BlobProvider {
   }
 
   /**
-   * The root as BuildKit sees it: its type is what its content shows. The type that `index.json` gives is more exact
-   * where both are of one kind (a manifest need not say its own).
+   * The root as BuildKit sees it: its media type follows from its content. If the type in `index.json` is of the same
+   * kind, it is more exact (a manifest need not state its own).
    */
   async #root(layout: Layout, entry: Descriptor): Promise<Descriptor> {
     const { digest, size, mediaType } = usable(entry, `index.json of ${this.#place.what} ${this.#reference.path}`);
@@ -142,7 +142,7 @@ export class LayoutProvider implements BlobProvider {
     return { mediaType: agreed ? mediaType : detected, digest, size };
   }
 
-  /** What the image of an entry is for, as its index or configuration says; undefined when they cannot be read or do not. */
+  /** The platforms of an entry's image, from its index or configuration; undefined if unreadable or not stated. */
   async #platformsOf(job: JobContext, layout: Layout, entry: Descriptor): Promise<readonly Platform[] | undefined> {
     try {
       const root = await this.#root(layout, entry);

@@ -8,7 +8,7 @@ import { rebasePath } from './rebase-path.ts';
 
 export const LAYOUT_FORM = 'oci-layout://DIR[:TAG][@DIGEST]';
 
-/** Where an image lies and which one it is. */
+/** The location of an image, and which one of its layout it is. */
 export interface LayoutReference {
   readonly path: string;
   readonly tag: string | undefined;
@@ -20,7 +20,10 @@ export interface LayoutIdentifier extends Identifier {
   readonly reference: LayoutReference;
 }
 
-/** The identifier, which that scheme's source has made. @throws E_INTERNAL for one of another source */
+/**
+ * The identifier, which has to come from the scheme's source.
+ * @throws E_INTERNAL for one of another source
+ */
 export function layoutIdentifier(id: Identifier, scheme: string): LayoutIdentifier {
   if (id.scheme === scheme && 'reference' in id) return id as LayoutIdentifier;
   throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${scheme}`);
@@ -31,7 +34,7 @@ export function formatLayoutReference({ path, tag, digest }: LayoutReference, sc
   return `${scheme}://${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** The reference with this root digest; undefined when it is none, or not the one that the reference names. */
+/** The reference with this root digest; undefined if the digest is invalid or differs from that of the reference. */
 export function pinnedLayoutReference(
   reference: LayoutReference,
   digest: string,
@@ -48,9 +51,9 @@ export function rebaseLayoutReference({ scheme, rest }: SchemeRef, from: string,
 }
 
 /**
- * Splits `PATH[:TAG][@DIGEST]`. The longest path that exists wins, so that `:` and `@` may be part of it; nothing is
- * percent-decoded. Where none exists, the last `:` after the last `/` begins the tag.
- * @param form what to write, for the hint of an error
+ * Splits `PATH[:TAG][@DIGEST]`. The longest existing path wins, so that a path may contain `:` and `@`; nothing is
+ * percent-decoded. If none exists, the last `:` after the last `/` begins the tag.
+ * @param form the expected form, for the hint of an error
  * @throws E_REFERENCE, E_DIGEST_INVALID
  */
 export function parseLayoutReference(

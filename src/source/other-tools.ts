@@ -1,13 +1,13 @@
 /**
- * Ways of other tools (skopeo and podman, helm, syft, package URLs, Windows, the shell) to say which image or directory
- * is meant: each is told apart and answered by what to type here. Pure text.
+ * How other tools (skopeo and podman, helm, syft, package URLs, Windows, the shell) name an image or directory, with
+ * what to type instead. Pure text.
  */
 import { shellWord } from '../core/shell-word.ts';
 import { parseNormalizedReference } from '../oci/reference.ts';
 
-/** A reference as another tool would take it. */
+/** A reference in the form of another tool. */
 export interface OtherForm {
-  /** For people, behind the text: `is how skopeo and podman name an image in a registry`. */
+  /** For people, after the text: `is how skopeo and podman name an image in a registry`. */
   readonly what: string;
   /** What to type here. */
   readonly hint: string;
@@ -15,7 +15,7 @@ export interface OtherForm {
 
 const SKOPEO = 'is how skopeo and podman name';
 
-/** A path with or without `:REF` behind it, as skopeo reads it: the first colon ends the path. */
+/** A path with or without `:REF`, as skopeo parses it: the first colon ends the path. */
 const pathAndTag = (rest: string): [path: string, tag: string | undefined] => {
   const colon = rest.indexOf(':');
   return colon < 0 ? [rest, undefined] : [rest.slice(0, colon), rest.slice(colon + 1) || undefined];
@@ -34,7 +34,7 @@ function inPath(scheme: string, rest: string): string {
 
 const savedAs = (command: string, reference: string): string => `${command}, then name ${reference}`;
 
-/** By the word before the first colon; each gets what stands behind it, slashes included. */
+/** By the word before the first colon; each function receives the text after it, slashes included. */
 const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
   docker: (rest) => ({ what: `${SKOPEO} an image in a registry`, hint: image(rest.replace(/^\/\//, '')) }),
   registry: (rest) => ({ what: 'is how syft names an image in a registry', hint: image(rest.replace(/^\/\//, '')) }),
@@ -71,10 +71,10 @@ const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
   }),
 };
 
-/** Schemes of ours that need two slashes, and are a form of another tool without them. */
+/** Our own schemes, which need two slashes; without them they are a form of another tool. */
 const OURS = new Set(['oci-archive', 'docker-archive', 'docker-image', 'oci-layout', 'local', 'http', 'https']);
 
-/** What another tool means by this text; undefined when none is known to mean anything by it, or when it is ours. */
+/** The form of another tool that a text has; undefined if none is known, or if the form is ours. */
 export function otherToolsForm(value: string): OtherForm | undefined {
   if (/^[A-Za-z]:[\\/]/.test(value) || value.startsWith('\\\\')) {
     return { what: 'is a path of Windows', hint: windowsPath(value) };
@@ -99,14 +99,14 @@ export function otherToolsForm(value: string): OtherForm | undefined {
   return (FORMS[word] as (rest: string) => OtherForm)(rest);
 }
 
-/** What the user may have meant by a bare word that no file or directory bears; `***@` stands for user and password. */
+/** Hint for a bare word that is not an existing file or directory; `***@` stands for user and password. */
 export function bareWordHint(value: string): string {
   if (value.startsWith('***@')) return `leave user and password out: ${image(value.slice('***@'.length))}`;
   const directory = `for a directory ${type(asPath(value))}`;
   return isImageName(value) ? `for an image ${type(`docker-image://${value}`)}, ${directory}` : directory;
 }
 
-/** What to type for a file that is named where a directory is wanted. */
+/** The hint for a file where a directory is expected. */
 export function fileHint(path: string): string {
   const named = asPath(path);
   if (/\.(?:tar|t[gx]z|tbz2?|tzst)$|\.tar\./i.test(path)) {
@@ -117,8 +117,8 @@ export function fileHint(path: string): string {
 }
 
 /**
- * The image or repository of a package URL, `pkg:docker/alpine@3.20`; undefined for what is none, or is no package that
- * could be a context. Its version may be a digest, and its registry another one.
+ * The image or repository of a package URL, `pkg:docker/alpine@3.20`; undefined if it is not one, or not a package that
+ * could be a context. It may have a digest as its version, and another registry.
  */
 export function packageUrl(value: string): OtherForm | undefined {
   const match = /^pkg:(docker|oci|github|gitlab|bitbucket)\/([a-z0-9._/-]+)(?:@([^?#]+))?(?:\?([^#]*))?(?:#.*)?$/i.exec(
@@ -134,7 +134,7 @@ export function packageUrl(value: string): OtherForm | undefined {
   }
   const qualifiers = new URLSearchParams(query);
   const registry = qualifiers.get('repository_url');
-  // Of an OCI package the qualifier is the whole repository, of a docker package only the registry.
+  // The qualifier of an OCI package is the whole repository, that of a docker package only the registry.
   const repository = registry === null ? name : kind === 'oci' ? registry : `${registry}/${name}`;
   const tag = qualifiers.get('tag');
   const mark = version === '' ? '' : version.includes(':') ? `@${version}` : `:${version}`;

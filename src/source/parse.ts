@@ -1,6 +1,6 @@
 /**
- * From what the user typed to a scheme and the rest. Only the form is looked at here, each source reads its own
- * grammar. The one question asked of the file system is whether a bare word is a directory.
+ * Splits the text of a user into scheme and rest. Only the form is parsed here; each source parses its own grammar. The
+ * file system is asked only whether a bare word is a directory.
  */
 
 import { statSync } from 'node:fs';
@@ -16,9 +16,9 @@ import { forgePage, packageManagerForm } from './repository-forms.ts';
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
 
 /**
- * Splits a reference: `NAME=REF`, `SCHEME://REST`, a path, or a bare word that is a directory here. Throws
- * `E_REFERENCE` with what to type instead; never guesses something that would go to the network.
- * @param cwd where a bare word may be a directory
+ * Splits a reference: `NAME=REF`, `SCHEME://REST`, a path, or a bare word that is a directory. Throws `E_REFERENCE`
+ * with what to type instead; never guesses a form that would use the network.
+ * @param cwd the directory of bare words
  */
 export function parseReference(text: string, cwd = '.'): SchemeRef {
   if (text === '') {
@@ -27,7 +27,7 @@ export function parseReference(text: string, cwd = '.'): SchemeRef {
     });
   }
   if (text.includes('\0')) throw new CtxsrcError('E_REFERENCE', 'the reference contains a NUL character');
-  // Before the name is split off: a package URL may hold a "=", and an "@" that no user stands before.
+  // Before the name is split off: a package URL may contain "=", and its "@" follows no user.
   const inPackages = packageUrl(text.slice(text.indexOf('=pkg:') + 1));
   if (inPackages !== undefined) {
     throw new CtxsrcError('E_REFERENCE', `${text} ${inPackages.what}`, { hint: inPackages.hint });
@@ -50,7 +50,7 @@ function splitName(text: string): { name?: string; value: string } {
   return { name, value: text.slice(equals + 1) };
 }
 
-/** A git reference has many spellings and one source: it is handed over whole. */
+/** A git reference has many spellings and one source: the whole text is passed on. */
 function splitScheme(value: string, cwd: string): { scheme: string; rest: string } {
   const meant = packageManagerForm(value);
   if (meant !== undefined) {

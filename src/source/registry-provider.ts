@@ -1,4 +1,4 @@
-/** An image's content from the store where it is there, else from its registry. */
+/** The content of an image, from the store if present, else from its registry. */
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike, shortDigest } from '../core/digest.ts';
@@ -36,7 +36,7 @@ export class RegistryProvider implements BlobProvider {
     const { digest, tag } = this.#reference;
     const { blobs } = this.#env.store;
     if (digest !== undefined) {
-      // Content that is there needs no request: the digest says that it is the right one.
+      // Content in the store needs no request: its digest proves it.
       const bytes = await blobs.read(digest, MAX_DOCUMENT_BYTES);
       if (bytes !== undefined) {
         return { digest, size: bytes.length, mediaType: detectMediaType(bytes, digest) };
@@ -92,7 +92,7 @@ export class RegistryProvider implements BlobProvider {
   }
 
   async requireBlob(job: JobContext, digest: Digest): Promise<void> {
-    // Content that is there needs no request, as with images.
+    // Content in the store needs no request, as with images.
     if ((await this.#env.store.blobs.size(digest)) !== undefined) return;
     const client = await this.#client(
       `blob ${digest} of ${this.storeName} is not in the store`,
@@ -103,7 +103,7 @@ export class RegistryProvider implements BlobProvider {
     );
   }
 
-  /** @param reference what brings it into the store when it is pulled */
+  /** @param reference what to pull to bring the missing content into the store */
   #client(missing: string, reference = `docker-image://${this.storeName}`): Promise<RegistryClient> {
     const { offline, network } = this.#env;
     if (offline) {

@@ -1,23 +1,23 @@
 /**
- * Other ways to say which git repository is meant: addresses of pages of forges, and forms of package managers. Pure
- * text; what is found is a reference that the git source reads.
+ * Other ways to name a git repository: URLs of pages of forges, and forms of package managers. Pure text; the results
+ * are references for the git source.
  */
 
-/** What a page of a forge shows, and what to type for it. */
+/** The page of a forge that a URL shows, and what to type instead. */
 export interface ForgePage {
   /** For people: `a page of github.com`. */
   readonly what: string;
-  /** The git reference of the repository, with branch and directory where the page has them. */
+  /** The git reference of the repository, with branch and directory if the page has them. */
   readonly reference: string;
-  /** Where the file that the page shows can be had as it is. */
+  /** The URL of the raw file that the page shows. */
   readonly file?: string | undefined;
 }
 
-/** What `docker build` and others take without a host of their own names ends so: no page of a forge does. */
+/** Endings of file names, which `docker build` and others fetch as files; no page of a forge has them. */
 const FILE_NAME =
   /\.(?:tar|t?gz|tgz|txz|tbz2?|zip|xz|bz2|zst|jar|whl|deb|rpm|apk|exe|msi|json|ya?ml|toml|xml|txt|md|sh|js|css|html?|pem|asc|sig|sha\d+|atom|patch|diff)$/i;
 
-/** Second words of addresses that are no repository of the owner named first. */
+/** First path elements of URLs that are not owners of repositories. */
 const NO_OWNER = new Set([
   'api',
   'assets',
@@ -33,8 +33,8 @@ const NO_OWNER = new Set([
 ]);
 
 /**
- * The repository whose page an `http://` or `https://` URL is; undefined when it is none, or not known to be one. A
- * branch is taken to end at the first slash, which the address does not tell.
+ * The repository of a page with an `http://` or `https://` URL; undefined if it is not a page, or not known to be one.
+ * A branch is assumed to end at the first slash, as the URL does not show its end.
  */
 export function forgePage(text: string): ForgePage | undefined {
   const match = /^https?:\/\/(?:www\.)?([^/?#@]+)\/([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/i.exec(text);
@@ -45,15 +45,16 @@ export function forgePage(text: string): ForgePage | undefined {
   const kind = forgeOf(host);
   const found = kind === undefined ? undefined : PAGES[kind](host, parts, new URLSearchParams(match[3] ?? ''));
   if (found === undefined) return undefined;
-  // Typed, it is the #REF:DIRECTORY of a git reference; with a query it was copied, and names a place on the page.
+  // A typed fragment is the #REF:DIRECTORY of a git reference; with a query it was copied and is a position on the
+  // page.
   const meant = match[3] === undefined && !found.reference.includes('#') ? match[4] : undefined;
   return { what: `a page of ${host}`, ...found, reference: found.reference + (meant ? `#${meant}` : '') };
 }
 
 /**
- * What to type for `git+https://…` (npm, pip, Nix) and `git::https://…` (Terraform); undefined when the text is none of
- * them. pip's `@REF` and the `ref` of a query become `#REF`, what each of them calls the directory the part after it;
- * the http form gets the `.git` by which a repository is told from a file.
+ * What to type for `git+https://…` (npm, pip, Nix) and `git::https://…` (Terraform); undefined for other texts. pip's
+ * `@REF` and the `ref` of a query become `#REF`, their directory the part after it; the http form gets the `.git` that
+ * distinguishes a repository from a file.
  */
 export function packageManagerForm(text: string): string | undefined {
   const url = /^git(?:\+|::)((?:https?|ssh|git|file):\/\/.*)$/i.exec(text)?.[1];
@@ -62,7 +63,7 @@ export function packageManagerForm(text: string): string | undefined {
   const [, root = '', rest = ''] = /^([a-z]+:\/\/[^/]*)(.*)$/i.exec(address) ?? [];
   const [, path = '', below = '', at = ''] = /^(.*?)(?:\/\/([^@]*))?(?:@([^@]+))?$/.exec(rest) ?? [];
   const asked = new URLSearchParams(query);
-  // pip's fragment is a list of settings, npm's and the git source's a ref.
+  // pip's fragment is a list of settings; that of npm and of the git source is a ref.
   const settings = new URLSearchParams(/^(?:egg|subdirectory)=/.test(fragment) ? fragment : '');
   const ref = at || asked.get('ref') || (settings.size > 0 ? '' : fragment);
   const directory = below || asked.get('dir') || settings.get('subdirectory') || '';
@@ -73,7 +74,7 @@ export function packageManagerForm(text: string): string | undefined {
 type Forge = 'github' | 'gitlab' | 'bitbucket' | 'gitea' | 'azure' | 'gist' | 'sourcehut';
 type Found = Omit<ForgePage, 'what'> | undefined;
 
-/** By the host's name: a company's own forge is mostly called by what it runs. */
+/** By the host's name: a company's own forge mostly has the name of its software. */
 function forgeOf(host: string): Forge | undefined {
   if (host === 'dev.azure.com' || host.endsWith('.visualstudio.com')) return 'azure';
   if (host === 'gist.github.com') return 'gist';
@@ -98,7 +99,7 @@ function reference(
   return `https://${host}/${repository.join('/').replace(/\.git$/, '')}.git${fragment === '' ? '' : `#${fragment}`}`;
 }
 
-/** The repository of an address that has nothing behind its name. */
+/** The repository of a URL with nothing after its name. */
 function repositoryAlone(host: string, parts: readonly string[]): Found {
   return FILE_NAME.test(parts.at(-1) ?? '') ? undefined : { reference: reference(host, parts) };
 }
@@ -150,7 +151,7 @@ const PAGES: Readonly<Record<Forge, (host: string, parts: readonly string[], que
     const dash = parts.indexOf('-');
     const repository = dash < 0 ? parts : parts.slice(0, dash);
     if (repository.length < 2) return undefined;
-    // Before 12.0 there was no `-` in addresses; what stands there is a file more often than a page.
+    // Before GitLab 12.0 URLs had no `-`; without it, the URL is more often a file than a page.
     if (dash < 0)
       return parts.some((part) => /^(?:raw|uploads|builds|blob|tree)$/.test(part))
         ? undefined
@@ -192,7 +193,7 @@ const PAGES: Readonly<Record<Forge, (host: string, parts: readonly string[], que
     return revision === 'raw' ? undefined : { reference: reference(host, [id], revision) };
   },
 
-  // sourcehut and Azure have no address that ends in .git; by ssh they need none.
+  // URLs of sourcehut and Azure do not end in .git; by ssh they need not.
   sourcehut(host, [owner = '', name, page, ref, item, ...directory]) {
     if (!owner.startsWith('~') || name === undefined) return undefined;
     const repository = `git@${host}:${owner}/${name}`;
@@ -207,7 +208,7 @@ const PAGES: Readonly<Record<Forge, (host: string, parts: readonly string[], que
     if (at < 0 || name === undefined || parts.length > at + 2) return undefined;
     const organisation =
       host === 'dev.azure.com' ? parts.slice(0, at) : [host.split('.')[0] as string, ...parts.slice(0, at)];
-    // A project's first repository may be named without the project.
+    // The first repository of a project may be named without the project.
     const [owner = '', project = name] = organisation.filter((part) => part !== 'DefaultCollection');
     const version = /^G[BTC](.+)$/.exec(query.get('version') ?? '')?.[1] ?? '';
     const directory = (query.get('path') ?? '').replace(/^\/+|\/+$/g, '');

@@ -1,6 +1,6 @@
 /**
- * The way of one reference: text → identifier → instance, and the helper that asks an instance for all its keys. This is
- * all that the layers above know of sources.
+ * From a reference to an instance: text → identifier → instance, and a helper that gets all keys of an instance. The
+ * layers above use sources only through this file.
  */
 import type {
   Attributes,
@@ -17,21 +17,21 @@ import { shownReference } from '../core/shown-reference.ts';
 import { parseReference } from './parse.ts';
 import type { SourceTable } from './table.ts';
 
-/** A reference that was understood, and the source that understood it. */
+/** An identified reference, with its source. */
 export interface Identified {
   readonly ref: SchemeRef;
   readonly source: Source;
   readonly identifier: Identifier;
 }
 
-/** An identified reference, bound to what it needs. */
+/** An identified reference with its instance. */
 export interface Resolved extends Identified {
   readonly instance: SourceInstance;
 }
 
 /**
- * Understands a reference. Only the attributes that its source declares are handed to it; whether the others mean
- * something for another reference is the caller's question.
+ * Identifies a reference. Its source receives only the attributes that it declares; the caller checks whether the
+ * others belong to another reference.
  */
 export async function identify(table: SourceTable, text: string, attributes: Attributes): Promise<Identified> {
   try {
@@ -45,12 +45,12 @@ export async function identify(table: SourceTable, text: string, attributes: Att
   }
 }
 
-/** The source that a reference belongs to. */
+/** The source of a reference. */
 export async function sourceOf(table: SourceTable, text: string): Promise<Source> {
   return table.load(parseReference(text).scheme);
 }
 
-/** Identifies a reference and binds it to its environment. */
+/** Identifies a reference and makes its instance. */
 export async function resolve(
   table: SourceTable,
   text: string,
@@ -64,7 +64,7 @@ export async function resolve(
 /** More indexes than any source has: an instance that is never done is a defect of its source. */
 const MAX_INDEX = 16;
 
-/** The keys of an instance by index, the last one being its content key. */
+/** The keys of an instance by index; the last one is its content key. */
 export async function allKeys(instance: SourceInstance, job: JobContext): Promise<CacheKeyResult[]> {
   const keys: CacheKeyResult[] = [];
   for (let index = 0; index < MAX_INDEX; index += 1) {
@@ -75,7 +75,7 @@ export async function allKeys(instance: SourceInstance, job: JobContext): Promis
   throw new CtxsrcError('E_INTERNAL', `the source was not done after ${MAX_INDEX} keys`);
 }
 
-/** Notes on an error which reference it is about; secrets that were typed into it are not repeated. */
+/** Adds the reference to an error, without the secrets in it. */
 export function withReference(error: unknown, text: string): unknown {
   if (isCtxsrcError(error)) error.ref ??= shownReference(text);
   return error;

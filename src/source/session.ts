@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Credential, Session } from '../contract/index.ts';
 
-/** What a session is made of. Everything is optional: an empty session asks for public content only. */
+/** The parts of a session. All are optional: an empty session can read public content only. */
 export interface SessionOptions {
   /** BuildKit's session ID; random when absent. */
   readonly id?: string | undefined;
@@ -13,7 +13,7 @@ export interface SessionOptions {
 
 const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 
-/** 25 characters of base 36, the form BuildKit gives its session IDs. */
+/** 25 characters of base 36, the form of BuildKit's session IDs. */
 function randomId(): string {
   return Array.from(randomBytes(25), (byte) => ID_ALPHABET[byte % 36]).join('');
 }

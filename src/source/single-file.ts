@@ -1,6 +1,6 @@
 /**
- * What sources of one file share (http bodies, blobs): BuildKit's rules for its name, the attributes that shape it, and
- * writing it.
+ * Shared by the sources of one file (http bodies, blobs): BuildKit's rules for its name, its attributes, and writing
+ * it.
  */
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { LossList } from '../fs/write/losses.ts';
 import { joinTime, type Metadata, MetadataWriter, presentOf } from '../fs/write/metadata.ts';
 import type { StoredBody } from './stored-body.ts';
 
-/** Text whose bytes may not be UTF-8, one character a byte. */
+/** A byte string of text that may not be UTF-8. */
 export type ByteName = string;
 
 export const FILE_ATTRIBUTES: readonly AttributeSpec[] = [
@@ -34,7 +34,7 @@ export const FILE_ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'gid', kind: 'text', placeholder: 'N', help: 'group of the file; part of the key', example: '1000' },
 ];
 
-/** How the file is to be; absent numbers are 0 in keys, as in BuildKit. */
+/** The form of the file; absent numbers are 0 in keys, as in BuildKit. */
 export interface FileShape {
   readonly filename: string | undefined;
   readonly perm: number;
@@ -42,7 +42,7 @@ export interface FileShape {
   readonly gid: number;
 }
 
-/** Reads the attributes of `FILE_ATTRIBUTES`. Throws `E_ATTRIBUTE`. */
+/** Parses the attributes of `FILE_ATTRIBUTES`. Throws `E_ATTRIBUTE`. */
 export function readShape(attributes: Attributes): FileShape {
   const { filename } = attributes;
   return {
@@ -87,8 +87,8 @@ function goInteger(name: string, value: unknown): number {
 const DEFAULT_NAME = 'download';
 
 /**
- * A name fit for a file: trimmed, without directories; `download` where nothing usable is left (empty, `.`, `..`,
- * control characters).
+ * A safe file name: trimmed, without directories; `download` if nothing usable is left (empty, `.`, `..`, control
+ * characters).
  */
 export function safeFileName(name: ByteName): ByteName {
   const base = baseName(trimmed(name));
@@ -96,7 +96,7 @@ export function safeFileName(name: ByteName): ByteName {
   return /[\u0000-\u001f\u007f-\u009f]/.test(Buffer.from(base, 'latin1').toString()) ? DEFAULT_NAME : base;
 }
 
-/** The last element of a path; empty when it has none. */
+/** The last element of a path; empty if it has none. */
 export function baseName(path: ByteName): ByteName {
   return path.replace(/\/+$/, '').split('/').at(-1) ?? '';
 }
@@ -108,7 +108,7 @@ export function byteName(text: string): ByteName {
 
 function trimmed(name: ByteName): ByteName {
   const text = Buffer.from(name, 'latin1').toString();
-  // Not UTF-8: only the white space of ASCII is recognised in it.
+  // Not UTF-8: only ASCII white space is trimmed.
   if (byteName(text) !== name) return name.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
   return byteName(trimGoSpace(text));
 }
@@ -122,7 +122,7 @@ export interface FileToWrite {
 }
 
 /**
- * Writes the one file into `dir`, an empty directory. Errors: `E_LIMIT`, `E_STORE_CORRUPT`, those of local I/O, the abort
+ * Writes the file into `dir`, an empty directory. Errors: `E_LIMIT`, `E_STORE_CORRUPT`, those of local I/O, the abort
  * reason.
  */
 export async function writeSingleFile(
@@ -147,7 +147,7 @@ export async function writeSingleFile(
   const { uid, gid, perm } = file.shape;
   const mode = perm === 0 ? 0o600 : perm & 0o7777;
   const meta: Metadata = { uid, gid, mode, mtime: file.mtime, mtimeNs: 0, xattrs: undefined };
-  // Reports have sha256, and the digest of a body may be another.
+  // Reports need sha256, and the digest of the body may use another algorithm.
   const hash = digestAlgorithm(file.body.digest) === 'sha256' ? undefined : createHash('sha256');
   const losses = new LossList();
   // An owner that was asked for is wanted, and its loss is named, also where all else becomes the user's own.

@@ -1,4 +1,4 @@
-/** A blob of the store as a source writes it out: hashed while it is read, since disks and people change files. */
+/** A blob of the store that a source writes: hashed while it is read, since disks and people change files. */
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Store } from '../contract/index.ts';
@@ -21,7 +21,7 @@ export class StoredBody {
     this.#hash = hasherFor(digest);
   }
 
-  /** The bytes, from the first on; to be asked for once, and to be checked before they are given to anybody. */
+  /** The bytes, from the first one. Call it once, and call `check` before the bytes are passed on. */
   async *read(signal: AbortSignal): AsyncGenerator<Buffer> {
     const stream = createReadStream(this.path, { start: this.#read, highWaterMark: READ_SIZE, signal });
     for await (const chunk of stream as AsyncIterable<Buffer>) {
@@ -32,8 +32,8 @@ export class StoredBody {
   }
 
   /**
-   * Looks whether all bytes, those too that were not read yet, are the blob's.
-   * @throws E_STORE_CORRUPT when they are others: the blob is removed
+   * Verifies all bytes of the blob, also those that were not read yet.
+   * @throws E_STORE_CORRUPT if they do not match: the blob is removed
    */
   async check(signal: AbortSignal): Promise<void> {
     for await (const _ of this.read(signal));

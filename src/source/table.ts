@@ -1,6 +1,6 @@
 /**
- * The table of sources: scheme → how to load the source. The imports are lazy, so that a command loads only the source
- * it needs. A new source is one file in this folder and one line here; nothing else names a scheme.
+ * The table of sources: scheme → how to load the source. The imports are lazy, so that a command loads only the sources
+ * it needs. A new source is one folder here and one line in this file; schemes are named nowhere else.
  */
 import type { Source } from '../contract/index.ts';
 import { closest } from '../core/closest.ts';
@@ -25,13 +25,13 @@ const BUILT_IN: readonly SourceEntry[] = [
   { schemes: ['docker-archive'], load: () => import('./archive/docker.ts') },
 ];
 
-/** The sources of one run: the built-in ones and those the user added. */
+/** The sources of one run: built-in ones and those that the user added. */
 export class SourceTable {
   readonly #entries: SourceEntry[] = [...BUILT_IN];
 
   /**
-   * Adds a source from outside. It may not take a scheme that is already there (`E_SOURCE_MODULE`): a reference must not
-   * change its meaning because a module was loaded.
+   * Adds a source from outside. It cannot replace an existing scheme (`E_SOURCE_MODULE`): loading a module must not
+   * change the meaning of a reference.
    */
   add(source: Source, origin: string): void {
     const known = new Set(this.schemes());
@@ -55,8 +55,8 @@ export class SourceTable {
 
   /**
    * The source of a scheme.
-   * @param rest what follows the scheme in the reference, for the message of a failure
-   * @throws E_SCHEME_UNKNOWN, with what to type for another tool's scheme, else with the schemes there are
+   * @param rest the reference after the scheme, for the message of a failure
+   * @throws E_SCHEME_UNKNOWN, with what to type for another tool's scheme, else with the existing schemes
    */
   async load(scheme: string, rest = ''): Promise<Source> {
     const entry = this.#entries.find((candidate) => candidate.schemes.includes(scheme));
@@ -73,7 +73,7 @@ export class SourceTable {
 function unknownScheme(scheme: string, rest: string, known: readonly string[]): CtxsrcError {
   const text = withoutUser(`${scheme}://${rest}`);
   const other = otherToolsForm(text);
-  // Schemes are short: one letter in five, or ftp:// would be taken for http://.
+  // Schemes are short: with more than one changed letter in five, ftp:// would be taken for http://.
   const meant = closest(scheme.toLowerCase(), known, (length) => Math.ceil(length / 5));
   return new CtxsrcError(
     'E_SCHEME_UNKNOWN',

@@ -1,18 +1,18 @@
-/** Secrets that sources are given: a file with a token, or a text of the session. */
+/** Secrets for sources: a token in a file, or a text of the session. */
 import { CtxsrcError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import { readNamedFile } from '../fs/small-file.ts';
 
 const MAX_TOKEN_BYTES = 64 * 1024;
 
-/** The token in a file. Throws `E_CREDENTIALS` for one that is empty or holds more than a token. */
+/** The token in a file. Throws `E_CREDENTIALS` if it is empty or holds more than a token. */
 export async function readTokenFile(path: string): Promise<string> {
   const what = `the token file ${printable(path)}`;
   const bytes = await readNamedFile(path, { what, maxBytes: MAX_TOKEN_BYTES });
   return usableSecret(bytes.toString('utf8'), what);
 }
 
-/** The secret without the white space around it. A line break in it would add lines of its own to what is sent. */
+/** The secret without surrounding white space. A line break in it would add lines to the request. */
 export function usableSecret(text: string, what: string): string {
   const value = text.trim();
   if (value === '' || /[\0-\x1f\x7f]/.test(value)) {

@@ -1,7 +1,7 @@
 /**
- * An image in a tar file as `docker save` writes it, read in place. `manifest.json` names a configuration and layers by
- * their paths, without digests: those of layers are their diff IDs where they lie uncompressed, else they are in the
- * path or computed. A manifest of them is made up here, so that the rest of the program sees an image like any other.
+ * An image in a tar file of `docker save`, read in place. `manifest.json` names a configuration and layers by their
+ * paths, without digests. The digest of an uncompressed layer is its diff ID; any other is in the path or is computed.
+ * A manifest is made from them, so that the rest of the program sees an image like any other.
  */
 import { createHash } from 'node:crypto';
 import type { JobContext, SourceEnv } from '../../contract/index.ts';
@@ -24,7 +24,7 @@ import { formatReference, parseNormalizedReference, withDefaultTag } from '../..
 import type { Descriptor } from '../../oci/types.ts';
 import { formatLayoutReference, type LayoutReference } from '../layout-reference.ts';
 
-/** What `manifest.json` says about one image. */
+/** An entry of `manifest.json`. */
 interface SavedImage {
   readonly Config: string;
   readonly RepoTags: readonly string[];
@@ -33,7 +33,7 @@ interface SavedImage {
 
 const manifestFile = go.list(go.struct({ Config: go.text, RepoTags: go.list(go.text), Layers: go.list(go.text) }));
 
-/** An image found, and where each blob of it lies. */
+/** The selected image, and where its blobs lie. */
 interface Opened {
   readonly root: Descriptor;
   readonly documents: ReadonlyMap<Digest, Uint8Array>;
@@ -46,7 +46,7 @@ export class DockerArchiveProvider implements ContentProvider {
   readonly storeName: string;
   readonly #file = new Once<ArchiveFile>();
   readonly #opened = new Once<Opened>();
-  /** Layers whose digest nobody says, by where they begin in the file. */
+  /** Layers whose digest had to be computed, by their offset in the file. */
   readonly #hashed = new Map<number, { readonly digest: Digest; readonly size: number }>();
   readonly #env: SourceEnv;
 
@@ -136,7 +136,10 @@ export class DockerArchiveProvider implements ContentProvider {
     return { mediaType, digest: await this.#digestOf(job, file, member), size };
   }
 
-  /** Read once, however often `manifest.json` names it. @throws E_LIMIT when more is read so than `--max-bytes` */
+  /**
+   * Read once, however often `manifest.json` names it.
+   * @throws E_LIMIT when more bytes are read this way than `--max-bytes`
+   */
   async #digestOf(job: JobContext, file: ArchiveFile, { offset, size }: TarMember): Promise<Digest> {
     const known = this.#hashed.get(offset);
     if (known !== undefined) return known.digest;
@@ -180,7 +183,7 @@ export class DockerArchiveProvider implements ContentProvider {
   }
 }
 
-/** Enough to see how it is compressed. */
+/** Enough bytes to detect the compression. */
 async function firstBytes(file: ArchiveFile, member: TarMember): Promise<Buffer> {
   const start: TarMember = { offset: member.offset, size: Math.min(member.size, 16) };
   return file.readMember(start, 16, 'a layer');
@@ -191,14 +194,14 @@ function candidatesOf(images: readonly SavedImage[]): readonly string[] {
 }
 
 /**
- * The image with that name: `alpine:3.20` as it was saved, in another spelling of the same, or its tag alone. Without
- * one `latest`, else the only image there.
+ * The image with that name: `alpine:3.20` as it was saved, an equivalent spelling, or its tag alone. Without a name
+ * `latest`, else the only image.
  */
 function choose(images: readonly SavedImage[], { path, tag }: LayoutReference): SavedImage {
   const details = { candidates: candidatesOf(images) };
   const there = `there is ${listed(details.candidates)}`;
   if (images.length === 0) throw new CtxsrcError('E_NOT_FOUND', `${path} holds no image`);
-  const found = images.filter(({ RepoTags }) => RepoTags.some((name) => means(name, tag ?? 'latest')));
+  const found = images.filter(({ RepoTags }) => RepoTags.some((name) => isNamed(name, tag ?? 'latest')));
   const distinct = new Set(found.map(({ Config }) => Config));
   if (distinct.size > 1) {
     throw new CtxsrcError('E_TAG_AMBIGUOUS', `${tag ?? 'latest'} means several images in ${path}: ${there}`, {
@@ -221,7 +224,7 @@ function choose(images: readonly SavedImage[], { path, tag }: LayoutReference): 
   return images[0] as SavedImage;
 }
 
-/** A reference to type: of a name that stands for one image there. */
+/** References to type: names that identify one image of the archive. */
 function namingHint(path: string, images: readonly SavedImage[]): string {
   const count = new Map<string, number>();
   for (const { RepoTags } of images) for (const name of RepoTags) count.set(name, (count.get(name) ?? 0) + 1);
@@ -232,7 +235,7 @@ function namingHint(path: string, images: readonly SavedImage[]): string {
     : 'save the image by itself: docker save -o FILE NAME';
 }
 
-/** Whether Docker would take it as the name of an image. */
+/** True if Docker would accept it as the name of an image. */
 function isName(text: string): boolean {
   try {
     return normal(text) !== '';
@@ -241,9 +244,9 @@ function isName(text: string): boolean {
   }
 }
 
-function means(saved: string, asked: string): boolean {
+function isNamed(saved: string, asked: string): boolean {
   if (saved === asked || saved.slice(saved.lastIndexOf(':') + 1) === asked) return true;
-  // What is no name that Docker would take means only itself.
+  // A name that Docker would not accept has to match exactly.
   return isName(saved) && isName(asked) && normal(saved) === normal(asked);
 }
 

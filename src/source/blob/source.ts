@@ -119,7 +119,7 @@ function fileName(filename: string | undefined, digest: Digest): string {
   return filename === undefined ? digestHex(digest) : safeFileName(byteName(filename));
 }
 
-/** No image lost this blob: somebody named it. */
+/** The error when a blob that the user named is missing. */
 function missingByName(error: unknown): unknown {
   if (!isCtxsrcError(error) || error.code !== 'E_BLOB_NOT_FOUND') return error;
   const hint = 'check the digest, and that it is one of this repository or layout: a blob is looked for nowhere else';
@@ -136,7 +136,7 @@ class BlobInstance implements SourceInstance {
     this.#env = env;
   }
 
-  /** Asked once: a blob that is nowhere has no key, though nothing but its digest is in it. */
+  /** Checked once: a missing blob has no key, although the key depends only on the digest. */
   #require(job: JobContext): Promise<void> {
     return this.#there.runFor(job.signal, async () => {
       try {
@@ -164,7 +164,7 @@ class BlobInstance implements SourceInstance {
     return { identifier: String(this.#id), digest, filename: fileName(readShape(attributes).filename, digest) };
   }
 
-  /** Makes the blob present in the store, verified. */
+  /** Brings the blob into the store, verified. */
   async pull(job: JobContext): Promise<void> {
     const { blobs } = this.#env.store;
     const { digest } = this.#id;

@@ -47,7 +47,7 @@ export const source: Source = {
   identify(ref, attrs): DockerImageIdentifier {
     const reference = withDefaultTag(parseNormalizedReference(ref.rest));
     const text = formatReference(reference);
-    // The form that BuildKit's source prints; what the stricter grammar above lets through, it leaves as it is.
+    // The form that BuildKit's source prints. It changes nothing that the stricter grammar above accepts.
     const printed = `${SCHEME}://${formatContainerdReference(parseContainerdReference(text))}`;
     const { checksum } = attrs;
     const attributes = {

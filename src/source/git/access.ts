@@ -1,6 +1,7 @@
 /**
- * What git needs to reach one remote: token or header, certificates, proxy, ssh. A secret is bound to the origin of the
- * remote; git itself would send a header on to wherever a server redirects, so with a header redirects are refused.
+ * The settings with which git reaches one remote: token or header, certificates, proxy, ssh. A secret is bound to the
+ * origin of the remote. git itself would send a header to the target of a redirect, so redirects are refused when there
+ * is a header.
  */
 import { delimiter, resolve } from 'node:path';
 import type { NetworkOptions, Session } from '../../contract/index.ts';
@@ -13,28 +14,28 @@ import { Git, type GitSettings, type Reach } from './command.ts';
 import { type GitUrl, originOf } from './url.ts';
 
 export interface AccessOptions {
-  /** The remote has the origin of the reference: secrets without a host of their own are meant for it. */
+  /** The remote has the origin of the reference: secrets for no particular host are meant for it. */
   readonly own: boolean;
   readonly authTokenFile?: string | undefined;
   readonly knownHosts?: string | undefined;
-  /** Where names have to lead, as `http.curloptResolve` has it (see submodule-host.ts). */
+  /** The addresses that host names must resolve to, as values of `http.curloptResolve` (see submodule-host.ts). */
   readonly resolve?: readonly string[] | undefined;
 }
 
-/** Prints the two variables when git asks for a credential; git runs it only for the origin it is configured for. */
+/** Prints the two variables when git asks for a credential; git runs it only for the configured origin. */
 const HELPER =
   '!f() { test "$1" = get && printf \'username=%s\\npassword=%s\\n\' "$CTXSRC_GIT_USERNAME" "$CTXSRC_GIT_PASSWORD"; }; f';
 
 const USERNAME = 'x-access-token';
 
-/** What calls for this remote may reach. */
+/** The transports that calls for this remote may use. */
 export function reachOf(url: GitUrl): Reach {
   return url.transport === 'file' ? 'file' : 'network';
 }
 
 /**
- * git, able to reach `url`. Secrets: the token of `--auth-token-file`; else the session's `GIT_AUTH_HEADER` and
- * `GIT_AUTH_TOKEN`, first those that name the host (`GIT_AUTH_TOKEN.example.com`), as BuildKit looks for them.
+ * Returns git configured for `url`. Secrets: the token of `--auth-token-file`; else the session's `GIT_AUTH_HEADER` and
+ * `GIT_AUTH_TOKEN`, first those with the host in their name (`GIT_AUTH_TOKEN.example.com`), as in BuildKit.
  */
 export async function gitFor(
   url: GitUrl,
@@ -49,7 +50,7 @@ export async function gitFor(
   const proxy = proxyOf(origin);
   const config = [...tlsConfig(origin, url.host, network)];
   for (const target of options.resolve ?? []) config.push(['http.curloptResolve', target]);
-  // git would show the certificate to whoever a redirect names.
+  // git would use the certificate for the target of a redirect, too.
   if (network.clientCert !== undefined) config.push([`http.${origin}/.followRedirects`, 'false']);
   if (proxy !== undefined) config.push([`http.${origin}/.proxy`, proxy?.url.href ?? '']);
   const secret = await findSecret(url, options, session, network);
@@ -70,12 +71,12 @@ export async function gitFor(
   return new Git(settings);
 }
 
-/** Names of files are made absolute: git does not run in the directory that they are relative to. */
+/** File names are made absolute, because git runs in another directory. */
 function* tlsConfig(origin: string, host: string, network: NetworkOptions): Generator<[string, string]> {
   const { SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS } = process.env;
   const authorities = network.caFile ?? (SSL_CERT_FILE || NODE_EXTRA_CA_CERTS);
   if (authorities) yield ['http.sslCAInfo', resolve(authorities)];
-  // git takes one directory; OpenSSL and Go, whose variable it is, several.
+  // git accepts one directory; OpenSSL and Go, which read the same variable, several.
   const directory = SSL_CERT_DIR?.split(delimiter)[0];
   if (directory) yield ['http.sslCAPath', resolve(directory)];
   if (network.clientCert !== undefined) {
@@ -86,8 +87,8 @@ function* tlsConfig(origin: string, host: string, network: NetworkOptions): Gene
 }
 
 /**
- * The proxy of the environment for an origin, by the rules of every other request; null when it is reached directly.
- * Undefined for a proxy that only git can use (SOCKS): it reads the variables itself.
+ * The proxy of the environment for an origin, by the same rules as for other requests; null for a direct connection.
+ * Undefined for a proxy that only git can use (SOCKS): git reads the variables itself.
  */
 function proxyOf(origin: string): NamedProxy | null | undefined {
   try {
@@ -124,7 +125,7 @@ async function tokenOf({ authTokenFile }: AccessOptions): Promise<Secret | undef
   return authTokenFile === undefined ? undefined : { kind: 'token', value: await readTokenFile(authTokenFile) };
 }
 
-/** The first secret of the session under one of the endings of its name. */
+/** The first secret of the session whose name has one of the endings. */
 async function secretOf(session: Session, endings: readonly string[]): Promise<Secret | undefined> {
   for (const ending of endings) {
     for (const kind of ['header', 'token'] as const) {
@@ -137,8 +138,8 @@ async function secretOf(session: Session, endings: readonly string[]): Promise<S
 }
 
 /**
- * How ssh is run: as the user's `GIT_SSH_COMMAND` or `GIT_SSH` say, with the user's environment and directory, which
- * they may speak of; else as an ssh that accepts no unknown host. No terminal is there to ask on either way.
+ * The settings for ssh: the user's `GIT_SSH_COMMAND` or `GIT_SSH`, with the user's environment and directory, on which
+ * they may depend; else an ssh that accepts no unknown host. ssh never has a terminal for questions.
  */
 function sshSettings(knownHosts: string | undefined): GitSettings {
   const { GIT_SSH_COMMAND, GIT_SSH, GIT_SSH_VARIANT } = process.env;
@@ -152,14 +153,14 @@ function sshSettings(knownHosts: string | undefined): GitSettings {
     if (value !== undefined && !name.startsWith('GIT_')) environment[name] = value;
   }
   if (GIT_SSH_VARIANT) environment.GIT_SSH_VARIANT = GIT_SSH_VARIANT;
-  // Of an option that is given twice ssh takes the first: what the command itself says holds.
+  // ssh uses the first of two equal options, so the user's command takes precedence.
   if (GIT_SSH_COMMAND) environment.GIT_SSH_COMMAND = GIT_SSH_COMMAND + known;
   else if (GIT_SSH && known === '') environment.GIT_SSH = GIT_SSH;
   else if (GIT_SSH) environment.GIT_SSH_COMMAND = shellWord(GIT_SSH) + known;
   return { environment, cwd: process.cwd() };
 }
 
-/** Options of ssh for a file of host keys. git hands them to a shell, hence the quotes. */
+/** Options of ssh for a file of host keys, quoted because git gives them to a shell. */
 function knownHostsOptions(knownHosts: string): string {
   if (/["\0-\x1f]/.test(knownHosts)) {
     throw new CtxsrcError(
@@ -167,7 +168,7 @@ function knownHostsOptions(knownHosts: string): string {
       `the name of the known hosts file ${JSON.stringify(knownHosts)} cannot be given to ssh`,
     );
   }
-  // Inside ssh's own quotes only % has a meaning.
+  // Inside ssh's own quotes only % is special.
   const option = `-oUserKnownHostsFile="${knownHosts.replaceAll('%', '%%')}"`;
   return `-oGlobalKnownHostsFile=none ${shellWord(option)}`;
 }

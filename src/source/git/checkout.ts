@@ -1,7 +1,7 @@
 /**
- * Writes the files of one commit, or of one directory of it, into a directory of the caller's. git does the writing
- * (line ends and encodings follow `.gitattributes`); before it does, every path is checked here, so that nothing can be
- * written through a link or outside. Submodules are commits of other repositories, written in their place.
+ * Writes the files of one commit, or of one of its directories, into a directory of the caller. git writes them (line
+ * ends and encodings follow `.gitattributes`); before that, every path is checked here, so that nothing can be written
+ * through a link or outside. Submodules are commits of other repositories, written in their place.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -23,7 +23,7 @@ import {
   removeEmpty,
   unsafe,
 } from './paths.ts';
-import { type Remote, Repository, type TreeEntry } from './repository.ts';
+import { type GitEntry, type GitRemote, Repository } from './repository.ts';
 import { inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
 
@@ -31,7 +31,7 @@ import type { GitUrl } from './url.ts';
 const LINK = '120000';
 const GITLINK = '160000';
 
-/** How deep submodules may be nested. */
+/** Maximum depth of nested submodules. */
 const MAX_NESTING = 10;
 
 export interface CheckoutPlan {
@@ -39,26 +39,26 @@ export interface CheckoutPlan {
   readonly limits: WriteLimits;
   readonly keepGitDir: boolean;
   readonly skipSubmodules: boolean;
-  /** Chooses files by their path below the root of what is written. */
+  /** Selects files by their path below the written root. */
   readonly filter: PathFilter;
-  /** Remote of a submodule's repository. */
-  readonly remoteOf: (url: GitUrl) => Promise<Remote>;
+  /** The remote of a submodule's repository. */
+  readonly remoteOf: (url: GitUrl) => Promise<GitRemote>;
 }
 
 export interface CheckoutTarget {
-  readonly remote: Remote;
+  readonly remote: GitRemote;
   readonly url: GitUrl;
   readonly resolved: ResolvedRef;
-  /** Directory of the commit to write; empty: all of it. */
+  /** Directory of the commit to write; empty: the whole commit. */
   readonly subdir: string;
-  /** It is a part of what the reference names, and so without a `.git`. */
+  /** True for a part of the referenced repository, which gets no `.git`. */
   readonly part: boolean;
 }
 
-/** Files that one call of git writes: what can be told between two calls is how many are there. */
+/** Files written by one call of git: progress is reported between two calls. */
 const BATCH = 5000;
 
-/** Runs a checkout, and those of submodules, and counts against the limits over all of them. */
+/** Runs a checkout and those of its submodules, with limits on all of them together. */
 export class Checkout {
   readonly #plan: CheckoutPlan;
   readonly #onFiles: (written: number, total: number) => void;
@@ -67,19 +67,19 @@ export class Checkout {
   #bytes = 0;
   #written = 0;
 
-  /** @param onFiles told when files are about to be written, and how many are */
+  /** @param onFiles called before files are written, with the number of files so far */
   constructor(plan: CheckoutPlan, onFiles: (written: number, total: number) => void) {
     this.#plan = plan;
     this.#onFiles = onFiles;
   }
 
-  /** Files, below the root of what is written, that are Git LFS pointers: their content is elsewhere. */
+  /** Git LFS pointers, by their paths below the written root: their content is stored elsewhere. */
   get lfsPointers(): readonly string[] {
     return this.#pointers;
   }
 
   /**
-   * Fetches what is missing and writes it into `dir`, which exists and is empty. Returns the time of the commit, in
+   * Fetches missing objects and writes the files into `dir`, an empty directory. Returns the time of the commit in
    * seconds. Errors: E_PATH_NOT_FOUND (subdirectory), E_UNSAFE, E_LIMIT, and those of git (failure.ts).
    */
   async write(job: JobContext, target: CheckoutTarget, dir: string, prefix = '', nesting = 0): Promise<number> {
@@ -96,14 +96,14 @@ export class Checkout {
       if (entrance === undefined) modules = await this.#writeCommit(job, repository, commit, target, dir, prefix);
       else modules = [entrance];
     } finally {
-      // Before the submodules: they are held in turn, and one may be this very repository.
+      // Released before the submodules: their repositories are locked in turn, and one may be this repository.
       await repository.release();
     }
     for (const module of modules) await this.#writeModule(job, module, dir, prefix, nesting);
     return time;
   }
 
-  /** Writes the files of the commit, and returns the submodules that belong to them. */
+  /** Writes the files of the commit, and returns its submodules. */
   async #writeCommit(
     job: JobContext,
     repository: Repository,
@@ -122,12 +122,12 @@ export class Checkout {
       const place = path.slice(within);
       if (isLfsPointer(joinBytes(dir, Buffer.from(place, 'latin1')), size)) this.#pointers.push(prefix + place);
     }
-    // `.git` belongs to a whole repository: BuildKit leaves it out of a subdirectory too.
+    // Only a whole repository gets `.git`: BuildKit omits it for a subdirectory, too.
     if (this.#plan.keepGitDir && !target.part) await keepGitDir(job, repository, target, commit, dir);
     return this.#findModules(job, repository, commit, target, links);
   }
 
-  /** Writes a submodule in its place; one that is left out becomes an empty directory, as git leaves it. */
+  /** Writes a submodule in its place; one that is left out becomes an empty directory, as in git. */
   async #writeModule(job: JobContext, module: Submodule, dir: string, prefix: string, nesting: number): Promise<void> {
     const { path, url, id, subdir } = module;
     const below = path === '' ? prefix : `${prefix}${latin1(path)}/`;
@@ -155,14 +155,14 @@ export class Checkout {
     if (path !== '' && !this.#plan.filter.wants(prefix + latin1(path))) removeEmpty(dir, path);
   }
 
-  /** The entries to write, checked, their blobs present. Their paths are those of the whole commit. */
+  /** The entries to write, checked, with their blobs present. Their paths are relative to the commit. */
   async #choose(
     job: JobContext,
     repository: Repository,
     commit: string,
     target: CheckoutTarget,
     prefix: string,
-  ): Promise<readonly TreeEntry[]> {
+  ): Promise<readonly GitEntry[]> {
     const { subdir } = target;
     const within = subdir === '' ? '' : `${latin1(subdir)}/`;
     let tree = commit;
@@ -182,7 +182,7 @@ export class Checkout {
     return chosen.map((entry) => ({ ...entry, path: within + entry.path }));
   }
 
-  #count(entries: readonly TreeEntry[]): void {
+  #count(entries: readonly GitEntry[]): void {
     const { maxBytes, maxFiles } = this.#plan.limits;
     this.#files += entries.length;
     for (const entry of entries) this.#bytes += entry.size;
@@ -203,13 +203,13 @@ export class Checkout {
     repository: Repository,
     commit: string,
     subdir: string,
-    files: readonly TreeEntry[],
+    files: readonly GitEntry[],
     dir: string,
   ): Promise<void> {
     if (files.length === 0) return;
     this.#onFiles(this.#written, this.#files);
     const scratch = await this.#plan.store.tempDir();
-    // A directory of the commit is written with its parents, which are taken away below: attributes of the parents apply.
+    // A directory of the commit is written with its parents, whose attributes apply; the parents are removed below.
     const workTree = subdir === '' ? dir : join(dir, `.ctxsrc-${randomBytes(8).toString('hex')}`);
     try {
       if (workTree !== dir) mkdirSync(workTree);
@@ -240,7 +240,7 @@ export class Checkout {
     repository: Repository,
     commit: string,
     target: CheckoutTarget,
-    links: readonly TreeEntry[],
+    links: readonly GitEntry[],
   ): Promise<readonly Submodule[]> {
     if (links.length === 0) return [];
     const modules = this.#plan.skipSubmodules ? undefined : await readModules(job, repository, commit);
@@ -267,8 +267,8 @@ export class Checkout {
   }
 
   /**
-   * The submodule that the subdirectory is, or lies in, to be written in place of the commit; undefined when there is
-   * none on the way.
+   * The submodule that contains the subdirectory, or is the subdirectory, to be written instead of the commit;
+   * undefined if there is none.
    */
   async #submoduleOnTheWay(
     job: JobContext,
@@ -296,13 +296,13 @@ export class Checkout {
 }
 
 interface Submodule {
-  /** Where it is in the commit, for people. */
+  /** Its path in the commit, for people. */
   readonly name: string;
-  /** Below the directory that is written; empty: it is what is written. */
+  /** Its path below the written directory; empty if the submodule itself is written. */
   readonly path: string;
-  /** Undefined when it is left out. */
+  /** Undefined if it is left out. */
   readonly url: GitUrl | undefined;
   readonly id: string;
-  /** Directory of the submodule to write; empty: all of it. */
+  /** Directory of the submodule to write; empty: the whole submodule. */
   readonly subdir: string;
 }

@@ -1,7 +1,7 @@
 /**
- * Runs the system's git without a shell and without anything of the user's or the machine's git configuration: no
- * hooks, filters, credential helpers, URL rewrites or prompts. What a call may reach over which transport is said per
- * call. Secrets travel in the environment of the child, never in its arguments.
+ * Runs the system's git without a shell and without the git configuration of the user or the system: no hooks, filters,
+ * credential helpers, URL rewrites or prompts. Each call states which transports it may use. Secrets are in the
+ * environment of the child process, never in its arguments.
  */
 import { devNull } from 'node:os';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
@@ -10,15 +10,15 @@ import { USER_AGENT } from '../../http/headers.ts';
 import type { NamedProxy } from '../../http/proxy.ts';
 import { gitFailure } from './failure.ts';
 
-/** Transports a call may use. `none`: no helper of git may open anything. */
+/** The transports that a call may use. `none`: git may not contact anything. */
 export type Reach = 'none' | 'network' | 'file';
 
 const PROTOCOLS: Readonly<Record<Reach, string>> = { none: 'none', network: 'http:https:ssh:git', file: 'file' };
 
-/** Variables of the caller that reach git, besides PATH: proxies and the ssh agent. */
+/** Variables of the caller that are passed to git, besides PATH: proxies and the ssh agent. */
 const KEPT_VARIABLES = /^(?:TMPDIR|SSH_AUTH_SOCK|(?:https?|no|all)_proxy|(?:HTTPS|NO|ALL)_PROXY)$/;
 
-/** Configuration every call gets. */
+/** Configuration of every call. */
 const BASE_CONFIG: readonly (readonly [string, string])[] = [
   ['core.hooksPath', devNull],
   ['core.fsmonitor', 'false'],
@@ -31,7 +31,7 @@ const BASE_CONFIG: readonly (readonly [string, string])[] = [
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   ['fetch.recurseSubmodules', 'false'],
-  // Objects stay in the pack that came: less to write, and git tells how many bytes have arrived.
+  // Objects stay in the received pack: fewer writes, and git reports the received bytes.
   ['fetch.unpackLimit', '1'],
   ['submodule.recurse', 'false'],
   ['protocol.version', '2'],
@@ -40,12 +40,12 @@ const BASE_CONFIG: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * The upload-pack of a repository on this machine, whoever owns it: git takes the configuration of its environment away
- * before it starts it, so `safe.directory` is said once more. Nothing of such a repository is run.
+ * The upload-pack of a repository on this machine, whoever owns it: git clears its configuration variables before it
+ * starts upload-pack, so `safe.directory` is repeated. No program in such a repository is run.
  */
 const OWN_UPLOAD_PACK: readonly [string, string] = ['remote.origin.uploadpack', 'git -c safe.directory=* upload-pack'];
 
-/** Time after SIGTERM before a child that does not end is killed, in milliseconds. */
+/** Milliseconds after SIGTERM before a child that has not ended is killed. */
 const GRACE = 2000;
 
 export interface GitCall {
@@ -54,16 +54,16 @@ export interface GitCall {
   readonly workTree?: string | undefined;
   readonly indexFile?: string | undefined;
   readonly stdin?: Uint8Array | string | undefined;
-  /** Exit codes besides 0 that are an answer. */
+  /** Exit codes besides 0 that are not failures. */
   readonly okExits?: readonly number[] | undefined;
-  /** Silence after which the call is given up, in milliseconds; only for calls that reach the network. */
+  /** Milliseconds of silence after which the call is ended; only for calls that use the network. */
   readonly stallTimeout?: number | undefined;
-  /** Told how far a fetch has got, as git counts it. */
+  /** Called with the progress of a fetch, as git counts it. */
   readonly onReceived?: ((received: Received) => void) | undefined;
 }
 
 interface Received {
-  /** Of objects. git does not say them at once. */
+  /** Bytes of objects. git does not report them from the start. */
   readonly bytes: number;
   /** From 0 to 1, by the number of objects. */
   readonly part: number;
@@ -74,26 +74,26 @@ export interface GitOutput {
   readonly stdout: Buffer;
 }
 
-/** Most bytes of answer kept: a listing of about a million paths. */
+/** Limit of git's output in bytes: a list of about a million paths. */
 const MAX_OUTPUT = 256 * 1024 * 1024;
 
-/** What calls for one remote get besides (see access.ts). */
+/** Additional settings for calls to one remote (see access.ts). */
 export interface GitSettings {
   readonly config?: readonly (readonly [string, string])[] | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Where calls run; `/` unless the user's own ssh command may name files of the current directory. */
+  /** The working directory; `/` by default. The user's own ssh command may name files in the current directory. */
   readonly cwd?: string | undefined;
-  /** What must not stand in a message. */
+  /** Texts that must not appear in a message. */
   readonly secrets?: readonly string[] | undefined;
   /** The path of a remote on this machine. */
   readonly localPath?: string | undefined;
   /** The proxy that calls go through. */
   readonly proxy?: NamedProxy | undefined;
-  /** The remote is reached by https, and no redirect may lead to what others can read and change. */
+  /** The remote uses https, and redirects must not lead to an unencrypted transport. */
   readonly secure?: boolean | undefined;
 }
 
-/** git, as configured for one reference: its credentials, certificates and known hosts. */
+/** git, configured for one reference: its credentials, certificates and known hosts. */
 export class Git {
   readonly #settings: GitSettings;
 
@@ -102,8 +102,8 @@ export class Git {
   }
 
   /**
-   * Runs `git ARGS`. Throws a typed error for every failure; its text never holds a URL's query or a secret.
-   * @param what what the call is for, for messages: `fetch https://host/repo.git`
+   * Runs `git ARGS`. Throws a typed error for every failure; its text never contains a URL's query or a secret.
+   * @param what the purpose of the call, for messages: `fetch https://host/repo.git`
    */
   async run(signal: AbortSignal, what: string, args: readonly string[], call: GitCall): Promise<GitOutput> {
     signal.throwIfAborted();
@@ -112,7 +112,7 @@ export class Git {
     const child = await startProgram(program, args, {
       cwd: this.#settings.cwd ?? '/',
       env: this.#variables(call),
-      // A group of its own, so that helpers of git (git-remote-https, ssh) end with it.
+      // A process group of its own, so that git's helpers (git-remote-https, ssh) end with it.
       detached: process.platform !== 'win32',
     }).catch((error: unknown) => {
       throw ioError(error, 'cannot run git');
@@ -152,7 +152,7 @@ export class Git {
       GIT_NO_REPLACE_OBJECTS: '1',
       GIT_NO_LAZY_FETCH: '1',
       GIT_OPTIONAL_LOCKS: '0',
-      // Outside any repository unless one is named: git must not look for one above the current directory.
+      // git must not search for a repository in parent directories of the current one.
       GIT_DIR: call.gitDir ?? devNull,
     });
     if (call.workTree !== undefined) env.GIT_WORK_TREE = call.workTree;
@@ -214,7 +214,7 @@ function collect(child: Program, signal: AbortSignal, call: GitCall): Promise<Co
       const received = receivedOf(stderr.slice(-256));
       if (received !== undefined) call.onReceived(received);
     });
-    // A child that ends early closes its input: its exit code says why.
+    // A child that ends early closes its input; its exit code has the reason.
     child.stdin.on('error', () => undefined);
     child.on('error', (error) => {
       failure ??= ioError(error, 'cannot run git');
@@ -223,7 +223,7 @@ function collect(child: Program, signal: AbortSignal, call: GitCall): Promise<Co
       clearTimeout(watchdog);
       clearTimeout(killer);
       signal.removeEventListener('abort', stop);
-      // git may have ended before a helper of its own that was told to.
+      // git may have ended while one of its helpers still runs.
       if (killer !== undefined) killGroup(child, 'SIGKILL');
       if (failure !== undefined) reject(failure);
       else resolve({ exit: code ?? 128, stdout: Buffer.concat(stdout), stderr, stalled });
@@ -234,7 +234,7 @@ function collect(child: Program, signal: AbortSignal, call: GitCall): Promise<Co
 
 const UNITS: Readonly<Record<string, number>> = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
 
-/** The last count in what `git fetch --progress` prints: `Receiving objects:  45% (9/20), 1.20 MiB | 3.00 MiB/s`. */
+/** The last count in the output of `git fetch --progress`: `Receiving objects: 45% (9/20), 1.20 MiB | 3.00 MiB/s`. */
 function receivedOf(text: string): Received | undefined {
   const counts = text.matchAll(
     /(?:Receiving|Unpacking) objects: +(\d+)% \(\d+\/\d+\)(?:, ([\d.]+) (bytes|KiB|MiB|GiB) \|)?/g,
@@ -251,7 +251,7 @@ function killGroup(child: Program, signal: NodeJS.Signals): void {
     if (process.platform === 'win32') child.kill(signal);
     else process.kill(-child.pid, signal);
   } catch (error) {
-    // The group ended between the decision and the call.
+    // The group ended before the signal was sent.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * From what git says to a typed error. git ends with 128 whatever happened, so its text (in the C locale), and that of
- * ssh and of the forge which it passes on, is the only account of it: this is the one place that reads it. What is not
- * recognised stays temporary for a call that reached the network, a failure of this machine for one that read a
- * repository on it, and an integrity failure for one within the store.
+ * Typed errors from git's output. git exits with 128 for every failure, so its text (in the C locale), with that of ssh
+ * and the forge, is the only description; this file is the one place that parses it. An unknown failure is temporary
+ * for a call that used the network, a failure of this machine for a repository on it, and an integrity failure for a
+ * repository in the store.
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
@@ -22,7 +22,7 @@ const SSH_KEY_HINT =
   'check that the ssh agent holds a key that may read the repository, or name one: GIT_SSH_COMMAND="ssh -i FILE"';
 const MISSING_HINT = 'check the address; a private repository looks missing without credentials';
 
-/** What this machine lacks, whatever was asked of git. */
+/** Failures of this machine, whatever the call. */
 const MACHINE_KINDS: readonly Kind[] = [
   {
     pattern: /No space left on device|Disk quota exceeded/,
@@ -39,17 +39,17 @@ const MACHINE_KINDS: readonly Kind[] = [
     code: 'E_IO',
   },
   {
-    // git does not say what kept it from it.
+    // git does not give the reason.
     pattern: /unable to (?:write|create)|could not write/,
     code: 'E_IO',
     hint: 'check that there is room where it is written, and that the name is one that the file system takes',
   },
 ];
 
-/** What a call to a remote can fail with. The first that fits holds, so what is said of a cause stands before its effect. */
+/** Failures of calls to a remote. The first match counts, so causes come before their effects. */
 const REMOTE_KINDS: readonly Kind[] = [
   ...MACHINE_KINDS,
-  // ssh, before it reaches anybody.
+  // ssh, before it connects.
   {
     pattern: /cannot run ssh|\bssh: (?:command )?not found/,
     code: 'E_CONFIG',
@@ -119,7 +119,7 @@ const REMOTE_KINDS: readonly Kind[] = [
     code: 'E_CONFIG',
     hint: 'check that the files of --ca-file (or CTXSRC_CA_FILE, SSL_CERT_FILE), --client-cert and --client-key are there and in PEM form',
   },
-  // The repository. Forges say the same of one that is not there and of one that may not be seen.
+  // The repository. Forges give the same response for a missing repository and one without permission.
   {
     pattern:
       /returned error: (?:404|410)|repository .*not found|could not be found or you don't have permission|does not exist or you do(?: not|n't) have|TF401019|does not appear to be a git repository|not found: did you run|not valid: is this a git repository|invalid gitfile format/i,
@@ -145,7 +145,7 @@ const REMOTE_KINDS: readonly Kind[] = [
   { pattern: /transport '[^']*' not allowed/, code: 'E_UNSAFE' },
   { pattern: /dubious ownership/, code: 'E_UNSAFE' },
   { pattern: /returned error: 5\d\d/, code: 'E_SERVER' },
-  // The way there.
+  // The connection.
   {
     pattern: /Could not resolve (?:host|proxy)|Temporary failure in name resolution|Name or service not known/i,
     code: 'E_NETWORK',
@@ -163,11 +163,11 @@ const LOCAL_KINDS: readonly Kind[] = [
   ...MACHINE_KINDS,
   { pattern: /Permission denied|Read-only file system/, code: 'E_PERMISSION' },
   { pattern: /invalid path|not allowed|dubious ownership/, code: 'E_UNSAFE' },
-  // The repository is one of the store.
+  // The repository in the store.
   { pattern: /not a git repository/, code: 'E_IO', hint: 'the cache was removed meanwhile: run again' },
 ];
 
-/** What a failure is taken for that nothing above tells. */
+/** The code for an unknown failure. */
 const UNKNOWN: Readonly<Record<GitFailure['reach'], ErrorCode>> = {
   none: 'E_ARCHIVE_INVALID',
   network: 'E_NETWORK',
@@ -176,20 +176,20 @@ const UNKNOWN: Readonly<Record<GitFailure['reach'], ErrorCode>> = {
 
 /** A git call that failed. */
 export interface GitFailure {
-  /** Completes "cannot …". */
+  /** Completes the sentence "cannot …". */
   readonly what: string;
   readonly exit: number;
   readonly stderr: string;
   readonly reach: 'none' | 'network' | 'file';
-  /** What must not stand in the message. */
+  /** Texts that must not appear in the message. */
   readonly secrets: readonly string[];
-  /** The path of the remote, when it is one on this machine. */
+  /** The path of the remote, if it is on this machine. */
   readonly localPath?: string | undefined;
-  /** The proxy that the call went through. */
+  /** The proxy of the call. */
   readonly proxy?: NamedProxy | undefined;
 }
 
-/** The typed error of a git call that failed; it says what ssh, the forge or git said. */
+/** The typed error of a failed git call, with the words of ssh, the forge or git. */
 export function gitFailure({ what, exit, stderr, reach, secrets, proxy, localPath }: GitFailure): CtxsrcError {
   const lines = meaningfulLines(stderr);
   const kinds = reach === 'none' ? LOCAL_KINDS : REMOTE_KINDS;
@@ -207,7 +207,7 @@ export function gitFailure({ what, exit, stderr, reach, secrets, proxy, localPat
   return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: kind?.hint });
 }
 
-/** The failure of what git takes for no repository on this machine; of one that it may not read it says the same. */
+/** The error if git finds no repository on this machine; git reports the same for an unreadable one. */
 function noRepository(what: string, said: string, path: string): CtxsrcError {
   const closed = [path, `${path}/.git`, `${path}/HEAD`].find(isClosed);
   if (closed !== undefined) {
@@ -234,14 +234,14 @@ function isClosed(path: string): boolean {
   }
 }
 
-/** What git adds to every failure, and what it reports while all is well. */
+/** Lines that git adds to every failure, and lines that it prints without any. */
 const NOISE =
   /^(?:fatal: )?Could not read from remote repository|^Please make sure you have the correct access rights|^and the repository exists\.|^(?:hint|warning):|^Cloning into|^Warning: Permanently added|^(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Unpacking|Filtering|Updating|Checking|Total)\b.*(?:\d|done)/;
 
-/** Characters of a line that are read: more no forge says, and a line without end costs minutes to look through. */
+/** Characters of a line that are read: forges write no longer ones, and matching an endless line would take minutes. */
 const LONGEST_LINE = 2000;
 
-/** Lines with words in them. URLs lose their user, and their query, which may hold a signature. */
+/** Lines that contain words. URLs lose their user, and their query, which may hold a signature. */
 function meaningfulLines(stderr: string): string[] {
   return stderr
     .split(/[\r\n]+/)
@@ -250,13 +250,13 @@ function meaningfulLines(stderr: string): string[] {
     .map((line) => line.replace(/:\/\/[^/@\s]*@/g, '://').replace(/(:\/\/[^\s?#'"]*)[?#][^\s'"]*/g, '$1'));
 }
 
-/** Why ssh did not offer a key: it says so on the way, and at the end only that it was let in by none. */
+/** Why ssh did not offer a key: ssh reports it early, and in the end only that no key was accepted. */
 const UNUSED_KEY =
   /^(?:Warning: )?(?:Load key |Identity file |no such identity|sign_and_send_pubkey: |Permissions \d+ for )/;
 
 /**
- * The lines that say what went wrong: those of the server (`remote:`), those of keys that were not used, and the one that
- * told the kind; without a kind the `fatal:` and `error:` lines, else the last.
+ * The lines with the reason: those of the server (`remote:`), those about unused keys, and the line that matched the
+ * kind; without a kind the `fatal:` and `error:` lines, else the last line.
  */
 function reason(lines: readonly string[], kind: Kind | undefined): string {
   const telling =

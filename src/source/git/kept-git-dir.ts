@@ -4,13 +4,13 @@ import { pathToFileURL } from 'node:url';
 import type { JobContext } from '../../contract/index.ts';
 import type { GitCall } from './command.ts';
 import type { ResolvedRef } from './key.ts';
-import type { Remote, Repository } from './repository.ts';
+import type { GitRemote, Repository } from './repository.ts';
 
-/** Makes `dir/.git` a repository of its own that holds the commit, and the ref that was asked for. */
+/** Makes `dir/.git` a repository of its own with the commit and the requested ref. */
 export async function keepGitDir(
   job: JobContext,
   repository: Repository,
-  target: { readonly remote: Remote; readonly resolved: ResolvedRef },
+  target: { readonly remote: GitRemote; readonly resolved: ResolvedRef },
   commit: string,
   dir: string,
 ): Promise<void> {
@@ -22,7 +22,7 @@ export async function keepGitDir(
     return remote.git.run(job.signal, what, args, { gitDir, workTree: dir, reach: 'none', ...call });
   };
   await run(['init', '--quiet', '--template=', `--object-format=${format}`, dir]);
-  // Through the file transport, not by linking: what was fetched for one checkout cannot change under another.
+  // Through the file transport, without hard links: checkouts cannot change each other's objects.
   const kept = resolved.name.startsWith('refs/') ? resolved.name : 'refs/ctxsrc/head';
   const from = pathToFileURL(repository.dir).href;
   await run(
@@ -45,8 +45,8 @@ export async function keepGitDir(
   if (kept === 'refs/ctxsrc/head') await run(['update-ref', '-d', kept]);
   await run(['config', 'remote.origin.url', remote.url]);
   await run(['config', 'remote.origin.fetch', '+refs/heads/*:refs/remotes/origin/*']);
-  // The index describes the files as they are now, so that `git status` is clean.
+  // The index gets the current files, so that `git status` is clean.
   await run(['read-tree', commit]);
-  // Exit 1: files differ, as filtered ones do.
+  // Exit 1: files differ, as with a filter.
   await run(['update-index', '-q', '--refresh'], { okExits: [1] });
 }

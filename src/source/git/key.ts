@@ -2,7 +2,7 @@
 import { CtxsrcError } from '../../core/errors.ts';
 import { prefixed } from './url.ts';
 
-/** What decides on the key of a git source. */
+/** The facts that determine the key of a git source. */
 export interface GitSelection {
   readonly ref: string;
   readonly subdir: string;
@@ -13,17 +13,17 @@ export interface GitSelection {
   readonly fetchByCommit: boolean;
 }
 
-/** What a ref stands for now. */
+/** The current object of a ref. */
 export interface ResolvedRef {
-  /** Full name, or the commit itself when that was asked for. */
+  /** Full name, or the commit if a commit was requested. */
   readonly name: string;
-  /** Commit, or tag object of an annotated tag: the pin. */
+  /** The pin: a commit, or the tag object of an annotated tag. */
   readonly pin: string;
-  /** The object named in the key: of an annotated tag without `.git`, the commit it points at. */
+  /** The object in the key: for an annotated tag without `.git`, the commit that it points to. */
   readonly keyed: string;
 }
 
-/** True for a whole object ID, SHA-1 or SHA-256, in lower case. */
+/** True for a full object ID, SHA-1 or SHA-256, in lower case. */
 export function isObjectId(text: string): boolean {
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
 }
@@ -38,7 +38,7 @@ export function parseLsRemote(output: string): ReadonlyMap<string, string> {
   return refs;
 }
 
-/** Full name of the branch that `git ls-remote --symref URL HEAD` says HEAD is. */
+/** Full name of the branch that HEAD points to, from the output of `git ls-remote --symref URL HEAD`. */
 export function defaultBranch(output: string): string {
   const name = /refs\/heads\/\S+/.exec(output)?.[0];
   const commit = parseLsRemote(output).get('HEAD');
@@ -56,8 +56,8 @@ export function defaultBranch(output: string): string {
 }
 
 /**
- * What can be said without asking the remote: a whole commit ID is its own answer, and so is the checksum when the
- * commit is fetched by it. Undefined when the remote has to be asked.
+ * The object, if it is known without asking the remote: a full commit ID, or the checksum if the commit is fetched by
+ * it. Undefined if the remote has to be asked.
  */
 export function resolveLocally(selection: GitSelection): ResolvedRef | undefined {
   const { ref, checksum, fetchByCommit } = selection;
@@ -77,8 +77,8 @@ export function resolveLocally(selection: GitSelection): ResolvedRef | undefined
 }
 
 /**
- * Chooses among the listed refs as git checkout would: `refs/NAME` exactly, then the branch, then the tag. A name that
- * is exact without being under `refs/tags/NAME` (such as `tags/v1`) is not peeled, as BuildKit does not. Throws
+ * Selects among the listed refs as git checkout does: `refs/NAME` exactly, then the branch, then the tag. A name that
+ * matches exactly but is not of the form `refs/tags/NAME` (such as `tags/v1`) is not peeled, as in BuildKit. Throws
  * `E_NOT_FOUND`, or `E_CHECKSUM_MISMATCH`.
  */
 export function chooseRef(refs: ReadonlyMap<string, string>, ref: string, selection: GitSelection): ResolvedRef {
@@ -108,7 +108,7 @@ export function chooseRef(refs: ReadonlyMap<string, string>, ref: string, select
   };
 }
 
-/** The key, verbatim. `bundle`: the form of BuildKit's checkoutbundle attribute, which excludes a subdirectory. */
+/** The exact key. `bundle`: in the form of BuildKit's checkoutbundle attribute, which excludes a subdirectory. */
 export function gitKey(resolved: ResolvedRef, selection: GitSelection, bundle = false): string {
   if (bundle && selection.subdir !== '') {
     throw new CtxsrcError('E_ATTRIBUTE', 'a bundle holds the whole repository, not a subdirectory');

@@ -1,17 +1,17 @@
-/** Files that Git LFS keeps elsewhere: the repository holds a pointer of a few lines in their place. */
+/** Files whose content Git LFS stores elsewhere: the repository contains a pointer of a few lines instead. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ioError } from '../../core/errors.ts';
 
-/** First line of every pointer, as git-lfs specifies it. */
+/** First line of every pointer, by the specification of git-lfs. */
 const FIRST_LINE = Buffer.from('version https://git-lfs.github.com/spec/v1\n');
 
-/** Bytes of a pointer: version, an object ID of 64 digits, a size. Extensions may add some lines. */
+/** Size of a pointer in bytes: version, an object ID of 64 digits, a size. Extensions may add lines. */
 const SHORTEST = 120;
 const LONGEST = 1024;
 
 /**
- * True when the file that was written, no link, is a pointer.
- * @param size bytes of it in the repository: most files need not be looked at
+ * True if the written file is a pointer and not a link.
+ * @param size its size in the repository: most files need not be read
  */
 export function isLfsPointer(path: Buffer, size: number): boolean {
   if (size < SHORTEST || size > LONGEST) return false;

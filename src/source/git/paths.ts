@@ -1,15 +1,15 @@
-/** Paths of a commit, as bytes (latin-1) until they are shown, and the directories that they are written into. */
+/** Paths of a commit, as byte strings until they are shown, and the directories that they are written into. */
 import { lstatSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import type { TreeEntry } from './repository.ts';
+import type { GitEntry } from './repository.ts';
 
 /**
- * No path may leave the directory, reach into `.git`, or lead through something that is no directory. git refuses such
- * trees too; here the error has a name, whatever version of git there is.
+ * Checks that no path leaves the directory, enters `.git`, or leads through something that is not a directory. git
+ * refuses such trees, too; here they have a typed error with every version of git.
  */
-export function checkPaths(entries: readonly TreeEntry[]): void {
+export function checkPaths(entries: readonly GitEntry[]): void {
   const leaves = new Set<string>();
   for (const { path, mode } of entries) {
     if (!/^(?:100644|100755|100664|120000|160000)$/.test(mode)) throw unsafe(path, `has the unknown mode ${mode}`);
@@ -31,7 +31,7 @@ export function unsafe(path: string, problem: string): CtxsrcError {
   return new CtxsrcError('E_UNSAFE', `the path ${shortened(path)} of the repository ${problem}`);
 }
 
-/** The directories of a path, made one by one; one that is something else already is not followed. */
+/** Makes the directories of a path one by one; an existing entry of another type is not followed. */
 export function makeDirectories(dir: string, path: string): void {
   let current = dir;
   for (const part of path.split('/')) {
@@ -42,7 +42,7 @@ export function makeDirectories(dir: string, path: string): void {
   }
 }
 
-/** Takes away the directories of a path that nothing was written into, deepest first. */
+/** Removes the empty directories of a path, deepest first. */
 export function removeEmpty(dir: string, path: string): void {
   for (let current = path; current !== '.'; current = posix.dirname(current)) {
     if (readdirSync(join(dir, current)).length > 0) return;
@@ -50,23 +50,23 @@ export function removeEmpty(dir: string, path: string): void {
   }
 }
 
-/** UTF-8 text as one character a byte. */
+/** A text as a byte string of its UTF-8. */
 export function latin1(text: string): string {
   return Buffer.from(text).toString('latin1');
 }
 
-/** A name that need not be UTF-8, below a directory. */
+/** A name that may not be UTF-8, below a directory. */
 export function joinBytes(parent: string | Buffer, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(parent), Buffer.from('/'), name]);
 }
 
-/** The `.gitattributes` of the directories above, which decide on line ends and encodings of what is below. */
+/** The `.gitattributes` of the parent directories, which apply to line ends and encodings of what is below. */
 export function attributeFiles(subdir: string): string[] {
   const parts = subdir.split('/');
   return parts.map((_, depth) => [...parts.slice(0, depth), '.gitattributes'].join('/'));
 }
 
-/** The failure of a subdirectory that a commit does not have, or has as something else than a directory. */
+/** The error for a subdirectory that the commit lacks, or that is not a directory in it. */
 export function noDirectory(subdir: string, repository: string, commit: string, exists: boolean): CtxsrcError {
   const problem = exists ? 'is no directory of' : 'is not in';
   return new CtxsrcError(

@@ -1,4 +1,4 @@
-/** Which texts are git references, by their form alone: asked of every reference, so it loads nothing else of git. */
+/** Which texts are git references, by their form alone. Used for every reference, so it loads no other code of git. */
 
 export const TRANSPORTS: readonly string[] = ['http', 'https', 'ssh', 'git', 'file'];
 export const PROTOCOL = /^([a-zA-Z0-9]+):\/\//;
@@ -6,8 +6,8 @@ export const PROTOCOL = /^([a-zA-Z0-9]+):\/\//;
 export const SCP = /^([a-zA-Z0-9-_]+)@([a-zA-Z0-9-.]+):([^\n]*?)(?:\?([^\n]*?))?(?:#([^\n]*))?$/;
 
 /**
- * True when the text is to be read as a git reference: git's own transports always, http and https when the path ends in
- * `.git`. The scheme-less `github.com/…` is not one.
+ * True if the text is a git reference by its form: git's own transports always, http and https if the path ends in
+ * `.git`. `github.com/…` without a scheme is not one.
  */
 export function isGitReference(text: string): boolean {
   const transport = PROTOCOL.exec(text)?.[1]?.toLowerCase();
@@ -16,7 +16,7 @@ export function isGitReference(text: string): boolean {
   return /^https?$/.test(transport) && /^[^?#]*\/[^?#]*\.git(?:[?#]|$)/.test(text.slice(transport.length + 3));
 }
 
-/** True when git would find the text on a transport known here, whatever it names. */
+/** True if git would use a transport known here for the text. */
 export function isGitTransport(text: string): boolean {
   const transport = PROTOCOL.exec(text)?.[1]?.toLowerCase();
   return transport === undefined ? SCP.test(text) : TRANSPORTS.includes(transport);

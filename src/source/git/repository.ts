@@ -1,6 +1,6 @@
 /**
- * The bare repository that the store keeps for a remote: only what was asked for is fetched into it, one commit deep.
- * Of a repository whose subdirectory is asked for, a second one is kept, without the blobs that nobody needed yet.
+ * The bare repository in the store for a remote: only requested objects are fetched, one commit deep. If a subdirectory
+ * is requested, a second repository is used, without the blobs that were not needed yet.
  */
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,15 +11,15 @@ import { Task } from '../../core/progress.ts';
 import type { Git, GitCall, GitOutput, Reach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
 
-/** One remote as git is told of it. */
-export interface Remote {
+/** One remote, as git uses it. */
+export interface GitRemote {
   readonly git: Git;
   /** Without query, fragment and password. */
   readonly url: string;
   readonly reach: Reach;
-  /** Milliseconds of silence after which a call to it is given up. */
+  /** Milliseconds of silence after which a call to it is ended. */
   readonly stallTimeout: number;
-  /** Runs a call to the remote, again where that may help. */
+  /** Runs a call to the remote, with retries of transient failures. */
   readonly retrying: <T>(job: JobContext, work: () => Promise<T>) => Promise<T>;
   readonly offline: boolean;
 }
@@ -30,35 +30,35 @@ export interface Commit {
   readonly time: number;
 }
 
-/** A path of a commit. `path` and names are bytes, as latin-1. */
-export interface TreeEntry {
+/** An entry of a commit's tree. `path` and names are byte strings. */
+export interface GitEntry {
   readonly path: string;
   readonly mode: string;
   readonly id: string;
-  /** Bytes of a blob; 0 for submodules. */
+  /** Size of a blob in bytes; 0 for submodules. */
   readonly size: number;
 }
 
 export class Repository {
-  readonly #remote: Remote;
+  readonly #remote: GitRemote;
   readonly dir: string;
   readonly #partial: boolean;
-  /** Nothing was fetched into it yet. */
+  /** True until something was fetched. */
   #empty = false;
   readonly release: () => Promise<void>;
 
-  private constructor(remote: Remote, dir: string, partial: boolean, release: () => Promise<void>) {
+  private constructor(remote: GitRemote, dir: string, partial: boolean, release: () => Promise<void>) {
     this.#remote = remote;
     this.dir = dir;
     this.#partial = partial;
     this.release = release;
   }
 
-  /** Opens the store's repository of the remote, made when it is not there or broken. Held until `release`. */
+  /** Opens the store's repository for the remote, which is made if it is missing or broken. Locked until `release`. */
   static async open(
     job: JobContext,
     store: Store,
-    remote: Remote,
+    remote: GitRemote,
     options: { readonly partial: boolean; readonly sha256: boolean },
   ): Promise<Repository> {
     const format = options.sha256 ? 'sha256' : 'sha1';
@@ -76,7 +76,7 @@ export class Repository {
 
   async #prepare(job: JobContext, format: string): Promise<void> {
     try {
-      await this.#sweep();
+      await this.#removeLeftovers();
     } catch (error) {
       throw localError(error, `cannot read ${this.dir}`);
     }
@@ -86,8 +86,8 @@ export class Repository {
     this.#empty = true;
   }
 
-  /** Takes away what a git that was killed or ran out of room left: the directory is held, so nobody else is at it. */
-  async #sweep(): Promise<void> {
+  /** Removes leftovers of a git that was killed or ran out of space: no other process uses the locked directory. */
+  async #removeLeftovers(): Promise<void> {
     for (const name of await readdir(this.dir)) {
       if (name.endsWith('.lock')) await rm(join(this.dir, name), { force: true });
     }
@@ -97,7 +97,7 @@ export class Repository {
     }
   }
 
-  /** What git itself looks for. Objects that are damaged are found when they are read. */
+  /** Checks the files that git itself requires. Damaged objects are found when they are read. */
   async #looksWhole(): Promise<boolean> {
     try {
       const [head, config] = await Promise.all(
@@ -113,7 +113,7 @@ export class Repository {
     }
   }
 
-  /** A call that reaches nothing but this repository. `doing` is for messages. */
+  /** Runs a call that uses only this repository. `doing` is for messages. */
   local(
     job: JobContext,
     args: readonly string[],
@@ -124,7 +124,7 @@ export class Repository {
     return this.#remote.git.run(job.signal, what, args, { gitDir: this.dir, ...call, reach: 'none' });
   }
 
-  /** Makes the object that the ref was resolved to present, with its tree. Returns its commit. */
+  /** Fetches the object of the ref with its tree, unless present. Returns its commit. */
   async fetch(job: JobContext, resolved: ResolvedRef): Promise<Commit> {
     const known = this.#empty ? undefined : await this.#find(job, resolved.pin);
     if (known !== undefined) return known;
@@ -141,7 +141,7 @@ export class Repository {
     );
   }
 
-  /** The commit that is, or is tagged by, the object; undefined when it is not here. */
+  /** The commit with the ID, or the commit of the tag with the ID; undefined if it is missing. */
   async #find(job: JobContext, id: string): Promise<Commit | undefined> {
     const { exit, stdout } = await this.local(job, ['log', '-1', '--format=%H %ct', id, '--'], { okExits: [128] });
     const match = /^([0-9a-f]+) (\d+)\n$/.exec(stdout.toString('latin1'));
@@ -149,8 +149,8 @@ export class Repository {
   }
 
   /**
-   * By the object's ID, one commit deep. A server that hands out only what its refs point at is asked for the ref, and
-   * if that has moved on, for all of its history.
+   * Fetches by the object's ID, one commit deep. If the server only serves what its refs point to, the ref is fetched,
+   * and if that has moved on, its whole history.
    */
   async #fetchPin(job: JobContext, resolved: ResolvedRef): Promise<void> {
     const kept = `refs/ctxsrc/${resolved.pin}`;
@@ -159,7 +159,7 @@ export class Repository {
       await this.#fetchRefs(job, ['--depth=1'], [`+${resolved.pin}:${kept}`]);
       return;
     } catch (error) {
-      // E_REGISTRY_PROTOCOL: the server hands nothing out by ID, or not one commit alone (failure.ts).
+      // E_REGISTRY_PROTOCOL: the server does not serve objects by ID, or not a single commit (failure.ts).
       const refused = isCtxsrcError(error, 'E_REGISTRY_PROTOCOL') || (onRef && isCtxsrcError(error, 'E_NOT_FOUND'));
       if (!refused) throw error;
     }
@@ -181,8 +181,8 @@ export class Repository {
   }
 
   /**
-   * Fetches what a partial repository does not have yet of the files and directories at these paths of the commit, all
-   * in one request. Paths that are not there need nothing.
+   * Fetches the missing blobs of a partial repository for the files and directories at these paths of the commit, all
+   * in one request. Paths that do not exist are ignored.
    */
   async fetchBlobs(job: JobContext, commit: string, paths: readonly string[]): Promise<void> {
     if (!this.#partial) return;
@@ -228,17 +228,17 @@ export class Repository {
         ),
       );
     } catch (error) {
-      // What stays is swept when the repository is next opened: the failure of the fetch is the one to tell.
-      await this.#sweep().catch(() => undefined);
+      // Leftovers are removed when the repository is next opened; the failure of the fetch is reported.
+      await this.#removeLeftovers().catch(() => undefined);
       throw error;
     }
   }
 
-  /** What lies below a directory of the commit (or in the whole commit), submodules included, trees left out. */
-  async list(job: JobContext, treeish: string, sizes: boolean): Promise<readonly TreeEntry[]> {
+  /** All entries below a directory of the commit (or in the whole commit), including submodules, without trees. */
+  async list(job: JobContext, treeish: string, sizes: boolean): Promise<readonly GitEntry[]> {
     const args = ['ls-tree', '-r', '-z', '--full-tree', ...(sizes ? ['--long'] : []), treeish];
     const { stdout } = await this.local(job, args);
-    const entries: TreeEntry[] = [];
+    const entries: GitEntry[] = [];
     for (const record of stdout.toString('latin1').split('\0')) {
       if (record === '') continue;
       const tab = record.indexOf('\t');
@@ -253,8 +253,8 @@ export class Repository {
     return entries;
   }
 
-  /** The entry at a path of the commit; undefined when there is none. */
-  async entryAt(job: JobContext, commit: string, path: string): Promise<TreeEntry | undefined> {
+  /** The entry at a path of the commit; undefined if there is none. */
+  async entryAt(job: JobContext, commit: string, path: string): Promise<GitEntry | undefined> {
     const { stdout } = await this.local(job, ['ls-tree', '-z', '--full-tree', commit, '--', path]);
     const match = /^(\d+) \w+ ([0-9a-f]+)\t([^\0]*)\0$/.exec(stdout.toString('latin1'));
     if (match === null) return undefined;

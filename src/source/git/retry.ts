@@ -1,4 +1,4 @@
-/** Tries a call to a remote again where what failed may pass, under the same rules as requests to a registry. */
+/** Retries a call to a remote after transient failures, by the same rules as requests to a registry. */
 import type { JobContext, NetworkOptions } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import { systemClock } from '../../http/clock.ts';
@@ -6,7 +6,7 @@ import { retry, TransientError } from '../../http/retry.ts';
 
 const PASSING: readonly ErrorCode[] = ['E_NETWORK', 'E_SERVER', 'E_STALLED', 'E_RATE_LIMIT'];
 
-/** Runs `work`, again after a failure that may pass, as often and as long as the options allow. */
+/** Runs `work`, with retries after transient failures as the options allow. */
 export function retrying<T>(job: JobContext, network: NetworkOptions, work: () => Promise<T>): Promise<T> {
   const policy = { retries: network.retry, maxWait: network.maxWait, clock: systemClock };
   const attempt = async (): Promise<T> => {

@@ -1,6 +1,6 @@
 /**
- * Git repositories, read by the system's git. The key needs `git ls-remote` at most (nothing at all for a whole commit
- * ID); a snapshot fetches one commit, and of a subdirectory only what is in it.
+ * Git repositories, read by the system's git. A key needs `git ls-remote` at most (nothing for a full commit ID); a
+ * snapshot fetches one commit, or only the objects of a subdirectory.
  */
 
 import type {
@@ -42,7 +42,7 @@ import {
   resolveLocally,
 } from './key.ts';
 import { isGitReference } from './reference-form.ts';
-import type { Remote } from './repository.ts';
+import type { GitRemote } from './repository.ts';
 import { retrying } from './retry.ts';
 import { checkSubmoduleHost } from './submodule-host.ts';
 import { cleanSubdir, type GitReference, type GitUrl, originOf, parseGitReference } from './url.ts';
@@ -110,7 +110,7 @@ class GitIdentifier implements Identifier {
     return this.withRef(commit);
   }
 
-  /** The remote, with the same ref and directory. */
+  /** The reference with the given ref and the same directory. */
   withRef(ref: string): string {
     return referenceText(this.reference, ref);
   }
@@ -127,26 +127,27 @@ class GitIdentifier implements Identifier {
 
 function referenceText({ remote, subdir }: GitReference, ref: string): string {
   if (ref === '' && subdir === '') return remote;
-  // The scp form knows no escapes.
+  // The scp form has no escapes.
   const escaped = (part: string): string =>
     remote.includes('://') ? encodeURI(part).replace(/[#?]/g, encodeURIComponent) : part;
   return `${remote}#${escaped(ref)}${subdir === '' ? '' : `:${escaped(subdir)}`}`;
 }
 
 function identify(ref: SchemeRef, attrs: Attributes): GitIdentifier {
-  // A git reference has many spellings: it is handed over whole. `git://` may come split by whoever looks at schemes only.
+  // A git reference has many spellings, so the whole text is parsed. `git://` may arrive split, from callers that only
+  // know schemes.
   const reference = parseGitReference(isGitReference(ref.rest) ? ref.rest : `${ref.scheme}://${ref.rest}`);
   if (reference.url.password !== undefined) {
     throw new CtxsrcError('E_REFERENCE', 'a git reference holds no password: it would end up in logs and lock files', {
       hint: 'put the token into a file and name it with --auth-token-file',
     });
   }
-  // The query is spent: what it said is now ref, directory and attributes.
+  // The query is no longer needed: it has become ref, directory and attributes.
   const plain = parseGitReference(referenceText(reference, reference.ref));
   return new GitIdentifier(plain, mergeAttributes(reference, attrs));
 }
 
-/** What the query of the reference says and what flags say; both may say the same. */
+/** Combines the query of the reference with the flags; both may say the same. */
 function mergeAttributes(reference: GitReference, attrs: Attributes): Attributes {
   const fromQuery: [string, string | boolean | undefined][] = [
     ['checksum', reference.checksum || undefined],
@@ -223,7 +224,7 @@ class GitInstance implements SourceInstance {
     const resolved = await this.#resolve(job);
     const { selection, reference } = this.#id;
     const key = gitKey(resolved, selection);
-    // `.git` names the remote; every other file follows from what the key names.
+    // `.git` contains the remote; all other files depend only on the key.
     const id = sha256(`git\n${key}\n${selection.keepGitDir ? reference.remote : ''}`);
     return this.#env.store.ref({ id, produce: (task, dir, options) => this.#produce(task, resolved, dir, options) });
   }
@@ -252,14 +253,14 @@ class GitInstance implements SourceInstance {
         },
       );
       const remote = await this.#remote(job, reference.url);
-      // A subpath is a deeper subdirectory: nothing beside it is fetched.
+      // A subpath becomes a deeper subdirectory, so that nothing beside it is fetched.
       const subdir = cleanSubdir(`${reference.subdir}/${textOfBytes(filter.subpath)}`);
       const part = subdir !== '';
       const time = await checkout.write(job, { remote, url: reference.url, resolved, subdir, part }, dir);
       noteLfsPointers(job, checkout.lfsPointers);
       const report = await settleTree(dir, {
         signal: job.signal,
-        // What git knows of modes; the rest is the umask of whoever runs it.
+        // git stores only whether a file is executable; its other bits depend on the umask.
         modeOf: (type, mode) => (type === 'dir' || (mode & 0o100) !== 0 ? 0o755 : 0o644),
         mtime: selection.mtime === 'commit' ? time : undefined,
         epoch: options.epoch,
@@ -280,7 +281,7 @@ class GitInstance implements SourceInstance {
       const { ref } = selection;
       if (ref !== '')
         return chooseRef(parseLsRemote(await this.#lsRemote(job, [], [ref, `${ref}^{}`])), ref, selection);
-      // HEAD and the branch that it is come in one answer, so that they cannot disagree.
+      // One response contains both HEAD and its branch, so that they cannot disagree.
       const head = await this.#lsRemote(job, ['--symref'], ['HEAD']);
       const branch = defaultBranch(head);
       return chooseRef(new Map([[branch, parseLsRemote(head).get('HEAD') ?? '']]), branch, selection);
@@ -309,7 +310,7 @@ class GitInstance implements SourceInstance {
     return stdout.toString();
   }
 
-  async #remote(job: JobContext, url: GitUrl, resolve?: readonly string[]): Promise<Remote> {
+  async #remote(job: JobContext, url: GitUrl, resolve?: readonly string[]): Promise<GitRemote> {
     const { network, offline } = this.#env;
     const options = {
       own: originOf(url) === originOf(this.#id.reference.url),
@@ -328,7 +329,7 @@ class GitInstance implements SourceInstance {
   }
 }
 
-/** BuildKit writes pointers as well; an image that is built of them lacks the content, and nobody is told. */
+/** BuildKit writes pointers, too; an image built from them lacks the content without any message. */
 function noteLfsPointers(job: JobContext, pointers: readonly string[]): void {
   if (pointers.length === 0) return;
   const [first = ''] = pointers;

@@ -1,6 +1,6 @@
 /**
- * What a repository names must not open what only this machine can reach, as for redirects of a registry: the host of a
- * submodule is looked up before git may go there, and git is held to the addresses that were found.
+ * A repository must not open addresses that only this machine can reach, as for redirects of a registry: the host of a
+ * submodule is looked up before git connects, and git is restricted to the addresses that were found.
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
@@ -16,15 +16,16 @@ import type { GitUrl } from './url.ts';
 export interface SubmoduleHostOptions {
   readonly network: NetworkOptions;
   readonly signal: AbortSignal;
-  /** Nobody is asked: names are only judged by their text. */
+  /** No look-up: names are judged by their text only. */
   readonly offline: boolean;
-  /** The addresses of a name; the system's answer unless given. */
+  /** Looks up the addresses of a name; default: the system's resolver. */
   readonly lookUp?: ((name: string) => Promise<readonly string[]>) | undefined;
 }
 
 /**
- * @param reference what the user named: another name of the same server is open, and so is all that its own zone may name
- * @returns values of git's `http.curloptResolve`: the names of the host with the addresses that it has to be reached at
+ * @param reference the URL that the user named: other names of the same server are allowed, and everything that its own
+ * zone may name
+ * @returns values of git's `http.curloptResolve`: the names of the host with the addresses that have to be used
  * @throws CtxsrcError `E_UNSAFE`
  */
 export async function checkSubmoduleHost(
@@ -54,7 +55,7 @@ export async function checkSubmoduleHost(
   return [name, `${name}.`].map((form) => `${form}:${port}:${targets}`);
 }
 
-/** The addresses of a host; none when it has none, or when somebody else looks it up (a proxy). */
+/** The addresses of a host; none if it has none, or if a proxy does the look-up. */
 async function addressesOf(url: GitUrl, options: SubmoduleHostOptions): Promise<readonly string[]> {
   if (url.host === '') return [];
   const name = plainName(url.host);
@@ -66,7 +67,7 @@ async function addressesOf(url: GitUrl, options: SubmoduleHostOptions): Promise<
     return await new Once<readonly string[]>().runFor(options.signal, () => lookUp(name));
   } catch {
     options.signal.throwIfAborted();
-    // git says what is wrong with the name.
+    // git reports the problem with the name.
     return [];
   }
 }
@@ -85,7 +86,7 @@ function isProxied({ transport, host }: GitUrl): boolean {
   }
 }
 
-/** The name as whoever connects reads it: `127.1`, `2130706433` and `①27.0.0.1` are the address 127.0.0.1. */
+/** The name as the resolver reads it: `127.1`, `2130706433` and `①27.0.0.1` are the address 127.0.0.1. */
 function plainName(host: string): string {
   const name = hostName(host).replace(/\.$/, '');
   try {

@@ -1,4 +1,4 @@
-/** Where the submodules of a commit come from, and which of those addresses may be asked. */
+/** Where the submodules of a commit come from, and which of their addresses are allowed. */
 import { posix } from 'node:path';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
@@ -7,15 +7,15 @@ import { isGitTransport } from './reference-form.ts';
 import type { Repository } from './repository.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
 
-/** What `.gitmodules` says of one submodule. */
+/** The settings of one submodule in `.gitmodules`. */
 interface ModuleEntry {
   readonly path?: string;
   readonly url?: string;
-  /** `none`: it is left out, unless somebody asks for it. */
+  /** `none`: left out unless it is requested. */
   readonly update?: string;
 }
 
-/** The submodules by path (bytes as latin-1), as `.gitmodules` of the commit has them. */
+/** The submodules in `.gitmodules` of the commit, by path (byte strings). */
 export async function readModules(
   job: JobContext,
   repository: Repository,
@@ -37,8 +37,8 @@ export async function readModules(
 }
 
 /**
- * Address of a submodule. A relative one (`../x.git`) is meant beside its parent. Paths and `file://` are refused, as
- * git itself does by default: a repository must not decide which others of this machine are read.
+ * The URL of a submodule. A relative URL (`../x.git`) is relative to its parent's. Paths and `file://` are refused, as
+ * git does by default: a repository must not choose other repositories of this machine.
  */
 export function submoduleUrl(path: string, url: string | undefined, parent: GitUrl): GitUrl {
   const shown = shortened(path);
@@ -78,7 +78,7 @@ function beside(parent: GitUrl, relative: string): string {
 const DENIED: readonly ErrorCode[] = ['E_UNAUTHORIZED', 'E_FORBIDDEN'];
 const ELSEWHERE: readonly ErrorCode[] = [...DENIED, 'E_NOT_FOUND', 'E_TLS', 'E_NETWORK', 'E_SERVER', 'E_STALLED'];
 
-/** The failure of a submodule's remote, with the submodule's name and the way without it. Other errors stay as they are. */
+/** Adds the submodule's name, and how to do without it, to a failure of its remote. Returns other errors unchanged. */
 export function inSubmodule(error: unknown, name: string): unknown {
   if (!isCtxsrcError(error) || !ELSEWHERE.includes(error.code) || error.details?.submodule !== undefined) return error;
   const without = 'leave submodules out with --skip-submodules';
@@ -92,7 +92,7 @@ export function inSubmodule(error: unknown, name: string): unknown {
   });
 }
 
-/** The failure of a subdirectory that lies in a submodule which is left out, with what leaves it out. */
+/** The error for a subdirectory inside a submodule that is left out, and why it is left out. */
 export function inLeftOut(subdir: string, submodule: string, skipped: boolean): CtxsrcError {
   const by = skipped ? '--skip-submodules' : '.gitmodules (update = none)';
   const problem = `lies in the submodule ${shortened(submodule)}, which ${by} leaves out`;

@@ -6,10 +6,10 @@ import { posix } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
 import { PROTOCOL, SCP, TRANSPORTS } from './reference-form.ts';
 
-/** Characters Go's URL parser takes in a host; a port is digits. */
+/** Characters that Go's URL parser accepts in a host; a port has digits only. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s\\^`{|}%[\]:]*)(?::[0-9]*)?$/;
 
-/** A git URL taken apart. `remote` is what git is given: without query and fragment. */
+/** The parts of a git URL. `remote` is the URL for git: without query and fragment. */
 export interface GitUrl {
   readonly transport: string;
   readonly user: string | undefined;
@@ -17,12 +17,12 @@ export interface GitUrl {
   readonly host: string;
   readonly path: string;
   readonly remote: string;
-  /** Undefined when there is no fragment. */
+  /** Undefined if there is no fragment. */
   readonly fragment: { readonly ref: string; readonly subdir: string } | undefined;
   readonly query: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A git reference with its query read: what a Dockerfile context or a `--build-context` value can say. */
+/** A git reference with its query parsed, as in a Dockerfile context or a `--build-context` value. */
 export interface GitReference {
   readonly url: GitUrl;
   readonly remote: string;
@@ -37,11 +37,11 @@ export interface GitReference {
   readonly submodules: boolean | undefined;
   readonly mtime: string;
   readonly fetchByCommit: boolean;
-  /** `github.com/owner/repository`: BuildKit takes it in one place, and it reads as a path everywhere else. */
+  /** `github.com/owner/repository`: BuildKit accepts it in one place; everywhere else it is a path. */
   readonly schemeless: boolean;
 }
 
-/** Takes a git URL apart. Throws `E_REFERENCE`. */
+/** Splits a git URL into its parts. Throws `E_REFERENCE`. */
 export function parseGitUrl(text: string): GitUrl {
   if (/[\0-\x1f\x7f]/.test(text)) throw invalid('a git reference holds no control characters');
   const transport = PROTOCOL.exec(text)?.[1]?.toLowerCase();
@@ -55,7 +55,7 @@ export function parseGitUrl(text: string): GitUrl {
   return parseTransport(transport, text.slice(transport.length + 3));
 }
 
-/** Reads a whole git reference, query included. Throws `E_REFERENCE` that names the offending part. */
+/** Parses a whole git reference, query included. Throws `E_REFERENCE` that names the part at fault. */
 export function parseGitReference(text: string): GitReference {
   if (text.startsWith('./') || text.startsWith('../')) throw invalid(`${text} is a path, not a git reference`);
   const schemeless = text.startsWith('github.com/');
@@ -73,7 +73,7 @@ export function parseGitReference(text: string): GitReference {
   };
 }
 
-/** Scheme, host and port of a remote, the same text for what is the same; only of URLs with a host. */
+/** Scheme, host and port of a remote, in one spelling per origin; only for URLs with a host. */
 export function originOf({ transport, host }: GitUrl): string {
   const port = transport === 'https' ? ':443' : transport === 'http' ? ':80' : ':';
   const name = host.toLowerCase();
@@ -192,7 +192,7 @@ function readQuery(url: GitUrl): QueryFacts {
   };
 }
 
-/** The one value that several places may give; two different ones are an error. */
+/** The one value that several places may give; two different values are an error. */
 function agree(what: string, ...values: readonly string[]): string {
   let chosen = '';
   for (const value of values) {
@@ -205,7 +205,7 @@ function agree(what: string, ...values: readonly string[]): string {
   return chosen;
 }
 
-/** A boolean as Go reads it; an empty value means true. */
+/** A boolean as Go parses it; an empty value means true. */
 function parseFlag(key: string, text: string): boolean {
   if (text === '' || /^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
   if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
@@ -222,7 +222,7 @@ function parseQuery(query: string): ReadonlyMap<string, readonly string[]> {
   return values;
 }
 
-/** The path as it was written if every character of it may stand in a URL, else escaped anew (as Go prints URLs). */
+/** The path as written if every character is allowed in a URL, else escaped again (as Go prints URLs). */
 function escapePath(raw: string, path: string): string {
   if (/^(?:[A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]]|%[0-9A-Fa-f]{2})*$/.test(raw)) return raw;
   return encodeURI(path).replace(/[?#'()*!]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
@@ -239,7 +239,7 @@ function unescapePart(text: string, part: string): string {
   return decoded;
 }
 
-/** What git or ssh could take for an option is never passed on. */
+/** Refuses text that git or ssh could take for an option. */
 function checkNotOption(text: string, part: string): void {
   if (text.startsWith('-')) throw invalid(`the ${part} ${JSON.stringify(text)} of a git reference starts with a dash`);
 }

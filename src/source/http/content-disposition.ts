@@ -1,9 +1,9 @@
 /**
- * The file name in a Content-Disposition header, as Go's `mime.ParseMediaType` reads it (RFC 2231 parameters included).
- * A header that it would refuse names nothing. Texts are bytes, one character each, as headers come.
+ * The file name in a Content-Disposition header, as Go's `mime.ParseMediaType` parses it (RFC 2231 parameters
+ * included). A header that Go refuses has no name. Texts are byte strings, as headers arrive.
  */
 
-/** Parameter `filename`; undefined when there is none or the header is malformed. */
+/** Parameter `filename`; undefined if there is none or the header is malformed. */
 export function dispositionFilename(header: string): string | undefined {
   const semicolon = header.indexOf(';');
   const type = (semicolon < 0 ? header : header.slice(0, semicolon)).trim().toLowerCase();
@@ -13,13 +13,13 @@ export function dispositionFilename(header: string): string | undefined {
   return joinPieces(parameters, 'filename') ?? parameters.get('filename');
 }
 
-/** Parameters by name (with RFC 2231's `*`); undefined when the text is malformed. */
+/** Parameters by name (with RFC 2231's `*`); undefined if the text is malformed. */
 function parseParameters(text: string): Map<string, string> | undefined {
   const parameters = new Map<string, string>();
   let rest = text.replace(/^\s+/, '');
   while (rest !== '') {
     const name = /^\s*;\s*([!#$%&'*+.^_`|{}~A-Za-z0-9-]+)\s*=\s*/.exec(rest);
-    // A semicolon at the end is forgiven.
+    // A semicolon at the end is allowed.
     if (name === null) return rest.trim() === ';' ? parameters : undefined;
     const key = (name[1] as string).toLowerCase();
     const value = parseValue(rest.slice(name[0].length));
@@ -42,7 +42,7 @@ function parseValue(text: string): { text: string; rest: string } | undefined {
     const char = text.charAt(i);
     if (char === '"') return { text: value, rest: text.slice(i + 1) };
     if (char === '\r' || char === '\n') return undefined;
-    // Only what is special may be escaped: a backslash before anything else stands for itself, as in C:\file.
+    // Only special characters can be escaped: a backslash before any other is literal, as in C:\file.
     if (char === '\\' && /[()<>@,;:\\"/[\]?=]/.test(text.charAt(i + 1))) {
       i += 1;
       value += text.charAt(i);

@@ -1,7 +1,7 @@
 /**
- * Gets the body of an http source into the store. A body whose digest is not known yet is received in a workspace of the
- * store, where a partial one waits for the next run; what a server's validators say is still the same is not received
- * again.
+ * Downloads the body of an http source into the store. A body of unknown digest is received in a workspace of the
+ * store, where a partial body waits for the next run; a body that is unchanged by the server's validators is not
+ * downloaded again.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -20,7 +20,7 @@ import { download } from '../../http/resume.ts';
 import type { AnswerFacts } from './key.ts';
 import { ask, type Target, tooLarge } from './request.ts';
 
-/** A body that is, or was, in the store, and what was said about it. */
+/** A body that is, or was, in the store, and its facts. */
 export interface Body {
   readonly digest: Digest;
   readonly size: number;
@@ -34,8 +34,8 @@ interface Remembered extends Body {
 }
 
 /**
- * The body as it is now. One that has not changed since the last time is not received again, nor one that another caller
- * received while this one waited for it.
+ * The current body. It is not downloaded again if it has not changed, or if another caller received it while this one
+ * waited for it.
  */
 export async function fetchBody(job: JobContext, store: Store, target: Target): Promise<Body> {
   const asked = Date.now();
@@ -46,7 +46,7 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
     const known = readRemembered(await store.records.get('http', key));
     const usable = known !== undefined && (await store.blobs.size(known.digest)) === known.size ? known : undefined;
     if (usable !== undefined && usable.at >= asked) return usable;
-    // It begins before the answer is there, which may be long in coming.
+    // The task starts before the response, which may take long.
     task = new Task(job.progress, 'download', target.subject.what);
     const response = await ask(job, target, usable === undefined ? {} : conditions(usable));
     if (response.status === 304 && usable !== undefined) {
@@ -74,8 +74,8 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
 }
 
 /**
- * Makes a body of which the digest is known present in the store.
- * @throws E_CHECKSUM_MISMATCH when the server's is another one
+ * Brings a body of known digest into the store.
+ * @throws E_CHECKSUM_MISMATCH if the server's body has another digest
  */
 export async function fetchKnown(job: JobContext, store: Store, target: Target, digest: Digest): Promise<void> {
   const task = new Task(job.progress, 'download', target.subject.what);
@@ -105,7 +105,7 @@ function conditions({ etag, facts }: Remembered): Readonly<Record<string, string
   return facts.lastModified === undefined ? {} : { 'if-modified-since': facts.lastModified };
 }
 
-/** `download` of the registry part for this URL; `first` is an answer that is there already. */
+/** `download` of src/http for this URL; `first` is a response that has already arrived. */
 function openDownload(
   job: JobContext,
   target: Target,
@@ -121,7 +121,7 @@ function openDownload(
       const given = pending;
       pending = undefined;
       const response = given ?? (await ask(job, target, rangeHeaders));
-      // Every answer below 400 that is no range is the file, as BuildKit has it.
+      // As in BuildKit, the body of every status below 400 is the file, unless it is a range.
       return response.status === 206 || response.status === 416 ? response : { ...response, status: 200 };
     },
   };
@@ -137,7 +137,7 @@ async function* limited(body: AsyncIterable<Uint8Array>, target: Target): AsyncG
   }
 }
 
-/** Receives a body of unknown digest, going on with what an earlier run left, and puts it into the store. */
+/** Receives a body of unknown digest, resumes an earlier partial one if possible, and puts it into the store. */
 async function receive(
   job: JobContext,
   store: Store,
@@ -148,8 +148,8 @@ async function receive(
 ): Promise<{ digest: Digest; size: number }> {
   task.advance(0, { total: contentLength(response.headers) });
   try {
-    // A server that compresses on the way although it was asked not to: the file is what was compressed. It cannot be
-    // gone on with in the middle.
+    // Some servers compress the transfer although it was not requested: the uncompressed bytes are the file. Such a
+    // body cannot be resumed.
     const received =
       header(response.headers, 'content-encoding')?.toLowerCase() === 'gzip'
         ? await receiveEncoded(response, target, part, task)
@@ -166,7 +166,7 @@ async function receive(
   }
 }
 
-/** Nothing of the body is to be gone on with. */
+/** Removes everything that could be resumed. */
 async function forget(part: string): Promise<void> {
   await rm(part, { force: true });
   await rm(`${part}.validator`, { force: true });
@@ -181,7 +181,7 @@ async function receivePart(
 ): Promise<{ digest: Digest; size: number }> {
   const etag = header(response.headers, 'etag');
   const left = await partialOf(part);
-  // Only what a strong ETag says is the same may be gone on with.
+  // Only a body with the same strong ETag may be resumed.
   const resumable = left !== undefined && left.size > 0 && left.validator === etag && !etag.startsWith('W/');
   let source: IngestSource;
   if (resumable) {
@@ -220,9 +220,9 @@ async function receiveEncoded(
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
   try {
     const feeding = (async () => {
-      // What comes is bounded like what comes of it: of empty members of gzip nothing ever does.
+      // The compressed bytes are limited as well: empty members of gzip would never reach the other limit.
       for await (const chunk of limited(response.body, target)) {
-        // A copy: the chunk is the transport's again before the stream has used it.
+        // A copy, because the transport reuses the chunk before the stream has consumed it.
         if (!gunzip.write(new Uint8Array(chunk))) await drained(gunzip);
       }
       gunzip.end();
@@ -273,14 +273,14 @@ async function partialOf(part: string): Promise<{ size: number; validator: strin
   }
 }
 
-/** Under which a URL's body is remembered: the same URL may answer other headers, or other users, with something else. */
+/** The key of a URL's record: other headers or users may get another body from the same URL. */
 function requestKey({ url, headers, ownHeaders, authorization }: Target): string {
   const sorted = Object.entries({ ...headers, ...ownHeaders }).sort(([a], [b]) => (a < b ? -1 : 1));
   const names = authorization === undefined ? [] : ['authorization'];
   return sha256(JSON.stringify([url.href, sorted, names])).slice('sha256:'.length);
 }
 
-/** A record, checked: it may have been written by anything. */
+/** A record, checked, because any program may have written it. */
 function readRemembered(value: unknown): Remembered | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { digest, size, etag, at, contentDisposition, lastModified } = value as Record<string, unknown>;

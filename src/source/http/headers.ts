@@ -1,15 +1,15 @@
-/** The headers that a user adds to the request of an http source. */
+/** The headers that a user adds to the requests of an http source. */
 import { CtxsrcError } from '../../core/errors.ts';
 import { canonicalHeaderName, type RequestHeader } from './key.ts';
 
-/** What the program decides by itself, or what would make the answer something else than the file. */
+/** Headers that the program sets itself, or that would make the response something other than the file. */
 const RESERVED =
   /^(?:Host|Connection|Content-.*|Transfer-Encoding|Te|Trailer|Upgrade|Expect|Keep-Alive|Proxy-.*|Range|If-.*|Accept-Encoding)$/;
 const SECRET = /^(?:Authorization|Cookie)$/;
 
 /**
- * Whether a redirect to another host gets the header, too: as BuildKit's client, of those that are in the key. Every other
- * is for the origin of the URL, since it may be a credential.
+ * True if a redirect to another host gets the header: as in BuildKit, headers that are part of the key. Others are only
+ * for the origin of the URL, since they may be credentials.
  */
 export function crossesOrigins({ name }: RequestHeader): boolean {
   return name === 'Accept' || name === 'User-Agent';

@@ -1,4 +1,4 @@
-/** How an http or https reference is read: the URL as it was written, and the attributes that go with it. */
+/** How an http or https reference is parsed: the URL as written, and its attributes. */
 
 import type { Attributes, Identifier, SchemeRef } from '../../contract/index.ts';
 import { parseDigest } from '../../core/digest.ts';
@@ -19,7 +19,7 @@ export class HttpIdentifier implements Identifier {
     this.scheme = scheme;
     this.#text = `${scheme}://${rest}`;
     this.attributes = attributes;
-    // With a checksum it is known what will come.
+    // With a checksum the user knows the content.
     this.doubt = attributes.checksum === undefined ? doubtOf(this.#text) : undefined;
   }
 
@@ -32,7 +32,7 @@ export class HttpIdentifier implements Identifier {
   }
 }
 
-/** A page of a forge is a file like any other, for BuildKit too; whoever names it mostly means the repository. */
+/** A page of a forge is a file like any other, also for BuildKit, but the user probably means the repository. */
 function doubtOf(text: string): Identifier['doubt'] {
   const page = forgePage(text);
   if (page === undefined) return undefined;
@@ -93,7 +93,7 @@ export function parseUrl(text: string): URL {
   }
 }
 
-/** The path as it was written, unescaped, as bytes: URL classes rewrite what BuildKit takes as it is. */
+/** The path as written, unescaped, as bytes: URL classes would change what BuildKit keeps. */
 export function urlPath(text: string): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(Buffer.from(text).toString('latin1'))?.[1] ?? '';
   if (/%(?![0-9A-Fa-f]{2})/.test(path)) {

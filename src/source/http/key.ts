@@ -5,16 +5,16 @@ import { type ByteName, baseName, byteName, type FileShape, safeFileName } from 
 import { dispositionFilename } from './content-disposition.ts';
 import { parseHttpTime } from './last-modified.ts';
 
-/** What of an answer goes into the key. Header values are bytes, one character each. */
+/** The facts of a response that go into the key. Header values are byte strings. */
 export interface AnswerFacts {
   readonly contentDisposition: string | undefined;
   readonly lastModified: string | undefined;
 }
 
-/** Nothing was asked: the digest was given. */
+/** No request was made: the digest was given. */
 export const NO_ANSWER: AnswerFacts = { contentDisposition: undefined, lastModified: undefined };
 
-/** A header sent with the request; its canonical name. */
+/** A header of the request, with its canonical name. */
 export interface RequestHeader {
   readonly name: string;
   readonly value: string;
@@ -25,7 +25,7 @@ export interface HttpKey {
   readonly preimage: string;
 }
 
-/** The key of a body with this digest. Only Accept and User-Agent of the headers are in it. */
+/** The key of a body with this digest. Of the headers, only Accept and User-Agent are part of it. */
 export function httpKey(
   filename: ByteName,
   shape: FileShape,
@@ -49,7 +49,7 @@ export function httpKey(
 }
 
 /**
- * Name of the file: the attribute, else what Content-Disposition says, else the last element of the URL's path.
+ * Name of the file: from the attribute, else from Content-Disposition, else the last element of the URL's path.
  * @param path of the URL, unescaped
  */
 export function httpFilename(path: ByteName, attribute: string | undefined, facts: AnswerFacts): ByteName {

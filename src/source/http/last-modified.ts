@@ -1,23 +1,23 @@
-/** Last-Modified as Go reads it (`http.ParseTime`) and prints it into keys. */
+/** Last-Modified as Go parses it (`http.ParseTime`) and prints it into keys. */
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const LONG_DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 const TIME = '(\\d{1,2}):(\\d{2}):(\\d{2})(?:[.,]\\d+)?';
-/** IMF-fixdate, RFC 850 (any zone) and asctime. A space of the form stands for a run of them. */
+/** IMF-fixdate, RFC 850 (any zone) and asctime. One space stands for one or more. */
 const FIXDATE = new RegExp(`^([A-Za-z]{3}), +(\\d{2}) +([A-Za-z]{3}) +(\\d{4}) +${TIME} +GMT$`);
 const RFC850 = new RegExp(`^([A-Za-z]+), +(\\d{2})-([A-Za-z]{3})-(\\d{2}) +${TIME} +(.+)$`);
 const ASCTIME = new RegExp(`^([A-Za-z]{3}) +([A-Za-z]{3}) +(\\d{1,2}) +${TIME} +(\\d{4})$`);
 
 export interface HttpTime {
-  /** `Mon, 02 Jan 2006 15:04:05 GMT`: the clock time as it was written, whatever its zone. */
+  /** `Mon, 02 Jan 2006 15:04:05 GMT`: the clock time as written, whatever its zone. */
   readonly text: string;
   /** Seconds since the epoch. */
   readonly seconds: number;
 }
 
-/** Undefined for what is no HTTP date: the file then has no time of its own. */
+/** Undefined if the header is not an HTTP date: the file then has no time of its own. */
 export function parseHttpTime(header: string): HttpTime | undefined {
   const fixdate = FIXDATE.exec(header);
   if (fixdate !== null) {
@@ -56,12 +56,12 @@ function build(
   const time = new Date(0);
   time.setUTCFullYear(year, monthIndex, Number(date));
   time.setUTCHours(Number(hours), Number(minutes), Number(seconds));
-  // A day that the month does not have.
+  // A day that does not exist in its month.
   if (time.getUTCDate() !== Number(date) || Number(date) === 0) return undefined;
   return { text: time.toUTCString(), seconds: Math.floor(time.getTime() / 1000) - offset };
 }
 
-/** Seconds east of UTC of a zone as Go takes it; abbreviations it cannot know count as UTC. Undefined: no zone. */
+/** Seconds east of UTC of a zone as Go parses it; unknown abbreviations count as UTC. Undefined: not a zone. */
 function zoneOffset(zone: string): number | undefined {
   const gmt = /^GMT([+-])(\d{1,2})$/.exec(zone) ?? /^()([+-]\d{1,2})$/.exec(zone);
   if (gmt !== null) {

@@ -1,6 +1,6 @@
 /**
- * netrc files, as curl and git read them: `machine HOST login USER password PASSWORD`, in any lines. `default` is not
- * used: its password would go to every host there is.
+ * netrc files, as curl and git read them: `machine HOST login USER password PASSWORD`, on any lines. `default` is
+ * ignored: its password would be sent to every host.
  */
 
 export interface NetrcEntry {
@@ -8,7 +8,7 @@ export interface NetrcEntry {
   readonly password: string;
 }
 
-/** The first entry for a host that has a login or a password; its name is compared without regard to case. */
+/** The first entry for a host with a login or a password; names are compared without regard to case. */
 export function netrcEntry(text: string, host: string): NetrcEntry | undefined {
   const words = wordsOf(text);
   for (let i = 0; i < words.length; i += 1) {
@@ -25,7 +25,7 @@ export function netrcEntry(text: string, host: string): NetrcEntry | undefined {
   return undefined;
 }
 
-/** Words outside of comments and macros; one in quotes may hold blanks, and `\\x` is x there. */
+/** Words outside of comments and macros; a quoted word may contain blanks and escapes (`\\x` is x). */
 function wordsOf(text: string): string[] {
   const words: string[] = [];
   let inMacro = false;
@@ -33,7 +33,7 @@ function wordsOf(text: string): string[] {
     if (inMacro && line.trim() !== '') continue;
     inMacro = false;
     for (const [, quoted, bare] of line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
-      // A password may begin with #: a comment is where a keyword would be.
+      // A password may begin with #: comments are only possible where a keyword is expected.
       if (bare?.startsWith('#') && !isValueNext(words)) break;
       if (bare === 'macdef') {
         inMacro = true;

@@ -1,4 +1,4 @@
-/** The request of an http source: who is told what, and which answers are no file. */
+/** The request of an http source: which headers are sent where, and which responses are not the file. */
 import type { JobContext } from '../../contract/index.ts';
 import type { CtxsrcError } from '../../core/errors.ts';
 import { tooManyBytes } from '../../core/read-limits.ts';
@@ -7,17 +7,17 @@ import type { HttpClient, HttpResponse } from '../../http/client.ts';
 import { answerError, type Subject } from '../../http/errors.ts';
 import { contentLength, contentRange, headerValues } from '../../http/headers.ts';
 
-/** One URL, with what it is asked for with. */
+/** One URL, with everything for its request. */
 export interface Target {
   readonly client: HttpClient;
   readonly url: URL;
-  /** Sent wherever redirects lead. */
+  /** Also sent after redirects. */
   readonly headers: Readonly<Record<string, string>>;
-  /** For the origin of the URL alone. */
+  /** Only for the origin of the URL. */
   readonly ownHeaders: Readonly<Record<string, string>>;
   readonly authorization: string | undefined;
   readonly subject: Subject;
-  /** Most bytes the body may have. */
+  /** Limit of the body in bytes. */
   readonly maxBytes: number;
 }
 
@@ -50,7 +50,7 @@ export async function ask(
   throw tooLarge(target, size);
 }
 
-/** @param size of the body, where it is known */
+/** @param size of the body, if known */
 export function tooLarge({ subject, maxBytes }: Target, size?: number): CtxsrcError {
   return tooManyBytes(subject.what, maxBytes, size);
 }
@@ -63,7 +63,7 @@ async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcEr
   return answerError(target.subject, { status, text, secrets: secretsOf(target), hint });
 }
 
-/** How to say who asks, in the way that the server wants to be told. */
+/** How to log in, by the authentication that the server requires. */
 function loginHint({ url, authorization }: Target, { headers, url: answered }: HttpResponse): string {
   if (authorization !== undefined && answered.origin !== url.origin) {
     return `it redirects to ${answered.origin}, where no credential goes: if that is meant, name its address yourself`;
@@ -75,7 +75,7 @@ function loginHint({ url, authorization }: Target, { headers, url: answered }: H
   return `give a token with --auth-token-file FILE, or user and password with ${netrc}`;
 }
 
-/** What no message may hold, should the server repeat it. */
+/** Texts that no message may contain, should the server repeat them. */
 function secretsOf({ url, ownHeaders, authorization = '' }: Target): readonly string[] {
   const credential = authorization.replace(/^\S+ /, '');
   const isBasic = /^basic /i.test(authorization);

@@ -9,8 +9,10 @@ import { netrcEntry } from './netrc.ts';
 
 /**
  * Value of the header for this URL's host: the token of `--auth-token-file`, else the session's `HTTP_AUTH_HEADER` or
- * `HTTP_AUTH_TOKEN`, first those that name the host, else Basic with the entry of the netrc file. Undefined: none.
- * @throws CtxsrcError `E_UNSAFE` for one that would go unprotected, `E_CREDENTIALS` for one that cannot be sent
+ * `HTTP_AUTH_TOKEN`, first those with the host in their name, else Basic with the entry of the netrc file. Undefined:
+ * none.
+ * @throws CtxsrcError `E_UNSAFE` for a secret that would be sent unencrypted, `E_CREDENTIALS` for one that cannot be
+ * sent
  */
 export async function authorization(
   url: URL,

@@ -139,7 +139,8 @@ class HttpInstance implements SourceInstance {
     const body = new StoredBody(this.#env.store, resolved.digest);
     if (this.#id.attributes.unpack === true) {
       const { unpackArchive } = await import('./unpack.ts');
-      // Not all of a zip is read, and what is wrong with an archive is told of its bytes: they have to be the right ones.
+      // A zip is not read as a whole, and errors about an archive are only meaningful for the right bytes: so they are
+      // verified first.
       await body.check(job.signal);
       const strip = Number(this.#id.attributes['strip-components'] ?? 0);
       return unpackArchive(job, { from: body.path, label: shownUrl(this.#id), strip }, dir, options);
@@ -172,7 +173,7 @@ class HttpInstance implements SourceInstance {
     });
   }
 
-  /** Makes the body present in the store, again if it was collected. */
+  /** Brings the body into the store, also if it was collected since. */
   async #present(job: JobContext, digest: Digest): Promise<void> {
     if ((await this.#env.store.blobs.size(digest)) !== undefined) return;
     if (this.#env.offline) {
@@ -216,7 +217,7 @@ class HttpInstance implements SourceInstance {
   }
 }
 
-/** Without its query, which may hold a signature. */
+/** The URL without its query, which may hold a signature. */
 function shownUrl(id: HttpIdentifier): string {
   return String(id).replace(/[?#].*$/s, '');
 }

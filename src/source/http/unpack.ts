@@ -1,6 +1,6 @@
 /**
- * Writes what is in an archive (tar, plain or compressed by gzip, zstd, xz or bzip2; zip) through the applier that writes
- * layers, which lets nothing out of the directory. Names lose leading directories first, where that is asked for.
+ * Unpacks an archive (tar, plain or compressed by gzip, zstd, xz or bzip2; zip) through the applier of layers, which
+ * writes nothing outside the directory. Leading directories are stripped from names on request.
  */
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
@@ -19,15 +19,16 @@ import { endsAsZip, readZip } from './zip.ts';
 
 export interface ArchiveToUnpack {
   readonly from: string;
-  /** What progress calls it. */
+  /** Label of the progress. */
   readonly label: string;
-  /** Leading directories that names lose. */
+  /** Number of leading directories to strip from names. */
   readonly strip: number;
 }
 
 /**
- * Unpacks the archive in the file `from` into `dir`, an empty directory. On failure it is left half-done, for the caller
- * to remove. Errors: `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, `E_PATH_NOT_FOUND` (subpath), those of local I/O.
+ * Unpacks the archive in the file `from` into `dir`, an empty directory. After a failure the directory is incomplete,
+ * and the caller removes it. Errors: `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`, `E_PATH_NOT_FOUND` (subpath), those of
+ * local I/O.
  */
 export async function unpackArchive(
   job: JobContext,
@@ -36,7 +37,7 @@ export async function unpackArchive(
   options: WriteOptions,
 ): Promise<WriteReport> {
   const task = new Task(job.progress, 'unpack', label);
-  // What is not wanted is left out before it is written; the applier has nothing to choose.
+  // Entries are filtered before they are written, so the applier needs no filter.
   const applier = new LayerApplier(dir, { ...options, filter: undefined, whiteouts: false });
   try {
     const filter = new PathFilter(options.filter);
@@ -104,7 +105,7 @@ async function readArchive(
 const ZIP_FILE = Buffer.from('PK\x03\x04', 'latin1');
 const ZIP_EMPTY = Buffer.from('PK\x05\x06', 'latin1');
 
-/** A tar from before POSIX has no magic, but the checksum of its first header is right. */
+/** A tar from before POSIX has no magic, but a correct checksum in its first header. */
 function isOldTar(start: Buffer): boolean {
   try {
     parseHeader(start, 0);
@@ -124,13 +125,13 @@ async function firstBytes(from: string): Promise<Buffer> {
   }
 }
 
-/** Passes on the entries that are wanted, under the names they are to have. */
+/** Passes on the selected entries under their new names. */
 class Selector implements TarHandler {
   readonly #applier: LayerApplier;
   readonly #strip: number;
   readonly #filter: PathFilter;
   #passing = false;
-  /** Something was at or below the subpath. */
+  /** True if an entry was at or below the subpath. */
   found = false;
 
   constructor(applier: LayerApplier, strip: number, filter: PathFilter) {
@@ -140,7 +141,7 @@ class Selector implements TarHandler {
   }
 
   entry(entry: TarEntry): void {
-    // The name of the whole archive: as in GNU tar, no file.
+    // The name of the whole archive is not a file, as in GNU tar.
     if (entry.type === 'label') {
       this.#passing = false;
       return;

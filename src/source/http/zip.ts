@@ -1,7 +1,7 @@
 /**
- * Reads a zip archive from a file (APPNOTE.TXT of PKWARE): entries as its central directory lists them, stored or
- * deflated, zip64 included. What archives are attacked with is refused: entries that overlap or whose local header says
- * something else, wrong sizes and checksums, encryption, special files.
+ * Reads a zip archive from a file (APPNOTE.TXT of PKWARE): entries as listed in its central directory, stored or
+ * deflated, including zip64. Known attacks are refused: entries that overlap or contradict their local header, wrong
+ * sizes and checksums, encryption, special files.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -17,7 +17,7 @@ const END64 = 0x06064b50;
 const LOCATOR64 = 0x07064b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
-/** Bytes of a central directory: a million entries and more. */
+/** Limit of a central directory in bytes: a million entries and more. */
 const MAX_DIRECTORY = 256 * 1024 * 1024;
 const MAX_LINK = 4096;
 const CHUNK = 256 * 1024;
@@ -25,7 +25,7 @@ const CHUNK = 256 * 1024;
 const DAMAGED_HINT = 'unzip -t tells whether the file is whole at its origin; put a good one there';
 
 interface ZipEntry {
-  /** Bytes, one character each. */
+  /** A byte string. */
   readonly name: string;
   readonly method: number;
   readonly crc: number;
@@ -38,8 +38,8 @@ interface ZipEntry {
 }
 
 /**
- * Tells `handler` of every entry, in the order of their place in the file.
- * @param onRead told how many bytes of the file's content are done
+ * Passes every entry to `handler`, in the order of the file.
+ * @param onRead called with the number of content bytes read so far
  */
 export async function readZip(
   signal: AbortSignal,
@@ -73,7 +73,7 @@ export async function readZip(
   }
 }
 
-/** Whether the file ends as a zip does, whatever it begins with: a program may stand before it. */
+/** True if the file ends like a zip, whatever its beginning: a program may precede the archive. */
 export async function endsAsZip(path: string): Promise<boolean> {
   const file = await open(path, 'r');
   try {
@@ -84,12 +84,12 @@ export async function endsAsZip(path: string): Promise<boolean> {
 }
 
 interface End {
-  /** The end record, and where it begins. */
+  /** The end record, and its offset. */
   readonly record: Buffer;
   readonly position: number;
 }
 
-/** The last end record whose comment ends with the file, else the last one before other bytes. */
+/** The last end record whose comment ends at the end of the file, else the last one with other bytes after it. */
 async function findEnd(file: FileHandle, size: number): Promise<End | undefined> {
   const tail = await readAt(file, Math.max(0, size - 22 - 0xffff), Math.min(size, 22 + 0xffff));
   let found: number | undefined;
@@ -109,7 +109,7 @@ interface Place {
   readonly offset: number;
   readonly length: number;
   readonly count: number;
-  /** Bytes before the archive, which its offsets do not count. */
+  /** Bytes before the archive, which its offsets do not include. */
   readonly base: number;
 }
 
@@ -145,7 +145,7 @@ async function hasSignature(file: FileHandle, position: number, signature: numbe
   return bytesRead === 4 && buffer.readUInt32LE(0) === signature;
 }
 
-/** The entries, in slices of time: there may be millions. Their offsets count from the beginning of the file. */
+/** The entries, read in time slices, as there may be millions. Offsets are relative to the beginning of the file. */
 async function readDirectory(signal: AbortSignal, directory: Buffer, { count, base }: Place): Promise<ZipEntry[]> {
   const entries: ZipEntry[] = [];
   const slices = new Slices(signal, () => undefined);
@@ -195,7 +195,7 @@ function parseEntry(directory: Buffer, at: number, base: number, rawName: string
     packed: fields[1] ?? 0,
     offset: base + (fields[2] ?? 0),
     kind,
-    // Bits that let a program run as somebody else are not taken from a zip, as unzip does not.
+    // setuid, setgid and sticky bits are dropped, as in unzip.
     mode: (unix & 0o777) === 0 ? (kind === 'dir' ? 0o755 : 0o644) : unix & 0o777,
     mtime: extendedTime(extra) ?? dosTime(directory.readUInt16LE(at + 14), directory.readUInt16LE(at + 12)),
   };
@@ -207,7 +207,7 @@ function kindOf(type: number, name: string): ZipEntry['kind'] | undefined {
   return type === 0 || type === 0o100000 ? 'file' : undefined;
 }
 
-/** Size, packed size and offset: those that do not fit into 32 bits are in the extra field 1, in this order. */
+/** Size, packed size and offset: values that do not fit into 32 bits are in the extra field 1, in this order. */
 function zip64Fields(extra: Buffer, fields: readonly number[]): readonly number[] {
   if (!fields.includes(0xffffffff)) return fields;
   const long = extraField(extra, 1);
@@ -236,7 +236,7 @@ function extendedTime(extra: Buffer): number | undefined {
   return field !== undefined && field.length >= 5 && ((field[0] ?? 0) & 1) === 1 ? field.readInt32LE(1) : undefined;
 }
 
-/** A time without a zone; taken for UTC, so that it is the same everywhere. */
+/** A time without a zone; read as UTC, so that the result is the same everywhere. */
 function dosTime(date: number, time: number): number {
   const month = ((date >> 5) & 15) - 1;
   return Date.UTC(1980 + (date >> 9), month, date & 31, time >> 11, (time >> 5) & 63, (time & 31) * 2) / 1000;
@@ -335,7 +335,7 @@ function tarEntry(entry: ZipEntry, type: TarEntry['type'], size: number, linkNam
     name: entry.name,
     type,
     mode: type === 'symlink' ? 0o777 : entry.mode,
-    // A zip knows no owners: whoever unpacks it owns what is in it.
+    // A zip has no owners: the files belong to the current user.
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
     size,

@@ -61,7 +61,7 @@ export const LOCAL_ATTRIBUTES: readonly AttributeSpec[] = [
   },
 ];
 
-/** What the attributes say. Absent lists are empty. */
+/** The options in the attributes. Absent lists are empty. */
 export interface LocalOptions {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
@@ -93,7 +93,7 @@ export function readLocalAttributes(attributes: Attributes): LocalOptions {
   return options;
 }
 
-/** The attributes that mean something, as an identifier keeps them. */
+/** The attributes that have an effect, as an identifier stores them. */
 export function keptAttributes(options: LocalOptions): Attributes {
   return {
     ...(options.include.length === 0 ? {} : { include: options.include }),

@@ -1,4 +1,4 @@
-/** Copies the content of one file and hashes it twice on the way: by itself for the report, with its header for the key. */
+/** Copies the content of one file and hashes it twice: alone for the report, and with its header for the key. */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { ioError } from '../../core/errors.ts';
@@ -18,8 +18,8 @@ export interface CopiedFile {
 }
 
 /**
- * Copies `from` into the new file `to` (undefined: only hashes it), a piece between two steps, so that the caller can pause
- * or give up. The result is undefined when the source is not what was seen.
+ * Copies `from` into the new file `to` (undefined: only hashes it), one piece per step, so that the caller can pause or
+ * stop. The result is undefined if the source changed.
  * @throws CtxsrcError `E_PERMISSION`, `E_DISK_FULL`, `E_IO`
  */
 export function* copyFile(

@@ -1,6 +1,6 @@
 /**
- * Writes the filtered tree of a directory into a directory of the caller's. The source is only read, and no link in it
- * is followed; everything is hashed on the way, so that what was written is what the key says, or an error.
+ * Writes the filtered tree of a directory into a directory of the caller. The source is only read, and no link in it is
+ * followed. Everything is hashed on the way: the written files match the key, or there is an error.
  */
 import { closeSync, constants, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -24,13 +24,13 @@ import { copyFile } from './copy-file.ts';
 import { type FinishedAs, Finisher } from './finish-entry.ts';
 
 export interface CopyRequest {
-  /** The source, resolved, bytes. */
+  /** The source, resolved, as a byte string. */
   readonly root: ByteString;
   readonly filter: TreeFilter;
   readonly modes: Modes;
-  /** Hex content hash that the tree must have. */
+  /** The content hash in hex that the tree must have. */
   readonly digest: string;
-  /** Empty and the caller's own. */
+  /** An empty directory of the caller. */
   readonly dir: string;
   readonly options: WriteOptions;
 }
@@ -42,14 +42,14 @@ interface Directory {
   written: boolean;
 }
 
-/** Work between two turns of the event loop. */
+/** Milliseconds of work between two turns of the event loop. */
 const SLICE_MS = 15;
 const NO_XATTRS: Xattrs = new Map();
 
 /**
  * Copies the tree.
- * @throws CtxsrcError `E_IO` when the source is no longer what its key says, `E_PERMISSION` for what cannot be read,
- * `E_LIMIT`, `E_DISK_FULL`, `E_PATH_NOT_FOUND` for a subpath that is no directory of the source
+ * @throws CtxsrcError `E_IO` if the source no longer matches its key, `E_PERMISSION` for unreadable entries, `E_LIMIT`,
+ * `E_DISK_FULL`, `E_PATH_NOT_FOUND` for a subpath that is not a directory of the source
  */
 export async function copyTree(job: JobContext, request: CopyRequest): Promise<WriteReport> {
   const copy = new Copy(job, request);
@@ -71,11 +71,11 @@ class Copy {
   readonly #finisher: Finisher;
   readonly #task: Task;
   readonly #entries: WrittenEntry[] = [];
-  /** The directories on the way to the present entry. */
+  /** The directories from the root to the current entry. */
   readonly #dirs: Directory[] = [];
-  /** Those that were written, whose times are set when nothing more is written into them. */
+  /** The written ones, whose times are set after their content. */
   readonly #made: (Directory & { readonly index: number })[] = [];
-  /** First place of each inode that has several names. */
+  /** The first path of each inode with several names. */
   readonly #links = new LinkMap<ByteString>();
   #bytes = 0;
   #subpathSeen = false;
@@ -116,7 +116,7 @@ class Copy {
     };
   }
 
-  /** Takes every entry; it yields where the caller may pause. */
+  /** Processes every entry; yields where the caller may pause. */
   *#steps(): Generator<undefined> {
     for (const entry of walkInSteps(this.#reader, this.#request.filter)) {
       if (entry !== undefined) yield* this.#take(entry);
@@ -124,7 +124,7 @@ class Copy {
     }
   }
 
-  /** Hashes an entry, and writes it where the filter of the writing puts it. */
+  /** Hashes an entry, and writes it to the path that the filter gives it. */
   *#take(entry: TreeEntry): Generator<undefined> {
     const xattrs = this.#xattrs(entry.path);
     const place = this.#paths.writtenPath(entry.path);
@@ -143,7 +143,7 @@ class Copy {
     else if (!isDir) this.#other(entry, xattrs, target);
   }
 
-  /** The directories that what comes next lies in: they are written when something in them is, or when they are asked for. */
+  /** Writes the parents of the next entry: they are written if something in them is, or if they are selected. */
   #writeDirectories(): void {
     for (const dir of this.#dirs) {
       if (dir.written) continue;
@@ -152,7 +152,7 @@ class Copy {
       this.#write(place, () => mkdirSync(this.#target.full(place), 0o700));
       dir.written = true;
       this.#made.push({ ...dir, index: this.#entries.length });
-      // What the directory is in the end is known when its content is.
+      // The final state of a directory is known after its content.
       this.#entries.push(this.#finisher.report(place, 'dir', this.#lstat(place), xattrs));
     }
   }
@@ -211,7 +211,7 @@ class Copy {
     this.#finish(entry, place, xattrs, { size: entry.size, digest: `sha256:${copied.content}` });
   }
 
-  /** Everything that has no content: links, devices, pipes, and sockets, which become empty files. */
+  /** An entry without content: a link, device or fifo, or a socket, which becomes an empty file. */
   #other(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): void {
     const target = entry.type === 'symlink' ? this.#readTarget(entry.path) : undefined;
     this.#hasher.file(entry.path, this.#headerDigest(entry, xattrs, target));
@@ -274,7 +274,7 @@ class Copy {
     return { type, uid, gid, mode: keptMode(entry, this.#request.modes), mtime: this.#mtime(entry.path), xattrs };
   }
 
-  /** Nanoseconds, which `TreeEntry` does not have. */
+  /** The mtime in nanoseconds, which `TreeEntry` does not have. */
   #mtime(path: ByteString): bigint {
     const stat = lstatSync(this.#reader.full(path), { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) throw this.#changed(path);
@@ -327,7 +327,7 @@ function subpathProblem(path: ByteString): CtxsrcError {
   });
 }
 
-/** A member of a written entry whose bytes may not be UTF-8. */
+/** A member of a written entry, whose bytes may not be UTF-8. */
 function named(member: 'target', bytes: ByteString): Partial<WrittenEntry> {
   return isUtf8(bytes) ? { [member]: textOfBytes(bytes) } : { [member]: bytes, [`${member}Bytes`]: true };
 }

@@ -6,15 +6,15 @@ import { sha256 } from '../../core/digest.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 
 export interface LocalDefinition {
-  /** Name that the builder knows the directory by. */
+  /** The name of the directory in the build. */
   readonly name: string;
   /** `A:B` means session B of client A, which becomes part of the name. */
   readonly session: string;
-  /** Hashed as they are; null when there are none. */
+  /** Hashed unchanged; null if there are none. */
   readonly include: readonly (string | Uint8Array)[] | null;
   readonly exclude: readonly (string | Uint8Array)[] | null;
   readonly follow: readonly (string | Uint8Array)[] | null;
-  /** Only metadata is transferred, except of paths that these patterns match. */
+  /** Only metadata is transferred, except for paths that match these patterns. */
   readonly metadata?: { readonly exceptions: readonly string[] } | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What `ctxsrc inspect DIR` shows: size, what is ignored and why, the largest files, and what differs between machines. */
+/** What `ctxsrc inspect DIR` shows: size, ignored paths and why, the largest files, differences between machines. */
 import { accessSync, constants } from 'node:fs';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -16,13 +16,13 @@ import { VERSION_CONTROL } from './version-control.ts';
 
 /** The directory as it is filtered. */
 export interface FilteredDirectory {
-  /** Resolved, bytes. */
+  /** Resolved, as a byte string. */
   readonly root: string;
   readonly ignoreFile: IgnoreFile | undefined;
   readonly filter: TreeFilter & { readonly excludedBy: (index: number) => string };
 }
 
-/** Paths shown of a kind; the count is of all. */
+/** Number of paths shown of each kind; the count includes all. */
 const SHOWN = 10;
 
 /** Paths of one kind, the first few by name. */
@@ -33,8 +33,8 @@ interface Sample {
 
 /**
  * The facts of a directory.
- * @param options `why`: a path of the directory, of which is told what decides on it
- * @param hash hashes the tree; not called when something in it cannot be read
+ * @param options `why`: a path of the directory whose decision is explained
+ * @param hash hashes the tree; not called if something in it cannot be read
  */
 export async function describeTree(
   job: JobContext,
@@ -118,7 +118,7 @@ class Survey {
   take(entry: TreeEntry): void {
     const { path, type, mode } = entry;
     this.#taken.add(path);
-    // A parent of something that is taken back is sent although a pattern matches it.
+    // The parent of a re-included path is sent although a pattern matches it.
     this.#ignored.delete(path);
     if (type === 'dir') this.directories += 1;
     else this.files += 1;
@@ -155,7 +155,7 @@ class Survey {
     return this.#sorted().map(({ path, size }) => ({ path: shown(path), size }));
   }
 
-  /** What was left out, by the pattern that did it. A directory that nothing in it could pass counts as one. */
+  /** Ignored paths by the pattern that matched them. A directory of which nothing can pass counts once. */
   ignoredFacts(): Record<string, unknown> {
     const groups = new Map<Pattern | 'not included', Collector>();
     for (const [path, by] of this.#ignored) {
@@ -181,7 +181,7 @@ class Survey {
     );
   }
 
-  /** Whether a path is taken, and what decides on it: the pattern that matched it or a directory above it last. */
+  /** Whether a path is taken, and which pattern decided: the last one that matched it or a parent. */
   why(asked: string): Record<string, unknown> {
     const path = cleanPath(bytesOfText(asked)).replace(/^\/+/, '');
     if (path === '' || path === '.' || path.startsWith('..')) {
@@ -209,7 +209,7 @@ class Survey {
   }
 }
 
-/** Modes that a checkout under the usual umask of 022 would not have given. */
+/** True for modes that a checkout with the usual umask of 022 would not have. */
 function dependsOnUmask(type: TreeEntry['type'], mode: number): boolean {
   if (type === 'symlink') return false;
   return type === 'dir' ? mode !== 0o755 : mode !== 0o644 && mode !== 0o755;

@@ -8,7 +8,7 @@ import type { EntryType } from '../../fs/entry/tree-entry.ts';
 import { LossList } from '../../fs/write/losses.ts';
 import { type Metadata, MetadataWriter, ownerChoice, presentOf, splitTime } from '../../fs/write/metadata.ts';
 
-/** What an entry shall be. */
+/** The wanted metadata of an entry. */
 export interface FinishedAs extends Omit<Metadata, 'mtime' | 'mtimeNs'> {
   readonly type: EntryType;
   /** Nanoseconds since the epoch. */
@@ -22,7 +22,7 @@ export class Finisher {
 
   constructor(options: WriteOptions) {
     this.#writer = new MetadataWriter(options, this.losses);
-    // BuildKit gives what it is sent from a directory to root, set-user-ID bits and all.
+    // BuildKit gives files of a directory to root, including their set-user-ID bits.
     this.#toRoot = ownerChoice(options.owner) === 'auto';
   }
 

@@ -1,4 +1,4 @@
-/** Which ignore file applies to a directory, and what it says; and what a person may take for one that does not. */
+/** The ignore file of a directory and its patterns, and files that a person may take for one. */
 
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -10,9 +10,9 @@ import { readNamedFile, readSmallFileSync, streamOf } from '../../fs/small-file.
 import type { LocalOptions } from './attributes.ts';
 
 export interface IgnoreFile {
-  /** As it is shown, relative to the directory where it lies in it. */
+  /** For messages; relative to the directory if it is inside. */
   readonly name: string;
-  /** Named with `--ignore-file`: it may be anywhere, so its lines are counted, and not repeated. */
+  /** Named with `--ignore-file`: it may be anywhere, so messages give the numbers of its lines but not their text. */
   readonly isNamed: boolean;
   readonly lines: readonly IgnoreLine[];
 }
@@ -21,17 +21,17 @@ export interface IgnoreFileRequest {
   /** The directory, absolute. */
   readonly directory: string;
   readonly options: LocalOptions;
-  /** The reference has no name: it is the context that a Dockerfile belongs to. */
+  /** The reference has no name: it is the main context, with the Dockerfile. */
   readonly isMain: boolean;
   readonly signal: AbortSignal;
-  /** Told of what BuildKit passes over in silence. */
+  /** Reports what BuildKit ignores in silence. */
   readonly note: (text: string, hint: string) => void;
 }
 
 /**
- * The ignore file: the one that is named; else the Dockerfile's own, for the main context; else `.dockerignore`.
- * @throws CtxsrcError `E_PATH_NOT_FOUND` for an ignore file or a Dockerfile that is named and missing, `E_UNSAFE` for one
- * that is no regular file or leads out of the directory, `E_LIMIT`, `E_PATTERN`
+ * The ignore file: the one that the user named; else the Dockerfile's own, for the main context; else `.dockerignore`.
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` for a named ignore file or Dockerfile that is missing, `E_UNSAFE` for one that
+ * is not a regular file or leads out of the directory, `E_LIMIT`, `E_PATTERN`
  */
 export async function loadIgnoreFile(request: IgnoreFileRequest): Promise<IgnoreFile | undefined> {
   const { directory, options, isMain, signal } = request;
@@ -42,7 +42,7 @@ export async function loadIgnoreFile(request: IgnoreFileRequest): Promise<Ignore
     const bytes = await readNamedFile(options.ignoreFile, { what, hint, signal });
     return parsed(options.ignoreFile, bytes, true, request);
   }
-  // A Dockerfile that is read from a stream has no ignore file of its own.
+  // A Dockerfile from a stream has no ignore file of its own.
   if (isMain && (options.dockerfile === undefined || streamOf(options.dockerfile) === undefined)) {
     const dockerfile = options.dockerfile === undefined ? join(directory, 'Dockerfile') : resolve(options.dockerfile);
     if (options.dockerfile !== undefined && !existsSync(dockerfile)) {
@@ -68,7 +68,7 @@ function parsed(name: string, bytes: Buffer, isNamed: boolean, { note }: IgnoreF
   return { name, isNamed, lines: parseIgnoreFile(bytes, printable(name)) };
 }
 
-/** An ignore file that nobody named, which must not lead out of the directory that it lies in. */
+/** A default ignore file, which must not lead out of its directory. */
 function read(path: string, request: IgnoreFileRequest): IgnoreFile | undefined {
   const name = shownName(request.directory, path);
   const what = `the ignore file ${printable(name)}`;
@@ -87,7 +87,7 @@ function read(path: string, request: IgnoreFileRequest): IgnoreFile | undefined 
   }
 }
 
-/** Podman's and buildah's name of an ignore file, which BuildKit does not know. */
+/** An ignore file of podman and buildah, which BuildKit does not read. */
 function noteOther(path: string, { directory, note }: IgnoreFileRequest): void {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
   const name = printable(shownName(directory, path));

@@ -1,4 +1,4 @@
-/** One directory, bound to a store: its keys and its content. */
+/** One directory with its store: its keys and its content. */
 
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ import { versionControlIn } from './version-control.ts';
 
 /** Folder of the store for stat caches. */
 const STAT_CACHE = 'stat-cache';
-/** What a builder calls the directory that has no name. */
+/** The name of the unnamed context in builders. */
 const MAIN_CONTEXT = 'context';
 
 export interface LocalSubject {
@@ -38,7 +38,7 @@ export interface LocalSubject {
   /** Absolute. */
   readonly path: string;
   readonly name: string | undefined;
-  /** The reference does not say that it is a directory's: what lies there may be something else. */
+  /** The reference is a plain path, so the directory may be something else than a context. */
   readonly plain: boolean;
   readonly options: LocalOptions;
   readonly env: SourceEnv;
@@ -159,12 +159,12 @@ export class LocalInstance implements SourceInstance {
   }
 }
 
-/** By the two files that every OCI layout has. */
+/** Recognised by the two files that every OCI layout has. */
 function isLayout(root: string): boolean {
   return ['oci-layout', 'index.json'].every((name) => existsSync(Buffer.from(`${root}/${name}`, 'latin1')));
 }
 
-/** Builders hash such a directory like any other; whoever names it mostly means the image. */
+/** Builders hash such a directory like any other, but the user probably means the image. */
 function warnOfLayout(job: JobContext, path: string): void {
   const shown = printable(path);
   warnOrRefuse(
@@ -175,7 +175,7 @@ function warnOfLayout(job: JobContext, path: string): void {
   );
 }
 
-/** Where an exclude pattern stands. */
+/** The position of an exclude pattern, for messages. */
 function placeOf(index: number, ignoreFile: IgnoreFile | undefined, exclude: readonly string[]): string {
   const line = ignoreFile?.lines[index];
   if (line === undefined) return `--exclude ${printable(exclude[index] ?? '')}`;
@@ -183,7 +183,7 @@ function placeOf(index: number, ignoreFile: IgnoreFile | undefined, exclude: rea
   return ignoreFile!.isNamed ? place : `${place}: ${printable(line.pattern)}`;
 }
 
-/** The directory without links, as bytes. */
+/** The directory without links, as a byte string. */
 function resolveDirectory(path: string): string {
   try {
     const root = realpathSync(path, 'latin1');

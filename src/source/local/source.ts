@@ -12,7 +12,7 @@ const SAYS_LOCAL = /(?:^|=)local:\/\//;
 interface LocalIdentifier extends Identifier {
   readonly localPath: string;
   readonly name: string | undefined;
-  /** Named by its path alone, without saying `local://`. */
+  /** Named by its path alone, without `local://`. */
   readonly plain: boolean;
   readonly options: LocalOptions;
 }
@@ -57,7 +57,7 @@ export const source: Source = {
   },
 };
 
-/** The path without slashes at its end. */
+/** The path without trailing slashes. */
 function pathOf(ref: SchemeRef): string {
   if (ref.rest === '' || ref.rest.includes('\0')) {
     throw new CtxsrcError('E_REFERENCE', `${JSON.stringify(ref.text)} names no directory`, {

@@ -1,11 +1,14 @@
-/** Folders of version control in a context: they differ from clone to clone, and so does the key. */
+/** Version control directories in a context: they differ between clones, and so does the key. */
 import type { ByteString } from '../../fs/byte-string.ts';
 import { DiskReader, type TreeReader } from '../../fs/entry/tree-entry.ts';
 import { type TreeFilter, walkTree } from '../../fs/walk/walk.ts';
 
 export const VERSION_CONTROL: readonly ByteString[] = ['.git', '.hg', '.svn'];
 
-/** Those at the top of a directory of which the filter lets something pass. @param root resolved, bytes */
+/**
+ * Those at the top of a directory of which the filter passes something.
+ * @param root resolved, as a byte string
+ */
 export function versionControlIn(root: ByteString, filter: TreeFilter): readonly ByteString[] {
   const disk = new DiskReader(root);
   return VERSION_CONTROL.filter((name) => {
