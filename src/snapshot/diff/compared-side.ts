@@ -1,4 +1,4 @@
-/** One of two trees that are compared: its walk, what the walk leaves out, and which digests are remembered. */
+/** One of two trees that are compared: its walk, the paths that the walk leaves out, and its remembered digests. */
 import { lstatSync } from 'node:fs';
 import type { FilesInPlace } from '../../contract/index.ts';
 import { ioError } from '../../core/errors.ts';
@@ -10,9 +10,9 @@ import { type RememberedDigests, rememberedDigests } from '../../fs/hash/remembe
 import type { Pattern } from '../../fs/match/patterns.ts';
 import { walkInSteps } from '../../fs/walk/walk.ts';
 
-/** Where it lies and what of it counts. */
+/** The location of a tree, and which part of it counts. */
 export interface ComparedTree extends FilesInPlace {
-  /** Owners on disk are those of the source. */
+  /** True if the owners on disk are those of the source. */
   readonly keepsOwners: boolean;
 }
 
@@ -28,14 +28,14 @@ export async function openSide(
   return new Side(tree, await rememberedDigests(root, { filter, modes, cacheDir, signal }), limits);
 }
 
-/** One of the two walks, and what it leaves out near where it is. */
+/** One of the two walks, with the paths that it left out near its current position. */
 export class Side {
   readonly tree: ComparedTree | undefined;
   readonly digests: RememberedDigests;
   readonly #reader: DiskReader;
   readonly #walk: Iterator<TreeEntry | undefined>;
   readonly #budget: ReadBudget;
-  /** What was left out since the last entry that was asked for, in the order of the walk. */
+  /** Paths that were left out since the last path that was asked for, in the order of the walk. */
   readonly #ignored = new Map<ByteString, Pattern | 'not included'>();
 
   constructor(tree: ComparedTree | undefined, digests: RememberedDigests, limits: ReadLimits | undefined) {
@@ -49,7 +49,7 @@ export class Side {
         : walkInSteps(this.#reader, tree, (path, by) => void this.#ignored.set(path, by));
   }
 
-  /** The next entry, undefined at the end; it yields when that takes long. */
+  /** The next entry, undefined at the end; yields if that takes long. */
   *next(): Generator<undefined, TreeEntry | undefined> {
     for (;;) {
       const { value, done } = this.#walk.next();
@@ -62,7 +62,7 @@ export class Side {
     }
   }
 
-  /** Why this side does not have a path that lies on its disk; undefined when it does not lie there. */
+  /** Why this side lacks a path that is on its disk; undefined if the path is not on its disk. */
   whyIgnored(path: ByteString): string | undefined {
     this.#forgetBefore(path);
     const { tree } = this;
@@ -72,7 +72,7 @@ export class Side {
     return by === 'not included' ? 'no --include or --follow-path takes it' : tree.excludedBy(by.index);
   }
 
-  /** What left out a path or the nearest directory above it. */
+  /** The decision that left out a path or its nearest parent. */
   #decision(path: ByteString): Pattern | 'not included' | undefined {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
       const by = this.#ignored.get(path.slice(0, end));
@@ -81,7 +81,7 @@ export class Side {
     return undefined;
   }
 
-  /** Both walks go forward only: what lies before the path, and does not hold it, is never asked for again. */
+  /** Both walks only go forward: a path before this one that does not contain it is not asked for again. */
   #forgetBefore(path: ByteString): void {
     for (const earlier of this.#ignored.keys()) {
       if (pathOrder(earlier, path) >= 0) return;
@@ -102,7 +102,7 @@ export class Side {
   }
 }
 
-/** Order of a walk: a directory, what is in it, then its next sibling. A side that is at its end comes last. */
+/** The order of a walk: a directory, its content, then its next sibling. The end of a side comes last. */
 export function pathOrder(a: ByteString | undefined, b: ByteString | undefined): number {
   if (a === b) return 0;
   if (a === undefined || b === undefined) return a === undefined ? 1 : -1;
@@ -111,7 +111,7 @@ export function pathOrder(a: ByteString | undefined, b: ByteString | undefined):
   return rankAt(a, i) - rankAt(b, i);
 }
 
-/** The end comes before a slash, a slash before every byte of a name. */
+/** The end of a path sorts before a slash, and a slash before every other byte. */
 function rankAt(path: ByteString, index: number): number {
   if (index === path.length) return -1;
   const code = path.charCodeAt(index);

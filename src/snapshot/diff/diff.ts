@@ -1,7 +1,7 @@
 /**
- * Why two keys differ (`ctxsrc diff`). Directories are compared where they lie, path by path. Of everything else first
- * what it is known by (options, digests, platform, configuration, layers), and its files only when asked for: that is
- * what needs layers.
+ * Why two keys differ (`ctxsrc diff`). Directories are compared in place, path by path. Other sources are compared by
+ * their facts first (options, digests, platform, configuration, layers), and by their files only on request, because
+ * that needs layers.
  */
 import type { JobContext } from '../../contract/index.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
@@ -13,10 +13,10 @@ export type SourceDifference = FactDifference | PathDifference;
 
 export interface SourceComparison {
   readonly equal: boolean;
-  /** Content keys, `from` and `to`. Those of a directory and of an image are of two kinds and never the same. */
+  /** Content keys, `from` and `to`. Those of a directory and of an image are of two kinds and never equal. */
   readonly from: string;
   readonly to: string;
-  /** The files were compared, or are known to be the same by their key. */
+  /** The files were compared, or are known to be equal by their keys. */
   readonly filesCompared: boolean;
   readonly incomplete: readonly string[];
   /** For people: a likely reason, or what to try next. */
@@ -24,9 +24,9 @@ export interface SourceComparison {
 }
 
 /**
- * The differences, one by one as they are found, and the verdict at the end.
- * @param options `files`: also compare the files of what does not lie on this machine as files
- * @throws what keys, descriptions and snapshots of the two throw
+ * Yields the differences as they are found, and returns the verdict.
+ * @param options `files`: also compare the files of sources that are not directories on this machine
+ * @throws the errors of keys, descriptions and snapshots of both sides
  */
 export async function* diffSources(
   job: JobContext,
@@ -37,7 +37,7 @@ export async function* diffSources(
   const [from, to] = await Promise.all([a.key(job), b.key(job)]);
   const keys = { from: from.key, to: to.key };
   const incomplete = [...new Set([...from.incomplete, ...to.incomplete])];
-  // A snapshot's key tells what was written; whether it still is there is another question.
+  // A snapshot's key tells what was written, not what is there now.
   const sameFiles = from.key === to.key && a.kind !== 'snapshot' && b.kind !== 'snapshot';
   const facts = sameFiles && a.kind === 'directory' ? [] : await factDifferences(job, a, b);
   yield* facts;
@@ -60,7 +60,7 @@ export async function* diffSources(
   return { ...verdict, equal: verdict.equal && !unexplained, filesCompared: true, note };
 }
 
-/** Of a directory nothing is known but its files: what the other side is known by is no difference then. */
+/** A directory has no facts but its files, so facts of the other side are not differences. */
 async function factDifferences(job: JobContext, a: DiffSide, b: DiffSide): Promise<FactDifference[]> {
   const options = (): FactDifference[] => compareOptions(a.options, b.options);
   if (a.kind === 'directory' && b.kind === 'directory') return options();
@@ -70,7 +70,7 @@ async function factDifferences(job: JobContext, a: DiffSide, b: DiffSide): Promi
   return facts.length === 0 ? [] : [...options(), ...facts];
 }
 
-/** What can be said about the files though none is looked at; undefined when nothing speaks against them. */
+/** The verdict on the files without reading them; undefined if the facts do not decide. */
 async function withoutFiles(
   job: JobContext,
   a: DiffSide,

@@ -1,6 +1,6 @@
 /**
- * What differs between two descriptions of sources (`SourceInstance.describe`), without looking at a file: digests,
- * platform, configuration, layers by index, or whatever a source tells of itself.
+ * The differences between two descriptions of sources (`SourceInstance.describe`), without reading a file: digests,
+ * platform, configuration, layers by index, or other facts of a source.
  */
 import { isObject } from '../../core/is-object.ts';
 
@@ -10,24 +10,24 @@ export type Facts = Readonly<Record<string, unknown>>;
 export interface FactDifference {
   /** Name of the fact, for instance `digest`; `option`, `layer`. */
   readonly what: string;
-  /** Of an option: its name. */
+  /** The name of an option. */
   readonly name?: string;
-  /** Of a layer: counted from 0, base first. */
+  /** The index of a layer: from 0, base first. */
   readonly index?: number;
   readonly from?: unknown;
   readonly to?: unknown;
-  /** Of an object (an image configuration): the members that differ, for instance `config.Env`. */
+  /** The members of an object (an image configuration) that differ, for instance `config.Env`. */
   readonly members?: readonly string[];
-  /** Of a layer: the same files, packed otherwise. */
+  /** The layer has the same files in another archive. */
   readonly sameContent?: true;
 }
 
-/** They follow from the name that was asked for, or from another fact. */
+/** Facts that follow from the reference, or from another fact. */
 const DERIVED: ReadonlySet<string> = new Set(['identifier', 'pinned', 'size', 'key', 'incomplete']);
 
 /**
  * The facts that differ, in the order of `a`.
- * @param partial one of the sides does not know all facts: those that only the other has are no difference
+ * @param partial one of the sides does not know all facts, so facts that only the other has are not differences
  */
 export function compareFacts(a: Facts, b: Facts, partial: boolean): FactDifference[] {
   const differences: FactDifference[] = [];
@@ -41,7 +41,7 @@ export function compareFacts(a: Facts, b: Facts, partial: boolean): FactDifferen
   return differences;
 }
 
-/** The attributes that differ: options as the user gave them. */
+/** The attributes that differ, as options in the user's form. */
 export function compareOptions(a: Facts, b: Facts): FactDifference[] {
   return [...new Set([...Object.keys(a), ...Object.keys(b)])]
     .filter((name) => !same(a[name], b[name]))
@@ -60,7 +60,7 @@ function compareLayers(a: readonly Facts[], b: readonly Facts[]): FactDifference
   return differences;
 }
 
-/** Paths of members, two levels deep: enough to know what to look at. */
+/** Paths of members, two levels deep, which shows where to look. */
 function membersThatDiffer(a: Facts, b: Facts, depth = 2): string[] {
   const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
   return names.flatMap((name) => {
@@ -83,7 +83,7 @@ function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
 }
 
-/** Members in one order: a configuration written anew by another tool is the same. */
+/** Members in a fixed order: a configuration that another tool has rewritten counts as equal. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (!isObject(value)) return value;

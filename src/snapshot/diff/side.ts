@@ -11,7 +11,7 @@ import { isIntact } from '../verify/verify.ts';
 import type { ComparedTree } from './compared-side.ts';
 import type { Facts } from './facts.ts';
 
-/** A tree that stays where it is until it is released; undefined when it is empty. */
+/** A tree that stays in place until it is released; undefined if it is empty. */
 export interface OpenTree {
   readonly tree: ComparedTree | undefined;
   release(): Promise<void>;
@@ -19,19 +19,19 @@ export interface OpenTree {
 
 export interface DiffSide {
   readonly kind: 'reference' | 'directory' | 'snapshot';
-  /** Content key: of a snapshot what its sidecar says. */
+  /** The content key; for a snapshot, the key in its sidecar. */
   key(job: JobContext): Promise<{ readonly key: string; readonly incomplete: readonly string[] }>;
-  /** What chose the content, by name. */
+  /** The options that selected the content, by name. */
   readonly options: Facts;
-  /** What is known without a file; undefined for a plain directory, of which nothing is known but its files. */
+  /** The facts that need no files; undefined for a plain directory, which has only files. */
   facts(job: JobContext): Promise<Facts | undefined>;
-  /** The files; of a reference after they were brought into the store. */
+  /** The files; those of a reference are brought into the store first. */
   open(job: JobContext): Promise<OpenTree>;
-  /** False for a snapshot that was touched after it was written. */
+  /** False for a snapshot that was changed after it was written. */
   isIntact(job: JobContext): Promise<boolean>;
 }
 
-/** Tells what kind of side a reference is. A directory with a sidecar beside it is a snapshot. */
+/** Finds the kind of a side. A directory with a sidecar beside it is a snapshot. */
 export async function diffSide(one: Resolved): Promise<DiffSide> {
   const { instance, identifier } = one;
   if (instance.files === undefined) return referenceSide(one);
@@ -111,7 +111,7 @@ function snapshotSide(dir: string, sidecar: Sidecar): DiffSide {
 
 const NOTHING: OpenTree = { tree: undefined, release: async () => undefined };
 
-/** A directory of which everything counts. */
+/** A directory that counts as a whole. */
 function whole(path: string, keepsOwners: boolean, modes: ComparedTree['modes']): ComparedTree {
   return { root: bytesOfText(path), modes, keepsOwners, excludedBy: () => '' };
 }

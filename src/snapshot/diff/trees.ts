@@ -1,6 +1,6 @@
 /**
- * Two directory trees side by side: both are walked in the same order at the same time, so that nothing is kept in
- * memory but the directories on the way. Only what a content key covers is compared: never times.
+ * Compares two directory trees: both are walked in the same order at the same time, so that only the open directories
+ * are kept in memory. Only what a content key covers is compared: never times.
  */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -16,7 +16,7 @@ import { splitDevice } from '../../fs/native/stat.ts';
 import { keptMode } from '../../fs/write/mode.ts';
 import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
-/** What of a path differs. `ignored`: still on the disk of the second side, but filtered out there. */
+/** The aspect of a path that differs. `ignored`: still on the disk of the second side, but filtered out there. */
 type PathAspect =
   | 'added'
   | 'deleted'
@@ -32,21 +32,21 @@ type PathAspect =
 
 export interface PathDifference {
   readonly what: PathAspect;
-  /** Relative; bytes that are not UTF-8 one character each, under `pathBytes: true`. */
+  /** Relative; a path that is not UTF-8 is a byte string, with `pathBytes: true`. */
   readonly path: string;
   readonly pathBytes?: true;
-  /** The type, octal mode, size in bytes, owner, link target or device on either side. Absent where there is none. */
+  /** The type, octal mode, size in bytes, owner, link target or device on either side. Absent if the side lacks it. */
   readonly from?: string | number;
   readonly to?: string | number;
-  /** Which rule ignores it, or which extended attribute differs. */
+  /** The rule that ignores the path, or the extended attribute that differs. */
   readonly by?: string;
 }
 
 export interface TreeComparison {
   readonly differences: number;
-  /** What could not be looked at: `xattrs`. */
+  /** Properties that could not be read: `xattrs`. */
   readonly incomplete: readonly string[];
-  /** A guess at why they differ, for people. */
+  /** A likely reason for the differences, for people. */
   readonly note?: string | undefined;
 }
 
@@ -56,7 +56,7 @@ const CHUNK = 256 * 1024;
 
 /**
  * Every difference, in the order of the walk. An undefined side is an empty tree.
- * @throws CtxsrcError `E_PERMISSION`, `E_IO` for what cannot be read, `E_PATTERN`, `E_LIMIT`
+ * @throws CtxsrcError `E_PERMISSION`, `E_IO` for unreadable entries, `E_PATTERN`, `E_LIMIT`
  */
 export async function* compareTrees(
   job: JobContext,
@@ -90,11 +90,11 @@ class Comparison {
   readonly #modes: FilesInPlace['modes'];
   readonly #owners: boolean;
   readonly #buffers = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)] as const;
-  /** Paths that were looked at. */
+  /** Number of compared paths. */
   entries = 0;
   #differences = 0;
   #unseen = false;
-  /** Mode bits that differ anywhere; undefined once something else does. */
+  /** Mode bits that differ in any path; undefined after any other difference. */
   #onlyModes: number | undefined = 0;
 
   constructor(a: Side, b: Side) {
@@ -104,7 +104,7 @@ class Comparison {
     this.#owners = a.tree?.keepsOwners === true && b.tree?.keepsOwners === true;
   }
 
-  /** A difference; or undefined, after each entry and each piece of content, so that the caller can pause. */
+  /** Yields differences, and undefined after each entry and each piece of content, so that the caller can pause. */
   *run(): Generator<PathDifference | undefined> {
     const [a, b] = [this.#a, this.#b];
     let [left, right] = [yield* a.next(), yield* b.next()];
@@ -134,7 +134,7 @@ class Comparison {
     };
   }
 
-  /** Digests cover all that is compared but owners. Both sides are asked, as each has to be asked for every entry. */
+  /** Digests cover everything that is compared except owners. Both sides must be asked for every entry. */
   #isKnownSame(a: TreeEntry, b: TreeEntry): boolean {
     const [left, right] = [this.#a.digests(a), this.#b.digests(b)];
     return left !== undefined && left === right && !this.#owners;
@@ -183,7 +183,7 @@ class Comparison {
     return xattrs;
   }
 
-  /** It yields after each piece. */
+  /** Yields after each piece. */
   *#sameContent(a: TreeEntry, b: TreeEntry): Generator<undefined, boolean> {
     if (a.size !== b.size) return false;
     if (a.size === 0 || (a.dev === b.dev && a.ino === b.ino)) return true;
@@ -227,7 +227,7 @@ function onlyOn(
   return by === undefined ? { what: gone, ...type } : { what: ignored, ...type, by };
 }
 
-/** A content key takes a socket for an empty file. */
+/** In a content key a socket counts as an empty file. */
 function typeOf(entry: TreeEntry): Exclude<TreeEntry['type'], 'socket'> {
   return entry.type === 'socket' ? 'file' : entry.type;
 }

@@ -1,10 +1,10 @@
 /**
- * `ctxsrc export`: an image as an OCI layout, its layers as they are; or the files of any source as one archive.
+ * `ctxsrc export`: an image as an OCI layout with its layers unchanged, or the files of any source as one archive.
  *
- * An archive of files is the same bytes wherever it is made. Entries are in the order of their names' bytes, each
- * directory before what is in it. Times: an image's files keep theirs; other sources say nothing of times, so theirs are
- * SOURCE_DATE_EPOCH, or 0; none is later than SOURCE_DATE_EPOCH. Owners: as root those of the image; files that a normal
- * user had to own, and those of other sources, are 0:0.
+ * An archive of files has the same bytes wherever it is made. Entries are in the order of their names' bytes, a
+ * directory before its content. Times: files of an image keep theirs; other sources have no times, so they get
+ * SOURCE_DATE_EPOCH, or 0; no time is later than SOURCE_DATE_EPOCH. Owners: for root those of the image; for a normal
+ * user, and for other sources, 0:0.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -34,25 +34,25 @@ export interface ExportRequest {
   readonly store: Store;
   /** `dest` is absolute, or `-`. */
   readonly output: ExportOutput;
-  /** Where `-` goes: awaited, so that a slow reader holds the archive back. */
+  /** Writes for `-`; awaited, so that a slow reader slows the archive down. */
   readonly write: (chunk: Uint8Array) => Promise<void>;
-  /** For `tar`. */
+  /** Only for `tar`. */
   readonly options: WriteOptions;
   /** Name of the image in the layout (`org.opencontainers.image.ref.name`). */
   readonly name?: string | undefined;
 }
 
 export interface Exported {
-  /** `tar`: of the archive. `oci`: of the image's manifest. */
+  /** The digest of the archive for `tar`, and of the image's manifest for `oci`. */
   readonly digest: Digest;
   /** Bytes written. */
   readonly size: number;
 }
 
 /**
- * Writes the export, whole or not at all.
- * @throws CtxsrcError `E_USAGE` for `oci` of a source that is no image, `E_TARGET_EXISTS`, `E_DISK_FULL`, `E_IO`, and what
- * fetching and unpacking throw
+ * Writes the export as a whole or not at all.
+ * @throws CtxsrcError `E_USAGE` for `oci` of a source that is not an image, `E_TARGET_EXISTS`, `E_DISK_FULL`, `E_IO`,
+ * and errors of fetching and unpacking
  */
 export async function exportRef(job: JobContext, request: ExportRequest): Promise<Exported> {
   const { instance, output } = request;
@@ -85,14 +85,14 @@ async function exportFiles(
         const owner = isImage && user === 0 ? {} : { uid: 0, gid: 0 };
         const times = isImage ? {} : { mtime: String(epoch) };
         const path = `${Buffer.from(dir).toString('latin1')}/${Buffer.from(entry.path, entry.pathBytes ? 'latin1' : 'utf8').toString('latin1')}`;
-        // What the owner may not read he may chmod, and the copy is ours.
+        // The owner may change the mode of an unreadable file, and the copy belongs to this user.
         if (user !== 0 && entry.type === 'file' && (entry.mode & 0o400) === 0)
           chmodSync(Buffer.from(path, 'latin1'), 0o600);
         if (user !== 0 && entry.type === 'dir') chmodSync(Buffer.from(path, 'latin1'), 0o700);
         yield { ...entry, ...owner, ...times, ...(entry.type === 'file' ? { content: path } : {}) };
       }
     };
-    // What headers and padding take besides is not known before, and little.
+    // The size of headers and padding is not known before, but small.
     const expected = report.bytes + BLOCK * report.files;
     const count = (bytes: number): void =>
       task.advance(bytes, { ...(expected > 0 && { part: Math.min(1, bytes / expected) }) });
@@ -138,7 +138,7 @@ async function exportImage(
   return { digest, size: written.size };
 }
 
-/** The manifest goes out as it is, so every layer it lists has to. */
+/** The manifest is exported unchanged, so every layer in it is needed. */
 async function refuseCut(ref: ImmutableRef | null, { manifest }: ImageDocuments): Promise<void> {
   const { layers } = JSON.parse(Buffer.from(manifest.bytes).toString()) as { layers?: readonly unknown[] };
   const chain = ref?.layerChain() ?? [];
@@ -196,7 +196,7 @@ function* layoutEntries(
   }
 }
 
-/** The layout as a directory. */
+/** Writes the layout as a directory. */
 async function writeLayout(
   job: JobContext,
   { store, output: { dest } }: ExportRequest,
@@ -206,7 +206,7 @@ async function writeLayout(
   onWritten: (bytes: number) => void,
 ): Promise<{ size: number }> {
   if ((await readdir(dest).catch(notThere)).length > 0) throw occupied(dest, 'is not empty');
-  // Replaces an empty directory; anything that came there meanwhile stops it.
+  // Replaces an empty directory, but nothing that appeared there meanwhile.
   return putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) => {
     let size = layout.length + index.length;
     for (const { digest, read } of blobs) {
@@ -227,7 +227,7 @@ async function writeLayout(
   });
 }
 
-/** Writes the entries as one archive, to standard output or into a file that appears when it is whole. */
+/** Writes the entries as one archive, to standard output or to a file that appears when it is complete. */
 async function writeArchive(
   job: JobContext,
   { store, output: { dest }, write }: ExportRequest,
@@ -256,7 +256,10 @@ async function writeArchive(
   return { digest: digestOf(hash), size };
 }
 
-/** Writes, syncs and closes. @returns the number of bytes */
+/**
+ * Writes, syncs and closes the file.
+ * @returns number of bytes
+ */
 async function writeAll(
   job: JobContext,
   file: FileHandle,
@@ -287,14 +290,14 @@ function notThere(error: NodeJS.ErrnoException): never[] {
   throw error;
 }
 
-/** Throws for what an archive must not take the place of: a directory, a pipe or a device, and links to these two. */
+/** Throws if the destination must not be replaced: a directory, a pipe, a device, or a link to a pipe or device. */
 async function refuseTaken(dest: string): Promise<void> {
   const there = await lstat(dest).catch(() => undefined);
   if (there === undefined) return;
   if (there.isDirectory()) throw occupied(dest, 'is a directory');
   const behind = await stat(dest).catch(() => undefined);
   const isPlain = behind === undefined || behind.isFile() || behind.isDirectory();
-  // What `/dev/stdout` leads to may be a file; the link would be gone for everybody.
+  // `/dev/stdout` may be a link to a file, but replacing the link would affect everybody.
   if (isPlain && !/^\/dev\/(?:std\w+|fd\/\d+)$|^\/proc\//.test(dest)) return;
   throw occupied(dest, 'is no file', 'dest=- writes to standard output');
 }

@@ -1,4 +1,4 @@
-/** What `-o type=…,dest=…` of `ctxsrc export` asks for. */
+/** The value of `-o type=…,dest=…` of `ctxsrc export`. */
 import { CtxsrcError } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
 
@@ -13,7 +13,7 @@ export interface ExportOutput {
 const HINT =
   'for instance -o type=tar,dest=files.tar, or -o type=oci,dest=image.tar, or -o type=oci,tar=false,dest=layout';
 
-/** @throws E_USAGE naming the part that is wrong */
+/** @throws E_USAGE that names the part at fault */
 export function parseExportOutput(text: string): ExportOutput {
   const wrong = (what: string): CtxsrcError =>
     new CtxsrcError('E_USAGE', `output ${JSON.stringify(text)}: ${what}`, { hint: HINT });

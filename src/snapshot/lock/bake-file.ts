@@ -1,6 +1,6 @@
 /**
- * Contexts of a bake file in JSON, those that `docker buildx bake --print` would print for it. Nothing is evaluated: what
- * needs an evaluation is refused.
+ * The contexts of a bake file in JSON, the same that `docker buildx bake --print` prints. Nothing is evaluated: a file
+ * that needs evaluation is refused.
  */
 import { isObject } from '../../core/is-object.ts';
 import type { Fail, FoundContext } from './found-context.ts';
@@ -25,7 +25,7 @@ export function bakeContexts(document: Readonly<Record<string, unknown>>, fail: 
 
 type Blocks = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** The blocks of one kind by their labels; HCL knows more spellings of them in JSON than this one. */
+/** The blocks of one kind by their labels. HCL has further forms of them in JSON, which are refused. */
 function blocks(document: Readonly<Record<string, unknown>>, kind: string, fail: Fail): Blocks {
   const value = document[kind] ?? {};
   if (!isObject(value)) return fail(`${kind} is no object of names`);
@@ -68,10 +68,10 @@ function targetContexts(
   }));
 }
 
-/** Every text of a bake file is a template; one that names nothing is itself, its escapes undone. */
+/** Every text of a bake file is a template. A template without variables is returned with its escapes resolved. */
 function literal(where: string, value: unknown, fail: Fail): string {
   if (typeof value !== 'string' || value === '') return fail(`${where} has no text where one has to be`);
-  // Of three and more bake makes what only bake knows.
+  // Only bake itself knows the meaning of three or more of them.
   if (/(?:^|[^$])\$\{|\$\$\$\{|(?:^|[^%])%\{|%%%\{/.test(value)) return fail(`${where} uses a variable: ${value}`);
   return value.replace(/([$%])\1\{/g, '$1{');
 }

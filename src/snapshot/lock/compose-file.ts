@@ -1,6 +1,6 @@
 /**
- * Contexts of a compose file, those that `docker buildx bake --print` would print for it. Nothing is evaluated and no
- * other file is read: what needs that is refused.
+ * The contexts of a compose file, the same that `docker buildx bake --print` prints. Nothing is evaluated and no other
+ * file is read: a file that needs it is refused.
  */
 import { isObject } from '../../core/is-object.ts';
 import type { Fail, FoundContext } from './found-context.ts';
@@ -23,7 +23,7 @@ export function composeContexts(document: Readonly<Record<string, unknown>>, fai
   });
 }
 
-/** A map, or a list of `NAME=VALUE`; of a list's item the name, too, is looked through for variables. */
+/** A map, or a list of `NAME=VALUE`; in a list, names are checked for variables, too. */
 function pairs(where: string, contexts: unknown, fail: Fail): [name: string, value: unknown][] {
   if (isObject(contexts)) return Object.entries(contexts);
   if (!Array.isArray(contexts)) return fail(`the contexts of ${where} are neither a map nor a list`);
@@ -35,7 +35,7 @@ function pairs(where: string, contexts: unknown, fail: Fail): [name: string, val
   });
 }
 
-/** `$$` is a dollar; any other one, and `~`, stands for something of the machine where compose runs. */
+/** `$$` is a dollar sign; any other `$`, and `~`, depends on the machine that runs compose. */
 function literal(where: string, value: string, fail: Fail): string {
   if (/^~/.test(value)) return fail(`${where} lies in a home directory: ${value}`);
   if (value.replaceAll('$$', '').includes('$')) return fail(`${where} uses a variable: ${value}`);

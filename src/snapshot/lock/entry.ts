@@ -1,4 +1,4 @@
-/** One entry of a lock file: made of an instance, compared with one, and turned back into a reference. */
+/** One entry of a lock file: made from an instance, compared with one, and turned back into a reference. */
 
 import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -10,7 +10,7 @@ import { rebasePath } from '../../source/rebase-path.ts';
 import { allKeys, type Identified, type Resolved } from '../../source/resolve.ts';
 import type { LockEntry } from './lock.ts';
 
-/** One thing that is not as the lock file says. */
+/** One difference to the lock file. */
 export interface Drift {
   readonly name: string;
   readonly what: 'digest' | 'key' | 'reference' | 'added';
@@ -19,7 +19,8 @@ export interface Drift {
 }
 
 /**
- * The reference as the lock file in `lockDir` keeps it: paths relative to that directory. Both directories absolute.
+ * The reference as the lock file in `lockDir` stores it: paths relative to that directory. Both directories are
+ * absolute.
  * @throws E_REFERENCE for a signed address
  */
 export function lockedReference(one: Identified, cwd: string, lockDir: string): string {
@@ -33,7 +34,7 @@ export function lockedReference(one: Identified, cwd: string, lockDir: string): 
   });
 }
 
-/** The attributes as a lock file keeps them, for a reader in the directory `to` instead of `from`. */
+/** The attributes as a lock file stores them, for a reader in the directory `to` instead of `from`. */
 export function rebasedAttributes(source: Source, attributes: Attributes, from: string, to: string): Attributes {
   const kept: Record<string, AttributeValue> = {};
   for (const [name, value] of Object.entries(publicAttributes(source, attributes))) {
@@ -43,7 +44,7 @@ export function rebasedAttributes(source: Source, attributes: Attributes, from: 
   return kept;
 }
 
-/** What the lock file keeps of a reference: root, manifest and config digests, and the content key. Layers are not read. */
+/** The entry for a reference: root, manifest and config digests, and the content key. Layers are not read. */
 export async function lockEntry(job: JobContext, one: Resolved, cwd: string, lockDir: string): Promise<LockEntry> {
   const digests = await one.instance.digests?.(job);
   const keys = await allKeys(one.instance, job);
@@ -61,7 +62,7 @@ export async function lockEntry(job: JobContext, one: Resolved, cwd: string, loc
   };
 }
 
-/** The pinned form as the lock file has it: with its path, and from the digest on the source's own. */
+/** The pinned form as the lock file stores it: with the file's path, and the source's form from the digest on. */
 function pinnedText({ source, identifier }: Identified, ref: string, digest: string): string | undefined {
   const pinned = identifier.pinned?.(digest);
   if (source.rebase === undefined || pinned === undefined) return pinned;
@@ -69,9 +70,9 @@ function pinnedText({ source, identifier }: Identified, ref: string, digest: str
 }
 
 /**
- * Refuses an entry that contradicts itself (`E_UNSAFE`): whoever reads such a file, and whoever uses it, would be told
- * different things. Lock files come from checkouts, and these from anybody.
- * @param one the entry's reference, understood
+ * Refuses an entry that contradicts itself (`E_UNSAFE`), because its reader would see another content than its user
+ * gets. Lock files come from checkouts, which may come from anybody.
+ * @param one the entry's reference, identified
  */
 export function checkEntry(one: Identified, name: string, entry: LockEntry, path: string): void {
   const refuse = (what: string): never => {
@@ -86,12 +87,12 @@ export function checkEntry(one: Identified, name: string, entry: LockEntry, path
   if (pinned !== undefined && pinned !== derived)
     refuse(`is pinned to ${pinned}, but is ${ref} with the digest ${digest}`);
   const checksum = attributes?.checksum;
-  // Of git it is the beginning of a commit ID, which may be another object than the one that the ref names.
+  // A git checksum may be the prefix of a commit ID, and another object than the ref names.
   if (typeof checksum === 'string' && checksum.includes(':') && checksum !== digest)
     refuse(`has the checksum ${checksum}, but the digest ${digest}`);
 }
 
-/** What has moved since the entry was written; asks for the root digest only, and for the key of what has none. */
+/** The difference since the entry was written; needs only the root digest, or the key if there is none. */
 export async function driftOf(job: JobContext, one: Resolved, entry: LockEntry): Promise<Drift | undefined> {
   const { instance } = one;
   const name = one.ref.name!;
@@ -104,8 +105,8 @@ export async function driftOf(job: JobContext, one: Resolved, entry: LockEntry):
 }
 
 /**
- * An instance that stands for an entry without a pinned form: its content key has to be the locked one (`E_DRIFT`, exit
- * 6), and nothing is told or given out of its content before it is.
+ * An instance for an entry without a pinned form: its content key has to be the locked one (`E_DRIFT`, exit 6), which
+ * is checked before any of its content is returned.
  */
 export function heldToLock(instance: SourceInstance, name: string, entry: LockEntry): SourceInstance {
   const check = async (job: JobContext): Promise<void> => {
@@ -135,5 +136,5 @@ export function heldToLock(instance: SourceInstance, name: string, entry: LockEn
   };
 }
 
-/** What of an instance tells of its content. */
+/** The methods of an instance that return content. */
 const CONTENT = ['digests', 'pull', 'describe', 'files', 'image'] as const;

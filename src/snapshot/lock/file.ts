@@ -10,13 +10,13 @@ import { decodeLock, type Lock } from './lock.ts';
 /** The lock file that a command writes when `--lock` names no other. */
 export const DEFAULT_LOCK = 'ctxsrc.lock';
 
-/** The lock in a file, undefined when there is no such file. */
+/** The lock in a file; undefined if the file does not exist. */
 export function readLock(path: string): Lock | undefined {
   const text = currentText(path);
   return text === undefined ? undefined : decodeLock(text, path);
 }
 
-/** Writes the text, whole or not at all; the same text leaves the file alone. */
+/** Writes the text as a whole or not at all; an unchanged file is not written. */
 export async function writeLock(path: string, text: string): Promise<boolean> {
   if (currentText(path) === text) return false;
   const temporary = newStaging(path).part;

@@ -1,6 +1,6 @@
 /**
- * Locked contexts in the words of other tools: buildx's flags, a bake override file, a BuildKit source policy. Each says
- * what that tool can read; what it cannot is left out and named.
+ * Locked contexts in the formats of other tools: buildx's flags, a bake override file, a BuildKit source policy.
+ * Contexts that a format cannot express are left out and reported.
  */
 import { printable, printableJson } from '../../core/printable.ts';
 import {
@@ -12,10 +12,10 @@ import {
   sourcePolicyRule,
 } from '../../source/foreign-forms.ts';
 
-/** Contexts by name, paths as the directory reads them in which the other tool is run. */
+/** Contexts by name, with paths relative to the directory in which the other tool is run. */
 export type Contexts = ReadonlyMap<string, Pinnable>;
 
-/** What another tool is given, and the contexts for which it has no words. */
+/** The text for another tool, and the contexts that its format cannot express. */
 export interface Rendered {
   readonly text: string;
   readonly omitted: readonly Omitted[];
@@ -27,8 +27,9 @@ interface Omitted {
 }
 
 /**
- * `--build-context NAME=REF@DIGEST`, one a line, for `docker buildx build` and `buildah build`. A shell splits the lines
- * into words (`$(…)`) and knows no quotes there: what it would split, or take for a pattern of file names, is left out.
+ * `--build-context NAME=REF@DIGEST`, one per line, for `docker buildx build` and `buildah build`. A shell splits `$(…)`
+ * into words and does not interpret quotes in it: references that it would split or expand as file patterns are left
+ * out.
  */
 export function asBuildContexts(lock: Contexts): Rendered {
   const { contexts, omitted } = buildContexts(lock, (name, value) =>
@@ -39,7 +40,7 @@ export function asBuildContexts(lock: Contexts): Rendered {
   return { text: contexts.map(([name, value]) => `--build-context ${name}=${value}\n`).join(''), omitted };
 }
 
-/** More than `$(…)` needs: lines are copied by hand, too. */
+/** More characters than `$(…)` needs, because lines are also copied by hand. */
 const SPLIT_OR_EXPANDED = /[\s"'`$\\*?[\](){}<>|&;!]/;
 
 /** A bake file (JSON) that overrides the contexts of one target: `docker buildx bake -f docker-bake.hcl -f FILE`. */
@@ -48,7 +49,7 @@ export function asBake(lock: Contexts, target: string): Rendered {
   const short = new Map<string, string>();
   const left = [...omitted];
   for (const [name, value] of contexts) {
-    // bake hands names on as they are, and BuildKit looks for the short ones.
+    // bake passes names on unchanged, and BuildKit looks for the short names.
     const key = contextName(name)!;
     const earlier = short.get(key);
     if (earlier !== undefined && earlier !== value) left.push({ name, why: `${key} is ${earlier} already` });
@@ -59,12 +60,12 @@ export function asBake(lock: Contexts, target: string): Rendered {
   return { text: json(document), omitted: left };
 }
 
-/** Texts of a bake file are templates, names of contexts too. */
+/** Texts of a bake file are templates, including names of contexts. */
 const bakeLiteral = (text: string): string => text.replace(/[$%](?=\{)/g, '$&$&');
 
 /**
- * A BuildKit source policy: one CONVERT rule for each reference that can be pinned. It matches the reference exactly as
- * BuildKit prints it and pins exactly these, nothing else.
+ * A BuildKit source policy: one CONVERT rule for each reference that can be pinned. It matches only the reference
+ * exactly as BuildKit prints it.
  */
 export function asBuildkitPolicy(lock: Contexts): Rendered {
   const rules = new Map<string, PolicyRule>();
@@ -75,7 +76,7 @@ export function asBuildkitPolicy(lock: Contexts): Rendered {
     if (rule === undefined || rule === 'pinned already') continue;
     const { identifier } = rule.selector;
     const earlier = rules.get(identifier) ?? rule;
-    // BuildKit would take the first and never come to the second.
+    // BuildKit would always apply the first rule.
     if (JSON.stringify(earlier) !== JSON.stringify(rule))
       omitted.push({ name, why: `the policy pins ${identifier} to another digest already` });
     else rules.set(identifier, rule);

@@ -1,13 +1,13 @@
-/** What the readers of bake and compose files have in common. */
+/** Shared by the readers of bake and compose files. */
 
-/** Ends the reading with what is wrong. */
+/** Ends parsing with an error. */
 export type Fail = (what: string) => never;
 
-/** A context where it was found. */
+/** A context and its position. */
 export interface FoundContext {
   /** For people: `the target web`. */
   readonly where: string;
   readonly name: string;
-  /** As the file means it, escapes undone. */
+  /** The value with its escapes resolved. */
   readonly value: string;
 }

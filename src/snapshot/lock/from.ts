@@ -1,7 +1,7 @@
 /**
- * Names and references of contexts from the files that builds are described in: bake files (JSON) and compose files. What
- * is read is what `docker buildx bake --print` prints for the file; where that cannot be known without an evaluation, the
- * file is refused with the command that evaluates it.
+ * Names and references of contexts from build descriptions: bake files (JSON) and compose files. The result is what
+ * `docker buildx bake --print` prints for the file; a file that needs evaluation is refused, with the command that
+ * evaluates it.
  */
 import { basename, dirname, extname, relative } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -15,20 +15,20 @@ import { composeContexts } from './compose-file.ts';
 import type { Fail, FoundContext } from './found-context.ts';
 import { isContextName } from './lock.ts';
 
-/** Bytes of a file; bake and compose write less, and the parser takes a second for so many. */
+/** Limit of a file in bytes: bake and compose write smaller ones, and parsing this many takes a second. */
 export const MAX_DESCRIPTION_BYTES = 1 << 20;
 
-/** Contexts by name, and the names whose values stand for something inside the build. */
+/** Contexts by name, and the names whose values refer to something inside the build. */
 export interface NamedContexts {
-  /** References for the current directory. */
+  /** References relative to the current directory. */
   readonly contexts: ReadonlyMap<string, string>;
   readonly skipped: readonly string[];
 }
 
 /**
- * Reads a file by its name and content.
+ * Parses a file by its name and content.
  * @param path absolute, as `cwd`; its last part is `-` for standard input
- * @throws E_CONFIG says what is wrong where, and what to type instead
+ * @throws E_CONFIG with the position and what to type instead
  */
 export async function readNamedContexts(path: string, text: string, cwd: string): Promise<NamedContexts> {
   const shown = shellWord(relative(cwd, path) || '.');
@@ -36,7 +36,7 @@ export async function readNamedContexts(path: string, text: string, cwd: string)
   const bake: Fail = failure(shown, piped ? PIPED : evaluated('bake', `docker buildx bake -f ${shown} --print`));
   const extension = extname(path).toLowerCase();
   if (extension === '.hcl') return bake('HCL is for bake to read');
-  // What comes from a pipe has no name.
+  // Data from a pipe has no name.
   if (extension === '.json' || (piped && text.trimStart().startsWith('{'))) {
     const document = await parse(text, bake, true);
     if (!isObject(document) || !isObject(document.target)) return bake('it has no targets');
@@ -54,7 +54,7 @@ const evaluated = (by: string, command: string): string => `let ${by} evaluate i
 
 const PIPED = 'pipe what is evaluated: the output of docker buildx bake --print, or of docker compose config';
 
-/** For a file that is no description of builds, a Dockerfile mostly. */
+/** For a file that is not a build description, mostly a Dockerfile. */
 const NO_COMPOSE_FILE =
   'a compose file has services, a bake file ends in .hcl or .json; the base images of a Dockerfile are locked by name: ctxsrc lock base=docker-image://alpine:3.20';
 
@@ -64,7 +64,7 @@ const failure = (shown: string, hint: string): Fail => {
   };
 };
 
-/** compose takes a path from where the file lies, bake from where it is run: only where that is one place it means one thing. */
+/** compose resolves a path from the file's directory, bake from the current one: they have to be the same. */
 function inOneDirectory(found: readonly FoundContext[], path: string, cwd: string): readonly FoundContext[] {
   const folder = dirname(path);
   const ambiguous = folder === cwd ? undefined : found.find(({ value }) => isRelativePath(value));
@@ -95,28 +95,31 @@ function collect(found: readonly FoundContext[], fail: Fail): NamedContexts {
   return { contexts, skipped: [...skipped] };
 }
 
-/** A value as a reference of this program: what has no scheme is a path there, and `cwd://` is where bake is run. */
+/**
+ * A value as a reference of this program: without a scheme it is a path, and `cwd://` is the directory where bake is
+ * run.
+ */
 function referenceOf(value: string): string {
   const path = value.startsWith('cwd://') ? value.slice('cwd://'.length) : value;
   if (path === value && !isRelativePath(value)) return value;
   return /^(?:\/|\.{1,2}(?:\/|$))/.test(path) ? path : `./${path}`;
 }
 
-/** True for a path that is not absolute. `github.com/…`, which is git to some and a path to others, is left to the parser. */
+/** True for a path that is not absolute. `github.com/…`, which may be git or a path, is left to the parser. */
 function isRelativePath(value: string): boolean {
   return !/^(?:\/|github\.com\/|\w+::|[A-Za-z][A-Za-z0-9+.-]*:)/.test(value) && !isGitReference(value);
 }
 
-/** JSON is read twice: only the second reader tells of names that are there two times. */
+/** JSON is parsed twice: only the second parser reports repeated names. */
 async function parse(text: string, fail: Fail, json: boolean): Promise<unknown> {
-  // A CommonJS package: bundled, it has nothing but its default export.
+  // A CommonJS package: when bundled, it has only a default export.
   const { default: yaml } = await import('yaml');
   try {
     const value: unknown = json ? parseJson(text) : undefined;
-    // Its own look for names that are there twice compares each with each.
+    // The parser's own check for repeated names is quadratic.
     const document = yaml.parseDocument(text, { merge: true, uniqueKeys: false });
     const problem = document.errors[0] ?? document.warnings[0];
-    // What stands where nothing may is quoted: it may be somebody's secret.
+    // The message quotes unexpected text, which may be a secret.
     if (problem !== undefined) return fail(problem.message.split('\n')[0]!.replace(/: ".*" at/, ' at'));
     yaml.visit(document, {
       Map: (_, { items }) => {

@@ -1,6 +1,6 @@
 /**
- * The lock file: what each named context pointed at when it was written. Plain JSON, sorted, with relative paths only, so
- * that the same state gives the same bytes on every machine. Reading it runs nothing and asks nobody.
+ * The lock file: what each named context pointed to when it was written. Plain JSON, sorted, with relative paths only,
+ * so that the same state gives the same bytes on every machine. Reading it runs nothing and makes no request.
  */
 import type { Attributes, AttributeValue } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -10,11 +10,11 @@ import { printable, printableJson, shortened } from '../../core/printable.ts';
 
 /** One context of the lock file. */
 export interface LockEntry {
-  /** The reference, relative to the directory of the lock file where it is a path. */
+  /** The reference; a path is relative to the directory of the lock file. */
   readonly ref: string;
   /** Attributes that the content depends on (platform, include, …). */
   readonly attributes?: Attributes | undefined;
-  /** Root digest: of an index where there is one. For a directory its content key. */
+  /** Root digest, of an index if there is one; for a directory its content key. */
   readonly digest: string;
   /** Digest of the chosen platform's manifest, for images. */
   readonly manifest?: string | undefined;
@@ -22,28 +22,28 @@ export interface LockEntry {
   readonly config?: string | undefined;
   /** Content key. */
   readonly key: string;
-  /** The reference with its root digest, where there is such a form: for people. It follows from the two and is never used. */
+  /** The reference with its root digest, if there is such a form: for people. Derived from these two, never used. */
   readonly pinned?: string | undefined;
 }
 
 export type Lock = ReadonlyMap<string, LockEntry>;
 
-/** The form that this version writes and reads. */
+/** The format version that this program writes and reads. */
 const FORM = 1;
 const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned'] as const;
-/** Far more than a build has: each is understood before one is used. */
+/** Far more than a build has: all entries are checked before one is used. */
 const MAX_CONTEXTS = 10_000;
 const REQUIRED: ReadonlySet<string> = new Set(['digest', 'key']);
 
-/** A name of a context: no `://`, no `=`, nothing that is white or controls a terminal, and not starting with `.` or `/`. */
+/** The name of a context: no `://`, no `=`, no white space or control characters, and not starting with `.` or `/`. */
 export function isContextName(name: string): boolean {
   return /^[^./\s=][^\s=]*$/.test(name) && !name.includes('://') && printable(name) === name;
 }
 
-/** The bytes of a lock file: names in the order of their bytes, members in a fixed one, a line break at the end. */
+/** The bytes of a lock file: names in the order of their bytes, members in a fixed order, a newline at the end. */
 export function encodeLock(lock: Lock): string {
   const names = [...lock.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  // Integer-like names would come first whatever their order in an object, so the names are written by hand.
+  // An object would put integer-like names first, so the names are written by hand.
   const contexts = names.map((name) => `    ${JSON.stringify(name)}: ${indented(entryObject(lock.get(name)!))}`);
   const body = contexts.length === 0 ? '{}' : `{\n${contexts.join(',\n')}\n  }`;
   return printableJson(`{\n  "schema": "ctxsrc/v1",\n  "lockfile": ${FORM},\n  "contexts": ${body}\n}\n`);
@@ -63,7 +63,7 @@ function entryObject(entry: LockEntry): Record<string, unknown> {
   };
 }
 
-/** Reads the text of a lock file. `E_CONFIG` says what is wrong with it, `E_LIMIT`; one of another form is refused. */
+/** Parses the text of a lock file. `E_CONFIG` for errors and other versions of the format, `E_LIMIT`. */
 export function decodeLock(text: string, path: string): Lock {
   const fail = (what: string): never => {
     throw new CtxsrcError('E_CONFIG', `the lock file ${path} is not valid: ${shortened(what)}`, {

@@ -1,4 +1,4 @@
-/** From the entries of a lock file to references that sources understand: paths rebased, roots pinned. */
+/** From entries of a lock file to references for sources: paths rebased, roots pinned. */
 import { dirname } from 'node:path';
 import type { Attributes } from '../../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
@@ -17,19 +17,19 @@ export interface OpenLock {
   readonly entries: Lock;
 }
 
-/** Where references are read: the sources there are, the current directory, the attributes given by flags. */
+/** The context of parsing references: the sources, the current directory, the attributes from flags. */
 export interface ReferenceSite {
   readonly table: SourceTable;
   readonly cwd: string;
   readonly attributes: Attributes;
 }
 
-/** A reference that was understood; `held`: its key has to be the one of this entry, for nothing else pins it. */
+/** An identified reference; `held`: only its key is locked, so the key has to be that of this entry. */
 export interface Understood extends Identified {
   readonly held?: LockEntry | undefined;
 }
 
-/** Reads a lock file that has to be there: `E_PATH_NOT_FOUND`, `E_CONFIG`, `E_UNSAFE` for one that contradicts itself. */
+/** Reads a lock file that must exist: `E_PATH_NOT_FOUND`, `E_CONFIG`, `E_UNSAFE` if it contradicts itself. */
 export async function openLock(site: ReferenceSite, path: string): Promise<OpenLock> {
   const lock = await openLockIfThere(site, path);
   if (lock !== undefined) return lock;
@@ -38,21 +38,21 @@ export async function openLock(site: ReferenceSite, path: string): Promise<OpenL
   });
 }
 
-/** As `openLock`; undefined when there is no such file. */
+/** As `openLock`; undefined if the file does not exist. */
 export async function openLockIfThere(site: ReferenceSite, path: string): Promise<OpenLock | undefined> {
   const entries = readLock(path);
   if (entries === undefined) return undefined;
   const schemes = site.table.schemes();
   const bare = { ...site, attributes: {} };
   for (const [name, entry] of entries) {
-    // Of a source that is not loaded nothing is known, and nothing can be used.
+    // Entries of sources that are not loaded cannot be checked, and not be used either.
     if (!schemes.includes(parseReference(`${name}=${entry.ref}`, dirname(path)).scheme)) continue;
     checkEntry(await identifyEntry(bare, path, name, entry), name, entry, path);
   }
   return { path, entries };
 }
 
-/** Understands references; a word that is an entry of the lock file is that entry, before any directory. */
+/** Identifies references; a name in the lock file means its entry, even if a directory has the same name. */
 export async function understand(
   site: ReferenceSite,
   references: readonly string[],
@@ -69,7 +69,7 @@ export async function understand(
   return understood;
 }
 
-/** Who typed a word that is no reference may have meant an entry of the lock file. */
+/** Adds a hint for a user who may have meant an entry of the lock file. */
 function orEntry(error: unknown, text: string, lock: OpenLock): unknown {
   if (!isCtxsrcError(error, 'E_REFERENCE') || !isContextName(text)) return error;
   const hint = [namesIn(lock), error.hint].filter((part) => part !== undefined).join('; ');
@@ -81,8 +81,8 @@ function namesIn({ entries }: OpenLock): string {
 }
 
 /**
- * One entry: `pinned` to what it pointed at, or as it was `written`, to see where that points now. Flags win over the
- * attributes that the file keeps. `E_NOT_FOUND` for a name that it does not have.
+ * One entry: `pinned` to what it pointed to, or as `written`, to see where that points now. Flags override the
+ * attributes in the file. `E_NOT_FOUND` for an unknown name.
  */
 export async function lockedReference(
   site: ReferenceSite,
@@ -103,7 +103,7 @@ export async function lockedReference(
   return identify(site.table, `${name}=${pinned}`, written.identifier.attributes);
 }
 
-/** The reference of an entry as it was written, with what the file keeps and the flags, which win. */
+/** The reference of an entry as written, with the attributes of the file and the flags, which take precedence. */
 async function identifyEntry(site: ReferenceSite, path: string, name: string, entry: LockEntry): Promise<Identified> {
   const from = dirname(path);
   const reference = await rebased(site, `${name}=${entry.ref}`, from, site.cwd);

@@ -1,4 +1,4 @@
-/** Checks what a sidecar says: it lies where anybody may have written it. */
+/** Checks the content of a sidecar, which anybody may have written. */
 import type { Loss, WrittenEntry } from '../../contract/ref.ts';
 import { LETTER_TYPE } from '../../contract/written-rows.ts';
 import { isDigest } from '../../core/digest.ts';
@@ -7,12 +7,12 @@ import { SCHEMA, type Sidecar } from './format.ts';
 
 const LOSS_KINDS: readonly string[] = ['owner', 'device', 'capability', 'xattr', 'setuid', 'fifo', 'socket', 'mtime'];
 
-/** Says what is wrong; whoever asked knows in which file. */
+/** A malformed sidecar; the caller adds the name of the file. */
 class Malformed extends Error {}
 
 /**
  * A sidecar from its JSON.
- * @throws Error that says what is malformed
+ * @throws Error with what is malformed
  */
 export function decodeSidecar(value: unknown): Sidecar {
   const doc = object(value, 'document');
@@ -75,8 +75,8 @@ function decodeEntries(rows: readonly unknown[]): WrittenEntry[] {
 
 /**
  * One of the entries.
- * @param seen the paths of those before it; its own is added
- * @throws Error that says what is malformed
+ * @param seen the paths of earlier entries, to which its own is added
+ * @throws Error with what is malformed
  */
 export function decodeEntry(row: unknown, seen: Set<string>): WrittenEntry {
   const entry = decodeRow(row);
@@ -86,7 +86,7 @@ export function decodeEntry(row: unknown, seen: Set<string>): WrittenEntry {
   return entry;
 }
 
-/** An entry while it is put together: a hundred thousand of them are worth no intermediate objects. */
+/** An entry under construction, without intermediate objects: there may be a hundred thousand. */
 type Draft = { -readonly [K in keyof WrittenEntry]: WrittenEntry[K] };
 
 function decodeRow(row: unknown): WrittenEntry {

@@ -1,4 +1,4 @@
-/** What a sidecar says. */
+/** The content of a sidecar. */
 import type { Loss, WrittenEntries } from '../../contract/ref.ts';
 
 export const SCHEMA = 'ctxsrc/v1';
@@ -12,7 +12,7 @@ interface SnapshotKey {
   readonly solver?: string | undefined;
 }
 
-/** A layer the files came from, base first. */
+/** A layer of the source, base first. */
 interface SnapshotLayer {
   readonly digest: string;
   readonly diffId?: string | undefined;
@@ -20,7 +20,7 @@ interface SnapshotLayer {
   readonly mediaType?: string | undefined;
 }
 
-/** Where a snapshot comes from: the part of the sidecar that its maker knows before a file is written. */
+/** The origin of a snapshot: the part of the sidecar that is known before a file is written. */
 export interface SnapshotFacts {
   /** As the user wrote it. */
   readonly reference: string;
@@ -30,22 +30,22 @@ export interface SnapshotFacts {
   /** Root digest. */
   readonly pin: string;
   readonly keys: readonly SnapshotKey[];
-  /** What chose and shaped the files (owner, filter, epoch, attributes), JSON-safe: another value is another snapshot. */
+  /** The options that affect the files (owner, filter, epoch, attributes), JSON-safe: part of its identity. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly layers: readonly SnapshotLayer[];
 }
 
 export interface Sidecar extends SnapshotFacts {
-  /** Content hash of what was written, where it differs from what the key says: a filtered snapshot. */
+  /** Content hash of the written files, if the key does not describe them: for a filtered snapshot. */
   readonly tree?: string | undefined;
-  /** Time of the file system when all files were there, in nanoseconds: what has a later ctime was touched since. */
+  /** File-system time when all files were written, in nanoseconds: an entry with a later ctime was changed since. */
   readonly written: string;
-  /** The directory itself; `inode` tells whether it still is the one that was written, and not another put in its place. */
+  /** The directory itself; `inode` shows whether it is still the one that was written, or was replaced. */
   readonly root: { readonly mode: number; readonly uid: number; readonly gid: number; readonly inode: string };
   readonly files: number;
   readonly bytes: number;
   readonly losses: readonly Loss[];
   readonly lossCounts: Readonly<Record<string, number>>;
-  /** Depth first, a directory before what is in it. */
+  /** Depth first, a directory before its content. */
   readonly entries: WrittenEntries;
 }

@@ -1,9 +1,9 @@
 /**
- * The sidecar `<dir>.ctxsrc.json`: what a snapshot directory is, where it came from, what it lacks, and a line for each
- * path in it. It lies beside the directory, so that the directory holds the files of the source and nothing else.
+ * The sidecar `<dir>.ctxsrc.json`: what a snapshot directory is, where it came from, what it lacks, and a row for each
+ * path in it. It lies beside the directory, which holds only files of the source.
  *
  * One JSON document; each entry is an array on a line of its own, so that 100,000 of them are written and read in a
- * fraction of a second and `grep` and `diff` work on it. `docs/` describes the columns.
+ * fraction of a second, and `grep` and `diff` work on it. `docs/` describes the columns.
  */
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -17,23 +17,23 @@ import { Slices } from '../../fs/walk/slices.ts';
 import { decodeEntry, decodeSidecar } from './decode.ts';
 import { SCHEMA, type Sidecar } from './format.ts';
 
-/** A sidecar larger than this is not one: some 4 million paths. */
+/** Limit of a sidecar in bytes: some 4 million paths. */
 const MAX_SIDECAR_BYTES = 512 * 1024 * 1024;
-/** A larger one, and a line of it, is not read as one document. */
+/** A larger file, or a longer line, is not parsed at once. */
 const MAX_AT_ONCE = 16 * 1024 * 1024;
 
-/** Around the rows, which have a line each; the rest is one line. */
+/** Before the rows, which have a line each; everything else is one line. */
 const ENTRIES_START = '"entries":[\n';
 const ENTRIES_END = '\n]}\n';
 
-/** Where the sidecar of a snapshot directory lies, however that is written: `out/`, as a shell completes it, or `.`. */
+/** The sidecar of a snapshot directory, in whatever form its path is given: `out/`, as shells complete it, or `.`. */
 export function sidecarPath(dir: string): string {
   const named = /\/$|(?:^|\/)\.\.?$/.test(dir) ? resolve(dir) : dir;
   return `${named}.ctxsrc.json`;
 }
 
 /**
- * Writes a sidecar to a new file, synced: the caller gives it its name when the directory it describes has its own.
+ * Writes a sidecar to a new file and syncs it. The caller renames it after the directory that it describes.
  * @returns SHA-256 of the file, in hex
  * @throws CtxsrcError `E_DISK_FULL`, `E_PERMISSION` or `E_IO`
  */
@@ -105,9 +105,9 @@ function bytesOrText(text: string | undefined, isBytes: true | undefined): unkno
 }
 
 /**
- * Reads and checks the sidecar of a snapshot directory. It is as trustworthy as the place it lies in: every path in it
- * is checked to stay inside the directory.
- * @throws CtxsrcError `E_PATH_NOT_FOUND` when there is none, `E_SIDECAR_INVALID` when it is not one
+ * Reads and checks the sidecar of a snapshot directory. Its content is not trusted: every path in it is checked to stay
+ * inside the directory.
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` if there is none, `E_SIDECAR_INVALID` if it is malformed
  */
 export async function readSidecar(dir: string): Promise<Sidecar> {
   return readSidecarFile(sidecarPath(dir)).catch((error: unknown) => {
@@ -119,7 +119,7 @@ export async function readSidecar(dir: string): Promise<Sidecar> {
   });
 }
 
-/** As `readSidecar`, by the path of the sidecar itself. */
+/** As `readSidecar`, from the path of the sidecar. */
 export async function readSidecarFile(path: string): Promise<Sidecar> {
   const bytes = readBytes(path);
   if (bytes.length <= MAX_AT_ONCE) return parse(path, () => decodeSidecar(JSON.parse(bytes.toString('utf8'))));
@@ -128,8 +128,8 @@ export async function readSidecarFile(path: string): Promise<Sidecar> {
 }
 
 /**
- * As `readSidecarFile`, of a file that `writeSidecar` wrote and that must be that still: its entries are not looked at
- * before they are walked, and come with their rows.
+ * As `readSidecarFile`, for a file that `writeSidecar` wrote and that must be unchanged: its entries are parsed only
+ * when they are walked, and come with their rows.
  * @param sha256 in hex, as `writeSidecar` returned it
  */
 export async function readOwnSidecar(path: string, sha256: string): Promise<Sidecar> {
@@ -139,9 +139,9 @@ export async function readOwnSidecar(path: string, sha256: string): Promise<Side
   return { ...head, entries: entriesOfRows(rows.length > 0 ? [rows] : []) };
 }
 
-/** What stands before the entries, and the lines of these, as `serialise` writes them. */
+/** The part before the entries, and the lines of the entries, as `serialise` writes them. */
 function split(path: string, bytes: Buffer): { readonly head: Sidecar; readonly rows: Buffer } {
-  // No earlier line ends like this.
+  // No earlier line has this end.
   const start = bytes.indexOf(ENTRIES_START) + ENTRIES_START.length;
   const end = bytes.length - ENTRIES_END.length;
   if (start < ENTRIES_START.length || start > MAX_AT_ONCE || bytes.toString('latin1', end) !== ENTRIES_END) {
@@ -154,7 +154,7 @@ function split(path: string, bytes: Buffer): { readonly head: Sidecar; readonly 
   };
 }
 
-/** Line by line: a document of hundreds of megabytes would be read in one go, and no signal heard meanwhile. */
+/** Line by line: parsing hundreds of megabytes at once would block signals meanwhile. */
 async function entriesInSlices(path: string, rows: Buffer): Promise<WrittenEntry[]> {
   const slices = new Slices(undefined, () => undefined);
   const seen = new Set<string>();

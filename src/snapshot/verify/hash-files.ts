@@ -1,17 +1,17 @@
-/** The contents of many files hashed, on all cores when there is much to read. */
+/** Hashes the contents of many files, on all cores when there is much to read. */
 import type { ByteString } from '../../fs/byte-string.ts';
 import { DONE } from '../../fs/entry/rows.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { HashQueue } from '../../fs/hash/queue.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 
-/** Files given to threads between two looks of theirs. */
+/** Files are given to the threads in groups of this number. */
 const PUBLISHED = 64;
 
 /**
  * Hashes regular files below `root`.
- * @param onProgress told now and then how many bytes and files are read
- * @returns for each: hex sha256, or undefined when it is not (or no longer) what its entry says
+ * @param onProgress called from time to time with the bytes and files read
+ * @returns for each file its sha256 in hex, or undefined if it does not match its entry (any more)
  * @throws CtxsrcError `E_PERMISSION`, `E_IO`; the reason of the abort
  */
 export async function hashFiles(

@@ -1,5 +1,6 @@
 /**
- * Whether a directory still is the snapshot that its sidecar describes. Offline, read-only, links are never followed.
+ * Checks that a directory still is the snapshot that its sidecar describes. Offline and read-only; links are never
+ * followed.
  */
 import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -22,16 +23,16 @@ interface Difference {
   /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */
   readonly path: string;
   readonly kind: 'added' | 'missing' | 'type' | 'content' | 'mode' | 'owner' | 'target' | 'xattr';
-  /** For people: what it is and what it was. */
+  /** For people: the current and the recorded state. */
   readonly detail: string;
 }
 
 export interface Verification {
   readonly sidecar: Sidecar;
   readonly differences: readonly Difference[];
-  /** Paths of which only the mtime changed: the content is what the key says. */
+  /** Paths of which only the mtime changed: the content matches the key. */
   readonly notes: readonly string[];
-  /** What could not be looked at: `xattrs` without the native package or the right to see them. */
+  /** Properties that could not be read: `xattrs` without the native package or permission. */
   readonly incomplete: readonly string[];
 }
 
@@ -58,15 +59,15 @@ export async function verifySnapshot(job: JobContext, dir: string, limits?: Read
 }
 
 /**
- * The quick form for a snapshot that may be there already: the same comparison, but what was not touched since the
- * sidecar was written (by the file system's change times, which no program can set) is not read again. That holds for the
- * very directories that were written; another in the place of one, a copy say, is read like `verifySnapshot` reads it.
+ * The quick check of an existing snapshot: as `verifySnapshot`, but files that were not changed since the sidecar was
+ * written (by their ctimes, which no program can set) are not read again. This holds only for the very directories that
+ * were written: the content of any other, of a copy for instance, is read.
  */
 export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext): Promise<boolean> {
   const comparison = new Comparison(dir, sidecar, true);
   const task = new Task(job?.progress ?? silentProgress, 'verify', printable(dir));
   try {
-    // How much has to be read is not known before.
+    // The amount to read is not known before.
     await comparison.run(job?.signal, (bytes, { files }) => task.advance(bytes, { files }));
     task.end('done');
   } catch (error) {
@@ -76,15 +77,15 @@ export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext):
   return comparison.differences.length === 0 && comparison.incomplete.size === 0;
 }
 
-/** Entries looked at between two turns of the event loop. */
+/** Entries checked between two turns of the event loop. */
 const BATCH = 2048;
 
-/** Attributes that the system or an administrator adds to any file; they are no content. */
+/** Attributes that the system or an administrator adds to any file; they are not content. */
 const FOREIGN_XATTRS = /^(?:system\.|security\.(?:selinux|ima|evm|apparmor|smack)|com\.apple\.)/i;
 
 type OnProgress = (bytes: number, more: Advance) => void;
 
-/** Looking at an entry, and opening a file, take about as long as hashing so many bytes. */
+/** A `stat`, and opening a file, take about as long as hashing this many bytes. */
 const ENTRY_COST = 8 << 10;
 
 class Comparison {
@@ -96,12 +97,12 @@ class Comparison {
   #quick: boolean;
   readonly #budget: ReadBudget;
   readonly #native: Native | undefined;
-  /** Milliseconds, with a microsecond for the rounding of a time to a number. */
+  /** Milliseconds, with a microsecond added for rounding. */
   readonly #written: number;
   readonly #expected = new Map<ByteString, WrittenEntry>();
-  /** Where there should be a directory and is none: nothing is looked for below, least of all through a link. */
+  /** Directories that no longer exist: nothing below them is checked, least of all through a link. */
   readonly #gone = new Set<ByteString>();
-  /** Directories that were touched since, and those below: another one that was put there may have older files. */
+  /** Directories that were changed since, and those below: a replaced directory may contain older files. */
   readonly #touched = new Set<ByteString>();
   readonly #inodes = new Map<ByteString, string>();
   readonly #toHash: { readonly file: TreeEntry; readonly entry: WrittenEntry }[] = [];
@@ -116,7 +117,7 @@ class Comparison {
     this.#written = Number(written / 1_000_000n) + Number(written % 1_000_000n) / 1e6 + 0.001;
   }
 
-  /** @param onProgress told now and then how many bytes are hashed, and how far all of it is */
+  /** @param onProgress called from time to time with the number of hashed bytes and the part of the whole */
   async run(signal: AbortSignal | undefined, onProgress: OnProgress): Promise<void> {
     signal?.throwIfAborted();
     const root = lstatSync(this.#dir, { throwIfNoEntry: false });
@@ -155,7 +156,7 @@ class Comparison {
     }
     const path = entry.pathBytes === true ? this.#bytesPath(key) : `${this.#dir}/${entry.path}`;
     const stat = statOf(path);
-    // Below a directory that this user may not enter. One that was untouched itself hides nothing that changed.
+    // Below a directory that this user may not enter. If that directory is unchanged, it hides no change.
     if (stat === 'hidden') {
       if (!this.#quick) this.incomplete.add('unreadable directories');
       return;
@@ -187,7 +188,7 @@ class Comparison {
       this.#compareTarget(entry, `${major}:${minor}`);
     }
     this.#compareXattrs(entry, path);
-    // A directory's own time changes with every file in it; those changes are named already.
+    // The mtime of a directory changes with its files, whose changes are reported already.
     if (type !== 'dir' && Math.abs(stat.mtimeMs - Number(BigInt(entry.mtime) / 1000n) / 1000) > 0.002) {
       this.notes.push(entry.path);
     }
@@ -285,12 +286,12 @@ class Comparison {
   }
 }
 
-/** The bytes of a path or target as the sidecar has it. */
+/** The bytes of a path or target in the sidecar. */
 function bytesOf(path: string, isBytes: true | undefined): ByteString {
   return isBytes === true ? path : bytesOfText(path);
 }
 
-/** Bytes as text where they are UTF-8, else one character a byte. */
+/** Bytes as text if they are UTF-8, else as a byte string. */
 function shown(key: ByteString): string {
   return isUtf8(key) ? textOfBytes(key) : key;
 }
@@ -316,7 +317,7 @@ function statOf(path: string | Buffer): Stats | 'hidden' | undefined {
   }
 }
 
-/** A hard link has the type of what it is linked to, which is never a directory. */
+/** A hard link has the type of its target, which is never a directory. */
 function isType(wanted: WrittenEntry['type'], is: WrittenEntry['type']): boolean {
   return wanted === is || (wanted === 'hardlink' && is !== 'dir');
 }

@@ -1,12 +1,14 @@
 /**
- * What a run makes beside a target before it takes the target's place, under names of that run:
- *   `.NAME.ctxsrc-ID.part`     a file or directory in the making that needs no sidecar: an export, a lock file
- *   `.NAME.ctxsrc-ID.tree`     the new tree of a snapshot; after an exchange the old one
- *   `.NAME.ctxsrc-ID.json`     its sidecar: there only when the tree is whole
- *   `.NAME.ctxsrc-ID.old`      the old tree, put aside where the platform has no exchange
- *   `.NAME.ctxsrc-ID.oldjson`  the old sidecar, put aside before the trees change places
- *   `.NAME.ctxsrc-ID.lock`     this run changes names at the target, others wait
- * ID says whose they are, so that a run that lives is never taken for one that died.
+ * The names under which a run writes beside a target before it replaces the target:
+ *
+ *     .NAME.ctxsrc-ID.part     a file or directory in the making that needs no sidecar: an export, a lock file
+ *     .NAME.ctxsrc-ID.tree     the new tree of a snapshot; after an exchange the old one
+ *     .NAME.ctxsrc-ID.json     its sidecar: exists only when the tree is complete
+ *     .NAME.ctxsrc-ID.old      the old tree, set aside where the platform has no exchange
+ *     .NAME.ctxsrc-ID.oldjson  the old sidecar, set aside before the trees are exchanged
+ *     .NAME.ctxsrc-ID.lock     this run changes names at the target, others wait
+ *
+ * ID identifies the run, so that a living run is never taken for a dead one.
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import { utimes } from 'node:fs/promises';
@@ -17,13 +19,13 @@ import { printable } from '../../core/printable.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../../store/process-identity.ts';
 
-/** A run that writes shows now and then that it lives. The silence is long: a tree may be on a slow network disk. */
+/** The heartbeat of a writing run. The silence is long, because a tree may be on a slow network disk. */
 const HEARTBEAT: Heartbeat = { interval: 20_000, voidAfter: 15 * 60_000 };
 
 /** The names of one run beside a target. */
 export interface Staging {
   readonly target: string;
-  /** What the names begin with, absolute. */
+  /** The common beginning of the names, absolute. */
   readonly stem: string;
   readonly part: string;
   readonly tree: string;
@@ -60,7 +62,7 @@ export function prefix(target: string): string {
   return `.${short}.ctxsrc-`;
 }
 
-/** Touches what is being written now and then, so that a run on another machine sees that this one lives. */
+/** Touches a path from time to time, so that a run on another machine sees that this one lives. */
 export function heartbeat(path: string): { stop(): void } {
   const timer = setInterval(() => {
     const now = new Date();
@@ -70,7 +72,7 @@ export function heartbeat(path: string): { stop(): void } {
   return { stop: () => clearInterval(timer) };
 }
 
-/** Every run that has something beside the target. */
+/** Every run that has files beside the target. */
 export function runsAt(target: string): { run: Staging; lives: boolean }[] {
   const stem = prefix(target);
   const ids = new Set<string>();
@@ -85,7 +87,7 @@ export function runsAt(target: string): { run: Staging; lives: boolean }[] {
   });
 }
 
-/** A run by its stem; undefined when the stem is none of a run at that target. */
+/** A run by its stem; undefined if the stem does not belong to a run at that target. */
 export function runOf(target: string, stem: string): { run: Staging; lives: boolean } | undefined {
   const id = basename(stem).slice(prefix(target).length);
   const owner = ownerOf(id);
@@ -106,12 +108,12 @@ function names(dir: string): string[] {
   }
 }
 
-/** When something of a run changed last, in milliseconds since the epoch. */
+/** The last change of a run's files, in milliseconds since the epoch. */
 function lastTouched(run: Staging): number {
   return Math.max(...pathsOf(run).map((path) => lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? 0));
 }
 
-/** True when a run has something beside its target. */
+/** True if a run has files beside its target. */
 export function leavesSomething(run: Staging): boolean {
   return pathsOf(run).some(isThere);
 }
@@ -120,7 +122,7 @@ function pathsOf(run: Staging): string[] {
   return [run.part, run.tree, run.json, run.old, run.oldJson, run.lock];
 }
 
-/** Removes the parts that dead runs left beside a file or directory that is written by one rename. */
+/** Removes the parts of dead runs beside a file or directory that is written by one rename. */
 export async function removeDeadParts(target: string): Promise<void> {
   for (const { run, lives } of runsAt(target)) if (!lives) await removeTree(run.part);
 }

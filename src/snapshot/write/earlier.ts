@@ -1,7 +1,7 @@
 /**
- * Where an image's files were written last: the next snapshot of the same into another directory is cloned from there,
- * while they are what they were. The store remembers the place and the digest of its sidecar; a directory of the user's
- * is never more than a shortcut.
+ * Where an image's files were last written: the next snapshot of the same image into another directory is cloned from
+ * there, if it is unchanged. The store remembers the path and the digest of its sidecar; a directory of the user is
+ * never more than a shortcut.
  */
 import { lstatSync } from 'node:fs';
 import type { EarlierTree } from '../../contract/ref.ts';
@@ -14,10 +14,13 @@ import { readOwnSidecar, sidecarPath } from '../sidecar/sidecar.ts';
 
 const KIND = 'written';
 
-/** What only root can keep, wherever it writes. Other losses may be the fault of that directory's file system. */
+/** Losses of every user but root, on any file system. Other losses may be due to that directory's file system. */
 const WITHOUT_ROOT: readonly string[] = ['owner', 'device', 'capability', 'setuid'];
 
-/** Remembers that the directory holds these files. @param sidecar SHA-256 of its sidecar, in hex */
+/**
+ * Remembers that the directory contains these files.
+ * @param sidecar SHA-256 of its sidecar, in hex
+ */
 export async function rememberTree(
   records: RecordStore,
   facts: SnapshotFacts,
@@ -27,7 +30,7 @@ export async function rememberTree(
   await records.set(KIND, recordKey(facts), { dir, sidecar });
 }
 
-/** The directory that was written last with the same files; undefined when it cannot be used for another. */
+/** The directory that was last written with the same files; undefined if it cannot be used. */
 export async function findEarlier(records: RecordStore, facts: SnapshotFacts): Promise<EarlierTree | undefined> {
   const { dir, sidecar: digest } = ((await records.get(KIND, recordKey(facts))) ?? {}) as Record<string, unknown>;
   if (typeof dir !== 'string' || typeof digest !== 'string') return undefined;
@@ -40,12 +43,12 @@ export async function findEarlier(records: RecordStore, facts: SnapshotFacts): P
   }
   if (!isTheOne(dir, sidecar, facts)) return undefined;
   const { files, bytes, losses, lossCounts, entries } = sidecar;
-  // The rounding of a time to a number may add a microsecond.
+  // A microsecond more, because of rounding.
   const settled = Number(BigInt(sidecar.written) / 1_000n) / 1_000 + 0.001;
   return { dir, settled, report: { files, bytes, losses, lossCounts, entries, via: 'copy' }, rows: entries.rows ?? [] };
 }
 
-/** Whether the sidecar is of the same files, and lies beside the very directory that was written. */
+/** True if the sidecar describes the same files and the directory is the one that was written. */
 function isTheOne(dir: string, sidecar: Sidecar, facts: SnapshotFacts): boolean {
   const { key, options, root, lossCounts } = sidecar;
   const uid = process.geteuid?.() ?? 0;
@@ -60,7 +63,7 @@ function isTheOne(dir: string, sidecar: Sidecar, facts: SnapshotFacts): boolean 
   );
 }
 
-/** A record that contains a digest would keep its content from being collected, so this one does not. */
+/** A record with a digest in it would protect its content from collection, so this key has none. */
 function recordKey({ key, options }: SnapshotFacts): string {
   return digestHex(sha256(`${key}\n${stableJson(options)}`));
 }

@@ -1,6 +1,7 @@
 /**
- * What runs that died at once (kill -9, a second signal) leave beside targets anywhere on the disk. The next run at the
- * same target clears it; so that `ctxsrc cache prune` can too, the store knows from the start of each run where it works.
+ * Leftovers of runs that were killed (kill -9, a second signal), beside targets anywhere on the disk. The next run at
+ * the same target removes them; `ctxsrc cache prune` can, too, because the store records from the start where each run
+ * works.
  */
 
 import { isAbsolute } from 'node:path';
@@ -12,9 +13,9 @@ import { leavesSomething, runOf, type Staging } from './beside.ts';
 import { settle } from './staging.ts';
 
 /**
- * Notes in the store that a run makes something beside its target. A store that cannot be written knows nothing, which is
- * no reason to write nothing.
- * @returns takes the note back, unless something of the run has stayed
+ * Records in the store that a run writes beside its target. A store that is not writable records nothing, which does
+ * not stop the run.
+ * @returns a function that removes the record, unless files of the run remain
  */
 export async function noteUnfinished(records: RecordStore | undefined, run: Staging): Promise<() => Promise<void>> {
   await records?.set(UNFINISHED_RECORD, run.stem, { target: run.target }).catch(() => undefined);
@@ -24,9 +25,9 @@ export async function noteUnfinished(records: RecordStore | undefined, run: Stag
 }
 
 /**
- * Brings the targets of dead runs to one end, the new tree or the old one, and removes the rest of what they made.
- * @param dryRun only says what would go
- * @returns what the names of each run begin with, absolute paths
+ * Completes or undoes the work of dead runs at their targets, and removes their other files.
+ * @param dryRun only report what would be removed
+ * @returns the common beginning of each run's names, absolute paths
  */
 export async function clearLeftovers(job: JobContext, store: Store & StoreAdmin, dryRun: boolean): Promise<string[]> {
   const cleared: string[] = [];

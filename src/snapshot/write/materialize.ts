@@ -1,9 +1,9 @@
 /**
- * Writes a source's files into the user's directory: all of them or none. The tree is made beside the target and takes
- * its place when it is whole (see `staging.ts`); a failure or an abort leaves what was there before.
+ * Writes a source's files into the user's directory: all of them or none. The tree is made beside the target and
+ * replaces it when it is complete (see `staging.ts`); after a failure or an abort the target is unchanged.
  *
- * Nothing but the sidecar is synced to the disk: a snapshot can be made again, and after a loss of power the quick
- * check sees sizes that do not fit and `verify` sees bytes that do not.
+ * Only the sidecar is synced to the disk: a snapshot can be made again, and after a power loss the quick check finds
+ * wrong sizes and `verify` wrong bytes.
  */
 import { chmod, lstat, mkdir, utimes } from 'node:fs/promises';
 import type { ImmutableRef, WriteOptions, WriteReport } from '../../contract/ref.ts';
@@ -23,20 +23,20 @@ import { commit, discard, exclusively, recover } from './staging.ts';
 import { createParents, type Protected, removeParents, resolveTarget, stateOf } from './target.ts';
 
 export interface MaterializeRequest extends Protected {
-  /** Null for a source that is legitimately empty: an empty directory. */
+  /** Null for a source that is legitimately empty: the result is an empty directory. */
   readonly ref: ImmutableRef | null;
   /** As the user wrote it. */
   readonly target: string;
-  /** What the sidecar says of the source; the options of writing are added here. */
+  /** The facts of the source for the sidecar; the options of writing are added here. */
   readonly facts: SnapshotFacts;
   readonly options: WriteOptions;
-  /** Replace what is at the target. */
+  /** Replace an existing target. */
   readonly force: boolean;
-  /** Refuse to lose anything. */
+  /** Refuse any loss. */
   readonly strict: boolean;
-  /** Where to remember the directory for the next snapshot of the same, and to look for an earlier one. */
+  /** Where to remember the directory for the next snapshot of the same image, and to look for an earlier one. */
   readonly records?: RecordStore | undefined;
-  /** Hashes the written tree, where its content is not what the key says. */
+  /** Hashes the written tree, if the key does not describe its content. */
   readonly contentHash?: ((job: JobContext, dir: string, shown: string) => Promise<string>) | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface Materialized {
   /** Absolute path of the directory. */
   readonly dir: string;
   readonly sidecar: Sidecar;
-  /** How the files came; absent when nothing was written. */
+  /** How the files were made; absent if nothing was written. */
   readonly via?: WriteReport['via'] | undefined;
 }
 
@@ -56,9 +56,9 @@ const ROOT_MODE = 0o755;
 const NOTHING: WriteReport = { files: 0, bytes: 0, losses: [], lossCounts: {}, entries: [], via: 'copy' };
 
 /**
- * Makes the target a snapshot. Leftovers of runs that died at the same target are settled first.
- * @throws CtxsrcError `E_TARGET_EXISTS`, `E_TARGET_IN_SOURCE`, `E_LOSSY` (with `strict`), `E_DISK_FULL` and what
- * `ref.writeTo` throws; in each case the target and its parents are as they were
+ * Makes the target a snapshot. Leftovers of dead runs at the same target are handled first.
+ * @throws CtxsrcError `E_TARGET_EXISTS`, `E_TARGET_IN_SOURCE`, `E_LOSSY` (with `strict`), `E_DISK_FULL` and errors of
+ * `ref.writeTo`; the target and its parents are then unchanged
  */
 export async function materialize(job: JobContext, request: MaterializeRequest): Promise<Materialized> {
   const dir = resolveTarget(request.target, request);
@@ -73,7 +73,7 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   try {
     const { sidecar, via, digest } = await write(job, run, request, facts);
     if (await commit(job, run, request.force)) {
-      // As many bytes are read from a directory of this machine as from an earlier snapshot of it.
+      // For a directory on this machine, an earlier snapshot saves no reading.
       if (facts.layers.length > 0 && request.records !== undefined) {
         await rememberTree(request.records, facts, dir, digest).catch(() => undefined);
       }
@@ -85,13 +85,13 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   } finally {
     await noteFinished();
   }
-  // Someone else was quicker; if it was with the same, the work is done.
+  // Another run was faster; if it wrote the same snapshot, the work is done.
   const theirs = await findExisting(job, dir, facts);
   if (theirs === undefined) throw occupied(dir);
   return unchanged(dir, theirs, request.strict);
 }
 
-/** Makes the tree and its sidecar under the names of this run; after a failure nothing of them is left. */
+/** Makes the tree and its sidecar under the names of this run; after a failure none of them is left. */
 async function write(
   job: JobContext,
   run: Staging,
@@ -106,7 +106,7 @@ async function write(
     const tree = await request.contentHash?.(job, run.tree, run.target);
     const { epoch } = request.options;
     if (epoch !== undefined && epoch < Date.now() / 1000) await utimes(run.tree, epoch, epoch);
-    // The last change of any file: its time, as the file system tells it, is when everything was there.
+    // The last change of any file: its time on the file system is the time when the tree was complete.
     await chmod(run.tree, ROOT_MODE);
     const root = await lstat(run.tree, { bigint: true });
     const { files, bytes, losses, lossCounts, entries, via } = report;
@@ -147,12 +147,12 @@ async function writeFiles(
   }
 }
 
-/** The sidecar of a snapshot of the same content and options that is at the target and whole. */
+/** The sidecar of an intact snapshot of the same content and options at the target. */
 async function findExisting(job: JobContext, dir: string, facts: SnapshotFacts): Promise<Sidecar | undefined> {
   const busy = await recover(job, dir);
   if (stateOf(dir) === 'absent') return undefined;
   let sidecar = await sidecarOf(dir);
-  // A run may have put its tree in place and not yet its sidecar.
+  // A run may have put its tree in place but not yet its sidecar.
   if (sidecar === undefined && busy) sidecar = await exclusively(newStaging(dir), () => sidecarOf(dir), job.signal);
   if (sidecar === undefined || sidecar.key !== facts.key || stableJson(sidecar.options) !== stableJson(facts.options)) {
     return undefined;
@@ -201,7 +201,7 @@ function occupied(dir: string): CtxsrcError {
   });
 }
 
-/** What shaped the files, as the sidecar keeps it: with another value the same key gives other files. */
+/** The options that changed the files, for the sidecar: with other values the same key gives other files. */
 function effectiveOptions({ facts, options }: MaterializeRequest): Readonly<Record<string, unknown>> {
   const owner = ownerChoice(options.owner);
   const { subpath, include, exclude } = options.filter ?? {};

@@ -1,4 +1,4 @@
-/** What the library takes as options of the network and of writing. */
+/** The options of network and writing that the library accepts. */
 import type { NetworkOptions, WriteOptions } from '../../contract/index.ts';
 import type { WriteFilter, WriteLimits } from '../../contract/ref.ts';
 import {

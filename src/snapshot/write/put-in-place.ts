@@ -7,10 +7,10 @@ import { noteUnfinished } from './leftovers.ts';
 import { createParents, removeParents } from './target.ts';
 
 /**
- * Makes a file or directory beside its place and renames it when it is whole. After a failure nothing of it is left, the
- * parents that were created for it included. What runs that died left there before is removed first.
- * @param make makes it at the path it is given; an empty directory in its place is replaced by a directory
- * @param what what failed when the system refuses, for instance `cannot export to ./image.tar`
+ * Makes a file or directory beside its destination and renames it when it is complete. After a failure nothing is left,
+ * not even parents that were created for it. Parts of dead runs are removed first.
+ * @param make writes to the given path; a directory replaces an empty directory
+ * @param what the operation, for errors of the system: `cannot export to ./image.tar`
  */
 export async function putInPlace<T>(
   records: RecordStore,

@@ -1,11 +1,11 @@
 /**
- * How a finished tree takes the place of what was at a target, and what a later run does about a run that died; the names
- * are those of `beside.ts`.
+ * How a complete tree replaces what was at a target, and how a later run handles a run that died; the names are in
+ * `beside.ts`.
  *
- * The order of steps is: write tree, write json, put the old sidecar aside, change the trees, put the new sidecar in
- * place, remove the old tree. So a sidecar under its final name always describes the tree beside it; between two steps
- * there may be none, which only means that the next run does not take the tree for a snapshot. `restoreNames` completes or
- * undoes from any step; it serves a failure of this run and the death of an earlier one alike.
+ * The steps are: write tree, write json, set the old sidecar aside, exchange the trees, put the new sidecar in place,
+ * remove the old tree. So a sidecar under its final name always describes the tree beside it; between two steps there
+ * may be none, and then the next run does not take the tree for a snapshot. `restoreNames` completes or undoes the work
+ * from any step, after a failure of this run or the death of an earlier one.
  */
 
 import { rename, rm, unlink, writeFile } from 'node:fs/promises';
@@ -22,14 +22,14 @@ import { isIntact } from '../verify/verify.ts';
 import { isThere, prefix, runsAt, type Staging } from './beside.ts';
 import { stateOf } from './target.ts';
 
-/** How long another run may take to change names at a target: some renames (ms). */
+/** How long another run may take to change names at a target, which needs only some renames (ms). */
 const LOCK_PATIENCE = 60_000;
 
 /**
- * Puts a whole tree (with its sidecar at `json`) in the place of the target and removes what was there.
- * @param force replace what is there
- * @returns false when there is something and it was not to be replaced
- * @throws CtxsrcError after which the target is what it was
+ * Replaces the target by a complete tree (with its sidecar at `json`) and removes what was there.
+ * @param force replace an existing target
+ * @returns false if the target exists and must not be replaced
+ * @throws CtxsrcError after which the target is unchanged
  */
 export async function commit(job: JobContext, run: Staging, force: boolean): Promise<boolean> {
   let settled = true;
@@ -57,12 +57,12 @@ export async function commit(job: JobContext, run: Staging, force: boolean): Pro
   try {
     return await exclusively(run, changeNames, job.signal);
   } finally {
-    // Otherwise what is left may be all there is of the old tree: the next run tries again.
+    // Otherwise the files may be all that is left of the old tree: the next run tries again.
     if (settled) await discard(job, run);
   }
 }
 
-/** Exchanges two directories in one step; false where the system or its file system cannot. */
+/** Exchanges two directories atomically; false if the system or the file system cannot. */
 function exchange(a: string, b: string): boolean {
   try {
     const native = loadNative();
@@ -74,14 +74,14 @@ function exchange(a: string, b: string): boolean {
   }
 }
 
-/** Brings what a dead run left to one end, the new tree or the old one, and removes the rest. */
+/** Completes or undoes the work of a dead run, and removes its other files. */
 export async function settle(job: JobContext, run: Staging): Promise<void> {
-  // Without a sidecar it changed no names; then there is no need of a lock, for which a full disk may have no room.
+  // Without a sidecar the run has changed no names, so no lock is needed, for which a full disk may have no room.
   if ([run.json, run.old, run.oldJson].some(isThere)) await exclusively(run, () => restoreNames(run));
   await discard(job, run);
 }
 
-/** When the new tree has its place, its sidecar gets it too, else the old tree and the old sidecar are where they were. */
+/** If the new tree is in place, its sidecar is put in place, too; otherwise the old tree and sidecar are. */
 async function restoreNames(run: Staging): Promise<void> {
   try {
     if (!isThere(run.target)) await renameIfThere(run.old, run.target);
@@ -96,7 +96,7 @@ async function restoreNames(run: Staging): Promise<void> {
   }
 }
 
-/** Removes everything of a run that has no more use. What resists is named in a warning: it is in nobody's way. */
+/** Removes all files of a run that are no longer needed. Files that cannot be removed are named in a warning. */
 export async function discard(job: JobContext, run: Staging): Promise<void> {
   for (const rest of [run.part, run.json, run.tree, run.old, run.lock]) {
     await removeTree(rest).catch((error: Error) => {
@@ -105,22 +105,22 @@ export async function discard(job: JobContext, run: Staging): Promise<void> {
   }
 }
 
-/** True when the tree at the target is the one that the run's sidecar describes. */
+/** True if the tree at the target is the one that the run's sidecar describes. */
 async function isNewTree(run: Staging): Promise<boolean> {
-  // Moved, not exchanged: then it can be nowhere else.
+  // It was moved, not exchanged, so it can only be at the target.
   if (!isThere(run.tree)) return isThere(run.target);
   try {
     return await isIntact(run.target, await readSidecarFile(run.json));
   } catch (error) {
-    // Died while it wrote the sidecar, before anything changed places.
+    // The run died while it wrote the sidecar, before any exchange.
     if (isCtxsrcError(error, 'E_SIDECAR_INVALID')) return false;
     throw error;
   }
 }
 
 /**
- * Settles every dead run at this target; a live one is left alone.
- * @returns true when a live run is at work at this target
+ * Handles every dead run at this target; living ones are left alone.
+ * @returns true if a living run works at this target
  */
 export async function recover(job: JobContext, target: string): Promise<boolean> {
   const runs = runsAt(target);
@@ -131,9 +131,9 @@ export async function recover(job: JobContext, target: string): Promise<boolean>
 }
 
 /**
- * Does something while no other run changes names at the target. Each run has a lock file of its own and looks for
- * those of others after it made it: of two at least the later one sees the other's and takes its own back. The lock of
- * a dead run counts for nothing.
+ * Runs `work` while no other run changes names at the target. Each run creates a lock file of its own and then looks
+ * for those of others: of two runs, at least the later one sees the other's file and removes its own. The lock of a
+ * dead run is ignored.
  * @throws CtxsrcError `E_LOCK_TIMEOUT`, `E_PERMISSION`, `E_DISK_FULL`, `E_IO`
  */
 export async function exclusively<T>(run: Staging, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {

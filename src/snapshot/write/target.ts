@@ -6,7 +6,7 @@ import { CtxsrcError, ioError, localError } from '../../core/errors.ts';
 import { homeOf } from '../../core/home.ts';
 import { printable } from '../../core/printable.ts';
 
-/** What must be neither overwritten nor written into. Absolute paths. */
+/** Paths that must be neither overwritten nor written to. Absolute. */
 export interface Protected {
   /** The directory or file that the source reads. */
   readonly localSource?: string | undefined;
@@ -15,9 +15,9 @@ export interface Protected {
 }
 
 /**
- * The absolute path of a target, links in its parents resolved, after the refusals that `--force` does not change.
- * @throws CtxsrcError `E_TARGET_EXISTS` for a file, a link, a mount point, the current or home directory and what holds
- * them; `E_TARGET_IN_SOURCE` when source and target lie in each other
+ * The absolute path of a target, with links in its parents resolved, after the checks that `--force` does not change.
+ * @throws CtxsrcError `E_TARGET_EXISTS` for a file, a link, a mount point, the current or home directory and their
+ * parents; `E_TARGET_IN_SOURCE` if source and target contain one another
  */
 export function resolveTarget(text: string, guarded: Protected): string {
   const path = realPath(resolve(text));
@@ -48,7 +48,7 @@ export function resolveTarget(text: string, guarded: Protected): string {
   return path;
 }
 
-/** What is at a target now. */
+/** The state of a target. */
 export function stateOf(path: string): 'absent' | 'empty' | 'occupied' {
   try {
     return readdirSync(path).length === 0 ? 'empty' : 'occupied';
@@ -81,7 +81,7 @@ export async function createParents(path: string): Promise<string[]> {
   return created;
 }
 
-/** Takes back `createParents`; a directory that is in use meanwhile stays. */
+/** Undoes `createParents`; a directory that is in use meanwhile stays. */
 export async function removeParents(created: readonly string[]): Promise<void> {
   for (const dir of [...created].reverse()) await rmdir(dir).catch(() => undefined);
 }
@@ -96,7 +96,7 @@ function statOf(path: string): Stats | undefined {
   }
 }
 
-/** Links in the existing parents resolved; the last component is left as it is. */
+/** Resolves links in the existing parents, but not in the last component. */
 function realPath(path: string): string {
   const parent = dirname(path);
   if (parent === path) return path;
@@ -117,7 +117,7 @@ function resolved(path: string): string {
   }
 }
 
-/** True for the directory itself too. */
+/** True for the directory itself, too. */
 function isBelow(path: string, dir: string): boolean {
   return path === dir || path.startsWith(dir.endsWith('/') ? dir : `${dir}/`);
 }
@@ -125,7 +125,7 @@ function isBelow(path: string, dir: string): boolean {
 function isMountPoint(path: string): boolean {
   const [here, above] = [statSync(path), statSync(dirname(path))];
   if (here.dev !== above.dev || here.ino === above.ino) return true;
-  // A bind mount from the same file system shows in the kernel's table only.
+  // Only the kernel's table shows a bind mount from the same file system.
   return linuxMountPoints().has(path);
 }
 
@@ -139,7 +139,7 @@ function linuxMountPoints(): Set<string> {
   }
 }
 
-/** The kernel writes blanks, tabs, newlines and backslashes of paths as three octal digits. */
+/** The kernel writes blanks, tabs, newlines and backslashes in paths as three octal digits. */
 function unescapeOctal(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

@@ -1,4 +1,4 @@
-/** From an instance to a directory: keys, content, target. What `ctxsrc snapshot` and the library's `snapshot` do. */
+/** From an instance to a directory: keys, content, target. Shared by `ctxsrc snapshot` and the library's `snapshot`. */
 import type {
   CacheKeyResult,
   Identifier,
@@ -17,7 +17,7 @@ import { bytesOfText } from '../../fs/byte-string.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
 import { type Materialized, materialize } from './materialize.ts';
 
-/** The most that is written where the caller does not say otherwise: generous for an image, small for a bomb. */
+/** The default limits of writing: generous for an image, small for a bomb. */
 export function writeLimits(given: Partial<WriteLimits>): WriteLimits {
   const ratio = maxRatio(given.maxBytes);
   return { maxBytes: DEFAULT_MAX_BYTES, maxFiles: DEFAULT_MAX_FILES, maxRatio: ratio, ...given };
@@ -39,8 +39,8 @@ export interface SnapshotRequest {
 }
 
 /**
- * Writes the content of a source into the target. A filter that the source has made part of its identity already
- * (include and exclude of a directory) must not be in `options.filter`.
+ * Writes the content of a source to the target. A filter that is part of the source's identity (include and exclude of
+ * a directory) must not be in `options.filter`.
  */
 export async function writeSnapshot(job: JobContext, request: SnapshotRequest): Promise<Materialized> {
   const { source, identifier, instance, keys, options } = request;
