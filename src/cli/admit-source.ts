@@ -1,4 +1,4 @@
-/** How a source from outside gets into the table of a run: with flags of its own. */
+/** How a source from outside is added to the table of a run, with its own flags. */
 import { type Command, Option } from 'commander';
 import type { Source } from '../contract/index.ts';
 import { addSource, takenFlag } from '../source/declaration.ts';
@@ -6,9 +6,9 @@ import type { SourceTable } from '../source/table.ts';
 
 /**
  * Adds a source from outside.
- * @param module what the user calls it
+ * @param module the user's name of it
  * @param program has the flags of every command
- * @throws E_SOURCE_MODULE for a scheme that is there, and for an attribute whose flag a command or another source has
+ * @throws E_SOURCE_MODULE for an existing scheme, and for an attribute whose flag a command or another source has
  */
 export async function admitSource(
   table: SourceTable,
@@ -26,7 +26,7 @@ export async function admitSource(
   }
 }
 
-/** By every name under which a flag is given or its value found: whose it is, for people. */
+/** The owner of each flag, for people, by every name of the flag and of its value. */
 function flagOwners(program: Command): ReadonlyMap<string, string> {
   const owners = new Map(['--help', '-h', 'help', '--version', '-V', 'version'].map((name) => [name, 'ctxsrc']));
   for (const command of program.commands) {
@@ -37,7 +37,7 @@ function flagOwners(program: Command): ReadonlyMap<string, string> {
   return owners;
 }
 
-/** `--no-color` is found as `color`. */
+/** commander stores `--no-color` as `color`. */
 function namesOf(option: Option): string[] {
   return [option.long, option.short, option.attributeName()].filter((name) => typeof name === 'string');
 }

@@ -1,6 +1,6 @@
 /**
- * The commands, as data: name, arguments, flags, help. Help, completion and the manual are made from this table; the code
- * of a command is loaded when it runs.
+ * The commands as data: name, arguments, flags, help. Help, completion and the manual are made from this table; the
+ * code of a command is loaded when it runs.
  */
 import { type Command, Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
@@ -13,23 +13,23 @@ export interface CommandSpec {
   readonly args: string;
   readonly summary: string;
   readonly details?: string;
-  /** What its argument can be, for completion. */
+  /** Possible values of its argument, for completion. */
   readonly words?: readonly string[];
-  /** Takes references: gets the flags of sources and of the network. */
+  /** Accepts references: gets the flags of sources and of the network. */
   readonly takesReferences: boolean;
   /**
-   * How far it reaches; `network` unless given. Flags for what lies beyond are taken, for scripts that give the same to
-   * all, and not shown.
+   * How far the command reaches; default: `network`. Flags beyond that are accepted, for scripts that pass the same
+   * flags to all commands, but not shown.
    */
   readonly reach?: 'nothing' | 'files' | 'store' | 'network';
-  /** Reads what a source holds, and can be told how much of it at most. */
+  /** Reads the content of a source, and can be limited. */
   readonly limited?: boolean;
   /** Its own flags. */
   readonly flags?: (command: Command) => void;
-  /** Attributes it makes use of itself, so that giving them is no error whatever the references. */
+  /** Attributes that the command uses itself, so that they are accepted with any reference. */
   readonly uses?: (flags: Flags) => readonly string[];
   readonly examples: readonly string[];
-  /** Runs it. The answer is written to stdout by the command; the result is the exit code when it is not 0. */
+  /** Loads the command. It writes its answer to stdout and returns an exit code other than 0. */
   readonly load: () => Promise<{ run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> }>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The user's own configuration file: mirrors, sources from outside, and defaults for the network. It never holds a
- * secret, and no file of the current directory is ever read as configuration.
+ * The user's configuration file: mirrors, sources from outside, and network defaults. It never contains a secret, and
+ * no file in the current directory is read as configuration.
  */
 import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
@@ -13,7 +13,7 @@ import { readSmallFileSync } from '../fs/small-file.ts';
 import { checkHost } from './values.ts';
 
 export interface UserConfig {
-  /** The directory that holds the file; modules are found from there. */
+  /** The directory of the file; modules are relative to it. */
   readonly directory: string;
   /** Modules that export a source: paths, or package names. */
   readonly sources: readonly string[];
@@ -23,8 +23,8 @@ export interface UserConfig {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Where the configuration lies: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`; undefined
- * without a home.
+ * The path of the configuration: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`;
+ * undefined without a home.
  */
 function configPath(env: Environment): string | undefined {
   if (env.CTXSRC_CONFIG) return resolve(env.CTXSRC_CONFIG);
@@ -33,7 +33,10 @@ function configPath(env: Environment): string | undefined {
   return configHome && join(configHome, 'ctxsrc', 'config.json');
 }
 
-/** Reads it; a file that is not there is an empty one, unless `$CTXSRC_CONFIG` names it. `E_CONFIG` says what is wrong where. */
+/**
+ * Reads the configuration; a missing file is empty, unless `$CTXSRC_CONFIG` names it. `E_CONFIG` says where an error
+ * is.
+ */
 export function readConfig(env: Environment): UserConfig {
   const path = configPath(env);
   if (path === undefined) return { directory: '/', sources: [], network: {} };

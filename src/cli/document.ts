@@ -5,14 +5,14 @@ import { solverDigest } from '../core/solver-digest.ts';
 import { publicAttributes } from '../source/public-attributes.ts';
 import type { Identified } from '../source/resolve.ts';
 
-/** True for images: which one of several is meant depends on a platform. */
+/** True for image references: the platform selects one of several images. */
 export function choosesPlatform(one: Identified): boolean {
   return one.source.attributes.some((spec) => spec.name === 'platform');
 }
 
 /**
- * What is known of a reference once it is understood: its identifier, the facts that the identifier itself tells, and the
- * platform that is taken where the source chooses by one. No secrets.
+ * The facts about an identified reference: its identifier, the identifier's own facts, and the platform if the source
+ * selects by it. No secrets.
  */
 export function identifierMembers(one: Identified, defaultPlatform: string): Record<string, unknown> {
   return {
@@ -27,7 +27,7 @@ export function identifierMembers(one: Identified, defaultPlatform: string): Rec
   };
 }
 
-/** The digests of a reference, and what platform its image is for; what is not known of an image yet may cost a request. */
+/** The digests of a reference, and the platform of its image; may cost a request. */
 export async function digestMembers(
   digests: Digests | undefined,
   pin: string | undefined,
@@ -42,7 +42,7 @@ export async function digestMembers(
   };
 }
 
-/** The keys by index, the content key, and what could not be seen. `preimages`: also what exactly was hashed. */
+/** The keys by index, the content key, and properties that could not be read; with `preimages` the hashed texts. */
 export function keyMembers(keys: readonly CacheKeyResult[], preimages: boolean): Record<string, unknown> {
   return {
     keys: keys.map((result, index) => ({
@@ -58,7 +58,7 @@ export function keyMembers(keys: readonly CacheKeyResult[], preimages: boolean):
   };
 }
 
-/** `--safe`: a key as `sha256-<hex>`; of the solver's digest where the key is no sha256 digest itself. */
+/** `--safe`: a key as `sha256-<hex>`; made from the solver's digest if the key is not a sha256 digest itself. */
 export function safeKey(key: string): string {
   const digest = /^sha256:[0-9a-f]{64}$/.test(key) ? key : solverDigest(key);
   return `sha256-${digest.slice(digest.indexOf(':') + 1)}`;

@@ -1,12 +1,12 @@
-/** Facts as aligned text for a person: objects indent, lists of objects become one line an item. */
+/** Facts as aligned text for people: objects are indented, and lists of objects have one line per item. */
 import { printable } from '../core/printable.ts';
 
-/** Names of annotations come from outside: a longer one does not push all other values away. */
+/** Names of annotations come from outside: longer ones do not widen the column. */
 const WIDEST = 40;
 
 export type Facts = Readonly<Record<string, unknown>>;
 
-/** The text, with a line break at its end. Absent and empty facts are left out. */
+/** The text, with a newline at its end. Absent and empty facts are left out. */
 export function renderFacts(facts: Facts, indent = ''): string {
   const shown = Object.entries(facts).filter(([, value]) => !isEmpty(value));
   let width = 0;

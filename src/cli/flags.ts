@@ -1,6 +1,6 @@
 /**
- * The flags: how they are declared to commander, and what they and the environment come to. Flags of sources are built
- * from the attributes that the sources declare.
+ * The flags: their declarations for commander, and their values with those of the environment. Flags of sources are
+ * made from the attributes that the sources declare.
  */
 import type { Command } from 'commander';
 import { Option } from 'commander';
@@ -20,19 +20,19 @@ export function listOption(flags: string, description: string): Option {
   return new Option(flags, description).argParser(collect);
 }
 
-/** How far a command reaches: what lies beyond it needs no flag in its help. */
+/** How far a command reaches: flags beyond that are hidden in its help. */
 export interface Reach {
-  /** It takes its time, and shows how far it is. */
+  /** The command may take long, and shows progress. */
   readonly progress: boolean;
   readonly store: boolean;
   readonly network: boolean;
-  /** It judges what a source is or holds. */
+  /** It depends on the kind or content of a source. */
   readonly content: boolean;
-  /** It takes references, or code that brings sources. */
+  /** It accepts references, or modules with sources. */
   readonly references: boolean;
 }
 
-/** Flags that every command takes, the ones most used; they stand with the command's own. */
+/** The most used flags of every command; the help shows them with the command's own. */
 export function addCommonFlags(command: Command, reach: Reach): void {
   command
     .optionsGroup('Options:')
@@ -71,12 +71,12 @@ export function addSettingFlags(command: Command, reach: Reach): void {
     );
 }
 
-/** A flag that every command takes, so that scripts may give it to all, and that helps where it can do something. */
+/** A flag that every command accepts, for scripts that pass it to all; the help shows it only where it is used. */
 function shownIf(used: boolean, flags: string, description: string): Option {
   return new Option(flags, description).hideHelp(!used);
 }
 
-/** Flags of everything that speaks to a server; hidden where they are only taken. */
+/** Flags of everything that connects to a server; hidden if they are only accepted. */
 export function addNetworkFlags(command: Command, shown = true): void {
   const before = command.options.length;
   command
@@ -110,7 +110,7 @@ export function addNetworkFlags(command: Command, shown = true): void {
   if (!shown) for (const option of command.options.slice(before)) option.hideHelp();
 }
 
-/** Flags of commands that read what a source holds. */
+/** Flags of commands that read the content of a source. */
 export function addLimitFlags(command: Command): void {
   command
     .optionsGroup('Limits:')
@@ -118,7 +118,7 @@ export function addLimitFlags(command: Command): void {
     .addOption(new Option('--max-files <n>', 'refuse a source with more files and directories'));
 }
 
-/** What `--max-bytes` and `--max-files` allow. */
+/** The limits of `--max-bytes` and `--max-files`. */
 export function limitsOf(flags: Flags): { maxBytes?: number; maxFiles?: number } {
   const bytes = textFlag(flags, 'maxBytes');
   const files = textFlag(flags, 'maxFiles');
@@ -128,7 +128,7 @@ export function limitsOf(flags: Flags): { maxBytes?: number; maxFiles?: number }
   };
 }
 
-/** Flags that choose what is written of a source, and how. */
+/** Flags that select what is written of a source, and how. */
 export function addWriteFlags(command: Command): void {
   command
     .optionsGroup('What is written:')
@@ -156,8 +156,8 @@ export interface DeclaredAttribute extends AttributeSpec {
 }
 
 /**
- * A flag for each attribute, in the help below the schemes that have it; of attributes that several sources declare the
- * first wins, and a flag that the command has already serves the attribute too.
+ * A flag for each attribute, in the help below the schemes that have it. If several sources declare an attribute, the
+ * first declaration is used; an existing flag of the command serves the attribute, too.
  * @returns the attributes, each once
  */
 export function addAttributeFlags(command: Command, declared: readonly DeclaredAttribute[]): AttributeSpec[] {
@@ -208,13 +208,13 @@ function numberOf(name: string, text: string): number {
   return Number(text);
 }
 
-/** Text of a flag, or of the environment variable that stands in for it. */
+/** The value of a flag, or of its environment variable. */
 export function textFlag(flags: Flags, name: string): string | undefined {
   const value = flags[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Everything that `--retry`, `--mirror` and their kin come to. */
+/** The options of `--retry`, `--mirror` and other network flags. */
 export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> = {}): Partial<NetworkOptions> {
   const list = (name: string) => (flags[name] as readonly string[] | undefined) ?? [];
   const hosts = (name: string, flag: string) => list(name).map((host) => checkHost(flag, host));

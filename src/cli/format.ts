@@ -22,7 +22,7 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
 }
 
-/** A time that is to come, which nobody knows to the tenth: `20s`, `3m05s` or `2h10m`. */
+/** A future time, without false precision: `20s`, `3m05s` or `2h10m`. */
 export function formatTimeLeft(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   if (seconds < 3600) return formatDuration(seconds * 1000).replace('.0s', 's');

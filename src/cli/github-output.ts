@@ -1,12 +1,12 @@
-/** Outputs of a step of GitHub Actions: lines for the file that `$GITHUB_OUTPUT` names. */
+/** Outputs of a GitHub Actions step: lines for the file in `$GITHUB_OUTPUT`. */
 import { randomBytes } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import { CtxsrcError, localError } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 
 /**
- * Appends the outputs, in one piece. Names and values come from outside: neither can make an output that is not its own.
- * @throws E_USAGE for a name that no output can have, E_IO and its kin when the file cannot be written
+ * Appends the outputs in one write. Names and values come from outside: neither can create another output.
+ * @throws E_USAGE for an invalid name, E_IO and other local errors if the file cannot be written
  */
 export async function appendGithubOutputs(
   file: string,
@@ -18,7 +18,7 @@ export async function appendGithubOutputs(
   try {
     await appendFile(file, text);
   } catch (error) {
-    // A missing file is not what the user asked for by a reference: it is a fault of the machine, as every other here.
+    // The user did not name the file in a reference, so a missing file is an error of this machine.
     throw localError(
       error,
       `cannot write the file ${printable(file)} that GITHUB_OUTPUT names`,
@@ -28,8 +28,8 @@ export async function appendGithubOutputs(
 }
 
 /**
- * `NAME=VALUE`, or the form with a delimiter where the value has several lines. The runner takes the first `=` or `<<` of
- * a line for the end of the name, so no name can hold one.
+ * `NAME=VALUE`, or the form with a delimiter for a value of several lines. The first `=` or `<<` of a line ends the
+ * name, so names cannot contain them.
  */
 export function outputLines(name: string, value: string): string {
   if (name !== printable(name) || /=|<</.test(name)) {
@@ -38,7 +38,7 @@ export function outputLines(name: string, value: string): string {
     });
   }
   if (!/[\r\n]/.test(value)) return `${name}=${value}\n`;
-  // Nobody who wrote the value can know it.
+  // The value's author cannot know it.
   const delimiter = `end-${randomBytes(16).toString('hex')}`;
   return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
 }

@@ -7,15 +7,15 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /**
-   * Writes to stdout and waits until the text is handed over; a reader that went away is no error.
+   * Writes to stdout and waits until the text is passed on; a closed reader is no error.
    * @throws CtxsrcError `E_DISK_FULL`, `E_IO`
    */
   print(text: string): Promise<void>;
-  /** Whether stderr may be a terminal: false for a pipe and a file. */
+  /** True if stderr may be a terminal: false for a pipe or a file. */
   mayShow(): boolean;
 }
 
-/** The process's own. A stream is made when it is first used: each costs a start several milliseconds. */
+/** The streams of the process. Each is made at first use, because it costs several milliseconds of the start. */
 export class ProcessIo implements Io {
   readonly env = process.env;
   readonly cwd = process.cwd();
@@ -47,15 +47,15 @@ export class ProcessIo implements Io {
     }
   }
 
-  /** Resolves when all that was written has been handed over, or never can be. */
+  /** Resolves when everything written was passed on, or cannot be. */
   async flush(): Promise<void> {
     await Promise.all([this.#stdout, this.#stderr].map((stream) => stream && flushed(stream)));
   }
 }
 
 /**
- * Whoever writes an answer is told what becomes of it; talk that nobody can hear (a full disk, a terminal that is gone) is
- * no reason to fail.
+ * Errors of the answer are reported by its writer; messages that cannot be written (a full disk, a closed terminal) are
+ * no failure.
  */
 function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
   return stream.on('error', () => undefined);
@@ -63,16 +63,16 @@ function tolerant(stream: NodeJS.WriteStream): NodeJS.WriteStream {
 
 /**
  * Writes to stdout without a stream.
- * @returns what is left for the stream: it can wait for a slow reader, and says what is wrong
+ * @returns the rest for the stream, which can wait for a slow reader and reports errors
  */
 function writeDirectly(text: string): Uint8Array {
   let rest: Uint8Array = Buffer.from(text);
-  // The consoles of Windows take no UTF-8.
+  // The consoles of Windows do not accept UTF-8.
   if (process.platform === 'win32') return rest;
   try {
     while (rest.length > 0) rest = rest.subarray(writeSync(1, rest));
   } catch {
-    // The stream meets the same.
+    // The stream gets the same error.
   }
   return rest;
 }

@@ -1,8 +1,8 @@
-/** The entry of the command line. What needs no command is answered here, without loading anything else. */
+/** The entry of the command line. `--version` is answered here, without loading anything else. */
 import { VERSION } from '../core/version.ts';
 import { ProcessIo } from './io.ts';
 
-/** Runs the command line on the process and ends it with the exit code of the command. */
+/** Runs the command line and ends the process with the exit code of the command. */
 export async function main(argv: readonly string[]): Promise<void> {
   const io = new ProcessIo();
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
@@ -16,8 +16,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   const { runProgram } = await import('./program.ts');
   const code = await runProgram(argv, io);
-  // Everything is closed, but a compilation that a library has begun in the background would keep the process for half a
-  // second more. Leaving must not cut off what a slow reader has not taken yet.
+  // Everything is closed, but a library's background compilation would keep the process alive for half a second. Output
+  // that a slow reader has not consumed yet must not be lost.
   await io.flush();
   process.exit(code);
 }

@@ -1,10 +1,10 @@
-/** What the environment says of the network, for all runs: `CTXSRC_MIRRORS`, `CTXSRC_CA_FILE`, `CTXSRC_PLAIN_HTTP`, `NETRC`. */
+/** Network settings in the environment: `CTXSRC_MIRRORS`, `CTXSRC_CA_FILE`, `CTXSRC_PLAIN_HTTP`, `NETRC`. */
 import type { NetworkOptions } from '../contract/index.ts';
 import { checkHost, parseMirrorOf } from './values.ts';
 
 /**
- * The defaults of a run: the environment's, before those of the configuration file. `E_USAGE` for what is no mirror
- * or no host.
+ * The defaults of a run: from the environment, then from the configuration file. `E_USAGE` for an invalid mirror or
+ * host.
  */
 export function withEnvironment(
   env: Readonly<Record<string, string | undefined>>,

@@ -1,10 +1,10 @@
-/** Writing answers to stdout and talk to stderr. Everything that came from outside is made harmless for a terminal first. */
+/** Writes answers to stdout and messages to stderr. Text from outside is made harmless for a terminal first. */
 import { CtxsrcError, isCtxsrcError, localError } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import type { Io } from './io.ts';
 
 /**
- * Writes an answer and waits until it is handed over; a reader that went away is no error.
+ * Writes an answer and waits until it is passed on; a closed reader is no error.
  * @throws CtxsrcError `E_DISK_FULL`, `E_IO`
  */
 export function write(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
@@ -19,7 +19,7 @@ export function write(stream: NodeJS.WritableStream, text: string | Uint8Array):
   });
 }
 
-/** What the system says of a file or of this machine, though no path is named. */
+/** Codes of errors of a file or of this machine, even without a path. */
 const LOCAL: ReadonlySet<string | undefined> = new Set([
   'ENOSPC',
   'EDQUOT',
@@ -63,12 +63,12 @@ export async function writeError(
   await talk(io, text);
 }
 
-/** Nobody may be there to hear it. */
+/** Ignores errors: the reader may be gone. */
 function talk(io: Io, text: string): Promise<void> {
   return write(io.stderr, text).catch(() => undefined);
 }
 
-/** The message, which the stack repeats, is what somebody else said; only the lines below it are ours. */
+/** The lines after the message, which the stack repeats: the message may come from outside. */
 function stackOf(error: Error): string {
   const cause = error.cause instanceof Error ? `\ncaused by: ${stackOf(error.cause)}` : '';
   const frames = (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line));

@@ -1,6 +1,6 @@
 /**
- * From arguments to a running command. Only the command that was asked for gets its flags declared, and only the sources
- * that the references name are loaded for them; when that does not explain a flag, all sources are.
+ * From arguments to a running command. Only the requested command declares its flags, and only the sources in its
+ * references are loaded for theirs; if that leaves a flag unknown, all sources are loaded.
  */
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError } from 'commander';
@@ -27,7 +27,7 @@ import { createReporter } from './progress/progress.ts';
 import { Run } from './run.ts';
 import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
 
-/** What commander made of the arguments: a command to run, or an answer that is complete already (help). */
+/** commander's result: a command to run, or a complete answer (help). */
 type Invocation =
   | {
       readonly spec: CommandSpec;
@@ -40,7 +40,7 @@ type Invocation =
 /** Runs the arguments (without `node` and the script) and gives the exit code. */
 export async function runProgram(argv: readonly string[], io: Io): Promise<number> {
   const abort = new AbortController();
-  // Every reference, request and file of the run listens for its end.
+  // Every reference, request and file of the run has a listener.
   setMaxListeners(0, abort.signal);
   const beforeEnd = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const errorForm = {
@@ -72,7 +72,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   }
 }
 
-/** The stream of events is for a program, and so is the error at its end. */
+/** The events are for a program, and so is the error at the end. */
 function wantsRawJson(argv: readonly string[], env: Io['env']): boolean {
   const at = argv.findLastIndex((arg) => arg === '--progress' || arg.startsWith('--progress='));
   if (at < 0) return env.BUILDKIT_PROGRESS === 'rawjson';
@@ -105,7 +105,7 @@ async function runCommand(
   }
 }
 
-/** `ctxsrc --json key .` as `ctxsrc key --json .`: flags belong to the commands, but some people write them first. */
+/** `ctxsrc --json key .` as `ctxsrc key --json .`: flags belong to commands, but some users write them first. */
 function commandFirst(argv: readonly string[]): readonly string[] {
   const names = COMMANDS.map(({ name }) => name);
   const at = argv.findIndex((arg) => names.includes(arg));
@@ -145,12 +145,12 @@ async function allAttributes(table: SourceTable): Promise<DeclaredAttribute[]> {
   return attributesOf(await table.loadAll());
 }
 
-/** What sources declare. */
+/** The attributes that sources declare. */
 export function attributesOf(sources: readonly Source[]): DeclaredAttribute[] {
   return sources.flatMap(({ attributes, schemes }) => attributes.map((spec) => ({ ...spec, schemes })));
 }
 
-/** Attributes of the sources that the arguments seem to name; a wrong guess costs a second look, nothing else. */
+/** Attributes of the sources that the arguments seem to name; a wrong guess only costs time. */
 async function namedSources(argv: readonly string[], table: SourceTable): Promise<DeclaredAttribute[]> {
   const known = new Set(table.schemes());
   const schemes = new Set<string>();
@@ -158,7 +158,7 @@ async function namedSources(argv: readonly string[], table: SourceTable): Promis
     try {
       if (!arg.startsWith('-')) schemes.add(parseReference(arg).scheme);
     } catch {
-      // Not a reference; if it should have been one, the command says so.
+      // Not a reference; if it should be one, the command reports it.
     }
   }
   const sources = await Promise.all(
@@ -196,7 +196,7 @@ async function parseArguments(
   return invocation ?? { exit: 0 };
 }
 
-/** Every command with the flags that it has of its own, whatever the sources. */
+/** Every command with its own flags, without those of sources. */
 export function commandsAlone(): Command {
   return buildProgram(
     [],
@@ -206,9 +206,9 @@ export function commandsAlone(): Command {
 }
 
 /**
- * The program for commander; also what completion and the manual are made from.
- * @param write takes the help that was asked for
- * @param only the one command that is asked for: declaring all of them costs a start several milliseconds
+ * The program for commander; completion and the manual are made from it, too.
+ * @param write receives the requested help
+ * @param only the one requested command: declaring all of them takes several milliseconds
  */
 export function buildProgram(
   specs: readonly DeclaredAttribute[],

@@ -1,4 +1,4 @@
-/** One run of a command: its flags, its progress, and, made when first needed, the store, session and environment. */
+/** One run of a command: its flags, its progress, and the store, session and environment, made at first use. */
 import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, Identifier, JobContext } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -25,9 +25,9 @@ interface RunOptions {
   readonly reporter: Reporter;
   readonly flags: Flags;
   readonly attributes: readonly AttributeSpec[];
-  /** The command writes the lock file itself: its `--lock` names the file, not where words are looked up. */
+  /** The command writes the lock file itself: `--lock` names its output, not a file for looking up names. */
   readonly ownsLock: boolean;
-  /** Names of attributes that the command itself makes use of, whatever the references. */
+  /** Attributes that the command itself uses, whatever the references. */
   readonly uses: readonly string[];
   readonly table: SourceTable;
   readonly config: UserConfig;
@@ -88,7 +88,7 @@ export class Run {
     return this.#environment;
   }
 
-  /** The platform of references that name none. */
+  /** The platform of references without one. */
   defaultPlatform(): string {
     return defaultPlatform(this.io.env).platform;
   }
@@ -98,7 +98,7 @@ export class Run {
     return textFlag(this.flags, 'registryConfig') ?? textFlag(this.flags, 'authfile');
   }
 
-  /** What accompanies a call that does work. */
+  /** The context of a call that does work. */
   async job(): Promise<JobContext> {
     const { session } = await this.environment();
     return {
@@ -109,7 +109,7 @@ export class Run {
     };
   }
 
-  /** Understands references, by their names in the file of `--lock` too; a flag that means nothing for any is an error. */
+  /** Identifies references, also by their names in the file of `--lock`; a flag that no reference uses is an error. */
   async identify(references: readonly string[], defaults?: Attributes): Promise<Understood[]> {
     const understood = await this.#understand(this.site(defaults), references);
     this.#refuseIdleFlags(understood);
@@ -127,12 +127,12 @@ export class Run {
     return understood;
   }
 
-  /** Understands references and binds them to the store, session and network of this run. */
+  /** Identifies references and makes their instances. */
   async resolve(references: readonly string[], defaults?: Attributes): Promise<Resolved[]> {
     return this.bind(await this.identify(references, defaults));
   }
 
-  /** Binds what was understood. */
+  /** Makes the instances of identified references. */
   async bind(understood: readonly Understood[]): Promise<Resolved[]> {
     const { env } = await this.environment();
     return Promise.all(
@@ -145,7 +145,7 @@ export class Run {
     );
   }
 
-  /** Where references are read; `defaults` are attributes that flags win over. */
+  /** The context of parsing references; flags override the attributes in `defaults`. */
   site(defaults: Attributes = {}): ReferenceSite {
     return {
       table: this.table,
@@ -154,10 +154,7 @@ export class Run {
     };
   }
 
-  /**
-   * Does the same for every reference at the same time, so that one waits no longer for the others than it must. All
-   * succeed, or the first reference's failure is thrown.
-   */
+  /** Runs `work` for all references concurrently. All succeed, or the error of the first failed reference is thrown. */
   async each<T>(resolved: readonly Resolved[], work: (one: Resolved) => Promise<T>): Promise<T[]> {
     const results = await Promise.allSettled(resolved.map((one) => work(one)));
     return results.map((result, index) => {
@@ -186,24 +183,24 @@ export class Run {
     await this.io.print(this.json ? printableJson(text) : text);
   }
 
-  /** Writes one line of the answer, made safe for a terminal. */
+  /** Writes one line of the answer, made harmless for a terminal. */
   async line(text: string): Promise<void> {
     await this.out(`${printable(text)}\n`);
   }
 
-  /** Something for a person on stderr. */
+  /** Writes a message for a person to stderr. */
   note(text: string, level: 'note' | 'warning' = 'note'): void {
     this.#reporter.emit({ type: 'message', level, text });
   }
 
-  /** A reference that probably means something else: a warning, or exit 8 with `--strict`. For commands that ask no source. */
+  /** Reports a doubtful reference: a warning, or exit 8 with `--strict`. For commands that call no source. */
   tellDoubt({ doubt }: Identifier): void {
     if (doubt === undefined) return;
     const job = { progress: this.#reporter, strict: this.flags.strict === true };
     warnOrRefuse(job, 'E_DOUBTFUL', doubt.text, doubt.hint);
   }
 
-  /** Appends outputs to the file that `$GITHUB_OUTPUT` names. Before the answer is printed: when that fails, none is. */
+  /** Appends outputs to the file in `$GITHUB_OUTPUT`. Called before the answer: if it fails, there is none. */
   async githubOutput(values: Readonly<Record<string, string | undefined>>): Promise<void> {
     if (this.flags.githubOutput !== true) return;
     const file = this.io.env.GITHUB_OUTPUT;
@@ -216,7 +213,7 @@ export class Run {
     await appendGithubOutputs(file, values);
   }
 
-  /** As `githubOutput` for each reference: of several, the named ones get `-NAME` after the word, the others `-1`, `-2`, …. */
+  /** As `githubOutput` for each reference; of several, named ones get `-NAME` added, others `-1`, `-2`, …. */
   async githubOutputs(
     resolved: readonly Resolved[],
     values: readonly Readonly<Record<string, string | undefined>>[],
@@ -234,7 +231,7 @@ export class Run {
     await this.githubOutput(byName);
   }
 
-  /** What a key could not see is a warning, and exit 8 with `--strict`. */
+  /** Properties that a key could not cover are a warning, or exit 8 with `--strict`. */
   checkComplete(resolved: readonly Resolved[], keys: readonly (readonly CacheKeyResult[])[]): void {
     for (const [index, one] of resolved.entries()) {
       const unseen = [...new Set(keys[index]!.flatMap((result) => result.incomplete ?? []))];
@@ -253,7 +250,7 @@ export class Run {
     }
   }
 
-  /** `CTXSRC_CACHE_MAX_SIZE`: what a run has brought makes room for itself. */
+  /** `CTXSRC_CACHE_MAX_SIZE`: prunes the store after a run. */
   async #pruneAfterwards(): Promise<void> {
     const limit = this.io.env.CTXSRC_CACHE_MAX_SIZE;
     if (!limit || this.#environment === undefined || this.signal.aborted) return;
@@ -268,10 +265,10 @@ export class Run {
     }
   }
 
-  /** Stops the progress view and releases what the store holds for this process. */
+  /** Stops the progress view, and releases this process's leases and locks. */
   async close(): Promise<void> {
     await this.#pruneAfterwards().catch((error: unknown) => {
-      // The answer is there: that no room could be made is not the failure of the command.
+      // The answer was given: a failure to free space is not a failure of the command.
       this.note(`could not make room in the store: ${(error as Error).message}`, 'warning');
     });
     this.#reporter.close();

@@ -1,4 +1,4 @@
-/** What ends a run from outside its own calls: the work is aborted, so that nothing half-made stays. */
+/** Events from outside that end a run: the work is aborted, so that nothing half-made stays. */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { asCtxsrcError } from './output.ts';
 
@@ -10,14 +10,14 @@ const ENDINGS: Readonly<Partial<Record<NodeJS.Signals, readonly [ErrorCode, stri
 };
 
 /**
- * Signals that come together are one: Ctrl-C reaches a program both from the terminal and from the npx that it runs under,
- * a closed terminal hangs up twice, and a service manager sends TERM and HUP (ms).
+ * Signals within this time (ms) count as one: Ctrl-C reaches a program both from the terminal and from the npx above
+ * it, a closed terminal hangs up twice, and a service manager sends TERM and HUP.
  */
 const TOGETHER = 200;
 
 /**
  * The first signal aborts; a later one ends the process at once.
- * @returns undoes it, unless a signal came: the process is about to end, and one that comes after it changes nothing
+ * @returns removes the handlers, unless a signal came: the process is about to end
  */
 export function abortOnSignals(abort: AbortController): () => void {
   let first: number | undefined;
@@ -36,13 +36,13 @@ export function abortOnSignals(abort: AbortController): () => void {
   };
 }
 
-/** How long the work may take to end once something has failed that nobody waited for (ms). */
+/** Time that the work may take to end after an error that no caller handles (ms). */
 const PATIENCE = 5_000;
 
 /**
- * An error that reaches nobody, a defect or a full disk met in the background, ends the run like any other: the work is
- * aborted and the error told. Where even that does not end it, `end` has to.
- * @returns undoes it
+ * An unhandled error, a defect or a full disk in the background, ends the run like any other error: the work is aborted
+ * and the error reported. If the work does not end, `end` is called.
+ * @returns removes the handlers
  */
 export function abortOnStrayErrors(abort: AbortController, end: (error: CtxsrcError) => void): () => void {
   let timer: NodeJS.Timeout | undefined;

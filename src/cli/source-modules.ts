@@ -1,6 +1,6 @@
 /**
  * Sources from outside: modules that the user names with `--source` or in the configuration file. Nothing is loaded
- * because it lies in the current directory.
+ * just because it is in the current directory.
  */
 import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -39,7 +39,7 @@ export interface SourceModule {
   readonly url: string;
 }
 
-/** Loads a module that exports a source as `source`, or as its default export. `E_SOURCE_MODULE` when there is none. */
+/** Loads a module that exports a source as `source`, or as its default export. `E_SOURCE_MODULE` if there is none. */
 export async function loadModule(module: string, base: string): Promise<SourceModule> {
   const { url, exported } = await importModule(module, base);
   const source = exported.source ?? exported.default;
@@ -55,7 +55,7 @@ async function importModule(module: string, base: string): Promise<{ url: string
     const url = moduleUrl(module, base);
     return { url, exported: (await import(url)) as Record<string, unknown> };
   } catch (error) {
-    // Behind the first line Node lists who asked for the module.
+    // After the first line Node lists the modules that required it.
     const [reason] = String((error as Error | undefined)?.message ?? error).split('\n');
     throw new CtxsrcError('E_SOURCE_MODULE', `cannot load the source module ${module}: ${reason}`, {
       cause: error,
@@ -88,7 +88,7 @@ const withTexts =
 
 const isSchemes: Holds = (value) => listOf(isScheme)(value) && (value as readonly unknown[]).length > 0;
 
-/** What a source has to have, and what it is, for a person. */
+/** The members that a source must have, with descriptions for people. */
 const MEMBERS: readonly (readonly [name: keyof Source, wanted: string, holds: Holds])[] = [
   ['schemes', "a list of names in lower case, ['my-source']", isSchemes],
   ['grammar', '[{ scheme, form, example, summary }]', listOf(withTexts('scheme', 'form', 'example', 'summary'))],
@@ -97,7 +97,7 @@ const MEMBERS: readonly (readonly [name: keyof Source, wanted: string, holds: Ho
   ['resolve', 'a function of (id, env)', isFunction],
 ];
 
-/** What is exported instead of a source; undefined for one that is whole. */
+/** The fault of an exported value that is not a source; undefined for a valid source. */
 function faultOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null) return 'no source';
   const source = value as Partial<Source>;

@@ -3,11 +3,11 @@ import type { ProgressEvent } from '../core/progress.ts';
 import type { Reporter } from './progress/reporter.ts';
 
 /**
- * Sets V8 up for short runs, when there is something to set: runs that only look or ask are spared `node:v8`.
+ * Tunes V8 for short runs that do work; other runs need not load `node:v8`.
  *
- * undici reads HTTP with WebAssembly, which V8 would optimise after the first answer, and a short run would wait for that
- * at its end. And a run of a second or two that moves or hashes something does not get back what V8 takes to optimise so
- * much code, so it shall wait eight times as long (later versions have other rules for it, and no such flag).
+ * undici parses HTTP with WebAssembly, which V8 would optimise in the background after the first response, and a short
+ * run would wait for that at its end. Optimising JavaScript does not pay in a run of a second or two either, so its
+ * budget is raised eightfold (later versions of V8 have other rules, and no such flag).
  */
 export function tunedForWork(reporter: Reporter): Reporter {
   let works = false;
@@ -25,7 +25,7 @@ export function tunedForWork(reporter: Reporter): Reporter {
   };
 }
 
-/** The hash of a directory is work only when it is not over at once. */
+/** Hashing a directory counts as work only if it takes long. */
 function isWork(event: ProgressEvent): boolean {
   return event.type === 'advance' || (event.type === 'start' && event.phase !== 'resolve' && event.phase !== 'hash');
 }

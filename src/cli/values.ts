@@ -1,4 +1,4 @@
-/** Readers of flag values: durations, sizes, counts. Each throws a usage error that names the flag and shows a value that works. */
+/** Parsers of flag values: durations, sizes, counts. Each throws a usage error with the flag and a valid value. */
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
@@ -21,7 +21,10 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   tib: 1024 ** 4,
 };
 
-/** `1h30m`, `90s`, `500ms`; a bare number is seconds. @returns milliseconds */
+/**
+ * `1h30m`, `90s`, `500ms`; a bare number means seconds.
+ * @returns milliseconds
+ */
 export function parseDuration(flag: string, text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
@@ -49,20 +52,23 @@ export function parseCount(flag: string, text: string, least: number): number {
   return value;
 }
 
-/** `A=B`, as `--mirror` and `--with` take it. @param form how the two are called, for messages */
+/**
+ * `A=B`, for `--mirror` and `--with`.
+ * @param form the names of the two parts, for messages
+ */
 export function parsePair(flag: string, text: string, form = 'NAME=VALUE'): [string, string] {
   const equals = text.indexOf('=');
   if (equals <= 0) throw badValue(flag, text, form);
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** `HOST=MIRROR[/PATH]`, as `--mirror` takes it. */
+/** `HOST=MIRROR[/PATH]`, for `--mirror`. */
 export function parseMirrorOf(flag: string, text: string): NetworkOptions['mirrors'][number] {
   const [host, mirror] = parsePair(flag, text, 'HOST=MIRROR[/PATH]');
   return { host, mirror };
 }
 
-/** `HOST[:PORT]`, as `--plain-http` takes it: a URL there would be a host that is never spoken to. */
+/** `HOST[:PORT]`, for `--plain-http`: a URL would be a host that is never contacted. */
 export function checkHost(flag: string, text: string): string {
   if (text === '' || /[/@\s]/.test(text)) throw badValue(flag, text, 'HOST[:PORT], without https://');
   return text;

@@ -5,7 +5,7 @@ import type { Resolved } from '../source/resolve.ts';
 import { type Flags, limitsOf, textFlag } from './flags.ts';
 import type { Run } from './run.ts';
 
-/** What the flags and the environment say of writing files. */
+/** The options of writing files, from flags and the environment. */
 export function writeOptions(run: Run, one: Resolved, flags: Flags): WriteOptions {
   const text = (name: string) => textFlag(flags, name);
   const owner = (text('owner') ?? 'auto') as WriteOptions['owner'];
@@ -19,7 +19,7 @@ export function writeOptions(run: Run, one: Resolved, flags: Flags): WriteOption
   };
 }
 
-/** Patterns that the source declares as its own are part of its identity; others choose what is written of it. */
+/** Patterns that the source declares as attributes are part of its identity; others select what is written. */
 function writeFilter(one: Resolved, flags: Flags): WriteFilter | undefined {
   const own = new Set(one.source.attributes.map((spec) => spec.name));
   const filter = {

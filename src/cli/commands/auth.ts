@@ -11,7 +11,7 @@ const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
   'anonymous-token': 'asks for a token and gives one to anybody',
 };
 
-/** `ctxsrc auth <registry>`: which credential would be used, and why not the others. Never the secret. */
+/** `ctxsrc auth <registry>`: which credential would be used, and why not the others. Never prints the secret. */
 export async function run(run: Run, [registry]: readonly string[], flags: Flags): Promise<undefined> {
   checkRegistry(registry!);
   const report = await explainCredentials({
@@ -62,12 +62,12 @@ async function test(run: Run, registry: string): Promise<CredentialTest> {
     return await testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
   } catch (error) {
     if (!isCtxsrcError(error) || error.hint?.includes('ctxsrc auth') !== true) throw error;
-    // The advice to ask this command would lead in a circle.
+    // Leaves out the hint, which would suggest this very command.
     throw error.with({ hint: `log in anew: docker login ${registry}` });
   }
 }
 
-/** What is no host would only be found nowhere, and be shown with the password that may be in it. */
+/** Refuses a text that is not a host: it would be printed with a password that may be in it. */
 function checkRegistry(text: string): void {
   const host = /^(?:[a-z+-]+:\/\/)?(?:[^/]*@)?([^/@\s]*)/.exec(text)?.[1];
   if (host === text) return;

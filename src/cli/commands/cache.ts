@@ -40,7 +40,7 @@ export async function run(run: Run, [what]: readonly string[], flags: Flags): Pr
 }
 
 async function print(run: Run, members: Readonly<Record<string, unknown>>, text: () => string): Promise<undefined> {
-  // Names in the store are others' words: URLs, names in images.
+  // Names in the store come from others: URLs, names in images.
   const lines = (): string => text().split('\n').map(printable).join('\n');
   const answer = run.json ? JSON.stringify({ schema: 'ctxsrc/v1', ...members }) : lines();
   if (answer !== '') await run.out(`${answer}\n`);

@@ -6,7 +6,7 @@ import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { parsePair } from '../values.ts';
 
-/** What the build is for, where an image is among its contexts or `--platform` says that it matters. */
+/** The platform of the build, if an image is among its contexts or `--platform` is given. */
 function combinedPlatform(run: Run, resolved: readonly Resolved[], flags: Flags): string | undefined {
   const chosen = textFlag(flags, 'platform');
   if (chosen === undefined && !resolved.some(choosesPlatform)) return undefined;

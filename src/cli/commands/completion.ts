@@ -13,7 +13,7 @@ const SCRIPTS = new Map([
   ['fish', FISH_SCRIPT],
 ]);
 
-/** `ctxsrc completion bash|zsh|fish`; `man` prints the manual page, `candidates` is what the scripts ask. */
+/** `ctxsrc completion bash|zsh|fish`; `man` prints the manual page, and the scripts call `candidates`. */
 export async function run(run: Run, [what = '', line = '']: readonly string[]): Promise<undefined> {
   const script = SCRIPTS.get(what);
   if (script !== undefined) await run.out(script);

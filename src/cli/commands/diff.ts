@@ -42,7 +42,7 @@ async function printLines(run: Run, differences: Differences): Promise<SourceCom
   }
 }
 
-/** One document, written piece by piece: two trees can differ in more paths than belong in memory. */
+/** One document, written piece by piece: two trees can differ in more paths than fit into memory. */
 async function printJson(run: Run, resolved: readonly Resolved[], differences: Differences): Promise<SourceComparison> {
   const [a, b] = resolved.map((one) => identifierMembers(one, run.defaultPlatform()));
   const head = JSON.stringify({ schema: 'ctxsrc/v1', a, b }).slice(0, -1);

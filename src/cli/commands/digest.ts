@@ -27,7 +27,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   }
 }
 
-/** The root digest and its kin; a source that has no cheaper way tells it by its pin. */
+/** The digests of a reference; a source without a cheaper way has only its pin. */
 export async function digestsOf(run: Run, one: Resolved): Promise<Digests> {
   if (one.instance.digests !== undefined) return one.instance.digests(await run.job());
   const keys = await allKeys(one.instance, await run.job());

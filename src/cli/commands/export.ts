@@ -32,7 +32,7 @@ export async function run(run: Run, [reference]: readonly string[], flags: Flags
     }),
   );
   const { digest, size } = exported!;
-  // The archive itself is the answer on standard output; its digest then is talk.
+  // The archive is the answer on standard output, so its digest is only a note.
   if (toStdout) run.note(`exported ${digest}`);
   else if (run.json) {
     const digests = await resolved[0]!.instance.digests?.(job);

@@ -45,7 +45,7 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
   return undefined;
 }
 
-/** Contexts named by the arguments and by `--from`, relative to the current directory; undefined when none were. */
+/** Contexts named by the arguments and by `--from`, relative to the current directory; undefined if there are none. */
 async function askedContexts(
   run: Run,
   args: readonly string[],
@@ -53,7 +53,7 @@ async function askedContexts(
 ): Promise<Map<string, string> | undefined> {
   const asked = new Map<string, string>();
   if (from !== undefined) {
-    // What a stream says is said from here.
+    // References from a stream are relative to the current directory.
     const path = resolvePath(run.io.cwd, streamOf(from) === undefined ? from : '-');
     const bytes = await readNamedFile(from, {
       what: printable(from),
@@ -85,9 +85,9 @@ async function askedContexts(
 }
 
 /**
- * The new lock: what was asked for, or all there is, resolved now; the rest as it was. The platform is written down, so
- * that the file says the same on every machine.
- * @param updates names of `--update`, none for all; undefined without the flag
+ * The new lock: the requested entries, or all, resolved now; the others unchanged. The platform is recorded, so that
+ * the file means the same on every machine.
+ * @param updates names of `--update`, empty for all; undefined without the flag
  */
 async function renewed(
   run: Run,
@@ -118,14 +118,14 @@ function sorted(entries: Lock): Lock {
   return new Map([...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
 }
 
-/** Entries as they were written, not as they are pinned. */
+/** Resolves entries as they were written, not as they are pinned. */
 async function resolveEntries(run: Run, lock: OpenLock, names: readonly string[]): Promise<Resolved[]> {
   const references = [];
   for (const name of names) references.push(await referenceOf(run.site(), lock, name, 'written'));
   return run.bind(references);
 }
 
-/** Says what moved. Nothing is downloaded; exit 6 when something did. */
+/** Reports the entries that have moved. Nothing is downloaded; exit 6 if there are any. */
 async function check(
   run: Run,
   lock: OpenLock,
@@ -178,7 +178,7 @@ async function print(run: Run, lock: OpenLock, format: string, flags: Flags): Pr
   await run.out(format === 'build-contexts' ? rendered.text : printableJson(rendered.text));
 }
 
-/** The contexts with paths as the current directory reads them: that is where the other tool is run. */
+/** The contexts with paths relative to the current directory, where the other tool is run. */
 async function readable(run: Run, lock: OpenLock): Promise<Map<string, Pinnable>> {
   const { cwd } = run.io;
   const contexts = new Map<string, Pinnable>();

@@ -1,19 +1,19 @@
-/** The answer to a Tab: what `ctxsrc completion candidates` prints and the scripts of the shells read. */
+/** The answer to a Tab: `ctxsrc completion candidates` prints it and the shells' scripts read it. */
 import { printable } from '../../core/printable.ts';
 
-/** One word that could stand at the cursor, whole. */
+/** One whole word that fits at the cursor. */
 export interface Candidate {
   readonly text: string;
-  /** A few words about it, for the shells that show them. */
+  /** A short description, for shells that show it. */
   readonly description?: string | undefined;
 }
 
-/** What could stand at the cursor. */
+/** Everything that fits at the cursor. */
 export interface Completion {
   readonly words: readonly Candidate[];
-  /** Paths that the shell itself is to offer too: it knows how to quote them. */
+  /** Paths that the shell itself should offer, as it knows how to quote them. */
   readonly paths: 'none' | 'files' | 'directories';
-  /** How many characters of the word stand before the path, as in `NAME=./path`. */
+  /** Number of characters of the word before the path, as in `NAME=./path`. */
   readonly before: number;
 }
 
@@ -26,7 +26,7 @@ export function wordsOnly(words: readonly Candidate[]): Completion {
   return { ...NOTHING, words };
 }
 
-/** A completion of the end of a word, as one of the whole word. */
+/** A completion of the end of a word as a completion of the whole word. */
 export function behind(start: string, { words, paths, before }: Completion): Completion {
   return {
     words: words.map((word) => ({ ...word, text: start + word.text })),
@@ -36,8 +36,8 @@ export function behind(start: string, { words, paths, before }: Completion): Com
 }
 
 /**
- * Words that every shell takes as they are, wherever they came from: tags, names of files and of locked contexts are
- * chosen by strangers. What has another character in it is not offered, so nothing depends on a shell's quoting.
+ * Words that every shell accepts unquoted. Tags, names of files and of locked contexts are chosen by strangers; words
+ * with other characters are not offered, so that nothing depends on a shell's quoting.
  */
 const PLAIN_WORD = /^[A-Za-z0-9_./-][A-Za-z0-9_./:@%+=,-]*$/;
 
@@ -45,8 +45,8 @@ const PLAIN_WORD = /^[A-Za-z0-9_./-][A-Za-z0-9_./:@%+=,-]*$/;
 const MOST_WORDS = 1000;
 
 /**
- * The text of an answer: which paths and what stands before them, then a line for each plain word that begins as `current`
- * does, with its description behind a tab.
+ * The text of an answer: the kind of paths and the length before them, then a line for each plain word that begins with
+ * `current`, with its description after a tab.
  */
 export function answerText({ words, paths, before }: Completion, current: string): string {
   const fitting = words.filter(({ text }) => text.startsWith(current) && PLAIN_WORD.test(text)).slice(0, MOST_WORDS);

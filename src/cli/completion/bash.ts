@@ -1,4 +1,4 @@
-/** Completion for bash. It asks `ctxsrc` what fits, and leaves paths to bash, which quotes them. */
+/** Completion for bash. It asks `ctxsrc` for candidates, and leaves paths to bash, which quotes them. */
 export const BASH_SCRIPT = `# completion of ctxsrc for bash 4 or newer: eval "$(ctxsrc completion bash)"
 _ctxsrc() {
   local line=\${COMP_LINE:0:COMP_POINT} paths word character breaks= kept= i

@@ -1,6 +1,6 @@
 /**
- * Shell completion: what could stand at the cursor of a half-typed line. Commands, flags and their values come from the
- * declarations that the help is made of. The scripts of the shells ask `ctxsrc completion candidates -- LINE`.
+ * Shell completion: everything that fits at the cursor of a partial line. Commands, flags and their values come from
+ * the declarations of the help. The shells' scripts call `ctxsrc completion candidates -- LINE`.
  */
 import { resolve } from 'node:path';
 import { Command, type Option } from 'commander';
@@ -22,7 +22,7 @@ import {
 import { splitLine } from './line.ts';
 import { completeReference } from './references.ts';
 
-/** Values of `--platform` that images are made for; any other may be typed. */
+/** Common values of `--platform`; others may be typed. */
 const PLATFORMS = [
   'linux/amd64',
   'linux/arm64',
@@ -35,7 +35,7 @@ const PLATFORMS = [
   'windows/amd64',
 ];
 
-/** What the placeholder of a flag's value says about it. */
+/** The completion of a flag's value by its placeholder. */
 const VALUES: Readonly<Record<string, Completion>> = {
   file: FILES,
   dockerfile: FILES,
@@ -66,7 +66,7 @@ async function completeWord(run: Run, before: readonly string[], current: string
   return completeArgument(run, spec, command, given, current);
 }
 
-/** Where the command stands: first, or behind flags. */
+/** The position of the command: first, or after flags. */
 function commandIn(words: readonly string[]): number | undefined {
   const at = words.findIndex((word) => commandNamed(word) !== undefined);
   return at === 0 || (at > 0 && words[0]!.startsWith('-')) ? at : undefined;
@@ -76,7 +76,7 @@ function commandNamed(word: string | undefined): CommandSpec | undefined {
   return COMMANDS.find(({ name }) => name === word);
 }
 
-/** A command with its flags, those of all sources included. */
+/** A command with its flags, including those of all sources. */
 async function declared(run: Run, spec: CommandSpec): Promise<Command> {
   const attributes = spec.takesReferences ? attributesOf(await run.table.loadAll()) : [];
   const program = buildProgram(
@@ -88,7 +88,7 @@ async function declared(run: Run, spec: CommandSpec): Promise<Command> {
   return program.commands[0]!;
 }
 
-/** Before there is a command: commands, and the flags that every command takes. */
+/** Completion before the command: commands, and the flags of every command. */
 function completeFirst(before: readonly string[], current: string): Completion {
   const commands = COMMANDS.map(({ name, summary }) => ({ text: name, description: summary }));
   if (before[0] === 'help') return before.length === 1 ? wordsOnly(commands) : NOTHING;
@@ -103,14 +103,14 @@ function completeFirst(before: readonly string[], current: string): Completion {
   return wordsOnly([...commands, { text: 'help', description: 'show the help of a command' }]);
 }
 
-/** What the words before the cursor say. */
+/** The meaning of the words before the cursor. */
 interface Given {
   readonly args: readonly string[];
-  /** Values by long name of the flag; `''` for flags without. */
+  /** Values by long name of the flag; `''` for flags without a value. */
   readonly flags: ReadonlyMap<string, string>;
   /** The flag whose value stands at the cursor. */
   readonly pending: Option | undefined;
-  /** `--` was given: what follows is no flag. */
+  /** `--` was given: no flags follow. */
   readonly ended: boolean;
 }
 
@@ -140,7 +140,7 @@ function splitFlag(word: string): [name: string, value: string | undefined] {
   return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
 }
 
-/** A flag by its name, or, behind `=`, its value. */
+/** A flag by its name or, after `=`, its value. */
 function completeFlag(options: readonly Option[], current: string): Completion {
   const [name, value] = splitFlag(current);
   const shown = options.filter(({ hidden }) => !hidden);
@@ -192,15 +192,15 @@ async function completeArgument(
   return { ...reference, words: [...entries.map((text) => ({ text })), ...reference.words] };
 }
 
-/** Names in the lock file that the command reads. */
+/** Names in the lock file of the command. */
 function lockedNames(run: Run, spec: CommandSpec, { flags }: Given): string[] {
   const file = flags.get('--lock') ?? (spec.name === 'lock' ? DEFAULT_LOCK : undefined);
   if (file === undefined) return [];
   try {
-    // A name that reads as a flag would be taken for one.
+    // A name that begins like a flag would be parsed as one.
     return [...(readLock(resolve(run.io.cwd, file))?.keys() ?? [])].filter((name) => !name.startsWith('-'));
   } catch {
-    // A lock file that cannot be read offers nothing; the command says what is wrong with it.
+    // An unreadable lock file has no candidates; the command reports the error.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-/** Completion for fish. It asks `ctxsrc` what fits, and leaves paths to fish, which quotes them. */
+/** Completion for fish. It asks `ctxsrc` for candidates, and leaves paths to fish, which quotes them. */
 export const FISH_SCRIPT = `# completion of ctxsrc for fish: ctxsrc completion fish | source
 function __ctxsrc_complete
     # The first line says which paths fit, each other one is a word and, behind a tab, what it is.

@@ -1,17 +1,17 @@
-/** The line at which somebody pressed Tab, cut into words as the shells do. Nothing in it is expanded or run. */
+/** The line at which the user pressed Tab, split into words as the shells do. Nothing in it is expanded or run. */
 
 /** A line up to the cursor. */
 export interface TypedLine {
   /** The words before the one at the cursor, without their quotes; the first is the program. */
   readonly words: readonly string[];
-  /** The word at the cursor as it was typed, quotes included; empty after a blank. */
+  /** The word at the cursor as typed, with quotes; empty after a blank. */
   readonly current: string;
 }
 
 /** A quoted part, an escaped character, or a run of others. */
 const PART = /'[^']*'?|"(?:\\.|[^"\\])*"?|\\[\s\S]?|[^\s'"\\]+/y;
 
-/** Cuts a line at its blanks outside of quotes. */
+/** Splits a line at its unquoted blanks. */
 export function splitLine(line: string): TypedLine {
   const words: string[] = [];
   let at = 0;

@@ -1,4 +1,4 @@
-/** What a half-typed reference could become: its scheme, the path behind a scheme, the images that are at that path. */
+/** Completes a partial reference: its scheme, the path after a scheme, the images at that path. */
 import { readdirSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Source } from '../../contract/index.ts';
@@ -7,10 +7,10 @@ import type { SourceTable } from '../../source/table.ts';
 import type { Run } from '../run.ts';
 import { behind, type Candidate, type Completion, DIRECTORIES, NOTHING, wordsOnly } from './answer.ts';
 
-/** Somebody waits: a big archive is not read to its end for the names in it. */
+/** Time limit in milliseconds: a user is waiting, so a large archive is not read to its end. */
 const PATIENCE = 2000;
 
-/** Completes a reference, with or without a name before it. Sources of local paths are asked what they hold; nobody else. */
+/** Completes a reference, with or without a name before it. Only sources of local paths are asked for candidates. */
 export async function completeReference(run: Run, word: string): Promise<Completion> {
   const name = /^[^./=][^=]*=/.exec(word)?.[0] ?? '';
   if (name !== '' && !name.includes('://')) return behind(name, await completeUnnamed(run, word.slice(name.length)));
@@ -28,7 +28,7 @@ async function completeUnnamed(run: Run, word: string): Promise<Completion> {
   return behind(`${scheme}://`, await completePath({ run, source, scheme }, word.slice(at + 3), named === 'DIR'));
 }
 
-/** Every scheme, with what its source says of it. */
+/** Every scheme, with a description from its source. */
 async function schemesOf(table: SourceTable): Promise<Candidate[]> {
   const grammar = (await table.loadAll()).flatMap((source) => source.grammar);
   return table.schemes().map((scheme) => ({
@@ -37,7 +37,7 @@ async function schemesOf(table: SourceTable): Promise<Candidate[]> {
   }));
 }
 
-/** What the grammar of a scheme has behind `://`, when that is a path of this machine. */
+/** The part after `://` in the grammar of a scheme, if it is a path on this machine. */
 function pathForm(source: Source, scheme: string): string | undefined {
   const form = source.grammar.find((line) => line.scheme === scheme)?.form ?? '';
   return /:\/\/(DIR|FILE|PATH)\b/.exec(form)?.[1];
@@ -54,7 +54,7 @@ async function completePath(asked: Asked, rest: string, directoriesOnly: boolean
   const entries = entriesAt(cwd, rest).filter(({ directory }) => directory || !directoriesOnly);
   const one = entries.length === 1 ? entries[0]!.path : rest;
   const images = await imagesAt(asked, one);
-  // Of a directory that is an image the image is wanted, and not what lies in it.
+  // For a directory that is an image, the image is offered and not its files.
   const paths = entries.map(({ path, directory }) =>
     directory && !(path === one && images.length > 0) ? `${path}/` : path,
   );
@@ -62,12 +62,12 @@ async function completePath(asked: Asked, rest: string, directoriesOnly: boolean
 }
 
 interface Entry {
-  /** As it would be typed. */
+  /** As the user would type it. */
   readonly path: string;
   readonly directory: boolean;
 }
 
-/** What lies in the directory that a half-typed path is in, and begins as its last part does. */
+/** The entries of the partial path's directory that begin with its last component. */
 function entriesAt(cwd: string, path: string): Entry[] {
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
   const start = path.slice(folder.length);
@@ -84,10 +84,10 @@ function kindOf(cwd: string, path: string): 'directory' | 'file' | undefined {
   return found?.isFile() === true ? 'file' : undefined;
 }
 
-/** The images at the longest part of the text that is a path, as `PATH:TAG` or `PATH@DIGEST`. */
+/** The images at the longest part of the text that is an existing path, as `PATH:TAG` or `PATH@DIGEST`. */
 async function imagesAt({ run, source, scheme }: Asked, text: string): Promise<string[]> {
   const cuts = [...text.matchAll(/[:@]/g)].map(({ index }) => index).reverse();
-  // A pipe or device would be read, and what comes out of it is lost for its reader.
+  // A pipe or device is not read, because its data would be lost for its reader.
   const cut = [text.length, ...cuts].find((end) => end > 0 && kindOf(run.io.cwd, text.slice(0, end)) !== undefined);
   if (cut === undefined) return [];
   const path = text.slice(0, cut);
@@ -100,7 +100,7 @@ async function imagesAt({ run, source, scheme }: Asked, text: string): Promise<s
     const images = (await instance.candidates?.({ ...job, signal })) ?? [];
     return images.map((image) => (image.startsWith('@') ? `${path}${image}` : `${path}:${image}`));
   } catch {
-    // It is no image, or cannot be read: then there is nothing to offer, and the command says why when it runs.
+    // If it is not an image or cannot be read, there are no candidates; the command reports the error.
     return [];
   }
 }

@@ -1,4 +1,4 @@
-/** Completion for zsh. It asks `ctxsrc` what fits, and leaves paths to zsh, which quotes them. */
+/** Completion for zsh. It asks `ctxsrc` for candidates, and leaves paths to zsh, which quotes them. */
 export const ZSH_SCRIPT = `#compdef ctxsrc
 # completion of ctxsrc for zsh: eval "$(ctxsrc completion zsh)", or this text as the file _ctxsrc in a directory of $fpath
 _ctxsrc() {

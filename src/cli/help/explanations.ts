@@ -5,9 +5,9 @@
 import type { ErrorCode } from '../../core/errors.ts';
 
 export interface Explanation {
-  /** What the code means, one sentence or two. */
+  /** The meaning of the code, in one or two sentences. */
   readonly cause: string;
-  /** What to look at, in order. */
+  /** What to check, in order. */
   readonly check: readonly string[];
   readonly example: string;
 }

@@ -38,7 +38,7 @@ export function manualPage(program: Command): string {
 const paragraphs = (text: string): string[] =>
   text.split('\n\n').flatMap((paragraph, index) => (index === 0 ? [roff(paragraph)] : ['.PP', roff(paragraph)]));
 
-/** Text for roff: backslashes and hyphens are spelt out, and a leading dot is no request. */
+/** Text for roff: backslashes and hyphens are escaped, and a leading dot is not a request. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

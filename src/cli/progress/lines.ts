@@ -1,19 +1,19 @@
-/** How progress is put into lines of a terminal: every line fits, and what matters most stays when room is scarce. */
+/** How progress is laid out in lines of a terminal: every line fits, and the most important part stays. */
 import { printable } from '../../core/printable.ts';
 import { formatBytes, formatDuration, formatTimeLeft } from '../format.ts';
 import { amountOf, DOING, type Moved, type Overall, percent, quantity, type RunningTask } from './tasks.ts';
 
-/** Below this many columns words are shorter and there is no bar. */
+/** With fewer columns, words are shorter and there is no bar. */
 const NARROW = 72;
-/** The columns before and after a title: what is done, how much of it, the percentage, and what lies between. */
+/** Columns before and after a title: verb, amount, percentage, and the spaces between. */
 const VERB = 11;
 const DETAIL = 28;
 const FIXED = VERB + 1 + 2 + DETAIL + 1 + 1 + 4;
-/** A title leaves so much to the bar, brackets included; the bar takes no more than that. */
+/** Columns that a title leaves for the bar, brackets included; the bar takes no more. */
 const LEAST_BAR = 12;
 const MOST_BAR = 32;
 
-/** A text in so many columns: its beginning and, of which more is kept, its end. */
+/** A text in the given number of columns: its beginning and, mostly, its end. */
 export function shorten(text: string, width: number): string {
   if (text.length <= width) return text;
   if (width < 4) return text.slice(0, Math.max(0, width));
@@ -21,7 +21,7 @@ export function shorten(text: string, width: number): string {
   return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
 }
 
-/** One line for each task, their columns below each other. */
+/** One line for each task, with aligned columns. */
 export function taskLines(
   tasks: readonly RunningTask[],
   rateOf: (task: RunningTask) => number,
@@ -66,14 +66,14 @@ function titleOf(task: RunningTask): string {
 export interface Summary {
   readonly overall: Overall | undefined;
   readonly moved: Moved;
-  /** Tasks for which there is no line. */
+  /** Tasks without a line. */
   readonly hidden: number;
-  /** Milliseconds since the start, and those that are left, if that is known. */
+  /** Milliseconds since the start, and those that are left if known. */
   readonly took: number;
   readonly left: number | undefined;
 }
 
-/** The line below the tasks, about all of them. */
+/** The line below the tasks, for all of them. */
 export function summaryLine({ overall, moved, hidden, took, left }: Summary, columns: number): string {
   const share = overall?.part === undefined ? '' : percent(overall.part);
   const layers = overall?.layers;
@@ -97,7 +97,7 @@ export function summaryLine({ overall, moved, hidden, took, left }: Summary, col
   const bytes = formatBytes(moved.writtenBytes);
   const written = moved.writtenFiles === 0 ? '' : `${bytes}, ${quantity(moved.writtenFiles, 'files')} written`;
   const times = [formatDuration(took), remaining].filter((text) => text !== '').join(', ');
-  // The lines of tasks tell the amounts where there are no layers.
+  // Without layers, the lines of tasks show the amounts.
   const amounts = layers === undefined ? [] : [loaded, written];
   return firstThatFits(
     [

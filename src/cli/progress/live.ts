@@ -1,6 +1,7 @@
 /**
- * The live view for a person at a terminal: one line for each layer in flight and one for all of them, redrawn in place;
- * a single step is an ora spinner. The cursor comes back on every exit, and what was drawn is wiped before the answer.
+ * The live view for a person at a terminal: one line for each layer in progress and one for all of them, redrawn in
+ * place; a single step is an ora spinner. The cursor is restored on every exit, and the view is erased before the
+ * answer.
  */
 import type { Ora } from 'ora';
 import { monotonicMs } from '../../core/monotonic.ts';
@@ -13,7 +14,7 @@ import type { Reporter } from './reporter.ts';
 import { movedText, type RunningTask, TaskTable } from './tasks.ts';
 
 const FRAME_MS = 100;
-/** A step that is over sooner is not shown at all. */
+/** A step that ends sooner (ms) is not shown. */
 const PATIENCE_MS = 200;
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
@@ -67,7 +68,7 @@ export class LiveView implements Reporter {
     process.off('exit', this.#restore);
   }
 
-  /** One line that stays: what was moved. Not said again unless there is more. */
+  /** Prints one permanent line with the amounts. Repeated only if there is more. */
   #sumUp(): void {
     const text = movedText(this.#tasks.moved);
     if (text === this.#summedUp) return;
@@ -84,12 +85,12 @@ export class LiveView implements Reporter {
     const now = monotonicMs();
     const isShown = (task: RunningTask): boolean => now - task.since >= PATIENCE_MS;
     const begun = this.#tasks.pieces().filter(isShown);
-    // What waits for its turn is told apart from what stands still only while others move.
+    // Waiting tasks are distinguished from stalled ones only while others progress.
     const moving = begun.filter(({ done, files }) => done > 0 || files > 0);
     const pieces = moving.length > 0 ? moving : begun;
-    // The last one that began is done for the sake of the others.
+    // The task that began last is the current step.
     const step = [...this.#tasks.running.values()].findLast(isShown);
-    // Between two layers the line about all of them stays where it is.
+    // Between two layers the line for all of them stays.
     if (pieces.length > 0 || this.#tasks.images().some(isShown)) {
       this.#stopSpinner();
       this.#draw(this.#lines(pieces));
@@ -120,9 +121,9 @@ export class LiveView implements Reporter {
   #draw(lines: readonly string[]): void {
     const hide = this.#cursorHidden ? '' : HIDE_CURSOR;
     this.#cursorHidden = true;
-    // One write a frame, each line overwritten before its rest is erased: nothing flickers.
+    // One write per frame, and each line is overwritten before its rest is erased: nothing flickers.
     const body = lines.map((line) => `${line}\u001b[K\n`).join('');
-    // A terminal joins the rows of a line that it broke when it becomes wider again, unless they were erased as a whole.
+    // When a terminal becomes wider, it joins the rows of a wrapped line, unless they were erased as a whole.
     const columns = this.#stream.columns || 80;
     const erase = columns === this.#drawnColumns ? '' : ERASE_BELOW;
     this.#stream.write(`${hide}${this.#upToFirst()}${erase}${body}${ERASE_BELOW}`);
@@ -130,7 +131,7 @@ export class LiveView implements Reporter {
     this.#drawnColumns = columns;
   }
 
-  /** To the first line of what was drawn. A terminal that became narrower has broken lines into several rows. */
+  /** Moves to the first line of the view. A terminal that became narrower has wrapped lines into several rows. */
   #upToFirst(): string {
     const columns = this.#stream.columns || 80;
     const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / columns)), 0);
@@ -169,5 +170,5 @@ export class LiveView implements Reporter {
   }
 }
 
-/** Without its spinner a step is merely not shown. */
+/** Without its spinner a step is just not shown. */
 const ignore = (): void => undefined;

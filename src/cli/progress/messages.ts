@@ -21,7 +21,7 @@ export class MessageWriter implements Progress {
     if (line !== undefined) this.#stream.write(`${line}\n`);
   }
 
-  /** The line of a message, undefined when it is not to be shown. */
+  /** The line of a message; undefined if it is not shown. */
   lineOf(event: Message): string | undefined {
     if (event.type === 'request') {
       if (this.#verbose < 1) return undefined;

@@ -7,12 +7,12 @@ import { TimesLeft } from './rate.ts';
 import type { LineSink, Reporter } from './reporter.ts';
 import { amountOf, DOING, DONE, isTransfer, percent, quantity, type RunningTask, TaskTable } from './tasks.ts';
 
-/** A CI system takes silence for a hang: while there is work, a line comes at least this often. */
+/** A CI system takes silence for a hang: while work goes on, there is a line at least this often. */
 const SILENCE_MS = 15_000;
-/** Steps quicker than this are not worth a line, downloads and layers aside. */
+/** Faster steps get no line, except downloads and layers. */
 const WORTH_A_LINE_MS = 2_000;
 
-/** One line for each piece of work that is worth it, when it is done; and a sign of life every 15 seconds. */
+/** One line for each finished piece of work that is long enough, and a sign of life every 15 seconds. */
 export class PlainView implements Reporter {
   readonly #stream: LineSink;
   readonly #messages: MessageWriter;
@@ -44,7 +44,7 @@ export class PlainView implements Reporter {
 
   #finished(task: RunningTask): void {
     const took = monotonicMs() - task.since;
-    // Of a single layer all is said in its own line. A copy is mostly over at once.
+    // A single layer has its own line. A copy is mostly very fast.
     const isWorth = task.phase !== 'copy' && (task.unit === 'layers' ? task.total !== 1 : isTransfer(task));
     if (took < WORTH_A_LINE_MS && !isWorth) return;
     this.#write(`${DONE[task.phase]} ${title(task)}${amount(task)} in ${formatDuration(took)}`);
@@ -73,7 +73,7 @@ function title({ label, layer, layers }: RunningTask): string {
   return layer === undefined ? printable(label) : `${printable(label)}, ${layer} of ${layers}`;
 }
 
-/** All of a task that is done. That of all layers says it in its name. */
+/** The finished amount of a task. The task of all layers has it in its name. */
 function amount(task: RunningTask): string {
   const { unit, total, done, files } = task;
   const all = total ?? done;

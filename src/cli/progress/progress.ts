@@ -11,8 +11,8 @@ import type { LineSink, Reporter } from './reporter.ts';
 
 /**
  * `--progress`, else `BUILDKIT_PROGRESS`, else `auto`: a live view for a person at a terminal, plain lines elsewhere.
- * `--quiet` shows nothing but errors. The view is made when there is something to show: many runs have nothing. What
- * draws is loaded for a terminal only.
+ * `--quiet` shows only errors. The view is made when there is something to show, and the live view is loaded only for a
+ * terminal.
  */
 export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   const verbose = (flags.verbose as number | undefined) ?? 0;
@@ -58,13 +58,13 @@ function whenNeeded(make: () => Reporter): Reporter {
   };
 }
 
-/** Perhaps a terminal that can move its cursor, and nobody says that it is a log. */
+/** True if stderr may be a terminal that can move its cursor, and the environment does not call it a log. */
 function mayBeForPerson(io: Io): boolean {
-  // Asking the stream would load all that it is made of; a pipe or a file is told from a terminal without it.
+  // Using the stream would load its code; a pipe or a file is recognised without it.
   return !io.env.CI && io.env.TERM !== 'dumb' && io.mayShow();
 }
 
-/** `--no-color` and `NO_COLOR` say no, `FORCE_COLOR` says yes, else a terminal gets colours. */
+/** `--no-color` and `NO_COLOR` disable colours, `FORCE_COLOR` enables them; by default a terminal gets them. */
 function usesColor(flags: Flags, io: Io): boolean {
   if (flags.color === false || io.env.NO_COLOR) return false;
   return Boolean(io.env.FORCE_COLOR) || io.stderr.isTTY;

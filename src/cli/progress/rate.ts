@@ -1,7 +1,7 @@
-/** How fast something goes, and how long it will take. */
+/** The speed of work, and the time it will still take. */
 import { monotonicMs } from '../../core/monotonic.ts';
 
-/** How far back a rate looks, and how often a value is noted for it, in milliseconds. */
+/** The period that a rate covers, and the interval of its samples, in milliseconds. */
 const WINDOW_MS = 3_000;
 const STEP_MS = 100;
 
@@ -14,7 +14,7 @@ interface Sample {
 export class Rates {
   readonly #samples = new Map<string, Sample[]>();
 
-  /** The rate of one transfer, of which `bytes` are done now. Asked for in every frame. */
+  /** The rate of a transfer that has `bytes` now. Called for every frame. */
   of(id: string, bytes: number): number {
     const now = monotonicMs();
     const samples = (this.#samples.get(id) ?? []).filter((sample) => now - sample.at < WINDOW_MS);
@@ -26,27 +26,27 @@ export class Rates {
   }
 }
 
-/** A speed of so long ago counts a third of the present one. */
+/** A speed from this long ago counts a third of the current one. */
 const SMOOTHING_MS = 8_000;
-/** Before that, and for a smaller part, nothing can be said. */
+/** Before this time, and for a smaller part, there is no estimate. */
 const LEAST_MS = 2_000;
 const LEAST_PART = 0.01;
-/** Who would have to wait longer than that learns nothing by the number. */
+/** A longer time left is not shown. */
 const MOST_LEFT_MS = 24 * 3_600_000;
 
 interface Speed {
   readonly since: number;
   at: number;
   part: number;
-  /** Parts in a millisecond, smoothed. */
+  /** Part per millisecond, smoothed. */
   speed: number;
 }
 
-/** The time that work will still take, by how fast its part grew lately. */
+/** The time that work will still take, by its recent speed. */
 export class TimesLeft {
   readonly #speeds = new Map<string, Speed>();
 
-  /** Milliseconds; undefined where that would be a guess. Asked for again and again as the work goes on. */
+  /** Milliseconds; undefined if it would be a guess. Called repeatedly while the work goes on. */
   of(id: string, part: number | undefined): number | undefined {
     if (part === undefined) return undefined;
     const now = monotonicMs();
@@ -63,7 +63,7 @@ export class TimesLeft {
     }
     const watched = now - known.since;
     if (watched < LEAST_MS || part < LEAST_PART || part >= 1 || known.speed <= 0) return undefined;
-    // The smoothing began at 0, of which this takes the share away.
+    // The smoothing began at 0, and this factor corrects for it.
     const left = ((1 - part) / known.speed) * (1 - Math.exp(-watched / SMOOTHING_MS));
     return left > MOST_LEFT_MS ? undefined : left;
   }

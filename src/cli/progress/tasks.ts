@@ -1,4 +1,4 @@
-/** The tasks of a run as progress events describe them, and the words for what they do. */
+/** The tasks of a run, from progress events, and the words for them. */
 import { monotonicMs } from '../../core/monotonic.ts';
 import type { Phase, ProgressEvent, ProgressUnit, TaskPlace } from '../../core/progress.ts';
 import { formatBytes } from '../format.ts';
@@ -37,13 +37,13 @@ export interface RunningTask extends TaskPlace {
   done: number;
   total: number | undefined;
   files: number;
-  /** How much of it is done, from 0 to 1; undefined as long as nobody knows. Never falls. */
+  /** The finished part, from 0 to 1; undefined if unknown. Never decreases. */
   part: number | undefined;
 }
 
-/** All that was moved in a run so far. Nothing in it falls. */
+/** Everything that was moved in a run so far. No number decreases. */
 export interface Moved {
-  /** Layers to which something was done that is over. */
+  /** Layers that are finished. */
   readonly layers: number;
   readonly downloaded: number;
   readonly copied: number;
@@ -51,15 +51,15 @@ export interface Moved {
   readonly writtenFiles: number;
 }
 
-/** How far the run is. */
+/** The progress of the run. */
 export interface Overall {
   readonly id: string;
   readonly part: number | undefined;
-  /** Where it is about the layers of an image. */
+  /** Only for the layers of an image. */
   readonly layers?: { readonly done: number; readonly of: number } | undefined;
 }
 
-/** What runs now, in the order of starting; and what has been done so far. */
+/** The running tasks, in the order of their start, and the finished work. */
 export class TaskTable {
   readonly running = new Map<string, RunningTask>();
   readonly #finished = new Set<string>();
@@ -69,7 +69,7 @@ export class TaskTable {
     return { layers: this.#finished.size, ...this.#moved };
   }
 
-  /** @returns the task that the event ended, when it was done */
+  /** @returns the task that the event ended, if it was done */
   apply(event: ProgressEvent): RunningTask | undefined {
     if (event.type === 'start') {
       const { id, label, phase, total, unit = 'bytes', parent, layer, layers } = event;
@@ -91,7 +91,7 @@ export class TaskTable {
     return task;
   }
 
-  /** Layers and other pieces in flight, one task each: of a layer that is fetched and unpacked at a time, the fetching. */
+  /** Layers and other pieces in progress, one task each: for a layer that is fetched and unpacked, the fetching. */
   pieces(): RunningTask[] {
     const byPlace = new Map<string, RunningTask>();
     for (const task of this.running.values()) {
@@ -108,7 +108,7 @@ export class TaskTable {
     return [...this.running.values()].filter(({ unit }) => unit === 'layers');
   }
 
-  /** By the layers of the image at hand, else by the one task that there is. */
+  /** From the layers of the current image, else from the only task. */
   overall(): Overall | undefined {
     const images = this.images();
     const [image] = images;
@@ -116,7 +116,7 @@ export class TaskTable {
       const sum = (value: (task: RunningTask) => number): number => images.reduce((all, one) => all + value(one), 0);
       const layers = { done: sum(({ done }) => done), of: sum(({ total }) => total ?? 0) };
       const part = sum((one) => one.part ?? 0) / images.length;
-      // All is done when the last layer is, whose end takes its time.
+      // The work is done when the last layer has ended, which takes time.
       return { id: image.id, part: layers.done < layers.of ? Math.min(part, 0.99) : part, layers };
     }
     const [only, ...others] = this.running.values();
@@ -147,7 +147,7 @@ export class TaskTable {
   }
 }
 
-/** Which task of a layer tells most about it: the first of these. */
+/** The task that represents a layer: the first of these. */
 const RANKS: readonly Phase[] = ['wait', 'download', 'copy', 'unpack'];
 
 function rank({ phase }: RunningTask): number {
@@ -155,7 +155,7 @@ function rank({ phase }: RunningTask): number {
   return index === -1 ? RANKS.length : index;
 }
 
-/** Work that moves something, a layer or another piece: worth a line of its own. */
+/** Work on a layer or another piece, which has a line of its own. */
 export function isTransfer({ phase, layer, unit }: RunningTask): boolean {
   if (unit === 'layers') return false;
   return phase === 'download' || phase === 'unpack' || (phase === 'copy' && layer !== undefined);
@@ -167,9 +167,9 @@ export function quantity(value: number, unit: ProgressUnit): string {
   return value === 1 ? `1 ${unit.slice(0, -1)}` : `${value} ${unit}`;
 }
 
-/** What is done of a task, in its own unit: `12.3 MB / 60.0 MB`, `1.2 GB, 41000 files`, `120 / 300 files`. */
+/** The finished amount of a task in its unit: `12.3 MB / 60.0 MB`, `1.2 GB, 41000 files`, `120 / 300 files`. */
 export function amountOf({ done, total, unit, files, part = 0 }: RunningTask, of = ' / '): string {
-  // Nobody counts what is at 0 while something is done.
+  // The unit is not counted if it is 0 while other numbers progress.
   if (done === 0 && total === undefined && (files > 0 || part > 0)) return files > 0 ? quantity(files, 'files') : '';
   const unitless = unit === 'bytes' ? formatBytes(done) : String(done);
   const amount = total === undefined ? quantity(done, unit) : `${unitless}${of}${quantity(total, unit)}`;
@@ -179,7 +179,7 @@ export function amountOf({ done, total, unit, files, part = 0 }: RunningTask, of
 /** `41%`: rounded down, so that 100 means all. */
 export const percent = (part: number): string => `${Math.floor(part * 100)}%`;
 
-/** What stays on the screen of all that was moved: `5 layers, 654 MB downloaded, 1.2 GB in 41000 files written`. */
+/** The permanent text about everything moved: `5 layers, 654 MB downloaded, 1.2 GB in 41000 files written`. */
 export function movedText({ layers, downloaded, copied, writtenBytes, writtenFiles }: Moved): string {
   const files = quantity(writtenFiles, 'files');
   return [
