@@ -1,4 +1,4 @@
-/** Rule 8: what an aborted job does, and what it leaves. */
+/** Rule 8: what an aborted job does, and what it leaves behind. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,13 +9,13 @@ import { expectRule } from './report.ts';
 import { SNAPSHOTS_AGREE } from './snapshot-rules.ts';
 import { SOURCE_CALLS, type SourceCall } from './source-calls.ts';
 
-/** Moments at which an abort is tried when the subject does not say. */
+/** Number of moments at which an abort is tried, unless the subject sets it. */
 const ABORTS = 12;
 
-/** Work that takes longer, in milliseconds, is also aborted between the steps that the kit sees. */
+/** Work that takes longer (ms) is also aborted between the steps that the kit sees. */
 const LONG = 100;
 
-/** A slow source is aborted at fewer moments: no more are tried after so many milliseconds. */
+/** Limits the moments for a slow source: after this time (ms) no more are tried. */
 const ENOUGH = 60_000;
 
 const BEFORE_THE_START: Moment = { name: 'before the start', arrange: (abort) => abort() };
@@ -103,7 +103,7 @@ async function soonEmpty(patience: number, list: () => Promise<readonly string[]
   return left;
 }
 
-/** No temporary directory is left; a partial download may be, it is what the next run goes on from. */
+/** Checks that no temporary directory is left; a partial download may be, because the next run resumes it. */
 async function expectClean({ patience }: Bench, root: string, what: string): Promise<void> {
   const left = await soonEmpty(patience, () => readdir(join(root, 'tmp')).catch(() => []));
   if (left.length === 0) return;
@@ -114,7 +114,7 @@ async function expectClean({ patience }: Bench, root: string, what: string): Pro
   );
 }
 
-/** Children of this process, where the system tells them (Linux). */
+/** Child processes of this process, where the system lists them (Linux). */
 async function childProcesses(): Promise<string[]> {
   const text = await readFile(`/proc/self/task/${process.pid}/children`, 'utf8').catch(() => '');
   return text.split(' ').filter((pid) => pid !== '');

@@ -1,4 +1,4 @@
-/** A call of a source whose job is aborted at a moment of the kit's choice, and how it ended. */
+/** A call of a source whose job is aborted at a chosen moment, and its outcome. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CtxsrcError, isAbort } from '../core/errors.ts';
 import type { Bench, Counters } from './bench.ts';
@@ -12,14 +12,14 @@ const REMEDY =
 /** When to abort. */
 export interface Moment {
   readonly name: string;
-  /** Sees to it that `abort` is called then. */
+  /** Arranges that `abort` is called at the moment. */
   readonly arrange: (abort: () => void, counters: Counters) => void;
 }
 
 /**
  * Calls the source in a store of its own and aborts the job.
- * @returns the answer, where it was ready before the job was aborted or right after that
- * @throws BrokenRule when the call does not reject in time, or with something else than the signal's reason
+ * @returns the result, if it was ready before the abort or shortly after it
+ * @throws BrokenRule if the call does not reject in time, or rejects with another error than the signal's reason
  */
 export async function abortCall<T>(
   bench: Bench,
@@ -31,7 +31,7 @@ export async function abortCall<T>(
   const controller = new AbortController();
   const { signal } = controller;
   const { patience } = bench;
-  /** An answer that was as good as ready may still come, within so many milliseconds. */
+  /** A result that was almost ready may still arrive within this time (ms). */
   const asGoodAsReady = patience / 2;
   const waiting = new AbortController();
   let place = '';

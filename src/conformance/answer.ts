@@ -1,4 +1,4 @@
-/** What a source says of the prepared reference with some attributes: its keys, or how it refused. */
+/** The result of the prepared reference with some attributes: its keys, or the refusal. */
 import type { Attributes } from '../contract/index.ts';
 import { isCtxsrcError } from '../core/errors.ts';
 import { parseReference } from '../source/parse.ts';
@@ -19,11 +19,14 @@ export interface Answer {
 interface Asked {
   /** As with `--strict`. */
   readonly strict?: boolean;
-  /** The identifier is read back from what it says of itself. */
+  /** The identifier is parsed again from its own text. */
   readonly readBack?: boolean;
 }
 
-/** Asks with these attributes beside the prepared ones. What is no CtxsrcError is a defect, and thrown. */
+/**
+ * Gets the result with these attributes in addition to the prepared ones. An error that is not a CtxsrcError is a
+ * defect, and thrown.
+ */
 export async function answerOf(
   bench: Bench,
   attributes: Attributes,
@@ -42,7 +45,7 @@ export async function answerOf(
   }
 }
 
-/** The files with these attributes beside the prepared ones, made in a store of that name. */
+/** The files with these attributes in addition to the prepared ones, made in a store of the given name. */
 export async function filesOf(bench: Bench, attributes: Attributes, store: string): Promise<Tree | undefined> {
   const { env, counters } = await bench.environment(store);
   return snapshotTree(bench.subject.source.resolve(bench.identify(undefined, attributes), env), bench.job(counters));

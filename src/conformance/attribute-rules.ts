@@ -1,4 +1,4 @@
-/** Rules 1 to 3 for attributes: none is dropped by the identifier, each is in the key, and a secret is nowhere. */
+/** Rules 1 to 3 for attributes: the identifier drops none, each affects the key, and a secret appears nowhere. */
 import type { AttributeSpec, Attributes, AttributeValue } from '../contract/index.ts';
 import { isPrivate } from '../source/public-attributes.ts';
 import { type Answer, answerOf, filesOf } from './answer.ts';
@@ -82,10 +82,10 @@ const variantsOf = (bench: Bench): readonly Attributes[] => bench.prepared.varia
 const without = (attributes: Attributes, name: string): Attributes =>
   Object.fromEntries(Object.entries(attributes).filter(([other]) => other !== name));
 
-/** What is asked for and is not so: drift and platform. A checksum counts by nothing else. */
+/** Exit codes of conditions that are not met: drift and platform. A checksum has an effect only through them. */
 const NOT_SO: readonly (number | undefined)[] = [6, 7];
 
-/** With the attribute other things follow than without it. */
+/** Checks that the attribute changes the result. */
 async function expectToCount(bench: Bench, spec: AttributeSpec, variant: Attributes, all: Answer): Promise<void> {
   const { name, keyed } = spec;
   if (all.keys === undefined && !NOT_SO.includes(all.exit)) {
@@ -103,7 +103,7 @@ async function expectToCount(bench: Bench, spec: AttributeSpec, variant: Attribu
     expectRule(keyed !== false, `the attribute ${name} is declared as keyed: false, and changes the content key`);
     return;
   }
-  // A store that has the files of one would give them for the other, which has the same key.
+  // A store that has the files of one variant would return them for the other, which has the same key.
   const files = await filesOf(bench, variant, `store-with-${name}`);
   const difference = treeDifference(files, await filesOf(bench, rest, `store-without-${name}`));
   expectRule(
@@ -118,7 +118,7 @@ async function expectToCount(bench: Bench, spec: AttributeSpec, variant: Attribu
   expectRule(counts, `the attribute ${name} changes nothing: keys and files are the same without it`);
 }
 
-/** What says how this user reaches the source is no part of what others call the same content. */
+/** Attributes that say how this user reaches the source are not part of the content's key. */
 async function expectOutsideKey(bench: Bench, spec: AttributeSpec, variant: Attributes): Promise<void> {
   const all = await answerOf(bench, variant);
   const less = await answerOf(bench, without(variant, spec.name));

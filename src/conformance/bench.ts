@@ -1,6 +1,6 @@
 /**
- * Where a source is tried: a directory with what it reads, a store of its own, and counters around everything the source
- * does with them.
+ * The test bench of a source: a directory with its input, a store of its own, and counters for everything that the
+ * source does with them.
  */
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,27 +22,27 @@ import { parseReference } from '../source/parse.ts';
 import { createSession } from '../source/session.ts';
 import { type Prepared, prepareSubject, type Subject } from './subject.ts';
 
-/** A text that no key, preimage or identifier may hold. */
+/** A text that no key, preimage or identifier may contain. */
 export const PLANTED_SECRET = 'planted-secret-5f2d9c';
 
 /** How long, in milliseconds, a call may go on after its job was aborted, when the subject does not say. */
 const PATIENCE = 2000;
 
-/** How long the bench waits for work that goes on though it was aborted, in milliseconds. */
+/** Time (ms) that the bench waits for work that continues after its abort. */
 const LEFT_BEHIND = 5000;
 
 /** What a source did. */
 export interface Counters {
   requests: number;
-  /** Origins asked for a blob, by digest. */
+  /** Number of requests for a blob, by digest. */
   readonly ingests: Map<string, number>;
-  /** Runs of a recipe, by ref id. */
+  /** Number of runs of a recipe, by ref ID. */
   readonly productions: Map<string, number>;
-  /** Everything that could be interrupted: calls of the store and progress events. */
+  /** Number of interruptible steps: calls of the store and progress events. */
   steps: number;
-  /** What the last step was, for people. */
+  /** The last step, for people. */
   lastStep: string;
-  /** Steps of these that are work of the store: not what only looks, or is made later. */
+  /** Those steps that are work of the store, not mere look-ups or lazy handles. */
   storeSteps: number;
   onStep: (() => void) | undefined;
   /** Every progress event, as JSON. */
@@ -80,7 +80,7 @@ export class Bench {
     return this.subject.patience ?? PATIENCE;
   }
 
-  /** Work that did not end in time: the bench waits a while for it before it goes. */
+  /** Registers work that did not end in time: the bench waits for it before it is closed. */
   leave(work: Promise<unknown>): void {
     this.#left.push(work.catch(() => undefined));
   }
@@ -151,7 +151,7 @@ function step(counters: Counters, name: string): void {
 
 const increase = (counts: Map<string, number>, key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
 
-/** Calls of the store that do nothing yet. */
+/** Calls of the store that do no work yet. */
 const IDLE: readonly string[] = ['ref', 'blobs.size'];
 
 function countedStore(store: Store, counters: Counters): Store {

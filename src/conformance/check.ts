@@ -1,12 +1,12 @@
 import type { Bench } from './bench.ts';
 
-/** One thing that is tried, on a bench of its own. */
+/** One check, with a bench of its own. */
 export interface Check {
   readonly rule: number;
   readonly name: string;
-  /** Name of a check whose failure would be this one's too: then this one says nothing. */
+  /** Name of a check whose failure would also fail this one: then this one is skipped. */
   readonly after?: string;
-  /** Throws `BrokenRule` with what is wrong, or `Skipped` with why it cannot be tried. */
+  /** Throws `BrokenRule` with the fault, or `Skipped` with the reason. */
   readonly run: (bench: Bench) => Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The other process of rules 2 and 7: is sent one request, answers with a content key or the files of a snapshot. The
+ * The other process of rules 2 and 7: it receives one request and returns a content key or the files of a snapshot. Its
  * clock is 400 days ahead.
  */
 import type { Attributes, NetworkOptions, Source } from '../contract/index.ts';

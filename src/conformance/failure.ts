@@ -2,7 +2,8 @@
 import { isCtxsrcError } from '../core/errors.ts';
 
 /**
- * Code, message and hint of an error; of one that has no code, its kind and the line of the author's code that threw it.
+ * Code, message and hint of an error; for an error without a code, its class and the line of the author's code that
+ * threw it.
  */
 export function toldFailure(error: unknown): string {
   if (isCtxsrcError(error)) {
@@ -13,7 +14,7 @@ export function toldFailure(error: unknown): string {
   return `${error.name}: ${error.message}${at === undefined ? '' : ` (${at})`}; hint: what a user can meet is thrown as a CtxsrcError, with a code, a message and a hint`;
 }
 
-/** The first frame that is neither Node's nor of this package. */
+/** The first stack frame outside of Node and this package. */
 function placeOf(error: Error): string | undefined {
   const own = new URL('.', import.meta.url).href;
   for (const line of (error.stack ?? '').split('\n')) {

@@ -199,7 +199,7 @@ export const KEY_CHECKS: readonly Check[] = [
         parseReference(bench.prepared.reference),
         bench.prepared.attributes ?? {},
       );
-      // Lock files are read by it.
+      // Lock files are read with it.
       expectRule(
         id.pinned === undefined || id.pinned(digests.digest) === pinned,
         `the identifier pins it as ${id.pinned?.(digests.digest)}, the instance as ${pinned}`,
@@ -222,7 +222,7 @@ export const KEY_CHECKS: readonly Check[] = [
       const before = contentKey(await allKeys(bench.instance(env, pinned), job));
       await change();
       const after = await allKeys(bench.instance(env, pinned), job).catch((error: unknown) => {
-        // Content that is gone is no other content.
+        // Missing content is not different content.
         if (isCtxsrcError(error) && error.exit !== 1) return undefined;
         throw error;
       });

@@ -18,7 +18,7 @@ import type { Subject } from './subject.ts';
 export { type CheckResult, type ConformanceReport, RULES } from './report.ts';
 export type { Prepared, Subject } from './subject.ts';
 
-/** A check that takes longer, in milliseconds, does not end. */
+/** Time limit of a check in milliseconds. */
 const CHECK_LIMIT = 120_000;
 const NO_ANSWER = `the source did not answer within ${CHECK_LIMIT / 1000} s`;
 const NOT_ASKED = 'the source did not answer before';
@@ -30,10 +30,10 @@ const CHECKS: readonly Check[] = [...KEY_CHECKS, ...ATTRIBUTE_CHECKS, ...SNAPSHO
 
 /**
  * Runs every check on a source.
- * @param onCheck told after each check
- * @param signal ends it early, with its reason
- * @throws E_SOURCE_MODULE when the source takes a scheme or a flag that is there, or `prepare` gives nothing to test with;
- * a failure of the source is a failed check, not an exception
+ * @param onCheck called after each check
+ * @param signal ends the run early, with its reason
+ * @throws E_SOURCE_MODULE if the source declares an existing scheme or flag, or if `prepare` returns nothing to test
+ * with; a failure of the source is a failed check, not an exception
  */
 export async function runConformance(
   subject: Subject,
@@ -75,7 +75,7 @@ async function runCheck(
   }
 }
 
-/** Waits for a check, unless it takes too long or the signal ends the kit: then it is left behind. */
+/** Waits for a check, unless it exceeds its time limit or the signal ends the kit: then it is left running. */
 async function inTime(bench: Bench, work: Promise<void>, signal: AbortSignal): Promise<void> {
   bench.leave(work);
   const done = new AbortController();

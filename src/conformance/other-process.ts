@@ -6,7 +6,7 @@ import type { Bench } from './bench.ts';
 import { BrokenRule } from './report.ts';
 import type { Tree } from './tree.ts';
 
-/** What the other process is asked. */
+/** The request to the other process. */
 export interface OtherProcessRequest {
   readonly want: 'key' | 'files';
   readonly origin: Bench['subject']['origin'];
@@ -25,8 +25,8 @@ export interface OtherProcessAnswer {
 }
 
 /**
- * The content key, or the files, as a process sees them that has other settings: directory, home, time zone, locale, umask
- * and day.
+ * The content key, or the files, from a process with other settings: directory, home, time zone, locale, umask and
+ * date.
  */
 export async function askOtherProcess(bench: Bench, want: OtherProcessRequest['want']): Promise<OtherProcessAnswer> {
   const home = join(bench.dir, 'other-home');
@@ -42,7 +42,7 @@ export async function askOtherProcess(bench: Bench, want: OtherProcessRequest['w
   const program = `import(${JSON.stringify(workerUrl('conformance-child').href)})`;
   const child = spawn(process.execPath, ['--eval', program], {
     cwd: resolve('/'),
-    // What a source prints is not an answer.
+    // Output of the source is not part of the result.
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: { PATH: process.env.PATH, HOME: home, TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8', LC_ALL: 'tr_TR.UTF-8' },
   });

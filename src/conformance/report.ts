@@ -1,4 +1,4 @@
-/** The ten rules in words a newcomer understands, and what a run of the kit came to. */
+/** The ten rules in words for newcomers, and the result of a run of the kit. */
 
 export const RULES: Readonly<Record<number, string>> = {
   1: 'an identifier reads itself back: identify(parse(String(id)), id.attributes) equals id and has its keys, and what is no reference is refused with exit 2',
@@ -18,7 +18,7 @@ export interface CheckResult {
   /** What was tried. */
   readonly name: string;
   readonly status: 'passed' | 'failed' | 'skipped';
-  /** What went wrong, or why it was not tried. */
+  /** The fault, or why the check was skipped. */
   readonly detail?: string | undefined;
 }
 
@@ -46,10 +46,10 @@ export function summarize(schemes: readonly string[], checks: readonly CheckResu
   };
 }
 
-/** A rule that is broken: the kit's own failure, told in the report. */
+/** A broken rule: the kit's own error, shown in the report. */
 export class BrokenRule extends Error {}
 
-/** Says that a rule is broken unless the condition holds. */
+/** Throws `BrokenRule` unless the condition holds. */
 export function expectRule(condition: boolean, otherwise: string): asserts condition {
   if (!condition) throw new BrokenRule(otherwise);
 }

@@ -1,4 +1,4 @@
-/** Looks for secrets in everything that is printed, written or kept of a source. */
+/** Searches for secrets in everything that is printed, written or stored for a source. */
 import { mkdir, readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Attributes, Source } from '../contract/index.ts';
@@ -9,7 +9,7 @@ import { allKeys } from '../source/resolve.ts';
 import { type Bench, PLANTED_SECRET } from './bench.ts';
 import { toldFailure } from './failure.ts';
 
-/** Shorter texts stand anywhere by chance. */
+/** Shorter texts may occur by chance. */
 const LEAST = 6;
 
 interface Secret {
@@ -25,7 +25,7 @@ export function secretsOf(source: Source, variant: Attributes): readonly Secret[
   for (const { name, secret } of source.attributes) {
     if (secret !== true || !Object.hasOwn(variant, name)) continue;
     for (const value of [variant[name]].flat().map(String)) {
-      // `Authorization: Bearer abc`: what is secret is its last word.
+      // Of `Authorization: Bearer abc` only the last word is secret.
       for (const text of [value, value.split(/\s+/).at(-1)!]) {
         if (text.length >= LEAST) secrets.push({ what: `the value of the secret ${name}`, text });
       }
@@ -34,7 +34,7 @@ export function secretsOf(source: Source, variant: Attributes): readonly Secret[
   return secrets;
 }
 
-/** Where a secret stands, once the keys and a snapshot were made with these attributes; undefined when nowhere. */
+/** Where a secret appears after the keys and a snapshot were made with these attributes; undefined if nowhere. */
 export async function findSecrets(
   bench: Bench,
   variant: Attributes,
@@ -86,7 +86,7 @@ async function everythingSaid(
       strict: false,
     });
   } catch (error) {
-    // Whether it may fail is what other checks say.
+    // Other checks decide whether a failure is allowed.
     texts.push(['a message of an error', toldFailure(error)]);
   }
   for (const reference of bench.prepared.malformed) {

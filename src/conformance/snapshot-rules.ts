@@ -1,4 +1,4 @@
-/** Rules 6, 7, 9 and 10: snapshots, what is lost, two at once, and the source's own files. */
+/** Rules 6, 7, 9 and 10: snapshots, losses, concurrent use, and the source's own files. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,10 +11,10 @@ import { askOtherProcess } from './other-process.ts';
 import { expectRule } from './report.ts';
 import { readTree, snapshotTree, type Tree, treeDifference } from './tree.ts';
 
-/** The check without which nothing can be said of what a lost store or an abort changes. */
+/** The check on which those of a lost store and of an abort depend. */
 export const SNAPSHOTS_AGREE = 'two snapshots are the same, times included, also in another process';
 
-/** Longer, in milliseconds, than the steps in which a file system counts time. */
+/** Longer (ms) than the granularity of file times. */
 const PASSING_TIME = 20;
 
 export const SNAPSHOT_CHECKS: readonly Check[] = [
@@ -111,7 +111,7 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
   },
 ];
 
-/** What a person does who makes room by hand while nothing runs. */
+/** Removes content as a person does who frees space by hand while nothing runs. */
 async function loseContent(root: string): Promise<void> {
   for (const folder of ['blobs/sha256', 'snapshots', 'records']) {
     for (const name of await readdir(join(root, folder)).catch(() => [])) await removeTree(join(root, folder, name));

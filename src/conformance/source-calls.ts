@@ -1,4 +1,4 @@
-/** The two calls that do a source's work, in a form whose answers can be compared. */
+/** The two calls that do a source's work, with comparable results. */
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { allKeys } from '../source/resolve.ts';
 import type { Bench } from './bench.ts';
@@ -6,9 +6,9 @@ import { snapshotTree, type Tree, treeDifference } from './tree.ts';
 
 export interface SourceCall<T> {
   readonly name: string;
-  /** `answered` is called when the source has answered, before anything else is done with it. */
+  /** `answered` is called when the source has returned, before its result is used. */
   readonly run: (bench: Bench, env: SourceEnv, job: JobContext, answered?: () => void) => Promise<T>;
-  /** Where two answers differ; undefined when they are the same. */
+  /** The difference between two results; undefined if they are equal. */
   readonly difference: (a: T, b: T) => string | undefined;
 }
 
@@ -25,7 +25,7 @@ const keys: SourceCall<readonly string[]> = {
   },
 };
 
-/** The files are made too: a lazy snapshot does its work only then. */
+/** The files are made, too: a lazy snapshot does its work only then. */
 const files: SourceCall<Tree | undefined> = {
   name: 'snapshot',
   run: (bench, env, job, answered) => snapshotTree(bench.instance(env), job, answered),

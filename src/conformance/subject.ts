@@ -1,4 +1,4 @@
-/** What the author of a source hands to the kit beside the source: how to make something to read. */
+/** What the author of a source gives to the kit: the source, and a function that makes its input. */
 import type { Attributes, NetworkOptions, Source } from '../contract/index.ts';
 import { arrayOf, call, flag, having, list, members, nonEmpty } from '../core/check-options.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -11,22 +11,22 @@ export interface Prepared {
   readonly reference: string;
   readonly attributes?: Attributes | undefined;
   /**
-   * What is added to `attributes`, in turn: together they name every attribute that the source declares. Each attribute
-   * has to count: when it alone is left out, other files follow, and another key.
+   * Added to `attributes`, one after another: together they contain every attribute that the source declares. Each
+   * attribute must have an effect: without it, the files and the key are different.
    */
   readonly variants?: readonly Attributes[] | undefined;
   /**
-   * Changes one byte of the content that `reference` names: another content key has to follow. Absent where a reference
-   * names content by its digest and there is nothing that could change.
+   * Changes one byte of the content of `reference`, which must change the content key. Absent if references name
+   * content by its digest.
    */
   readonly change?: (() => Promise<void>) | undefined;
-  /** References that are not valid: each has to be refused with exit 2. */
+  /** Invalid references: each must be refused with exit 2. */
   readonly malformed: readonly string[];
-  /** A reference to something that exists and is empty, where the source knows such a thing. */
+  /** A reference to something that exists and is empty, if the source has such a thing. */
   readonly empty?: string | undefined;
-  /** Files and directories that the source reads and may not write. */
+  /** Files and directories that the source reads and must not write. */
   readonly watched?: readonly string[] | undefined;
-  /** True when the content comes over a connection: `--offline` then has to fail. */
+  /** True if the content comes over a connection: `--offline` must fail then. */
   readonly remote?: boolean | undefined;
   /** Stops what was started. */
   readonly close?: (() => Promise<void>) | undefined;
@@ -35,11 +35,11 @@ export interface Prepared {
 export interface Subject {
   readonly source: Source;
   /**
-   * Makes the references in an empty directory of the kit's. It is called several times; the content must be the same
-   * each time, whatever the directory is called.
+   * Makes the references in an empty directory of the kit. It is called several times; the content must be the same
+   * each time, whatever the name of the directory.
    */
   readonly prepare: (dir: string) => Promise<Prepared>;
-  /** How the source is loaded in another process: a module that exports `source`, as an URL, or a built-in scheme. */
+  /** How another process loads the source: a module that exports `source`, as a URL, or a built-in scheme. */
   readonly origin: { readonly module: string } | { readonly scheme: string };
   readonly network?: Partial<NetworkOptions> | undefined;
   /** Moments of a snapshot at which an abort is tried; 12 when absent. */
@@ -63,7 +63,7 @@ const PREPARED = members({
 } satisfies Record<keyof Prepared, unknown>);
 
 /**
- * What `prepare` makes in a directory, checked: a member that is spelt wrongly would otherwise try nothing, in silence.
+ * The result of `prepare` in a directory, checked: a misspelt member would otherwise be ignored in silence.
  * @throws E_SOURCE_MODULE
  */
 export async function prepareSubject({ source, prepare }: Subject, dir: string): Promise<Prepared> {

@@ -1,11 +1,11 @@
-/** What a tree is, entry by entry: to see that nothing was written, that two snapshots are the same, and where they differ. */
+/** The entries of a tree: to check that nothing was written, and that two snapshots are equal or where they differ. */
 import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobContext, SourceInstance } from '../contract/index.ts';
 
 interface TreeEntry {
-  /** From the root on, which is `.`. */
+  /** Relative to the root, which is `.`. */
   readonly path: string;
   readonly type: 'file' | 'directory' | 'link' | 'other';
   readonly mode: number;
@@ -18,7 +18,7 @@ interface TreeEntry {
 /** A directory before what is in it, names in order. */
 export type Tree = readonly TreeEntry[];
 
-/** Everything below a path, itself included. */
+/** All entries below a path, and the path itself. */
 export function readTree(path: string, shown = '.'): Tree {
   const stat = lstatSync(path);
   const entry = { path: shown, mode: stat.mode & 0o7777, mtime: stat.mtimeMs, content: '' };
@@ -35,8 +35,8 @@ export function readTree(path: string, shown = '.'): Tree {
 }
 
 /**
- * The files of an instance's snapshot; undefined when there are none.
- * @param answered called when the source has given its handle of the files, which may have to be made still
+ * The files of an instance's snapshot; undefined if there are none.
+ * @param answered called when the source has returned its ref, whose files may not exist yet
  */
 export async function snapshotTree(
   instance: SourceInstance,
@@ -49,7 +49,7 @@ export async function snapshotTree(
   try {
     const mount = await ref.mount(job);
     try {
-      // The time of the root is that of the directory they are put into.
+      // The root has the time of the directory that it is written to.
       return readTree(mount.path).map((entry) => (entry.path === '.' ? { ...entry, mtime: 0 } : entry));
     } finally {
       await mount.release();
@@ -59,7 +59,7 @@ export async function snapshotTree(
   }
 }
 
-/** Where two trees differ first, and how an author keeps it from differing; undefined when they are the same. */
+/** The first difference between two trees, and how an author can avoid it; undefined if they are equal. */
 export function treeDifference(a: Tree | undefined, b: Tree | undefined): string | undefined {
   if (a === undefined || b === undefined) return a === b ? undefined : 'one has no files';
   const [before, after] = [a, b].map((tree) => new Map(tree.map((entry) => [entry.path, entry])));
