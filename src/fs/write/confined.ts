@@ -10,11 +10,11 @@ import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 
-/** A directory held open. */
+/** An open directory. */
 export interface OpenDirectory {
   /** Valid in all threads of the process. */
   readonly fd: number;
-  /** What to put before a child's name, as latin-1 of its bytes; ends in a slash. */
+  /** The path to put before a child's name, as a byte string; ends in a slash. */
   readonly prefix: string;
 }
 
@@ -22,12 +22,18 @@ const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const NOT_ASCII = /[\x80-\xff]/;
 
-/** Opens the root, which must be a directory and no link. @throws CtxsrcError `E_UNSAFE`, or what `ioError` makes of the failure */
+/**
+ * Opens the root, which must be a directory and not a link.
+ * @throws CtxsrcError `E_UNSAFE`, or the error of `ioError`
+ */
 export function openRoot(path: string): OpenDirectory {
   return open(Buffer.from(path).toString('latin1'));
 }
 
-/** Opens a directory inside an open one. @throws CtxsrcError `E_UNSAFE` when it is no directory (any more) */
+/**
+ * Opens a directory inside an open one.
+ * @throws CtxsrcError `E_UNSAFE` if it is not a directory (any more)
+ */
 export function openChild(parent: OpenDirectory, name: string): OpenDirectory {
   checkName(name);
   return open(parent.prefix + name);
@@ -37,7 +43,10 @@ export function closeDirectory(directory: OpenDirectory): void {
   closeSync(directory.fd);
 }
 
-/** The path of a child for one call. @throws CtxsrcError `E_UNSAFE` for what is not the name of a child */
+/**
+ * The path of a child for one call.
+ * @throws CtxsrcError `E_UNSAFE` if it is not the name of a child
+ */
 export function at(directory: OpenDirectory, name: string): string | Buffer {
   checkName(name);
   return pathOf(directory.prefix + name);

@@ -1,22 +1,22 @@
-/** What could not be kept of the source, counted by kind; the first thousand one by one. */
+/** Losses of the source's metadata, counted by kind, with details of the first thousand. */
 import type { Loss } from '../../contract/ref.ts';
 import { type ByteString, printableBytes } from '../byte-string.ts';
 
 const MAX_DETAILED = 1000;
 
-/** Where a writer tells what it could not keep. */
+/** Receives the losses of a writer. */
 export interface LossSink {
-  /** @param path bytes, below the root */
+  /** @param path a byte string, below the root */
   add(kind: Loss['kind'], path: ByteString, detail: string): void;
 }
 
 export class LossList implements LossSink {
-  /** Paths are bytes. */
+  /** Paths are byte strings. */
   #losses: Loss[] = [];
   #counts: Record<string, number> = {};
   readonly #maxDetailed: number;
 
-  /** @param maxDetailed losses to remember one by one; all of them, where `choose` will be used */
+  /** @param maxDetailed number of losses with details; unlimited if `choose` will be used */
   constructor(maxDetailed = MAX_DETAILED) {
     this.#maxDetailed = maxDetailed;
   }
@@ -26,7 +26,7 @@ export class LossList implements LossSink {
     if (this.#losses.length < this.#maxDetailed) this.#losses.push({ path, kind, detail });
   }
 
-  /** Drops the losses of paths for which `place` has no answer, and renames the others. */
+  /** Drops the losses of paths for which `place` returns undefined, and renames the others. */
   choose(place: (path: ByteString) => ByteString | undefined): void {
     const all = this.#losses;
     this.#losses = [];

@@ -1,7 +1,7 @@
 /**
- * The one writer of owner, mode, extended attributes and times, used for everything that a snapshot creates: entries of
- * layers and archives, copies of local directories, clones, git checkouts and single files. What the system does not
- * let this user or this file system have is a loss, and the metadata become what the entry really has.
+ * The one writer of owner, mode, extended attributes and times, for everything that a snapshot creates: entries of
+ * layers and archives, copies of local directories, clones, git checkouts and single files. Metadata that the system
+ * refuses to this user or file system is a loss, and the metadata object then holds what the entry really has.
  */
 import {
   chmodSync,
@@ -33,20 +33,20 @@ export interface Owner {
 }
 
 export interface Time {
-  /** Seconds since the epoch, possibly negative, and the nanoseconds after them. */
+  /** Seconds since the epoch, possibly negative, and nanoseconds within the second. */
   mtime: number;
   mtimeNs: number;
 }
 
-/** What an entry shall have; what it has, once it is written. */
+/** The wanted metadata of an entry; after writing, its actual metadata. */
 export interface Metadata extends Owner, Time {
   /** Permissions, with setuid, setgid and sticky. */
   mode: number;
-  /** Values are bytes, as latin-1. */
+  /** Values are byte strings. */
   xattrs: ReadonlyMap<string, string> | undefined;
 }
 
-/** What an entry has before it is finished; what is not given is not known. */
+/** The metadata of an entry before it is written; absent members are unknown. */
 export interface Present extends Readonly<Owner> {
   readonly mode?: number | undefined;
   readonly mtime?: number;
@@ -57,7 +57,7 @@ export interface Present extends Readonly<Owner> {
 export type Target = number | string | Buffer;
 
 export class MetadataWriter {
-  /** Whether owners of the source are wanted; what is not wanted is no loss. */
+  /** True if the source's owners are wanted; otherwise they are no loss. */
   readonly keepsOwners: boolean;
   readonly #losses: LossSink;
   readonly #epoch: number;
@@ -68,7 +68,7 @@ export class MetadataWriter {
     this.keepsOwners = ownerChoice(owner) !== 'current';
   }
 
-  /** Times later than the epoch option become it. */
+  /** Later times are set to the epoch option. */
   clamp(time: Time): void {
     if (time.mtime < this.#epoch) return;
     time.mtime = this.#epoch;
@@ -76,11 +76,11 @@ export class MetadataWriter {
   }
 
   /**
-   * Gives a created entry its metadata, in the order that keeps them all: a change of owner takes set-ID bits and
-   * capabilities away, and everything changes times. Fails with the system's own error.
+   * Sets a created entry's metadata, in an order that keeps all of it: a change of owner clears set-ID bits and
+   * capabilities, and every change affects the times. Fails with the system's own error.
    * @param path below the root, for losses
-   * @param chownAlways changes the owner even to the same one, as that takes capabilities away
-   * @returns whether the owner was changed
+   * @param chownAlways changes the owner even to the same one, as that clears capabilities
+   * @returns true if the owner was changed
    */
   finish(
     target: Target,
@@ -116,7 +116,7 @@ export class MetadataWriter {
     }
     const microseconds = Math.floor(mtimeNs / 1000);
     if (microseconds * 1000 !== mtimeNs) this.#losses.add('mtime', path, `${mtimeNs % 1000} ns`);
-    // Half a microsecond more: a double is cut, and must not be cut to the one before.
+    // Half a microsecond more, because the double is truncated, possibly to the microsecond before.
     setNodeTimes(target, mtime + (microseconds + 0.5) / 1e6);
     time.mtimeNs = microseconds * 1000;
   }
@@ -132,7 +132,7 @@ export class MetadataWriter {
       }
       if (!isOwnedBy(meta, present)) this.#losses.add('owner', path, `${meta.uid}:${meta.gid}`);
     }
-    // What the bits of a directory say, its content inherits; nothing runs as its owner.
+    // The content of a directory inherits its bits, but nothing runs as its owner.
     if (type !== 'dir') meta.mode = modeWithoutOwner(meta.mode, meta, present);
     meta.uid = present.uid;
     meta.gid = present.gid;
@@ -145,7 +145,7 @@ export class MetadataWriter {
       else chmodSync(target, meta.mode);
     }
     if ((wanted & SPECIAL_BITS) === 0) return;
-    // The system takes the setgid bit away from the files of a group that the user is not in.
+    // The system clears the setgid bit of files whose group the user is not in.
     meta.mode = (typeof target === 'number' ? fstatSync(target) : lstatSync(target)).mode & 0o7777;
     if (meta.mode !== wanted) this.#losses.add('setuid', path, `mode ${wanted.toString(8).padStart(4, '0')}`);
   }
@@ -175,12 +175,12 @@ export class MetadataWriter {
   }
 }
 
-/** What `--owner` comes to: `auto` is `current` for everyone but root, who alone can give files to others. */
+/** The meaning of `--owner`: `auto` is `current` for all users but root, who alone can give files to others. */
 export function ownerChoice<Choice extends string>(owner: Choice): Choice | 'current' {
   return owner === 'auto' && process.geteuid?.() !== 0 ? 'current' : owner;
 }
 
-/** The mode for a file that is another's than in its source: a program must not run as somebody who never meant it to. */
+/** The mode of a file whose owner differs from the source's: its program must not run as an unintended user. */
 export function modeWithoutOwner(mode: number, meant: Owner, actual: Owner): number {
   let kept = mode;
   if (meant.uid !== actual.uid) kept &= ~SET_UID;
@@ -209,15 +209,15 @@ export function joinTime({ mtime, mtimeNs }: Readonly<Time>): bigint {
 }
 
 function setNodeTimes(target: Target, seconds: number): void {
-  // Node takes a negative number of seconds for the present, but not a negative date.
+  // Node reads a negative number of seconds as the present, but not a negative date.
   const time = seconds < 0 ? new Date(seconds * 1000) : seconds;
   if (typeof target === 'number') futimesSync(target, time, time);
   else lutimesSync(target, time, time);
 }
 
 /**
- * Whether the system will not set an owner or attribute for this user, on this file system or with this value (ext4 says
- * that no space is left of an attribute which is too large for it); anything else is a failure.
+ * True if the system refuses an owner or attribute to this user, on this file system or with this value (ext4 reports
+ * that no space is left for an attribute that is too large); anything else is a failure.
  */
 export function isRefusal(error: unknown): boolean {
   switch ((error as NodeJS.ErrnoException).code) {

@@ -1,7 +1,7 @@
-/** Which permissions of an entry count for the key and are written by a snapshot. */
+/** Which permissions of an entry are part of the key and written by a snapshot. */
 import type { EntryType } from '../entry/tree-entry.ts';
 
-/** `exact`: modes as they are. `exec`: what a checkout can keep under any umask: who may execute, nothing else. */
+/** `exact`: modes as they are. `exec`: only what a checkout keeps under any umask, whether a file is executable. */
 export type Modes = 'exact' | 'exec';
 
 /** The mode that is hashed and written. */

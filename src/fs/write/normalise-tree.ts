@@ -1,6 +1,6 @@
 /**
- * The last pass over a directory that another program filled, or a source by hand: modes that do not depend on the
- * umask, times as asked for, and a report of every entry. The directory is private to the caller; no link is followed.
+ * The last pass over a directory that another program or a source has filled: modes independent of the umask, the
+ * requested times, and a report of every entry. The directory is private to the caller; no link is followed.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -31,15 +31,15 @@ import { joinTime, type Metadata, MetadataWriter, splitTime } from './metadata.t
 
 export interface SettleOptions {
   readonly signal: AbortSignal;
-  /** Permission bits a file or directory shall have, from those it has. Unless given they stay. */
+  /** The wanted permission bits of a file or directory, from its current ones. Absent: unchanged. */
   readonly modeOf?: ((type: 'file' | 'dir', mode: number) => number) | undefined;
-  /** Time of every entry, the root included, in seconds since the epoch; unless given the times stay. */
+  /** Time of every entry, including the root, in seconds since the epoch. Absent: unchanged. */
   readonly mtime?: number | undefined;
-  /** Later times become this, in seconds (SOURCE_DATE_EPOCH). */
+  /** Later times are set to this, in seconds (SOURCE_DATE_EPOCH). */
   readonly epoch?: number | undefined;
 }
 
-/** Entries handled before others get their turn. */
+/** Entries handled between two turns of the event loop. */
 const BATCH = 64;
 
 /**
@@ -76,7 +76,7 @@ class Settling {
     this.#writer = new MetadataWriter({ owner: 'current', epoch: options.epoch }, this.losses);
   }
 
-  /** @param parent path on disk, and `below` path below the root; both bytes as latin-1 */
+  /** @param parent path on disk, and `below` path below the root; both byte strings */
   async children(parent: string, below: string): Promise<void> {
     const names = readdirSync(fsPath(parent), { encoding: 'latin1' }).sort(compareBytes);
     for (const name of names) {
@@ -98,7 +98,7 @@ class Settling {
   async #entry(real: string, path: string): Promise<void> {
     const stats = lstatSync(fsPath(real), { bigint: true });
     if (stats.isDirectory()) {
-      // Its place in the report is before its children, what it is in the end is known after them.
+      // Its row precedes those of its children, but its final state is known after them.
       const place = this.entries.length;
       this.entries.push({ path: '', type: 'dir', mode: 0, uid: 0, gid: 0, size: 0, mtime: '0' });
       await this.children(real, path);

@@ -1,6 +1,6 @@
 /**
- * Removes a directory tree whatever modes its directories have: a normal user cannot delete below a read-only directory
- * that is his own until he makes it writable.
+ * Removes a directory tree whatever the modes of its directories: a normal user has to make his own read-only directory
+ * writable before its entries can be removed.
  */
 import { chmodSync, type Dirent, lstatSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
@@ -23,7 +23,8 @@ export async function removeTree(path: string): Promise<void> {
     const root = lstatSync(path, { throwIfNoEntry: false });
     if (root === undefined) return;
     if (!root.isDirectory()) return ignoringGone(() => unlinkSync(path));
-    // Names are bytes: one that is not UTF-8 must go too. A directory is met twice, the second time when it is empty.
+    // Names are bytes, as names that are not UTF-8 have to be removed, too. A directory is visited again when it is
+    // empty.
     const stack = [{ path: Buffer.from(path), emptied: false }];
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       const dir = top.path;
@@ -45,7 +46,7 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
-/** The entries of a directory that is ours to remove, opened up first where its mode forbids that. */
+/** The entries of a directory to be removed; its mode is changed first if it forbids listing. */
 function list(dir: Buffer): Dirent<Buffer>[] {
   const stat = lstatSync(dir, { throwIfNoEntry: false });
   if (stat === undefined || !stat.isDirectory()) return [];

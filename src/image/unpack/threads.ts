@@ -15,9 +15,9 @@ export interface UnpackOptions {
   readonly blobs: BlobTable;
   readonly counters: UnpackCounters;
   readonly signal: AbortSignal;
-  /** Told when a layer is begun; what it throws ends the work. */
+  /** Called when a layer begins; an error from it ends the work. */
   readonly onLayer: (layer: number) => void;
-  /** Told when the last layer is written. */
+  /** Called when the last layer is written. */
   readonly onApplied: () => void;
 }
 
@@ -28,7 +28,7 @@ const DECOMPRESS = ROLES.indexOf('decompress');
 export class UnpackThreads {
   readonly #threads: ThreadGroup<UnpackEvent>;
   readonly #wake = new Condition();
-  /** What the threads make, or what they fail with; the reason of the signal when that is aborted first. */
+  /** The threads' result or failure; the reason of the signal if it is aborted first. */
   readonly result: Promise<WriteReport>;
   /** The layer at which unpacking failed. */
   failedLayer: number | undefined;
@@ -56,7 +56,7 @@ export class UnpackThreads {
       else if (event.type === 'done') onDone(unpackReport(event.report));
       else {
         onApplied();
-        // Makes room for the list of what was written.
+        // Frees memory for the list of written entries.
         void this.#threads.end(DECOMPRESS);
       }
     };
@@ -70,8 +70,8 @@ export class UnpackThreads {
   }
 
   /**
-   * Ends the threads, whatever they are doing, and waits until they have. The one that helps first: with the one that
-   * applies go the descriptors below which both write.
+   * Terminates the threads in any state, and waits until they have ended. The helping thread first: the descriptors
+   * below which both write belong to the applying thread.
    */
   async close(): Promise<void> {
     await this.#threads.end(DECOMPRESS);

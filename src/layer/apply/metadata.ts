@@ -1,4 +1,4 @@
-/** The metadata of what layers create: what creation itself gives, the fast case of plain files, and further names. */
+/** The metadata of entries of layers: what creation sets, the fast case of plain files, and further names. */
 import { closeSync, fstatSync, unlinkSync } from 'node:fs';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { at, createFile, type OpenDirectory } from '../../fs/write/confined.ts';
@@ -17,7 +17,7 @@ import type { Leaf, LeafType } from './tree.ts';
 
 /** What the kernel gives a file that this process creates. */
 interface Created extends Owner {
-  /** Bits of a mode that creation loses. */
+  /** Bits of a mode that creation removes. */
   readonly umask: number;
 }
 
@@ -36,13 +36,13 @@ export class LayerMetadata {
     this.#writer.clamp(meta);
   }
 
-  /** What a directory that no layer declares has: made by us, and the same in every run. */
+  /** The metadata of a directory that no layer declares: the same in every run. */
   undeclared(): Metadata {
     return { mode: 0o755, uid: this.#created.uid, gid: this.#created.gid, mtime: 0, mtimeNs: 0, xattrs: undefined };
   }
 
   /**
-   * Mode to create a file with: never more than it shall have, and no special bits, which must come after the owner.
+   * The mode to create a file with: never more than the wanted one, without special bits, which must follow the owner.
    */
   creationMode(mode: number): number {
     return mode & 0o777;
@@ -70,27 +70,27 @@ export class LayerMetadata {
     this.#writer.finish(target, path, type, meta, { uid, gid, mode: this.creationMode(meta.mode) & ~umask });
   }
 
-  /** A directory, open, when everything is in it. */
+  /** Finishes an open directory, after its content. */
   directory(fd: number, path: string, meta: Metadata): void {
     const { uid, gid } = this.#created;
     this.#writer.finish(fd, path, 'dir', meta, { uid, gid, mode: fstatSync(fd).mode & 0o7777 });
   }
 
   /**
-   * A further name of a leaf, with a header of its own, which containerd gives to the inode: the last name counts.
-   * @returns what the leaf has then
+   * A further name of a leaf with a header of its own, which containerd applies to the inode: the last name counts.
+   * @returns the metadata that the leaf then has
    */
   renamed(target: string | Buffer, path: string, { type, meta: had }: Leaf, header: Metadata): Metadata {
     const meta = { ...header, mode: type === 'symlink' ? had.mode : header.mode };
     if (this.#comesTo(meta, had)) return had;
-    // containerd changes the owner even where it stays: the kernel takes capabilities away.
+    // As containerd does, even if the owner stays the same: the kernel clears capabilities.
     const chowned = this.#writer.finish(target, path, type, meta, had, true);
     const kept = [...(had.xattrs ?? [])].filter(([name]) => !(chowned && name === CAPABILITY));
     const all = new Map([...kept, ...(meta.xattrs ?? [])]);
     return { ...meta, xattrs: all.size > 0 ? all : undefined };
   }
 
-  /** Whether a file that has `had` would be no different with that header. */
+  /** True if the header would not change a file with the metadata `had`. */
   #comesTo(header: Metadata, had: Metadata): boolean {
     const { keepsOwners } = this.#writer;
     const mode = keepsOwners ? header.mode : modeWithoutOwner(header.mode, header, had);

@@ -1,4 +1,4 @@
-/** The metadata of what a copy of a directory has written: whose it becomes, what was lost, and its row in the report. */
+/** Writes the metadata of entries copied from a directory: owners, losses, and rows of the report. */
 import { type BigIntStats, lstatSync } from 'node:fs';
 import type { WriteOptions, WrittenEntry } from '../../contract/index.ts';
 import { localError } from '../../core/errors.ts';
@@ -27,8 +27,8 @@ export class Finisher {
   }
 
   /**
-   * Makes a written entry what it shall be.
-   * @returns what it has in the end
+   * Sets the metadata of a written entry.
+   * @returns its actual metadata
    * @throws CtxsrcError of `localError`
    */
   finish(path: string | Buffer, place: ByteString, { type, mtime, ...as }: FinishedAs): Metadata {
@@ -41,7 +41,7 @@ export class Finisher {
     return meta;
   }
 
-  /** The root is never part of a local directory: it is a fresh one, and nobody else's. */
+  /** The root is never part of a local directory: it is a fresh directory. */
   finishRoot(path: string | Buffer, mtime: bigint): void {
     const { uid, gid } = lstatSync(path);
     this.finish(path, '', { type: 'dir', mode: 0o755, uid, gid, mtime, xattrs: undefined });

@@ -185,7 +185,7 @@ class InOrder {
 
 type Done = (result: ChunkResult) => void;
 
-/** Threads, and the main thread for what they have no time for. */
+/** Threads, with the main thread for pieces that they have no time for. */
 class Pool {
   readonly #options: CloneOptions;
   #threads: ThreadGroup<ChunkResult> | undefined;
@@ -211,7 +211,7 @@ class Pool {
       return;
     }
     done(isEmpty ? {} : workOnLines(this.#options.spec, work));
-    // Lets answers of threads, aborts and progress through.
+    // Lets messages of threads, aborts and progress through.
     await setImmediate();
   }
 
