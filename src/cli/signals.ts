@@ -37,7 +37,7 @@ export function abortOnSignals(abort: AbortController): () => void {
 }
 
 /** Time that the work may take to end after an error that no caller handles (ms). */
-const PATIENCE = 5_000;
+const TIME_LIMIT = 5_000;
 
 /**
  * An unhandled error, a defect or a full disk in the background, ends the run like any other error: the work is aborted
@@ -49,7 +49,7 @@ export function abortOnStrayErrors(abort: AbortController, end: (error: CtxsrcEr
   const on = (error: unknown): void => {
     const failure = asCtxsrcError(error, abort.signal);
     abort.abort(failure);
-    timer ??= setTimeout(() => end(failure), PATIENCE);
+    timer ??= setTimeout(() => end(failure), TIME_LIMIT);
   };
   process.on('uncaughtException', on);
   return () => {

@@ -26,7 +26,7 @@ import { type Prepared, prepareSubject, type Subject } from './subject.ts';
 export const PLANTED_SECRET = 'planted-secret-5f2d9c';
 
 /** How long, in milliseconds, a call may go on after its job was aborted, when the subject does not say. */
-const PATIENCE = 2000;
+const TIME_LIMIT = 2000;
 
 /** Time (ms) that the bench waits for work that continues after its abort. */
 const LEFT_BEHIND = 5000;
@@ -77,7 +77,7 @@ export class Bench {
 
   /** How long, in milliseconds, a call may go on after its job was aborted. */
   get patience(): number {
-    return this.subject.patience ?? PATIENCE;
+    return this.subject.patience ?? TIME_LIMIT;
   }
 
   /** Registers work that did not end in time: the bench waits for it before it is closed. */

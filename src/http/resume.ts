@@ -126,7 +126,7 @@ async function* continued(
   first: Part,
   onPart: () => void,
 ): AsyncGenerator<Uint8Array> {
-  const patience = new RetryBudget(from.policy);
+  const budget = new RetryBudget(from.policy);
   const { maxBytes = Number.POSITIVE_INFINITY } = from;
   let part = first;
   let position = first.offset;
@@ -152,8 +152,8 @@ async function* continued(
       throw new TransientError(cutShort(from.subject, position, part.total));
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      if (fresh >= PROGRESS) patience.restore();
-      part = await reopen(job, from, error, patience, position, part.validator, ranges);
+      if (fresh >= PROGRESS) budget.restore();
+      part = await reopen(job, from, error, budget, position, part.validator, ranges);
       onPart();
       if (part.offset < position) ranges = false;
     }
@@ -164,14 +164,14 @@ async function reopen(
   job: JobContext,
   from: Download,
   failure: TransientError,
-  patience: RetryBudget,
+  budget: RetryBudget,
   position: number,
   validator: string | undefined,
   ranges: boolean,
 ): Promise<Part> {
   let last = failure;
   for (;;) {
-    await patience.wait(last, job.signal, (ms) => {
+    await budget.wait(last, job.signal, (ms) => {
       const text = `${last.error.message}; going on at byte ${position} in ${ms} ms`;
       job.progress.emit({ type: 'message', level: 'verbose', text });
     });

@@ -68,13 +68,13 @@ export async function retry<T>(
   attempt: () => Promise<T>,
   note: (error: CtxsrcError, ms: number) => void,
 ): Promise<T> {
-  const patience = new RetryBudget(policy);
+  const budget = new RetryBudget(policy);
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      await patience.wait(error, signal, (ms) => note(error.error, ms));
+      await budget.wait(error, signal, (ms) => note(error.error, ms));
     }
   }
 }

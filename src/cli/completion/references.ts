@@ -8,7 +8,7 @@ import type { Run } from '../run.ts';
 import { behind, type Candidate, type Completion, DIRECTORIES, NOTHING, wordsOnly } from './answer.ts';
 
 /** Time limit in milliseconds: a user is waiting, so a large archive is not read to its end. */
-const PATIENCE = 2000;
+const TIME_LIMIT = 2000;
 
 /** Completes a reference, with or without a name before it. Only sources of local paths are asked for candidates. */
 export async function completeReference(run: Run, word: string): Promise<Completion> {
@@ -95,7 +95,7 @@ async function imagesAt({ run, source, scheme }: Asked, text: string): Promise<s
     const { env } = await run.environment();
     const job = await run.job();
     const identifier = source.identify(parseReference(`${scheme}://${path}`, run.io.cwd), {});
-    const signal = AbortSignal.any([job.signal, AbortSignal.timeout(PATIENCE)]);
+    const signal = AbortSignal.any([job.signal, AbortSignal.timeout(TIME_LIMIT)]);
     const instance = source.resolve(identifier, { ...env, offline: true });
     const images = (await instance.candidates?.({ ...job, signal })) ?? [];
     return images.map((image) => (image.startsWith('@') ? `${path}${image}` : `${path}:${image}`));

@@ -15,7 +15,7 @@ import { movedText, type RunningTask, TaskTable } from './tasks.ts';
 
 const FRAME_MS = 100;
 /** A step that ends sooner (ms) is not shown. */
-const PATIENCE_MS = 200;
+const DELAY_MS = 200;
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 const ERASE_BELOW = '\u001b[J';
@@ -83,7 +83,7 @@ export class LiveView implements Reporter {
 
   #frame(): void {
     const now = monotonicMs();
-    const isShown = (task: RunningTask): boolean => now - task.since >= PATIENCE_MS;
+    const isShown = (task: RunningTask): boolean => now - task.since >= DELAY_MS;
     const begun = this.#tasks.pieces().filter(isShown);
     // Waiting tasks are distinguished from stalled ones only while others progress.
     const moving = begun.filter(({ done, files }) => done > 0 || files > 0);

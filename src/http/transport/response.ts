@@ -25,7 +25,7 @@ export class StreamedResponse implements Dispatcher.DispatchHandler {
   answered = false;
   readonly #signal: AbortSignal;
   readonly #timeout: number;
-  #patience: NodeJS.Timeout | undefined;
+  #headTimer: NodeJS.Timeout | undefined;
   readonly #abort = (): void => this.#controller?.abort(this.#signal.reason as Error);
   #settleHead!: { resolve(head: Head): void; reject(error: unknown): void };
   #controller: Dispatcher.DispatchController | undefined;
@@ -54,13 +54,13 @@ export class StreamedResponse implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#signal.aborted) this.#abort();
-    else this.#patience = setTimeout(() => controller.abort(failure(NO_ANSWER, 'no answer in time')), this.#timeout);
+    else this.#headTimer = setTimeout(() => controller.abort(failure(NO_ANSWER, 'no answer in time')), this.#timeout);
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
     // An informational response.
     if (status < 200) return;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#headTimer);
     this.answered = true;
     const { 'content-length': length } = headers;
     if (typeof length === 'string') this.#coming = Number(length);
@@ -133,14 +133,14 @@ export class StreamedResponse implements Dispatcher.DispatchHandler {
 
   /** Waits for enough bytes. */
   async #more(): Promise<void> {
-    const patience = setTimeout(() => {
+    const timer = setTimeout(() => {
       this.#eager = true;
       if (this.#fill > 0) this.#wake?.();
     }, DELAY);
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    clearTimeout(patience);
+    clearTimeout(timer);
     this.#wake = undefined;
     this.#eager = false;
   }
@@ -152,7 +152,7 @@ export class StreamedResponse implements Dispatcher.DispatchHandler {
 
   #end(): void {
     this.#over = true;
-    clearTimeout(this.#patience);
+    clearTimeout(this.#headTimer);
     this.#signal.removeEventListener('abort', this.#abort);
     this.#wake?.();
   }

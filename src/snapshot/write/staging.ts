@@ -23,7 +23,7 @@ import { isThere, prefix, runsAt, type Staging } from './beside.ts';
 import { stateOf } from './target.ts';
 
 /** How long another run may take to change names at a target, which needs only some renames (ms). */
-const LOCK_PATIENCE = 60_000;
+const LOCK_TIMEOUT = 60_000;
 
 /**
  * Replaces the target by a complete tree (with its sidecar at `json`) and removes what was there.
@@ -137,7 +137,7 @@ export async function recover(job: JobContext, target: string): Promise<boolean>
  * @throws CtxsrcError `E_LOCK_TIMEOUT`, `E_PERMISSION`, `E_DISK_FULL`, `E_IO`
  */
 export async function exclusively<T>(run: Staging, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  const deadline = Date.now() + LOCK_PATIENCE;
+  const deadline = Date.now() + LOCK_TIMEOUT;
   for (;;) {
     await writeFile(run.lock, '').catch((error: unknown) => {
       throw localError(error, `cannot create a file beside ${printable(run.target)}`);
