@@ -17,7 +17,7 @@ const TOGETHER = 200;
 
 /**
  * The first signal aborts; a later one ends the process at once.
- * @returns removes the handlers, unless a signal came: the process is about to end
+ * @returns a function that removes the handlers; after a signal it does nothing, because the process is about to end
  */
 export function abortOnSignals(abort: AbortController): () => void {
   let first: number | undefined;

@@ -84,7 +84,7 @@ export interface SourceEnv {
    * each source has its own limits.
    */
   readonly limits?: ReadLimits | undefined;
-  /** `host` value of a default platform, for instance `linux/amd64`. */
+  /** The platform of references that name none, for instance `linux/amd64`. */
   readonly defaultPlatform: string;
   /**
    * True if the user chose the default platform (`DOCKER_DEFAULT_PLATFORM`): an image of another platform is then worth

@@ -3,7 +3,7 @@ import { CtxsrcError, ERROR_EXITS, type ErrorCode, EXIT_MEANINGS } from '../../c
 import { EXPLANATIONS } from '../help/explanations.ts';
 import type { Run } from '../run.ts';
 
-/** `ctxsrc explain [code]`: an error code, or an exit code with its error codes. */
+/** `ctxsrc explain [code]`: explains an error code, or lists the error codes of an exit code. */
 export async function run(run: Run, args: readonly string[]): Promise<undefined> {
   const [wanted] = args;
   if (wanted === undefined) return list(run);

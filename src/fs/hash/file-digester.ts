@@ -15,7 +15,7 @@ import { CHANGED, type EntryRows } from '../entry/rows.ts';
 import { readXattrs } from '../entry/xattrs.ts';
 import { type FileCalls, type FilesBelow, fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native, type ReadInto } from '../native/native.ts';
-import { keptMode, type Modes } from '../write/mode.ts';
+import { keptMode, type Modes } from '../write/kept-mode.ts';
 import { FileHeaders } from './file-headers.ts';
 
 /** What the digests are made of. Can be sent to a thread. */

@@ -21,7 +21,7 @@ import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
 import { CacheWriter } from '../stat-cache/writer.ts';
 import { Slices } from '../walk/slices.ts';
 import { namesTell, type TreeFilter, walkInSteps } from '../walk/walk.ts';
-import { keptMode, type Modes } from '../write/mode.ts';
+import { keptMode, type Modes } from '../write/kept-mode.ts';
 import { HashQueue, type ThreadsAt } from './queue.ts';
 import { TreeHasher } from './tree-hasher.ts';
 

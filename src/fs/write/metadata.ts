@@ -1,6 +1,7 @@
 /**
- * The one writer of owner, mode, extended attributes and times, for everything that a snapshot creates: entries of
- * layers and archives, copies of local directories, clones, git checkouts and single files. Metadata that the system
+ * The one writer of owner, mode, extended attributes and times of the entries that a snapshot creates: of layers and
+ * archives, local directories, clones, git checkouts and single files. Two fast cases, plain files of layers and small
+ * files of clones, need one call each and make it themselves. Metadata that the system
  * refuses to this user or file system is a loss, and the metadata object then holds what the entry really has.
  */
 import {

@@ -13,7 +13,7 @@ import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { readXattrs } from '../../fs/entry/xattrs.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import { splitDevice } from '../../fs/native/stat.ts';
-import { keptMode } from '../../fs/write/mode.ts';
+import { keptMode } from '../../fs/write/kept-mode.ts';
 import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
 /** The aspect of a path that differs. `ignored`: still on the disk of the second side, but filtered out there. */

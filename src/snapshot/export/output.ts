@@ -6,7 +6,7 @@ export interface ExportOutput {
   readonly type: 'tar' | 'oci';
   /** A path, or `-` for standard output. */
   readonly dest: string;
-  /** `oci`: one archive (the default) or a directory. */
+  /** For `oci`: true for one archive, which is the default, false for a directory. */
   readonly tar: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** Reading and writing the lock file of a run. */
+/** Reads the lock file, and replaces it as a whole. */
 
 import { open, rename, rm } from 'node:fs/promises';
 import { isCtxsrcError, localError } from '../../core/errors.ts';

@@ -1,4 +1,4 @@
-/** Where the submodules of a commit come from, and which of their addresses are allowed. */
+/** Where the submodules of a commit come from, and which URLs they may have; `submodule-host.ts` checks the hosts. */
 import { posix } from 'node:path';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../../core/errors.ts';

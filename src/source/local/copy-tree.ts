@@ -19,7 +19,7 @@ import { PathFilter } from '../../fs/match/path-filter.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import { splitDevice } from '../../fs/native/stat.ts';
 import { type TreeFilter, walkInSteps } from '../../fs/walk/walk.ts';
-import { keptMode, type Modes } from '../../fs/write/mode.ts';
+import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
 import { copyFile } from './copy-file.ts';
 import { type FinishedAs, Finisher } from './finish-entry.ts';
 

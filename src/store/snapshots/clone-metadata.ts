@@ -20,7 +20,7 @@ const writer = new MetadataWriter(
 const UNKNOWN: Owner = { uid: -1, gid: -1 };
 
 /**
- * Makes an entry that was created what is recorded.
+ * Gives a created entry the recorded owner, mode, attributes and time.
  * @param present its mode, if known
  * @param created owner of what this process creates there
  */
@@ -36,7 +36,7 @@ export function setCloneTime(target: Target, { path }: StoredEntry, mtime: strin
   writer.setTimes(target, path, splitTime(BigInt(mtime)));
 }
 
-/** Whether a clone cannot be as exact as what it is a clone of; the files are then made from the source. */
+/** True if a clone cannot be exact; the files are then made from the source. */
 export function isUnable(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === UNABLE;
 }
@@ -45,7 +45,7 @@ function unable(message: string): Error {
   return Object.assign(new Error(message), { code: UNABLE });
 }
 
-/** What the place or the right may be missing for. @throws what `isUnable` recognises */
+/** Makes a native call that the file system or the user's rights may not allow. @throws what `isUnable` recognises */
 export function orUnable(call: (native: Native) => void): void {
   const native = loadNative();
   if (native === undefined) throw unable('the native calls are missing');
