@@ -139,7 +139,7 @@ it('a type without end is cut', async () => {
   const long = manifest(`application/${'x'.repeat(100_000)}\u001b[31m`, ['text/plain']);
   const own = built.tag(long, 'long').write(join(tempDir('layout'), 'layout'));
   const { message } = await failureOf(`oci-layout://${own}:long`);
-  expect(message.length).toBeLessThan(600);
+  expect(message.replaceAll(own, '').length).toBeLessThan(560);
 });
 
 it('in an archive the hint says how its content is had too', async () => {
