@@ -1,7 +1,8 @@
 /**
  * Files that one thread has read and another may write. The thread that applies layers offers a file. Either thread may
  * claim it: the decompressing thread when it has nothing to decompress, or the offering thread when it has to wait.
- * Everything is in shared memory; a job contains a copy of its file's content.
+ * Everything is in shared memory; a job contains a copy of its file's content. Without it a snapshot of many small files
+ * takes 1.4 times as long (bench/RESULTS.md).
  */
 import type { DigestTable } from '../apply/digest-table.ts';
 import { type PlainFile, writePlainFile } from '../apply/plain-file.ts';
