@@ -126,11 +126,13 @@ export class LayerApplier implements TarHandler {
 
   /** Closes everything. */
   close(): void {
-    try {
-      // The helper may still be writing below a descriptor whose number could be reused after it is closed.
-      this.#helper?.drain();
-    } catch {
-      // A failed write matters only in `finish`.
+    // Until it is idle the helper may be writing below an open directory: once that is closed, it would fail for a false
+    // reason, or write elsewhere. A failed write, which ends its job, matters only in `finish`.
+    for (let isIdle = this.#helper === undefined; !isIdle; ) {
+      try {
+        this.#helper?.drain();
+        isIdle = true;
+      } catch {}
     }
     if (this.#file !== undefined) this.#files.abandon(this.#file);
     this.#file = undefined;

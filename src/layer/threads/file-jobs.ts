@@ -85,7 +85,8 @@ export class FileJobs {
   }
 
   /**
-   * Claims one job and does it.
+   * Claims one job and does it. A failed job of the offering thread is free again, so that `collectAll` can become true
+   * after a failure; one of the other thread stays taken, because its digest is missing.
    * @returns false if there is none
    */
   work(): boolean {
@@ -94,7 +95,12 @@ export class FileJobs {
       if (Atomics.load(this.#states, index) !== OFFERED) continue;
       if (Atomics.compareExchange(this.#states, index, OFFERED, TAKEN) !== OFFERED) continue;
       this.#nextWork = (index + 1) % JOBS;
-      this.#run(index);
+      try {
+        this.#run(index);
+      } catch (error) {
+        if (this.#digests !== undefined) Atomics.store(this.#states, index, FREE);
+        throw error;
+      }
       Atomics.store(this.#states, index, DONE);
       return true;
     }

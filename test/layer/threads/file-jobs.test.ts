@@ -1,0 +1,49 @@
+/** What becomes of files that one thread offers and another writes when writing fails, as on a full disk. */
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { LayerApplier } from '../../../src/layer/apply/apply.ts';
+import { DigestTable } from '../../../src/layer/apply/digest-table.ts';
+import { FileJobs, jobMemory } from '../../../src/layer/threads/file-jobs.ts';
+import { WRITE_OPTIONS } from '../../support/fake-ref.ts';
+import { tempDir } from '../../support/temp.ts';
+
+function offered(): { memory: ReturnType<typeof jobMemory>; jobs: FileJobs } {
+  const memory = jobMemory();
+  const digests = new DigestTable();
+  const jobs = new FileJobs(memory, digests);
+  const path = join(tempDir('jobs'), 'none', 'file');
+  const file = { path, mode: 0o644, chmod: false, mtime: 0, content: Buffer.from('x') };
+  expect(jobs.offer(file, digests.reserve())).toBe(true);
+  return { memory, jobs };
+}
+
+test('a job that fails in the offering thread is over', () => {
+  const { jobs } = offered();
+  expect(jobs.collectAll()).toBe(false);
+  expect(() => jobs.work()).toThrow('ENOENT');
+  expect(jobs.collectAll()).toBe(true);
+});
+
+test('a job that fails in the other thread is never taken for written', () => {
+  const { memory, jobs } = offered();
+  expect(() => new FileJobs(memory).work()).toThrow('ENOENT');
+  expect(jobs.collectAll()).toBe(false);
+});
+
+test('directories are closed when the other thread is idle, whatever failed before', () => {
+  let failures = 2;
+  let isIdle = false;
+  const applier = new LayerApplier(tempDir('applied'), WRITE_OPTIONS, {
+    digests: new DigestTable(),
+    offer: () => false,
+    drain() {
+      if (failures > 0) {
+        failures -= 1;
+        throw new Error('no space left');
+      }
+      isIdle = true;
+    },
+  });
+  applier.close();
+  expect(isIdle).toBe(true);
+});
