@@ -2,7 +2,9 @@
  * Secrets of every kind are planted and used; afterwards nothing of them is in what was printed, in the store, beside the
  * snapshots, in temporary files, nor was it ever in the command line of any process on the machine.
  */
+
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   createServer,
@@ -24,7 +26,8 @@ import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
 const USER = 'planted-user';
-const PASSWORD = 'planted-password-7f3a';
+/** Of this run alone: the command lines of another run at the same time are none of its business. */
+const PASSWORD = `planted-password-${randomBytes(4).toString('hex')}`;
 const IDENTITY = 'planted-identity-token-91';
 const SIGNATURE = 'planted-signature-c0ffee';
 const OWN_TOKEN = 'planted-registry-token-55';
