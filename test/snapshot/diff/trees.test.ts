@@ -18,7 +18,7 @@ import { hashTree } from '../../../src/fs/hash/hash-tree.ts';
 import { loadNative } from '../../../src/fs/native/native.ts';
 import type { ComparedTree } from '../../../src/snapshot/diff/compared-side.ts';
 import { compareTrees, type PathDifference } from '../../../src/snapshot/diff/trees.ts';
-import { needsRoot, noteSkip } from '../../support/needs.ts';
+import { needsRoot, skip } from '../../support/needs.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const job = {
@@ -224,7 +224,7 @@ describe('two trees', () => {
     try {
       loadNative()!.setXattr(join(b, 'other'), 'user.note', Buffer.from('x'));
     } catch {
-      noteSkip('the temporary folder takes no extended attributes');
+      skip('the temporary folder takes no extended attributes');
       context.skip();
     }
     expect((await compare()).paths).toEqual([{ what: 'xattr', path: 'other', by: 'user.note' }]);

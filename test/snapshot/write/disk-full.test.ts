@@ -6,24 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImmutableRef, WriteReport } from '../../../src/contract/ref.ts';
 import { materialize } from '../../../src/snapshot/write/materialize.ts';
 import { fakeJob, fakeRef, WRITE_OPTIONS } from '../../support/fake-ref.ts';
-import { needs, needsRoot, skip } from '../../support/needs.ts';
+import { mayMount } from '../../support/mount.ts';
 import { snapshotFacts, snapshotTree } from '../../support/snapshot-content.ts';
 import { tar } from '../../support/tar-builder.ts';
 import { tempDir } from '../../support/temp.ts';
 import { unpackBytes } from '../../support/unpack.ts';
-
-/** True when this process may mount; containers often may not, although they run as root. */
-function mayMount(): boolean {
-  if (!needsRoot('full disk: mounts a tmpfs') || !needs('mount', 'umount')) return false;
-  const dir = tempDir('mount');
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir], { stdio: 'pipe' });
-  } catch {
-    return skip('mount is forbidden here: full disk');
-  }
-  execFileSync('umount', [dir]);
-  return true;
-}
 
 describe.skipIf(!mayMount())('on a disk of 1 MiB', () => {
   let disk: string;

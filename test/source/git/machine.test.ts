@@ -9,7 +9,8 @@ import { openStore } from '../../../src/store/store.ts';
 import { cliHome, ctxsrc } from '../../support/cli.ts';
 import { failureText } from '../../support/failure-code.ts';
 import { commit, git, initBare } from '../../support/git-repository.ts';
-import { needs, needsRoot, skip } from '../../support/needs.ts';
+import { mayMount } from '../../support/mount.ts';
+import { needs, needsRoot } from '../../support/needs.ts';
 import { newJob, newStore, WRITE_OPTIONS, writeSnapshot } from '../../support/source-env.ts';
 import { tempDir } from '../../support/temp.ts';
 import { openGit, paths } from './served-repositories.ts';
@@ -18,18 +19,6 @@ function repository(data = 'x'): { readonly dir: string; readonly id: string } {
   const dir = join(tempDir('git'), 'r.git');
   initBare(dir);
   return { dir, id: commit(dir, 'refs/heads/main', { f: data }) };
-}
-
-function mayMount(): boolean {
-  if (!needsRoot('full disk: mounts a tmpfs') || !needs('mount', 'umount')) return false;
-  const dir = tempDir('mount');
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir], { stdio: 'pipe' });
-  } catch {
-    return skip('mount is forbidden here: full disk');
-  }
-  execFileSync('umount', [dir]);
-  return true;
 }
 
 it('a program that cannot be started is an error, not a child without streams', async () => {
