@@ -7,12 +7,7 @@ import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
 import { asBake, asBuildContexts, asBuildkitPolicy } from '../../snapshot/lock/formats.ts';
 import { MAX_DESCRIPTION_BYTES, readNamedContexts } from '../../snapshot/lock/from.ts';
 import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snapshot/lock/lock.ts';
-import {
-  type OpenLock,
-  openLock,
-  openLockIfThere,
-  lockedReference as referenceOf,
-} from '../../snapshot/lock/references.ts';
+import { entryReference, type OpenLock, openLock, openLockIfThere } from '../../snapshot/lock/references.ts';
 import type { Pinnable } from '../../source/foreign-forms.ts';
 import type { Resolved } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -121,7 +116,7 @@ function sorted(entries: Lock): Lock {
 /** Resolves entries as they were written, not as they are pinned. */
 async function resolveEntries(run: Run, lock: OpenLock, names: readonly string[]): Promise<Resolved[]> {
   const references = [];
-  for (const name of names) references.push(await referenceOf(run.site(), lock, name, 'written'));
+  for (const name of names) references.push(await entryReference(run.site(), lock, name, 'written'));
   return run.bind(references);
 }
 
@@ -183,7 +178,7 @@ async function readable(run: Run, lock: OpenLock): Promise<Map<string, Pinnable>
   const { cwd } = run.io;
   const contexts = new Map<string, Pinnable>();
   for (const [name, { digest }] of lock.entries) {
-    const one = await referenceOf(run.site(), lock, name, 'written');
+    const one = await entryReference(run.site(), lock, name, 'written');
     contexts.set(name, { ref: lockedReference(one, cwd, cwd), digest, pinned: one.identifier.pinned?.(digest) });
   }
   return contexts;

@@ -60,7 +60,7 @@ export async function understand(
 ): Promise<Understood[]> {
   const understood: Understood[] = [];
   for (const text of references) {
-    if (lock.entries.has(text)) understood.push(await lockedReference(site, lock, text, 'pinned'));
+    if (lock.entries.has(text)) understood.push(await entryReference(site, lock, text, 'pinned'));
     else {
       const one = identify(site.table, text, site.attributes);
       understood.push(await one.catch((error: unknown) => Promise.reject(orEntry(error, text, lock))));
@@ -84,7 +84,7 @@ function namesIn({ entries }: OpenLock): string {
  * One entry: `pinned` to what it pointed to, or as `written`, to see where that points now. Flags override the
  * attributes in the file. `E_NOT_FOUND` for an unknown name.
  */
-export async function lockedReference(
+export async function entryReference(
   site: ReferenceSite,
   lock: OpenLock,
   name: string,

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { LockEntry } from '../../../src/snapshot/lock/lock.ts';
-import { lockedReference, openLock, understand } from '../../../src/snapshot/lock/references.ts';
+import { entryReference, openLock, understand } from '../../../src/snapshot/lock/references.ts';
 import { SourceTable } from '../../../src/source/table.ts';
 import { failure } from '../../support/failure-code.ts';
 import { tempDir } from '../../support/temp.ts';
@@ -82,7 +82,7 @@ describe('names and texts without end are cut in what is said of them', () => {
   it('a name that is not there', async () => {
     const names = Array.from({ length: 1000 }, (_, index) => `${index}${long.slice(0, 1000)}`);
     writeFileSync(path, JSON.stringify({ lockfile: 1, contexts: Object.fromEntries(names.map((n) => [n, entry])) }));
-    const error = await failure(lockedReference(site, await openLock(site, path), 'x', 'pinned'));
+    const error = await failure(entryReference(site, await openLock(site, path), 'x', 'pinned'));
     expect(error.hint).toMatch(/^the file has 0n+…, 1/);
     expect(error.hint!.length).toBeLessThan(10_000);
   });
