@@ -128,11 +128,14 @@ export class LayerApplier implements TarHandler {
   close(): void {
     // Until it is idle the helper may be writing below an open directory: once that is closed, it would fail for a false
     // reason, or write elsewhere. A failed write, which ends its job, matters only in `finish`.
-    for (let isIdle = this.#helper === undefined; !isIdle; ) {
+    let isIdle = false;
+    while (!isIdle) {
       try {
         this.#helper?.drain();
         isIdle = true;
-      } catch {}
+      } catch {
+        // The next file is tried.
+      }
     }
     if (this.#file !== undefined) this.#files.abandon(this.#file);
     this.#file = undefined;
