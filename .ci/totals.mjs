@@ -1,5 +1,5 @@
-// Adds up the JSON reports of vitest: node .ci/totals.mjs FAILED_STEPS REPORT… prints one line and fails when anything
-// failed, or when a run left no report.
+// Adds up the JSON reports of vitest: node .ci/totals.mjs FAILED_STEPS REPORT… prints a line for each failed test (whose
+// own lines may be far above) and the totals, and fails when anything failed, or when a run left no report.
 import { existsSync, readFileSync } from 'node:fs';
 
 const [failedSteps, ...reports] = process.argv.slice(2);
@@ -16,6 +16,13 @@ for (const path of reports) {
   passed += report.numPassedTests;
   failed += report.numFailedTests;
   skipped += report.numPendingTests + report.numTodoTests;
+  for (const file of report.testResults) {
+    for (const test of file.assertionResults) {
+      if (test.status === 'failed')
+        console.log(`FAILED: ${file.name}: ${test.fullName}\n${test.failureMessages?.join('\n')}`);
+    }
+    if (file.message) console.log(`FAILED: ${file.name}: ${file.message}`);
+  }
 }
 // A step that failed without a failed test (lint, package, a test file that does not load) counts as one.
 if (failed === 0) failed = Number(failedSteps);

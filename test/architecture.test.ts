@@ -17,6 +17,8 @@ const ORDER = [
   'layer',
   'image',
   'source',
+  'dockerfile',
+  'build',
   'snapshot',
   'conformance',
   'index',
