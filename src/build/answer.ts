@@ -1,0 +1,127 @@
+/** What is asked about a build, and what is answered. Types only. */
+import type { JobContext, SourceEnv } from '../contract/index.ts';
+import type { Digest } from '../core/digest.ts';
+import type { BuildOptions } from '../dockerfile/graph/build-graph.ts';
+import type { SourceTable } from '../source/table.ts';
+
+/** One build, as its command line describes it. */
+export interface BuildRequest
+  extends Pick<
+    BuildOptions,
+    'target' | 'buildArgs' | 'targetPlatforms' | 'platformAsked' | 'buildPlatform' | 'labels' | 'frontendOptions'
+  > {
+  readonly dockerfile: {
+    readonly bytes: Uint8Array;
+    /** As errors and answers name it: no absolute path that a clone elsewhere would not have. */
+    readonly name: string;
+    /** Where it lies, absolute: its own ignore file lies beside it. Undefined for one from a stream. */
+    readonly path: string | undefined;
+  };
+  /** The directory of the main context, absolute; undefined for an empty one. */
+  readonly context: string | undefined;
+  /** `--build-context`: names in familiar form without `:latest`, and references as they were typed. */
+  readonly contexts: ReadonlyMap<string, string>;
+  /** `--with`: what else the build depends on. */
+  readonly salts: readonly (readonly [name: string, value: string])[];
+  readonly modes: 'exact' | 'exec';
+}
+
+/** What a request is answered with. */
+export interface BuildWork {
+  readonly table: SourceTable;
+  readonly env: SourceEnv;
+  /** With `strict`, what leaves the decision open is refused. */
+  readonly job: JobContext;
+}
+
+export interface InputPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly instruction: string;
+  /** The base image whose ONBUILD trigger this is. */
+  readonly onbuildOf?: string;
+}
+
+/** One source that the build resolves. Members that a kind of source does not have are left out. */
+export interface BuildInput {
+  /** The scheme. */
+  readonly kind: string;
+  /** As the Dockerfile calls it; `context` is the main context. */
+  readonly name: string;
+  /** The identifier, after expansion and overrides. */
+  readonly ref: string;
+  readonly platform?: string;
+  /** Package URL, as provenance spells it. */
+  readonly purl?: string;
+  readonly at: readonly InputPlace[];
+  /** The digest that the Dockerfile itself demands. */
+  readonly checksum?: string;
+  readonly digest?: string;
+  readonly mediaType?: string;
+  readonly key?: string;
+  /** Digest of the image's configuration. */
+  readonly config?: string;
+  /** The reference with its root digest. */
+  readonly pinned?: string;
+  /** What is taken of a directory, below `/`. Absent: everything. */
+  readonly paths?: readonly string[];
+  readonly files?: number;
+  readonly bytes?: number;
+  readonly ignoreFile?: string;
+  /** False for an image that is asked for although none of its files reach the result: it is in no key. */
+  readonly used?: false;
+}
+
+export interface UnkeyedInput {
+  readonly kind: 'secret' | 'ssh' | 'cache' | 'network';
+  readonly id?: string;
+  readonly at: readonly InputPlace[];
+}
+
+/** Digests of what the key was made of, finer than the document: `diff` names the path or the instruction by them. */
+export interface BuildDetail {
+  readonly inputs: readonly Pick<BuildInput, 'kind' | 'name' | 'ref' | 'platform' | 'digest' | 'key'>[];
+  /** Of each platform the instructions that reach the result, in the order of the document's steps. */
+  readonly steps: readonly {
+    readonly platform: string;
+    /** Position in the document's list of steps of this platform. */
+    readonly step: number;
+    readonly line: number;
+    readonly instruction: string;
+    readonly digest: Digest;
+    /** The same with every run of blanks made one: equal where only blanks differ. */
+    readonly blanks: Digest;
+  }[];
+  /** Each path that a step takes of a directory; mode as octal digits. */
+  readonly paths: readonly {
+    readonly context: string;
+    readonly path: string;
+    readonly digest: string;
+    readonly mode: string;
+  }[];
+}
+
+export interface BuildAnswer {
+  /** sha256 of the bytes of `document`. */
+  readonly key: Digest;
+  readonly document: string;
+  readonly detail: BuildDetail;
+  readonly file: string;
+  /** The target as it was asked for, else the name of the last stage; empty for one without a name. */
+  readonly target: string;
+  readonly platforms: readonly string[];
+  readonly frontend: { readonly ref: string; readonly digest: string } | undefined;
+  /** In the order of first use. */
+  readonly inputs: readonly BuildInput[];
+  readonly unkeyed: readonly UnkeyedInput[];
+  /** Properties of files that could not be read, for instance `xattrs`. */
+  readonly incomplete: readonly string[];
+}
+
+/** The names that a Dockerfile leads to, without digests or keys. */
+export interface BuildNames {
+  /** Each once, in the order of first use. */
+  readonly refs: readonly string[];
+  /** Base images whose configuration could not be asked for: their ENV and ONBUILD may lead to more. */
+  readonly unasked: readonly string[];
+}
