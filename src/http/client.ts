@@ -13,7 +13,7 @@ import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Subject } from './errors.ts';
 import { connectionError } from './failures.ts';
-import { header, type ResponseHeaders, urlText, withUserAgent } from './headers.ts';
+import { header, urlText, withUserAgent } from './headers.ts';
 import { type Environment, type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
 import { type RetryPolicy, retry, TransientError } from './retry.ts';
 import { busyError, isBusy } from './retry-after.ts';
@@ -46,25 +46,13 @@ export interface HttpRequest {
   readonly retries?: number | undefined;
 }
 
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
+export interface HttpResponse extends Omit<TransportResponse, 'forwarder'> {
   /** The URL of the response, after redirects. */
   readonly url: URL;
-  /** Which addresses URLs in the response may lead to: `namedBy` of the requests for them. */
-  readonly zone: Zone;
-  /** A chunk is valid until the next one is asked for. */
-  readonly body: AsyncIterable<Uint8Array>;
-  /** Releases the connection without reading the rest. */
-  discard(): void;
 }
 
 /** A response whose body was read. */
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  readonly url: URL;
-  readonly zone: Zone;
+export interface HttpAnswer extends Omit<HttpResponse, 'body' | 'discard'> {
   readonly bytes: Uint8Array;
 }
 

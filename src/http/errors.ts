@@ -3,6 +3,7 @@
  * made visible, and secrets that it echoes are removed before it reaches a message.
  */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
+import { isObject, jsonObject } from '../core/is-object.ts';
 import { printable } from '../core/printable.ts';
 
 /** The subject of a request, for messages. */
@@ -34,18 +35,11 @@ interface RegistryError {
 
 /** The errors in a registry's or token server's response; empty if it has another form. */
 function parseErrorBody(text: string): readonly RegistryError[] {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  if (typeof body !== 'object' || body === null) return [];
-  const { errors, error, details, error_description: description, message } = body as Record<string, unknown>;
+  const { errors, error, details, error_description: description, message } = jsonObject(text) ?? {};
   if (Array.isArray(errors)) {
     return errors.slice(0, 8).flatMap((one: unknown) => {
-      if (typeof one !== 'object' || one === null) return [];
-      const { code, message: said } = one as Record<string, unknown>;
+      if (!isObject(one)) return [];
+      const { code, message: said } = one;
       return [{ code: typeof code === 'string' ? code : '', message: typeof said === 'string' ? said : '' }];
     });
   }
@@ -94,27 +88,35 @@ export function answerError(subject: Subject, answer: BadAnswer): CtxsrcError {
         ...(registryCode ? { registryCode: foreignText(registryCode, answer.secrets) } : {}),
       },
     });
-  switch (answer.status) {
-    case 401:
-      return fail('E_UNAUTHORIZED', `${host} refused ${what}: not authenticated${said}`, loginHint(host));
-    case 403:
+  const code = codeOfStatus(answer.status);
+  switch (code) {
+    case 'E_UNAUTHORIZED':
+      return fail(code, `${host} refused ${what}: not authenticated${said}`, loginHint(host));
+    case 'E_FORBIDDEN':
       return fail(
-        'E_FORBIDDEN',
+        code,
         `${host} refused ${what}: access denied${said}`,
         `check that the credential may pull it: ctxsrc auth ${host}`,
       );
-    case 404:
-    case 410:
+    case 'E_NOT_FOUND':
       return notFound(subject, errors, said, fail);
+    case 'E_SERVER':
+      return fail(code, `${host} failed to give ${what}: status ${answer.status}${said}`, 'try again later');
     default:
-      if (answer.status >= 500)
-        return fail('E_SERVER', `${host} failed to give ${what}: status ${answer.status}${said}`, 'try again later');
       return fail(
-        'E_REGISTRY_PROTOCOL',
+        code,
         `${host} answered a request for ${what} with status ${answer.status}${said}`,
         `check that ${host} is a registry, and that no proxy answers in its place`,
       );
   }
+}
+
+/** The code for a status of 400 and more, whatever was requested. */
+export function codeOfStatus(status: number): ErrorCode {
+  if (status === 401) return 'E_UNAUTHORIZED';
+  if (status === 403) return 'E_FORBIDDEN';
+  if (status === 404 || status === 410) return 'E_NOT_FOUND';
+  return status >= 500 ? 'E_SERVER' : 'E_REGISTRY_PROTOCOL';
 }
 
 /** What to type when a registry requires credentials. */

@@ -10,14 +10,9 @@ import { tooManyBytes } from '../core/read-limits.ts';
 import type { Subject } from './errors.ts';
 import { contentLength, contentRange, header, type ResponseHeaders } from './headers.ts';
 import { RetryBudget, type RetryPolicy, TransientError } from './retry.ts';
+import type { TransportResponse } from './transport/transport.ts';
 
-interface DownloadResponse {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  /** A chunk is valid until the next one is asked for. */
-  readonly body: AsyncIterable<Uint8Array>;
-  discard(): void;
-}
+type DownloadResponse = Pick<TransportResponse, 'status' | 'headers' | 'body' | 'discard'>;
 
 export interface Download {
   readonly subject: Subject;

@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { getOrMake } from '../core/get-or-make.ts';
 import { printable } from '../core/printable.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { readNamedFile } from '../fs/small-file.ts';
@@ -72,20 +73,9 @@ export function createTrust(network: NetworkOptions, env: Environment, system: T
   }
 
   async function context(host: string, identify: boolean): Promise<SecureContext> {
-    let finding = hosts.get(host);
-    if (finding === undefined) {
-      finding = hostCertificates(host, env);
-      hosts.set(host, finding);
-    }
-    const own = await finding;
+    const own = await getOrMake(hosts, host, () => hostCertificates(host, env));
     const special = own.authorities.length > 0 || own.identity !== undefined;
-    const key = `${identify} ${special ? host : ''}`;
-    let made = contexts.get(key);
-    if (made === undefined) {
-      made = contextFor(own, identify);
-      contexts.set(key, made);
-    }
-    return made;
+    return getOrMake(contexts, `${identify} ${special ? host : ''}`, () => contextFor(own, identify));
   }
 
   async function lookUp(): Promise<void> {

@@ -3,9 +3,10 @@ import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import type { Resume } from '../http/resume.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { sharedClient } from '../registry/shared-client.ts';
-import type { ContentProvider, Resume } from './provider.ts';
+import type { ContentProvider } from './provider.ts';
 
 /** True if a missing layer may be at the URLs of its descriptor. */
 export function isElsewhere(error: unknown, { urls }: Descriptor): boolean {

@@ -4,6 +4,7 @@
  */
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { jsonObject } from '../core/is-object.ts';
 import { shortened } from '../core/printable.ts';
 import { isConfigType } from '../oci/media-types.ts';
 import type { Descriptor, Manifest } from '../oci/types.ts';
@@ -46,21 +47,12 @@ export function liesBeside({ platform, artifactType }: Descriptor): boolean {
  * @throws E_NOT_AN_IMAGE
  */
 export function refusePart(bytes: Uint8Array, digest: Digest, provider: ContentProvider): void {
-  const document = objectOf(bytes);
+  const document = jsonObject(Buffer.from(bytes).toString());
   if (document !== undefined && (!('rootfs' in document) || 'layers' in document || 'manifests' in document)) return;
   const what = document === undefined ? 'a layer or another blob' : 'the configuration of an image, an image ID,';
   throw new CtxsrcError('E_NOT_AN_IMAGE', `${digest} is ${what} and no manifest`, {
     hint: `name the digest of the manifest, which ctxsrc digest prints; as a file it is ${provider.blobReference?.(digest)}`,
   });
-}
-
-function objectOf(bytes: Uint8Array): object | undefined {
-  try {
-    const document: unknown = JSON.parse(Buffer.from(bytes).toString());
-    return typeof document === 'object' && document !== null ? document : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** @throws E_NOT_AN_IMAGE for a BuildKit cache */

@@ -4,15 +4,10 @@ import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../core/integrity-hints.ts';
+import type { Resume } from '../http/resume.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { RepositoryName } from '../registry/mirrors.ts';
-
-/** How many bytes of a blob are there already, and a validator that shows whether the content is still the same. */
-export interface Resume {
-  readonly offset: number;
-  readonly validator?: string | undefined;
-}
 
 /** The content of an image. Errors name its origin, and what to do there. */
 export interface ContentProvider {

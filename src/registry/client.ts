@@ -7,6 +7,7 @@ import type { NetworkOptions } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { getOrMake } from '../core/get-or-make.ts';
 import { OPEN } from '../http/addresses.ts';
 import { createHttpClient } from '../http/client.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
@@ -165,7 +166,7 @@ export function createRegistryClient(options: {
 
   /** Takes one of the permits of `--parallel` until the body ends. */
   async function withPermit(job: JobContext, host: string, work: () => Promise<IngestSource>): Promise<IngestSource> {
-    const release = await semaphoreOf(host).take(job.signal);
+    const release = await getOrMake(semaphores, host, () => new Semaphore(network.parallel)).take(job.signal);
     // A caller that does not read the body to its end has to abort the job or leave the loop: both release the permit.
     job.signal.addEventListener('abort', release, { once: true });
     const done = (): void => {
@@ -179,15 +180,6 @@ export function createRegistryClient(options: {
       done();
       throw error;
     }
-  }
-
-  function semaphoreOf(host: string): Semaphore {
-    let semaphore = semaphores.get(host);
-    if (semaphore === undefined) {
-      semaphore = new Semaphore(network.parallel);
-      semaphores.set(host, semaphore);
-    }
-    return semaphore;
   }
 
   return {

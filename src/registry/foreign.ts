@@ -6,11 +6,11 @@
 import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
-import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import type { Zone } from '../http/addresses.ts';
 import { readStart } from '../http/body.ts';
 import type { HttpClient, HttpResponse } from '../http/client.ts';
-import { type Subject, saying } from '../http/errors.ts';
+import { codeOfStatus, type Subject, saying } from '../http/errors.ts';
 import { download, type Resume } from '../http/resume.ts';
 
 export interface ForeignBlob {
@@ -95,11 +95,11 @@ function blobAt(
 async function refusal({ host }: URL, answer: HttpResponse): Promise<CtxsrcError> {
   const { status } = answer;
   const said = saying(await readStart(answer), []);
-  const code: ErrorCode =
-    status === 401 || status === 403
-      ? 'E_FORBIDDEN'
-      : status === 404 || status === 410
-        ? 'E_BLOB_NOT_FOUND'
-        : 'E_REGISTRY_PROTOCOL';
-  return new CtxsrcError(code, `${host} answers with status ${status}${said}`, { details: { host, status } });
+  const code = codeOfStatus(status);
+  const details = { host, status };
+  return new CtxsrcError(
+    code === 'E_NOT_FOUND' ? 'E_BLOB_NOT_FOUND' : code,
+    `${host} answers with status ${status}${said}`,
+    { details },
+  );
 }

@@ -1,4 +1,5 @@
 /** The media type of a manifest whose server does not state it. */
+import { jsonObject } from '../core/is-object.ts';
 import { detectMediaType } from '../oci/decode.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 
@@ -30,13 +31,8 @@ export function telling(mediaType: string | undefined): string | undefined {
  * E_MANIFEST_INVALID when it contradicts itself.
  */
 export function manifestTypeOf(bytes: Uint8Array, what: string): string | undefined {
-  let document: unknown;
-  try {
-    document = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
-  } catch {
-    return undefined;
-  }
-  if (typeof document !== 'object' || document === null) return undefined;
+  const document = jsonObject(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+  if (document === undefined) return undefined;
   if ('fsLayers' in document) return MEDIA_TYPE.dockerSchema1;
   const members = ['manifests', 'layers', 'config'];
   return members.some((name) => name in document) ? detectMediaType(bytes, what) : undefined;

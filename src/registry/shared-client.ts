@@ -1,4 +1,5 @@
 import type { NetworkOptions } from '../contract/source.ts';
+import { getOrMake } from '../core/get-or-make.ts';
 import type { RegistryClient } from './client.ts';
 
 const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
@@ -8,10 +9,5 @@ const clients = new WeakMap<NetworkOptions, Promise<RegistryClient>>();
  * at first use: content in the store needs none of its code.
  */
 export function sharedClient(network: NetworkOptions): Promise<RegistryClient> {
-  let client = clients.get(network);
-  if (client === undefined) {
-    client = import('./client.ts').then(({ createRegistryClient }) => createRegistryClient({ network }));
-    clients.set(network, client);
-  }
-  return client;
+  return getOrMake(clients, network, async () => (await import('./client.ts')).createRegistryClient({ network }));
 }

@@ -2,6 +2,7 @@
 import type { JobContext } from '../contract/session.ts';
 import { editDistance } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { jsonObject } from '../core/is-object.ts';
 import type { HttpAnswer } from '../http/client.ts';
 import { headerValues, type ResponseHeaders, urlText } from '../http/headers.ts';
 import type { Api } from './api.ts';
@@ -64,13 +65,7 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** The well-formed tags of a page; none if the document is not a list of tags. */
 function readTags(bytes: Uint8Array): readonly string[] {
-  let document: unknown;
-  try {
-    document = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    return [];
-  }
-  const tags = typeof document === 'object' && document !== null ? (document as { tags?: unknown }).tags : undefined;
+  const tags = jsonObject(Buffer.from(bytes).toString())?.tags;
   return Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === 'string' && TAG.test(tag)) : [];
 }
 

@@ -8,10 +8,11 @@ import type { Platform } from '../core/platform.ts';
 import { shortened } from '../core/printable.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import { shellWord } from '../core/shell-word.ts';
+import type { Resume } from '../http/resume.ts';
 import { type Layout, LayoutDirectory } from '../image/layout/directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout/entry.ts';
 import { isEncrypted, liesBeside, refuseCacheIndex, refuseNoImage, refusePart } from '../image/no-image.ts';
-import { type BlobProvider, fetchDocument, type Resume, verifyDocument } from '../image/provider.ts';
+import { type BlobProvider, fetchDocument, verifyDocument } from '../image/provider.ts';
 import {
   decodeConfig,
   decodeIndex,

@@ -4,18 +4,31 @@
  */
 import type { NetworkOptions } from '../../contract/source.ts';
 import { createRouter } from '../connection.ts';
+import { BROKEN, errorCode } from '../failures.ts';
 import type { Environment } from '../proxy.ts';
 import { createSmallTransport } from './small.ts';
 import { createStreamingTransport } from './streaming.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, Try } from './transport.ts';
 
 export function createTransport(network: NetworkOptions, env: Environment): Transport {
   const router = createRouter(network, env);
   const small = createSmallTransport(network, router);
   const streaming = createStreamingTransport(network, router);
+  let closed = false;
   return {
-    send: (request) => (request.stream ? streaming : small).send(request),
+    async send(request) {
+      const transport = request.stream ? streaming : small;
+      const first: Try = { stale: false };
+      try {
+        return await transport.send(request, first);
+      } catch (error) {
+        // The server closed a kept connection at the moment of its reuse. On a new connection a failure is a real one.
+        if (!first.stale || !BROKEN.has(errorCode(error)) || request.signal.aborted || closed) throw error;
+        return transport.send(request, { stale: false });
+      }
+    },
     async close() {
+      closed = true;
       await Promise.all([small.close(), streaming.close()]);
     },
   };

@@ -2,45 +2,39 @@
 import { Agent, type ClientRequest, request as createRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NetworkOptions } from '../../contract/source.ts';
+import { getOrMake } from '../../core/get-or-make.ts';
 import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
 import { CLOSED, failure, NO_ANSWER, STALLED } from '../failures.ts';
 import type { ResponseHeaders } from '../headers.ts';
 import { Semaphore } from '../semaphore.ts';
 import { unlessDripping } from './dripping.ts';
-import { sendFresh, type Try } from './stale.ts';
-import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+import {
+  type OneTry,
+  SPARE_CONNECTIONS,
+  type TransportRequest,
+  type TransportResponse,
+  type Try,
+} from './transport.ts';
 
 /** A body up to this size in bytes is always read, which keeps the connection; with a longer body it is closed. */
 const SHORT = 256 << 10;
 
-export function createSmallTransport(network: NetworkOptions, router: Router): Transport {
+export function createSmallTransport(network: NetworkOptions, router: Router): OneTry {
   const { stallTimeout } = network;
-  const servers = new Map<
-    string,
-    { readonly agent: Agent; readonly semaphore: Semaphore; readonly common: CommonZone }
-  >();
-  let closed = false;
+  const servers = new Map<string, ReturnType<typeof connectionsOf>>();
 
-  function connectionsFor(route: Route) {
-    let server = servers.get(route.key);
-    if (server === undefined) {
-      const common = new CommonZone();
-      // The agent's own limit does not count connections that are still being opened.
-      server = {
-        agent: agentFor(route, common),
-        semaphore: new Semaphore(network.parallel + SPARE_CONNECTIONS),
-        common,
-      };
-      servers.set(route.key, server);
-    }
-    return server;
+  function connectionsOf(route: Route) {
+    const common = new CommonZone();
+    // The agent's own limit does not count connections that are still being opened.
+    const semaphore = new Semaphore(network.parallel + SPARE_CONNECTIONS);
+    return { agent: agentFor(route, common), semaphore, common };
   }
 
   async function send(request: TransportRequest, one: Try): Promise<TransportResponse> {
     const { url, method, headers, body, signal } = request;
     const route = router(url, request);
-    const { agent, semaphore, common } = connectionsFor(route);
+    const { agent, semaphore, common } = getOrMake(servers, route.key, () => connectionsOf(route));
     const target = targetOf(route, url);
     const release = await semaphore.take(signal);
     let outgoing: ClientRequest | undefined;
@@ -72,13 +66,8 @@ export function createSmallTransport(network: NetworkOptions, router: Router): T
   }
 
   return {
-    send: (request) =>
-      sendFresh(
-        (one) => send(request, one),
-        () => !request.signal.aborted && !closed,
-      ),
+    send,
     async close() {
-      closed = true;
       for (const { agent } of servers.values()) agent.destroy();
       servers.clear();
     },

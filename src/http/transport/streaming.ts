@@ -2,22 +2,26 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Pool } from 'undici';
 import type { NetworkOptions } from '../../contract/source.ts';
+import { getOrMake } from '../../core/get-or-make.ts';
 import { CommonZone } from '../addresses.ts';
 import { forwarderOf, type Route, type Router, targetOf } from '../connection.ts';
 import { unlessDripping } from './dripping.ts';
 import { StreamedResponse } from './response.ts';
 import { connectToReceive } from './reused-buffer.ts';
-import { sendFresh, type Try } from './stale.ts';
-import { SPARE_CONNECTIONS, type Transport, type TransportRequest, type TransportResponse } from './transport.ts';
+import {
+  type OneTry,
+  SPARE_CONNECTIONS,
+  type TransportRequest,
+  type TransportResponse,
+  type Try,
+} from './transport.ts';
 
-export function createStreamingTransport(network: NetworkOptions, router: Router): Transport {
+export function createStreamingTransport(network: NetworkOptions, router: Router): OneTry {
   const pools = new Map<string, { readonly pool: Pool; readonly common: CommonZone; used: boolean }>();
-  let closed = false;
 
   async function connectionsFor(route: Route, url: URL) {
     const { default: PoolClass } = await import('undici/lib/dispatcher/pool.js');
-    let server = pools.get(route.key);
-    if (server === undefined) {
+    return getOrMake(pools, route.key, () => {
       const common = new CommonZone();
       const pool = new PoolClass((forwarderOf(route)?.url ?? url).origin, {
         connections: network.parallel + SPARE_CONNECTIONS,
@@ -36,10 +40,8 @@ export function createStreamingTransport(network: NetworkOptions, router: Router
           );
         },
       });
-      server = { pool, common, used: false };
-      pools.set(route.key, server);
-    }
-    return server;
+      return { pool, common, used: false };
+    });
   }
 
   async function send(request: TransportRequest, one: Try): Promise<TransportResponse> {
@@ -54,16 +56,7 @@ export function createStreamingTransport(network: NetworkOptions, router: Router
     if (used) await setImmediate();
     try {
       server.pool.dispatch(
-        {
-          method,
-          path: target.path,
-          headers: {
-            ...headers,
-            host: url.host,
-            ...target.headers,
-          },
-          body: body ?? null,
-        },
+        { method, path: target.path, headers: { ...headers, host: url.host, ...target.headers }, body: body ?? null },
         answer,
       );
       const { status, headers: answered } = await answer.head;
@@ -84,13 +77,8 @@ export function createStreamingTransport(network: NetworkOptions, router: Router
   }
 
   return {
-    send: (request) =>
-      sendFresh(
-        (one) => send(request, one),
-        () => !request.signal.aborted && !closed,
-      ),
+    send,
     async close() {
-      closed = true;
       const all = [...pools.values()];
       pools.clear();
       await Promise.all(all.map(({ pool }) => pool.destroy()));

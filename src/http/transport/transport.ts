@@ -38,3 +38,14 @@ export interface Transport {
   send(request: TransportRequest): Promise<TransportResponse>;
   close(): Promise<void>;
 }
+
+/** One try to send a request. The sender sets `stale` if the connection was used before and failed without an answer. */
+export interface Try {
+  stale: boolean;
+}
+
+/** A transport that leaves the second try on a new connection to its caller. */
+export interface OneTry {
+  send(request: TransportRequest, one: Try): Promise<TransportResponse>;
+  close(): Promise<void>;
+}

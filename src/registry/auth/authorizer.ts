@@ -4,11 +4,11 @@
  */
 import type { Credential, JobContext } from '../../contract/session.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
-import type { Zone } from '../../http/addresses.ts';
-import type { HttpClient } from '../../http/client.ts';
+import { getOrMake } from '../../core/get-or-make.ts';
+import type { HttpClient, HttpResponse } from '../../http/client.ts';
 import type { Clock } from '../../http/clock.ts';
 import { foreignText, loginHint, type Subject } from '../../http/errors.ts';
-import { headerValues, type ResponseHeaders } from '../../http/headers.ts';
+import { headerValues } from '../../http/headers.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import {
   basicAuthorization,
@@ -20,17 +20,11 @@ import {
 } from './token.ts';
 
 /** The members of a response that the authorizer uses. */
-export interface AuthResponse {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  readonly url: URL;
-  readonly zone: Zone;
-}
+export type AuthResponse = Pick<HttpResponse, 'status' | 'headers' | 'url' | 'zone'> & Partial<HttpResponse>;
 
 interface Received {
   readonly challenge: Challenge;
-  /** The URL that responded, and its zone. */
-  readonly from: { readonly url: URL; readonly zone: Zone };
+  readonly from: Pick<HttpResponse, 'url' | 'zone'>;
 }
 
 export interface AuthorizerOptions {
@@ -77,7 +71,6 @@ export class Authorizer {
     repository: string,
     subject: Subject,
     send: (secretHeaders: Readonly<Record<string, string>>) => Promise<T>,
-    discard: (answer: T) => void,
   ): Promise<T> {
     const first = await this.#headers(job, repository, subject, false);
     let answer = await send(first);
@@ -93,7 +86,7 @@ export class Authorizer {
       this.#learn(repository, { challenge, from: { url: answer.url, zone: answer.zone } });
       const next = await this.#headers(job, repository, subject, challenges > 0 || 'authorization' in first);
       if (next.authorization === undefined || (challenges > 0 && challenge.kind === 'basic')) return answer;
-      discard(answer);
+      answer.discard?.();
       answer = await send(next);
     }
     if (answer.status !== 401 && answer.status !== 403) this.#tellFailure(job, repository);
@@ -221,12 +214,7 @@ export class Authorizer {
   }
 
   #credential(job: JobContext, repository: string): Promise<Credential | undefined> {
-    let found = this.#credentials.get(repository);
-    if (found === undefined) {
-      found = this.#lookUp(job, repository);
-      this.#credentials.set(repository, found);
-    }
-    return found;
+    return getOrMake(this.#credentials, repository, () => this.#lookUp(job, repository));
   }
 
   async #lookUp(job: JobContext, repository: string): Promise<Credential | undefined> {

@@ -15,6 +15,7 @@
 import { join } from 'node:path';
 import type { Credential } from '../../contract/session.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { getOrMake } from '../../core/get-or-make.ts';
 import { homeOf } from '../../core/home.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
@@ -161,15 +162,7 @@ type Helpers = (name: string, key: string) => Promise<HelperAnswer>;
 
 function createHelpers(env: Environment, timeout: number): Helpers {
   const asked = new Map<string, Promise<HelperAnswer>>();
-  return (name, key) => {
-    const id = `${name}\n${key}`;
-    let answer = asked.get(id);
-    if (answer === undefined) {
-      answer = askHelper(name, key, env, timeout);
-      asked.set(id, answer);
-    }
-    return answer;
-  };
+  return (name, key) => getOrMake(asked, `${name}\n${key}`, () => askHelper(name, key, env, timeout));
 }
 
 function environmentPlace(env: Environment): Place {

@@ -2,7 +2,7 @@
  * docker's config.json and the auth.json of podman and skopeo (the same format, containers-auth.json(5)): which entry,
  * if any, applies to a registry. Hosts are compared exactly; a near miss is no match, but it is reported.
  */
-import { isObject } from '../../core/is-object.ts';
+import { isObject, jsonObject } from '../../core/is-object.ts';
 import { DOCKER_HUB_AUTH_KEY, hostName, isDockerHub } from '../../http/host.ts';
 
 /** A parsed file; members of unexpected types count as absent. */
@@ -25,13 +25,8 @@ export interface AuthEntry {
  * text, secrets included.
  */
 export function parseDockerConfig(text: string): DockerConfig | undefined {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isObject(document)) return undefined;
+  const document = jsonObject(text);
+  if (document === undefined) return undefined;
   const { auths, credHelpers, credsStore } = document;
   return {
     auths: new Map(entries(auths).filter((entry): entry is [string, AuthEntry] => isObject(entry[1]))),

@@ -1,4 +1,5 @@
 /** Runs docker's credential helpers (`docker-credential-NAME get`): no shell, the registry on stdin, a time limit. */
+import { jsonObject } from '../../core/is-object.ts';
 import { findProgram, type Program, programPath, startProgram } from '../../core/programs.ts';
 import type { Environment } from '../../http/proxy.ts';
 
@@ -81,15 +82,7 @@ function readAnswer(program: string, hint: string, status: number | null, output
     if (NOT_FOUND.test(output)) return { kind: 'none' };
     return { kind: 'failed', why: `${program} failed with exit code ${status ?? 'none'}`, hint };
   }
-  let answer: unknown;
-  try {
-    answer = JSON.parse(output);
-  } catch {
-    answer = undefined;
-  }
-  const { Username: username, Secret: secret } = (
-    typeof answer === 'object' && answer !== null ? answer : {}
-  ) as Record<string, unknown>;
+  const { Username: username, Secret: secret } = jsonObject(output) ?? {};
   if (typeof username !== 'string' || typeof secret !== 'string') {
     return { kind: 'failed', why: `${program} answered with something else than a credential`, hint };
   }

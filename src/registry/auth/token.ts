@@ -4,6 +4,7 @@
  */
 import type { Credential, JobContext } from '../../contract/session.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { jsonObject } from '../../core/is-object.ts';
 import type { Zone } from '../../http/addresses.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts';
 import type { Clock } from '../../http/clock.ts';
@@ -37,7 +38,7 @@ const CLIENT_ID = 'ctxsrc';
  */
 export function tokenRequest(
   challenge: Challenge,
-  { url: from, zone }: { readonly url: URL; readonly zone: Zone },
+  { url: from, zone }: Pick<HttpAnswer, 'url' | 'zone'>,
   wanted: string | undefined,
   host: string,
 ): TokenRequest {
@@ -153,17 +154,7 @@ function post(
 }
 
 function readToken(bytes: Uint8Array, asked: number, host: string): Token {
-  let body: unknown;
-  try {
-    body = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    body = undefined;
-  }
-  const {
-    token,
-    access_token: access,
-    expires_in: life,
-  } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  const { token, access_token: access, expires_in: life } = jsonObject(Buffer.from(bytes).toString()) ?? {};
   const value = [token, access].find((text) => typeof text === 'string' && text !== '');
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
     throw new CtxsrcError('E_REGISTRY_PROTOCOL', `the token server of ${host} answered without a token`, {
