@@ -1,0 +1,104 @@
+/** The steps of a build in an order of their own, each described by digests: what the key of a build is made of. */
+import { type Digest, sha256 } from '../../core/digest.ts';
+import { stableJson } from '../../core/stable-json.ts';
+import type { PlatformGraph, Vertex } from '../../dockerfile/graph/build-graph.ts';
+import { operationDigest } from './cache-view.ts';
+import { inputsOf, ROOT, type SelectedInput, type Selection, takesAll } from './selection.ts';
+
+/** What stands for the files that an operation takes of a source. */
+export interface SourceKey {
+  readonly key: string;
+  /** The key is made of the selected files alone, wherever they lie: their paths do not count beside it. */
+  readonly ofFiles: boolean;
+}
+
+/** Called once for each place where an operation takes files of a source, all side by side. */
+export type KeyOfSource = (source: Vertex, selections: readonly Selection[]) => Promise<SourceKey>;
+
+/** An operation as no cache key tells it from another, and where its files come from. */
+export interface Step {
+  readonly operation: Digest;
+  readonly inputs: readonly StepInput[];
+}
+
+/** Files of an earlier step, by its position, or of a source, by its key. Absent members have no meaning there. */
+export interface StepInput {
+  readonly step?: number;
+  readonly output?: number;
+  readonly source?: string;
+  /** Digest of the paths that are taken, unless everything is. */
+  readonly paths?: Digest;
+}
+
+export interface Steps {
+  readonly steps: readonly Step[];
+  /** For each step the vertices that it stands for: equal operations are one step. */
+  readonly vertices: readonly (readonly Vertex[])[];
+  /** Where the files of the result come from; undefined: there are none. */
+  readonly result: StepInput | undefined;
+}
+
+/**
+ * The steps that the result of a graph needs, each after its inputs and each once. Neither names, nor the order in which
+ * stages were written, nor what the result does not need, changes them.
+ */
+export async function stepsOf({ vertices, result }: PlatformGraph, keyOf: KeyOfSource): Promise<Steps> {
+  if (result === undefined) return { steps: [], vertices: [], result: undefined };
+  const order = postOrder(vertices, result.vertex).filter((index) => vertices[index]!.kind !== 'source');
+  const inputs = new Map(order.map((index) => [index, inputsOf(vertices[index]!)]));
+  const last: SelectedInput = { ...result, whole: true, selections: [] };
+  const keys = await keysOf(vertices, [...inputs.values(), [last]].flat(), keyOf);
+
+  const steps: Step[] = [];
+  const stepVertices: Vertex[][] = [];
+  const known = new Map<string, number>();
+  const positions = new Map<number, number>();
+  const describe = (input: SelectedInput): StepInput => {
+    const source = keys.get(input);
+    const namesPaths = input.selections.some((selection) => !takesAll(selection));
+    return {
+      ...(source === undefined ? { step: positions.get(input.vertex)!, output: input.output } : { source: source.key }),
+      ...(namesPaths && (input.whole || source?.ofFiles !== true)
+        ? { paths: sha256(stableJson(input.selections)) }
+        : {}),
+    };
+  };
+  for (const index of order) {
+    const step = { operation: operationDigest(vertices[index]!), inputs: inputs.get(index)!.map(describe) };
+    const text = stableJson(step);
+    const position = known.get(text) ?? steps.push(step) - 1;
+    known.set(text, position);
+    positions.set(index, position);
+    stepVertices[position] = [...(stepVertices[position] ?? []), vertices[index]!];
+  }
+  return { steps, vertices: stepVertices, result: describe(last) };
+}
+
+/** The vertices that one needs, inputs first, itself last. Without recursion: a long Dockerfile is a deep graph. */
+function postOrder(vertices: readonly Vertex[], result: number): number[] {
+  const order = new Set<number>();
+  const open = [result];
+  while (open.length > 0) {
+    const index = open.at(-1)!;
+    const waiting = vertices[index]!.inputs.find(({ vertex }) => !order.has(vertex));
+    if (waiting === undefined) order.add(open.pop()!);
+    else open.push(waiting.vertex);
+  }
+  return [...order];
+}
+
+async function keysOf(
+  vertices: readonly Vertex[],
+  inputs: readonly SelectedInput[],
+  keyOf: KeyOfSource,
+): Promise<Map<SelectedInput, SourceKey>> {
+  const taken = inputs.filter(({ vertex }) => vertices[vertex]!.kind === 'source');
+  return new Map(
+    await Promise.all(
+      taken.map(async (input) => {
+        const key = await keyOf(vertices[input.vertex]!, input.whole ? [ROOT] : input.selections);
+        return [input, key] as const;
+      }),
+    ),
+  );
+}
