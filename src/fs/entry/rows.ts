@@ -11,7 +11,6 @@
  */
 import { constants, type Stats } from 'node:fs';
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
-import { loadNative } from '../native/native.ts';
 import type { NativeStat } from '../native/stat.ts';
 import type { TreeEntry, UnseenFiles } from './tree-entry.ts';
 
@@ -92,11 +91,6 @@ export class EntryRows {
 
   next(at: number): number {
     return at + rowBytes(this.#words[(at >> 2) + LENGTH]!);
-  }
-
-  /** The offset of the path in the bytes. A NUL follows the path until the digest is written there. */
-  pathStart(at: number): number {
-    return at + PATH;
   }
 
   path(at: number): ByteString {
@@ -345,7 +339,6 @@ export class EntryTable {
     this.publish();
     const isFirst = this.chunks.length === 0;
     const memory = new SharedArrayBuffer(Math.max(isFirst ? FIRST_CHUNK : CHUNK, FIRST_ROW + bytes));
-    if (!isFirst) loadNative()?.preferLargePages(new Uint8Array(memory));
     this.#rows = new EntryRows(memory);
     this.#at = FIRST_ROW;
     this.publish();

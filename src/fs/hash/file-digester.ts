@@ -14,7 +14,7 @@ import { entryHeader, type Xattrs } from '../entry/header.ts';
 import { CHANGED, type EntryRows } from '../entry/rows.ts';
 import { readXattrs } from '../entry/xattrs.ts';
 import { type FileCalls, type FilesBelow, fileCalls } from '../native/file-calls.ts';
-import { loadNative, type Native, type ReadInto } from '../native/native.ts';
+import { loadNative, type Native } from '../native/native.ts';
 import { keptMode, type Modes } from '../write/kept-mode.ts';
 import { FileHeaders } from './file-headers.ts';
 
@@ -45,7 +45,6 @@ export class FileDigester {
   readonly #calls: FileCalls;
   readonly #native: Native | undefined;
   readonly #buffer = Buffer.allocUnsafeSlow(HEADER_ROOM + CHUNK) as Latin1Buffer;
-  readonly #readInto: ReadInto;
   readonly #headers = new FileHeaders(this.#buffer, HEADER_ROOM);
   #files: FilesBelow | undefined;
   #incomplete = false;
@@ -54,7 +53,6 @@ export class FileDigester {
     this.#task = task;
     const native = loadNative();
     this.#calls = fileCalls(native);
-    this.#readInto = this.#calls.readerInto(this.#buffer);
     this.#native = task.contentOnly === true ? undefined : native;
   }
 
@@ -76,11 +74,11 @@ export class FileDigester {
     let large: LargeFile | undefined;
     try {
       this.#files ??= calls.below(this.#task.root);
-      fd = this.#files.open(rows.bytes, rows.pathStart(at));
+      fd = this.#files.open(rows.path(at));
       // For a file that was not stat'ed, one read is nearly always enough; if not, its size shows it.
       const isSeen = rows.isSeen(at);
       const wanted = isSeen ? Math.min(rows.size(at), CHUNK) : CHUNK;
-      const length = wanted === 0 ? 0 : this.#readInto(fd, HEADER_ROOM, wanted, 0);
+      const length = wanted === 0 ? 0 : calls.read(fd, buffer, HEADER_ROOM, wanted, 0);
       const xattrs = this.#native !== undefined && calls.mayHaveXattrs(fd) ? this.#xattrs(fd) : undefined;
       const stat = calls.stat(fd);
       const { size } = stat;
@@ -115,7 +113,7 @@ export class FileDigester {
   /** Reads a file again from its beginning; the row is `CHANGED` if it changed again. */
   #readAgain(fd: number, rows: EntryRows, at: number): LargeFile | undefined {
     const wanted = Math.min(rows.size(at), CHUNK);
-    const isWhole = readWhole(this.#readInto, fd, 0, wanted) === wanted;
+    const isWhole = readWhole(this.#calls, this.#buffer, fd, 0, wanted) === wanted;
     const xattrs = this.#xattrs(fd);
     if (isWhole && rows.isUnchanged(at, this.#calls.stat(fd))) return this.#finish(fd, rows, at, xattrs);
     rows.setState(at, CHANGED);
@@ -136,8 +134,7 @@ export class FileDigester {
   }
 
   #large(fd: number, rows: EntryRows, at: number, header: Buffer): LargeFile {
-    const content = { buffer: this.#buffer, readInto: this.#readInto };
-    return new LargeFile(this.#calls, content, createHash('sha256').update(header), { fd, rows, at });
+    return new LargeFile(this.#calls, this.#buffer, createHash('sha256').update(header), { fd, rows, at });
   }
 
   /** The attributes that count; undefined if there are none. */
@@ -177,17 +174,12 @@ export class FileDigester {
 }
 
 /** Reads `wanted` bytes from a position to where the content begins; fewer only at the end of the file. */
-function readWhole(readInto: ReadInto, fd: number, position: number, wanted: number): number {
+function readWhole(calls: FileCalls, buffer: Buffer, fd: number, position: number, wanted: number): number {
   let length = 0;
   for (let read = -1; length < wanted && read !== 0; length += read) {
-    read = readInto(fd, HEADER_ROOM + length, wanted - length, position + length);
+    read = calls.read(fd, buffer, HEADER_ROOM + length, wanted - length, position + length);
   }
   return length;
-}
-
-interface Content {
-  readonly buffer: Buffer;
-  readonly readInto: ReadInto;
 }
 
 interface OpenFile {
@@ -200,15 +192,13 @@ interface OpenFile {
 export class LargeFile {
   readonly #calls: FileCalls;
   readonly #buffer: Buffer;
-  readonly #readInto: ReadInto;
   readonly #hash: Hash;
   readonly #file: OpenFile;
   #position = 0;
 
-  constructor(calls: FileCalls, content: Content, running: Hash, file: OpenFile) {
+  constructor(calls: FileCalls, buffer: Buffer, running: Hash, file: OpenFile) {
     this.#calls = calls;
-    this.#buffer = content.buffer;
-    this.#readInto = content.readInto;
+    this.#buffer = buffer;
     this.#hash = running;
     this.#file = file;
   }
@@ -245,7 +235,7 @@ export class LargeFile {
   }
 
   #read(wanted: number): number {
-    return readWhole(this.#readInto, this.#file.fd, this.#position, wanted);
+    return readWhole(this.#calls, this.#buffer, this.#file.fd, this.#position, wanted);
   }
 
   /** Must be called at the end. */

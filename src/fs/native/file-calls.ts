@@ -3,17 +3,17 @@
  * `node:fs`. No call follows a link in the last component.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
-import { type ByteString, fsPath, type Latin1Buffer } from '../byte-string.ts';
+import { type ByteString, fsPath } from '../byte-string.ts';
 import type { DirectoryNames } from './directory.ts';
-import type { Native, OpenPath, ReadInto } from './native.ts';
+import type { Native } from './native.ts';
 import type { NativeStat } from './stat.ts';
 
 /** Errors carry the system's `code`. */
 export interface FileCalls {
   /** Access to the files below a directory, given without a trailing slash. */
   below(root: ByteString): FilesBelow;
-  /** A function that reads into a buffer. */
-  readerInto(buffer: Buffer): ReadInto;
+  /** Reads up to `length` bytes from a position of a file to an offset in the buffer; 0 only at the end of the file. */
+  read(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number;
   /** The result is valid until the next call. */
   stat(fd: number): Stats | NativeStat;
   /** False if an open file has no extended attributes, or if they cannot be read at all. */
@@ -26,7 +26,7 @@ export interface FileCalls {
 
 export interface FilesBelow {
   /** Opens a file for reading, without blocking on a fifo and without taking a controlling terminal. */
-  readonly open: OpenPath;
+  open(path: ByteString): number;
   /** Must be called at the end. */
   close(): void;
 }
@@ -48,27 +48,26 @@ export function fileCalls(native: Native | undefined): FileCalls {
   if (!native.capabilities.stat) return { ...NODE_CALLS, mayHaveXattrs: native.mayHaveXattrs };
   return {
     below(root) {
-      const dir = native.open(fsPath(root || '/'), PLACE);
-      return { open: native.openerBelow(dir, READ), close: () => native.close(dir) };
+      const dir = native.openAt(undefined, fsPath(root || '/'), PLACE);
+      return { open: (path) => native.openAt(dir, fsPath(path), READ), close: () => native.close(dir) };
     },
-    readerInto: native.readerInto,
+    read: native.read,
     stat: native.fstat,
     mayHaveXattrs: native.mayHaveXattrs,
     close: native.close,
     names: native.capabilities.directories ? (path) => namesIn(native, path) : NODE_CALLS.names,
     directories: native.capabilities.directories
-      ? { open: (path) => native.open(path, LIST | constants.O_NOFOLLOW), names: native.readDirectory }
+      ? { open: (path) => native.openAt(undefined, path, LIST | constants.O_NOFOLLOW), names: native.readDirectory }
       : undefined,
   };
 }
 
 const NODE_CALLS: FileCalls = {
   below: (root) => ({
-    open: (memory, at) =>
-      openSync(fsPath(`${root}/${(memory as Latin1Buffer).latin1Slice(at, memory.indexOf(0, at))}`), READ),
+    open: (path) => openSync(fsPath(`${root}/${path}`), READ),
     close: () => undefined,
   }),
-  readerInto: (buffer) => (fd, at, length, position) => readSync(fd, buffer, at, length, position),
+  read: readSync,
   stat: (fd) => fstatSync(fd),
   mayHaveXattrs: () => false,
   close: closeSync,
@@ -83,7 +82,7 @@ const NODE_CALLS: FileCalls = {
 };
 
 function namesIn(native: Native, path: string | Buffer): DirectoryNames {
-  const fd = native.open(path, LIST);
+  const fd = native.openAt(undefined, path, LIST);
   try {
     return native.readDirectory(fd);
   } finally {

@@ -1,27 +1,25 @@
 /**
  * System calls that Node does not offer: extended attributes, device nodes, nanosecond times without following links,
- * exchange of two paths, creation below an open directory. The only file that uses koffi, an optional dependency:
+ * exchange of two paths, opening below an open directory. The only file that uses koffi, an optional dependency:
  * without it (or on a system other than 64-bit Linux) `loadNative` returns undefined, and callers report what they left
  * out. All calls are synchronous and work in threads.
  *
  * Only this module's tests check the signatures below: an argument of the wrong type corrupts memory. Paths are passed
- * as text (UTF-8) or as raw bytes, never with a NUL inside. Where converting a buffer would cost more than the call,
- * its address is passed as a number; addresses never leave this file.
+ * as text (UTF-8) or as raw bytes, never with a NUL inside.
  */
 import { createRequire } from 'node:module';
 import { constants as osConstants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { Latin1Buffer } from '../byte-string.ts';
 import { type DirectoryNames, readEntries } from './directory.ts';
-import { deviceNumber, EMPTY_PATH, type NativeStat, StatxBuffer } from './stat.ts';
+import { deviceNumber, type NativeStat, StatxBuffer } from './stat.ts';
 
 /** A path as text, or as its bytes. */
 export type NativePath = string | Uint8Array;
 
 /**
  * Calls throw an Error whose `code` is that of the system (`ENOENT`, `ENOTSUP`, …), as Node's own do, so that `ioError`
- * understands it. No call follows a symbolic link in the last component. With `dirFd`, a relative path starts at that
- * open directory.
+ * understands it. No call follows a symbolic link in the last component.
  */
 export interface Native {
   readonly capabilities: NativeCapabilities;
@@ -39,9 +37,9 @@ export interface Native {
   setXattr(path: NativePath, name: string, value: Uint8Array): void;
   setXattrFd(fd: number, name: string, value: Uint8Array): void;
   /** `mode` holds the type bits (`S_IFCHR`, `S_IFBLK`, `S_IFIFO`) and the permissions, which the umask cuts. */
-  mknod(path: NativePath, mode: number, major: number, minor: number, dirFd?: number): void;
+  mknod(path: NativePath, mode: number, major: number, minor: number): void;
   /** Nanoseconds since the epoch, possibly negative. Without `atime` it is unchanged. */
-  setTimes(path: NativePath, mtime: bigint, atime?: bigint, dirFd?: number): void;
+  setTimes(path: NativePath, mtime: bigint, atime?: bigint): void;
   setTimesFd(fd: number, mtime: bigint, atime?: bigint): void;
   /** Exchanges two existing paths of one file system atomically. `EINVAL` or `ENOSYS` if the system cannot. */
   exchange(a: NativePath, b: NativePath): void;
@@ -51,29 +49,17 @@ export interface Native {
    */
   lstat(path: NativePath): NativeStat | undefined;
   fstat(fd: number): NativeStat;
-  /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
-  open(path: NativePath, flags: number): number;
-  /**
-   * Returns a function that opens paths below an open directory like `openAt`, but takes them from a buffer, with a NUL
-   * after each: making text of a path would cost as much as the call.
-   */
-  openerBelow(dirFd: number, flags: number): OpenPath;
-  /** Returns a function that reads into a buffer. */
-  readerInto(buffer: Uint8Array): ReadInto;
+  /** Reads up to `length` bytes from a position of a file to an offset in the buffer; 0 only at the end of the file. */
+  read(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number;
   close(fd: number): void;
   /** All names in an open directory, at each call from the beginning. */
   readDirectory(fd: number): DirectoryNames;
-  /** `flags` as in `fs.constants`; the descriptor is close-on-exec and works with `node:fs`. */
-  openAt(dirFd: number, path: NativePath, flags: number, mode?: number): number;
-  /** Asks for large pages for memory that will be written sequentially: a page fault costs the same for any size. */
-  preferLargePages(memory: Uint8Array): void;
+  /**
+   * Opens a path, below an open directory if one is given. `flags` as in `fs.constants`; the descriptor is close-on-exec
+   * and works with `node:fs`.
+   */
+  openAt(dirFd: number | undefined, path: NativePath, flags: number, mode?: number): number;
 }
-
-/** Opens the path at an offset of a buffer, which ends at a NUL. */
-export type OpenPath = (memory: Uint8Array, at: number) => number;
-
-/** Reads up to `length` bytes from a position of a file to an offset in the buffer; 0 only at the end of the file. */
-export type ReadInto = (fd: number, at: number, length: number, position: number) => number;
 
 /** What this system's C library offers; extended attributes are available whenever `Native` is. */
 interface NativeCapabilities {
@@ -91,9 +77,6 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const RENAME_EXCHANGE = 2;
 const O_CLOEXEC = 0o2000000;
-const MADV_HUGEPAGE = 14;
-/** The largest page size of known systems, 64 KiB: a multiple of all others. */
-const PAGE = 65_536;
 const UTIME_OMIT = 0x3ffffffen;
 /** The kernel's limit of a list of names and of a value: 64 KiB. */
 const XATTR_MAX = 65536;
@@ -111,7 +94,6 @@ interface CLibrary {
 
 interface Koffi {
   load(name: string | null): CLibrary;
-  address(buffer: Uint8Array): bigint;
   errno(): number;
 }
 
@@ -163,20 +145,15 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const fsetxattr = lib.func('int fsetxattr(int, const void *, const void *, size_t, int)');
   const utimensat = lib.func('int utimensat(int, const void *, const void *, int)');
   const futimens = lib.func('int futimens(int, const void *)');
-  const pread = lib.func('intptr_t pread(int, uintptr_t, size_t, int64_t)');
+  const pread = lib.func('intptr_t pread(int, void *, size_t, int64_t)');
   const closeFd = lib.func('int close(int)');
   const getdents = optional(lib, 'intptr_t getdents64(int, void *, size_t)');
   const openat = lib.func('int openat(int, const void *, int, uint32_t)');
-  const openatAddress = lib.func('int openat(int, uintptr_t, int, uint32_t)');
   const mknodat = bindMknod(lib);
   const statx = optional(lib, 'int statx(int, const void *, int, uint32_t, void *)');
-  const statxAddress = optional(lib, 'int statx(int, uintptr_t, int, uint32_t, uintptr_t)');
-  const madvise = optional(lib, 'int madvise(uintptr_t, size_t, int)');
   const renameat2 = optional(lib, 'int renameat2(int, const void *, int, const void *, uint32_t)');
   const scratch = Buffer.allocUnsafeSlow(XATTR_MAX) as Latin1Buffer;
-
   const stat = new StatxBuffer();
-  const statAddress = addressOf(koffi, stat.bytes);
 
   const fail = (syscall: string, path?: NativePath): never => {
     throw systemError(koffi.errno(), syscall, path);
@@ -188,18 +165,14 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
     throw systemError(errno, syscall, path);
   };
-  /** The result of a call that a signal may interrupt; `again` repeats the call. */
-  const retried = (result: number, again: () => number, syscall: string, path?: NativePath): number => {
-    let last = result;
-    while (last < 0) {
+  /** The result of a call that a signal may interrupt: then it is made again. */
+  const retried = (call: () => number, syscall: string, path?: NativePath): number => {
+    let result = call();
+    while (result < 0) {
       if (koffi.errno() !== osConstants.errno.EINTR) return fail(syscall, path);
-      last = again();
+      result = call();
     }
-    return last;
-  };
-  const open = (dirFd: number, path: NativePath, flags: number, mode: number): number => {
-    const fd = openat(dirFd, cString(path), flags | O_CLOEXEC, mode);
-    return fd >= 0 ? fd : retried(fd, () => openat(dirFd, cString(path), flags | O_CLOEXEC, mode), 'openat', path);
+    return result;
   };
   const mayHaveXattrs = (fd: number): boolean => flistxattr(fd, null, 0) !== 0;
   const names = (length: number | undefined): readonly string[] =>
@@ -233,12 +206,13 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     setXattrFd(fd, name, bytes) {
       if (fsetxattr(fd, cName(name), bytes, bytes.length, 0) !== 0) fail('fsetxattr');
     },
-    mknod(path, mode, major, minor, dirFd = AT_FDCWD) {
+    mknod(path, mode, major, minor) {
       if (mknodat === undefined) throw systemError(osConstants.errno.ENOSYS, 'mknodat', path);
-      if (mknodat(dirFd, cString(path), mode, major, minor) !== 0) fail('mknodat', path);
+      if (mknodat(AT_FDCWD, cString(path), mode, major, minor) !== 0) fail('mknodat', path);
     },
-    setTimes(path, mtime, atime, dirFd = AT_FDCWD) {
-      if (utimensat(dirFd, cString(path), timespecs(mtime, atime), AT_SYMLINK_NOFOLLOW) !== 0) fail('utimensat', path);
+    setTimes(path, mtime, atime) {
+      const times = timespecs(mtime, atime);
+      if (utimensat(AT_FDCWD, cString(path), times, AT_SYMLINK_NOFOLLOW) !== 0) fail('utimensat', path);
     },
     setTimesFd(fd, mtime, atime) {
       if (futimens(fd, timespecs(mtime, atime)) !== 0) fail('futimens');
@@ -253,57 +227,27 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       return koffi.errno() === osConstants.errno.ENOENT ? undefined : fail('statx', path);
     },
     fstat(fd) {
-      if (statxAddress === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
-      if (statxAddress(fd, statAddress + EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC_STATS, statAddress) !== 0)
-        fail('statx');
+      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
+      if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes) !== 0) fail('statx');
       return stat.read();
     },
-    open: (path, flags) => open(AT_FDCWD, path, flags, 0),
-    openerBelow(dirFd, flags) {
-      const all = flags | O_CLOEXEC;
-      let known: Uint8Array | undefined;
-      let start = 0;
-      return (memory, at) => {
-        if (at < 0 || at >= memory.length) throw new RangeError('no such place in the buffer');
-        if (memory !== known) {
-          start = addressOf(koffi, memory);
-          known = memory;
-        }
-        const fd = openatAddress(dirFd, start + at, all, 0);
-        return fd >= 0 ? fd : retried(fd, () => openatAddress(dirFd, start + at, all, 0), 'openat');
-      };
+    openAt(dirFd, path, flags, mode = 0) {
+      const name = cString(path);
+      return retried(() => openat(dirFd ?? AT_FDCWD, name, flags | O_CLOEXEC, mode), 'openat', path);
     },
-    readerInto(buffer) {
-      const start = addressOf(koffi, buffer);
-      return (fd, at, length, position) => {
-        if (at < 0 || length < 0 || at + length > buffer.length) throw new RangeError('no such place in the buffer');
-        const read = pread(fd, start + at, length, position);
-        return read >= 0 ? read : retried(read, () => pread(fd, start + at, length, position), 'pread');
-      };
+    read(fd, buffer, at, length, position) {
+      if (at < 0 || length < 0 || at + length > buffer.length) throw new RangeError('no such place in the buffer');
+      const target = buffer.subarray(at, at + length);
+      return retried(() => pread(fd, target, length, position), 'pread');
     },
     close(fd) {
       if (closeFd(fd) !== 0) fail('close');
     },
     readDirectory(fd) {
       if (getdents === undefined) throw systemError(osConstants.errno.ENOSYS, 'getdents64');
-      const fillScratch = (): number => getdents(fd, scratch, XATTR_MAX);
-      return readEntries(scratch, () => retried(fillScratch(), fillScratch, 'getdents64'));
-    },
-    openAt: (dirFd, path, flags, mode = 0) => open(dirFd, path, flags, mode),
-    preferLargePages(memory) {
-      if (memory.length < 2 * PAGE) return;
-      // Advice has to begin at a page. The system may ignore it without harm.
-      const start = Math.ceil(addressOf(koffi, memory) / PAGE) * PAGE;
-      madvise?.(start, memory.length - PAGE, MADV_HUGEPAGE);
+      return readEntries(scratch, () => retried(() => getdents(fd, scratch, XATTR_MAX), 'getdents64'));
     },
   };
-}
-
-/** The address of a buffer, valid while the buffer exists: passing a number costs much less than passing the buffer. */
-function addressOf(koffi: Koffi, buffer: Uint8Array): number {
-  const address = Number(koffi.address(buffer));
-  if (!Number.isSafeInteger(address)) throw new RangeError('an address that is no number');
-  return address;
 }
 
 /** A function that some C libraries lack. */

@@ -14,12 +14,9 @@ export interface NativeStat {
   readonly ctimeMs: number;
 }
 
-/** Offset of an empty C string, the path argument of `statx(fd, "", AT_EMPTY_PATH)`. */
-export const EMPTY_PATH = 256;
-
 /** `struct statx` of the kernel; offsets are in units of 4 bytes. Little-endian, like all systems with native calls. */
 export class StatxBuffer implements NativeStat {
-  readonly bytes = new Uint8Array(EMPTY_PATH + 8);
+  readonly bytes = new Uint8Array(256);
   readonly #words = new Uint32Array(this.bytes.buffer);
   mode = 0;
   size = 0;

@@ -40,14 +40,11 @@ function afterReading(native: boolean, happens: (count: number) => void): void {
   const real = actual.fileCalls(native ? loadNative() : undefined);
   vi.mocked(calls.fileCalls).mockReturnValue({
     ...real,
-    readerInto(buffer) {
-      const readInto = real.readerInto(buffer);
-      return (fd, at, length, position) => {
-        const read = readInto(fd, at, length, position);
-        count += 1;
-        happens(count);
-        return read;
-      };
+    read(...call) {
+      const read = real.read(...call);
+      count += 1;
+      happens(count);
+      return read;
     },
   });
 }
