@@ -17,7 +17,6 @@ import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import { withEnvironment } from './network-environment.ts';
 import type { Reporter } from './progress/reporter.ts';
-import { tunedForWork } from './tuning.ts';
 import { parseSize } from './values.ts';
 
 interface RunOptions {
@@ -55,7 +54,7 @@ export class Run {
     this.#specs = options.attributes;
     this.#uses = options.uses;
     this.#ownsLock = options.ownsLock;
-    this.#reporter = tunedForWork(options.reporter);
+    this.#reporter = options.reporter;
   }
 
   get json(): boolean {
