@@ -1,8 +1,8 @@
 /** How an image in a layout directory is named. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Identifier, SchemeRef } from '../contract/index.ts';
-import { type Digest, isDigest, parseDigest } from '../core/digest.ts';
+import type { SchemeRef } from '../contract/index.ts';
+import { type Digest, parseDigest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { rebasePath } from './rebase-path.ts';
 
@@ -15,37 +15,13 @@ export interface LayoutReference {
   readonly digest: Digest | undefined;
 }
 
-/** An identifier of the sources that read such references. */
-export interface LayoutIdentifier extends Identifier {
-  readonly reference: LayoutReference;
-}
-
-/**
- * The identifier, which has to come from the scheme's source.
- * @throws E_INTERNAL for one of another source
- */
-export function layoutIdentifier(id: Identifier, scheme: string): LayoutIdentifier {
-  if (id.scheme === scheme && 'reference' in id) return id as LayoutIdentifier;
-  throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${scheme}`);
-}
-
 /** The text of a reference: what `parseLayoutReference` reads. */
 export function formatLayoutReference({ path, tag, digest }: LayoutReference, scheme = 'oci-layout'): string {
   return `${scheme}://${path}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** The reference with this root digest; undefined if the digest is invalid or differs from that of the reference. */
-export function pinnedLayoutReference(
-  reference: LayoutReference,
-  digest: string,
-  scheme = 'oci-layout',
-): string | undefined {
-  if (!isDigest(digest) || (reference.digest ?? digest) !== digest) return undefined;
-  return formatLayoutReference({ ...reference, digest }, scheme);
-}
-
 /** The reference for a reader in the directory `to` instead of `from`, both absolute. */
-export function rebaseLayoutReference({ scheme, rest }: SchemeRef, from: string, to: string, form?: string): string {
+export function rebaseLayoutReference({ scheme, rest }: SchemeRef, from: string, to: string, form: string): string {
   const reference = parseLayoutReference(rest, (path) => existsSync(resolve(from, path)), form);
   return formatLayoutReference({ ...reference, path: rebasePath(reference.path, from, to) }, scheme);
 }

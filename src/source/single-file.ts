@@ -7,13 +7,12 @@ import { open, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
+import { baseName } from '../core/go/path.ts';
 import { trimGoSpace } from '../core/go/text.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 import { LossList } from '../fs/write/losses.ts';
 import { joinTime, type Metadata, MetadataWriter, presentOf } from '../fs/write/metadata.ts';
 import type { StoredBody } from './stored-body.ts';
-
-/** A byte string of text that may not be UTF-8. */
-export type ByteName = string;
 
 export const FILE_ATTRIBUTES: readonly AttributeSpec[] = [
   {
@@ -90,32 +89,21 @@ const DEFAULT_NAME = 'download';
  * A safe file name: trimmed, without directories; `download` if nothing usable is left (empty, `.`, `..`, control
  * characters).
  */
-export function safeFileName(name: ByteName): ByteName {
+export function safeFileName(name: ByteString): ByteString {
   const base = baseName(trimmed(name));
-  if (base === '' || base === '.' || base === '..') return DEFAULT_NAME;
-  return /[\u0000-\u001f\u007f-\u009f]/.test(Buffer.from(base, 'latin1').toString()) ? DEFAULT_NAME : base;
+  if (['.', '..', '/'].includes(base)) return DEFAULT_NAME;
+  return /[\u0000-\u001f\u007f-\u009f]/.test(textOfBytes(base)) ? DEFAULT_NAME : base;
 }
 
-/** The last element of a path; empty if it has none. */
-export function baseName(path: ByteName): ByteName {
-  return path.replace(/\/+$/, '').split('/').at(-1) ?? '';
-}
-
-/** The text as bytes. */
-export function byteName(text: string): ByteName {
-  return Buffer.from(text).toString('latin1');
-}
-
-function trimmed(name: ByteName): ByteName {
-  const text = Buffer.from(name, 'latin1').toString();
+function trimmed(name: ByteString): ByteString {
   // Not UTF-8: only ASCII white space is trimmed.
-  if (byteName(text) !== name) return name.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
-  return byteName(trimGoSpace(text));
+  if (!isUtf8(name)) return name.replace(/^[\t-\r ]+|[\t-\r ]+$/g, '');
+  return bytesOfText(trimGoSpace(textOfBytes(name)));
 }
 
 export interface FileToWrite {
   readonly body: StoredBody;
-  readonly name: ByteName;
+  readonly name: ByteString;
   readonly shape: FileShape;
   /** Seconds since the epoch. */
   readonly mtime: number;
@@ -178,7 +166,7 @@ export async function writeSingleFile(
     lossCounts: losses.counts,
     entries: [
       {
-        ...shown(file.name),
+        ...(isUtf8(file.name) ? { path: textOfBytes(file.name) } : { path: file.name, pathBytes: true }),
         type: 'file',
         mode: meta.mode,
         uid: meta.uid,
@@ -190,9 +178,4 @@ export async function writeSingleFile(
     ],
     via: 'unpack',
   };
-}
-
-function shown(name: ByteName): { path: string; pathBytes?: true } {
-  const text = Buffer.from(name, 'latin1').toString();
-  return byteName(text) === name ? { path: text } : { path: name, pathBytes: true };
 }

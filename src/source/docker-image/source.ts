@@ -1,7 +1,6 @@
 /** Source `docker-image`: an image in a registry. */
 import type { Identifier, Source } from '../../contract/index.ts';
 import { isDigest, parseDigest } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
 import { imageAttributes, imageOptions, LAYER_LIMIT, PLATFORM } from '../../image/attributes.ts';
 import { imageInstance } from '../../image/instance.ts';
 import { formatContainerdReference, parseContainerdReference } from '../../oci/containerd-reference.ts';
@@ -12,6 +11,7 @@ import {
   parseNormalizedReference,
   withDefaultTag,
 } from '../../oci/reference.ts';
+import { ownIdentifier } from '../own-identifier.ts';
 import { RegistryProvider } from '../registry-provider.ts';
 
 const SCHEME = 'docker-image';
@@ -68,13 +68,13 @@ export const source: Source = {
   },
 
   resolve(id, env) {
-    if (!isDockerImage(id)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of ${SCHEME}`);
-    const { checksum } = id.attributes;
+    const { reference, attributes } = ownIdentifier<DockerImageIdentifier>(source, id, 'reference');
+    const { checksum } = attributes;
     return imageInstance({
       identifier: id,
       env,
-      provider: new RegistryProvider(id.reference, env),
-      ...imageOptions(id.attributes, env),
+      provider: new RegistryProvider(reference, env),
+      ...imageOptions(attributes, env),
       checksum: checksum === undefined ? undefined : parseDigest(String(checksum)),
     });
   },
@@ -82,8 +82,4 @@ export const source: Source = {
 
 function tagAndDigest({ tag, digest }: ImageReference): { tag?: string; digest?: string } {
   return { ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
-}
-
-function isDockerImage(id: Identifier): id is DockerImageIdentifier {
-  return id.scheme === SCHEME && 'reference' in id;
 }

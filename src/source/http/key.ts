@@ -1,7 +1,9 @@
 /** BuildKit's key of an http source (`docs/buildkit.md#http-and-https`), and where the file's name comes from. Pure. */
 import { sha256 } from '../../core/digest.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
-import { type ByteName, baseName, byteName, type FileShape, safeFileName } from '../single-file.ts';
+import { baseName } from '../../core/go/path.ts';
+import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
+import { type FileShape, safeFileName } from '../single-file.ts';
 import { dispositionFilename } from './content-disposition.ts';
 import { parseHttpTime } from './last-modified.ts';
 
@@ -27,7 +29,7 @@ export interface HttpKey {
 
 /** The key of a body with this digest. Of the headers, only Accept and User-Agent are part of it. */
 export function httpKey(
-  filename: ByteName,
+  filename: ByteString,
   shape: FileShape,
   digest: string,
   facts: AnswerFacts,
@@ -52,8 +54,8 @@ export function httpKey(
  * Name of the file: from the attribute, else from Content-Disposition, else the last element of the URL's path.
  * @param path of the URL, unescaped
  */
-export function httpFilename(path: ByteName, attribute: string | undefined, facts: AnswerFacts): ByteName {
-  if (attribute !== undefined) return safeFileName(byteName(attribute));
+export function httpFilename(path: ByteString, attribute: string | undefined, facts: AnswerFacts): ByteString {
+  if (attribute !== undefined) return safeFileName(bytesOfText(attribute));
   const said = facts.contentDisposition === undefined ? undefined : dispositionFilename(facts.contentDisposition);
   if (said !== undefined && said !== '' && !said.endsWith('/')) return safeFileName(baseName(said));
   return safeFileName(baseName(path));

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOfText } from '../../../src/fs/byte-string.ts';
 import { dispositionFilename } from '../../../src/source/http/content-disposition.ts';
 import { canonicalHeaderName, httpFilename, NO_ANSWER } from '../../../src/source/http/key.ts';
 import { parseHttpTime } from '../../../src/source/http/last-modified.ts';
-import { byteName, readShape, safeFileName } from '../../../src/source/single-file.ts';
+import { readShape, safeFileName } from '../../../src/source/single-file.ts';
 
 describe('dispositionFilename', () => {
   it.each<[string, string | undefined]>([
@@ -11,7 +12,7 @@ describe('dispositionFilename', () => {
     ['inline;FILENAME=x ; size=3', 'x'],
     ['attachment; filename="a\\"b"', 'a"b'],
     ['attachment; filename="C:\\dev\\f.txt"', 'C:\\dev\\f.txt'],
-    ["attachment; filename=a; filename*=UTF-8''na%C3%AFve", byteName('naïve')],
+    ["attachment; filename=a; filename*=UTF-8''na%C3%AFve", bytesOfText('naïve')],
     ["attachment; filename*=iso-8859-1''x", undefined],
     ["attachment; filename*=UTF-8''%zz", undefined],
     ['attachment; filename*0=a; filename*1="b c"; filename*2=d', 'ab cd'],
@@ -64,8 +65,8 @@ describe('names of files', () => {
     ['', 'download'],
     [' / ', 'download'],
     ['a\u0001', 'download'],
-    [byteName('a\u0085b'), 'download'],
-    [byteName('\u00a0ü\u3000'), byteName('ü')],
+    [bytesOfText('a\u0085b'), 'download'],
+    [bytesOfText('\u00a0ü\u3000'), bytesOfText('ü')],
     ['\xff', '\xff'],
     ['a\\b', 'a\\b'],
   ])('%j is %j', (name, want) => expect(safeFileName(name)).toBe(want));
