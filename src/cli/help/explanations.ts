@@ -55,6 +55,15 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     check: ['linux/amd64, linux/arm64, linux/arm/v7 are valid.'],
     example: 'ctxsrc key --platform linux/arm/v7 docker-image://alpine:3.20',
   },
+  E_DOCKERFILE: {
+    cause:
+      'A Dockerfile does not follow the rules by which BuildKit reads it. The message names file, line and instruction.',
+    check: [
+      'The hint says what to write instead.',
+      'docker buildx build --check reads the same file and should complain of the same line.',
+    ],
+    example: 'docker buildx build --check .',
+  },
   E_PATTERN: {
     cause: 'A pattern of --include, --exclude or an ignore file cannot be compiled.',
     check: [

@@ -49,7 +49,7 @@ export function encodeGoJson(value: GoValue): string {
     return String(value);
   }
   if (typeof value === 'string') return `"${escapeText(value)}"`;
-  if (value instanceof Uint8Array) return `"${goText(value, escapeText, '\\ufffd')}"`;
+  if (value instanceof Uint8Array) return `"${goText(value, escapeText, () => '\\ufffd')}"`;
   if (isList(value)) return `[${value.map(encodeGoJson).join(',')}]`;
   const members = Object.entries(value).flatMap(([name, member]) => {
     return member === undefined ? [] : [`"${escapeText(name)}":${encodeGoJson(member)}`];

@@ -23,12 +23,12 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
 /**
  * The text of the bytes as Go's `encoding/json` sees it, each invalid byte replaced.
  * @param replace called for the valid text between invalid bytes; default: the text itself
- * @param invalid what stands for one invalid byte; default U+FFFD
+ * @param invalid gives what stands for one invalid byte; default U+FFFD
  */
 export function goText(
   bytes: Uint8Array,
   replace: (valid: string) => string = (valid) => valid,
-  invalid = '\ufffd',
+  invalid: (byte: number) => string = () => '\ufffd',
 ): string {
   try {
     return replace(STRICT.decode(bytes));
@@ -42,7 +42,7 @@ export function goText(
         at += length;
         continue;
       }
-      parts.push(replace(STRICT.decode(bytes.subarray(start, at))), invalid);
+      parts.push(replace(STRICT.decode(bytes.subarray(start, at))), invalid(bytes[at]!));
       at += 1;
       start = at;
     }
@@ -51,11 +51,24 @@ export function goText(
   }
 }
 
-/** What Go's `strings.TrimSpace` trims (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
-const SPACE = '\\t-\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
-const OUTER_SPACE = new RegExp(`^[${SPACE}]+|[${SPACE}]+$`, 'g');
+/** White space by Go's `unicode.IsSpace` (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
+const SPACE = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
+
+/** True for one character that Go takes for white space. */
+export function isGoSpace(character: string): boolean {
+  return SPACE.test(character);
+}
+
+/** The text without the white space at its start, by Go's definition of white space. */
+export function trimGoSpaceStart(text: string): string {
+  let start = 0;
+  while (start < text.length && isGoSpace(text[start]!)) start += 1;
+  return text.slice(start);
+}
 
 /** The text without the white space around it, by Go's definition of white space. */
 export function trimGoSpace(text: string): string {
-  return text.replace(OUTER_SPACE, '');
+  let end = text.length;
+  while (end > 0 && isGoSpace(text[end - 1]!)) end -= 1;
+  return trimGoSpaceStart(text.slice(0, end));
 }

@@ -1,5 +1,7 @@
 /** What a Dockerfile consists of once it is read: stages and their instructions, nothing expanded yet. Types only. */
 
+import type { Escape } from '../expand/lexer.ts';
+
 /** Lines of the Dockerfile, from 1, both ends included. */
 export interface Lines {
   readonly first: number;
@@ -10,10 +12,11 @@ export interface Lines {
 export interface Heredoc {
   /** WORD without quotes. */
   readonly name: string;
+  /** Bytes that are not UTF-8 are kept as lone surrogates: `bytesOf` in text.ts gives the bytes. */
   readonly text: string;
   /** False when WORD was quoted: COPY and ADD then leave variables alone. */
   readonly expand: boolean;
-  /** `<<-`: leading tabs are taken off. */
+  /** `<<-`: leading tabs do not count. RUN's documents still have them, those of COPY and ADD do not. */
   readonly chomp: boolean;
 }
 
@@ -37,7 +40,7 @@ interface Written {
   readonly text: string;
   /** The comment lines right above it, without `#`. */
   readonly comments: readonly string[];
-  /** Names of the flags that were given, as BuildKit notes them. */
+  /** Names of the flags that were given. */
   readonly flagsUsed: readonly string[];
 }
 
@@ -126,7 +129,15 @@ export type Instruction =
   | (Written & { readonly kind: 'VOLUME'; readonly volumes: readonly string[] })
   | (Written & { readonly kind: 'STOPSIGNAL'; readonly signal: string })
   | (Written & { readonly kind: 'MAINTAINER'; readonly maintainer: string })
-  | (Written & { readonly kind: 'ONBUILD'; readonly trigger: string; readonly documents: readonly Heredoc[] });
+  | (Written & { readonly kind: 'ONBUILD'; readonly trigger: string });
+
+/** The front end that a file asks for. */
+export interface Frontend {
+  readonly image: string;
+  /** The whole value, the image included. */
+  readonly commandLine: string;
+  readonly line: number;
+}
 
 export interface Stage {
   /** Lower case; empty without `AS`. */
@@ -146,9 +157,11 @@ export interface Dockerfile {
   /** ARGs before the first FROM. */
   readonly globalArgs: readonly (Instruction & { readonly kind: 'ARG' })[];
   readonly stages: readonly Stage[];
-  readonly escape: '\\' | '`';
+  readonly escape: Escape;
   /** The front end that `# syntax=` and its other forms ask for, before any build argument. */
-  readonly syntax: { readonly image: string; readonly commandLine: string; readonly line: number } | undefined;
+  readonly syntax: Frontend | undefined;
   /** The value of `# check=`. */
   readonly check: string | undefined;
+  /** Instructions with an empty line between their continuation lines. */
+  readonly brokenByEmptyLines: readonly Lines[];
 }
