@@ -9,7 +9,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { hostListed, isLoopback } from '../../http/host.ts';
 import { type NamedProxy, proxyFor } from '../../http/proxy.ts';
-import { readTokenFile, usableSecret } from '../token-file.ts';
+import { readTokenFile, type SessionSecret, sessionSecret } from '../token-file.ts';
 import { Git, type GitSettings, type Reach } from './command.ts';
 import { type GitUrl, originOf } from './url.ts';
 
@@ -98,43 +98,24 @@ function proxyOf(origin: string): NamedProxy | null | undefined {
   }
 }
 
-interface Secret {
-  readonly kind: 'token' | 'header';
-  readonly value: string;
-}
-
 async function findSecret(
   url: GitUrl,
   options: AccessOptions,
   session: Session,
   network: NetworkOptions,
-): Promise<Secret | undefined> {
+): Promise<Pick<SessionSecret, 'kind' | 'value'> | undefined> {
   const { host, transport } = url;
   const readable = transport === 'http' && !isLoopback(host) && !hostListed(network.plainHttp, host);
   if (readable && !options.own) return undefined;
-  const secret = options.own
-    ? ((await tokenOf(options)) ?? (await secretOf(session, [`.${host}`, ''])))
-    : await secretOf(session, [`.${host}`]);
+  const { own, authTokenFile: file } = options;
+  const secret =
+    own && file !== undefined
+      ? { kind: 'token' as const, value: await readTokenFile(file) }
+      : await sessionSecret(session, 'GIT', own ? [`.${host}`, ''] : [`.${host}`]);
   if (secret === undefined || !readable) return secret;
   throw new CtxsrcError('E_UNSAFE', `a token for ${url.remote} would be sent where others can read it`, {
     hint: `type https:// in place of http://, or, knowing what that gives up, allow it with --plain-http ${shellWord(host)}`,
   });
-}
-
-async function tokenOf({ authTokenFile }: AccessOptions): Promise<Secret | undefined> {
-  return authTokenFile === undefined ? undefined : { kind: 'token', value: await readTokenFile(authTokenFile) };
-}
-
-/** The first secret of the session whose name has one of the endings. */
-async function secretOf(session: Session, endings: readonly string[]): Promise<Secret | undefined> {
-  for (const ending of endings) {
-    for (const kind of ['header', 'token'] as const) {
-      const name = `GIT_AUTH_${kind.toUpperCase()}${ending}`;
-      const value = await session.secret(name);
-      if (value !== undefined) return { kind, value: usableSecret(value, `the secret ${name}`) };
-    }
-  }
-  return undefined;
 }
 
 /**

@@ -5,25 +5,29 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
-import { counted, failureOf, Task } from '../../core/progress.ts';
+import { isObject } from '../../core/is-object.ts';
+import { counted, Task } from '../../core/progress.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
 import type { HttpResponse } from '../../http/client.ts';
 import { contentLength, header } from '../../http/headers.ts';
-import { download } from '../../http/resume.ts';
+import { download, type Resume } from '../../http/resume.ts';
 import type { AnswerFacts } from './key.ts';
 import { ask, type Target, tooLarge } from './request.ts';
 
-/** A body that is, or was, in the store, and its facts. */
-export interface Body {
+interface Received {
   readonly digest: Digest;
   readonly size: number;
+}
+
+/** A body that is, or was, in the store, and its facts. */
+export interface Body extends Received {
   readonly facts: AnswerFacts;
 }
 
@@ -41,34 +45,28 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
   const asked = Date.now();
   const key = requestKey(target);
   const workspace = await store.workspace(job, 'http', key);
-  let task: Task | undefined;
   try {
     const known = readRemembered(await store.records.get('http', key));
     const usable = known !== undefined && (await store.blobs.size(known.digest)) === known.size ? known : undefined;
     if (usable !== undefined && usable.at >= asked) return usable;
     // The task starts before the response, which may take long.
-    task = new Task(job.progress, 'download', target.subject.what);
-    const response = await ask(job, target, usable === undefined ? {} : conditions(usable));
-    if (response.status === 304 && usable !== undefined) {
-      response.discard();
-      task.end('cached');
-      return usable;
-    }
-    const facts: AnswerFacts = {
-      contentDisposition: header(response.headers, 'content-disposition'),
-      lastModified: header(response.headers, 'last-modified'),
-    };
-    const received = await receive(job, store, target, response, join(workspace.path, 'body'), task);
-    await store.records.set('http', key, {
-      ...received,
-      ...facts,
-      etag: header(response.headers, 'etag'),
-      at: Date.now(),
+    return await Task.run(job, 'download', target.subject.what, async (task) => {
+      const response = await ask(job, target, usable === undefined ? {} : conditions(usable));
+      if (response.status === 304 && usable !== undefined) {
+        response.discard();
+        task.end('cached');
+        return usable;
+      }
+      const { headers } = response;
+      const facts: AnswerFacts = {
+        contentDisposition: header(headers, 'content-disposition'),
+        lastModified: header(headers, 'last-modified'),
+      };
+      const received = await receive(job, store, target, response, join(workspace.path, 'body'), task);
+      await store.records.set('http', key, { ...received, ...facts, etag: header(headers, 'etag'), at: Date.now() });
+      return { ...received, facts };
     });
-    task.end();
-    return { ...received, facts };
   } finally {
-    task?.end(failureOf(job.signal));
     await workspace.release();
   }
 }
@@ -78,25 +76,22 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
  * @throws E_CHECKSUM_MISMATCH if the server's body has another digest
  */
 export async function fetchKnown(job: JobContext, store: Store, target: Target, digest: Digest): Promise<void> {
-  const task = new Task(job.progress, 'download', target.subject.what);
+  const { what } = target.subject;
   try {
-    const result = await store.blobs.ingest(job, { digest }, async (resume) => {
-      const origin = await openDownload(job, target, resume);
-      return { ...origin, body: counted(origin, task) };
+    await Task.run(job, 'download', what, async (task) => {
+      const result = await store.blobs.ingest(job, { digest }, async (resume) => {
+        const origin = await openDownload(job, target, resume);
+        return { ...origin, body: counted(origin, task) };
+      });
+      if (result === 'cached') task.end('cached');
     });
-    task.end(result === 'cached' ? 'cached' : 'done');
   } catch (error) {
-    task.end(failureOf(job.signal, error));
     if (!isCtxsrcError(error, 'E_DIGEST_MISMATCH')) throw error;
-    throw new CtxsrcError(
-      'E_CHECKSUM_MISMATCH',
-      `${target.subject.what} is not what was expected: its digest is not ${digest}`,
-      {
-        hint: 'the file has changed: review it, then use its new digest',
-        cause: error,
-        details: { expected: digest },
-      },
-    );
+    throw new CtxsrcError('E_CHECKSUM_MISMATCH', `${what} is not what was expected: its digest is not ${digest}`, {
+      hint: 'the file has changed: review it, then use its new digest',
+      cause: error,
+      details: { expected: digest },
+    });
   }
 }
 
@@ -106,12 +101,7 @@ function conditions({ etag, facts }: Remembered): Readonly<Record<string, string
 }
 
 /** `download` of src/http for this URL; `first` is a response that has already arrived. */
-function openDownload(
-  job: JobContext,
-  target: Target,
-  resume: { readonly offset: number; readonly validator?: string | undefined },
-  first?: HttpResponse,
-): Promise<IngestSource> {
+function openDownload(job: JobContext, target: Target, resume: Resume, first?: HttpResponse): Promise<IngestSource> {
   let pending = first;
   const from = {
     subject: target.subject,
@@ -145,15 +135,16 @@ async function receive(
   response: HttpResponse,
   part: string,
   task: Task,
-): Promise<{ digest: Digest; size: number }> {
+): Promise<Received> {
   task.advance(0, { total: contentLength(response.headers) });
   try {
     // Some servers compress the transfer although it was not requested: the uncompressed bytes are the file. Such a
     // body cannot be resumed.
-    const received =
-      header(response.headers, 'content-encoding')?.toLowerCase() === 'gzip'
-        ? await receiveEncoded(response, target, part, task)
-        : await receivePart(job, target, response, part, task);
+    const isEncoded = header(response.headers, 'content-encoding')?.toLowerCase() === 'gzip';
+    const from = isEncoded
+      ? { body: decoded(response, target), offset: 0 }
+      : await resumed(job, target, response, part);
+    const received = await write(part, from, task);
     await store.blobs.ingest(job, received, async ({ offset }) => ({
       body: createReadStream(part, { start: offset }),
       offset,
@@ -172,19 +163,13 @@ async function forget(part: string): Promise<void> {
   await rm(`${part}.validator`, { force: true });
 }
 
-async function receivePart(
-  job: JobContext,
-  target: Target,
-  response: HttpResponse,
-  part: string,
-  task: Task,
-): Promise<{ digest: Digest; size: number }> {
+/** The body from where an earlier run left it, else from its beginning. */
+async function resumed(job: JobContext, target: Target, response: HttpResponse, part: string): Promise<IngestSource> {
   const etag = header(response.headers, 'etag');
   const left = await partialOf(part);
-  // Only a body with the same strong ETag may be resumed.
-  const resumable = left !== undefined && left.size > 0 && left.validator === etag && !etag.startsWith('W/');
   let source: IngestSource;
-  if (resumable) {
+  // Only a body with the same strong ETag may be resumed.
+  if (left !== undefined && left.size > 0 && left.validator === etag && !etag.startsWith('W/')) {
     response.discard();
     source = await openDownload(job, target, { offset: left.size, validator: left.validator });
   } else {
@@ -192,75 +177,59 @@ async function receivePart(
   }
   if (source.validator !== undefined) await writeFile(`${part}.validator`, source.validator);
   else await rm(`${part}.validator`, { force: true });
-  const hash = createHash('sha256');
-  const file = await open(part, source.offset > 0 ? 'r+' : 'w', 0o600);
-  try {
-    if (source.offset > 0) {
-      await file.truncate(source.offset);
-      for await (const chunk of createReadStream(part)) hash.update(chunk as Buffer);
-    }
-    const size = await writeBody(file, source.body, source.offset, (chunk, done) => {
-      hash.update(chunk);
-      task.advance(done);
-    });
-    return { digest: `sha256:${hash.digest('hex')}`, size };
-  } finally {
-    await file.close();
-  }
+  return source;
 }
 
-async function receiveEncoded(
-  response: HttpResponse,
-  target: Target,
-  part: string,
-  task: Task,
-): Promise<{ digest: Digest; size: number }> {
-  const hash = createHash('sha256');
-  const file = await open(part, 'w', 0o600);
+/** The body without its gzip encoding. */
+async function* decoded(response: HttpResponse, target: Target): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
-  try {
-    const feeding = (async () => {
-      // The compressed bytes are limited as well: empty members of gzip would never reach the other limit.
-      for await (const chunk of limited(response.body, target)) {
-        // A copy, because the transport reuses the chunk before the stream has consumed it.
-        if (!gunzip.write(new Uint8Array(chunk))) await drained(gunzip);
-      }
-      gunzip.end();
-    })().catch((error: Error) => gunzip.destroy(error));
-    const size = await writeBody(file, limited(gunzip, target), 0, (chunk, done) => {
-      hash.update(chunk);
-      task.advance(done);
-    });
-    await feeding;
-    return { digest: `sha256:${hash.digest('hex')}`, size };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') === true) {
-      throw new CtxsrcError(
-        'E_CONTENT_INVALID',
-        `${target.subject.host} sent ${target.subject.what} in a broken gzip encoding`,
-        { cause: error, hint: 'the server, or a proxy before it, is at fault: run again, or tell its owner' },
-      );
+  const feeding = (async () => {
+    // The compressed bytes are limited as well: empty members of gzip would never reach the other limit.
+    for await (const chunk of limited(response.body, target)) {
+      // A copy, because the transport reuses the chunk before the stream has consumed it.
+      if (!gunzip.write(new Uint8Array(chunk))) await drained(gunzip);
     }
-    throw error;
+    gunzip.end();
+  })().catch((error: Error) => gunzip.destroy(error));
+  try {
+    yield* limited(gunzip, target);
+    await feeding;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
+    const { host, what } = target.subject;
+    throw new CtxsrcError('E_CONTENT_INVALID', `${host} sent ${what} in a broken gzip encoding`, {
+      cause: error,
+      hint: 'the server, or a proxy before it, is at fault: run again, or tell its owner',
+    });
   } finally {
     gunzip.destroy();
-    await file.close();
   }
 }
 
-async function writeBody(
-  file: FileHandle,
-  body: AsyncIterable<Uint8Array>,
-  offset: number,
-  seen: (chunk: Uint8Array, done: number) => void,
-): Promise<number> {
-  let position = offset;
-  for await (const chunk of body) {
-    await writeAll(file, chunk, position);
-    position += chunk.length;
-    seen(chunk, position);
+/** Writes a body into the file, from its offset on; what the file has before it is kept. */
+async function write(
+  part: string,
+  { body, offset }: Pick<IngestSource, 'body' | 'offset'>,
+  task: Task,
+): Promise<Received> {
+  const hash = createHash('sha256');
+  const file = await open(part, offset > 0 ? 'r+' : 'w', 0o600);
+  try {
+    if (offset > 0) {
+      await file.truncate(offset);
+      for await (const chunk of createReadStream(part)) hash.update(chunk as Buffer);
+    }
+    let size = offset;
+    for await (const chunk of body) {
+      await writeAll(file, chunk, size);
+      hash.update(chunk);
+      size += chunk.length;
+      task.advance(size);
+    }
+    return { digest: `sha256:${hash.digest('hex')}`, size };
+  } finally {
+    await file.close();
   }
-  return position;
 }
 
 async function partialOf(part: string): Promise<{ size: number; validator: string } | undefined> {
@@ -282,27 +251,15 @@ function requestKey({ url, headers, ownHeaders, authorization }: Target): string
 
 /** A record, checked, because any program may have written it. */
 function readRemembered(value: unknown): Remembered | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { digest, size, etag, at, contentDisposition, lastModified } = value as Record<string, unknown>;
-  const optional = [etag, contentDisposition, lastModified].every(
-    (text) => text === undefined || typeof text === 'string',
-  );
-  if (
-    typeof digest !== 'string' ||
-    !isDigest(digest) ||
-    typeof size !== 'number' ||
-    typeof at !== 'number' ||
-    !optional
-  )
+  if (!isObject(value)) return undefined;
+  const { digest, size, etag, at, contentDisposition, lastModified } = value;
+  if (typeof digest !== 'string' || !isDigest(digest) || typeof size !== 'number' || typeof at !== 'number') {
     return undefined;
-  return {
-    digest,
-    size,
-    at,
-    etag: etag as string | undefined,
-    facts: {
-      contentDisposition: contentDisposition as string | undefined,
-      lastModified: lastModified as string | undefined,
-    },
-  };
+  }
+  if (!isOptionalText(etag) || !isOptionalText(contentDisposition) || !isOptionalText(lastModified)) return undefined;
+  return { digest, size, at, etag, facts: { contentDisposition, lastModified } };
+}
+
+function isOptionalText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === 'string';
 }

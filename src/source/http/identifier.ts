@@ -11,24 +11,25 @@ import { parseHeaders } from './headers.ts';
 
 export class HttpIdentifier implements Identifier {
   readonly scheme: string;
+  /** As the user wrote it. */
+  readonly url: string;
   readonly attributes: Attributes;
   readonly doubt: Identifier['doubt'];
-  readonly #text: string;
 
-  constructor(scheme: string, rest: string, attributes: Attributes) {
+  constructor(scheme: string, url: string, attributes: Attributes) {
     this.scheme = scheme;
-    this.#text = `${scheme}://${rest}`;
+    this.url = url;
     this.attributes = attributes;
     // With a checksum the user knows the content.
-    this.doubt = attributes.checksum === undefined ? doubtOf(this.#text) : undefined;
+    this.doubt = attributes.checksum === undefined ? doubtOf(url) : undefined;
   }
 
   toString(): string {
-    return this.#text;
+    return this.url;
   }
 
   toJSON(): unknown {
-    return { scheme: this.scheme, url: shownReference(this.#text), attributes: this.attributes };
+    return { scheme: this.scheme, url: shownReference(this.url), attributes: this.attributes };
   }
 }
 
@@ -45,18 +46,16 @@ function doubtOf(text: string): Identifier['doubt'] {
 
 /** An http or https reference, checked. @throws E_REFERENCE, E_ATTRIBUTE, E_DIGEST_INVALID */
 export function identify(ref: SchemeRef, attrs: Attributes): HttpIdentifier {
-  const text = `${ref.scheme}://${ref.rest}`;
-  const url = parseUrl(text);
-  if (url.username !== '' || url.password !== '') {
-    throw new CtxsrcError(
-      'E_REFERENCE',
-      'a URL holds no user and no password: they would end up in logs and lock files',
-      {
-        hint: 'put them into a netrc file and name it with --netrc, or a token into a file for --auth-token-file',
-      },
-    );
+  const { scheme } = ref;
+  const url = `${scheme}://${ref.rest}`;
+  const { username, password } = parseUrl(url);
+  if (username !== '' || password !== '') {
+    const message = 'a URL holds no user and no password: they would end up in logs and lock files';
+    throw new CtxsrcError('E_REFERENCE', message, {
+      hint: 'put them into a netrc file and name it with --netrc, or a token into a file for --auth-token-file',
+    });
   }
-  urlPath(text);
+  urlPath(url);
   const attributes: Record<string, Attributes[string]> = { ...shapeAttributes(attrs) };
   readShape(attributes);
   const { checksum, header, unpack, 'auth-token-file': tokenFile, 'strip-components': strip } = attrs;
@@ -80,7 +79,7 @@ export function identify(ref: SchemeRef, attrs: Attributes): HttpIdentifier {
     }
     attributes['strip-components'] = strip;
   }
-  return new HttpIdentifier(ref.scheme, ref.rest, attributes);
+  return new HttpIdentifier(scheme, url, attributes);
 }
 
 export function parseUrl(text: string): URL {

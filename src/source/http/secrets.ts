@@ -4,7 +4,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { hostListed, hostName, isLoopback } from '../../http/host.ts';
-import { readTokenFile, usableSecret } from '../token-file.ts';
+import { readTokenFile, sessionSecret } from '../token-file.ts';
 import { netrcEntry } from './netrc.ts';
 
 /**
@@ -44,15 +44,10 @@ async function findSecret(
 ): Promise<Secret | undefined> {
   if (tokenFile !== undefined)
     return { header: `Bearer ${await readTokenFile(tokenFile)}`, what: `the token in ${printable(tokenFile)}` };
-  for (const suffix of [`.${url.host}`, '']) {
-    for (const [name, scheme] of [
-      ['HTTP_AUTH_HEADER', ''],
-      ['HTTP_AUTH_TOKEN', 'Bearer '],
-    ]) {
-      const what = `the secret ${name}${suffix}`;
-      const value = await session.secret(`${name}${suffix}`);
-      if (value !== undefined) return { header: `${scheme}${usableSecret(value, what)}`, what };
-    }
+  const secret = await sessionSecret(session, 'HTTP', [`.${url.host}`, '']);
+  if (secret !== undefined) {
+    const { kind, value, what } = secret;
+    return { header: kind === 'token' ? `Bearer ${value}` : value, what };
   }
   return netrc === undefined ? undefined : basicFrom(netrc, url);
 }
