@@ -1,5 +1,6 @@
 /** The source contract in one import. */
 export type * from './attributes.ts';
+export type * from './entry.ts';
 export type * from './ref.ts';
 export type * from './session.ts';
 export type * from './source.ts';

@@ -5,6 +5,7 @@
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { BlobGrowth } from './blobs.ts';
+import type { Entries } from './entry.ts';
 import type { JobContext } from './session.ts';
 
 export interface ImmutableRef {
@@ -90,45 +91,15 @@ export interface WriteFilter {
   readonly exclude?: readonly string[] | undefined;
 }
 
+/** What the written files may lack. */
+export const LOSS_KINDS = ['owner', 'device', 'capability', 'xattr', 'setuid', 'fifo', 'socket', 'mtime'] as const;
+
 /** A property of the source that the written files do not have. */
 export interface Loss {
   readonly path: string;
-  readonly kind: 'owner' | 'device' | 'capability' | 'xattr' | 'setuid' | 'fifo' | 'socket' | 'mtime';
+  readonly kind: (typeof LOSS_KINDS)[number];
   /** The lost value, for people: for instance `char 1:3` or `0:0`. */
   readonly detail: string;
-}
-
-/**
- * One written entry, as the sidecar stores it. `path` is relative, without `./`; a path that is not UTF-8 is stored as
- * latin-1, with `pathBytes: true`.
- */
-export interface WrittenEntry {
-  readonly path: string;
-  readonly pathBytes?: true;
-  readonly type: 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
-  /** Permission bits with setuid, setgid and sticky, as on disk. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  /** Nanoseconds since the epoch, decimal. */
-  readonly mtime: string;
-  /** `sha256:` of a file's content. */
-  readonly digest?: Digest;
-  /** Symlinks: the text of the link. Hard links: the first path of the inode. Devices: `major:minor`. */
-  readonly target?: string;
-  /** As `pathBytes`, for `target`. */
-  readonly targetBytes?: true;
-  /** Values in base64. */
-  readonly xattrs?: Readonly<Record<string, string>>;
-}
-
-/** Entries, and the same as rows of a sidecar if the writer made them. */
-export interface WrittenEntries extends Iterable<WrittenEntry> {
-  /**
-   * UTF-8. Each piece holds whole rows, separated by a comma and a newline, with no separator at either end of a piece.
-   */
-  readonly rows?: readonly Uint8Array[] | undefined;
 }
 
 export interface WriteReport {
@@ -142,7 +113,7 @@ export interface WriteReport {
    * its inode in `target`. The iterable makes one entry at a time and can be walked again, because an image has too
    * many files to hold as objects in memory.
    */
-  readonly entries: WrittenEntries;
+  readonly entries: Entries;
   /** How the files were made: unpacked from layers, or cloned by the given method. */
   readonly via: 'unpack' | 'copy' | 'reflink' | 'hardlink';
 }

@@ -4,14 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
-import type { AttributeSpec, Attributes, WriteOptions, WriteReport } from '../contract/index.ts';
+import type { AttributeSpec, Attributes, Metadata, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
 import { baseName } from '../core/go/path.ts';
 import { trimGoSpace } from '../core/go/text.ts';
 import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 import { LossList } from '../fs/write/losses.ts';
-import { joinTime, type Metadata, MetadataWriter, presentOf } from '../fs/write/metadata.ts';
+import { MetadataWriter, presentOf } from '../fs/write/metadata.ts';
 import type { StoredBody } from './stored-body.ts';
 
 export const FILE_ATTRIBUTES: readonly AttributeSpec[] = [
@@ -166,13 +166,10 @@ export async function writeSingleFile(
     lossCounts: losses.counts,
     entries: [
       {
-        ...(isUtf8(file.name) ? { path: textOfBytes(file.name) } : { path: file.name, pathBytes: true }),
+        ...meta,
+        path: file.name,
         type: 'file',
-        mode: meta.mode,
-        uid: meta.uid,
-        gid: meta.gid,
         size,
-        mtime: String(joinTime(meta)),
         digest: hash === undefined ? file.body.digest : `sha256:${hash.digest('hex')}`,
       },
     ],

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Recipe, WriteOptions, WriteReport, WrittenEntry } from '../../src/contract/ref.ts';
+import type { Entry } from '../../src/contract/entry.ts';
+import type { Recipe, WriteOptions, WriteReport } from '../../src/contract/ref.ts';
 import { type Digest, sha256 } from '../../src/core/digest.ts';
 import { loadNative } from '../../src/fs/native/native.ts';
 import { scanTree } from '../../src/store/snapshots/scan.ts';
@@ -36,9 +37,9 @@ export function countingRecipe(make: (dir: string) => void = oddTree, id = `sha2
 
 /** What a writer of `dir` would report. */
 export function reportOn(dir: string): WriteReport {
-  const entries: WrittenEntry[] = [...scanTree(dir)].map((entry) => {
+  const entries: Entry[] = [...scanTree(dir)].map((entry) => {
     if (entry.type !== 'file') return entry;
-    const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(entry.path, entry.pathBytes ? 'latin1' : 'utf8')]);
+    const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(entry.path, 'latin1')]);
     const digest: Digest = `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
     return { ...entry, digest };
   });

@@ -2,9 +2,12 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, linkSync, lstatSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ImmutableRef, WriteOptions, WriteReport, WrittenEntry } from '../../src/contract/ref.ts';
+import type { Entry } from '../../src/contract/entry.ts';
+import type { ImmutableRef, WriteOptions, WriteReport } from '../../src/contract/ref.ts';
 import type { JobContext } from '../../src/contract/session.ts';
 import { type ProgressEvent, silentProgress } from '../../src/core/progress.ts';
+import { bytesOfText } from '../../src/fs/byte-string.ts';
+import { metadataOf } from '../../src/fs/write/metadata.ts';
 
 type FakeFile =
   | string
@@ -84,19 +87,16 @@ function writeTree(dir: string, tree: FakeTree): Pick<WriteReport, 'files' | 'by
     if (typeof what === 'object' && 'mode' in what && what.mode !== undefined) chmodSync(join(dir, path), what.mode);
   }
   let bytes = 0;
-  const entries = Object.entries(tree).map(([path, what]): WrittenEntry => {
+  const entries = Object.entries(tree).map(([path, what]): Entry => {
     const stat = lstatSync(join(dir, path), { bigint: true });
     const content = typeof what === 'string' ? what : 'file' in what ? what.file : undefined;
     if (content !== undefined) bytes += content.length;
     const type = content !== undefined ? 'file' : typeof what === 'object' && 'dir' in what ? 'dir' : undefined;
     return {
-      path,
+      ...metadataOf(stat),
+      path: bytesOfText(path),
       type: type ?? (stat.isSymbolicLink() ? 'symlink' : 'hardlink'),
-      mode: Number(stat.mode & 0o7777n),
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
       size: Number(stat.size),
-      mtime: String(stat.mtimeNs),
       ...(content === undefined ? {} : { digest: `sha256:${createHash('sha256').update(content).digest('hex')}` }),
       ...(typeof what === 'object' && 'symlink' in what ? { target: what.symlink } : {}),
       ...(typeof what === 'object' && 'hardlink' in what ? { target: what.hardlink } : {}),

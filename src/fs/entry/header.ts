@@ -1,5 +1,6 @@
 /** The header of an entry, which its digest begins with (`docs/buildkit.md#headers`), and that digest. */
 import { hash } from 'node:crypto';
+import type { Xattrs } from '../../contract/entry.ts';
 import type { ByteString } from '../byte-string.ts';
 import type { EntryType } from './tree-entry.ts';
 
@@ -17,9 +18,6 @@ export interface HashedEntry {
   readonly minor?: number | undefined;
   readonly xattrs?: Xattrs | undefined;
 }
-
-/** Extended attributes; name and value are byte strings. */
-export type Xattrs = ReadonlyMap<ByteString, ByteString>;
 
 const TYPE_FLAGS: Readonly<Record<EntryType, string>> = {
   file: '0',

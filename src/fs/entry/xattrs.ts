@@ -1,7 +1,8 @@
 /** The extended attributes of an entry that count for its digest. */
+import type { Xattrs } from '../../contract/entry.ts';
 import type { ByteString } from '../byte-string.ts';
 import type { Native, NativePath } from '../native/native.ts';
-import { isHashedXattr, type Xattrs } from './header.ts';
+import { isHashedXattr } from './header.ts';
 
 /** The attributes, and whether one was listed but could not be read for lack of permission. */
 export interface ReadXattrs {

@@ -7,10 +7,11 @@
  */
 import { createHash, type Hash, hash } from 'node:crypto';
 import { constants } from 'node:fs';
+import type { Xattrs } from '../../contract/entry.ts';
 import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, type Latin1Buffer, textOfBytes } from '../byte-string.ts';
-import { entryHeader, type Xattrs } from '../entry/header.ts';
+import { entryHeader } from '../entry/header.ts';
 import { CHANGED, type EntryRows } from '../entry/rows.ts';
 import { readXattrs } from '../entry/xattrs.ts';
 import { type FileCalls, type FilesBelow, fileCalls } from '../native/file-calls.ts';

@@ -5,6 +5,7 @@
  * refuses to this user or file system is a loss, and the metadata object then holds what the entry really has.
  */
 import {
+  type BigIntStats,
   chmodSync,
   fchmodSync,
   fchownSync,
@@ -15,8 +16,10 @@ import {
   lutimesSync,
   type Stats,
 } from 'node:fs';
+import type { Metadata, Owner, Time } from '../../contract/entry.ts';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { type ByteString, printableBytes } from '../byte-string.ts';
+import { joinTime, splitTime } from '../entry/time.ts';
 import type { EntryType } from '../entry/tree-entry.ts';
 import { loadNative } from '../native/native.ts';
 import type { LossSink } from './losses.ts';
@@ -26,26 +29,6 @@ export const SPECIAL_BITS = 0o7000;
 export const CAPABILITY = 'security.capability';
 const SET_UID = 0o4000;
 const SET_GID = 0o2000;
-const SECOND = 1_000_000_000n;
-
-export interface Owner {
-  uid: number;
-  gid: number;
-}
-
-export interface Time {
-  /** Seconds since the epoch, possibly negative, and nanoseconds within the second. */
-  mtime: number;
-  mtimeNs: number;
-}
-
-/** The wanted metadata of an entry; after writing, its actual metadata. */
-export interface Metadata extends Owner, Time {
-  /** Permissions, with setuid, setgid and sticky. */
-  mode: number;
-  /** Values are byte strings. */
-  xattrs: ReadonlyMap<string, string> | undefined;
-}
 
 /** The metadata of an entry before it is written; absent members are unknown. */
 export interface Present extends Readonly<Owner> {
@@ -198,15 +181,15 @@ export function presentOf({ uid, gid, mode }: Stats): Owner & { readonly mode: n
   return { uid, gid, mode: mode & 0o7777 };
 }
 
-/** @param nanoseconds since the epoch */
-export function splitTime(nanoseconds: bigint): Time {
-  const rest = ((nanoseconds % SECOND) + SECOND) % SECOND;
-  return { mtime: Number((nanoseconds - rest) / SECOND), mtimeNs: Number(rest) };
-}
-
-/** Nanoseconds since the epoch. */
-export function joinTime({ mtime, mtimeNs }: Readonly<Time>): bigint {
-  return BigInt(mtime) * SECOND + BigInt(mtimeNs);
+/** The metadata of what is on disk, without its attributes. */
+export function metadataOf({ uid, gid, mode, mtimeNs }: BigIntStats): Metadata {
+  return {
+    uid: Number(uid),
+    gid: Number(gid),
+    mode: Number(mode & 0o7777n),
+    ...splitTime(mtimeNs),
+    xattrs: undefined,
+  };
 }
 
 function setNodeTimes(target: Target, seconds: number): void {

@@ -14,20 +14,13 @@ import {
   readSync,
 } from 'node:fs';
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import type { WriteReport, WrittenEntry } from '../../contract/ref.ts';
+import type { Entry, Metadata } from '../../contract/entry.ts';
+import type { WriteReport } from '../../contract/ref.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
-import {
-  type ByteString,
-  bytesOfText,
-  compareBytes,
-  fsPath,
-  isUtf8,
-  printableBytes,
-  textOfBytes,
-} from '../byte-string.ts';
+import { bytesOfText, compareBytes, fsPath, printableBytes } from '../byte-string.ts';
 import { LinkMap } from '../entry/link-map.ts';
 import { LossList } from './losses.ts';
-import { joinTime, type Metadata, MetadataWriter, splitTime } from './metadata.ts';
+import { MetadataWriter, metadataOf } from './metadata.ts';
 
 export interface SettleOptions {
   readonly signal: AbortSignal;
@@ -65,7 +58,7 @@ class Settling {
   readonly #writer: MetadataWriter;
   readonly #chunk = Buffer.allocUnsafe(256 * 1024);
   readonly #links = new LinkMap<string>();
-  readonly entries: WrittenEntry[] = [];
+  readonly entries: Entry[] = [];
   readonly losses = new LossList();
   bytes = 0;
   #batch = 0;
@@ -100,21 +93,14 @@ class Settling {
     if (stats.isDirectory()) {
       // Its row precedes those of its children, but its final state is known after them.
       const place = this.entries.length;
-      this.entries.push({ path: '', type: 'dir', mode: 0, uid: 0, gid: 0, size: 0, mtime: '0' });
+      this.entries.push({ ...metadataOf(stats), path, type: 'dir', size: 0 });
       await this.children(real, path);
-      this.entries[place] = this.#report(
-        path,
-        'dir',
-        this.settle(real, path, lstatSync(fsPath(real), { bigint: true }), 'dir'),
-      );
+      const settled = this.settle(real, path, lstatSync(fsPath(real), { bigint: true }), 'dir');
+      this.entries[place] = { ...settled, path, type: 'dir', size: 0 };
     } else if (stats.isSymbolicLink()) {
       const settled = this.settle(real, path, stats, 'symlink');
-      const target = named(readlinkSync(fsPath(real), { encoding: 'latin1' }));
-      this.entries.push({
-        ...this.#report(path, 'symlink', settled),
-        target: target.text,
-        ...(target.isBytes ? { targetBytes: true } : {}),
-      });
+      const target = readlinkSync(fsPath(real), { encoding: 'latin1' });
+      this.entries.push({ ...settled, path, type: 'symlink', size: 0, target });
     } else if (stats.isFile()) {
       this.#file(real, path, stats);
     } else {
@@ -125,18 +111,13 @@ class Settling {
   #file(real: string, path: string, stats: BigIntStats): void {
     const first = this.#links.firstOf(stats, path);
     if (first !== undefined) {
-      const target = named(first);
-      this.entries.push({
-        ...this.#report(path, 'hardlink', metadataOf(stats)),
-        target: target.text,
-        ...(target.isBytes ? { targetBytes: true } : {}),
-      });
+      this.entries.push({ ...metadataOf(stats), path, type: 'hardlink', size: 0, target: first });
       return;
     }
     const digest = this.#hash(real);
     const settled = this.settle(real, path, stats, 'file');
     this.bytes += Number(stats.size);
-    this.entries.push({ ...this.#report(path, 'file', settled), size: Number(stats.size), digest });
+    this.entries.push({ ...settled, path, type: 'file', size: Number(stats.size), digest });
   }
 
   #hash(real: string): `sha256:${string}` {
@@ -163,34 +144,4 @@ class Settling {
     this.#writer.finish(fsPath(real), path, type, meta, present);
     return meta;
   }
-
-  #report(path: string, type: WrittenEntry['type'], has: Metadata): WrittenEntry {
-    const { text, isBytes } = named(path);
-    const { mode, uid, gid } = has;
-    return {
-      path: text,
-      ...(isBytes ? { pathBytes: true } : {}),
-      type,
-      mode,
-      uid,
-      gid,
-      size: 0,
-      mtime: String(joinTime(has)),
-    };
-  }
-}
-
-function metadataOf({ uid, gid, mode, mtimeNs }: BigIntStats): Metadata {
-  return {
-    uid: Number(uid),
-    gid: Number(gid),
-    mode: Number(mode & 0o7777n),
-    ...splitTime(mtimeNs),
-    xattrs: undefined,
-  };
-}
-
-/** A name as text where its bytes are UTF-8, else as the bytes it is. */
-function named(bytes: ByteString): { text: string; isBytes: boolean } {
-  return isUtf8(bytes) ? { text: textOfBytes(bytes), isBytes: false } : { text: bytes, isBytes: true };
 }

@@ -6,13 +6,13 @@
  */
 
 import { linkSync } from 'node:fs';
+import type { Metadata } from '../../contract/entry.ts';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { at, closeDirectory, type OpenDirectory, openChild, openRoot } from '../../fs/write/confined.ts';
 import { LossList } from '../../fs/write/losses.ts';
-import type { Metadata } from '../../fs/write/metadata.ts';
 import { shortenedBytes } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import { NO_OWNER, type TarEntry, type TarHandler } from '../tar/reader.ts';

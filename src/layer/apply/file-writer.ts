@@ -5,8 +5,8 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, ftruncateSync } from 'node:fs';
+import type { Metadata } from '../../contract/entry.ts';
 import { at, createFile } from '../../fs/write/confined.ts';
-import type { Metadata } from '../../fs/write/metadata.ts';
 import { writeAllSync } from '../../fs/write/write-all.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { LayerMetadata } from './metadata.ts';

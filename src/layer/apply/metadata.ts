@@ -1,15 +1,14 @@
 /** The metadata of entries of layers: what creation sets, the fast case of plain files, and further names. */
 import { closeSync, fstatSync, unlinkSync } from 'node:fs';
+import type { Metadata, Owner } from '../../contract/entry.ts';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { at, createFile, type OpenDirectory } from '../../fs/write/confined.ts';
 import type { LossSink } from '../../fs/write/losses.ts';
 import {
   CAPABILITY,
   isOwnedBy,
-  type Metadata,
   MetadataWriter,
   modeWithoutOwner,
-  type Owner,
   SPECIAL_BITS,
   type Target,
 } from '../../fs/write/metadata.ts';

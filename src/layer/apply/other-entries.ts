@@ -1,10 +1,10 @@
 /** Writes entries that are neither files nor directories: symbolic links, devices and fifos, or their losses. */
 
 import { symlinkSync } from 'node:fs';
+import type { Metadata } from '../../contract/entry.ts';
 import { loadNative } from '../../fs/native/native.ts';
 import { at } from '../../fs/write/confined.ts';
 import type { LossList } from '../../fs/write/losses.ts';
-import type { Metadata } from '../../fs/write/metadata.ts';
 import { bytePath } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import type { TarEntry } from '../tar/reader.ts';

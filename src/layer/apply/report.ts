@@ -3,10 +3,8 @@
  * memory of a hundred thousand objects, and are the rows of a sidecar.
  */
 
-import type { Loss, WriteReport, WrittenEntry } from '../../contract/ref.ts';
-import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../../contract/written-rows.ts';
-import type { Metadata } from '../../fs/write/metadata.ts';
-import { utf8Text } from '../tar/byte-names.ts';
+import type { Loss, WriteReport } from '../../contract/ref.ts';
+import { entriesOfRows, jsonOfBytes, ROW_SEPARATOR, rowText } from '../../fs/entry/json-rows.ts';
 import type { DigestTable } from './digest-table.ts';
 import { type Directory, type Leaf, leafOf, sortedChildren } from './tree.ts';
 
@@ -63,7 +61,7 @@ export function packEntries(root: Directory, digests: DigestTable): Pick<PackedR
     for (const [name, node] of sortedChildren(directory)) {
       const path = prefix + name;
       if (node.kind === 'dir') {
-        add(row(path, 'dir', node.meta, 0, 'null'));
+        add(rowText(path, 'dir', node.meta, 0, 'null'));
         walk(node, `${path}/`);
         continue;
       }
@@ -71,14 +69,18 @@ export function packEntries(root: Directory, digests: DigestTable): Pick<PackedR
       if (leaf.missing) continue;
       const first = linked.has(leaf) ? firstPaths.get(leaf) : undefined;
       if (first !== undefined) {
-        add(row(path, 'hardlink', leaf.meta, leaf.size, text(first)));
+        add(rowText(path, 'hardlink', leaf.meta, leaf.size, jsonOfBytes(first)));
         continue;
       }
       if (linked.has(leaf)) firstPaths.set(leaf, path);
       bytes += leaf.size;
       const last =
-        leaf.digest !== -1 ? `"sha256:${digests.hex(leaf.digest)}"` : leaf.target === '' ? 'null' : text(leaf.target);
-      add(row(path, leaf.type, leaf.meta, leaf.size, last));
+        leaf.digest !== -1
+          ? `"sha256:${digests.hex(leaf.digest)}"`
+          : leaf.target === ''
+            ? 'null'
+            : jsonOfBytes(leaf.target);
+      add(rowText(path, leaf.type, leaf.meta, leaf.size, last));
     }
   };
   walk(root, '');
@@ -97,26 +99,6 @@ function linkedLeaves(root: Directory): Set<Leaf> {
   };
   walk(root);
   return result;
-}
-
-function row(path: string, type: WrittenEntry['type'], meta: Metadata, size: number, last: string): string {
-  const head = `[${text(path)},"${TYPE_LETTER[type]}",${meta.mode},${meta.uid},${meta.gid},${size},"${nanoseconds(meta)}",${last}`;
-  // The attributes of a hard link are in the row of its first path.
-  if (meta.xattrs === undefined || type === 'hardlink') return `${head}]`;
-  const xattrs: Record<string, string> = {};
-  for (const [name, value] of meta.xattrs) xattrs[name] = Buffer.from(value, 'latin1').toString('base64');
-  return `${head},${JSON.stringify(xattrs)}]`;
-}
-
-/** Bytes as JSON. */
-function text(bytes: string): string {
-  const utf8 = utf8Text(bytes);
-  return JSON.stringify(utf8 ?? { latin1: bytes });
-}
-
-function nanoseconds({ mtime, mtimeNs }: Metadata): string {
-  if (mtime > 0) return mtimeNs === 0 ? `${mtime}000000000` : `${mtime}${String(mtimeNs).padStart(9, '0')}`;
-  return String(BigInt(mtime) * 1_000_000_000n + BigInt(mtimeNs));
 }
 
 /** The report in the contract's form. */

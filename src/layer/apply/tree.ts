@@ -5,7 +5,7 @@
  *
  * Names, link texts and attribute values are byte strings.
  */
-import type { Metadata } from '../../fs/write/metadata.ts';
+import type { Metadata } from '../../contract/entry.ts';
 
 export type LeafType = 'file' | 'symlink' | 'char' | 'block' | 'fifo';
 

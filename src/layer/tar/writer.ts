@@ -8,10 +8,12 @@
  */
 import { open } from 'node:fs/promises';
 import type { Header } from 'tar';
-import type { WrittenEntry } from '../../contract/ref.ts';
+import type { Entry } from '../../contract/entry.ts';
+import { isUtf8 } from '../../fs/byte-string.ts';
+import { joinTime } from '../../fs/entry/time.ts';
 
-/** An entry to write: `mtime` in nanoseconds, and the owners for the archive. */
-export interface ArchiveEntry extends WrittenEntry {
+/** An entry to write, with the owners for the archive. */
+export interface ArchiveEntry extends Entry {
   /** The content of a file: the path of a file of `size` bytes, or the bytes. */
   readonly content?: string | Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
@@ -23,7 +25,7 @@ type HeaderType =
       : never
     : never;
 
-const TYPES: Readonly<Record<WrittenEntry['type'], HeaderType>> = {
+const TYPES: Readonly<Record<Entry['type'], HeaderType>> = {
   file: 'File',
   dir: 'Directory',
   symlink: 'SymbolicLink',
@@ -99,7 +101,7 @@ async function* writeEntry(entry: ArchiveEntry, TarHeader: typeof Header): Async
     uid: Math.min(entry.uid, MOST_OWNER),
     gid: Math.min(entry.gid, MOST_OWNER),
     size: Math.min(size, MOST_SIZE),
-    mtime: new Date(Number(clampedSeconds(entry.mtime)) * 1000),
+    mtime: new Date(Math.min(Math.max(entry.mtime, 0), MOST_SIZE) * 1000),
     ...(isDevice ? { devmaj: major ?? 0, devmin: minor ?? 0 } : {}),
   });
   if (size === 0) return;
@@ -114,13 +116,12 @@ async function* writeEntry(entry: ArchiveEntry, TarHeader: typeof Header): Async
 }
 
 /** The bytes of a name; those of a directory end in a slash. */
-function nameOf({ path, pathBytes, type }: ArchiveEntry): Buffer {
-  return Buffer.from(type === 'dir' ? `${path}/` : path, pathBytes ? 'latin1' : 'utf8');
+function nameOf({ path, type }: ArchiveEntry): Buffer {
+  return Buffer.from(type === 'dir' ? `${path}/` : path, 'latin1');
 }
 
-function targetOf({ type, target = '', targetBytes }: ArchiveEntry): Buffer | undefined {
-  if (type !== 'symlink' && type !== 'hardlink') return undefined;
-  return Buffer.from(target, targetBytes ? 'latin1' : 'utf8');
+function targetOf({ type, target = '' }: ArchiveEntry): Buffer | undefined {
+  return type === 'symlink' || type === 'hardlink' ? Buffer.from(target, 'latin1') : undefined;
 }
 
 /** A name that fits the header; longer names are in the PAX header, and this is only a hint for old readers. */
@@ -142,16 +143,16 @@ function paxRecords(entry: ArchiveEntry, name: Buffer, link: Buffer | undefined,
     records.push(record(keyword, typeof value === 'string' ? Buffer.from(value) : value));
   };
   // Names are UTF-8 in PAX unless this record says that they are bytes.
-  if (entry.pathBytes || entry.targetBytes) add('hdrcharset', 'BINARY');
+  if (!isUtf8(entry.path) || !isUtf8(entry.target ?? '')) add('hdrcharset', 'BINARY');
   if (!fits(name)) add('path', name);
   if (link !== undefined && !fits(link)) add('linkpath', link);
   if (entry.uid > MOST_OWNER) add('uid', String(entry.uid));
   if (entry.gid > MOST_OWNER) add('gid', String(entry.gid));
   if (size > MOST_SIZE) add('size', String(size));
-  const mtime = BigInt(entry.mtime);
-  if (mtime % SECOND !== 0n || mtime < 0n || mtime / SECOND > BigInt(MOST_SIZE)) add('mtime', decimalSeconds(mtime));
-  for (const [attribute, value] of Object.entries(entry.xattrs ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    add(`SCHILY.xattr.${attribute}`, Buffer.from(value, 'base64'));
+  const { mtime, mtimeNs } = entry;
+  if (mtimeNs !== 0 || mtime < 0 || mtime > MOST_SIZE) add('mtime', decimalSeconds(joinTime(entry)));
+  for (const [attribute, value] of [...(entry.xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    add(`SCHILY.xattr.${attribute}`, Buffer.from(value, 'latin1'));
   }
   return Buffer.concat(records);
 }
@@ -171,13 +172,6 @@ function decimalSeconds(time: bigint): string {
     .padStart(9, '0')
     .replace(/0+$/, '');
   return `${sign}${positive / SECOND}${fraction === '' ? '' : `.${fraction}`}`;
-}
-
-/** Whole seconds within the range of the header. */
-function clampedSeconds(mtime: string): bigint {
-  const seconds = BigInt(mtime) / SECOND;
-  if (seconds < 0n) return 0n;
-  return seconds > BigInt(MOST_SIZE) ? BigInt(MOST_SIZE) : seconds;
 }
 
 async function* contentOf({ content }: ArchiveEntry): AsyncGenerator<Uint8Array> {

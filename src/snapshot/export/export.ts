@@ -19,6 +19,7 @@ import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
+import { bytesOfText, fsPath } from '../../fs/byte-string.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { refuseLarger } from '../../image/pull.ts';
@@ -78,17 +79,15 @@ async function exportFiles(
   try {
     const report = await ref.writeTo(job, dir, options);
     const isImage = (await ref.getRemotes(job, { create: false })).length > 0;
-    const epoch = BigInt(options.epoch ?? 0) * 1_000_000_000n;
     const user = process.geteuid?.() ?? 0;
     const entries = function* (): Generator<ArchiveEntry> {
       for (const entry of report.entries) {
         const owner = isImage && user === 0 ? {} : { uid: 0, gid: 0 };
-        const times = isImage ? {} : { mtime: String(epoch) };
-        const path = `${Buffer.from(dir).toString('latin1')}/${Buffer.from(entry.path, entry.pathBytes ? 'latin1' : 'utf8').toString('latin1')}`;
+        const times = isImage ? {} : { mtime: options.epoch ?? 0, mtimeNs: 0 };
+        const path = `${bytesOfText(dir)}/${entry.path}`;
         // The owner may change the mode of an unreadable file, and the copy belongs to this user.
-        if (user !== 0 && entry.type === 'file' && (entry.mode & 0o400) === 0)
-          chmodSync(Buffer.from(path, 'latin1'), 0o600);
-        if (user !== 0 && entry.type === 'dir') chmodSync(Buffer.from(path, 'latin1'), 0o700);
+        if (user !== 0 && entry.type === 'file' && (entry.mode & 0o400) === 0) chmodSync(fsPath(path), 0o600);
+        if (user !== 0 && entry.type === 'dir') chmodSync(fsPath(path), 0o700);
         yield { ...entry, ...owner, ...times, ...(entry.type === 'file' ? { content: path } : {}) };
       }
     };
@@ -179,7 +178,7 @@ function* layoutEntries(
   blobs: readonly LayoutBlob[],
   epoch: number | undefined,
 ): Generator<ArchiveEntry> {
-  const common = { uid: 0, gid: 0, mtime: `${epoch ?? 0}000000000` };
+  const common = { uid: 0, gid: 0, mtime: epoch ?? 0, mtimeNs: 0, xattrs: undefined };
   const file = (path: string, size: number, content: ArchiveEntry['content']): ArchiveEntry => {
     return { ...common, path, type: 'file', mode: 0o644, size, content };
   };

@@ -1,11 +1,11 @@
 /** Checks the content of a sidecar, which anybody may have written. */
-import type { Loss, WrittenEntry } from '../../contract/ref.ts';
-import { LETTER_TYPE } from '../../contract/written-rows.ts';
+import type { Entry } from '../../contract/entry.ts';
+import { LOSS_KINDS, type Loss } from '../../contract/ref.ts';
 import { isDigest } from '../../core/digest.ts';
 import { isObject } from '../../core/is-object.ts';
+import { printableBytes } from '../../fs/byte-string.ts';
+import { entryOfColumns, LETTER_TYPE, type Row } from '../../fs/entry/json-rows.ts';
 import { SCHEMA, type Sidecar } from './format.ts';
-
-const LOSS_KINDS: readonly string[] = ['owner', 'device', 'capability', 'xattr', 'setuid', 'fifo', 'socket', 'mtime'];
 
 /** A malformed sidecar; the caller adds the name of the file. */
 class Malformed extends Error {}
@@ -56,7 +56,7 @@ export function decodeSidecar(value: unknown): Sidecar {
     losses: list(doc.losses, 'losses').map((item) => {
       const loss = object(item, 'losses');
       const kind = string(loss.kind, 'kind');
-      if (!LOSS_KINDS.includes(kind)) throw new Malformed('losses: unknown kind');
+      if (!LOSS_KINDS.includes(kind as Loss['kind'])) throw new Malformed('losses: unknown kind');
       return {
         path: string(loss.path, 'path'),
         kind: kind as Loss['kind'],
@@ -68,7 +68,7 @@ export function decodeSidecar(value: unknown): Sidecar {
   };
 }
 
-function decodeEntries(rows: readonly unknown[]): WrittenEntry[] {
+function decodeEntries(rows: readonly unknown[]): Entry[] {
   const seen = new Set<string>();
   return rows.map((row) => decodeEntry(row, seen));
 }
@@ -78,47 +78,35 @@ function decodeEntries(rows: readonly unknown[]): WrittenEntry[] {
  * @param seen the paths of earlier entries, to which its own is added
  * @throws Error with what is malformed
  */
-export function decodeEntry(row: unknown, seen: Set<string>): WrittenEntry {
+export function decodeEntry(row: unknown, seen: Set<string>): Entry {
   const entry = decodeRow(row);
-  const key = entry.pathBytes === true ? `\0${entry.path}` : entry.path;
-  if (seen.has(key)) throw new Malformed(`entries: ${entry.path} is there twice`);
-  seen.add(key);
+  if (seen.has(entry.path)) throw new Malformed(`entries: ${printableBytes(entry.path)} is there twice`);
+  seen.add(entry.path);
   return entry;
 }
 
-/** An entry under construction, without intermediate objects: there may be a hundred thousand. */
-type Draft = { -readonly [K in keyof WrittenEntry]: WrittenEntry[K] };
-
-function decodeRow(row: unknown): WrittenEntry {
+function decodeRow(row: unknown): Entry {
   if (!Array.isArray(row) || row.length < 8 || row.length > 9) throw new Malformed('entries: wrong number of columns');
   const [rawPath, letter, mode, uid, gid, size, mtime, last, xattrs] = row as unknown[];
   const path = text(rawPath, 'path');
   if (!isInside(path)) throw new Malformed(`entries: ${path} is no path inside the directory`);
   const type = LETTER_TYPE.get(letter);
   if (type === undefined) throw new Malformed(`entries: ${path} has no known type`);
-  const entry: Draft = {
-    path,
-    type,
-    mode: count(mode, 'mode'),
-    uid: count(uid, 'uid'),
-    gid: count(gid, 'gid'),
-    size: count(size, 'size'),
-    mtime: nanoseconds(mtime, 'mtime'),
-  };
-  if (entry.mode > 0o7777) throw new Malformed(`entries: ${path} has more than permission bits`);
-  if (typeof rawPath !== 'string') entry.pathBytes = true;
-  if (xattrs !== undefined) entry.xattrs = decodeXattrs(xattrs);
+  if (count(mode, 'mode') > 0o7777) throw new Malformed(`entries: ${path} has more than permission bits`);
+  count(uid, 'uid');
+  count(gid, 'gid');
+  count(size, 'size');
+  nanoseconds(mtime, 'mtime');
+  if (xattrs !== undefined) checkXattrs(xattrs);
   if (type === 'file') {
     if (typeof last !== 'string' || !isDigest(last)) throw new Malformed(`entries: ${path} has no digest`);
-    entry.digest = last;
   } else if (last !== null) {
-    entry.target = text(last, 'target');
-    if (typeof last !== 'string') entry.targetBytes = true;
-    if (type === 'hardlink' && !isInside(entry.target)) throw new Malformed(`entries: ${path} links outside`);
+    const target = text(last, 'target');
+    if (type === 'hardlink' && !isInside(target)) throw new Malformed(`entries: ${path} links outside`);
   } else if (type === 'symlink' || type === 'hardlink') {
     throw new Malformed(`entries: ${path} has no target`);
   }
-  return entry;
+  return entryOfColumns(row as unknown as Row);
 }
 
 /** A relative path without empty, `.` and `..` components. */
@@ -126,15 +114,17 @@ function isInside(path: string): boolean {
   return path !== '' && !path.includes('\0') && !/(?:^|\/)(?:\.{0,2})(?:\/|$)/.test(path);
 }
 
-function decodeXattrs(value: unknown): Record<string, string> {
-  const attributes = object(value, 'xattrs');
-  for (const attribute of Object.values(attributes)) string(attribute, 'xattrs');
-  return attributes as Record<string, string>;
+function checkXattrs(value: unknown): void {
+  for (const attribute of Object.values(object(value, 'xattrs'))) string(attribute, 'xattrs');
 }
 
 /** Text, or bytes as `{ "latin1": … }`. */
 function text(value: unknown, what: string): string {
-  return typeof value === 'string' ? value : string(object(value, what).latin1, what);
+  if (typeof value === 'string') return value;
+  const bytes = string(object(value, what).latin1, what);
+  // Written as one byte, any other character becomes another: U+012E a dot.
+  if (/[^\0-\xff]/.test(bytes)) throw new Malformed(`${what} is no text`);
+  return bytes;
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

@@ -1,5 +1,6 @@
 /** The content of a sidecar. */
-import type { Loss, WrittenEntries } from '../../contract/ref.ts';
+import type { Entries } from '../../contract/entry.ts';
+import type { Loss } from '../../contract/ref.ts';
 
 export const SCHEMA = 'ctxsrc/v1';
 
@@ -47,5 +48,5 @@ export interface Sidecar extends SnapshotFacts {
   readonly losses: readonly Loss[];
   readonly lossCounts: Readonly<Record<string, number>>;
   /** Depth first, a directory before its content. */
-  readonly entries: WrittenEntries;
+  readonly entries: Entries;
 }

@@ -8,10 +8,10 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { WrittenEntry } from '../../contract/ref.ts';
-import { entriesOfRows, ROW_SEPARATOR, TYPE_LETTER } from '../../contract/written-rows.ts';
+import type { Entry } from '../../contract/entry.ts';
 import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { entriesOfRows, ROW_SEPARATOR, rowOf } from '../../fs/entry/json-rows.ts';
 import { readSmallFileSync } from '../../fs/small-file.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 import { decodeEntry, decodeSidecar } from './decode.ts';
@@ -71,7 +71,7 @@ function* serialise(sidecar: Sidecar): Generator<string | Uint8Array> {
     return;
   }
   for (const entry of entries) {
-    text += separator + JSON.stringify(toRow(entry));
+    text += separator + rowOf(entry);
     separator = ROW_SEPARATOR;
     if (text.length > 256 * 1024) {
       yield text;
@@ -79,29 +79,6 @@ function* serialise(sidecar: Sidecar): Generator<string | Uint8Array> {
     }
   }
   yield text + ENTRIES_END;
-}
-
-/** Columns: path, type, mode, uid, gid, size, mtime, digest or target (null for neither), xattrs (absent for none). */
-function toRow(entry: WrittenEntry): unknown[] {
-  const { type } = entry;
-  const last = type === 'file' ? entry.digest : bytesOrText(entry.target, entry.targetBytes);
-  const row: unknown[] = [
-    bytesOrText(entry.path, entry.pathBytes),
-    TYPE_LETTER[type],
-    entry.mode,
-    entry.uid,
-    entry.gid,
-    entry.size,
-    entry.mtime,
-    last ?? null,
-  ];
-  if (entry.xattrs !== undefined) row.push(entry.xattrs);
-  return row;
-}
-
-/** Bytes that are not UTF-8 become `{ "latin1": … }`. */
-function bytesOrText(text: string | undefined, isBytes: true | undefined): unknown {
-  return isBytes === true && text !== undefined ? { latin1: text } : text;
 }
 
 /**
@@ -155,10 +132,10 @@ function split(path: string, bytes: Buffer): { readonly head: Sidecar; readonly 
 }
 
 /** Line by line: parsing hundreds of megabytes at once would block signals meanwhile. */
-async function entriesInSlices(path: string, rows: Buffer): Promise<WrittenEntry[]> {
+async function entriesInSlices(path: string, rows: Buffer): Promise<Entry[]> {
   const slices = new Slices(undefined, () => undefined);
   const seen = new Set<string>();
-  const entries: WrittenEntry[] = [];
+  const entries: Entry[] = [];
   for (let at = 0; at < rows.length; ) {
     if (slices.over) await slices.pause();
     const found = rows.indexOf(ROW_SEPARATOR, at);

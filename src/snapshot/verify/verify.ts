@@ -4,13 +4,13 @@
  */
 import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { WrittenEntry } from '../../contract/ref.ts';
+import type { Entry, Xattrs } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type Advance, failureOf, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
-import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { type ByteString, bytesOfText, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { entryOf, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
@@ -93,22 +93,24 @@ class Comparison {
   readonly notes: string[] = [];
   readonly incomplete = new Set<string>();
   readonly #dir: string;
+  readonly #root: ByteString;
   readonly #sidecar: Sidecar;
   #quick: boolean;
   readonly #budget: ReadBudget;
   readonly #native: Native | undefined;
   /** Milliseconds, with a microsecond added for rounding. */
   readonly #written: number;
-  readonly #expected = new Map<ByteString, WrittenEntry>();
+  readonly #expected = new Map<ByteString, Entry>();
   /** Directories that no longer exist: nothing below them is checked, least of all through a link. */
   readonly #gone = new Set<ByteString>();
   /** Directories that were changed since, and those below: a replaced directory may contain older files. */
   readonly #touched = new Set<ByteString>();
   readonly #inodes = new Map<ByteString, string>();
-  readonly #toHash: { readonly file: TreeEntry; readonly entry: WrittenEntry }[] = [];
+  readonly #toHash: { readonly file: TreeEntry; readonly entry: Entry }[] = [];
 
   constructor(dir: string, sidecar: Sidecar, quick: boolean, limits?: ReadLimits) {
     this.#dir = dir;
+    this.#root = bytesOfText(dir);
     this.#sidecar = sidecar;
     this.#quick = quick;
     this.#budget = new ReadBudget(limits, printable(dir));
@@ -128,7 +130,7 @@ class Comparison {
     this.#compareModeAndOwner('.', root, { ...this.#sidecar.root, type: 'dir' });
 
     const { entries } = this.#sidecar;
-    for (const entry of entries) this.#expected.set(bytesOf(entry.path, entry.pathBytes), entry);
+    for (const entry of entries) this.#expected.set(entry.path, entry);
     this.#lookForAdded('', this.#dir);
     let visited = 0;
     for (const entry of entries) {
@@ -145,8 +147,8 @@ class Comparison {
     await this.#compareContent(signal, onProgress);
   }
 
-  #compareEntry(entry: WrittenEntry): void {
-    const key = bytesOf(entry.path, entry.pathBytes);
+  #compareEntry(entry: Entry): void {
+    const key = entry.path;
     const slash = key.lastIndexOf('/');
     const dir = slash > 0 ? key.slice(0, slash) : '';
     if (this.#gone.has(dir)) {
@@ -154,7 +156,7 @@ class Comparison {
       this.#differs(entry.path, 'missing', entry.type);
       return;
     }
-    const path = entry.pathBytes === true ? this.#bytesPath(key) : `${this.#dir}/${entry.path}`;
+    const path = this.#full(key);
     const stat = statOf(path);
     // Below a directory that this user may not enter. If that directory is unchanged, it hides no change.
     if (stat === 'hidden') {
@@ -171,8 +173,8 @@ class Comparison {
     const inode = fileIdentity(stat);
     this.#compareModeAndOwner(entry.path, stat, { ...entry, type });
     if (entry.type === 'hardlink') {
-      if (this.#inodes.get(bytesOf(entry.target ?? '', entry.targetBytes)) !== inode) {
-        this.#differs(entry.path, 'target', `it is no longer the same file as ${entry.target ?? ''}`);
+      if (this.#inodes.get(entry.target ?? '') !== inode) {
+        this.#differs(entry.path, 'target', `it is no longer the same file as ${shown(entry.target ?? '')}`);
       }
       return;
     }
@@ -182,15 +184,15 @@ class Comparison {
     if (type === 'file') this.#compareFile(entry, key, path, stat, untouched);
     if (untouched) return;
     if (type === 'dir') this.#lookForAdded(key, path);
-    if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'buffer' }).toString('latin1'));
+    if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'latin1' }));
     if (type === 'char' || type === 'block') {
       const { major, minor } = splitDevice(stat.rdev);
       this.#compareTarget(entry, `${major}:${minor}`);
     }
     this.#compareXattrs(entry, path);
     // The mtime of a directory changes with its files, whose changes are reported already.
-    if (type !== 'dir' && Math.abs(stat.mtimeMs - Number(BigInt(entry.mtime) / 1000n) / 1000) > 0.002) {
-      this.notes.push(entry.path);
+    if (type !== 'dir' && Math.abs(stat.mtimeMs - entry.mtime * 1000 - entry.mtimeNs / 1e6) > 0.002) {
+      this.notes.push(shown(entry.path));
     }
   }
 
@@ -204,7 +206,7 @@ class Comparison {
     }
   }
 
-  #compareFile(entry: WrittenEntry, key: ByteString, path: string | Buffer, stat: Stats, untouched: boolean): void {
+  #compareFile(entry: Entry, key: ByteString, path: string | Buffer, stat: Stats, untouched: boolean): void {
     if (stat.size !== entry.size)
       this.#differs(entry.path, 'content', `its size is ${stat.size}, it was ${entry.size}`);
     else if (untouched) return;
@@ -212,14 +214,14 @@ class Comparison {
     else this.#toHash.push({ file: entryOf(key, stat), entry });
   }
 
-  #compareTarget(entry: WrittenEntry, is: string): void {
-    if (is !== bytesOf(entry.target ?? '', entry.targetBytes)) {
-      this.#differs(entry.path, 'target', `it is ${shown(is)}, it was ${entry.target ?? 'unknown'}`);
+  #compareTarget(entry: Entry, is: string): void {
+    if (is !== (entry.target ?? '')) {
+      this.#differs(entry.path, 'target', `it is ${shown(is)}, it was ${shown(entry.target ?? 'unknown')}`);
     }
   }
 
-  #compareXattrs(entry: WrittenEntry, path: string | Buffer): void {
-    const was = entry.xattrs ?? {};
+  #compareXattrs(entry: Entry, path: string | Buffer): void {
+    const was: Xattrs = entry.xattrs ?? new Map();
     const native = this.#native;
     if (native === undefined) {
       if (entry.xattrs !== undefined) this.incomplete.add('xattrs');
@@ -227,33 +229,33 @@ class Comparison {
     }
     const names = native.listXattrs(path).filter((name) => !FOREIGN_XATTRS.test(name));
     for (const name of names) {
-      if (was[name] === undefined) this.#differs(entry.path, 'xattr', `${name} was not there`);
+      if (!was.has(name)) this.#differs(entry.path, 'xattr', `${name} was not there`);
     }
-    for (const [name, value] of Object.entries(was)) {
+    for (const [name, value] of was) {
       const is = native.getXattr(path, name);
       if (is === undefined && name.startsWith('trusted.') && process.getuid?.() !== 0) this.incomplete.add('xattrs');
-      else if (is?.toString('base64') !== value) {
+      else if (is?.toString('latin1') !== value) {
         this.#differs(entry.path, 'xattr', `${name} ${is === undefined ? 'is gone' : 'has another value'}`);
       }
     }
   }
 
   #lookForAdded(key: string, path: string | Buffer): void {
-    let names: Buffer[];
+    let names: ByteString[];
     try {
-      names = readdirSync(path, { encoding: 'buffer' });
+      names = readdirSync(path, { encoding: 'latin1' });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
       this.incomplete.add('unreadable directories');
       return;
     }
     for (const name of names) {
-      const child = key === '' ? name.toString('latin1') : `${key}/${name.toString('latin1')}`;
+      const child = key === '' ? name : `${key}/${name}`;
       if (this.#expected.has(child)) continue;
-      const stat = statOf(this.#bytesPath(child));
+      const stat = statOf(this.#full(child));
       if (stat === undefined) continue;
       this.#budget.spend(1, 0);
-      this.#differs(shown(child), 'added', (stat === 'hidden' ? undefined : typeOf(stat)) ?? 'something');
+      this.#differs(child, 'added', (stat === 'hidden' ? undefined : typeOf(stat)) ?? 'something');
     }
   }
 
@@ -277,18 +279,13 @@ class Comparison {
     onProgress(bytes, { total, files: looked, part });
   }
 
-  #bytesPath(key: string): Buffer {
-    return Buffer.concat([Buffer.from(`${this.#dir}/`), Buffer.from(key, 'latin1')]);
+  #full(path: ByteString): string | Buffer {
+    return fsPath(`${this.#root}/${path}`);
   }
 
-  #differs(path: string, kind: Difference['kind'], detail: string): void {
-    this.differences.push({ path, kind, detail });
+  #differs(path: ByteString, kind: Difference['kind'], detail: string): void {
+    this.differences.push({ path: shown(path), kind, detail });
   }
-}
-
-/** The bytes of a path or target in the sidecar. */
-function bytesOf(path: string, isBytes: true | undefined): ByteString {
-  return isBytes === true ? path : bytesOfText(path);
 }
 
 /** Bytes as text if they are UTF-8, else as a byte string. */
@@ -318,11 +315,11 @@ function statOf(path: string | Buffer): Stats | 'hidden' | undefined {
 }
 
 /** A hard link has the type of its target, which is never a directory. */
-function isType(wanted: WrittenEntry['type'], is: WrittenEntry['type']): boolean {
+function isType(wanted: Entry['type'], is: Entry['type']): boolean {
   return wanted === is || (wanted === 'hardlink' && is !== 'dir');
 }
 
-function typeOf(stat: Stats): WrittenEntry['type'] | undefined {
+function typeOf(stat: Stats): Entry['type'] | undefined {
   if (stat.isFile()) return 'file';
   if (stat.isDirectory()) return 'dir';
   if (stat.isSymbolicLink()) return 'symlink';

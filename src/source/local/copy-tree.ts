@@ -4,14 +4,15 @@
  */
 import { closeSync, constants, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { JobContext, WriteOptions, WriteReport, WrittenEntry } from '../../contract/index.ts';
+import type { Entry, JobContext, Metadata, Time, WriteOptions, WriteReport, Xattrs } from '../../contract/index.ts';
 import { CtxsrcError, ioError, localError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
-import { type ByteString, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
-import { EMPTY_DIGEST, entryHeader, hexDigest, type Xattrs } from '../../fs/entry/header.ts';
+import { type ByteString, fsPath, textOfBytes } from '../../fs/byte-string.ts';
+import { EMPTY_DIGEST, entryHeader, hexDigest } from '../../fs/entry/header.ts';
 import { LinkMap } from '../../fs/entry/link-map.ts';
+import { splitTime } from '../../fs/entry/time.ts';
 import { DiskReader, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { readXattrs } from '../../fs/entry/xattrs.ts';
 import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
@@ -20,8 +21,9 @@ import { loadNative, type Native } from '../../fs/native/native.ts';
 import { splitDevice } from '../../fs/native/stat.ts';
 import { type TreeFilter, walkInSteps } from '../../fs/walk/walk.ts';
 import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
+import { metadataOf } from '../../fs/write/metadata.ts';
 import { copyFile } from './copy-file.ts';
-import { type FinishedAs, Finisher } from './finish-entry.ts';
+import { Finisher } from './finish-entry.ts';
 
 export interface CopyRequest {
   /** The source, resolved, as a byte string. */
@@ -70,7 +72,7 @@ class Copy {
   readonly #hasher = new TreeHasher(EMPTY_DIGEST);
   readonly #finisher: Finisher;
   readonly #task: Task;
-  readonly #entries: WrittenEntry[] = [];
+  readonly #entries: Entry[] = [];
   /** The directories from the root to the current entry. */
   readonly #dirs: Directory[] = [];
   /** The written ones, whose times are set after their content. */
@@ -153,7 +155,7 @@ class Copy {
       dir.written = true;
       this.#made.push({ ...dir, index: this.#entries.length });
       // The final state of a directory is known after its content.
-      this.#entries.push(this.#finisher.report(place, 'dir', this.#lstat(place), xattrs));
+      this.#entries.push(this.#written(place, 'dir', xattrs));
     }
   }
 
@@ -201,10 +203,7 @@ class Copy {
     if (first !== undefined) {
       this.#write(place, () => linkSync(this.#target.full(first), this.#target.full(place)));
       this.#count(0);
-      this.#entries.push({
-        ...this.#finisher.report(place, 'hardlink', this.#lstat(place)),
-        ...named('target', first),
-      });
+      this.#entries.push({ ...this.#written(place, 'hardlink', undefined), target: first });
       return;
     }
     this.#bytes += entry.size;
@@ -220,7 +219,7 @@ class Copy {
     const path = this.#target.full(place);
     if (target !== undefined) {
       this.#write(place, () => symlinkSync(fsPath(target), path));
-      this.#finish(entry, place, xattrs, named('target', target));
+      this.#finish(entry, place, xattrs, { target });
     } else if (entry.type === 'socket') {
       this.#write(place, () => closeSync(openSync(path, 'wx', 0o600)));
       this.#finisher.losses.add('socket', place, 'written as an empty file');
@@ -263,32 +262,34 @@ class Copy {
     const { subpath } = this.#paths;
     if (subpath !== '' && !this.#subpathSeen) throw subpathProblem(subpath);
     for (const { place, entry, xattrs, index } of this.#made.reverse()) {
-      const has = this.#finisher.finish(this.#target.full(place), place, this.#source(entry, xattrs));
-      this.#entries[index] = this.#finisher.report(place, 'dir', this.#lstat(place), has.xattrs);
+      const has = this.#finisher.finish(this.#target.full(place), place, 'dir', this.#source(entry, xattrs));
+      this.#entries[index] = this.#written(place, 'dir', has.xattrs);
     }
     this.#finisher.finishRoot(this.#target.full(''), this.#mtime(subpath));
   }
 
-  #source(entry: TreeEntry, xattrs: Xattrs): FinishedAs {
-    const { type, uid, gid } = entry;
-    return { type, uid, gid, mode: keptMode(entry, this.#request.modes), mtime: this.#mtime(entry.path), xattrs };
+  #source(entry: TreeEntry, xattrs: Xattrs): Metadata {
+    const { uid, gid } = entry;
+    return { uid, gid, mode: keptMode(entry, this.#request.modes), ...this.#mtime(entry.path), xattrs };
   }
 
   /** The mtime in nanoseconds, which `TreeEntry` does not have. */
-  #mtime(path: ByteString): bigint {
+  #mtime(path: ByteString): Time {
     const stat = lstatSync(this.#reader.full(path), { bigint: true, throwIfNoEntry: false });
     if (stat === undefined) throw this.#changed(path);
-    return stat.mtimeNs;
+    return splitTime(stat.mtimeNs);
   }
 
-  #finish(entry: TreeEntry, place: ByteString, xattrs: Xattrs, more: Partial<WrittenEntry>): void {
-    const has = this.#finisher.finish(this.#target.full(place), place, this.#source(entry, xattrs));
+  #finish(entry: TreeEntry, place: ByteString, xattrs: Xattrs, more: Partial<Entry>): void {
+    const has = this.#finisher.finish(this.#target.full(place), place, entry.type, this.#source(entry, xattrs));
     const type = entry.type === 'socket' ? 'file' : entry.type;
-    this.#entries.push({ ...this.#finisher.report(place, type, this.#lstat(place), has.xattrs), ...more });
+    this.#entries.push({ ...this.#written(place, type, has.xattrs), ...more });
   }
 
-  #lstat(place: ByteString) {
-    return lstatSync(this.#target.full(place), { bigint: true });
+  /** An entry with what it really has. */
+  #written(path: ByteString, type: Entry['type'], xattrs: Xattrs | undefined): Entry {
+    const stat = lstatSync(this.#target.full(path), { bigint: true });
+    return { ...metadataOf(stat), xattrs: xattrs?.size === 0 ? undefined : xattrs, path, type, size: 0 };
   }
 
   #write(place: ByteString, make: () => unknown): void {
@@ -325,9 +326,4 @@ function subpathProblem(path: ByteString): CtxsrcError {
   return new CtxsrcError('E_PATH_NOT_FOUND', `${printable(textOfBytes(path))} is no directory of the source`, {
     hint: 'ctxsrc inspect shows what the source holds; --subpath names a directory of it',
   });
-}
-
-/** A member of a written entry, whose bytes may not be UTF-8. */
-function named(member: 'target', bytes: ByteString): Partial<WrittenEntry> {
-  return isUtf8(bytes) ? { [member]: textOfBytes(bytes) } : { [member]: bytes, [`${member}Bytes`]: true };
 }

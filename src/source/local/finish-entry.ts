@@ -1,19 +1,12 @@
-/** Writes the metadata of entries copied from a directory: owners, losses, and rows of the report. */
-import { type BigIntStats, lstatSync } from 'node:fs';
-import type { WriteOptions, WrittenEntry } from '../../contract/index.ts';
+/** Writes the metadata of entries copied from a directory: owners, and losses. */
+import { lstatSync } from 'node:fs';
+import type { Metadata, Time, WriteOptions } from '../../contract/index.ts';
 import { localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { type ByteString, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { type ByteString, textOfBytes } from '../../fs/byte-string.ts';
 import type { EntryType } from '../../fs/entry/tree-entry.ts';
 import { LossList } from '../../fs/write/losses.ts';
-import { type Metadata, MetadataWriter, ownerChoice, presentOf, splitTime } from '../../fs/write/metadata.ts';
-
-/** The wanted metadata of an entry. */
-export interface FinishedAs extends Omit<Metadata, 'mtime' | 'mtimeNs'> {
-  readonly type: EntryType;
-  /** Nanoseconds since the epoch. */
-  readonly mtime: bigint;
-}
+import { MetadataWriter, ownerChoice, presentOf } from '../../fs/write/metadata.ts';
 
 export class Finisher {
   readonly #writer: MetadataWriter;
@@ -31,8 +24,8 @@ export class Finisher {
    * @returns its actual metadata
    * @throws CtxsrcError of `localError`
    */
-  finish(path: string | Buffer, place: ByteString, { type, mtime, ...as }: FinishedAs): Metadata {
-    const meta: Metadata = { ...as, ...(this.#toRoot ? { uid: 0, gid: 0 } : {}), ...splitTime(mtime) };
+  finish(path: string | Buffer, place: ByteString, type: EntryType, wanted: Metadata): Metadata {
+    const meta = { ...wanted, ...(this.#toRoot ? { uid: 0, gid: 0 } : {}) };
     try {
       this.#writer.finish(path, place, type, meta, presentOf(lstatSync(path)));
     } catch (error) {
@@ -42,27 +35,8 @@ export class Finisher {
   }
 
   /** The root is never part of a local directory: it is a fresh directory. */
-  finishRoot(path: string | Buffer, mtime: bigint): void {
+  finishRoot(path: string | Buffer, time: Time): void {
     const { uid, gid } = lstatSync(path);
-    this.finish(path, '', { type: 'dir', mode: 0o755, uid, gid, mtime, xattrs: undefined });
-  }
-
-  report(
-    place: ByteString,
-    type: WrittenEntry['type'],
-    stat: BigIntStats,
-    xattrs?: ReadonlyMap<string, string>,
-  ): WrittenEntry {
-    const kept = [...(xattrs ?? [])].map(([name, value]) => [name, Buffer.from(value, 'latin1').toString('base64')]);
-    return {
-      ...(isUtf8(place) ? { path: textOfBytes(place) } : { path: place, pathBytes: true }),
-      type,
-      mode: Number(stat.mode & 0o7777n),
-      uid: Number(stat.uid),
-      gid: Number(stat.gid),
-      size: 0,
-      mtime: String(stat.mtimeNs),
-      ...(kept.length === 0 ? {} : { xattrs: Object.fromEntries(kept) as Record<string, string> }),
-    };
+    this.finish(path, '', 'dir', { ...time, mode: 0o755, uid, gid, xattrs: undefined });
   }
 }

@@ -1,10 +1,11 @@
 /** Clones a directory of the user that was written from the same files before, if it is unchanged. */
 import type { EarlierTree, WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
-import { rowTexts } from '../../contract/written-rows.ts';
 import { isAbort } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
+import { bytesOfText } from '../../fs/byte-string.ts';
+import { rowTexts } from '../../fs/entry/json-rows.ts';
 import { cloneTree } from './clone.ts';
 import { entryPath } from './clone-entry.ts';
 import { cloneSpec, createdIn, emptied } from './clone-spec.ts';
@@ -59,7 +60,7 @@ async function unable(job: JobContext, task: Task, from: string, dir: string, wh
 
 async function methodFor(from: string, report: WriteReport, dir: string, mode: WriteOptions['mode']) {
   for (const entry of report.entries) {
-    if (entry.type === 'file') return chooseMethod(entryPath(from, entry), dir, mode);
+    if (entry.type === 'file') return chooseMethod(entryPath(bytesOfText(from), entry.path), dir, mode);
   }
   return 'copy';
 }

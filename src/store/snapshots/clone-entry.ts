@@ -19,10 +19,13 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import type { Entry, Time } from '../../contract/entry.ts';
 import type { Digest } from '../../core/digest.ts';
+import { type ByteString, fsPath, printableBytes } from '../../fs/byte-string.ts';
+import { entryOfRow, rowOf } from '../../fs/entry/json-rows.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { finishClone, orUnable, setCloneTime } from './clone-metadata.ts';
-import { clampTime, formatEntry, parseEntry, type StoredEntry } from './manifest.ts';
+import { clampedTime } from './manifest.ts';
 
 export interface CloneSpec {
   /**
@@ -31,8 +34,8 @@ export interface CloneSpec {
    * `check` and `hash` write nothing: the first trusts files that look as recorded, the second reads all of them.
    */
   readonly task: 'clone' | 'keep' | 'note' | 'check' | 'hash';
-  readonly from: string;
-  readonly to: string;
+  readonly from: ByteString;
+  readonly to: ByteString;
   readonly how: 'copy' | 'reflink' | 'hardlink';
   /** False: every file is hashed, however it looks. */
   readonly trust: boolean;
@@ -80,17 +83,18 @@ export function workOnLines(given: CloneSpec, { lines, trusted }: CloneWork): Ch
   const spec = trusted ? given : { ...given, trust: false };
   let recorded: string[] | undefined;
   for (const [index, line] of lines.entries()) {
-    const entry = parseEntry(line);
+    const entry = entryOfRow(line);
     const now = workOnEntry(spec, entry);
-    if (now !== undefined && 'problem' in now) return { damage: { path: entry.path, problem: now.problem } };
+    if (now !== undefined && 'problem' in now)
+      return { damage: { path: printableBytes(entry.path), problem: now.problem } };
     if (now !== undefined) recorded ??= lines.slice(0, index).map((before) => `${before}\n`);
-    recorded?.push(now === undefined ? `${line}\n` : formatEntry(now));
+    recorded?.push(now === undefined ? `${line}\n` : `${rowOf(now)}\n`);
   }
   return recorded === undefined ? {} : { lines: recorded.join('') };
 }
 
 /** @returns the entry to record if it differs; a problem if the source differs from its record */
-function workOnEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
+function workOnEntry(spec: CloneSpec, entry: Entry): Entry | { readonly problem: string } | undefined {
   switch (spec.task) {
     case 'clone':
       return cloneEntry(spec, entry);
@@ -103,13 +107,13 @@ function workOnEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { reado
   }
 }
 
-function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
+function cloneEntry(spec: CloneSpec, entry: Entry): Entry | { readonly problem: string } | undefined {
   if (entry.type !== 'file') {
     makeOther(spec, entry);
     return undefined;
   }
-  const source = entryPath(spec.from, entry);
-  const target = entryPath(spec.to, entry);
+  const source = entryPath(spec.from, entry.path);
+  const target = entryPath(spec.to, entry.path);
   // A link has the mode and times of the stored file; if the entry's differ, the file is copied.
   const linked = spec.how === 'hardlink' && storedMode(spec, entry) === entry.mode && spec.epoch === undefined;
   let unlinked: Stats | undefined;
@@ -140,9 +144,9 @@ function cloneEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
  * Copies content and metadata.
  * @returns the stat of the source after the copy: its ctime shows any write before or during the copy
  */
-function copyFile(spec: CloneSpec, entry: StoredEntry, source: Path, target: Path): Stats {
+function copyFile(spec: CloneSpec, entry: Entry, source: Path, target: Path): Stats {
   if (spec.how === 'copy' && entry.size <= SMALL_FILE && isPlain(spec, entry)) {
-    return copySmallFile(entry, source, target, clampTime(entry.mtime, spec.epoch));
+    return copySmallFile(entry, source, target, clampedTime(entry, spec.epoch));
   }
   const flags = spec.how === 'reflink' ? constants.COPYFILE_FICLONE_FORCE : 0;
   copyFileSync(source, target, constants.COPYFILE_EXCL | flags);
@@ -152,13 +156,13 @@ function copyFile(spec: CloneSpec, entry: StoredEntry, source: Path, target: Pat
 }
 
 /** True if a new file with the content and times is the whole entry. */
-function isPlain({ created }: CloneSpec, { uid, gid, mode, xattrs }: StoredEntry): boolean {
+function isPlain({ created }: CloneSpec, { uid, gid, mode, xattrs }: Entry): boolean {
   if (created === undefined || xattrs !== undefined) return false;
   return uid === created.uid && gid === created.gid && (mode & (0o7000 | created.umask)) === 0;
 }
 
 /** Half the system calls of `copyFile`, which tries to share blocks first and sets all metadata by path. */
-function copySmallFile(entry: StoredEntry, source: Path, target: Path, mtime: string): Stats {
+function copySmallFile(entry: Entry, source: Path, target: Path, time: Time): Stats {
   const { size, mode } = entry;
   readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
   const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -174,40 +178,39 @@ function copySmallFile(entry: StoredEntry, source: Path, target: Path, mtime: st
   const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
     for (let at = 0; at < length; ) at += writeSync(to, readBuffer, at, length - at);
-    setCloneTime(to, entry, mtime);
+    setCloneTime(to, entry, time);
   } finally {
     closeSync(to);
   }
   return found;
 }
 
-function keepEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
+function keepEntry(spec: CloneSpec, entry: Entry): Entry | undefined {
   if (entry.type !== 'file') {
     makeOther(spec, entry);
     return undefined;
   }
-  const target = entryPath(spec.to, entry);
-  copyFile(spec, { ...entry, mode: storedMode(spec, entry) }, entryPath(spec.from, entry), target);
+  const target = entryPath(spec.to, entry.path);
+  copyFile(spec, { ...entry, mode: storedMode(spec, entry) }, entryPath(spec.from, entry.path), target);
   const digest = entry.digest ?? hashFile(target);
   return { ...entry, digest, ...stamp(lstatSync(target)) };
 }
 
-function noteEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | undefined {
+function noteEntry(spec: CloneSpec, entry: Entry): Entry | undefined {
   if (entry.type !== 'file') return undefined;
-  const path = entryPath(spec.to, entry);
+  const path = entryPath(spec.to, entry.path);
   const mode = storedMode(spec, entry);
   if (mode !== entry.mode) chmodSync(path, mode);
   const digest = entry.digest ?? hashFile(path);
   return { ...entry, digest, ...stamp(lstatSync(path)) };
 }
 
-function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readonly problem: string } | undefined {
-  const path = entryPath(spec.from, entry);
+function checkEntry(spec: CloneSpec, entry: Entry): Entry | { readonly problem: string } | undefined {
+  const path = entryPath(spec.from, entry.path);
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return { problem: 'is missing' };
   if (entry.type === 'symlink') {
-    const target = readlinkSync(path, { encoding: 'buffer' });
-    const same = target.equals(Buffer.from(entry.target ?? '', entry.targetBytes ? 'latin1' : 'utf8'));
+    const same = readlinkSync(path, { encoding: 'latin1' }) === entry.target;
     return found.isSymbolicLink() && same ? undefined : { problem: 'is another link' };
   }
   if (entry.type !== 'file') return undefined;
@@ -219,29 +222,27 @@ function checkEntry(spec: CloneSpec, entry: StoredEntry): StoredEntry | { readon
 }
 
 /** Sets a directory's metadata, after everything is in it. */
-export function finishDirectory(spec: CloneSpec, entry: StoredEntry): void {
-  const path = entryPath(spec.to, entry);
+export function finishDirectory(spec: CloneSpec, entry: Entry): void {
+  const path = entryPath(spec.to, entry.path);
   if (spec.task !== 'note') finish(spec, entry, path, undefined);
   else if (storedMode(spec, entry) !== entry.mode) chmodSync(path, storedMode(spec, entry));
 }
 
-export function makeDirectory(spec: CloneSpec, entry: StoredEntry): void {
-  mkdirSync(entryPath(spec.to, entry), { mode: 0o700 });
+export function makeDirectory(spec: CloneSpec, entry: Entry): void {
+  mkdirSync(entryPath(spec.to, entry.path), { mode: 0o700 });
 }
 
 /** Makes a hard link to the first path of its inode, which exists by now. */
-export function makeHardLink(spec: CloneSpec, entry: StoredEntry): void {
-  const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
-  linkSync(entryPath(spec.to, first), entryPath(spec.to, entry));
+export function makeHardLink(spec: CloneSpec, entry: Entry): void {
+  linkSync(entryPath(spec.to, entry.target ?? ''), entryPath(spec.to, entry.path));
 }
 
 /** Checks a directory, or that a hard link shares the inode of its first path. */
-export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefined {
-  const found = lstatSync(entryPath(spec.from, entry), { throwIfNoEntry: false });
+export function checkOther(spec: CloneSpec, entry: Entry): string | undefined {
+  const found = lstatSync(entryPath(spec.from, entry.path), { throwIfNoEntry: false });
   if (found === undefined) return 'is missing';
   if (entry.type === 'dir') return found.isDirectory() ? undefined : 'is no directory';
-  const first = { path: entry.target ?? '', ...(entry.targetBytes ? { pathBytes: true as const } : {}) };
-  const other = lstatSync(entryPath(spec.from, first), { throwIfNoEntry: false });
+  const other = lstatSync(entryPath(spec.from, entry.target ?? ''), { throwIfNoEntry: false });
   return other !== undefined && fileIdentity(other) === fileIdentity(found) ? undefined : 'is no longer a hard link';
 }
 
@@ -249,14 +250,14 @@ export function checkOther(spec: CloneSpec, entry: StoredEntry): string | undefi
  * True if the directory's ctime is newer than the snapshot: it may have been swapped for another, whose files look
  * untouched.
  */
-export function wasTouched({ from, settled }: CloneSpec, entry: StoredEntry): boolean {
-  return settled !== undefined && lstatSync(entryPath(from, entry)).ctimeMs > settled;
+export function wasTouched({ from, settled }: CloneSpec, entry: Entry): boolean {
+  return settled !== undefined && lstatSync(entryPath(from, entry.path)).ctimeMs > settled;
 }
 
-function makeOther(spec: CloneSpec, entry: StoredEntry): void {
-  const target = entryPath(spec.to, entry);
+function makeOther(spec: CloneSpec, entry: Entry): void {
+  const target = entryPath(spec.to, entry.path);
   if (entry.type === 'symlink') {
-    symlinkSync(Buffer.from(entry.target ?? '', entry.targetBytes ? 'latin1' : 'utf8'), target);
+    symlinkSync(fsPath(entry.target ?? ''), target);
     finish(spec, entry, target, entry.mode);
     return;
   }
@@ -267,35 +268,35 @@ function makeOther(spec: CloneSpec, entry: StoredEntry): void {
 }
 
 /** @param mode the current mode */
-function finish(spec: CloneSpec, entry: StoredEntry, path: Path, mode: number | undefined): void {
+function finish(spec: CloneSpec, entry: Entry, path: Path, mode: number | undefined): void {
   const wanted = spec.task === 'keep' ? storedMode(spec, entry) : entry.mode;
   // Writing, as a copy does, clears setuid and setgid for all users but root.
   const present = mode !== undefined && (mode & 0o6000) === 0 ? mode : undefined;
-  const mtime = clampTime(entry.mtime, spec.epoch);
-  finishClone(path, { ...entry, mode: wanted, mtime }, present, spec.created);
+  const meant = { ...entry, ...clampedTime(entry, spec.epoch), mode: wanted };
+  finishClone(path, meant, present, spec.created);
 }
 
 /** The mode that an entry has in the store. */
-function storedMode({ opened }: CloneSpec, entry: StoredEntry): number {
+function storedMode({ opened }: CloneSpec, entry: Entry): number {
   if (!opened) return entry.mode;
   return entry.mode | (entry.type === 'dir' ? 0o700 : 0o400);
 }
 
-function differs(spec: CloneSpec, entry: StoredEntry, found: Stats): string | undefined {
+function differs(spec: CloneSpec, entry: Entry, found: Stats): string | undefined {
   if (!found.isFile()) return 'is no file';
   if (found.size !== entry.size) return 'has another size';
   if ((found.mode & 0o7777) !== storedMode(spec, entry)) return 'has another mode';
-  if (Math.abs(found.mtimeMs * 1e6 - Number(entry.mtime)) > TIME_SLACK) return 'has another time';
+  if (Math.abs(found.mtimeMs * 1e6 - (entry.mtime * 1e9 + entry.mtimeNs)) > TIME_SLACK) return 'has another time';
   if (found.uid !== entry.uid || found.gid !== entry.gid) return 'has another owner';
   return undefined;
 }
 
 /** The entry with its current inode and ctime; undefined if they are as recorded, or if the task records nothing. */
-function restated(spec: CloneSpec, entry: StoredEntry, found: Stats): StoredEntry | undefined {
+function restated(spec: CloneSpec, entry: Entry, found: Stats): Entry | undefined {
   return spec.settled !== undefined || isAsRecorded(spec, entry, found) ? undefined : { ...entry, ...stamp(found) };
 }
 
-function isAsRecorded({ settled }: CloneSpec, entry: StoredEntry, found: Stats): boolean {
+function isAsRecorded({ settled }: CloneSpec, entry: Entry, found: Stats): boolean {
   if (settled !== undefined) return found.ctimeMs <= settled;
   return found.ino === entry.ino && found.ctimeMs === entry.ctime;
 }
@@ -305,9 +306,8 @@ function stamp(found: Stats): { ino: number; ctime: number } {
 }
 
 /** The path of an entry below a root. */
-export function entryPath(root: string, entry: { readonly path: string; readonly pathBytes?: true }): Path {
-  if (entry.pathBytes === undefined) return `${root}/${entry.path}`;
-  return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(entry.path, 'latin1')]);
+export function entryPath(root: ByteString, path: ByteString): Path {
+  return fsPath(`${root}/${path}`);
 }
 
 function isGone(path: Path): boolean {

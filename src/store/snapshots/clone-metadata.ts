@@ -1,7 +1,7 @@
 /** The metadata of clones: all that the stored entry has, or no clone. */
+import type { Entry, Owner, Time } from '../../contract/entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
-import { isRefusal, MetadataWriter, type Owner, splitTime, type Target } from '../../fs/write/metadata.ts';
-import type { StoredEntry } from './manifest.ts';
+import { isRefusal, MetadataWriter, type Target } from '../../fs/write/metadata.ts';
 
 /** A code, as no class crosses threads. */
 const UNABLE = 'CLONE_UNABLE';
@@ -24,16 +24,15 @@ const UNKNOWN: Owner = { uid: -1, gid: -1 };
  * @param present its mode, if known
  * @param created owner of what this process creates there
  */
-export function finishClone(path: string | Buffer, entry: StoredEntry, present?: number, created = UNKNOWN): void {
-  const { type, mode, uid, gid, mtime } = entry;
-  const xattrs = entry.xattrs && new Map(Object.entries(entry.xattrs).map(fromBase64));
-  const meta = { mode, uid, gid, ...splitTime(BigInt(mtime)), xattrs };
+export function finishClone(path: string | Buffer, entry: Entry, present?: number, created = UNKNOWN): void {
+  const { type, mode, uid, gid, mtime, mtimeNs, xattrs } = entry;
+  const meta = { mode, uid, gid, mtime, mtimeNs, xattrs };
   writer.finish(path, entry.path, type === 'hardlink' ? 'file' : type, meta, { ...created, mode: present });
 }
 
-/** Sets nothing but the time, for a file that needs nothing else. @param mtime nanoseconds, decimal */
-export function setCloneTime(target: Target, { path }: StoredEntry, mtime: string): void {
-  writer.setTimes(target, path, splitTime(BigInt(mtime)));
+/** Sets nothing but the time, for a file that needs nothing else. */
+export function setCloneTime(target: Target, { path }: Entry, time: Time): void {
+  writer.setTimes(target, path, time);
 }
 
 /** True if a clone cannot be exact; the files are then made from the source. */
@@ -56,8 +55,4 @@ export function orUnable(call: (native: Native) => void): void {
     const { code } = error as NodeJS.ErrnoException;
     throw unable(`the target cannot hold what the snapshot has (${code})`);
   }
-}
-
-function fromBase64([name, value]: [string, string]): [string, string] {
-  return [name, Buffer.from(value, 'base64').toString('latin1')];
 }

@@ -1,16 +1,19 @@
 /** The parameters of a clone, completed for this process and the target directory. */
 import { chmod, lstat, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesOfText } from '../../fs/byte-string.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import type { CloneSpec } from './clone-entry.ts';
 
-/** A complete spec. Files that look unchanged are trusted unless `trust` is false. */
+/** A complete spec, from paths as text. Files that look unchanged are trusted unless `trust` is false. */
 export function cloneSpec(spec: Pick<CloneSpec, 'task' | 'from' | 'to'> & Partial<CloneSpec>): CloneSpec {
   return {
     how: 'copy',
     trust: true,
     opened: ownUid() !== 0,
     ...spec,
+    from: bytesOfText(spec.from),
+    to: bytesOfText(spec.to),
   };
 }
 

@@ -5,8 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { Entry } from '../../contract/entry.ts';
 import type { Digest } from '../../core/digest.ts';
 import { ThreadGroup, threadCount } from '../../core/thread/thread.ts';
+import { printableBytes } from '../../fs/byte-string.ts';
+import { entryOfRow, peekRow } from '../../fs/entry/json-rows.ts';
 import {
   type ChunkResult,
   type CloneSpec,
@@ -19,7 +22,6 @@ import {
   workOnLines,
 } from './clone-entry.ts';
 import type { WorkerTask } from './clone-worker.ts';
-import { parseEntry, peekEntry, type StoredEntry } from './manifest.ts';
 
 /** Limits of a piece: entries, and bytes of file content. */
 const CHUNK_ENTRIES = 256;
@@ -62,8 +64,8 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   const checks = spec.task === 'check' || spec.task === 'hash';
   const hash = options.digest === false ? undefined : createHash('sha256');
   const pool = new Pool(options);
-  const directories: StoredEntry[] = [];
-  const hardLinks: StoredEntry[] = [];
+  const directories: Entry[] = [];
+  const hardLinks: Entry[] = [];
   const restated = new Map<number, string>();
   const inOrder = new InOrder(record);
   let trusted = true;
@@ -81,11 +83,11 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
         (entry.type === 'dir' ? directories : hardLinks).push(entry);
         if (checks) {
           const problem = checkOther(spec, entry);
-          if (problem !== undefined) damage ??= { path: entry.path, problem };
+          if (problem !== undefined) damage ??= { path: printableBytes(entry.path), problem };
         } else if (makes && entry.type === 'dir') {
           // The store's own directories are trusted; in a directory of the user no link is followed.
           const problem = spec.settled === undefined ? undefined : checkOther(spec, entry);
-          if (problem !== undefined) damage ??= { path: entry.path, problem };
+          if (problem !== undefined) damage ??= { path: printableBytes(entry.path), problem };
           // From here on the entries are below this directory.
           else if (wasTouched(spec, entry)) trusted = false;
           makeDirectory(spec, entry);
@@ -126,19 +128,19 @@ export function* restateLines(lines: Iterable<string>, restated: ReadonlyMap<num
 interface Piece {
   readonly lines: readonly string[];
   /** Directories and hard links, which the main thread makes. */
-  readonly others: readonly StoredEntry[];
+  readonly others: readonly Entry[];
   readonly work: readonly string[];
   /** Nothing follows. */
   readonly isLast: boolean;
 }
 
 function* pieces(lines: Iterable<string>): Generator<Piece> {
-  let piece = { lines: [] as string[], others: [] as StoredEntry[], work: [] as string[] };
+  let piece = { lines: [] as string[], others: [] as Entry[], work: [] as string[] };
   let bytes = 0;
   for (const line of lines) {
-    const { type, size } = peekEntry(line);
+    const { type, size } = peekRow(line);
     piece.lines.push(line);
-    if (isOther(type)) piece.others.push(parseEntry(line));
+    if (isOther(type)) piece.others.push(entryOfRow(line));
     else piece.work.push(line);
     if (type === 'file') bytes += size;
     if (piece.lines.length >= CHUNK_ENTRIES || bytes >= CHUNK_BYTES) {
@@ -158,7 +160,7 @@ function isOther(type: string): boolean {
 function merge(lines: readonly string[], work: string): string {
   const news = work.split('\n');
   let next = 0;
-  return lines.map((line) => `${isOther(peekEntry(line).type) ? line : news[next++]}\n`).join('');
+  return lines.map((line) => `${isOther(peekRow(line).type) ? line : news[next++]}\n`).join('');
 }
 
 /** Passes results on in order, although they are completed out of order. */

@@ -1,6 +1,6 @@
 /**
  * The facts that the store has about a snapshot's files. `snapshots/<id>/snapshot.json` has the facts about the whole
- * and names `entries-<digest>.jsonl`, which has one line per path: the entry as its writer reported it and, for files,
+ * and names `entries-<digest>.jsonl`, which has one line per path: the row of the entry (`json-rows.ts`), for files with
  * inode and ctime. To change a snapshot, a new list of entries is written and then `snapshot.json` is replaced, so that
  * the two always match.
  *
@@ -12,9 +12,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Loss, WriteReport, WrittenEntry } from '../../contract/ref.ts';
-import { entryOfRow, peekRow } from '../../contract/written-rows.ts';
+import type { Entry, Time } from '../../contract/entry.ts';
+import type { Loss, WriteReport } from '../../contract/ref.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
+import { entryOfRow } from '../../fs/entry/json-rows.ts';
 import { isAbsent } from '../layout.ts';
 
 /** The directory of the files, within the snapshot's directory. */
@@ -22,15 +23,12 @@ export const FILES = 'fs';
 const HEADER = 'snapshot.json';
 const READ_SIZE = 1 << 18;
 
-/** One line of the list of entries. */
-export type StoredEntry = WrittenEntry & {
-  /** Inode number and ctime (milliseconds) of a file. */
-  readonly ino?: number;
-  readonly ctime?: number;
-};
+/** Of the header and the list; a snapshot in another format is made anew. */
+export const FORMAT = 2;
 
 /** `snapshot.json`. */
 export interface SnapshotHeader {
+  readonly format: typeof FORMAT;
   readonly id: string;
   /** The user who wrote the files: for another user, owners and losses would differ. */
   readonly uid: number;
@@ -66,7 +64,7 @@ export async function readHeader(home: string): Promise<SnapshotHeader | undefin
     if ((error as NodeJS.ErrnoException).syscall !== undefined && !isAbsent(error)) throw error;
     return undefined;
   }
-  if (header === null || typeof header !== 'object') return undefined;
+  if (header === null || typeof header !== 'object' || header.format !== FORMAT) return undefined;
   const { id, uid, boot, files, bytes, count, losses, lossCounts, entries } = header;
   const numbers = [uid, files, bytes, count].every((value) => typeof value === 'number');
   const complete = typeof id === 'string' && typeof boot === 'string' && Array.isArray(losses);
@@ -74,29 +72,6 @@ export async function readHeader(home: string): Promise<SnapshotHeader | undefin
     return undefined;
   }
   return header as SnapshotHeader;
-}
-
-/** The line of an entry. Type and size come first, so that they can be read without parsing the rest. */
-export function formatEntry({ type, size, ...rest }: StoredEntry): string {
-  return `${JSON.stringify({ type, size, ...rest })}\n`;
-}
-
-/** The lines of a list, without line ends. */
-export function* entryLines(entries: Iterable<StoredEntry>): Generator<string> {
-  for (const entry of entries) yield formatEntry(entry).slice(0, -1);
-}
-
-/** @param line a line of a list, or a row of a sidecar */
-export function parseEntry(line: string): StoredEntry {
-  return line.startsWith('[') ? entryOfRow(line) : (JSON.parse(line) as StoredEntry);
-}
-
-/** The start of a line: the type, which decides where the entry is made, and the size, the amount of work. */
-export function peekEntry(line: string): { readonly type: string; readonly size: number } {
-  if (line.startsWith('[')) return peekRow(line);
-  const match = /^\{"type":"([a-z]+)","size":(\d+)/.exec(line);
-  if (match === null) throw new Error('an entry of a snapshot does not begin as it should');
-  return { type: match[1]!, size: Number(match[2]) };
 }
 
 /** The lines of a list of entries, without line ends; reads piece by piece. */
@@ -122,38 +97,30 @@ export function* readLines(path: string): Generator<string> {
 }
 
 /** The entries of a list. */
-export function* storedEntries(path: string): Generator<StoredEntry> {
-  for (const line of readLines(path)) yield parseEntry(line);
+export function* storedEntries(path: string): Generator<Entry> {
+  for (const line of readLines(path)) yield entryOfRow(line);
 }
 
 /**
  * The entries as a report contains them, read anew from `path` at each iteration.
  * @param epoch later mtimes are set to this, in seconds
  */
-export function reportEntries(path: string, epoch: number | undefined): Iterable<WrittenEntry> {
+export function reportEntries(path: string, epoch: number | undefined): Iterable<Entry> {
   return { [Symbol.iterator]: () => reported(storedEntries(path), epoch) };
 }
 
 /** Entries without the facts that only the store needs, and with clamped times. */
-export function* reported(entries: Iterable<StoredEntry>, epoch: number | undefined): Generator<WrittenEntry> {
-  for (const { ino: _ino, ctime: _ctime, ...entry } of entries) {
-    yield epoch === undefined ? entry : { ...entry, mtime: clampTime(entry.mtime, epoch) };
-  }
+export function* reported(entries: Iterable<Entry>, epoch: number | undefined): Generator<Entry> {
+  for (const entry of entries) yield { ...entry, ...clampedTime(entry, epoch), ino: undefined, ctime: undefined };
 }
 
-/** @param mtime nanoseconds, decimal @param epoch seconds */
-export function clampTime(mtime: string, epoch: number | undefined): string {
-  if (epoch === undefined) return mtime;
-  const limit = BigInt(epoch) * 1_000_000_000n;
-  return BigInt(mtime) > limit ? String(limit) : mtime;
+/** @param epoch seconds */
+export function clampedTime({ mtime, mtimeNs }: Readonly<Time>, epoch = Number.POSITIVE_INFINITY): Time {
+  return mtime < epoch ? { mtime, mtimeNs } : { mtime: epoch, mtimeNs: 0 };
 }
 
 /** The part of a report that is the same for a clone and its original. */
-export function reportOf(
-  header: SnapshotHeader,
-  entries: Iterable<WrittenEntry>,
-  via: WriteReport['via'],
-): WriteReport {
+export function reportOf(header: SnapshotHeader, entries: Iterable<Entry>, via: WriteReport['via']): WriteReport {
   const { files, bytes, losses, lossCounts } = header;
   return { files, bytes, losses, lossCounts, entries, via };
 }

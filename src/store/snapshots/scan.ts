@@ -1,55 +1,42 @@
 /** Lists a directory that a source made, as entries without digests, in the order of `WriteReport.entries`. */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import type { WrittenEntry } from '../../contract/ref.ts';
+import type { Entry, Xattrs } from '../../contract/entry.ts';
+import { type ByteString, bytesOfText, compareBytes, fsPath } from '../../fs/byte-string.ts';
 import { LinkMap } from '../../fs/entry/link-map.ts';
 import { loadNative } from '../../fs/native/native.ts';
 import { splitDevice } from '../../fs/native/stat.ts';
-
-const SLASH = Buffer.from('/');
+import { metadataOf } from '../../fs/write/metadata.ts';
 
 /** @throws errors of the system unchanged */
-export function* scanTree(root: string): Generator<WrittenEntry> {
-  yield* scanBelow(Buffer.from(root), undefined, new LinkMap());
+export function* scanTree(root: string): Generator<Entry> {
+  yield* scanBelow(bytesOfText(root), '', new LinkMap());
 }
 
-function* scanBelow(root: Buffer, below: Buffer | undefined, links: LinkMap<Buffer>): Generator<WrittenEntry> {
-  const directory = below === undefined ? root : Buffer.concat([root, SLASH, below]);
-  const names = readdirSync(directory, { encoding: 'buffer' }).sort(Buffer.compare);
+function* scanBelow(root: ByteString, prefix: ByteString, links: LinkMap<ByteString>): Generator<Entry> {
+  const names = readdirSync(fsPath(`${root}/${prefix}`), { encoding: 'latin1' }).sort(compareBytes);
   for (const name of names) {
-    const path = below === undefined ? name : Buffer.concat([below, SLASH, name]);
-    const full = Buffer.concat([root, SLASH, path]);
+    const path = prefix + name;
+    const full = fsPath(`${root}/${path}`);
     const stat = lstatSync(full, { bigint: true });
     const first = stat.isDirectory() ? undefined : links.firstOf(stat, path);
     yield entryOf(full, path, stat, first);
-    if (stat.isDirectory()) yield* scanBelow(root, path, links);
+    if (stat.isDirectory()) yield* scanBelow(root, `${path}/`, links);
   }
 }
 
-function entryOf(full: Buffer, path: Buffer, stat: BigIntStats, first: Buffer | undefined): WrittenEntry {
+function entryOf(full: string | Buffer, path: ByteString, stat: BigIntStats, first: ByteString | undefined): Entry {
   const type = first === undefined ? typeOf(stat) : 'hardlink';
-  const common = {
-    ...spelled(path, 'path', 'pathBytes'),
-    type,
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
-    size: type === 'file' || type === 'hardlink' ? Number(stat.size) : 0,
-    mtime: String(stat.mtimeNs),
-  };
-  if (first !== undefined) return { ...common, ...spelled(first, 'target', 'targetBytes') } as WrittenEntry;
+  const size = type === 'file' || type === 'hardlink' ? Number(stat.size) : 0;
+  const entry = { ...metadataOf(stat), path, type, size };
+  if (first !== undefined) return { ...entry, target: first };
   const xattrs = xattrsOf(full);
-  const seen = { ...common, ...(xattrs === undefined ? {} : { xattrs }) };
-  if (type === 'symlink') {
-    return { ...seen, ...spelled(readlinkSync(full, { encoding: 'buffer' }), 'target', 'targetBytes') } as WrittenEntry;
-  }
-  if (type === 'char' || type === 'block') {
-    const { major, minor } = splitDevice(stat.rdev);
-    return { ...seen, target: `${major}:${minor}` } as WrittenEntry;
-  }
-  return seen as WrittenEntry;
+  if (type === 'symlink') return { ...entry, xattrs, target: readlinkSync(full, { encoding: 'latin1' }) };
+  if (type !== 'char' && type !== 'block') return { ...entry, xattrs };
+  const { major, minor } = splitDevice(stat.rdev);
+  return { ...entry, xattrs, target: `${major}:${minor}` };
 }
 
-function typeOf(stat: BigIntStats): WrittenEntry['type'] {
+function typeOf(stat: BigIntStats): Entry['type'] {
   if (stat.isDirectory()) return 'dir';
   if (stat.isSymbolicLink()) return 'symlink';
   if (stat.isCharacterDevice()) return 'char';
@@ -59,16 +46,10 @@ function typeOf(stat: BigIntStats): WrittenEntry['type'] {
   throw new Error('a socket cannot be stored');
 }
 
-/** Bytes in the contract's form: text, or latin-1 with a mark if they are not UTF-8. */
-function spelled(bytes: Buffer, name: string, mark: string): Record<string, unknown> {
-  const text = bytes.toString('utf8');
-  return Buffer.from(text).equals(bytes) ? { [name]: text } : { [name]: bytes.toString('latin1'), [mark]: true };
-}
-
-function xattrsOf(path: Buffer): Record<string, string> | undefined {
+function xattrsOf(path: string | Buffer): Xattrs | undefined {
   const native = loadNative();
   const names = native?.listXattrs(path) ?? [];
-  if (native === undefined || names.length === 0) return undefined;
-  const values = names.map((name) => [name, native.getXattr(path, name)?.toString('base64')] as const);
-  return Object.fromEntries(values.filter(([, value]) => value !== undefined)) as Record<string, string>;
+  const values = names.map((name) => [name, native!.getXattr(path, name)?.toString('latin1')] as const);
+  const found = values.filter((pair): pair is [string, string] => pair[1] !== undefined);
+  return found.length === 0 ? undefined : new Map(found);
 }

@@ -1,15 +1,16 @@
 /** The part of a stored snapshot that a filter selects, as entries of a tree of its own. */
+import type { Entry } from '../../contract/entry.ts';
 import type { WriteFilter, WriteReport } from '../../contract/ref.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { type ByteString, bytesOfText, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
-import type { SnapshotHeader, StoredEntry } from './manifest.ts';
+import type { SnapshotHeader } from './manifest.ts';
 
 export interface Selection {
   /** The directory of the snapshot that becomes the root; empty for its root. */
   readonly subpath: string;
-  readonly entries: readonly StoredEntry[];
+  readonly entries: readonly Entry[];
   readonly facts: Pick<WriteReport, 'files' | 'bytes' | 'losses' | 'lossCounts'>;
 }
 
@@ -20,7 +21,7 @@ export interface Selection {
  * @throws CtxsrcError `E_PATH_NOT_FOUND` when there is no directory at the filter's subpath; `E_PATTERN`, `E_ATTRIBUTE`
  */
 export function selectEntries(
-  all: Iterable<StoredEntry>,
+  all: Iterable<Entry>,
   { losses, lossCounts }: Pick<SnapshotHeader, 'losses' | 'lossCounts'>,
   options: WriteFilter,
 ): Selection | undefined {
@@ -34,7 +35,7 @@ export function selectEntries(
   }
   const total = Object.values(lossCounts).reduce((sum, count) => sum + count, 0);
   if (losses.length < total) return undefined;
-  const chosen = new Set(selecting.entries.map(({ path }) => path));
+  const chosen = new Set(selecting.entries.map(({ path }) => printableBytes(path)));
   const kept = losses.flatMap((loss) => {
     const path = filter.writtenPath(bytesOfText(loss.path));
     return path !== undefined && chosen.has(textOfBytes(path)) ? [{ ...loss, path: textOfBytes(path) }] : [];
@@ -49,15 +50,15 @@ export function selectEntries(
 }
 
 class Selecting {
-  readonly entries: StoredEntry[] = [];
+  readonly entries: Entry[] = [];
   bytes = 0;
   /** The subpath exists and is a directory. */
   found: boolean;
   readonly #filter: PathFilter;
   /** Open directories that contain no selected entry so far. */
-  #above: { readonly place: ByteString; readonly entry: StoredEntry }[] = [];
+  #above: { readonly place: ByteString; readonly entry: Entry }[] = [];
   /** Files that were left out, by path, and the hard link that was selected in place of each. */
-  readonly #leftOut = new Map<ByteString, StoredEntry>();
+  readonly #leftOut = new Map<ByteString, Entry>();
   readonly #instead = new Map<ByteString, ByteString>();
 
   constructor(filter: PathFilter) {
@@ -65,8 +66,8 @@ class Selecting {
     this.found = filter.subpath === '';
   }
 
-  add(entry: StoredEntry): void {
-    const path = entry.pathBytes === undefined ? bytesOfText(entry.path) : entry.path;
+  add(entry: Entry): void {
+    const { path } = entry;
     const place = this.#filter.writtenPath(path);
     if (place === '') {
       this.found = entry.type === 'dir';
@@ -78,32 +79,21 @@ class Selecting {
       if (entry.type === 'dir' && place !== undefined) this.#above.push({ place, entry });
       return;
     }
-    for (const above of this.#above) this.entries.push(renamed(above.entry, above.place));
+    for (const above of this.#above) this.entries.push({ ...above.entry, path: above.place });
     this.#above = [];
-    const chosen = entry.type === 'hardlink' ? this.#link(entry, place) : renamed(entry, place);
+    const chosen = entry.type === 'hardlink' ? this.#link(entry, place) : { ...entry, path: place };
     if (chosen.type === 'file') this.bytes += chosen.size;
     this.entries.push(chosen);
   }
 
-  #link(entry: StoredEntry, place: ByteString): StoredEntry {
-    const first = entry.targetBytes === undefined ? bytesOfText(entry.target ?? '') : (entry.target ?? '');
+  #link(entry: Entry, place: ByteString): Entry {
+    const { target: first = '' } = entry;
     const file = this.#leftOut.get(first);
     const instead = this.#instead.get(first);
     if (file !== undefined && instead === undefined) {
       this.#instead.set(first, place);
-      return renamed(file, place);
+      return { ...file, path: place };
     }
-    const { target: _, targetBytes: __, ...rest } = renamed(entry, place);
-    const { text, isBytes } = named(instead ?? this.#filter.writtenPath(first) ?? first);
-    return { ...rest, target: text, ...(isBytes ? { targetBytes: true } : {}) };
+    return { ...entry, path: place, target: instead ?? this.#filter.writtenPath(first) ?? first };
   }
-}
-
-function renamed({ path: _, pathBytes: __, ...entry }: StoredEntry, place: ByteString): StoredEntry {
-  const { text, isBytes } = named(place);
-  return { ...entry, path: text, ...(isBytes ? { pathBytes: true } : {}) };
-}
-
-function named(bytes: ByteString): { readonly text: string; readonly isBytes: boolean } {
-  return isUtf8(bytes) ? { text: textOfBytes(bytes), isBytes: false } : { text: bytes, isBytes: true };
 }

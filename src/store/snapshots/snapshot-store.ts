@@ -13,6 +13,7 @@ import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { isAbort, localError } from '../../core/errors.ts';
 import { failureOf, Task } from '../../core/progress.ts';
+import { peekRow, rowsOf } from '../../fs/entry/json-rows.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
@@ -24,8 +25,8 @@ import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { chooseMethod, methodError, noteSharing } from './copy-method.ts';
 import {
   entriesPath,
-  entryLines,
   FILES,
+  FORMAT,
   headerPath,
   readHeader,
   readLines,
@@ -194,7 +195,7 @@ export class SnapshotStore {
     try {
       const outcome = await cloneTree({
         spec,
-        lines: chosen === undefined ? readLines(list) : entryLines(chosen.entries),
+        lines: chosen === undefined ? readLines(list) : rowsOf(chosen.entries),
         signal: job.signal,
         size,
         onProgress: (entries) => task.advance(entries),
@@ -256,8 +257,8 @@ export class SnapshotStore {
       const spec = cloneSpec({ task, from, to, how, created: await createdIn(to) });
       const counted = function* (): Generator<string> {
         for (const line of lines) {
-          const size = /^\{"type":"file","size":(\d+)/.exec(line)?.[1];
-          if (size !== undefined) bytes += Number(size);
+          const { type, size } = peekRow(line);
+          if (type === 'file') bytes += size;
           files += 1;
           yield line;
         }
@@ -274,6 +275,7 @@ export class SnapshotStore {
     await rename(list, entriesPath(temporary, digest));
     const { id, losses, lossCounts } = facts;
     const header: SnapshotHeader = {
+      format: FORMAT,
       id,
       uid: ownUid(),
       boot: bootId(),

@@ -16,13 +16,13 @@ import { shortDigest } from '../../core/digest.ts';
 import { isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../../core/read-limits.ts';
+import { rowsOf } from '../../fs/entry/json-rows.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { isUnwritable, storeError } from '../layout.ts';
 import type { FileRecordStore } from '../records.ts';
 import type { Lock, Locks } from '../sharing/locks.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
-import { entryLines } from './manifest.ts';
 import { scanTree } from './scan.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
@@ -95,7 +95,7 @@ export class Snapshots {
         return {
           task: 'note',
           from: files,
-          lines: entryLines(scanTree(files)),
+          lines: rowsOf(scanTree(files)),
           facts: { id, losses: [], lossCounts: {} },
         };
       });
@@ -150,7 +150,7 @@ export class Snapshots {
       if (await this.#isUsable(job, name)) return files;
       await this.#store.make(name, job.signal, async (dir) => {
         const report = await produceAnew(job, recipe, dir, { ...this.#inStore, owner });
-        return { task: 'note', from: dir, lines: entryLines(report.entries), facts: { id: recipe.id, ...report } };
+        return { task: 'note', from: dir, lines: rowsOf(report.entries), facts: { id: recipe.id, ...report } };
       });
       return files;
     } catch (error) {
@@ -175,7 +175,7 @@ export class Snapshots {
     const onProgress = (entries: number): void => task.advance(entries);
     try {
       await this.#store.make(snapshotName(id, options.owner, epoch), job.signal, async () => {
-        return { task: 'keep', from: dir, lines: entryLines(report.entries), facts: { id, ...report }, onProgress };
+        return { task: 'keep', from: dir, lines: rowsOf(report.entries), facts: { id, ...report }, onProgress };
       });
       task.end();
     } catch (error) {
@@ -249,7 +249,6 @@ export function snapshotResource(name: string): string {
 
 function isClamped(report: WriteReport, epoch: number | undefined): boolean {
   if (epoch === undefined) return false;
-  const limit = String(BigInt(epoch) * 1_000_000_000n);
-  for (const { mtime } of report.entries) if (mtime === limit) return true;
+  for (const { mtime, mtimeNs } of report.entries) if (mtime === epoch && mtimeNs === 0) return true;
   return false;
 }

@@ -1,8 +1,10 @@
 /** What later entries make of earlier ones, metadata, and limits. */
+
 import { execFileSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { textOfTime } from '../../../src/fs/entry/time.ts';
 import { LayerApplier } from '../../../src/layer/apply/apply.ts';
 import { needs, needsRoot } from '../../support/needs.ts';
 import type { TarEntry } from '../../support/tar-builder.ts';
@@ -29,7 +31,7 @@ describe('replacement', () => {
     expect(shape(root)).toEqual(['d/', 'd/a=a', 'd/b=b']);
     const stat = statSync(join(root, 'd'));
     expect([stat.mode & 0o7777, stat.mtimeMs]).toEqual([0o1700, 2000_000]);
-    expect(entries[0]).toMatchObject({ path: 'd', type: 'dir', mode: 0o1700, mtime: '2000000000000' });
+    expect(entries[0]).toMatchObject({ path: 'd', type: 'dir', mode: 0o1700, mtime: 2000, mtimeNs: 0 });
   });
 
   it('keeps setuid, setgid and sticky, times to the nanosecond, and read-only directories', () => {
@@ -65,7 +67,7 @@ describe('replacement', () => {
       ],
       { epoch: 1000 },
     );
-    expect(entries.map(({ path, mtime }) => [path, mtime])).toEqual([
+    expect(entries.map(({ path, ...time }) => [path, textOfTime(time)])).toEqual([
       ['d', '1000000000000'],
       ['new', '1000000000000'],
       ['old', '100000000000'],
@@ -135,10 +137,12 @@ describe.skipIf(!needsRoot('owners, devices and capabilities'))('as root', () =>
     expect(tree.get('null')).toMatchObject({ type: 'char', mode: '0666', device: '1:3' });
     expect(tree.get('sda')).toMatchObject({ type: 'block', mode: '0660', gid: 6, device: '8:300' });
     expect(tree.get('pipe')).toMatchObject({ type: 'fifo', mode: '0622' });
-    expect(entries.find(({ path }) => path === 'f')!.xattrs).toEqual({
-      'security.capability': capability.toString('base64'),
-      'user.note': 'eA==',
-    });
+    expect(entries.find(({ path }) => path === 'f')!.xattrs).toEqual(
+      new Map([
+        ['security.capability', capability.toString('latin1')],
+        ['user.note', 'x'],
+      ]),
+    );
     if (needs('getfattr')) {
       expect(
         execFileSync('getfattr', ['-n', 'security.capability', '-e', 'hex', '--only-values', join(root, 'f')]),

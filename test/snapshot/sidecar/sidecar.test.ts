@@ -1,19 +1,27 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { WrittenEntry } from '../../../src/contract/ref.ts';
+import type { Entry } from '../../../src/contract/entry.ts';
+import { bytesOfText } from '../../../src/fs/byte-string.ts';
 import type { Sidecar } from '../../../src/snapshot/sidecar/format.ts';
 import { readSidecar, sidecarPath, writeSidecar } from '../../../src/snapshot/sidecar/sidecar.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}` as const;
-const META = { mode: 0o644, uid: 0, gid: 0, size: 1, mtime: '1700000000123456789' };
-const ENTRIES: WrittenEntry[] = [
+const META = { mode: 0o644, uid: 0, gid: 0, size: 1, mtime: 1_700_000_000, mtimeNs: 123_456_789, xattrs: undefined };
+const ENTRIES: Entry[] = [
   { ...META, path: 'bin', type: 'dir', mode: 0o1777 },
-  { ...META, path: 'bin/sh', type: 'file', digest: DIGEST, mode: 0o4755, xattrs: { 'security.capability': 'AQ==' } },
-  { ...META, path: 'bin/\u00ff\u0080', pathBytes: true, type: 'symlink', target: '\u00fe', targetBytes: true },
-  { ...META, path: 'bin/ü"\\\n', type: 'hardlink', target: 'bin/sh' },
-  { ...META, path: 'dev/null', type: 'char', target: '1:3', mtime: '-5' },
+  {
+    ...META,
+    path: 'bin/sh',
+    type: 'file',
+    digest: DIGEST,
+    mode: 0o4755,
+    xattrs: new Map([['security.capability', '\u0001']]),
+  },
+  { ...META, path: 'bin/\u00ff\u0080', type: 'symlink', target: '\u00fe' },
+  { ...META, path: bytesOfText('bin/ü"\\\n'), type: 'hardlink', target: 'bin/sh' },
+  { ...META, path: 'dev/null', type: 'char', target: '1:3', mtime: -1, mtimeNs: 999_999_995 },
   { ...META, path: 'fifo', type: 'fifo' },
 ];
 const SIDECAR: Sidecar = {
@@ -125,6 +133,7 @@ describe('a sidecar that is not one', () => {
     null,
     { latin1: '../x' },
     { latin1: 3 },
+    { latin1: '\u012e\u012e/x' },
     { text: 'x' },
   ])('path %j', async (path) => {
     const dir = await altered((document) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CtxsrcError } from '../../../src/core/errors.ts';
 import type { ProgressEvent } from '../../../src/core/progress.ts';
+import { textOfBytes } from '../../../src/fs/byte-string.ts';
 import { source } from '../../../src/source/git/source.ts';
 import { failureCode } from '../../support/failure-code.ts';
 import { type GitServer, serveGit } from '../../support/git-http.ts';
@@ -74,7 +75,7 @@ describe.skipIf(!needs('git'))('git source', () => {
       { path: 'sub/dir/file', type: 'file', mode: '0644', size: 5 },
       { path: 'sub/link', type: 'symlink', mode: '0777', target: '../README.md' },
     ]);
-    expect([...report.entries].map((entry) => entry.path)).toEqual([
+    expect([...report.entries].map((entry) => textOfBytes(entry.path))).toEqual([
       'README.md',
       'bin',
       'bin/run',

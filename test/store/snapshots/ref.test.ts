@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { WriteOptions, WriteReport } from '../../../src/contract/ref.ts';
 import type { Store } from '../../../src/contract/store.ts';
 import { sha256 } from '../../../src/core/digest.ts';
+import { joinTime } from '../../../src/fs/entry/time.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { tempDir } from '../../support/temp.ts';
 import { listTree } from '../../support/tree.ts';
@@ -60,6 +61,18 @@ describe('writeTo', () => {
     await ref.release();
   });
 
+  it('makes what an older ctxsrc kept in another format anew, in silence', async () => {
+    const counted = countingRecipe();
+    const ref = await store.ref(counted.recipe);
+    await (await ref.mount(testJob())).release();
+    const [name] = readdirSync(join(root, 'snapshots'));
+    const header = join(root, 'snapshots', name!, 'snapshot.json');
+    writeFileSync(header, readFileSync(header, 'utf8').replace('"format":2,', ''));
+    await (await ref.mount(testJob())).release();
+    expect(counted.made).toBe(2);
+    expect(readFileSync(header, 'utf8')).toContain('"format":2,');
+  });
+
   it('shares nothing with a clone that is a copy', async () => {
     const counted = countingRecipe();
     const ref = await store.ref(counted.recipe);
@@ -113,7 +126,7 @@ describe('writeTo', () => {
     const times = listTree(dir).map(({ mtime }) => BigInt(mtime));
     expect(times.every((time) => time <= 1_550_000_000_000_000_000n)).toBe(true);
     expect(new Set(times).size).toBe(3);
-    expect([...report.entries].map(({ mtime }) => BigInt(mtime))).toEqual(times);
+    expect([...report.entries].map(joinTime)).toEqual(times);
   });
 
   it('makes files once for callers that wait for each other', async () => {

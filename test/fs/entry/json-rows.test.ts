@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { WrittenEntry } from '../../src/contract/ref.ts';
-import { entriesOfRows, entryOfRow, peekRow, ROW_SEPARATOR, rowTexts } from '../../src/contract/written-rows.ts';
+import type { Entry } from '../../../src/contract/entry.ts';
+import {
+  entriesOfRows,
+  entryOfRow,
+  peekRow,
+  ROW_SEPARATOR,
+  rowOf,
+  rowsOf,
+  rowTexts,
+} from '../../../src/fs/entry/json-rows.ts';
 
 const hex = 'ab'.repeat(32);
 
-const CASES: readonly { readonly row: string; readonly entry: WrittenEntry }[] = [
+const CASES: readonly { readonly row: string; readonly entry: Entry }[] = [
   {
     row: `["a \\"b\\",\\\\","f",420,0,7,12,"1700000000000000001","sha256:${hex}"]`,
     entry: {
@@ -14,7 +22,9 @@ const CASES: readonly { readonly row: string; readonly entry: WrittenEntry }[] =
       uid: 0,
       gid: 7,
       size: 12,
-      mtime: '1700000000000000001',
+      mtime: 1_700_000_000,
+      mtimeNs: 1,
+      xattrs: undefined,
       digest: `sha256:${hex}`,
     },
   },
@@ -22,15 +32,15 @@ const CASES: readonly { readonly row: string; readonly entry: WrittenEntry }[] =
     row: '[{"latin1":"\u00ff\\""},"l",511,1,2,3,"-5",{"latin1":"\u00fe"}]',
     entry: {
       path: '\u00ff"',
-      pathBytes: true,
       type: 'symlink',
       mode: 0o777,
       uid: 1,
       gid: 2,
       size: 3,
-      mtime: '-5',
+      mtime: -1,
+      mtimeNs: 999_999_995,
+      xattrs: undefined,
       target: '\u00fe',
-      targetBytes: true,
     },
   },
   {
@@ -42,15 +52,34 @@ const CASES: readonly { readonly row: string; readonly entry: WrittenEntry }[] =
       uid: 0,
       gid: 0,
       size: 0,
-      mtime: '0',
-      xattrs: { 'user.x': 'AA==' },
+      mtime: 0,
+      mtimeNs: 0,
+      xattrs: new Map([['user.x', '\0']]),
+    },
+  },
+  {
+    row: `["caf\u00e9","f",420,0,0,1,"1700000000500000000","sha256:${hex}",null,7,1700000000123.5]`,
+    entry: {
+      path: 'caf\u00c3\u00a9',
+      type: 'file',
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      size: 1,
+      mtime: 1_700_000_000,
+      mtimeNs: 500_000_000,
+      xattrs: undefined,
+      digest: `sha256:${hex}`,
+      ino: 7,
+      ctime: 1_700_000_000_123.5,
     },
   },
 ];
 
-describe('a row of a sidecar', () => {
+describe('a row of an entry', () => {
   it.each(CASES)('is its entry: $row', ({ row, entry }) => {
     expect(entryOfRow(row)).toEqual(entry);
+    expect(rowOf(entry)).toBe(row);
     expect(peekRow(row)).toEqual({ type: entry.type, size: entry.size });
   });
 
@@ -71,5 +100,6 @@ describe('the rows of a report', () => {
     const entries = entriesOfRows(pieces);
     expect([...entries]).toEqual(rows.map(({ entry }) => entry));
     expect([...entries]).toHaveLength(rows.length);
+    expect([...rowsOf(entries)]).toEqual([...rowsOf([...entries])]);
   });
 });
