@@ -2,38 +2,12 @@
  * The commands as data: name, arguments, flags, help. Help, completion and the manual are made from this table; the
  * code of a command is loaded when it runs.
  */
-import { type Command, Option } from 'commander';
+import { Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
-import { addNetworkFlags, addWriteFlags, type Flags, listOption } from './flags.ts';
-import type { Run } from './run.ts';
+import { BUILD_COMMANDS } from './build-commands.ts';
+import { type CommandSpec, safeOption } from './command-spec.ts';
+import { addNetworkFlags, addWriteFlags, listOption } from './flags.ts';
 
-export interface CommandSpec {
-  readonly name: string;
-  /** Arguments as commander writes them. */
-  readonly args: string;
-  readonly summary: string;
-  readonly details?: string;
-  /** Possible values of its argument, for completion. */
-  readonly words?: readonly string[];
-  /** Accepts references: gets the flags of sources and of the network. */
-  readonly takesReferences: boolean;
-  /**
-   * How far the command reaches; default: `network`. Flags beyond that are accepted, for scripts that pass the same
-   * flags to all commands, but not shown.
-   */
-  readonly reach?: 'nothing' | 'files' | 'store' | 'network';
-  /** Reads the content of a source, and can be limited. */
-  readonly limited?: boolean;
-  /** Its own flags. */
-  readonly flags?: (command: Command) => void;
-  /** Attributes that the command uses itself, so that they are accepted with any reference. */
-  readonly uses?: (flags: Flags) => readonly string[];
-  readonly examples: readonly string[];
-  /** Loads the command. It writes its answer to stdout and returns an exit code other than 0. */
-  readonly load: () => Promise<{ run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> }>;
-}
-
-const safe = new Option('--safe', 'print keys as sha256-<hex>, for file names and cache services');
 const githubOutput = new Option(
   '--github-output',
   'also append key=, digest= and pinned= to the file $GITHUB_OUTPUT names',
@@ -81,9 +55,10 @@ export const COMMANDS: readonly CommandSpec[] = [
           new Option('--definition', 'print the definition key (index 0) instead').conflicts(['all', 'combined']),
         )
         .addOption(new Option('--all', 'print the keys of every index, one a line').conflicts(['combined']))
-        .addOption(new Option('--combined', 'print one key for all references, to decide whether to build'))
+        .addOption(new Option('--build', 'one key for a whole build: ctxsrc key --build --help'))
+        .addOption(new Option('--combined', 'print one key for all references, for what has no Dockerfile'))
         .addOption(listOption('--with <name=value>', 'add a build argument or target to the combined key'))
-        .addOption(safe)
+        .addOption(safeOption())
         .addOption(githubOutput);
     },
     limited: true,
@@ -95,6 +70,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./commands/key.ts'),
   },
+  ...BUILD_COMMANDS,
   {
     name: 'inspect',
     args: '<ref>',
@@ -127,7 +103,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write the files into a directory and print the content key',
     takesReferences: true,
     flags: (command) => {
-      command.addOption(new Option('--force', 'replace what is at the target')).addOption(safe).addOption(githubOutput);
+      command
+        .addOption(new Option('--force', 'replace what is at the target'))
+        .addOption(safeOption())
+        .addOption(githubOutput);
       addWriteFlags(command);
     },
     uses: () => ['include', 'exclude'],
@@ -292,3 +271,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/completion.ts'),
   },
 ];
+
+/** The command that the arguments ask for: its name, or the form of it that one of its flags makes it. */
+export function commandOf(name: string | undefined, argv: readonly string[]): CommandSpec | undefined {
+  const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const named = COMMANDS.filter((command) => command.name === name);
+  return named.find(({ form }) => form !== undefined && flags.includes(form)) ?? named[0];
+}

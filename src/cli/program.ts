@@ -3,13 +3,14 @@
  * references are loaded for theirs; if that leaves a flag unknown, all sources are loaded.
  */
 import { setMaxListeners } from 'node:events';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import type { AttributeSpec, Source } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { parseReference } from '../source/parse.ts';
 import { SourceTable } from '../source/table.ts';
-import { COMMANDS, type CommandSpec } from './commands.ts';
+import { type CommandSpec, titleOf } from './command-spec.ts';
+import { COMMANDS, commandOf } from './commands.ts';
 import { readConfig, type UserConfig } from './config.ts';
 import {
   addAttributeFlags,
@@ -26,6 +27,7 @@ import { asCtxsrcError, writeError } from './output.ts';
 import { createReporter } from './progress/progress.ts';
 import { Run } from './run.ts';
 import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
+import { usageError } from './usage-error.ts';
 
 /** commander's result: a command to run, or a complete answer (help). */
 type Invocation =
@@ -113,8 +115,13 @@ function commandFirst(argv: readonly string[]): readonly string[] {
   return startsWithFlag && at > 0 ? [argv[at]!, ...argv.slice(0, at), ...argv.slice(at + 1)] : argv;
 }
 
-async function understand(argv: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
-  const spec = COMMANDS.find((command) => command.name === argv.find((arg) => !arg.startsWith('-')));
+async function understand(given: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
+  const builds = commandOf(given[0], given)?.builds === true;
+  const argv = builds ? (await import('./build-flags.ts')).withoutBooleanValues(given) : given;
+  const spec = commandOf(
+    argv.find((arg) => !arg.startsWith('-')),
+    argv,
+  );
   const [first, topic = ''] = argv;
   if (
     first === 'help' &&
@@ -178,13 +185,15 @@ async function parseArguments(
     invocation = given;
   };
   let help = '';
+  const buildFlags =
+    only === undefined || only.builds === true ? (await import('./build-flags.ts')).addBuildFlags : undefined;
   const program = buildProgram(
     specs,
     (text) => {
       help += text;
     },
     chosen,
-    only,
+    { only, buildFlags },
   );
   try {
     await program.parseAsync([...argv], { from: 'user' });
@@ -196,7 +205,7 @@ async function parseArguments(
   return invocation ?? { exit: 0 };
 }
 
-/** Every command with its own flags, without those of sources. */
+/** Every command with its own flags, without those of sources and of builds. */
 export function commandsAlone(): Command {
   return buildProgram(
     [],
@@ -208,13 +217,17 @@ export function commandsAlone(): Command {
 /**
  * The program for commander; completion and the manual are made from it, too.
  * @param write receives the requested help
- * @param only the one requested command: declaring all of them takes several milliseconds
+ * @param options.only the one requested command: declaring all of them takes several milliseconds
+ * @param options.buildFlags declares the flags of a build, which few runs load
  */
 export function buildProgram(
   specs: readonly DeclaredAttribute[],
   write: (help: string) => void,
   chosen: (invocation: Exclude<Invocation, { exit: number }>) => void,
-  only?: CommandSpec,
+  {
+    only,
+    buildFlags,
+  }: { readonly only?: CommandSpec | undefined; readonly buildFlags?: ((command: Command) => void) | undefined } = {},
 ): Command {
   const program = new Command('ctxsrc')
     .description('Cache keys, root digests and snapshots of build-context sources, as BuildKit computes them.')
@@ -229,26 +242,24 @@ export function buildProgram(
       'ctxsrc sources lists the schemes, ctxsrc explain the error codes.',
   );
   for (const spec of only === undefined ? COMMANDS : [only]) {
-    const command = program
-      .command(`${spec.name} ${spec.args}`.trim())
+    const command = declared(program, spec, only !== undefined)
       .summary(spec.summary)
       .description(spec.details === undefined ? spec.summary : `${spec.summary}\n\n${spec.details}`);
-    const { takesReferences, reach = 'network', limited = false } = spec;
+    const { takesReferences, reach = 'network', limited = false, builds = false } = spec;
     const used: Reach = {
       progress: reach !== 'nothing',
-      store: reach === 'store' || (reach === 'network' && takesReferences),
+      store: reach === 'store' || (reach === 'network' && (takesReferences || builds)),
       network: reach === 'network',
       content: takesReferences || limited,
       references: takesReferences,
     };
     spec.flags?.(command);
     addCommonFlags(command, used);
+    if (builds) buildFlags?.(command);
     if (limited) addLimitFlags(command);
     let attributes: AttributeSpec[] = [];
-    if (takesReferences) {
-      attributes = addAttributeFlags(command, specs);
-      addNetworkFlags(command, used.network);
-    }
+    if (takesReferences) attributes = addAttributeFlags(command, specs);
+    if (takesReferences || builds) addNetworkFlags(command, used.network);
     addSettingFlags(command, used);
     command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
     command.action((...given: unknown[]) => {
@@ -259,18 +270,14 @@ export function buildProgram(
   return program;
 }
 
-function usageError(error: unknown, spec: CommandSpec | undefined): unknown {
-  if (!(error instanceof CommanderError)) return error;
-  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  if (error.code === 'commander.help')
-    return new CtxsrcError('E_USAGE', 'no command was given', { hint: 'ctxsrc --help lists the commands' });
-  return new CtxsrcError('E_USAGE', message, {
-    hint:
-      suggestion?.replace(/^\(|\)$/g, '') ??
-      (spec === undefined ? 'ctxsrc --help lists the commands' : usageHint(spec)),
-  });
-}
-
-function usageHint({ name, args }: CommandSpec): string {
-  return `usage: ctxsrc ${name} [flags]${args === '' ? '' : ` ${args}`}; ctxsrc ${name} --help has the flags`;
+/** A form of a command is parsed under the command's name, and told from it in lists. */
+function declared(program: Command, spec: CommandSpec, alone: boolean): Command {
+  const { name, form, args } = spec;
+  if (form === undefined) return program.command(`${name} ${args}`.trim());
+  const command = program.createCommand(alone ? name : titleOf(spec)).copyInheritedSettings(program);
+  for (const arg of args.split(' ')) command.argument(arg);
+  program.addCommand(
+    command.addOption(new Option(form).hideHelp()).usage(`${alone ? `${form} ` : ''}[options] ${args}`),
+  );
+  return command;
 }

@@ -18,7 +18,7 @@ import { download, type Resume } from '../http/resume.ts';
 import { Semaphore } from '../http/semaphore.ts';
 import { Api } from './api.ts';
 import type { ForeignBlob } from './foreign.ts';
-import { type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
+import { hasTagAt, type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
 import { type Endpoint, endpointsFor, type RepositoryName } from './mirrors.ts';
 import { tagsAt } from './tags.ts';
 
@@ -29,6 +29,8 @@ export interface RegistryClient {
    * E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
    */
   resolve(job: JobContext, name: RepositoryName, reference: string): Promise<Resolved>;
+  /** Whether the registry itself, not a mirror, has the tag: one HEAD where it answers that. Errors: as `resolve`. */
+  hasTag(job: JobContext, name: RepositoryName, tag: string): Promise<boolean>;
   /** A manifest by its digest, verified. Errors: as `resolve`; E_LIMIT over 4 MiB; E_SIZE_MISMATCH. */
   manifest(job: JobContext, name: RepositoryName, digest: Digest, expectedSize?: number): Promise<ManifestContent>;
   /**
@@ -184,6 +186,7 @@ export function createRegistryClient(options: {
 
   return {
     resolve: (job, name, reference) => eachEndpoint(job, name, (endpoint) => resolveAt(job, api, endpoint, reference)),
+    hasTag: (job, name, tag) => hasTagAt(job, api, endpointsFor(name, [])[0], tag),
     manifest: (job, name, digest, size) =>
       eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, size)),
     blob: (job, name, digest, resume = { offset: 0 }, maxBytes = undefined) =>

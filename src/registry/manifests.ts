@@ -48,6 +48,24 @@ export async function resolveAt(job: JobContext, api: Api, endpoint: Endpoint, r
   return { descriptor: { mediaType, digest, size: full.bytes.length }, bytes: full.bytes };
 }
 
+/** `RegistryClient.hasTag` at one endpoint. */
+export async function hasTagAt(job: JobContext, api: Api, endpoint: Endpoint, tag: string): Promise<boolean> {
+  const subject = manifestSubject(endpoint, tag);
+  const request = { path: `manifests/${tag}`, headers: { accept: MANIFEST_ACCEPT }, subject };
+  const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
+  // A refused credential is not sent again.
+  if (head.status === 401) throw await api.refusal(job, endpoint, subject, head);
+  head.discard();
+  if (head.status === 200 || head.status === 404) return head.status === 200;
+  try {
+    await api.fetch(job, endpoint, { ...request, method: 'GET' }, LARGEST_MANIFEST);
+    return true;
+  } catch (error) {
+    if (isCtxsrcError(error, 'E_TAG_NOT_FOUND') || isCtxsrcError(error, 'E_NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
 /** `RegistryClient.manifest` at one endpoint. */
 export async function manifestAt(
   job: JobContext,

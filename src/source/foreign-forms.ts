@@ -1,13 +1,46 @@
 /** References in the forms of other tools: contexts of buildx and buildah, rules of a BuildKit source policy. */
-import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { familiarReference, type ImageReference, parseNormalizedReference } from '../oci/reference.ts';
 import { isGitReference } from './git/reference-form.ts';
 import { parseGitReference } from './git/url.ts';
+import { formatLayoutReference, parseLayoutReference } from './layout-reference.ts';
 
+const IMAGE = 'docker-image://';
+const LAYOUT = 'oci-layout://';
 const BUILD_CONTEXT = /^(?:(?:docker-image|oci-layout|https?|ssh|git):\/\/|[^/@:]+@[^/:]+:|\.{0,2}(?:\/|$))/;
 
 /** True for what `--build-context` accepts: images, layouts, git, files on the web, and directories (plain paths). */
 export function isBuildContext(value: string): boolean {
   return BUILD_CONTEXT.test(value);
+}
+
+/**
+ * The reference of a build context that is no directory, its path absolute; undefined for a directory.
+ * @param cwd the directory of relative paths
+ */
+export function referenceOfContext(value: string, cwd: string): string | undefined {
+  if (value.startsWith(LAYOUT)) {
+    const layout = parseLayoutReference(value.slice(LAYOUT.length), (path) => existsSync(resolve(cwd, path)));
+    return formatLayoutReference({ ...layout, path: resolve(cwd, layout.path) });
+  }
+  return /^(?:https?|docker-image):\/\//.test(value) || isGitReference(value) ? value : undefined;
+}
+
+/** The reference of an image in a registry. */
+export function imageOf(name: string): string {
+  return `${IMAGE}${name}`;
+}
+
+/**
+ * The repository that a reference of an image in a registry names, if it names neither tag nor digest; undefined
+ * otherwise, and for every other reference.
+ * @throws E_REFERENCE for a name that is not valid
+ */
+export function imageRepository(text: string): ImageReference | undefined {
+  if (!text.startsWith(IMAGE)) return undefined;
+  const reference = parseNormalizedReference(text.slice(IMAGE.length));
+  return reference.tag === undefined && reference.digest === undefined ? reference : undefined;
 }
 
 /** True for a file on the web, false for a git repository there. */

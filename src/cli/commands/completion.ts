@@ -1,4 +1,5 @@
 import { CtxsrcError } from '../../core/errors.ts';
+import { addBuildFlags } from '../build-flags.ts';
 import { BASH_SCRIPT } from '../completion/bash.ts';
 import { completeLine } from '../completion/completion.ts';
 import { FISH_SCRIPT } from '../completion/fish.ts';
@@ -31,6 +32,7 @@ async function manual(run: Run): Promise<string> {
     attributesOf(await run.table.loadAll()),
     () => undefined,
     () => undefined,
+    { buildFlags: addBuildFlags },
   );
   return manualPage(program);
 }

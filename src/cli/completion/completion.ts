@@ -5,7 +5,9 @@
 import { resolve } from 'node:path';
 import { Command, type Option } from 'commander';
 import { DEFAULT_LOCK, readLock } from '../../snapshot/lock/file.ts';
-import { COMMANDS, type CommandSpec } from '../commands.ts';
+import { addBuildFlags } from '../build-flags.ts';
+import type { CommandSpec } from '../command-spec.ts';
+import { COMMANDS, commandOf } from '../commands.ts';
 import { addCommonFlags, addSettingFlags } from '../flags.ts';
 import { attributesOf, buildProgram } from '../program.ts';
 import type { Run } from '../run.ts';
@@ -58,7 +60,7 @@ export async function completeLine(run: Run, line: string): Promise<string> {
 async function completeWord(run: Run, before: readonly string[], current: string): Promise<Completion> {
   const at = commandIn(before);
   if (at === undefined) return completeFirst(before, current);
-  const spec = commandNamed(before[at])!;
+  const spec = commandOf(before[at], before)!;
   const command = await declared(run, spec);
   const given = read([...before.slice(0, at), ...before.slice(at + 1)], command.options);
   if (given.pending !== undefined) return completeValue(given.pending, current);
@@ -68,12 +70,9 @@ async function completeWord(run: Run, before: readonly string[], current: string
 
 /** The position of the command: first, or after flags. */
 function commandIn(words: readonly string[]): number | undefined {
-  const at = words.findIndex((word) => commandNamed(word) !== undefined);
+  const names = new Set(COMMANDS.map(({ name }) => name));
+  const at = words.findIndex((word) => names.has(word));
   return at === 0 || (at > 0 && words[0]!.startsWith('-')) ? at : undefined;
-}
-
-function commandNamed(word: string | undefined): CommandSpec | undefined {
-  return COMMANDS.find(({ name }) => name === word);
 }
 
 /** A command with its flags, including those of all sources. */
@@ -83,14 +82,17 @@ async function declared(run: Run, spec: CommandSpec): Promise<Command> {
     attributes,
     () => undefined,
     () => undefined,
-    spec,
+    { only: spec, buildFlags: addBuildFlags },
   );
   return program.commands[0]!;
 }
 
 /** Completion before the command: commands, and the flags of every command. */
 function completeFirst(before: readonly string[], current: string): Completion {
-  const commands = COMMANDS.map(({ name, summary }) => ({ text: name, description: summary }));
+  const commands = COMMANDS.filter(({ form }) => form === undefined).map(({ name, summary }) => ({
+    text: name,
+    description: summary,
+  }));
   if (before[0] === 'help') return before.length === 1 ? wordsOnly(commands) : NOTHING;
   const everywhere = new Command().option('-V, --version', 'print the version');
   const reach = { store: true, network: true, references: true, progress: true, content: true };

@@ -1,10 +1,8 @@
 /** Reads the lock file, and replaces it as a whole. */
-
-import { open, rename, rm } from 'node:fs/promises';
-import { isCtxsrcError, localError } from '../../core/errors.ts';
+import { isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readSmallFileSync } from '../../fs/small-file.ts';
-import { newStaging, removeDeadParts } from '../write/beside.ts';
+import { replaceFile } from '../write/replace-file.ts';
 import { decodeLock, type Lock } from './lock.ts';
 
 /** The lock file that a command writes when `--lock` names no other. */
@@ -19,21 +17,7 @@ export function readLock(path: string): Lock | undefined {
 /** Writes the text as a whole or not at all; an unchanged file is not written. */
 export async function writeLock(path: string, text: string): Promise<boolean> {
   if (currentText(path) === text) return false;
-  const temporary = newStaging(path).part;
-  try {
-    await removeDeadParts(path);
-    const file = await open(temporary, 'wx', 0o666);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw localError(error, `cannot write the lock file ${printable(path)}`);
-  }
+  await replaceFile(path, text, `the lock file ${printable(path)}`);
   return true;
 }
 

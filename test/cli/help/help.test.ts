@@ -1,5 +1,7 @@
 /** Help: what a command can use, the usual flags first, the rest below the sources that have them. */
 import { describe, expect, it } from 'vitest';
+import { addBuildFlags } from '../../../src/cli/build-flags.ts';
+import { titleOf } from '../../../src/cli/command-spec.ts';
 import { COMMANDS } from '../../../src/cli/commands.ts';
 import { attributesOf, buildProgram } from '../../../src/cli/program.ts';
 import { SourceTable } from '../../../src/source/table.ts';
@@ -10,6 +12,7 @@ const program = buildProgram(
   attributes,
   () => undefined,
   () => undefined,
+  { buildFlags: addBuildFlags },
 );
 
 function helpOf(name: string): string {
@@ -42,10 +45,20 @@ describe('help', () => {
     expect(groups['Registries and servers:']).toEqual(expect.arrayContaining(['--mirror', '--retry']));
   });
 
-  it.each(COMMANDS.map(({ name }) => name))('%s has its own and the usual flags first', (name) => {
+  it.each(COMMANDS.map(titleOf))('%s has its own and the usual flags first', (name) => {
     const groups = groupsOf(name);
     expect(Object.keys(groups)[0]).toBe('Options:');
     expect(groups['Options:']).toEqual(expect.arrayContaining(['--json', '--quiet', '--help']));
+  });
+
+  it('of a build has the flags of buildx that can matter, and not those that are only taken', () => {
+    for (const name of ['key --build', 'inputs']) {
+      const groups = groupsOf(name);
+      expect(groups['Build:']).toEqual(expect.arrayContaining(['--file', '--build-arg', '--platform', '--with']));
+      expect(helpOf(name)).not.toMatch(/--(?:tag|push|secret|no-cache|include)\b/);
+    }
+    expect(helpOf('key --build')).toContain('Usage: ctxsrc key --build [options] [dir]');
+    expect(helpOf('key')).toContain('--build');
   });
 
   it.each([
@@ -66,7 +79,7 @@ describe('help', () => {
     expect((await ctxsrc(['parse', ...flags, '--retry', '0', 'docker-image://alpine'])).code).toBe(0);
   });
 
-  it.each(COMMANDS.map(({ name }) => name))('%s fits a terminal of 80 columns', (name) => {
+  it.each(COMMANDS.map(titleOf))('%s fits a terminal of 80 columns', (name) => {
     const wide = helpOf(name)
       .split('\n')
       // A digest is one word.

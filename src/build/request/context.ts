@@ -1,0 +1,111 @@
+/** DIR and `-f`: which files a build copies from, and which Dockerfile it reads. */
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { withoutUser } from '../../core/shown-reference.ts';
+import { readNamedFile, streamOf } from '../../fs/small-file.ts';
+import { forgePage } from '../../source/repository-forms.ts';
+import type { BuildRequest } from '../answer.ts';
+import type { BuildLine } from './line.ts';
+
+interface Main extends Pick<BuildRequest, 'context' | 'dockerfile'> {
+  readonly notes: readonly string[];
+}
+
+/** The context and the Dockerfile of a build line. */
+export async function readMainContext(line: BuildLine, cwd: string, signal?: AbortSignal): Promise<Main> {
+  const { context: given, file } = line;
+  if (file !== undefined && /^https?:\/\//.test(file)) {
+    throw new CtxsrcError('E_USAGE', `the Dockerfile ${withoutUser(file)} is on the web`, {
+      hint: `pipe it: curl -fsSL ${shellWord(withoutUser(file))} | ctxsrc … -f -`,
+    });
+  }
+  if (given === '-') return fromStream(file, signal);
+  const context = contextDirectory(given, cwd);
+  const name = file ?? join(given, 'Dockerfile');
+  return { context, dockerfile: await readDockerfile(name, cwd, signal), notes: [] };
+}
+
+/** `docker build -`: standard input is the Dockerfile of a build without files. */
+async function fromStream(file: string | undefined, signal: AbortSignal | undefined): Promise<Main> {
+  const dockerfile = await readDockerfile('-', '/', signal);
+  if (isArchive(dockerfile.bytes)) {
+    throw new CtxsrcError('E_USAGE', 'standard input is an archive: a context is not read from one', {
+      hint: 'unpack it into a directory, and give that: tar -x -C DIR; ctxsrc … DIR',
+    });
+  }
+  if (file !== undefined) {
+    throw new CtxsrcError('E_USAGE', 'there are two Dockerfiles: one on standard input, and that of -f', {
+      hint: 'to read the Dockerfile from standard input and the context from a directory: ctxsrc … -f - DIR',
+    });
+  }
+  return { context: undefined, dockerfile, notes: ['the context is empty: standard input is the Dockerfile'] };
+}
+
+/** The beginnings of bzip2, gzip and xz, and tar's own mark. */
+function isArchive(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.subarray(0, 6)).toString('latin1');
+  if (['BZh', '\x1f\x8b\x08', '\xfd7zXZ\0'].some((magic) => start.startsWith(magic))) return true;
+  return Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar';
+}
+
+function contextDirectory(given: string, cwd: string): string {
+  const path = resolve(cwd, given);
+  const info = given === '' ? undefined : statSync(path, { throwIfNoEntry: false });
+  if (info?.isDirectory()) return path;
+  const shown = JSON.stringify(withoutUser(given));
+  if (info !== undefined) {
+    throw new CtxsrcError('E_USAGE', `the build context ${shown} is not a directory`, {
+      hint: `for a Dockerfile give -f and its context: -f ${shellWord(given)} ${shellWord(dirname(given))}`,
+    });
+  }
+  const repository = forgePage(`https://${given}`)?.reference;
+  throw new CtxsrcError('E_PATH_NOT_FOUND', `the build context ${shown} is no directory here`, {
+    hint:
+      repository === undefined
+        ? 'give the directory whose files the build copies, . for the current one'
+        : `for the git repository type ${shellWord(repository)}`,
+  });
+}
+
+/** `dockerfile`, where there is no `Dockerfile`. */
+function inThisCase(name: string, cwd: string): string {
+  if (basename(name) !== 'Dockerfile') return name;
+  let names: readonly string[];
+  try {
+    names = readdirSync(dirname(resolve(cwd, name)));
+  } catch {
+    // Reading the Dockerfile reports it.
+    return name;
+  }
+  return !names.includes('Dockerfile') && names.includes('dockerfile') ? join(dirname(name), 'dockerfile') : name;
+}
+
+async function readDockerfile(
+  asked: string,
+  cwd: string,
+  signal: AbortSignal | undefined,
+): Promise<BuildRequest['dockerfile']> {
+  const stream = streamOf(asked) !== undefined;
+  const name = stream ? asked : inThisCase(asked, cwd);
+  try {
+    const bytes = await readNamedFile(name, { what: `the Dockerfile ${printable(name)}`, cwd, signal });
+    const path = resolve(cwd, name);
+    return stream ? { name: 'Dockerfile', bytes, path: undefined } : { name: shownName(name, cwd), bytes, path };
+  } catch (error) {
+    if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
+    throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no Dockerfile ${JSON.stringify(asked)}`, {
+      cause: error,
+      hint: 'name it with -f FILE, relative to the current directory as with buildx; -f - is standard input',
+    });
+  }
+}
+
+/** A name that a clone in another place has too. */
+function shownName(name: string, cwd: string): string {
+  if (!isAbsolute(name)) return name;
+  const inside = relative(cwd, name);
+  return inside.startsWith('..') ? basename(name) : inside;
+}

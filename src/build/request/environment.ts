@@ -1,0 +1,88 @@
+/** What reaches a build unasked, out of the environment and docker's configuration file, read as buildx reads it. */
+import { join } from 'node:path';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { homeOf } from '../../core/home.ts';
+import { isObject } from '../../core/is-object.ts';
+import { printable } from '../../core/printable.ts';
+import { readSmallFileSync } from '../../fs/small-file.ts';
+import { gitLabels } from './git-labels.ts';
+import type { BuildLine, Environment } from './line.ts';
+import { splitPair } from './pairs.ts';
+
+/** What the environment gives to a build. */
+export interface Surroundings {
+  readonly buildArgs: ReadonlyMap<string, string>;
+  /** Labels that `--label` may replace. */
+  readonly labels: ReadonlyMap<string, string>;
+  readonly notes: readonly string[];
+  readonly doubts: readonly string[];
+}
+
+export async function readEnvironment(
+  line: BuildLine,
+  env: Environment,
+  cwd: string,
+  signal?: AbortSignal,
+): Promise<Surroundings> {
+  const buildArgs = new Map<string, string>();
+  const notes: string[] = [];
+  const doubts: string[] = [];
+  for (const text of line.buildArgs) {
+    const [name, value = env[name]] = splitPair('--build-arg', text);
+    if (value === undefined) notes.push(`--build-arg ${name}: the environment has no ${name}, so it is not given`);
+    else buildArgs.set(name, value);
+  }
+  if (buildArgs.get('BUILDKIT_SYNTAX')?.trim() === '') {
+    throw new CtxsrcError('E_USAGE', '--build-arg BUILDKIT_SYNTAX is empty: that names no front end', {
+      hint: 'leave it out, or name an image: --build-arg BUILDKIT_SYNTAX=docker/dockerfile:1',
+    });
+  }
+  if (env.SOURCE_DATE_EPOCH && !buildArgs.has('SOURCE_DATE_EPOCH')) {
+    buildArgs.set('SOURCE_DATE_EPOCH', env.SOURCE_DATE_EPOCH);
+    notes.push('SOURCE_DATE_EPOCH of the environment is a build argument, as with buildx');
+  }
+  const given = new Set([...buildArgs.keys()].map((name) => name.toUpperCase()));
+  for (const [name, value] of proxies(env, doubts)) if (!given.has(name)) buildArgs.set(name, value);
+  if (env.EXPERIMENTAL_BUILDKIT_SOURCE_POLICY) {
+    doubts.push('EXPERIMENTAL_BUILDKIT_SOURCE_POLICY is set and not read: that policy may exchange sources');
+  }
+  if (/^(?:0|f|false)$/i.test(env.DOCKER_BUILDKIT ?? '')) {
+    doubts.push('DOCKER_BUILDKIT turns BuildKit off: the key is that of a build with BuildKit');
+  }
+  const labels = await gitLabels(line, env, cwd, signal);
+  return { buildArgs, labels, notes, doubts };
+}
+
+/** The members of `proxies` in docker's configuration, and the build arguments that buildx makes of them. */
+const PROXIES = [
+  ['httpProxy', 'HTTP_PROXY'],
+  ['httpsProxy', 'HTTPS_PROXY'],
+  ['noProxy', 'NO_PROXY'],
+  ['ftpProxy', 'FTP_PROXY'],
+] as const;
+
+/** The proxies for the daemon that DOCKER_HOST names, else those for all. */
+function proxies(env: Environment, doubts: string[]): [string, string][] {
+  const home = homeOf(env);
+  const folder = env.DOCKER_CONFIG || (home && join(home, '.docker'));
+  if (folder === undefined) return [];
+  const path = join(folder, 'config.json');
+  let document: unknown;
+  try {
+    document = JSON.parse(readSmallFileSync(path, { what: printable(path) }).toString('utf8'));
+  } catch (error) {
+    // Its text is not repeated: it may hold passwords.
+    if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) {
+      doubts.push(`the proxies in ${path} are not read: ${isCtxsrcError(error) ? error.message : 'it is no JSON'}`);
+    }
+    return [];
+  }
+  const all = isObject(document) && isObject(document.proxies) ? document.proxies : {};
+  const host = env.DOCKER_HOST || 'unix:///var/run/docker.sock';
+  const chosen = Object.hasOwn(all, host) ? all[host] : all.default;
+  if (!isObject(chosen)) return [];
+  return PROXIES.flatMap(([member, name]): [string, string][] => {
+    const value = chosen[member];
+    return typeof value === 'string' && value !== '' ? [[name, value]] : [];
+  });
+}

@@ -1,0 +1,55 @@
+/**
+ * What a build is asked to do: the words of a `docker buildx build` line and the environment they are read in, made
+ * into the options that BuildKit's front end gets. Nothing is resolved yet, and no server is asked.
+ */
+import type { BuildRequest } from '../answer.ts';
+import { readMainContext } from './context.ts';
+import { readEnvironment } from './environment.ts';
+import type { BuildLine, Environment } from './line.ts';
+import { readNamedContexts } from './named-contexts.ts';
+import { frontendOptions } from './option-values.ts';
+import { readPairs, readSalts } from './pairs.ts';
+import { readBuildPlatform, readTargetPlatforms } from './platforms.ts';
+
+export interface ReadRequest {
+  readonly request: BuildRequest;
+  /** What a person should know of how the line was read. */
+  readonly notes: readonly string[];
+  /** What leaves the decision open: a warning each, refused under `--strict`. */
+  readonly doubts: readonly string[];
+}
+
+/**
+ * Reads a build line.
+ * @param cwd the directory of relative paths
+ */
+export async function readRequest(
+  line: BuildLine,
+  env: Environment,
+  cwd: string,
+  signal?: AbortSignal,
+): Promise<ReadRequest> {
+  const targetPlatforms = readTargetPlatforms(line.platforms, env);
+  const contexts = readNamedContexts(line.buildContexts, cwd);
+  const salts = readSalts(line.salts);
+  const found = await readEnvironment(line, env, cwd, signal);
+  const main = await readMainContext(line, cwd, signal);
+  return {
+    request: {
+      dockerfile: main.dockerfile,
+      context: main.context,
+      target: line.target || undefined,
+      buildArgs: found.buildArgs,
+      targetPlatforms,
+      platformAsked: targetPlatforms.length > 0,
+      buildPlatform: readBuildPlatform(line.buildPlatform),
+      contexts,
+      labels: new Map([...found.labels, ...readPairs('--label', line.labels)]),
+      frontendOptions: frontendOptions(line, found.buildArgs),
+      salts,
+      modes: line.modes,
+    },
+    notes: [...main.notes, ...found.notes],
+    doubts: found.doubts,
+  };
+}

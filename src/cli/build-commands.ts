@@ -1,0 +1,51 @@
+/** The commands that read a Dockerfile. */
+import { Option } from 'commander';
+import { type CommandSpec, safeOption } from './command-spec.ts';
+
+export const BUILD_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'key',
+    form: '--build',
+    args: '[dir]',
+    summary: 'print one key for everything that a Dockerfile builds from: the same key, the same build',
+    details:
+      'It counts what BuildKit would look at: the instructions that the target needs, the files that they copy, base ' +
+      'images, arguments, platforms. The flags are those of docker buildx build; those that cannot matter are taken. ' +
+      'With --known the registry is the memory: push the image with the tag ctxsrc-<hex of the key> too.',
+    takesReferences: false,
+    builds: true,
+    flags: (command) => {
+      command
+        .addOption(new Option('--save <file>', 'keep what the key was made of, for ctxsrc diff'))
+        .addOption(new Option('--known <docker-image://repo>', 'ask whether the repository has the tag of this key'))
+        .addOption(new Option('--known-file <file>', 'ask whether this file lists the key'))
+        .addOption(new Option('--exit-code', 'exit 6 when the key is not known'))
+        .addOption(safeOption())
+        .addOption(new Option('--github-output', 'also append key= and known= to the file $GITHUB_OUTPUT names'));
+    },
+    limited: true,
+    examples: [
+      'key=$(ctxsrc key --build .)',
+      'ctxsrc key --build --target release --build-arg VERSION=1.2 .',
+      'ctxsrc key --build --known docker-image://registry.example/app .',
+    ],
+    load: () => import('./commands/build-key.ts'),
+  },
+  {
+    name: 'inputs',
+    args: '[dir]',
+    summary: 'list the sources that a build of a Dockerfile would resolve, with their digests and keys',
+    takesReferences: false,
+    builds: true,
+    flags: (command) => {
+      command.addOption(new Option('--names', 'print only the references, each once'));
+    },
+    limited: true,
+    examples: [
+      'ctxsrc inputs .',
+      'ctxsrc inputs --names -f docker/app.Dockerfile --target release .',
+      'ctxsrc inputs --json --platform linux/amd64,linux/arm64 .',
+    ],
+    load: () => import('./commands/inputs.ts'),
+  },
+];

@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { buildKey } from '../../build/build-key.ts';
+import { isListed, isPushed, knownRepository, knownTag } from '../../build/known.ts';
+import type { Digest } from '../../core/digest.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { readNamedFile } from '../../fs/small-file.ts';
+import { nameOf } from '../../oci/reference.ts';
+import { safeKey } from '../document.ts';
+import { type Flags, textFlag } from '../flags.ts';
+import type { Run } from '../run.ts';
+import { checkCovered, inputsDocument, readBuild } from './build-run.ts';
+
+/** `ctxsrc key --build [DIR]` */
+export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
+  const memory = memoryOf(run, flags);
+  const { request, work } = await readBuild(run, dir, flags);
+  const answer = await buildKey(request, work);
+  checkCovered(run, answer);
+  const found = await memory?.(answer.key);
+  const save = textFlag(flags, 'save');
+  if (save !== undefined) {
+    const { replaceFile } = await import('../../snapshot/write/replace-file.ts');
+    const { document, detail } = answer;
+    const text = `${JSON.stringify({ schema: 'ctxsrc/v1', document, detail })}\n`;
+    await replaceFile(resolve(run.io.cwd, save), text, `the file ${printable(save)} of --save`);
+  }
+  const key = flags.safe === true ? safeKey(answer.key) : answer.key;
+  await run.githubOutput({ key, ...(found === undefined ? {} : { known: String(found.known) }) });
+  if (found !== undefined) run.note(`${found.known ? 'known' : 'changed'}: ${found.because}`);
+  if (run.json) {
+    const document = { ...inputsDocument(answer), known: found?.known };
+    const preimage = run.verbose > 0 ? { document: answer.document } : {};
+    await run.out(`${JSON.stringify({ ...document, ...preimage })}\n`);
+  } else {
+    if (run.verbose > 0) run.note(`hashed: ${answer.document}`);
+    await run.line(key);
+  }
+  return found?.known === false && flags.exitCode === true ? new CtxsrcError('E_DRIFT', '').exit : undefined;
+}
+
+interface Found {
+  readonly known: boolean;
+  /** For people. */
+  readonly because: string;
+}
+
+/** What remembers keys: a registry or a file. Undefined when nothing was asked. The flags are checked at once. */
+function memoryOf(run: Run, flags: Flags): ((key: Digest) => Promise<Found>) | undefined {
+  const [known, file] = [textFlag(flags, 'known'), textFlag(flags, 'knownFile')];
+  if (known !== undefined && file !== undefined) {
+    throw new CtxsrcError('E_USAGE', '--known and --known-file exclude each other', { hint: 'leave one of them out' });
+  }
+  if (known !== undefined) {
+    const repository = knownRepository(known);
+    return async (key) => {
+      const is = await isPushed(await run.job(), (await run.environment()).env, repository, key);
+      return { known: is, because: `${nameOf(repository)} has ${is ? 'the' : 'no'} tag ${knownTag(key)}` };
+    };
+  }
+  if (file !== undefined) {
+    return async (key) => {
+      const list = await readList(run, file);
+      const is = list !== undefined && isListed(list, key);
+      return {
+        known: is,
+        because: `${file} ${list === undefined ? 'is not there' : is ? 'lists it' : 'does not list it'}`,
+      };
+    };
+  }
+  if (flags.exitCode !== true) return undefined;
+  throw new CtxsrcError('E_USAGE', '--exit-code says whether the key is known, and nothing is asked for that', {
+    hint: 'add --known docker-image://REPO or --known-file FILE',
+  });
+}
+
+/** The list of keys; undefined when there is none yet, as in the first run of a pipeline. */
+async function readList(run: Run, file: string): Promise<string | undefined> {
+  try {
+    const what = `the list of keys ${printable(file)}`;
+    return (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
+  } catch (error) {
+    if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}

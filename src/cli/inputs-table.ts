@@ -1,0 +1,82 @@
+/** The inputs of a build as a table for people. */
+import type { BuildAnswer, BuildInput, InputPlace, UnkeyedInput } from '../build/answer.ts';
+import { shortDigest } from '../core/digest.ts';
+import { printable } from '../core/printable.ts';
+import { formatBytes } from './format.ts';
+
+/** More places than this are counted. */
+const MOST_PLACES = 3;
+const MOST_PATHS = 6;
+
+/**
+ * The table, with a newline at its end.
+ * @param whole digests in full
+ */
+export function inputsTable(answer: BuildAnswer, whole: boolean): string {
+  const { file, target, platforms, key, frontend, inputs, unkeyed } = answer;
+  const digest = (text: string | undefined): string => (text === undefined ? '-' : whole ? text : shortDigest(text));
+  const lines = [
+    [printable(file), ...(target === '' ? [] : [`target ${printable(target)}`]), platforms.join(', ')].join('  '),
+    `key  ${key}`,
+    '',
+    ...columns([
+      ['PLACE', 'REFERENCE', 'DIGEST', 'KEY'],
+      ...(frontend === undefined ? [] : [['# syntax', frontend.ref, digest(frontend.digest), '-']]),
+      ...inputs.map((input) => [
+        placesOf(input.at),
+        referenceOf(input, platforms),
+        digest(input.digest),
+        keyCell(input, digest),
+      ]),
+    ]),
+    ...inputs.flatMap(directoryLines),
+    ...(unkeyed.length === 0
+      ? []
+      : ['', 'what no key can hold', ...columns(unkeyed.map(unkeyedRow)).map((line) => `  ${line}`)]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function keyCell(input: BuildInput, digest: (text: string | undefined) => string): string {
+  return input.used === false ? 'asked for, not used' : digest(input.key);
+}
+
+/** The platform is told where the build has several, or the input another one than the build. */
+function referenceOf({ ref, platform }: BuildInput, platforms: readonly string[]): string {
+  const tells = platform !== undefined && (platforms.length > 1 || platform !== platforms[0]);
+  return tells ? `${ref} (${platform})` : ref;
+}
+
+function placesOf(at: readonly InputPlace[]): string {
+  const shown = at.slice(0, MOST_PLACES).map(({ line, instruction, onbuildOf }) => {
+    return onbuildOf === undefined ? `:${line} ${instruction}` : `:${line} ONBUILD ${instruction} of ${onbuildOf}`;
+  });
+  return [...shown, ...(at.length > MOST_PLACES ? [`+${at.length - MOST_PLACES}`] : [])].join(', ');
+}
+
+/** What is taken of a directory. */
+function directoryLines({ kind, name, paths, files, bytes, ignoreFile }: BuildInput): string[] {
+  if (kind !== 'local') return [];
+  const rest = paths === undefined ? 0 : paths.length - MOST_PATHS;
+  const taken =
+    paths === undefined ? 'everything' : paths.slice(0, MOST_PATHS).join('  ') + (rest > 0 ? `  +${rest}` : '');
+  const size = files === undefined || bytes === undefined ? '' : `  (${files} files, ${formatBytes(bytes)})`;
+  const ignored = ignoreFile === undefined ? 'no ignore file' : `without what ${ignoreFile} leaves out`;
+  return ['', `of ${printable(name)}, ${printable(ignored)}`, `  ${printable(taken)}${size}`];
+}
+
+function unkeyedRow({ kind, id, at }: UnkeyedInput): string[] {
+  return [kind, id ?? '-', placesOf(at)];
+}
+
+/** Rows with their cells below each other. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) => row.map(printable));
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  return cells.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
