@@ -9,20 +9,12 @@ import { join } from 'node:path';
 import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
+import { bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import type { PathFilter } from '../../fs/match/path-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';
 import { isLfsPointer } from './lfs.ts';
-import {
-  attributeFiles,
-  checkPaths,
-  joinBytes,
-  latin1,
-  makeDirectories,
-  noDirectory,
-  removeEmpty,
-  unsafe,
-} from './paths.ts';
+import { attributeFiles, checkPaths, joinBytes, makeDirectories, noDirectory, removeEmpty, unsafe } from './paths.ts';
 import { type GitEntry, type GitRemote, Repository } from './repository.ts';
 import { inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
@@ -58,8 +50,19 @@ export interface CheckoutTarget {
 /** Files written by one call of git: progress is reported between two calls. */
 const BATCH = 5000;
 
+/** A commit that is being written. */
+interface Opened extends CheckoutTarget {
+  readonly repository: Repository;
+  /** ID of the commit. */
+  readonly commit: string;
+  readonly dir: string;
+  /** Path of `dir` below the written root: empty, or with a slash at its end. */
+  readonly prefix: string;
+}
+
 /** Runs a checkout and those of its submodules, with limits on all of them together. */
 export class Checkout {
+  readonly #job: JobContext;
   readonly #plan: CheckoutPlan;
   readonly #onFiles: (written: number, total: number) => void;
   readonly #pointers: string[] = [];
@@ -68,7 +71,8 @@ export class Checkout {
   #written = 0;
 
   /** @param onFiles called before files are written, with the number of files so far */
-  constructor(plan: CheckoutPlan, onFiles: (written: number, total: number) => void) {
+  constructor(job: JobContext, plan: CheckoutPlan, onFiles: (written: number, total: number) => void) {
+    this.#job = job;
     this.#plan = plan;
     this.#onFiles = onFiles;
   }
@@ -82,55 +86,49 @@ export class Checkout {
    * Fetches missing objects and writes the files into `dir`, an empty directory. Returns the time of the commit in
    * seconds. Errors: E_PATH_NOT_FOUND (subdirectory), E_UNSAFE, E_LIMIT, and those of git (failure.ts).
    */
-  async write(job: JobContext, target: CheckoutTarget, dir: string, prefix = '', nesting = 0): Promise<number> {
-    const repository = await Repository.open(job, this.#plan.store, target.remote, {
+  async write(target: CheckoutTarget, dir: string, prefix = '', nesting = 0): Promise<number> {
+    const repository = await Repository.open(this.#job, this.#plan.store, target.remote, {
       partial: target.subdir !== '',
       sha256: target.resolved.pin.length === 64,
     });
     let modules: readonly Submodule[];
     let time: number;
     try {
-      const { id: commit, time: committed } = await repository.fetch(job, target.resolved);
+      const { id: commit, time: committed } = await repository.fetch(target.resolved);
       time = committed;
-      const entrance = await this.#submoduleOnTheWay(job, repository, commit, target);
-      if (entrance === undefined) modules = await this.#writeCommit(job, repository, commit, target, dir, prefix);
-      else modules = [entrance];
+      const opened = { ...target, repository, commit, dir, prefix };
+      const entrance = await this.#submoduleOnTheWay(opened);
+      modules = entrance === undefined ? await this.#writeCommit(opened) : [entrance];
     } finally {
       // Released before the submodules: their repositories are locked in turn, and one may be this repository.
       await repository.release();
     }
-    for (const module of modules) await this.#writeModule(job, module, dir, prefix, nesting);
+    for (const module of modules) await this.#writeModule(module, dir, prefix, nesting);
     return time;
   }
 
   /** Writes the files of the commit, and returns its submodules. */
-  async #writeCommit(
-    job: JobContext,
-    repository: Repository,
-    commit: string,
-    target: CheckoutTarget,
-    dir: string,
-    prefix: string,
-  ): Promise<readonly Submodule[]> {
-    const entries = await this.#choose(job, repository, commit, target, prefix);
+  async #writeCommit(opened: Opened): Promise<readonly Submodule[]> {
+    const { subdir, dir, prefix } = opened;
+    const entries = await this.#choose(opened);
     const files = entries.filter((entry) => entry.mode !== GITLINK);
     const links = entries.filter((entry) => entry.mode === GITLINK);
-    await this.#writeFiles(job, repository, commit, target.subdir, files, dir);
-    const within = target.subdir === '' ? 0 : latin1(target.subdir).length + 1;
+    await this.#writeFiles(opened, files);
+    const within = subdir === '' ? 0 : bytesOfText(subdir).length + 1;
     for (const { path, mode, size } of files) {
       if (mode === LINK) continue;
       const place = path.slice(within);
       if (isLfsPointer(joinBytes(dir, Buffer.from(place, 'latin1')), size)) this.#pointers.push(prefix + place);
     }
     // Only a whole repository gets `.git`: BuildKit omits it for a subdirectory, too.
-    if (this.#plan.keepGitDir && !target.part) await keepGitDir(job, repository, target, commit, dir);
-    return this.#findModules(job, repository, commit, target, links);
+    if (this.#plan.keepGitDir && !opened.part) await keepGitDir(this.#job, opened);
+    return this.#findModules(opened, links);
   }
 
   /** Writes a submodule in its place; one that is left out becomes an empty directory, as in git. */
-  async #writeModule(job: JobContext, module: Submodule, dir: string, prefix: string, nesting: number): Promise<void> {
+  async #writeModule(module: Submodule, dir: string, prefix: string, nesting: number): Promise<void> {
     const { path, url, id, subdir } = module;
-    const below = path === '' ? prefix : `${prefix}${latin1(path)}/`;
+    const below = path === '' ? prefix : `${prefix}${bytesOfText(path)}/`;
     if (path !== '') makeDirectories(dir, path);
     if (url !== undefined) {
       if (nesting >= MAX_NESTING) {
@@ -141,38 +139,25 @@ export class Checkout {
       const resolved = { name: id, pin: id, keyed: id };
       try {
         const remote = await this.#plan.remoteOf(url);
-        await this.write(
-          job,
-          { remote, url, resolved, subdir, part: path === '' },
-          join(dir, path),
-          below,
-          nesting + 1,
-        );
+        await this.write({ remote, url, resolved, subdir, part: path === '' }, join(dir, path), below, nesting + 1);
       } catch (error) {
         throw inSubmodule(error, module.name);
       }
     }
-    if (path !== '' && !this.#plan.filter.wants(prefix + latin1(path))) removeEmpty(dir, path);
+    if (path !== '' && !this.#plan.filter.wants(prefix + bytesOfText(path))) removeEmpty(dir, path);
   }
 
   /** The entries to write, checked, with their blobs present. Their paths are relative to the commit. */
-  async #choose(
-    job: JobContext,
-    repository: Repository,
-    commit: string,
-    target: CheckoutTarget,
-    prefix: string,
-  ): Promise<readonly GitEntry[]> {
-    const { subdir } = target;
-    const within = subdir === '' ? '' : `${latin1(subdir)}/`;
+  async #choose({ repository, commit, subdir, prefix, remote }: Opened): Promise<readonly GitEntry[]> {
+    const within = subdir === '' ? '' : `${bytesOfText(subdir)}/`;
     let tree = commit;
     if (subdir !== '') {
-      const entry = await repository.entryAt(job, commit, subdir);
-      if (entry?.mode !== '040000') throw noDirectory(subdir, target.remote.url, commit, entry !== undefined);
+      const entry = await repository.entryAt(commit, subdir);
+      if (entry?.mode !== '040000') throw noDirectory(subdir, remote.url, commit, entry !== undefined);
       tree = entry.id;
-      await repository.fetchBlobs(job, commit, [subdir, '.gitmodules', ...attributeFiles(subdir)]);
+      await repository.fetchBlobs(commit, [subdir, '.gitmodules', ...attributeFiles(subdir)]);
     }
-    const listed = await repository.list(job, tree, true);
+    const listed = await repository.list(tree);
     checkPaths(listed);
     const { filter } = this.#plan;
     const chosen = listed.filter(({ mode, path }) =>
@@ -186,26 +171,14 @@ export class Checkout {
     const { maxBytes, maxFiles } = this.#plan.limits;
     this.#files += entries.length;
     for (const entry of entries) this.#bytes += entry.size;
-    if (this.#files > maxFiles) {
-      throw new CtxsrcError('E_LIMIT', `the repository has more than ${maxFiles} files`, {
-        hint: 'allow more with --max-files',
-      });
-    }
-    if (this.#bytes > maxBytes) {
-      throw new CtxsrcError('E_LIMIT', `the files of the repository are larger than ${maxBytes} bytes`, {
-        hint: 'allow more with --max-bytes',
-      });
-    }
+    const refuse = (message: string, flag: string): never => {
+      throw new CtxsrcError('E_LIMIT', message, { hint: `allow more with ${flag}` });
+    };
+    if (this.#files > maxFiles) refuse(`the repository has more than ${maxFiles} files`, '--max-files');
+    if (this.#bytes > maxBytes) refuse(`the files of the repository are larger than ${maxBytes} bytes`, '--max-bytes');
   }
 
-  async #writeFiles(
-    job: JobContext,
-    repository: Repository,
-    commit: string,
-    subdir: string,
-    files: readonly GitEntry[],
-    dir: string,
-  ): Promise<void> {
+  async #writeFiles({ repository, commit, subdir, dir }: Opened, files: readonly GitEntry[]): Promise<void> {
     if (files.length === 0) return;
     this.#onFiles(this.#written, this.#files);
     const scratch = await this.#plan.store.tempDir();
@@ -214,11 +187,11 @@ export class Checkout {
     try {
       if (workTree !== dir) mkdirSync(workTree);
       const call = { indexFile: join(scratch, 'index'), workTree };
-      await repository.local(job, ['read-tree', commit], call);
+      await repository.local(['read-tree', commit], call);
       for (let from = 0; from < files.length; from += BATCH) {
         const batch = files.slice(from, from + BATCH);
         const stdin = Buffer.from(batch.map((entry) => `${entry.path}\0`).join(''), 'latin1');
-        await repository.local(job, ['checkout-index', '-z', '--stdin'], { ...call, stdin }, 'write the files of');
+        await repository.local(['checkout-index', '-z', '--stdin'], { ...call, stdin }, 'write the files of');
         this.#written += batch.length;
         this.#onFiles(this.#written, this.#files);
       }
@@ -236,30 +209,24 @@ export class Checkout {
   }
 
   async #findModules(
-    job: JobContext,
-    repository: Repository,
-    commit: string,
-    target: CheckoutTarget,
+    { repository, commit, subdir, url: parent }: Opened,
     links: readonly GitEntry[],
   ): Promise<readonly Submodule[]> {
     if (links.length === 0) return [];
-    const modules = this.#plan.skipSubmodules ? undefined : await readModules(job, repository, commit);
+    const modules = this.#plan.skipSubmodules ? undefined : await readModules(repository, commit);
     return links.map((link) => {
-      const path = Buffer.from(link.path, 'latin1').toString();
-      if (latin1(path) !== link.path) throw unsafe(link.path, 'is a submodule whose name is not UTF-8');
+      const path = textOfBytes(link.path);
+      if (!isUtf8(link.path)) throw unsafe(link.path, 'is a submodule whose name is not UTF-8');
       const module = modules?.get(link.path);
       const left = modules === undefined || module?.update === 'none';
       if (left && modules !== undefined) {
-        job.progress.emit({
-          type: 'message',
-          level: 'note',
-          text: `the submodule ${shortened(path)} is left out, as .gitmodules says (update = none)`,
-        });
+        const text = `the submodule ${shortened(path)} is left out, as .gitmodules says (update = none)`;
+        this.#job.progress.emit({ type: 'message', level: 'note', text });
       }
       return {
         name: path,
-        path: target.subdir === '' ? path : path.slice(target.subdir.length + 1),
-        url: left ? undefined : submoduleUrl(link.path, module?.url, target.url),
+        path: subdir === '' ? path : path.slice(subdir.length + 1),
+        url: left ? undefined : submoduleUrl(link.path, module?.url, parent),
         id: link.id,
         subdir: '',
       };
@@ -270,21 +237,16 @@ export class Checkout {
    * The submodule that contains the subdirectory, or is the subdirectory, to be written instead of the commit;
    * undefined if there is none.
    */
-  async #submoduleOnTheWay(
-    job: JobContext,
-    repository: Repository,
-    commit: string,
-    target: CheckoutTarget,
-  ): Promise<Submodule | undefined> {
-    const { subdir } = target;
-    if (subdir === '' || (await repository.entryAt(job, commit, subdir))?.mode === '040000') return undefined;
+  async #submoduleOnTheWay(opened: Opened): Promise<Submodule | undefined> {
+    const { repository, commit, subdir } = opened;
+    if (subdir === '' || (await repository.entryAt(commit, subdir))?.mode === '040000') return undefined;
     const parts = subdir.split('/');
     for (let depth = 1; depth <= parts.length; depth += 1) {
-      const link = await repository.entryAt(job, commit, parts.slice(0, depth).join('/'));
+      const link = await repository.entryAt(commit, parts.slice(0, depth).join('/'));
       if (link === undefined) return undefined;
       if (link.mode !== GITLINK) continue;
-      await repository.fetchBlobs(job, commit, ['.gitmodules']);
-      const [module] = await this.#findModules(job, repository, commit, { ...target, subdir: '' }, [link]);
+      await repository.fetchBlobs(commit, ['.gitmodules']);
+      const [module] = await this.#findModules({ ...opened, subdir: '' }, [link]);
       const rest = parts.slice(depth).join('/');
       if (module?.url === undefined && rest !== '') {
         throw inLeftOut(subdir, parts.slice(0, depth).join('/'), this.#plan.skipSubmodules);

@@ -204,7 +204,9 @@ export function gitFailure({ what, exit, stderr, reach, secrets, proxy, localPat
   if (localPath !== undefined && code === 'E_NOT_FOUND' && kind?.hint !== undefined) {
     return noRepository(what, said, localPath);
   }
-  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: kind?.hint });
+  const status = /returned error: (\d{3})/.exec(lines.join('\n'))?.[1];
+  const details = status === undefined ? undefined : { status: Number(status) };
+  return new CtxsrcError(code, `cannot ${what}: ${said}`, { hint: kind?.hint, details });
 }
 
 /** The error if git finds no repository on this machine; git reports the same for an unreadable one. */

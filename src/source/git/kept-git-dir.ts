@@ -6,16 +6,17 @@ import type { GitCall } from './command.ts';
 import type { ResolvedRef } from './key.ts';
 import type { GitRemote, Repository } from './repository.ts';
 
+interface Kept {
+  readonly repository: Repository;
+  readonly remote: GitRemote;
+  readonly resolved: ResolvedRef;
+  readonly commit: string;
+  readonly dir: string;
+}
+
 /** Makes `dir/.git` a repository of its own with the commit and the requested ref. */
-export async function keepGitDir(
-  job: JobContext,
-  repository: Repository,
-  target: { readonly remote: GitRemote; readonly resolved: ResolvedRef },
-  commit: string,
-  dir: string,
-): Promise<void> {
+export async function keepGitDir(job: JobContext, { repository, remote, resolved, commit, dir }: Kept): Promise<void> {
   const gitDir = join(dir, '.git');
-  const { resolved, remote } = target;
   const format = resolved.pin.length === 64 ? 'sha256' : 'sha1';
   const run = (args: readonly string[], call: Partial<GitCall> = {}): Promise<unknown> => {
     const what = `keep the git directory of ${remote.url}`;
@@ -25,22 +26,9 @@ export async function keepGitDir(
   // Through the file transport, without hard links: checkouts cannot change each other's objects.
   const kept = resolved.name.startsWith('refs/') ? resolved.name : 'refs/ctxsrc/head';
   const from = pathToFileURL(repository.dir).href;
-  await run(
-    [
-      '-c',
-      `remote.origin.url=${from}`,
-      'fetch',
-      '--quiet',
-      '--depth=1',
-      '--no-tags',
-      '--no-write-fetch-head',
-      '--update-head-ok',
-      '--',
-      'origin',
-      `+${resolved.pin}:${kept}`,
-    ],
-    { reach: 'file' },
-  );
+  const flags = ['--quiet', '--depth=1', '--no-tags', '--no-write-fetch-head', '--update-head-ok'];
+  const fetch = ['fetch', ...flags, '--', 'origin', `+${resolved.pin}:${kept}`];
+  await run(['-c', `remote.origin.url=${from}`, ...fetch], { reach: 'file' });
   await run(['update-ref', '--no-deref', 'HEAD', commit]);
   if (kept === 'refs/ctxsrc/head') await run(['update-ref', '-d', kept]);
   await run(['config', 'remote.origin.url', remote.url]);

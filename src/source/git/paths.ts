@@ -50,11 +50,6 @@ export function removeEmpty(dir: string, path: string): void {
   }
 }
 
-/** A text as a byte string of its UTF-8. */
-export function latin1(text: string): string {
-  return Buffer.from(text).toString('latin1');
-}
-
 /** A name that may not be UTF-8, below a directory. */
 export function joinBytes(parent: string | Buffer, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(parent), Buffer.from('/'), name]);
@@ -69,11 +64,8 @@ export function attributeFiles(subdir: string): string[] {
 /** The error for a subdirectory that the commit lacks, or that is not a directory in it. */
 export function noDirectory(subdir: string, repository: string, commit: string, exists: boolean): CtxsrcError {
   const problem = exists ? 'is no directory of' : 'is not in';
-  return new CtxsrcError(
-    'E_PATH_NOT_FOUND',
-    `${shortened(subdir)} ${problem} ${repository} at ${commit.slice(0, 12)}`,
-    {
-      hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository',
-    },
-  );
+  const message = `${shortened(subdir)} ${problem} ${repository} at ${commit.slice(0, 12)}`;
+  return new CtxsrcError('E_PATH_NOT_FOUND', message, {
+    hint: 'the part after the colon of #REF:SUBDIR is a directory of the repository',
+  });
 }

@@ -11,6 +11,14 @@ import { Task } from '../../core/progress.ts';
 import type { Git, GitCall, GitOutput, Reach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
 
+const FETCH_FLAGS = [
+  '--progress',
+  '--no-tags',
+  '--no-write-fetch-head',
+  '--no-recurse-submodules',
+  '--no-auto-maintenance',
+];
+
 /** One remote, as git uses it. */
 export interface GitRemote {
   readonly git: Git;
@@ -40,6 +48,7 @@ export interface GitEntry {
 }
 
 export class Repository {
+  readonly #job: JobContext;
   readonly #remote: GitRemote;
   readonly dir: string;
   readonly #partial: boolean;
@@ -47,14 +56,18 @@ export class Repository {
   #empty = false;
   readonly release: () => Promise<void>;
 
-  private constructor(remote: GitRemote, dir: string, partial: boolean, release: () => Promise<void>) {
+  private constructor(job: JobContext, remote: GitRemote, dir: string, partial: boolean, release: () => Promise<void>) {
+    this.#job = job;
     this.#remote = remote;
     this.dir = dir;
     this.#partial = partial;
     this.release = release;
   }
 
-  /** Opens the store's repository for the remote, which is made if it is missing or broken. Locked until `release`. */
+  /**
+   * Opens the store's repository for the remote, which is made if it is missing or broken. Locked until `release`.
+   * @param job the job of all its calls
+   */
   static async open(
     job: JobContext,
     store: Store,
@@ -64,9 +77,9 @@ export class Repository {
     const format = options.sha256 ? 'sha256' : 'sha1';
     const key = sha256(`${remote.url}\n${options.partial ? 'partial' : 'whole'}\n${format}`).slice('sha256:'.length);
     const { path, release } = await store.workspace(job, 'git', key);
-    const repository = new Repository(remote, path, options.partial, release);
+    const repository = new Repository(job, remote, path, options.partial, release);
     try {
-      await repository.#prepare(job, format);
+      await repository.#prepare(format);
     } catch (error) {
       await release();
       throw error;
@@ -74,7 +87,7 @@ export class Repository {
     return repository;
   }
 
-  async #prepare(job: JobContext, format: string): Promise<void> {
+  async #prepare(format: string): Promise<void> {
     try {
       await this.#removeLeftovers();
     } catch (error) {
@@ -82,7 +95,7 @@ export class Repository {
     }
     if (await this.#looksWhole()) return;
     for (const name of await readdir(this.dir)) await rm(join(this.dir, name), { recursive: true, force: true });
-    await this.local(job, ['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.dir]);
+    await this.local(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.dir]);
     this.#empty = true;
   }
 
@@ -114,36 +127,28 @@ export class Repository {
   }
 
   /** Runs a call that uses only this repository. `doing` is for messages. */
-  local(
-    job: JobContext,
-    args: readonly string[],
-    call: Partial<GitCall> = {},
-    doing = 'read the repository of',
-  ): Promise<GitOutput> {
+  local(args: readonly string[], call: Partial<GitCall> = {}, doing = 'read the repository of'): Promise<GitOutput> {
     const what = `${doing} ${this.#remote.url}`;
-    return this.#remote.git.run(job.signal, what, args, { gitDir: this.dir, ...call, reach: 'none' });
+    return this.#remote.git.run(this.#job.signal, what, args, { gitDir: this.dir, ...call, reach: 'none' });
   }
 
   /** Fetches the object of the ref with its tree, unless present. Returns its commit. */
-  async fetch(job: JobContext, resolved: ResolvedRef): Promise<Commit> {
-    const known = this.#empty ? undefined : await this.#find(job, resolved.pin);
+  async fetch(resolved: ResolvedRef): Promise<Commit> {
+    const known = this.#empty ? undefined : await this.#find(resolved.pin);
     if (known !== undefined) return known;
-    await this.#fetchPin(job, resolved);
+    await this.#fetchPin(resolved);
     this.#empty = false;
-    const found = await this.#find(job, resolved.pin);
+    const found = await this.#find(resolved.pin);
     if (found !== undefined) return found;
-    throw new CtxsrcError(
-      'E_NOT_FOUND',
-      `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`,
-      {
-        hint: 'a force push or the end of its branch may have taken it away: name a branch, a tag, or a commit of one',
-      },
-    );
+    const message = `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`;
+    throw new CtxsrcError('E_NOT_FOUND', message, {
+      hint: 'a force push or the end of its branch may have taken it away: name a branch, a tag, or a commit of one',
+    });
   }
 
   /** The commit with the ID, or the commit of the tag with the ID; undefined if it is missing. */
-  async #find(job: JobContext, id: string): Promise<Commit | undefined> {
-    const { exit, stdout } = await this.local(job, ['log', '-1', '--format=%H %ct', id, '--'], { okExits: [128] });
+  async #find(id: string): Promise<Commit | undefined> {
+    const { exit, stdout } = await this.local(['log', '-1', '--format=%H %ct', id, '--'], { okExits: [128] });
     const match = /^([0-9a-f]+) (\d+)\n$/.exec(stdout.toString('latin1'));
     return exit !== 0 || match === null ? undefined : { id: match[1] as string, time: Number(match[2]) };
   }
@@ -152,11 +157,11 @@ export class Repository {
    * Fetches by the object's ID, one commit deep. If the server only serves what its refs point to, the ref is fetched,
    * and if that has moved on, its whole history.
    */
-  async #fetchPin(job: JobContext, resolved: ResolvedRef): Promise<void> {
+  async #fetchPin(resolved: ResolvedRef): Promise<void> {
     const kept = `refs/ctxsrc/${resolved.pin}`;
     const onRef = !isObjectId(resolved.name);
     try {
-      await this.#fetchRefs(job, ['--depth=1'], [`+${resolved.pin}:${kept}`]);
+      await this.#fetchRefs(['--depth=1'], [`+${resolved.pin}:${kept}`]);
       return;
     } catch (error) {
       // E_REGISTRY_PROTOCOL: the server does not serve objects by ID, or not a single commit (failure.ts).
@@ -165,60 +170,46 @@ export class Repository {
     }
     if (onRef) {
       try {
-        await this.#fetchRefs(job, ['--depth=1'], [`+${resolved.name}:${kept}`]);
-        if ((await this.#find(job, resolved.pin)) !== undefined) return;
+        await this.#fetchRefs(['--depth=1'], [`+${resolved.name}:${kept}`]);
+        if ((await this.#find(resolved.pin)) !== undefined) return;
       } catch (error) {
         if (!isCtxsrcError(error, 'E_REGISTRY_PROTOCOL')) throw error;
       }
     }
     const deepen = (await exists(join(this.dir, 'shallow'))) ? ['--unshallow'] : [];
-    await this.#fetchRefs(job, deepen, ['+refs/*:refs/ctxsrc/all/*']);
+    await this.#fetchRefs(deepen, ['+refs/*:refs/ctxsrc/all/*']);
   }
 
-  async #fetchRefs(job: JobContext, depth: readonly string[], refspecs: readonly string[]): Promise<void> {
+  async #fetchRefs(depth: readonly string[], refspecs: readonly string[]): Promise<void> {
     const filter = this.#partial ? ['--filter=blob:none'] : [];
-    await this.#fetch(job, [...depth, ...filter, '--', 'origin', ...refspecs]);
+    await this.#fetch([...depth, ...filter, '--', 'origin', ...refspecs]);
   }
 
   /**
    * Fetches the missing blobs of a partial repository for the files and directories at these paths of the commit, all
    * in one request. Paths that do not exist are ignored.
    */
-  async fetchBlobs(job: JobContext, commit: string, paths: readonly string[]): Promise<void> {
+  async fetchBlobs(commit: string, paths: readonly string[]): Promise<void> {
     if (!this.#partial) return;
     const args = ['rev-list', '--objects', '--no-walk', '--missing=print', commit, '--', ...paths];
-    const { stdout } = await this.local(job, args);
-    const missing = stdout
-      .toString('latin1')
-      .split('\n')
-      .filter((line) => line.startsWith('?'))
-      .map((line) => line.slice(1));
+    const { stdout } = await this.local(args);
+    const missing = [...stdout.toString('latin1').matchAll(/^\?(.*\n)/gm)].map(([, id]) => id);
     if (missing.length === 0) return;
-    await this.#fetch(job, ['--filter=blob:none', '--stdin', 'origin'], `${missing.join('\n')}\n`);
+    await this.#fetch(['--filter=blob:none', '--stdin', 'origin'], missing.join(''));
   }
 
-  async #fetch(job: JobContext, args: readonly string[], stdin?: string): Promise<void> {
+  async #fetch(args: readonly string[], stdin?: string): Promise<void> {
     const { git, url, reach, stallTimeout, offline } = this.#remote;
     if (offline && reach === 'network') {
-      throw new CtxsrcError(
-        'E_OFFLINE',
-        `what is asked for of ${url} is not in the store, and --offline forbids to fetch it`,
-        { hint: 'run the same command once without --offline' },
-      );
+      const message = `what is asked for of ${url} is not in the store, and --offline forbids to fetch it`;
+      throw new CtxsrcError('E_OFFLINE', message, { hint: 'run the same command once without --offline' });
     }
-    const quiet = [
-      '--progress',
-      '--no-tags',
-      '--no-write-fetch-head',
-      '--no-recurse-submodules',
-      '--no-auto-maintenance',
-    ];
     const configured = ['-c', `remote.origin.url=${url}`];
     if (stdin !== undefined) configured.push('-c', 'fetch.negotiationAlgorithm=noop');
     try {
-      await Task.run(job, 'download', url, (task) =>
-        this.#remote.retrying(job, () =>
-          git.run(job.signal, `fetch ${url}`, [...configured, 'fetch', ...quiet, ...args], {
+      await Task.run(this.#job, 'download', url, (task) =>
+        this.#remote.retrying(this.#job, () =>
+          git.run(this.#job.signal, `fetch ${url}`, [...configured, 'fetch', ...FETCH_FLAGS, ...args], {
             gitDir: this.dir,
             reach,
             stallTimeout: reach === 'network' ? stallTimeout : undefined,
@@ -235,27 +226,22 @@ export class Repository {
   }
 
   /** All entries below a directory of the commit (or in the whole commit), including submodules, without trees. */
-  async list(job: JobContext, treeish: string, sizes: boolean): Promise<readonly GitEntry[]> {
-    const args = ['ls-tree', '-r', '-z', '--full-tree', ...(sizes ? ['--long'] : []), treeish];
-    const { stdout } = await this.local(job, args);
+  async list(treeish: string): Promise<readonly GitEntry[]> {
+    const args = ['ls-tree', '-r', '-z', '--full-tree', '--long', treeish];
+    const { stdout } = await this.local(args);
     const entries: GitEntry[] = [];
     for (const record of stdout.toString('latin1').split('\0')) {
       if (record === '') continue;
       const tab = record.indexOf('\t');
       const [mode = '', , id = '', size] = record.slice(0, tab).split(/ +/);
-      entries.push({
-        path: record.slice(tab + 1),
-        mode,
-        id,
-        size: size === undefined || size === '-' ? 0 : Number(size),
-      });
+      entries.push({ path: record.slice(tab + 1), mode, id, size: size === '-' ? 0 : Number(size) });
     }
     return entries;
   }
 
   /** The entry at a path of the commit; undefined if there is none. */
-  async entryAt(job: JobContext, commit: string, path: string): Promise<GitEntry | undefined> {
-    const { stdout } = await this.local(job, ['ls-tree', '-z', '--full-tree', commit, '--', path]);
+  async entryAt(commit: string, path: string): Promise<GitEntry | undefined> {
+    const { stdout } = await this.local(['ls-tree', '-z', '--full-tree', commit, '--', path]);
     const match = /^(\d+) \w+ ([0-9a-f]+)\t([^\0]*)\0$/.exec(stdout.toString('latin1'));
     if (match === null) return undefined;
     return { mode: match[1] as string, id: match[2] as string, path: match[3] as string, size: 0 };

@@ -4,15 +4,11 @@
  */
 
 import type {
-  AttributeSpec,
-  Attributes,
   CacheKeyResult,
   Description,
   Digests,
-  Identifier,
   ImmutableRef,
   JobContext,
-  SchemeRef,
   Source,
   SourceEnv,
   SourceInstance,
@@ -29,155 +25,15 @@ import { shellWord } from '../../core/shell-word.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { settleTree } from '../../fs/write/normalise-tree.ts';
+import { ownIdentifier } from '../own-identifier.ts';
 import { gitFor, reachOf } from './access.ts';
 import { Checkout } from './checkout.ts';
-import {
-  chooseRef,
-  defaultBranch,
-  type GitSelection,
-  gitKey,
-  isObjectId,
-  parseLsRemote,
-  type ResolvedRef,
-  resolveLocally,
-} from './key.ts';
-import { isGitReference } from './reference-form.ts';
+import { GIT_ATTRIBUTES, type GitIdentifier, identify } from './identifier.ts';
+import { chooseRef, defaultBranch, gitKey, parseLsRemote, type ResolvedRef, resolveLocally } from './key.ts';
 import type { GitRemote } from './repository.ts';
 import { retrying } from './retry.ts';
 import { checkSubmoduleHost } from './submodule-host.ts';
-import { cleanSubdir, type GitReference, type GitUrl, originOf, parseGitReference } from './url.ts';
-
-const ATTRIBUTES: readonly AttributeSpec[] = [
-  { name: 'keep-git-dir', kind: 'flag', help: 'keep the .git directory; part of the key' },
-  { name: 'skip-submodules', kind: 'flag', help: 'leave submodules out; part of the key' },
-  {
-    name: 'mtime',
-    kind: 'text',
-    placeholder: 'checkout|commit',
-    choices: ['checkout', 'commit'],
-    help: 'times of the files: of the checkout, or of the commit',
-    example: 'commit',
-  },
-  { name: 'fetch-by-commit', kind: 'flag', help: 'resolve nothing: the commit is the one given by --checksum' },
-  {
-    name: 'checksum',
-    kind: 'text',
-    placeholder: 'DIGEST',
-    help: 'what the reference has to resolve to: a commit ID, or its beginning',
-    example: 'd9c43107ab3e46e78b149c370ac8b6a66f3f357d',
-  },
-  {
-    name: 'auth-token-file',
-    kind: 'text',
-    placeholder: 'FILE',
-    locked: 'never',
-    help: 'file with a token for the host of the reference',
-    example: '/run/secrets/token',
-  },
-  {
-    name: 'known-hosts',
-    kind: 'text',
-    placeholder: 'FILE',
-    locked: 'never',
-    help: 'the ssh host keys to trust, instead of ~/.ssh/known_hosts',
-    example: './known_hosts',
-  },
-];
-
-class GitIdentifier implements Identifier {
-  readonly scheme = 'git';
-  readonly attributes: Attributes;
-  readonly reference: GitReference;
-  readonly selection: GitSelection;
-
-  constructor(reference: GitReference, attributes: Attributes) {
-    this.reference = reference;
-    this.attributes = attributes;
-    this.selection = {
-      ref: reference.ref,
-      subdir: reference.subdir,
-      checksum: text(attributes, 'checksum') ?? '',
-      keepGitDir: attributes['keep-git-dir'] === true,
-      skipSubmodules: attributes['skip-submodules'] === true,
-      mtime: text(attributes, 'mtime') ?? '',
-      fetchByCommit: attributes['fetch-by-commit'] === true,
-    };
-  }
-
-  pinned(commit: string): string | undefined {
-    const { ref } = this.reference;
-    if (!isObjectId(commit) || (isObjectId(ref) && ref !== commit)) return undefined;
-    return this.withRef(commit);
-  }
-
-  /** The reference with the given ref and the same directory. */
-  withRef(ref: string): string {
-    return referenceText(this.reference, ref);
-  }
-
-  toString(): string {
-    return this.withRef(this.reference.ref);
-  }
-
-  toJSON(): unknown {
-    const { remote, ref, subdir } = this.reference;
-    return { scheme: this.scheme, remote, ref, subdir, attributes: this.attributes };
-  }
-}
-
-function referenceText({ remote, subdir }: GitReference, ref: string): string {
-  if (ref === '' && subdir === '') return remote;
-  // The scp form has no escapes.
-  const escaped = (part: string): string =>
-    remote.includes('://') ? encodeURI(part).replace(/[#?]/g, encodeURIComponent) : part;
-  return `${remote}#${escaped(ref)}${subdir === '' ? '' : `:${escaped(subdir)}`}`;
-}
-
-function identify(ref: SchemeRef, attrs: Attributes): GitIdentifier {
-  // A git reference has many spellings, so the whole text is parsed. `git://` may arrive split, from callers that only
-  // know schemes.
-  const reference = parseGitReference(isGitReference(ref.rest) ? ref.rest : `${ref.scheme}://${ref.rest}`);
-  if (reference.url.password !== undefined) {
-    throw new CtxsrcError('E_REFERENCE', 'a git reference holds no password: it would end up in logs and lock files', {
-      hint: 'put the token into a file and name it with --auth-token-file',
-    });
-  }
-  // The query is no longer needed: it has become ref, directory and attributes.
-  const plain = parseGitReference(referenceText(reference, reference.ref));
-  return new GitIdentifier(plain, mergeAttributes(reference, attrs));
-}
-
-/** Combines the query of the reference with the flags; both may say the same. */
-function mergeAttributes(reference: GitReference, attrs: Attributes): Attributes {
-  const fromQuery: [string, string | boolean | undefined][] = [
-    ['checksum', reference.checksum || undefined],
-    ['fetch-by-commit', reference.fetchByCommit || undefined],
-    ['keep-git-dir', reference.keepGitDir],
-    ['mtime', reference.mtime || undefined],
-    ['skip-submodules', reference.submodules === undefined ? undefined : !reference.submodules],
-  ];
-  const merged: Record<string, string | boolean> = {};
-  for (const { name } of ATTRIBUTES) {
-    const value = attrs[name];
-    if (typeof value === 'string' || value === true) merged[name] = value;
-  }
-  for (const [name, value] of fromQuery) {
-    const given = attrs[name];
-    if (value !== undefined && given !== undefined && given !== value) {
-      throw new CtxsrcError('E_ATTRIBUTE', `--${name} contradicts the query of the reference`, {
-        hint: 'say it in one of the two places',
-      });
-    }
-    if (value !== undefined && value !== false) merged[name] = value;
-  }
-  const { mtime } = merged;
-  if (mtime !== undefined && mtime !== 'checkout' && mtime !== 'commit') {
-    throw new CtxsrcError('E_ATTRIBUTE', `invalid --mtime ${JSON.stringify(mtime)}`, {
-      hint: 'it is checkout or commit',
-    });
-  }
-  return merged;
-}
+import { cleanSubdir, type GitUrl, originOf } from './url.ts';
 
 class GitInstance implements SourceInstance {
   readonly #id: GitIdentifier;
@@ -235,6 +91,7 @@ class GitInstance implements SourceInstance {
     let task: Task | undefined;
     try {
       const checkout = new Checkout(
+        job,
         {
           store: this.#env.store,
           limits: options.limits,
@@ -256,7 +113,7 @@ class GitInstance implements SourceInstance {
       // A subpath becomes a deeper subdirectory, so that nothing beside it is fetched.
       const subdir = cleanSubdir(`${reference.subdir}/${textOfBytes(filter.subpath)}`);
       const part = subdir !== '';
-      const time = await checkout.write(job, { remote, url: reference.url, resolved, subdir, part }, dir);
+      const time = await checkout.write({ remote, url: reference.url, resolved, subdir, part }, dir);
       noteLfsPointers(job, checkout.lfsPointers);
       const report = await settleTree(dir, {
         signal: job.signal,
@@ -292,13 +149,10 @@ class GitInstance implements SourceInstance {
     const { url } = this.#id.reference;
     const remote = await this.#remote(job, url);
     if (this.#env.offline && remote.reach === 'network') {
-      throw new CtxsrcError(
-        'E_OFFLINE',
-        `${String(this.#id)} names something that moves, and --offline forbids to ask what it is now`,
-        {
-          hint: `name a whole commit ID: ${shellWord(`${remote.url}#COMMIT`)}`,
-        },
-      );
+      const message = `${this.#id} names something that moves, and --offline forbids to ask what it is now`;
+      throw new CtxsrcError('E_OFFLINE', message, {
+        hint: `name a whole commit ID: ${shellWord(`${remote.url}#COMMIT`)}`,
+      });
     }
     const args = ['-c', `remote.origin.url=${remote.url}`, 'ls-remote', ...flags, '--', 'origin', ...patterns];
     const { stdout } = await remote.retrying(job, () =>
@@ -314,8 +168,8 @@ class GitInstance implements SourceInstance {
     const { network, offline } = this.#env;
     const options = {
       own: originOf(url) === originOf(this.#id.reference.url),
-      authTokenFile: text(this.#id.attributes, 'auth-token-file'),
-      knownHosts: text(this.#id.attributes, 'known-hosts'),
+      authTokenFile: this.#id.attributes['auth-token-file'] as string | undefined,
+      knownHosts: this.#id.attributes['known-hosts'] as string | undefined,
       resolve,
     };
     return {
@@ -342,11 +196,6 @@ function noteLfsPointers(job: JobContext, pointers: readonly string[]): void {
   });
 }
 
-function text(attributes: Attributes, name: string): string | undefined {
-  const value = attributes[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
 export const source: Source = {
   schemes: ['git'],
   grammar: [
@@ -357,10 +206,7 @@ export const source: Source = {
       summary: 'a git repository at a branch, tag or commit',
     },
   ],
-  attributes: ATTRIBUTES,
+  attributes: GIT_ATTRIBUTES,
   identify,
-  resolve(id: Identifier, env: SourceEnv): SourceInstance {
-    if (!(id instanceof GitIdentifier)) throw new CtxsrcError('E_INTERNAL', `${id} is not an identifier of git`);
-    return new GitInstance(id, env);
-  },
+  resolve: (id, env) => new GitInstance(ownIdentifier<GitIdentifier>(source, id, 'withRef'), env),
 };

@@ -1,11 +1,12 @@
 /** Where the submodules of a commit come from, and which URLs they may have; `submodule-host.ts` checks the hosts. */
 import { posix } from 'node:path';
-import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError, type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
 import { isGitTransport } from './reference-form.ts';
 import type { Repository } from './repository.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
+
+const WITHOUT = 'leave submodules out with --skip-submodules';
 
 /** The settings of one submodule in `.gitmodules`. */
 interface ModuleEntry {
@@ -16,16 +17,12 @@ interface ModuleEntry {
 }
 
 /** The submodules in `.gitmodules` of the commit, by path (byte strings). */
-export async function readModules(
-  job: JobContext,
-  repository: Repository,
-  commit: string,
-): Promise<ReadonlyMap<string, ModuleEntry>> {
-  const entry = await repository.entryAt(job, commit, '.gitmodules');
+export async function readModules(repository: Repository, commit: string): Promise<ReadonlyMap<string, ModuleEntry>> {
+  const entry = await repository.entryAt(commit, '.gitmodules');
   if (entry === undefined || !entry.mode.startsWith('100')) return new Map();
   const names = '^submodule\\..*\\.(path|url|update)$';
   const args = ['config', '--null', '--no-includes', `--blob=${entry.id}`, '--get-regexp', names];
-  const { stdout } = await repository.local(job, args, { okExits: [1] });
+  const { stdout } = await repository.local(args, { okExits: [1] });
   const modules = new Map<string, ModuleEntry>();
   for (const record of stdout.toString('latin1').split('\0')) {
     const match = /^submodule\.(.*)\.(path|url|update)\n(.*)$/s.exec(record);
@@ -42,28 +39,16 @@ export async function readModules(
  */
 export function submoduleUrl(path: string, url: string | undefined, parent: GitUrl): GitUrl {
   const shown = shortened(path);
-  if (url === undefined) {
-    throw new CtxsrcError('E_NOT_FOUND', `.gitmodules has no address for the submodule ${shown}`, {
-      hint: 'leave submodules out with --skip-submodules',
-    });
-  }
+  const refused = (code: ErrorCode, message: string) => new CtxsrcError(code, message, { hint: WITHOUT });
+  if (url === undefined) throw refused('E_NOT_FOUND', `.gitmodules has no address for the submodule ${shown}`);
   const absolute = url.startsWith('./') || url.startsWith('../') ? beside(parent, url) : url;
   if (!isGitTransport(absolute) || /^file:/i.test(absolute)) {
-    throw new CtxsrcError(
-      'E_UNSAFE',
-      `the submodule ${shown} comes from ${shortened(url)}, which is no address on a network`,
-      {
-        hint: 'leave submodules out with --skip-submodules',
-      },
-    );
+    const from = `${shortened(url)}, which is no address on a network`;
+    throw refused('E_UNSAFE', `the submodule ${shown} comes from ${from}`);
   }
   const parsed = parseGitUrl(absolute);
-  if (parsed.password !== undefined) {
-    throw new CtxsrcError('E_UNSAFE', `the address of the submodule ${shown} holds a password`, {
-      hint: 'leave submodules out with --skip-submodules',
-    });
-  }
-  return parsed;
+  if (parsed.password === undefined) return parsed;
+  throw refused('E_UNSAFE', `the address of the submodule ${shown} holds a password`);
 }
 
 function beside(parent: GitUrl, relative: string): string {
@@ -81,13 +66,12 @@ const ELSEWHERE: readonly ErrorCode[] = [...DENIED, 'E_NOT_FOUND', 'E_TLS', 'E_N
 /** Adds the submodule's name, and how to do without it, to a failure of its remote. Returns other errors unchanged. */
 export function inSubmodule(error: unknown, name: string): unknown {
   if (!isCtxsrcError(error) || !ELSEWHERE.includes(error.code) || error.details?.submodule !== undefined) return error;
-  const without = 'leave submodules out with --skip-submodules';
   const reason = DENIED.includes(error.code)
     ? "a token is shown to the reference's own scheme, host and port only"
     : error.hint;
   return error.with({
     message: `${error.message} (for the submodule ${shortened(name)})`,
-    hint: reason === undefined ? without : `${reason}; ${without}`,
+    hint: reason === undefined ? WITHOUT : `${reason}; ${WITHOUT}`,
     details: { submodule: name },
   });
 }

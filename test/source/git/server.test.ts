@@ -60,6 +60,23 @@ describe.skipIf(!needs('git'))('git source and its server', () => {
     }
   });
 
+  it('asks no second time for what a server says that it cannot do', async () => {
+    const { url } = served.repository({ f: 'x' });
+    let asked = 0;
+    served.intercept = (_request, response) => {
+      asked += 1;
+      response.writeHead(501).end();
+      return true;
+    };
+    try {
+      const instance = await openGit(url, {}, undefined, { network: { retry: 1 } });
+      expect(await failureText(instance.cacheKey(newJob(), 0))).toMatch(/^E_SERVER .*501/);
+      expect(asked).toBe(1);
+    } finally {
+      served.intercept = undefined;
+    }
+  });
+
   it('leaves no process behind when it is stopped', async () => {
     const { url } = served.repository({ f: 'x' });
     const stop = new AbortController();
