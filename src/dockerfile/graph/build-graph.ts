@@ -1,103 +1,122 @@
-/**
- * What a build consists of: BuildKit's operations for the target, made from a Dockerfile, its options and the
- * configurations of its base images. Types only.
- */
-import type { Lines } from '../parse/instruction.ts';
+/** What a build consists of: BuildKit's operations for the target, one graph for each platform. */
+import { CtxsrcError } from '../../core/errors.ts';
+import { formatPlatformAll } from '../../core/platform.ts';
+import { PatternMatcher } from '../../fs/match/patterns.ts';
+import type { Dockerfile } from '../parse/instruction.ts';
+import { Build } from './build.ts';
+import { buildStage } from './build-stage.ts';
+import { declareStages } from './declared-stages.ts';
+import { writeDefinition } from './definition.ts';
+import { linkStages } from './dependencies.ts';
+import { chosenFrontend, isDockersOwn } from './frontend.ts';
+import { setPlatform, writeImage } from './image-config.ts';
+import type { Answers } from './image-requests.ts';
+import { resolveStages } from './onbuild.ts';
+import { allOrFirstFailure } from './side-by-side.ts';
+import { resolveEpoch } from './source-date-epoch.ts';
+import { followPathsOf } from './source-operation.ts';
+import type { Stage, Stages } from './stages.ts';
+import type { BuildGraph, BuildOptions, BuildResolver, ImageRequest, PlatformGraph, Vertex } from './types.ts';
 
-/** The options of one build, in the form that BuildKit's front end gets them. Platforms are normalised. */
-export interface BuildOptions {
-  /** As errors name it. */
-  readonly fileName: string;
-  readonly target: string | undefined;
-  readonly buildArgs: ReadonlyMap<string, string>;
-  /** Empty: the build platform. `asked` is whether a `--platform` was given. */
-  readonly targetPlatforms: readonly string[];
-  readonly platformAsked: boolean;
-  readonly buildPlatform: string;
-  /** NAME → VALUE; NAME in familiar form without `:latest`, a directory as `local:NAME`. */
-  readonly namedContexts: ReadonlyMap<string, string>;
-  readonly labels: ReadonlyMap<string, string>;
-  /** `--add-host`, `--network`, `--shm-size`, `--ulimit`, `--cgroup-parent`, BUILDKIT_SANDBOX_HOSTNAME… as front-end options. */
-  readonly frontendOptions: ReadonlyMap<string, string>;
-  /** Patterns of the main context's ignore file. */
-  readonly contextExcludes: readonly string[];
-}
-
-/** One image whose configuration the build asks for. */
-export interface ImageRequest {
-  readonly kind: 'docker-image' | 'oci-layout';
-  /** Normalised: `docker.io/library/alpine:3.20`; of a layout `STORE[:TAG]@DIGEST`. */
-  readonly ref: string;
-  readonly platform: string;
-}
-
-export interface ResolvedImage {
-  /** Root digest: what BuildKit pins the operation to. */
-  readonly digest: string;
-  /** The parsed configuration. */
-  readonly config: ImageConfig;
-}
-
-/** An image's configuration document, as BuildKit reads it; unknown members are ignored by it. */
-export interface ImageConfig {
-  readonly [member: string]: unknown;
-}
-
-/** What the graph needs from outside, asked for side by side. */
-export interface BuildResolver {
-  image(request: ImageRequest): Promise<ResolvedImage>;
-  /** Exclude patterns of the `.dockerignore` at the root of the local named context. */
-  namedContextExcludes(name: string): Promise<readonly string[]>;
-}
+export type {
+  BuildGraph,
+  BuildOptions,
+  BuildResolver,
+  ImageConfig,
+  ImageRequest,
+  Place,
+  PlatformGraph,
+  ResolvedImage,
+  Vertex,
+} from './types.ts';
 
 /**
- * One operation, as BuildKit's JSON of its protocol buffers (`ops` in its definition): `op` is compared with BuildKit's
- * own. The last vertex of a result is the result itself.
+ * Makes the graph of a Dockerfile's target, with the configurations of its base images. Images are asked for side by
+ * side, each with its platform once.
+ * @throws CtxsrcError; `E_DOCKERFILE` with the place where the Dockerfile is wrong
  */
-export interface Vertex {
-  readonly kind: 'source' | 'exec' | 'file' | 'merge';
-  readonly platform?: string;
-  /** `vertex.output`, positions in the same list. */
-  readonly inputs: readonly { readonly vertex: number; readonly output: number }[];
-  readonly op: Readonly<Record<string, unknown>>;
-  /** Attributes of a source operation: `local.followpaths`, `http.checksum`, `git.keepgitdir`, … */
-  readonly attrs?: Readonly<Record<string, string>>;
-  /** Places in the Dockerfile that asked for it: one for each instruction, ONBUILD's under its base. */
-  readonly places: readonly Place[];
+export async function buildGraph(
+  dockerfile: Dockerfile,
+  options: BuildOptions,
+  resolver: BuildResolver,
+): Promise<BuildGraph> {
+  const frontend = chosenFrontend(dockerfile.syntax, options);
+  if (frontend !== undefined && !isDockersOwn(frontend.source)) return { frontend, results: [] };
+  const asked = options.platformAsked && options.targetPlatforms.length > 0 ? options.targetPlatforms : [undefined];
+  const answers: Answers = new Map();
+  const graphs = asked.map((platform) => platformGraph(dockerfile, options, platform, resolver, answers));
+  return { frontend, results: await allOrFirstFailure(graphs) };
 }
 
-/** Where something stands: in the Dockerfile, or in the ONBUILD triggers of a base image. */
-export interface Place {
-  readonly line: number;
-  readonly lines: Lines;
-  readonly instruction: string;
-  /** Set for a trigger of a base image's configuration. */
-  readonly onbuildOf?: string;
+async function platformGraph(
+  dockerfile: Dockerfile,
+  options: BuildOptions,
+  askedPlatform: string | undefined,
+  resolver: BuildResolver,
+  answers: Answers,
+): Promise<PlatformGraph> {
+  const build = new Build(dockerfile, options, askedPlatform, resolver, answers);
+  await resolveEpoch(build, dockerfile);
+  const stages = declareStages(dockerfile, build);
+  const target = targetOf(stages, options);
+  linkStages(stages, dockerfile, options.fileName);
+  const reached = await resolveStages(stages, target, build);
+  // BuildKit reads the ignore file in any case: a pattern that is none fails every build.
+  new PatternMatcher(options.contextExcludes);
+  for (const stage of stages.list) {
+    if (reached.has(stage) && !stage.done) buildStage(stage, build);
+  }
+  target.paths.add('/');
+  return finished(build, target, reached);
 }
 
-/** The graph for one platform. */
-export interface PlatformGraph {
-  readonly platform: string;
-  readonly vertices: readonly Vertex[];
-  /** The vertex and output that is the result; undefined: scratch. */
-  readonly result: { readonly vertex: number; readonly output: number } | undefined;
-  /** Indexes of the stages that the result needs. */
-  readonly reachable: readonly number[];
-  /** The configuration of the result, as handed to the exporter: history included, no layers of its own. */
-  readonly imageConfig: ImageConfig;
-  readonly requests: readonly (ImageRequest & { readonly places: readonly Place[]; readonly used: boolean })[];
-  /** The main context: undefined when nothing uses it; without `followPaths` it is used whole. */
-  readonly context: { readonly followPaths?: readonly string[]; readonly exclude?: readonly string[] } | undefined;
-  /** What a build sees and no key can hold: secrets, ssh, caches, what RUN fetches. */
-  readonly unkeyed: readonly {
-    readonly kind: 'secret' | 'ssh' | 'cache' | 'network';
-    readonly id?: string;
-    readonly places: readonly Place[];
-  }[];
+function targetOf(stages: Stages, options: BuildOptions): Stage {
+  if (!options.target) return stages.list.at(-1)!;
+  const stage = stages.find(options.target);
+  if (stage !== undefined) return stage;
+  const names = stages.names();
+  throw new CtxsrcError('E_DOCKERFILE', `${options.fileName} has no stage ${JSON.stringify(options.target)}`, {
+    hint: names.length === 0 ? 'no stage has a name: write FROM … AS NAME' : `its stages are ${names.join(', ')}`,
+  });
 }
 
-export interface BuildGraph {
-  readonly frontend: { readonly source: string; readonly commandLine: string } | undefined;
-  /** One for each target platform. */
-  readonly results: readonly PlatformGraph[];
+function finished(build: Build, target: Stage, reached: ReadonlySet<Stage>): PlatformGraph {
+  const { image } = target;
+  for (const [name, value] of build.options.labels) image.config.labels.set(name, value);
+  if (build.askedPlatform !== undefined) setPlatform(image, build.askedPlatform);
+  const { vertices, result } = writeDefinition(target.files);
+  return {
+    platform: formatPlatformAll(build.target),
+    vertices,
+    result,
+    reachable: [...reached].flatMap(({ facts }) => facts.number ?? []).sort((a, b) => a - b),
+    imageConfig: writeImage(image),
+    requests: build.requests.list().map((request) => ({ ...request, used: isUsed(request, vertices) })),
+    context: contextOf(build, vertices),
+    unkeyed: build.unkeyed,
+  };
+}
+
+function isUsed({ kind, ref, platform }: ImageRequest, vertices: readonly Vertex[]): boolean {
+  return vertices.some((vertex) => {
+    const identifier = vertex.kind === 'source' ? String(vertex.op.identifier) : '';
+    const [name] = identifier.split(/@/, 1);
+    return vertex.platform === platform && (identifier === `${kind}://${ref}` || name === `${kind}://${ref}`);
+  });
+}
+
+function contextOf(build: Build, vertices: readonly Vertex[]): PlatformGraph['context'] {
+  const { op, attrs } = build.context.operation.describe(() => -1);
+  const used = vertices.some((vertex) => {
+    return (
+      vertex.op.identifier === op.identifier && vertex.attrs?.['local.sharedkeyhint'] === attrs?.['local.sharedkeyhint']
+    );
+  });
+  if (!used) return undefined;
+  const followPaths = followPathsOf(build.contextPaths);
+  const { contextExcludes } = build.options;
+  return {
+    ...(followPaths === undefined ? {} : { followPaths }),
+    ...(contextExcludes.length === 0 ? {} : { exclude: contextExcludes }),
+  };
 }

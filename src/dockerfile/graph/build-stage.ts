@@ -1,0 +1,64 @@
+/** Does the steps of a stage, one after the other. */
+import type { Build } from './build.ts';
+import { copyFiles } from './copy.ts';
+import { Environment, splitVariable } from './environment.ts';
+import { located } from './failure.ts';
+import { defaultPath, inheritedImage } from './image-config.ts';
+import { setMetadata } from './metadata.ts';
+import { runProcess } from './run.ts';
+import { declareArguments } from './stage-arguments.ts';
+import type { Stage, Step } from './stages.ts';
+import { enterDirectory, makeWorkingDirectory } from './workdir.ts';
+
+/** @throws E_DOCKERFILE with the place of the step that cannot be done */
+export function buildStage(stage: Stage, build: Build): void {
+  const { fileName } = build.options;
+  located(fileName, stage.facts.place, () => beginStage(stage));
+  for (const step of stage.steps) located(fileName, step.place, () => doStep(stage, build, step));
+}
+
+/** Takes over what the base leaves, and what its image says. */
+function beginStage(stage: Stage): void {
+  const { base } = stage;
+  if (base !== undefined) {
+    stage.files = base.files;
+    stage.image = inheritedImage(base.image);
+    stage.platform = base.platform;
+    stage.runPlatform = base.runPlatform;
+    stage.environment = new Environment(base.environment);
+    stage.workingDirectory = base.workingDirectory;
+    stage.user = base.user;
+    stage.args = [...base.args];
+    stage.paths = base.paths;
+  }
+  stage.done = true;
+  const { config } = stage.image;
+  if (stage.os !== 'windows' && !config.Env.some((text) => splitVariable(text)[0] === 'PATH')) {
+    config.Env.push(`PATH=${defaultPath(stage.os)}`);
+  }
+  // The image's variables go behind the arguments of the base.
+  for (const variable of config.Env) stage.environment.set(...splitVariable(variable));
+  if (config.WorkingDir !== '') enterDirectory(stage, config.WorkingDir);
+  if (config.User !== '') stage.user = config.User;
+}
+
+function doStep(stage: Stage, build: Build, step: Step): void {
+  const { instruction, place } = step;
+  switch (instruction.kind) {
+    case 'COPY':
+    case 'ADD':
+      copyFiles(stage, build, instruction, step);
+      break;
+    case 'RUN':
+      runProcess(stage, build, instruction, step);
+      break;
+    case 'WORKDIR':
+      makeWorkingDirectory(stage, build, instruction, place);
+      break;
+    case 'ARG':
+      declareArguments(stage, build, instruction);
+      break;
+    default:
+      setMetadata(stage, build, instruction);
+  }
+}

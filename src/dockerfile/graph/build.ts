@@ -1,0 +1,86 @@
+/** What all stages of a build for one platform share. */
+import { normalizePlatform, type Platform, parsePlatform } from '../../core/platform.ts';
+import type { Lookup } from '../expand/expand.ts';
+import type { Dockerfile } from '../parse/instruction.ts';
+import { addGlobalArguments, platformArguments, proxyArguments } from './arguments.ts';
+import { addPlaces } from './definition.ts';
+import type { Environment } from './environment.ts';
+import { type Answers, ImageRequests } from './image-requests.ts';
+import { NamedContexts } from './named-contexts.ts';
+import type { Output } from './operation.ts';
+import { type RunOptions, runOptions } from './run-options.ts';
+import { localSource } from './source-operation.ts';
+import type { BuildOptions, BuildResolver, Place, PlatformGraph } from './types.ts';
+
+const CONTEXT = 'context';
+
+export class Build {
+  readonly options: BuildOptions;
+  readonly resolver: BuildResolver;
+  readonly requests: ImageRequests;
+  readonly contexts: NamedContexts;
+  readonly escape: Dockerfile['escape'];
+  /** Names of the ARGs above the first FROM. */
+  readonly declared: ReadonlySet<string>;
+  /** The platform that was asked for with `--platform`. */
+  readonly askedPlatform: Platform | undefined;
+  readonly target: Platform;
+  readonly buildArgs: Map<string, string>;
+  readonly globals: Environment;
+  readonly proxies: Readonly<Record<string, string>> | undefined;
+  readonly run: RunOptions;
+  /** The main context, and what is taken of it so far. */
+  readonly context: Output;
+  readonly contextPaths = new Set<string>();
+  readonly #contextPlaces: Place[] = [];
+  /** SOURCE_DATE_EPOCH in seconds. */
+  epoch: number | undefined;
+  readonly unkeyed: { kind: PlatformGraph['unkeyed'][number]['kind']; id?: string; places: Place[] }[] = [];
+
+  constructor(
+    dockerfile: Dockerfile,
+    options: BuildOptions,
+    askedPlatform: string | undefined,
+    resolver: BuildResolver,
+    answers: Answers,
+  ) {
+    this.options = options;
+    this.resolver = resolver;
+    this.requests = new ImageRequests(resolver, answers);
+    this.escape = dockerfile.escape;
+    this.declared = new Set(dockerfile.globalArgs.flatMap(({ args }) => args.map(({ name }) => name)));
+    const machine = normalizePlatform(parsePlatform(options.buildPlatform));
+    this.askedPlatform = askedPlatform === undefined ? undefined : normalizePlatform(parsePlatform(askedPlatform));
+    this.target = this.askedPlatform ?? machine;
+    this.contexts = new NamedContexts(options, machine);
+    this.buildArgs = new Map(options.buildArgs);
+    const targetStage = options.target || (dockerfile.stages.at(-1)?.name ?? '');
+    this.globals = platformArguments(machine, this.target, targetStage, this.buildArgs);
+    addGlobalArguments(this.globals, dockerfile, this.buildArgs, options.fileName);
+    this.proxies = proxyArguments(this.buildArgs);
+    this.run = runOptions(options);
+    this.context = localSource({
+      name: CONTEXT,
+      sharedKeyHint: CONTEXT,
+      excludePatterns: options.contextExcludes,
+      paths: this.contextPaths,
+      places: this.#contextPlaces,
+    });
+  }
+
+  /** The value of a global argument. */
+  readonly lookup: Lookup = (name) => this.globals.get(name);
+
+  /** Notes that an instruction takes a path of the main context. */
+  useContext(path: string, place: Place): void {
+    this.contextPaths.add(path);
+    addPlaces(this.#contextPlaces, [place]);
+  }
+
+  /** Notes what a build sees and no key can hold. */
+  noteUnkeyed(kind: PlatformGraph['unkeyed'][number]['kind'], id: string | undefined, place: Place): void {
+    const known = this.unkeyed.find((other) => other.kind === kind && other.id === id);
+    if (known === undefined) this.unkeyed.push({ kind, ...(id === undefined ? {} : { id }), places: [place] });
+    else addPlaces(known.places, [place]);
+  }
+}

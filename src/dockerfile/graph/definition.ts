@@ -1,0 +1,54 @@
+/** From the operations of a result to the list of vertices: each operation once, after those that it is made of. */
+import type { Operation, Output } from './operation.ts';
+import type { Place, PlatformGraph, Vertex } from './types.ts';
+
+type Definition = Pick<PlatformGraph, 'vertices' | 'result'>;
+type Input = Vertex['inputs'][number];
+
+/** Operations with the same content are one vertex, as their digest is one. It has the places of all of them. */
+export function writeDefinition(result: Output | undefined): Definition {
+  if (result === undefined) return { vertices: [], result: undefined };
+  const vertices: (Vertex & { places: Place[] })[] = [];
+  const positions = new Map<Operation, number>();
+  const byContent = new Map<string, number>();
+
+  const inputOf = ({ operation, index }: Output): Input => ({ vertex: positions.get(operation)!, output: index });
+
+  const write = (operation: Operation): void => {
+    if (positions.has(operation)) return;
+    for (const source of operation.sources) {
+      if (source !== undefined) write(source.operation);
+    }
+    const inputs: Input[] = [];
+    const described = operation.describe((output) => (output === undefined ? -1 : addInput(inputs, inputOf(output))));
+    const { kind, platform } = operation;
+    const vertex = { kind, ...(platform === undefined ? {} : { platform }), inputs, ...described };
+    const content = JSON.stringify(vertex);
+    let position = byContent.get(content);
+    if (position === undefined) {
+      position = vertices.push({ ...vertex, places: [] }) - 1;
+      byContent.set(content, position);
+    }
+    positions.set(operation, position);
+    addPlaces(vertices[position]!.places, operation.places);
+  };
+
+  write(result.operation);
+  return { vertices, result: inputOf(result) };
+}
+
+function addInput(inputs: Input[], wanted: Input): number {
+  const known = inputs.findIndex(({ vertex, output }) => vertex === wanted.vertex && output === wanted.output);
+  return known >= 0 ? known : inputs.push(wanted) - 1;
+}
+
+/** Adds the places that are not there yet. */
+export function addPlaces(places: Place[], more: readonly Place[]): void {
+  for (const place of more) {
+    const known = places.some(
+      (other) =>
+        other.line === place.line && other.instruction === place.instruction && other.onbuildOf === place.onbuildOf,
+    );
+    if (!known) places.push(place);
+  }
+}

@@ -1,0 +1,24 @@
+/** Errors of the graph with the place where they stand. */
+import { isCtxsrcError } from '../../core/errors.ts';
+import { dockerfileError } from '../error.ts';
+import { DockerfileProblem } from '../problem.ts';
+import type { Place } from './types.ts';
+
+/** Does the work; what is wrong in it is told with its place. */
+export function located<T>(fileName: string, place: Place, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw withPlace(error, fileName, place);
+  }
+}
+
+/** The error, told with its place: a problem of the Dockerfile, or of a source that it names. */
+export function withPlace(error: unknown, fileName: string, { line, instruction, onbuildOf }: Place): unknown {
+  const name = onbuildOf === undefined ? instruction : `ONBUILD ${instruction} of ${onbuildOf}`;
+  if (error instanceof DockerfileProblem) {
+    return dockerfileError({ fileName, line, instruction: name }, error.message, error.hint);
+  }
+  if (!isCtxsrcError(error) || error.code === 'E_DOCKERFILE') return error;
+  return error.with({ message: `${fileName}:${line}: ${name}: ${error.message}`, details: { line } });
+}

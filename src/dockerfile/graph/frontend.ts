@@ -1,0 +1,37 @@
+/** Which front end makes the graph. */
+import { isCtxsrcError } from '../../core/errors.ts';
+import { trimGoSpace } from '../../core/go/text.ts';
+import { nameOf, parseNormalizedReference } from '../../oci/reference.ts';
+import { dockerfileError } from '../error.ts';
+import type { Frontend } from '../parse/instruction.ts';
+import type { BuildGraph, BuildOptions } from './types.ts';
+
+/**
+ * The front end that a build is handed over to: a build argument decides, also one that is not declared, then the file.
+ * @param written what the Dockerfile asks for
+ * @throws E_DOCKERFILE if none is named where one is asked for
+ */
+export function chosenFrontend(
+  written: Frontend | undefined,
+  { buildArgs, fileName }: Pick<BuildOptions, 'buildArgs' | 'fileName'>,
+): BuildGraph['frontend'] {
+  const given = buildArgs.get('BUILDKIT_SYNTAX');
+  if (given === undefined) return written && { source: written.image, commandLine: written.commandLine };
+  const [source = ''] = trimGoSpace(given).split(' ', 1);
+  if (source !== '') return { source, commandLine: given };
+  throw dockerfileError(
+    { fileName, line: written?.line ?? 1 },
+    'the build argument BUILDKIT_SYNTAX is empty',
+    'leave it out',
+  );
+}
+
+/** True for docker's own front end, in any version: it makes of a Dockerfile what is made here. */
+export function isDockersOwn(source: string): boolean {
+  try {
+    return /^docker\.io\/docker\/dockerfile(?:-upstream)?$/.test(nameOf(parseNormalizedReference(source)));
+  } catch (error) {
+    if (isCtxsrcError(error)) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+/** ONBUILD: what a base makes the stages do that are built upon it. */
+import { parseTrigger } from '../parse/dockerfile.ts';
+import { resolveImages } from './base-images.ts';
+import type { Build } from './build.ts';
+import { linkStep } from './dependencies.ts';
+import { located } from './failure.ts';
+import { type Stage, Stages, type Step } from './stages.ts';
+
+/**
+ * Asks for every image that the target needs. Triggers of a base can name more images, so this goes in rounds, until
+ * one brings nothing new.
+ * @returns the stages that are needed
+ */
+export async function resolveStages(stages: Stages, target: Stage, build: Build): Promise<ReadonlySet<Stage>> {
+  for (;;) {
+    const reached = Stages.reachable(target);
+    await resolveImages([...stages.list], reached, build);
+    let more = false;
+    for (const stage of [...stages.list]) {
+      if (!reached.has(stage)) continue;
+      const steps = takeTriggers(stage, stages, build);
+      more ||= steps.some(({ froms }) => froms.length > 0);
+      stage.steps = [...steps, ...stage.steps];
+    }
+    if (!more) return reached;
+  }
+}
+
+/** The steps that the triggers of the stage's base are, which are done once. */
+function takeTriggers(stage: Stage, stages: Stages, build: Build): Step[] {
+  const { base, facts } = stage;
+  const written = base === undefined || stage.triggered ? [] : base.steps.map(({ instruction }) => instruction);
+  stage.triggered = true;
+  const ofStage = written.flatMap((instruction) => (instruction.kind === 'ONBUILD' ? [instruction.trigger] : []));
+  const triggers = [...stage.image.config.OnBuild, ...ofStage];
+  stage.image.config.OnBuild = [];
+  const onbuildOf = facts.written || facts.base;
+  return triggers.map((text) => {
+    const place = { ...facts.place, instruction: firstWord(text), onbuildOf };
+    return located(build.options.fileName, place, () => {
+      const origin = { fileName: build.options.fileName, lines: facts.place.lines };
+      return linkStep(stages, parseTrigger(text, origin), place);
+    });
+  });
+}
+
+function firstWord(text: string): string {
+  return text.trim().split(/\s/, 1)[0]!.toUpperCase();
+}

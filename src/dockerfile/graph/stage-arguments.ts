@@ -1,0 +1,25 @@
+/** ARG inside a stage. */
+import { expand } from '../expand/expand.ts';
+import type { Instruction } from '../parse/instruction.ts';
+import type { Build } from './build.ts';
+import { addHistory } from './history.ts';
+import type { Stage } from './stages.ts';
+
+/** These choose what is scanned, and are no variables. */
+const NO_VARIABLES = ['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE'];
+
+/** Declares arguments: the build argument counts, else the default, else the value above the first FROM. */
+export function declareArguments(stage: Stage, build: Build, { args }: Instruction & { readonly kind: 'ARG' }): void {
+  const shown = args.map(({ name, value: written }) => {
+    const value = build.buildArgs.get(name) ?? defaultValue(stage, build, name, written);
+    if (value !== undefined && !NO_VARIABLES.includes(name)) stage.environment.set(name, value);
+    stage.args.push([name, value]);
+    return value === undefined ? name : `${name}=${value}`;
+  });
+  addHistory(stage, build, `ARG ${shown.join(' ')}`);
+}
+
+function defaultValue(stage: Stage, build: Build, name: string, written: string | undefined): string | undefined {
+  if (written === undefined) return build.globals.get(name);
+  return expand(written, (other) => stage.environment.get(other), build.escape);
+}

@@ -1,0 +1,44 @@
+/** WORKDIR makes its directory, unless it is the root. */
+import { cleanPath } from '../../core/go/path.ts';
+import { expand } from '../expand/expand.ts';
+import type { Instruction } from '../parse/instruction.ts';
+import type { Build } from './build.ts';
+import { fileOperation } from './file-operation.ts';
+import { addHistory, addLayerHistory } from './history.ts';
+import { parseOwner } from './owner.ts';
+import { withSlashes, workingDirectory } from './paths.ts';
+import type { Stage } from './stages.ts';
+import type { Place } from './types.ts';
+
+export function makeWorkingDirectory(
+  stage: Stage,
+  build: Build,
+  instruction: Instruction & { readonly kind: 'WORKDIR' },
+  place: Place,
+): void {
+  const path = expand(instruction.path, (name) => stage.environment.get(name), build.escape);
+  enterDirectory(stage, path);
+  const directory = stage.workingDirectory;
+  if (directory === '/') {
+    addHistory(stage, build, 'WORKDIR /');
+    return;
+  }
+  const { User } = stage.image.config;
+  const action = {
+    kind: 'mkdir' as const,
+    path: cleanPath(directory),
+    mode: 0o755,
+    parents: true,
+    owner: User === '' ? undefined : parseOwner(User),
+    time: build.epoch,
+  };
+  stage.files = fileOperation(stage.files, [action], [place]);
+  addLayerHistory(stage, build, `WORKDIR ${directory}`);
+}
+
+/** Makes the path, below the one before, the directory that steps run in. */
+export function enterDirectory(stage: Stage, path: string): void {
+  const { config } = stage.image;
+  config.WorkingDir = workingDirectory(config.WorkingDir, path, stage.os);
+  stage.workingDirectory = withSlashes(config.WorkingDir, stage.os);
+}
