@@ -19,6 +19,8 @@ export interface BuildRequest
   };
   /** The directory of the main context, absolute; undefined for an empty one. */
   readonly context: string | undefined;
+  /** The source that `context` was fetched from, if it is not of this machine: then no ignore file applies. */
+  readonly remote?: Pick<BuildInput, 'kind' | 'ref' | 'digest' | 'key'> | undefined;
   /** `--build-context`: names in familiar form without `:latest`, and references as they were typed. */
   readonly contexts: ReadonlyMap<string, string>;
   /** `--with`: what else the build depends on. */

@@ -23,12 +23,14 @@ const NOTHING: BuildLine = {
   modes: 'exact',
 };
 
+const notFetched = (ref: string) => Promise.reject(new Error(`${ref} was fetched`));
+
 type Environment = Readonly<Record<string, string | undefined>>;
 /** Without a home, so that no configuration of the tester counts. */
 const NO_HOME = { HOME: join(here, 'nobody') };
 
 function read(line: Partial<BuildLine>, env: Environment = {}): Promise<ReadRequest> {
-  return readRequest({ ...NOTHING, ...line }, { ...NO_HOME, ...env }, here);
+  return readRequest({ ...NOTHING, ...line }, { env: { ...NO_HOME, ...env }, cwd: here, fetch: notFetched });
 }
 
 const option = async (line: Partial<BuildLine>, name: string): Promise<string | undefined> =>
@@ -59,7 +61,8 @@ describe('context and Dockerfile', () => {
 
   it('names a Dockerfile in a way that a clone elsewhere has too', async () => {
     const named = async (file: string, cwd: string) =>
-      (await readRequest({ ...NOTHING, context: here, file }, NO_HOME, cwd)).request.dockerfile.name;
+      (await readRequest({ ...NOTHING, context: here, file }, { env: NO_HOME, cwd, fetch: notFetched })).request
+        .dockerfile.name;
     expect(await named(join(here, 'app', 'Dockerfile'), here)).toBe('app/Dockerfile');
     expect(await named(join(here, 'app', 'Dockerfile'), join(here, 'lower'))).toBe('Dockerfile');
   });

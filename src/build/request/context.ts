@@ -1,32 +1,47 @@
 /** DIR and `-f`: which files a build copies from, and which Dockerfile it reads. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { withoutUser } from '../../core/shown-reference.ts';
-import { readNamedFile, streamOf } from '../../fs/small-file.ts';
+import { readNamedFile, readSmallFileSync, streamOf } from '../../fs/small-file.ts';
+import { isGitReference } from '../../source/git/reference-form.ts';
 import { forgePage } from '../../source/repository-forms.ts';
 import type { BuildRequest } from '../answer.ts';
+import { isArchive } from './archive.ts';
 import type { BuildLine } from './line.ts';
+import type { RemoteContext } from './remote.ts';
 
-interface Main extends Pick<BuildRequest, 'context' | 'dockerfile'> {
+interface Main extends Pick<BuildRequest, 'context' | 'dockerfile' | 'remote'> {
   readonly notes: readonly string[];
 }
 
+/** Fetches a context by its reference. */
+export type FetchContext = (ref: string) => Promise<RemoteContext>;
+
 /** The context and the Dockerfile of a build line. */
-export async function readMainContext(line: BuildLine, cwd: string, signal?: AbortSignal): Promise<Main> {
-  const { context: given, file } = line;
-  if (file !== undefined && /^https?:\/\//.test(file)) {
+export async function readMainContext(
+  { context: given, file }: BuildLine,
+  cwd: string,
+  fetch: FetchContext,
+  signal?: AbortSignal,
+): Promise<Main> {
+  if (file !== undefined && isOnWeb(file)) {
     throw new CtxsrcError('E_USAGE', `the Dockerfile ${withoutUser(file)} is on the web`, {
       hint: `pipe it: curl -fsSL ${shellWord(withoutUser(file))} | ctxsrc … -f -`,
     });
   }
   if (given === '-') return fromStream(file, signal);
+  if (!isDirectory(given, cwd) && (isOnWeb(given) || isGitReference(given))) {
+    return fromRemote(await fetch(given), file, cwd, signal);
+  }
   const context = contextDirectory(given, cwd);
   const name = file ?? join(given, 'Dockerfile');
   return { context, dockerfile: await readDockerfile(name, cwd, signal), notes: [] };
 }
+
+const isOnWeb = (text: string): boolean => /^https?:\/\//.test(text);
 
 /** `docker build -`: standard input is the Dockerfile of a build without files. */
 async function fromStream(file: string | undefined, signal: AbortSignal | undefined): Promise<Main> {
@@ -44,11 +59,30 @@ async function fromStream(file: string | undefined, signal: AbortSignal | undefi
   return { context: undefined, dockerfile, notes: ['the context is empty: standard input is the Dockerfile'] };
 }
 
-/** The beginnings of bzip2, gzip and xz, and tar's own mark. */
-function isArchive(bytes: Uint8Array): boolean {
-  const start = Buffer.from(bytes.subarray(0, 6)).toString('latin1');
-  if (['BZh', '\x1f\x8b\x08', '\xfd7zXZ\0'].some((magic) => start.startsWith(magic))) return true;
-  return Buffer.from(bytes.subarray(257, 262)).toString('latin1') === 'ustar';
+/** A Dockerfile with a relative path lies in the remote context, as buildx has it. */
+async function fromRemote(
+  { context, remote, alone }: RemoteContext,
+  file: string | undefined,
+  cwd: string,
+  signal: AbortSignal | undefined,
+): Promise<Main> {
+  const notes = ['the context is not a directory here: no ignore file applies to it'];
+  if (file !== undefined && (streamOf(file) !== undefined || isAbsolute(file))) {
+    return { context, remote, dockerfile: await readDockerfile(file, cwd, signal), notes };
+  }
+  if (alone !== undefined)
+    return { context, remote, dockerfile: { name: 'Dockerfile', bytes: alone, path: undefined }, notes };
+  // `..` stops at the top.
+  const name = inThisCase(join('/', file ?? 'Dockerfile').slice(1), context!);
+  const what = `the Dockerfile ${printable(name)} of the context`;
+  const within = realpathSync.native(context!, 'latin1');
+  const hint = 'name it with -f FILE, relative to the context; -f - is standard input';
+  const bytes = readSmallFileSync(join(context!, name), { what, within, hint });
+  return { context, remote, dockerfile: { name, bytes, path: undefined }, notes };
+}
+
+function isDirectory(path: string, cwd: string): boolean {
+  return path !== '' && statSync(resolve(cwd, path), { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function contextDirectory(given: string, cwd: string): string {

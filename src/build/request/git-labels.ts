@@ -7,9 +7,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { findProgram, programPath } from '../../core/programs.ts';
 import { withoutUser } from '../../core/shown-reference.ts';
 import type { BuildLine, Environment } from './line.ts';
-
-/** What Go's `strconv.ParseBool` takes for true. */
-const TRUE = /^(?:1|t|T|TRUE|true|True)$/;
+import { isTrue } from './pairs.ts';
 
 /** Commit, remote and the Dockerfile's path, when BUILDX_GIT_LABELS asks for them and the context is in a checkout. */
 export async function gitLabels(
@@ -20,7 +18,7 @@ export async function gitLabels(
 ): Promise<ReadonlyMap<string, string>> {
   const asked = env.BUILDX_GIT_LABELS ?? '';
   const directory = resolve(cwd, line.context);
-  if (asked !== 'full' && !TRUE.test(asked)) return new Map();
+  if (asked !== 'full' && !isTrue(asked)) return new Map();
   if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) return new Map();
   const git = findProgram('git', env);
   if (git === undefined) {
@@ -45,7 +43,7 @@ export async function gitLabels(
   const labels = new Map<string, string>();
   const commit = await ask('rev-parse', '--verify', '--quiet', 'HEAD');
   if (commit !== undefined) {
-    const dirty = TRUE.test(env.BUILDX_GIT_CHECK_DIRTY ?? '') && (await ask('status', '--porcelain')) !== '';
+    const dirty = isTrue(env.BUILDX_GIT_CHECK_DIRTY) && (await ask('status', '--porcelain')) !== '';
     labels.set('org.opencontainers.image.revision', `${commit}${dirty ? '-dirty' : ''}`);
   }
   const remote = await remoteUrl(ask);

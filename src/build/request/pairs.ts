@@ -1,4 +1,4 @@
-/** `NAME=VALUE` as flags of a build hold it. */
+/** `NAME=VALUE` as flags of a build hold it, and their values. */
 import { CtxsrcError } from '../../core/errors.ts';
 
 /** Splits at the first `=`; without one the value is undefined. E_USAGE for an empty name. */
@@ -34,4 +34,9 @@ export function readSalts(texts: readonly string[]): [name: string, value: strin
     salts.set(name, value);
   }
   return [...salts];
+}
+
+/** What Go's `strconv.ParseBool` takes for true. */
+export function isTrue(text: string | undefined): boolean {
+  return /^(?:1|t|T|TRUE|true|True)$/.test(text ?? '');
 }

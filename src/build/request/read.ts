@@ -3,13 +3,20 @@
  * into the options that BuildKit's front end gets. Nothing is resolved yet, and no server is asked.
  */
 import type { BuildRequest } from '../answer.ts';
-import { readMainContext } from './context.ts';
+import { type FetchContext, readMainContext } from './context.ts';
 import { readEnvironment } from './environment.ts';
 import type { BuildLine, Environment } from './line.ts';
 import { readNamedContexts } from './named-contexts.ts';
 import { frontendOptions } from './option-values.ts';
-import { readPairs, readSalts } from './pairs.ts';
+import { isTrue, readPairs, readSalts } from './pairs.ts';
 import { readBuildPlatform, readTargetPlatforms } from './platforms.ts';
+
+export interface ReadOptions {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly fetch: (ref: string, keepGitDir: boolean) => ReturnType<FetchContext>;
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface ReadRequest {
   readonly request: BuildRequest;
@@ -21,23 +28,21 @@ export interface ReadRequest {
 
 /**
  * Reads a build line.
- * @param cwd the directory of relative paths
+ * @param options.cwd the directory of relative paths
+ * @param options.fetch fetches a context that is not on this machine
  */
-export async function readRequest(
-  line: BuildLine,
-  env: Environment,
-  cwd: string,
-  signal?: AbortSignal,
-): Promise<ReadRequest> {
+export async function readRequest(line: BuildLine, { env, cwd, fetch, signal }: ReadOptions): Promise<ReadRequest> {
   const targetPlatforms = readTargetPlatforms(line.platforms, env);
   const contexts = readNamedContexts(line.buildContexts, cwd);
   const salts = readSalts(line.salts);
   const found = await readEnvironment(line, env, cwd, signal);
-  const main = await readMainContext(line, cwd, signal);
+  const keepGitDir = isTrue(found.buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR'));
+  const main = await readMainContext(line, cwd, (ref) => fetch(ref, keepGitDir), signal);
   return {
     request: {
       dockerfile: main.dockerfile,
       context: main.context,
+      remote: main.remote,
       target: line.target || undefined,
       buildArgs: found.buildArgs,
       targetPlatforms,

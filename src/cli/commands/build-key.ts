@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { BuildAnswer } from '../../build/answer.ts';
 import { buildKey } from '../../build/build-key.ts';
 import { isListed, isPushed, knownRepository, knownTag } from '../../build/known.ts';
 import type { Digest } from '../../core/digest.ts';
@@ -9,13 +10,20 @@ import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, inputsDocument, readBuild } from './build-run.ts';
+import { checkCovered, inputsDocument, withBuild } from './build-run.ts';
 
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
   const memory = memoryOf(run, flags);
-  const { request, work } = await readBuild(run, dir, flags);
-  const answer = await buildKey(request, work);
+  return withBuild(run, dir, flags, async (request, work) => print(run, await buildKey(request, work), memory, flags));
+}
+
+async function print(
+  run: Run,
+  answer: BuildAnswer,
+  memory: Memory | undefined,
+  flags: Flags,
+): Promise<number | undefined> {
   checkCovered(run, answer);
   const found = await memory?.(answer.key);
   const save = textFlag(flags, 'save');
@@ -45,8 +53,10 @@ interface Found {
   readonly because: string;
 }
 
+type Memory = (key: Digest) => Promise<Found>;
+
 /** What remembers keys: a registry or a file. Undefined when nothing was asked. The flags are checked at once. */
-function memoryOf(run: Run, flags: Flags): ((key: Digest) => Promise<Found>) | undefined {
+function memoryOf(run: Run, flags: Flags): Memory | undefined {
   const [known, file] = [textFlag(flags, 'known'), textFlag(flags, 'knownFile')];
   if (known !== undefined && file !== undefined) {
     throw new CtxsrcError('E_USAGE', '--known and --known-file exclude each other', { hint: 'leave one of them out' });

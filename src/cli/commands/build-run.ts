@@ -1,6 +1,7 @@
 /** What `key --build` and `inputs` have in common: the build line read, its notes told, the answer checked. */
 import type { BuildAnswer, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { readRequest } from '../../build/request/read.ts';
+import type { RemoteContext } from '../../build/request/remote.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
@@ -8,19 +9,36 @@ import { buildLineOf, idleNote } from '../build-flags.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 
-/** The build that the arguments describe, and what answers questions about it. */
-export async function readBuild(
+/** Reads the build that the arguments describe, and hands it to `use` with what answers questions about it. */
+export async function withBuild<T>(
   run: Run,
   dir: string | undefined,
   flags: Flags,
-): Promise<{ readonly request: BuildRequest; readonly work: BuildWork }> {
+  use: (request: BuildRequest, work: BuildWork) => Promise<T>,
+): Promise<T> {
   const line = buildLineOf(dir, flags);
-  const { request, notes, doubts } = await readRequest(line, run.io.env, run.io.cwd, run.signal);
-  const idle = idleNote(flags);
-  for (const note of idle === undefined ? notes : [idle, ...notes]) run.note(note);
   const job = await run.job();
-  for (const doubt of doubts) warnOrRefuse(job, 'E_DOUBTFUL', doubt, 'unset it for ctxsrc, or leave --strict out');
-  return { request, work: { table: run.table, env: (await run.environment()).env, job } };
+  const work = { table: run.table, env: (await run.environment()).env, job };
+  let remote: RemoteContext | undefined;
+  try {
+    const { env, cwd } = run.io;
+    const { request, notes, doubts } = await readRequest(line, {
+      env,
+      cwd,
+      signal: run.signal,
+      fetch: async (ref, keepGitDir) => {
+        const { openRemote } = await import('../../build/request/remote.ts');
+        remote = await openRemote(ref, keepGitDir, work);
+        return remote;
+      },
+    });
+    const idle = idleNote(flags);
+    for (const note of idle === undefined ? notes : [idle, ...notes]) run.note(note);
+    for (const doubt of doubts) warnOrRefuse(job, 'E_DOUBTFUL', doubt, 'unset it for ctxsrc, or leave --strict out');
+    return await use(request, work);
+  } finally {
+    await remote?.release();
+  }
 }
 
 /** Properties of files that the key could not cover are a warning, or exit 8 with `--strict`. */
