@@ -56,7 +56,8 @@ const SPACE = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3
 
 /** True for one character that Go takes for white space. */
 export function isGoSpace(character: string): boolean {
-  return SPACE.test(character);
+  // Most characters are letters.
+  return !(character > ' ' && character < '\u007f') && SPACE.test(character);
 }
 
 /** The text without the white space at its start, by Go's definition of white space. */

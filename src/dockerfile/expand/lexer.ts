@@ -38,6 +38,7 @@ export class Lexer {
   #keepEscapes: boolean;
   #at: number;
   #depth = 0;
+  #splits = false;
   /** The word that is being read. A nested `${…}` empties it, as in BuildKit. */
   #word = '';
 
@@ -50,9 +51,21 @@ export class Lexer {
     this.#at = text.startsWith('\ufeff') ? 1 : 0;
   }
 
-  /** @throws DockerfileProblem */
-  run(): { readonly text: string; readonly words: readonly string[] } {
-    return this.#until(undefined, this.#keepEscapes);
+  /**
+   * Everything as one word.
+   * @throws DockerfileProblem
+   */
+  text(): string {
+    return this.#until(undefined, this.#keepEscapes).text;
+  }
+
+  /**
+   * Split at the blanks that are not quoted, also at those that came out of a variable.
+   * @throws DockerfileProblem
+   */
+  words(): readonly string[] {
+    this.#splits = true;
+    return this.#until(undefined, this.#keepEscapes).words;
   }
 
   /** Reads up to the stop character, which is taken, or to the end. */
@@ -73,7 +86,7 @@ export class Lexer {
       const special = this.#special(character);
       if (special !== undefined) {
         result += special;
-        if (character === '$') for (const each of special) this.#addToWords(each, words);
+        if (character === '$') this.#addToWords(special, words);
         else this.#word += special;
         checkLength(result.length);
         continue;
@@ -109,9 +122,12 @@ export class Lexer {
     return character === '"' ? this.#doubleQuoted() : undefined;
   }
 
-  #addToWords(character: string, words: string[]): void {
-    if (isGoSpace(character)) this.#endWord(words);
-    else this.#word += character;
+  #addToWords(text: string, words: string[]): void {
+    if (!this.#splits) return;
+    for (const character of text) {
+      if (isGoSpace(character)) this.#endWord(words);
+      else this.#word += character;
+    }
   }
 
   #endWord(words: string[]): void {

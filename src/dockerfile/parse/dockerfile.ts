@@ -23,7 +23,11 @@ const MAX_LINE_BYTES = 65_535;
  */
 export function parseDockerfile(bytes: Uint8Array, fileName: string): Dockerfile {
   checkSize(bytes, fileName);
-  const { statements, escape: escapeMark, brokenByEmptyLines } = readStatements(textOf(bytes), fileName);
+  const {
+    statements,
+    escape: escapeMark,
+    brokenByEmptyLines,
+  } = readStatements(textOf(bytes), (line, instruction) => ({ fileName, line, instruction }));
   const globalArgs: (Instruction & { kind: 'ARG' })[] = [];
   const stages: (Stage & { instructions: Instruction[] })[] = [];
   statements.forEach((statement, index) => {
@@ -58,7 +62,7 @@ export function parseDockerfile(bytes: Uint8Array, fileName: string): Dockerfile
  */
 export function parseTrigger(text: string, origin: { readonly fileName: string; readonly lines: Lines }): Instruction {
   const place = { fileName: origin.fileName, line: origin.lines.first, instruction: 'ONBUILD of the base' };
-  const { statements, escape: escapeMark } = readStatements(text, origin.fileName);
+  const { statements, escape: escapeMark } = readStatements(text, () => place);
   const [statement] = statements;
   return at(place, () => {
     if (statement === undefined || statements.length > 1) {

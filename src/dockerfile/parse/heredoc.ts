@@ -45,7 +45,7 @@ function wordsOfLine(line: string): readonly string[] {
 }
 
 function split(text: string, options: LexerOptions): readonly string[] {
-  return new Lexer(text, () => undefined, options).run().words;
+  return new Lexer(text, () => undefined, options).words();
 }
 
 function quotes(text: string): number {

@@ -1,7 +1,7 @@
 /** From the text of a Dockerfile to its instructions: directives, comments, continuation lines, here-documents. */
 
 import { trimGoSpace, trimGoSpaceStart } from '../../core/go/text.ts';
-import { dockerfileError, at as placed } from '../error.ts';
+import { dockerfileError, type ErrorPlace, at as placed } from '../error.ts';
 import type { Escape } from '../expand/lexer.ts';
 import { DockerfileProblem } from '../problem.ts';
 import { DirectiveReader } from './directives.ts';
@@ -13,16 +13,19 @@ export interface Statements extends Pick<Dockerfile, 'escape' | 'brokenByEmptyLi
   readonly statements: readonly Statement[];
 }
 
+/** The place that an error names, for a line of the text. */
+type PlaceOf = (line: number, instruction?: string) => ErrorPlace;
+
 /**
  * @param text as `textOf` gives it
  * @throws CtxsrcError `E_DOCKERFILE`
  */
-export function readStatements(text: string, fileName: string): Statements {
-  return new StatementReader(text, fileName).read();
+export function readStatements(text: string, placeOf: PlaceOf): Statements {
+  return new StatementReader(text, placeOf).read();
 }
 
 class StatementReader {
-  readonly #fileName: string;
+  readonly #place: PlaceOf;
   readonly #lines: readonly string[];
   readonly #directives = new DirectiveReader('#');
   readonly #brokenByEmptyLines: Lines[] = [];
@@ -30,8 +33,8 @@ class StatementReader {
   /** Number of lines that were read. */
   #read = 0;
 
-  constructor(text: string, fileName: string) {
-    this.#fileName = fileName;
+  constructor(text: string, placeOf: PlaceOf) {
+    this.#place = placeOf;
     const lines = text.replace(/^\ufeff/, '').split('\n');
     if (lines.at(-1) === '') lines.pop();
     this.#lines = lines;
@@ -118,10 +121,6 @@ class StatementReader {
     while (end > 0 && (line[end - 1] === ' ' || line[end - 1] === '\t')) end -= 1;
     const continued = line[end - 1] === this.#escape && (end === 1 || line[end - 2] !== this.#escape);
     return { text: continued ? line.slice(0, end - 1) : line, continued };
-  }
-
-  #place(line: number, instruction?: string) {
-    return { fileName: this.#fileName, line, instruction };
   }
 }
 
