@@ -52,15 +52,15 @@ function hashed(entry: VectorEntry, origin: Origin): HashedEntry {
   const xattrs = Object.entries(entry.xattrs_b64 ?? {}).map(
     ([name, value]) => [name, Buffer.from(value, 'base64').toString('latin1')] as const,
   );
+  const device = origin === 'scan' ? undefined : `${entry.devmajor}:${entry.devminor}`;
   return {
     type: entry.type as HashedEntry['type'],
     mode: Number.parseInt(entry.mode, 8),
     uid: keepsOwner ? entry.uid : 0,
     gid: keepsOwner ? entry.gid : 0,
     size: Buffer.byteLength(entry.content ?? ''),
-    target: entry.linkname === undefined ? undefined : bytesOfText(entry.linkname),
+    target: entry.linkname === undefined ? device : bytesOfText(entry.linkname),
     xattrs: new Map(xattrs),
-    ...(origin === 'scan' ? {} : { major: entry.devmajor, minor: entry.devminor }),
   };
 }
 

@@ -1,21 +1,15 @@
 /** The header of an entry, which its digest begins with (`docs/buildkit.md#headers`), and that digest. */
 import { hash } from 'node:crypto';
-import type { Xattrs } from '../../contract/entry.ts';
+import type { Entry, Xattrs } from '../../contract/entry.ts';
 import type { ByteString } from '../byte-string.ts';
 import type { EntryType } from './tree-entry.ts';
 
-/** The facts of an entry that are hashed. Times and names are not. */
-export interface HashedEntry {
+/**
+ * The facts of an entry that are hashed. Times and names are not. Only a local sync knows the numbers of a device: a scan
+ * of files on disk has no `target` for it, and counts them as 0.
+ */
+export interface HashedEntry extends Pick<Entry, 'mode' | 'uid' | 'gid' | 'size' | 'target'> {
   readonly type: EntryType;
-  /** Permission bits with setuid, setgid and sticky. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly target?: ByteString | undefined;
-  /** Numbers of a device; only a local sync knows them, and a scan of files on disk counts them as 0. */
-  readonly major?: number | undefined;
-  readonly minor?: number | undefined;
   readonly xattrs?: Xattrs | undefined;
 }
 
@@ -39,11 +33,13 @@ export function isHashedXattr(name: ByteString): boolean {
 /** The bytes with which an entry's digest begins. */
 export function entryHeader(entry: HashedEntry): ByteString {
   const isLink = entry.type === 'symlink';
+  const isDevice = entry.type === 'char' || entry.type === 'block';
+  const [major, minor] = ((isDevice && entry.target) || '0:0').split(':');
   const mode = isLink ? 0o777 | (entry.mode & 0o7000) : entry.mode;
   const size = entry.type === 'file' ? entry.size : 0;
   return (
     `namemode${mode}uid${entry.uid}gid${entry.gid}size${size}typeflag${TYPE_FLAGS[entry.type]}` +
-    `linkname${isLink ? (entry.target ?? '') : ''}unamegnamedevmajor${entry.major ?? 0}devminor${entry.minor ?? 0}` +
+    `linkname${isLink ? (entry.target ?? '') : ''}unamegnamedevmajor${major}devminor${minor}` +
     (entry.xattrs === undefined || entry.xattrs.size === 0 ? '' : xattrText(entry.xattrs))
   );
 }

@@ -2,7 +2,7 @@
 import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from '../byte-string.ts';
 import { loadNative, type Native } from '../native/native.ts';
-import type { NativeStat } from '../native/stat.ts';
+import { deviceOf, type NativeStat } from '../native/stat.ts';
 
 export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
 
@@ -116,6 +116,12 @@ export class DiskReader implements TreeReader {
 
   target(path: ByteString): ByteString {
     return readlinkSync(this.full(path), 'latin1');
+  }
+
+  /** The text of a symlink, `major:minor` of a device. */
+  targetOf({ path, type, rdev }: TreeEntry): ByteString | undefined {
+    if (type === 'char' || type === 'block') return deviceOf(rdev);
+    return type === 'symlink' ? this.target(path) : undefined;
   }
 }
 

@@ -14,7 +14,6 @@ import { DiskReader, type TreeEntry, type UnseenFiles } from '../entry/tree-entr
 import { readXattrs } from '../entry/xattrs.ts';
 import { fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native } from '../native/native.ts';
-import { splitDevice } from '../native/stat.ts';
 import { FileClock } from '../stat-cache/file-clock.ts';
 import { CachedReader } from '../stat-cache/reader.ts';
 import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
@@ -304,9 +303,8 @@ class Run {
           uid: this.#scan ? entry.uid : 0,
           gid: this.#scan ? entry.gid : 0,
           size: 0,
-          target: entry.type === 'symlink' ? this.#disk.target(entry.path) : undefined,
+          target: this.#scan && entry.type !== 'symlink' ? undefined : this.#disk.targetOf(entry),
           xattrs,
-          ...(this.#scan || !isDevice(entry) ? {} : splitDevice(entry.rdev)),
         }),
       );
     } catch (error) {
@@ -375,10 +373,6 @@ class Run {
 }
 
 const UNSEEN = { xattrs: undefined, incomplete: false };
-
-function isDevice(entry: TreeEntry): boolean {
-  return entry.type === 'char' || entry.type === 'block';
-}
 
 function changing(path: ByteString): CtxsrcError {
   return new CtxsrcError('E_IO', `${printable(textOfBytes(path))} changes while it is read`, {

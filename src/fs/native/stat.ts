@@ -57,11 +57,10 @@ export function deviceNumber(major: number, minor: number): bigint {
   return ((x & 0xfffff000n) << 32n) | ((x & 0xfffn) << 8n) | ((y & 0xffffff00n) << 12n) | (y & 0xffn);
 }
 
-/** The major and minor number in a file's `rdev`, the inverse of `makedev`. */
-export function splitDevice(rdev: number | bigint): { readonly major: number; readonly minor: number } {
+/** The `major:minor` of a file's `rdev`, the inverse of `makedev`. */
+export function deviceOf(rdev: number | bigint): string {
   const device = BigInt(rdev);
-  return {
-    major: Number(((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn)),
-    minor: Number(((device >> 12n) & 0xffffff00n) | (device & 0xffn)),
-  };
+  const major = ((device >> 32n) & 0xfffff000n) | ((device >> 8n) & 0xfffn);
+  const minor = ((device >> 12n) & 0xffffff00n) | (device & 0xffn);
+  return `${major}:${minor}`;
 }

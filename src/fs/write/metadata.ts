@@ -199,24 +199,17 @@ function setNodeTimes(target: Target, seconds: number): void {
   else lutimesSync(target, time, time);
 }
 
-/**
- * True if the system refuses an owner or attribute to this user, on this file system or with this value (ext4 reports
- * that no space is left for an attribute that is too large); anything else is a failure.
- */
-export function isRefusal(error: unknown): boolean {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EPERM':
-    case 'EACCES':
-    case 'EINVAL':
-    case 'ENOTSUP':
-    case 'EOPNOTSUPP':
-    case 'ENOSYS':
-    case 'E2BIG':
-    case 'ERANGE':
-    case 'ENOSPC':
-    case 'ERR_OUT_OF_RANGE':
-      return true;
-    default:
-      return false;
-  }
+/** Codes by which the system refuses something to this user or on this file system. */
+const FORBIDDEN = ['EPERM', 'EACCES', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
+/** Those for a value: ext4 reports that no space is left for an attribute that is too large. */
+const UNFIT = ['E2BIG', 'ERANGE', 'ENOSPC', 'ERR_OUT_OF_RANGE'];
+
+/** True if the system refuses this to the user or on this file system; anything else is a failure. */
+export function isForbidden(error: unknown): boolean {
+  return FORBIDDEN.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** As `isForbidden`, for an owner or attribute, whose value may be refused as well. */
+function isRefusal(error: unknown): boolean {
+  return isForbidden(error) || UNFIT.includes((error as NodeJS.ErrnoException).code ?? '');
 }

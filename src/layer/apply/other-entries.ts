@@ -2,19 +2,15 @@
 
 import { symlinkSync } from 'node:fs';
 import type { Metadata } from '../../contract/entry.ts';
-import { loadNative } from '../../fs/native/native.ts';
 import { at } from '../../fs/write/confined.ts';
 import type { LossList } from '../../fs/write/losses.ts';
+import { addSpecialLoss, makeSpecialFile, type SpecialType } from '../../fs/write/special-file.ts';
 import { bytePath } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import type { TarEntry } from '../tar/reader.ts';
 import type { LayerMetadata } from './metadata.ts';
 import { type Directory, type Leaf, type LeafType, pathIn } from './tree.ts';
 import { MAX_PATH, type WrittenTree } from './written-tree.ts';
-
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFIFO = 0o010000;
 
 /** Methods fail with `E_ARCHIVE_INVALID`, `E_LIMIT`, or errors of the system. */
 export class OtherEntries {
@@ -40,32 +36,20 @@ export class OtherEntries {
   }
 
   special(parent: Directory, name: string, entry: TarEntry, meta: Metadata): void {
-    const type = entry.type as 'char' | 'block' | 'fifo';
+    const type = entry.type as SpecialType;
     const target = type === 'fifo' ? '' : `${entry.devMajor}:${entry.devMinor}`;
     this.#tree.count(name, target, meta);
     const path = pathIn(parent, name);
-    const typeBits = type === 'fifo' ? S_IFIFO : type === 'char' ? S_IFCHR : S_IFBLK;
-    const handle = this.#tree.handle(parent);
-    let made = false;
-    try {
-      const native = loadNative();
-      if (native?.capabilities.mknod) {
-        const mode = typeBits | this.#metadata.creationMode(meta.mode);
-        native.mknod(at(handle, name), mode, entry.devMajor, entry.devMinor);
-        made = true;
-      }
-    } catch (error) {
-      if (!/^(EPERM|EACCES|EINVAL|ENOTSUP)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    }
-    if (made) this.#metadata.created(at(handle, name), path, type, meta);
+    const file = at(this.#tree.handle(parent), name);
+    const made = makeSpecialFile(file, type, this.#metadata.creationMode(meta.mode), target);
+    if (made) this.#metadata.created(file, path, type, meta);
     const leaf = this.#put(parent, name, type, meta, target, !made);
     if (!made) this.noteMissing(path, leaf);
   }
 
   /** Records that a device or fifo could not be made at that path. */
   noteMissing(path: string, leaf: Leaf): void {
-    if (leaf.type === 'fifo') this.#losses.add('fifo', path, 'fifo');
-    else this.#losses.add('device', path, `${leaf.type} ${leaf.target}`);
+    addSpecialLoss(this.#losses, path, leaf.type as SpecialType, leaf.target);
   }
 
   #put(parent: Directory, name: string, type: LeafType, meta: Metadata, target: string, missing: boolean): Leaf {

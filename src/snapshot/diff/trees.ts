@@ -9,10 +9,11 @@ import { monotonicMs } from '../../core/monotonic.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
+import { fileIdentity } from '../../fs/entry/link-map.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { readXattrs } from '../../fs/entry/xattrs.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
-import { splitDevice } from '../../fs/native/stat.ts';
+import { deviceOf } from '../../fs/native/stat.ts';
 import { keptMode } from '../../fs/write/kept-mode.ts';
 import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
@@ -152,7 +153,7 @@ class Comparison {
       yield this.#differs(a, { what: 'content', from: a.size, to: b.size });
     }
     if (type === 'symlink') yield* this.#compare(a, 'target', this.#a.target(a), this.#b.target(b));
-    if (type === 'char' || type === 'block') yield* this.#compare(a, 'device', deviceOf(a), deviceOf(b));
+    if (type === 'char' || type === 'block') yield* this.#compare(a, 'device', deviceOf(a.rdev), deviceOf(b.rdev));
     if (this.#native !== undefined) yield* this.#compareXattrs(this.#native, a, b);
   }
 
@@ -186,7 +187,7 @@ class Comparison {
   /** Yields after each piece. */
   *#sameContent(a: TreeEntry, b: TreeEntry): Generator<undefined, boolean> {
     if (a.size !== b.size) return false;
-    if (a.size === 0 || (a.dev === b.dev && a.ino === b.ino)) return true;
+    if (a.size === 0 || fileIdentity(a) === fileIdentity(b)) return true;
     const [left, right] = this.#buffers;
     const one = this.#a.read(a, openFile);
     try {
@@ -244,11 +245,6 @@ function readFully(fd: number, buffer: Buffer): number {
     length += read;
   }
   return length;
-}
-
-function deviceOf(entry: TreeEntry): string {
-  const { major, minor } = splitDevice(entry.rdev);
-  return `${major}:${minor}`;
 }
 
 const octal = (mode: number): string => mode.toString(8).padStart(4, '0');

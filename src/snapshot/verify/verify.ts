@@ -14,7 +14,7 @@ import { type ByteString, bytesOfText, fsPath, isUtf8, textOfBytes } from '../..
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { entryOf, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
-import { splitDevice } from '../../fs/native/stat.ts';
+import { deviceOf } from '../../fs/native/stat.ts';
 import type { Sidecar } from '../sidecar/format.ts';
 import { readSidecar } from '../sidecar/sidecar.ts';
 import { hashFiles } from './hash-files.ts';
@@ -185,10 +185,7 @@ class Comparison {
     if (untouched) return;
     if (type === 'dir') this.#lookForAdded(key, path);
     if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'latin1' }));
-    if (type === 'char' || type === 'block') {
-      const { major, minor } = splitDevice(stat.rdev);
-      this.#compareTarget(entry, `${major}:${minor}`);
-    }
+    if (type === 'char' || type === 'block') this.#compareTarget(entry, deviceOf(stat.rdev));
     this.#compareXattrs(entry, path);
     // The mtime of a directory changes with its files, whose changes are reported already.
     if (type !== 'dir' && Math.abs(stat.mtimeMs - entry.mtime * 1000 - entry.mtimeNs / 1e6) > 0.002) {

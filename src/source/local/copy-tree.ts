@@ -2,7 +2,7 @@
  * Writes the filtered tree of a directory into a directory of the caller. The source is only read, and no link in it is
  * followed. Everything is hashed on the way: the written files match the key, or there is an error.
  */
-import { closeSync, constants, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, symlinkSync } from 'node:fs';
+import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Entry, JobContext, Metadata, Time, WriteOptions, WriteReport, Xattrs } from '../../contract/index.ts';
 import { CtxsrcError, ioError, localError } from '../../core/errors.ts';
@@ -18,10 +18,10 @@ import { readXattrs } from '../../fs/entry/xattrs.ts';
 import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
-import { splitDevice } from '../../fs/native/stat.ts';
 import { type TreeFilter, walkInSteps } from '../../fs/walk/walk.ts';
 import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
 import { metadataOf } from '../../fs/write/metadata.ts';
+import { addSpecialLoss, makeSpecialFile, type SpecialType } from '../../fs/write/special-file.ts';
 import { copyFile } from './copy-file.ts';
 import { Finisher } from './finish-entry.ts';
 
@@ -170,7 +170,6 @@ class Copy {
   }
 
   #header(entry: TreeEntry, xattrs: Xattrs, target?: ByteString): ByteString {
-    const isDevice = entry.type === 'char' || entry.type === 'block';
     return entryHeader({
       type: entry.type,
       mode: keptMode(entry, this.#request.modes),
@@ -179,7 +178,6 @@ class Copy {
       size: entry.size,
       target,
       xattrs,
-      ...(isDevice ? splitDevice(entry.rdev) : {}),
     });
   }
 
@@ -212,49 +210,40 @@ class Copy {
 
   /** An entry without content: a link, device or fifo, or a socket, which becomes an empty file. */
   #other(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): void {
-    const target = entry.type === 'symlink' ? this.#readTarget(entry.path) : undefined;
+    const target = this.#targetOf(entry);
     this.#hasher.file(entry.path, this.#headerDigest(entry, xattrs, target));
     if (place === undefined) return;
     this.#count(0);
     const path = this.#target.full(place);
-    if (target !== undefined) {
-      this.#write(place, () => symlinkSync(fsPath(target), path));
+    if (entry.type === 'symlink') {
+      this.#write(place, () => symlinkSync(fsPath(target!), path));
       this.#finish(entry, place, xattrs, { target });
     } else if (entry.type === 'socket') {
       this.#write(place, () => closeSync(openSync(path, 'wx', 0o600)));
       this.#finisher.losses.add('socket', place, 'written as an empty file');
       this.#finish(entry, place, xattrs, { size: 0, digest: `sha256:${EMPTY_DIGEST}` });
     } else {
-      this.#special(entry, place, xattrs);
+      this.#special(entry, place, xattrs, target);
     }
   }
 
-  #special(entry: TreeEntry, place: ByteString, xattrs: Xattrs): void {
-    const { major, minor } = splitDevice(entry.rdev);
-    const type = { char: constants.S_IFCHR, block: constants.S_IFBLK }[entry.type as string] ?? constants.S_IFIFO;
-    const isFifo = entry.type === 'fifo';
-    try {
-      if (this.#native === undefined) throw Object.assign(new Error('no native calls'), { code: 'ENOSYS' });
-      this.#native.mknod(this.#target.full(place), type | 0o600, isFifo ? 0 : major, isFifo ? 0 : minor);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'EPERM' && code !== 'EACCES' && code !== 'ENOSYS' && code !== 'ENOTSUP') {
-        throw localError(error, `cannot write ${printable(textOfBytes(place))}`);
-      }
-      const detail = isFifo ? 'fifo' : `${entry.type} ${major}:${minor}`;
-      this.#finisher.losses.add(isFifo ? 'fifo' : 'device', place, detail);
-      return;
-    }
-    this.#finish(entry, place, xattrs, isFifo ? {} : { target: `${major}:${minor}` });
+  #special(entry: TreeEntry, place: ByteString, xattrs: Xattrs, device: string | undefined): void {
+    const type = entry.type as SpecialType;
+    let made = false;
+    this.#write(place, () => {
+      made = makeSpecialFile(this.#target.full(place), type, 0o600, device);
+    });
+    if (made) this.#finish(entry, place, xattrs, { target: device });
+    else addSpecialLoss(this.#finisher.losses, place, type, device);
   }
 
-  #readTarget(path: ByteString): ByteString {
+  #targetOf(entry: TreeEntry): ByteString | undefined {
     try {
-      return readlinkSync(this.#reader.full(path), 'latin1');
+      return this.#reader.targetOf(entry);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'EINVAL') throw this.#changed(path);
-      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
+      if (code === 'ENOENT' || code === 'EINVAL') throw this.#changed(entry.path);
+      throw ioError(error, `cannot read ${printable(textOfBytes(entry.path))}`);
     }
   }
 

@@ -24,7 +24,7 @@ import type { Digest } from '../../core/digest.ts';
 import { type ByteString, fsPath, printableBytes } from '../../fs/byte-string.ts';
 import { entryOfRow, rowOf } from '../../fs/entry/json-rows.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
-import { finishClone, orUnable, setCloneTime } from './clone-metadata.ts';
+import { cloneSpecialFile, finishClone, setCloneTime } from './clone-metadata.ts';
 import { clampedTime } from './manifest.ts';
 
 export interface CloneSpec {
@@ -261,9 +261,7 @@ function makeOther(spec: CloneSpec, entry: Entry): void {
     finish(spec, entry, target, entry.mode);
     return;
   }
-  const kind = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO }[entry.type as 'fifo'];
-  const [major, minor] = (entry.target ?? '0:0').split(':').map(Number);
-  orUnable((native) => native.mknod(target, kind | (entry.mode & 0o777), major ?? 0, minor ?? 0));
+  cloneSpecialFile(target, entry);
   finish(spec, entry, target, undefined);
 }
 

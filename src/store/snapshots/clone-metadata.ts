@@ -1,7 +1,7 @@
 /** The metadata of clones: all that the stored entry has, or no clone. */
 import type { Entry, Owner, Time } from '../../contract/entry.ts';
-import { loadNative, type Native } from '../../fs/native/native.ts';
-import { isRefusal, MetadataWriter, type Target } from '../../fs/write/metadata.ts';
+import { MetadataWriter, type Target } from '../../fs/write/metadata.ts';
+import { makeSpecialFile, type SpecialType } from '../../fs/write/special-file.ts';
 
 /** A code, as no class crosses threads. */
 const UNABLE = 'CLONE_UNABLE';
@@ -44,15 +44,8 @@ function unable(message: string): Error {
   return Object.assign(new Error(message), { code: UNABLE });
 }
 
-/** Makes a native call that the file system or the user's rights may not allow. @throws what `isUnable` recognises */
-export function orUnable(call: (native: Native) => void): void {
-  const native = loadNative();
-  if (native === undefined) throw unable('the native calls are missing');
-  try {
-    call(native);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw unable(`the target cannot hold what the snapshot has (${code})`);
-  }
+/** Makes a device or fifo. @throws what `isUnable` recognises */
+export function cloneSpecialFile(path: string | Buffer, { type, mode, target }: Entry): void {
+  const made = makeSpecialFile(path, type as SpecialType, mode & 0o777, target);
+  if (!made) throw unable(`the target cannot hold what the snapshot has (${type})`);
 }

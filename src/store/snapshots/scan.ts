@@ -4,7 +4,7 @@ import type { Entry, Xattrs } from '../../contract/entry.ts';
 import { type ByteString, bytesOfText, compareBytes, fsPath } from '../../fs/byte-string.ts';
 import { LinkMap } from '../../fs/entry/link-map.ts';
 import { loadNative } from '../../fs/native/native.ts';
-import { splitDevice } from '../../fs/native/stat.ts';
+import { deviceOf } from '../../fs/native/stat.ts';
 import { metadataOf } from '../../fs/write/metadata.ts';
 
 /** @throws errors of the system unchanged */
@@ -32,8 +32,7 @@ function entryOf(full: string | Buffer, path: ByteString, stat: BigIntStats, fir
   const xattrs = xattrsOf(full);
   if (type === 'symlink') return { ...entry, xattrs, target: readlinkSync(full, { encoding: 'latin1' }) };
   if (type !== 'char' && type !== 'block') return { ...entry, xattrs };
-  const { major, minor } = splitDevice(stat.rdev);
-  return { ...entry, xattrs, target: `${major}:${minor}` };
+  return { ...entry, xattrs, target: deviceOf(stat.rdev) };
 }
 
 function typeOf(stat: BigIntStats): Entry['type'] {
