@@ -3,16 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/digest.ts';
 import { CtxsrcError } from '../../src/core/errors.ts';
 import { encodeGoJson, type GoValue } from '../../src/core/go/json-encode.ts';
-import {
-  type BuildGraph,
-  buildGraph,
-  type PlatformGraph,
-  type Vertex,
-} from '../../src/dockerfile/graph/build-graph.ts';
-import { chosenFrontend, isDockersOwn } from '../../src/dockerfile/graph/frontend.ts';
-import { frontendOf } from '../../src/dockerfile/parse/directives.ts';
-import { parseDockerfile } from '../../src/dockerfile/parse/dockerfile.ts';
-import { type BuildCaseInput, buildOptions, caseResolver, dockerfileBytes } from '../support/build-case.ts';
+import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/build-graph.ts';
+import { type BuildCaseInput, caseResolver, graphOfCase } from '../support/build-case.ts';
 import { countCases, vectors } from './vectors.ts';
 
 interface Operation {
@@ -60,7 +52,7 @@ describe('BuildKit vectors: dockerfile', () => {
   it.each(file.cases)('$name', async ({ name, input, expect: want }) => {
     count();
     const resolver = caseResolver(input);
-    const built = await attempt(() => build(input, resolver));
+    const built = await attempt(() => graphOfCase(input, resolver));
     if (want.error !== undefined && !CHECKED.includes(name)) {
       expect(built.problem).toBeDefined();
       const lines = want.errorLines?.map((line) => (OFF_BY_ONE.includes(name) ? line + 1 : line));
@@ -82,14 +74,6 @@ describe('BuildKit vectors: dockerfile', () => {
     for (const [index, result] of results.entries()) compare(graph.results[index]!, result);
   });
 });
-
-async function build(input: BuildCaseInput, resolver: ReturnType<typeof caseResolver>): Promise<BuildGraph> {
-  const options = buildOptions(input);
-  const bytes = dockerfileBytes(input);
-  const frontend = chosenFrontend(frontendOf(bytes), options);
-  if (frontend !== undefined && !isDockersOwn(frontend.source)) return { frontend, results: [] };
-  return buildGraph(parseDockerfile(bytes, options.fileName), options, resolver);
-}
 
 function compare(graph: PlatformGraph, want: Result): void {
   if (want.platform !== undefined) expect(graph.platform).toBe(want.platform);

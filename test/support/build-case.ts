@@ -1,6 +1,16 @@
 /** A build of the Dockerfile vectors: its bytes, its options, and a registry that holds the images of the case. */
 
-import type { BuildOptions, BuildResolver, ImageConfig, ImageRequest } from '../../src/dockerfile/graph/build-graph.ts';
+import {
+  type BuildGraph,
+  type BuildOptions,
+  type BuildResolver,
+  buildGraph,
+  type ImageConfig,
+  type ImageRequest,
+} from '../../src/dockerfile/graph/build-graph.ts';
+import { chosenFrontend, isDockersOwn } from '../../src/dockerfile/graph/frontend.ts';
+import { frontendOf } from '../../src/dockerfile/parse/directives.ts';
+import { parseDockerfile } from '../../src/dockerfile/parse/dockerfile.ts';
 import { parseIgnoreFile } from '../../src/fs/match/ignore-file.ts';
 
 export interface BuildCaseInput {
@@ -20,13 +30,22 @@ export interface BuildCaseInput {
   >;
 }
 
-export function dockerfileBytes(input: BuildCaseInput): Uint8Array {
+/** The graph of the case; none of its results if another front end makes them. */
+export async function graphOfCase(input: BuildCaseInput, resolver = caseResolver(input)): Promise<BuildGraph> {
+  const options = buildOptions(input);
+  const bytes = dockerfileBytes(input);
+  const frontend = chosenFrontend(frontendOf(bytes), options);
+  if (frontend !== undefined && !isDockersOwn(frontend.source)) return { frontend, results: [] };
+  return buildGraph(parseDockerfile(bytes, options.fileName), options, resolver);
+}
+
+function dockerfileBytes(input: BuildCaseInput): Uint8Array {
   return input.dockerfile_b64 === undefined
     ? Buffer.from(input.dockerfile ?? '', 'utf8')
     : Buffer.from(input.dockerfile_b64, 'base64');
 }
 
-export function buildOptions(input: BuildCaseInput): BuildOptions {
+function buildOptions(input: BuildCaseInput): BuildOptions {
   const name = input.filename ?? 'Dockerfile';
   const own = input.files?.dockerfile?.[`${name}.dockerignore`];
   return {

@@ -89,6 +89,11 @@ async function loadBase(stage: Stage, reference: ImageReference, build: Build): 
   stage.image = readImage(config, name);
   if (hasNoLayers(stage.image)) return;
   const pinned = formatReference({ ...reference, digest: digest as ImageReference['digest'] });
-  stage.files = imageSource(pinned, platform, [place]);
+  stage.files = imageSource(pinned, platform, [place], resolveMode(build));
   stage.runPlatform = normalizePlatform(platform);
+}
+
+function resolveMode({ options }: Build): string {
+  const mode = options.frontendOptions.get('image-resolve-mode') ?? '';
+  return mode === 'default' ? '' : mode;
 }

@@ -25,9 +25,13 @@ function source(
   return { operation, index: 0 };
 }
 
-/** @param reference normalised, usually with its digest */
-export function imageSource(reference: string, platform: Platform, places: readonly Place[]): Output {
-  return source(`docker-image://${reference}`, places, () => ({}), platform);
+/**
+ * @param reference normalised, usually with its digest
+ * @param resolveMode whether BuildKit may take an image that it has; empty: its default
+ */
+export function imageSource(reference: string, platform: Platform, places: readonly Place[], resolveMode = ''): Output {
+  const attrs: Attributes = resolveMode === '' ? {} : { 'image.resolvemode': resolveMode };
+  return source(`docker-image://${reference}`, places, () => attrs, platform);
 }
 
 /** An image of a layout. `store` is what the client calls the layout. */
