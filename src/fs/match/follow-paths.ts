@@ -73,11 +73,17 @@ class Resolver {
   #wildcardTargets(path: ByteString): ByteString[] {
     const dir = dirName(path);
     const wildcard = compileOrNever(baseName(path));
-    const names = this.#attempt(dir, () => this.#reader.names(dir === '.' ? '' : dir)) ?? [];
+    const names = this.#attempt(dir, () => this.#names(dir)) ?? [];
     return names
       .sort(compareBytes)
       .filter((name) => wildcard?.matches(name))
       .flatMap((name) => this.#target(joinPath(dir, name)));
+  }
+
+  /** Names in a directory; none in a link to one, whose own name looks like a wildcard. */
+  #names(dir: ByteString): ByteString[] {
+    if (dir === '.') return this.#reader.names('');
+    return this.#reader.entry(dir)?.type === 'dir' ? this.#reader.names(dir) : [];
   }
 
   /** The target of a link, from the root; empty if the path is not a link. */
