@@ -12,7 +12,7 @@
 import { constants, type Stats } from 'node:fs';
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
 import type { NativeStat } from '../native/stat.ts';
-import type { TreeEntry, UnseenFiles } from './tree-entry.ts';
+import { type EntryType, type TreeEntry, typeOf, type UnseenFiles } from './tree-entry.ts';
 
 /** Where the first row begins. */
 export const FIRST_ROW = 8;
@@ -147,6 +147,10 @@ export class EntryRows {
 
   isFile(at: number): boolean {
     return (this.#words[at >> 2]! & S_IFMT) === S_IFREG;
+  }
+
+  type(at: number): EntryType {
+    return typeOf(this.#words[at >> 2]!);
   }
 
   /** Size of a regular file; 0 for all other entries. */

@@ -50,11 +50,16 @@ const TYPES: ReadonlyMap<number, EntryType> = new Map([
   [constants.S_IFSOCK, 'socket'],
 ]);
 
+/** The type in the mode of a `stat` result. */
+export function typeOf(mode: number): EntryType {
+  return TYPES.get(mode & constants.S_IFMT) ?? 'file';
+}
+
 /** The entry of a `stat` result. */
 export function entryOf(path: ByteString, stat: Stats | NativeStat): TreeEntry {
   return {
     path,
-    type: TYPES.get(stat.mode & constants.S_IFMT) ?? 'file',
+    type: typeOf(stat.mode),
     mode: stat.mode & 0o7777,
     size: stat.size,
     uid: stat.uid,

@@ -3,15 +3,14 @@
  * the event loop for at most some hundredths of a second at a time.
  */
 import { setTimeout } from 'node:timers/promises';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type Progress, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, textOfBytes } from '../byte-string.ts';
-import { EMPTY_DIGEST, entryHeader, hexDigest } from '../entry/header.ts';
+import { EMPTY_DIGEST } from '../entry/header.ts';
 import { CHANGED, type EntryRows, FIRST_ROW, GONE, WAITING } from '../entry/rows.ts';
 import { DiskReader, type TreeEntry, type UnseenFiles } from '../entry/tree-entry.ts';
-import { readXattrs } from '../entry/xattrs.ts';
 import { fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native } from '../native/native.ts';
 import { FileClock } from '../stat-cache/file-clock.ts';
@@ -20,7 +19,8 @@ import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
 import { CacheWriter } from '../stat-cache/writer.ts';
 import { Slices } from '../walk/slices.ts';
 import { namesTell, type TreeFilter, walkInSteps } from '../walk/walk.ts';
-import { keptMode, type Modes } from '../write/kept-mode.ts';
+import type { Modes } from '../write/kept-mode.ts';
+import { FRESH_ROOT_HEADER, HeaderDigests } from './header-digests.ts';
 import { HashQueue, type ThreadsAt } from './queue.ts';
 import { TreeHasher } from './tree-hasher.ts';
 
@@ -56,6 +56,13 @@ export interface HashedTree {
   readonly incomplete: readonly string[];
 }
 
+/** A hashed directory with what each of its entries has for a digest. */
+export interface HashedEntries {
+  readonly tree: HashedTree;
+  /** All entries in the order of the walk, and those that are `GONE`. */
+  readonly rows: readonly EntryRows[];
+}
+
 /**
  * The digest of a directory.
  * @param root absolute, resolved
@@ -63,6 +70,11 @@ export interface HashedTree {
  * that keeps changing
  */
 export async function hashTree(root: ByteString, options: HashTreeOptions = {}): Promise<HashedTree> {
+  return (await hashEntries(root, options)).tree;
+}
+
+/** As `hashTree`, with the entries, which take some 200 bytes each. */
+export async function hashEntries(root: ByteString, options: HashTreeOptions = {}): Promise<HashedEntries> {
   for (;;) {
     const run = new Run(root, options);
     try {
@@ -84,7 +96,6 @@ class Run {
   readonly clock: FileClock;
   readonly #options: HashTreeOptions;
   readonly #root: ByteString;
-  readonly #modes: Modes;
   readonly #scan: boolean;
   readonly #task: Task;
   readonly #slices: Slices;
@@ -97,18 +108,16 @@ class Run {
   #hasRead = false;
   /** The rows of this run are no longer the first rows of the cache. */
   #differs = false;
-  #incomplete = false;
   /** Number of files that have to be read. */
   #waiting = 0;
   #hasWalked = false;
-  /** The digest of directories with this mode and no extended attributes. */
-  #directories = { mode: -1, digest: EMPTY_DIGEST };
+  readonly #headers: HeaderDigests;
 
   constructor(root: ByteString, options: HashTreeOptions) {
     const { filter = {}, modes = 'exact', signal } = options;
     this.#options = options;
-    this.#modes = modes;
     this.#scan = options.origin === 'scan';
+    this.#headers = new HeaderDigests({ modes, scan: this.#scan }, () => this.#calls());
     this.#disk = new DiskReader(root);
     this.#root = this.#disk.root;
     this.clock = new FileClock(this.#root);
@@ -127,14 +136,18 @@ class Run {
     this.#task = new Task(options.progress ?? silentProgress, 'hash', label);
   }
 
-  async result(): Promise<HashedTree> {
+  async result(): Promise<HashedEntries> {
     await this.#loadCache();
     await this.#walk();
     this.#hasWalked = true;
-    const tree = this.#isCached() ? await this.#cachedTree() : await this.#hashedTree();
+    const isCached = this.#isCached();
+    const tree = isCached ? await this.#cachedTree() : await this.#hashedTree();
     this.#task.end(this.#hasRead ? 'done' : 'cached');
     const incomplete = this.#seesXattrs(tree) ? [] : ['xattrs'];
-    return { ...tree, preimage: textOfBytes(tree.preimage), incomplete };
+    return {
+      tree: { ...tree, preimage: textOfBytes(tree.preimage), incomplete },
+      rows: isCached ? [this.#cache.rows!] : this.#hasher.table.chunks,
+    };
   }
 
   async close(): Promise<void> {
@@ -208,7 +221,7 @@ class Run {
       table.add(entry);
       return;
     }
-    const digest = this.#headerDigest(entry, fd);
+    const digest = this.#headers.digest(this.#disk, entry, fd);
     if (digest !== undefined) table.add(entry, digest);
   }
 
@@ -237,8 +250,7 @@ class Run {
     const kept = new CacheWriter(this.clock);
     const tree = await this.#digestRows(this.#hasher.table.chunks, kept);
     await this.#hasher.finish();
-    if (this.#hasher.incomplete) this.#incomplete = true;
-    if (this.#incomplete) return tree;
+    if (this.#isIncomplete) return tree;
     const xattrs = this.#hasRead ? this.#native?.calls !== undefined : this.#cache.xattrs === true;
     await this.#cache.save(kept, tree, xattrs, this.#slices);
     return tree;
@@ -281,51 +293,16 @@ class Run {
     return this.#native.calls;
   }
 
+  /** An extended attribute could not be read. */
+  get #isIncomplete(): boolean {
+    return this.#headers.incomplete || this.#hasher.incomplete;
+  }
+
   #seesXattrs(tree: CachedTree): boolean {
-    if (this.#incomplete || process.platform === 'win32') return !this.#incomplete;
+    if (this.#isIncomplete || process.platform === 'win32') return !this.#isIncomplete;
     // If nothing had to be read, the cache knows; an empty tree has no attributes.
     if (!this.#hasRead) return tree.entries === 0 || this.#cache.xattrs === true;
     return this.#calls() !== undefined;
-  }
-
-  /** The digest of an entry without content; undefined if it no longer exists. */
-  #headerDigest(entry: TreeEntry, fd?: number): string | undefined {
-    try {
-      const native = this.#calls();
-      const { xattrs, incomplete } =
-        native === undefined ? UNSEEN : readXattrs(native, fd ?? this.#disk.full(entry.path));
-      if (incomplete) this.#incomplete = true;
-      if (entry.type === 'dir' && !this.#scan && (xattrs?.size ?? 0) === 0) return this.#directoryDigest(entry.mode);
-      return hexDigest(
-        entryHeader({
-          type: entry.type,
-          mode: keptMode(entry, this.#modes),
-          uid: this.#scan ? entry.uid : 0,
-          gid: this.#scan ? entry.gid : 0,
-          size: 0,
-          target: this.#scan && entry.type !== 'symlink' ? undefined : this.#disk.targetOf(entry),
-          xattrs,
-        }),
-      );
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw ioError(error, `cannot read ${printable(textOfBytes(entry.path))}`);
-    }
-  }
-
-  /** Mostly the same as for the previous directory. */
-  #directoryDigest(mode: number): string {
-    if (mode !== this.#directories.mode) {
-      const header = {
-        type: 'dir',
-        mode: keptMode({ type: 'dir', mode }, this.#modes),
-        uid: 0,
-        gid: 0,
-        size: 0,
-      } as const;
-      this.#directories = { mode, digest: hexDigest(entryHeader(header)) };
-    }
-    return this.#directories.digest;
   }
 
   /** Reads files that changed between the walk and the end of reading again, a few times. */
@@ -362,19 +339,16 @@ class Run {
 
   #rootHeader(): string {
     if (!this.#scan) return EMPTY_DIGEST;
-    return this.#headerDigest(this.#disk.entry('')!) ?? EMPTY_DIGEST;
+    return this.#headers.digest(this.#disk, this.#disk.entry('')!) ?? EMPTY_DIGEST;
   }
 
-  /** A sync that sends nothing leaves a tree that BuildKit scans: one fresh directory. */
   #emptyTree(): ReturnType<TreeHasher['finish']> {
-    const header = { type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 } as const;
-    return new TreeHasher(this.#scan ? this.#rootHeader() : hexDigest(entryHeader(header))).finish();
+    return new TreeHasher(this.#scan ? this.#rootHeader() : FRESH_ROOT_HEADER).finish();
   }
 }
 
-const UNSEEN = { xattrs: undefined, incomplete: false };
-
-function changing(path: ByteString): CtxsrcError {
+/** The error for an entry that cannot be hashed because it is another one each time. */
+export function changing(path: ByteString): CtxsrcError {
   return new CtxsrcError('E_IO', `${printable(textOfBytes(path))} changes while it is read`, {
     hint: 'wait until nothing writes to the directory, or add the file to the ignore file',
   });
