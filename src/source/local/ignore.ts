@@ -20,7 +20,7 @@ export interface IgnoreFile {
 export interface IgnoreFileRequest {
   /** The directory, absolute. */
   readonly directory: string;
-  readonly options: LocalOptions;
+  readonly options: Pick<LocalOptions, 'ignoreFile' | 'noIgnoreFile' | 'dockerfile'>;
   /** The reference has no name: it is the main context, with the Dockerfile. */
   readonly isMain: boolean;
   readonly signal: AbortSignal;
@@ -56,6 +56,12 @@ export async function loadIgnoreFile(request: IgnoreFileRequest): Promise<Ignore
   }
   noteOther(join(directory, '.containerignore'), request);
   return read(join(directory, '.dockerignore'), request);
+}
+
+/** The position of a line, for messages. */
+export function placeOfLine({ name, isNamed }: IgnoreFile, { line, pattern }: IgnoreLine): string {
+  const place = `${printable(name)} line ${line}`;
+  return isNamed ? place : `${place}: ${printable(pattern)}`;
 }
 
 function parsed(name: string, bytes: Buffer, isNamed: boolean, { note }: IgnoreFileRequest): IgnoreFile {

@@ -1,6 +1,6 @@
 /** One directory with its store: its keys and its content. */
 
-import { existsSync, realpathSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CacheKeyResult,
@@ -15,17 +15,16 @@ import {
   type SourceInstance,
 } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
-import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { Once } from '../../core/once.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { type HashedTree, hashTree } from '../../fs/hash/hash-tree.ts';
-import { fileHint } from '../other-tools.ts';
 import type { LocalOptions } from './attributes.ts';
 import { definitionKey } from './definition.ts';
 import type { FilteredDirectory } from './describe.ts';
-import { type IgnoreFile, loadIgnoreFile } from './ignore.ts';
+import { resolveDirectory } from './directory.ts';
+import { type IgnoreFile, loadIgnoreFile, placeOfLine } from './ignore.ts';
 import { versionControlIn } from './version-control.ts';
 
 /** Folder of the store for stat caches. */
@@ -179,19 +178,5 @@ function warnOfLayout(job: JobContext, path: string): void {
 function placeOf(index: number, ignoreFile: IgnoreFile | undefined, exclude: readonly string[]): string {
   const line = ignoreFile?.lines[index];
   if (line === undefined) return `--exclude ${printable(exclude[index] ?? '')}`;
-  const place = `${printable(ignoreFile!.name)} line ${line.line}`;
-  return ignoreFile!.isNamed ? place : `${place}: ${printable(line.pattern)}`;
-}
-
-/** The directory without links, as a byte string. */
-function resolveDirectory(path: string): string {
-  try {
-    const root = realpathSync(path, 'latin1');
-    if (statSync(Buffer.from(root, 'latin1')).isDirectory()) return root;
-  } catch (error) {
-    throw ioError(error, `cannot read the directory ${printable(path)}`);
-  }
-  throw new CtxsrcError('E_PATH_NOT_FOUND', `${printable(path)} is not a directory`, {
-    hint: fileHint(path),
-  });
+  return placeOfLine(ignoreFile!, line);
 }
