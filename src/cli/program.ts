@@ -137,23 +137,19 @@ async function understand(given: readonly string[], table: SourceTable, io: Io):
   const wantsHelp = argv.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
   const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
   try {
-    return await parseArguments(argv, spec, wantsHelp ? await allAttributes(table) : named, io);
+    return await parseArguments(argv, spec, wantsHelp ? declaredAttributes(await table.loadAll()) : named, io);
   } catch (error) {
     if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw usageError(error, spec);
   }
   try {
-    return await parseArguments(argv, spec, await allAttributes(table), io);
+    return await parseArguments(argv, spec, declaredAttributes(await table.loadAll()), io);
   } catch (error) {
     throw usageError(error, spec);
   }
 }
 
-async function allAttributes(table: SourceTable): Promise<DeclaredAttribute[]> {
-  return attributesOf(await table.loadAll());
-}
-
 /** The attributes that sources declare. */
-export function attributesOf(sources: readonly Source[]): DeclaredAttribute[] {
+export function declaredAttributes(sources: readonly Source[]): DeclaredAttribute[] {
   return sources.flatMap(({ attributes, schemes }) => attributes.map((spec) => ({ ...spec, schemes })));
 }
 
@@ -171,7 +167,7 @@ async function namedSources(argv: readonly string[], table: SourceTable): Promis
   const sources = await Promise.all(
     [...schemes].filter((scheme) => known.has(scheme)).map((scheme) => table.load(scheme)),
   );
-  return attributesOf(sources);
+  return declaredAttributes(sources);
 }
 
 async function parseArguments(
@@ -181,20 +177,19 @@ async function parseArguments(
   io: Io,
 ): Promise<Invocation> {
   let invocation: Invocation | undefined;
-  const chosen = (given: Exclude<Invocation, { exit: number }>) => {
-    invocation = given;
-  };
   let help = '';
   const buildFlags =
     only === undefined || only.builds === true ? (await import('./build-flags.ts')).addBuildFlags : undefined;
-  const program = buildProgram(
-    specs,
-    (text) => {
+  const program = buildProgram(specs, {
+    only,
+    buildFlags,
+    write: (text) => {
       help += text;
     },
-    chosen,
-    { only, buildFlags },
-  );
+    chosen: (given) => {
+      invocation = given;
+    },
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
@@ -207,28 +202,22 @@ async function parseArguments(
 
 /** Every command with its own flags, without those of sources and of builds. */
 export function commandsAlone(): Command {
-  return buildProgram(
-    [],
-    () => undefined,
-    () => undefined,
-  );
+  return buildProgram([]);
 }
 
-/**
- * The program for commander; completion and the manual are made from it, too.
- * @param write receives the requested help
- * @param options.only the one requested command: declaring all of them takes several milliseconds
- * @param options.buildFlags declares the flags of a build, which few runs load
- */
-export function buildProgram(
-  specs: readonly DeclaredAttribute[],
-  write: (help: string) => void,
-  chosen: (invocation: Exclude<Invocation, { exit: number }>) => void,
-  {
-    only,
-    buildFlags,
-  }: { readonly only?: CommandSpec | undefined; readonly buildFlags?: ((command: Command) => void) | undefined } = {},
-): Command {
+interface ProgramOptions {
+  /** The one requested command: declaring all of them takes several milliseconds. */
+  readonly only?: CommandSpec | undefined;
+  /** Declares the flags of a build, which few runs load. */
+  readonly buildFlags?: ((command: Command) => void) | undefined;
+  /** Receives the requested help. */
+  readonly write?: (help: string) => void;
+  readonly chosen?: (invocation: Exclude<Invocation, { exit: number }>) => void;
+}
+
+/** The program for commander; completion and the manual are made from it, too. */
+export function buildProgram(specs: readonly DeclaredAttribute[], options: ProgramOptions = {}): Command {
+  const { only, buildFlags, write = () => undefined, chosen } = options;
   const program = new Command('ctxsrc')
     .description('Cache keys, root digests and snapshots of build-context sources, as BuildKit computes them.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -264,7 +253,7 @@ export function buildProgram(
     command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);
     command.action((...given: unknown[]) => {
       const args = given.slice(0, -2).flat() as (string | undefined)[];
-      chosen({ spec, args: args.filter((arg) => arg !== undefined), flags: command.opts(), attributes });
+      chosen?.({ spec, args: args.filter((arg) => arg !== undefined), flags: command.opts(), attributes });
     });
   }
   return program;

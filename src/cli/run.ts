@@ -1,7 +1,7 @@
 /** One run of a command: its flags, its progress, and the store, session and environment, made at first use. */
 import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, Identifier, JobContext } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, type ErrorOptions } from '../core/errors.ts';
 import { defaultPlatform } from '../core/platform.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { warnOrRefuse } from '../core/progress.ts';
@@ -177,13 +177,18 @@ export class Run {
   }
 
   /** Writes the answer. */
-  async out(text: string): Promise<void> {
+  async out(text: string): Promise<undefined> {
     this.#reporter.makeRoom();
     await this.io.print(this.json ? printableJson(text) : text);
   }
 
+  /** Writes one JSON document of the answer. */
+  document(members: object): Promise<undefined> {
+    return this.out(`${JSON.stringify({ schema: 'ctxsrc/v1', ...members })}\n`);
+  }
+
   /** Writes one line of the answer, made harmless for a terminal. */
-  async line(text: string): Promise<void> {
+  async line(text: string): Promise<undefined> {
     await this.out(`${printable(text)}\n`);
   }
 
@@ -236,17 +241,20 @@ export class Run {
       const unseen = [...new Set(keys[index]!.flatMap((result) => result.incomplete ?? []))];
       if (unseen.length === 0) continue;
       const ref = shownReference(one.ref.text);
-      const text = `the key of ${ref} does not cover ${unseen.join(', ')}`;
-      if (this.flags.strict !== true) {
-        this.note(text, 'warning');
-        continue;
-      }
-      throw new CtxsrcError('E_INCOMPLETE', text, {
+      this.incomplete(`the key of ${ref} does not cover ${unseen.join(', ')}`, {
         ref,
         details: { incomplete: unseen },
-        hint: 'install the optional package koffi, or leave --strict out',
       });
     }
+  }
+
+  /** Reports what could not be seen: a warning, or exit 8 with `--strict`. */
+  incomplete(text: string, facts: Pick<ErrorOptions, 'ref' | 'details'> = {}): void {
+    if (this.flags.strict === true) {
+      const hint = 'install the optional package koffi, or leave --strict out';
+      throw new CtxsrcError('E_INCOMPLETE', text, { ...facts, hint });
+    }
+    this.note(text, 'warning');
   }
 
   /** `CTXSRC_CACHE_MAX_SIZE`: prunes the store after a run. */

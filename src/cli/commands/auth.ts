@@ -22,22 +22,12 @@ export async function run(run: Run, [registry]: readonly string[], flags: Flags)
   const { credential, passedOver } = report;
   if (run.json) {
     const tested = flags.test === true ? await test(run, registry!) : undefined;
-    const document = {
-      schema: 'ctxsrc/v1',
-      registry: report.registry,
-      credential:
-        credential === undefined
-          ? null
-          : {
-              kind: credential.kind,
-              origin: credential.origin,
-              ...('username' in credential ? { username: credential.username } : {}),
-            },
-      passedOver,
-      tested,
+    const shown = credential && {
+      kind: credential.kind,
+      origin: credential.origin,
+      ...('username' in credential ? { username: credential.username } : {}),
     };
-    await run.out(`${JSON.stringify(document)}\n`);
-    return;
+    return run.document({ registry: report.registry, credential: shown ?? null, passedOver, tested });
   }
   await run.line(
     credential === undefined

@@ -1,5 +1,5 @@
 import type { PruneReport, StoreItem, StoreUsage, VerifyReport } from '../../contract/index.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { clearLeftovers } from '../../snapshot/write/leftovers.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -77,7 +77,7 @@ async function verify(run: Run): Promise<number | undefined> {
       `${report.blobs} blobs and ${report.snapshots} snapshots, ${formatBytes(report.bytes)}: ${report.problems.length === 0 ? 'all good' : `${report.problems.length} bad`}`,
     ].join('\n'),
   );
-  return report.problems.length === 0 ? undefined : new CtxsrcError('E_STORE_CORRUPT', '').exit;
+  return report.problems.length === 0 ? undefined : ERROR_EXITS.E_STORE_CORRUPT;
 }
 
 function itemLine(item: StoreItem): string {

@@ -33,8 +33,7 @@ export async function printCombined(run: Run, resolved: readonly Resolved[], fla
   const key = flags.safe === true ? safeKey(combined.key) : combined.key;
   await run.githubOutput({ key });
   if (run.json) {
-    const document = {
-      schema: 'ctxsrc/v1',
+    await run.document({
       key: combined.key,
       ...(platform === undefined ? {} : { platform }),
       contexts: resolved.map((one, index) => ({
@@ -47,8 +46,7 @@ export async function printCombined(run: Run, resolved: readonly Resolved[], fla
       with: pairs.map(([name, value]) => `${name}=${value}`),
       ...(run.verbose > 0 ? { preimage: combined.preimage } : {}),
       incomplete: [...new Set(keys.flat().flatMap((result) => result.incomplete ?? []))],
-    };
-    await run.out(`${JSON.stringify(document)}\n`);
+    });
   } else {
     await run.line(key);
   }

@@ -5,7 +5,7 @@ import { completeLine } from '../completion/completion.ts';
 import { FISH_SCRIPT } from '../completion/fish.ts';
 import { ZSH_SCRIPT } from '../completion/zsh.ts';
 import { manualPage } from '../help/manual.ts';
-import { attributesOf, buildProgram } from '../program.ts';
+import { buildProgram, declaredAttributes } from '../program.ts';
 import type { Run } from '../run.ts';
 
 const SCRIPTS = new Map([
@@ -19,20 +19,12 @@ export async function run(run: Run, [what = '', line = '']: readonly string[]): 
   const script = SCRIPTS.get(what);
   if (script !== undefined) await run.out(script);
   else if (what === 'candidates') await run.out(await completeLine(run, line));
-  else if (what === 'man') await run.out(await manual(run));
-  else {
+  else if (what === 'man') {
+    const attributes = declaredAttributes(await run.table.loadAll());
+    await run.out(manualPage(buildProgram(attributes, { buildFlags: addBuildFlags })));
+  } else {
     throw new CtxsrcError('E_USAGE', `there is no completion for ${JSON.stringify(what)}`, {
       hint: 'choose bash, zsh or fish',
     });
   }
-}
-
-async function manual(run: Run): Promise<string> {
-  const program = buildProgram(
-    attributesOf(await run.table.loadAll()),
-    () => undefined,
-    () => undefined,
-    { buildFlags: addBuildFlags },
-  );
-  return manualPage(program);
 }

@@ -1,4 +1,4 @@
-import { CtxsrcError } from '../../core/errors.ts';
+import { ERROR_EXITS } from '../../core/errors.ts';
 import { diffSources, type SourceComparison, type SourceDifference } from '../../snapshot/diff/diff.ts';
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
 import { diffSide } from '../../snapshot/diff/side.ts';
@@ -15,16 +15,8 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   const [a, b] = await run.each(resolved, diffSide);
   const differences = diffSources(await run.job(), a!, b!, { files: flags.files === true, limits: limitsOf(flags) });
   const found = run.json ? await printJson(run, resolved, differences) : await printLines(run, differences);
-  if (found.incomplete.length > 0) {
-    const text = `could not be compared: ${found.incomplete.join(', ')}`;
-    if (run.flags.strict === true) {
-      throw new CtxsrcError('E_INCOMPLETE', text, {
-        hint: 'install the optional package koffi, or leave --strict out',
-      });
-    }
-    run.note(text, 'warning');
-  }
-  return found.equal || flags.exitCode !== true ? undefined : new CtxsrcError('E_DRIFT', '').exit;
+  if (found.incomplete.length > 0) run.incomplete(`could not be compared: ${found.incomplete.join(', ')}`);
+  return found.equal || flags.exitCode !== true ? undefined : ERROR_EXITS.E_DRIFT;
 }
 
 type Differences = AsyncGenerator<SourceDifference, SourceComparison>;

@@ -23,7 +23,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   );
   for (const { line, document } of answers) {
     if (document === undefined) await run.line(line);
-    else await run.out(`${JSON.stringify(document)}\n`);
+    else await run.document(document);
   }
 }
 
@@ -37,13 +37,10 @@ export async function digestsOf(run: Run, one: Resolved): Promise<Digests> {
 async function chosenDigest(digests: Digests, one: Resolved, flags: Flags): Promise<string> {
   if (flags.pinned === true) {
     if (digests.pinned !== undefined) return digests.pinned;
-    throw new CtxsrcError(
-      'E_NOT_PINNABLE',
-      `${shownReference(one.ref.text)} has no pinned form: no reference with the scheme ${one.identifier.scheme} can name a digest`,
-      {
-        hint: 'ctxsrc lock keeps the content key of such a source',
-      },
-    );
+    const why = `no reference with the scheme ${one.identifier.scheme} can name a digest`;
+    throw new CtxsrcError('E_NOT_PINNABLE', `${shownReference(one.ref.text)} has no pinned form: ${why}`, {
+      hint: 'ctxsrc lock keeps the content key of such a source',
+    });
   }
   for (const wanted of ['manifest', 'config'] as const) {
     if (flags[wanted] !== true) continue;

@@ -18,10 +18,7 @@ export async function run(run: Run, args: readonly string[]): Promise<undefined>
     });
   }
   const exit = ERROR_EXITS[code];
-  if (run.json) {
-    await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', code, exit, ...explanation })}\n`);
-    return;
-  }
+  if (run.json) return run.document({ code, exit, ...explanation });
   await run.line(`${code} (exit ${exit})`);
   await run.line(explanation.cause);
   await run.line('check:');
@@ -38,19 +35,13 @@ async function explainExit(run: Run, exit: number): Promise<undefined> {
     });
   }
   const codes = Object.entries(ERROR_EXITS).flatMap(([code, of]) => (of === exit ? [code as ErrorCode] : []));
-  if (run.json) {
-    await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', exit, meaning, codes })}\n`);
-    return;
-  }
+  if (run.json) return run.document({ exit, meaning, codes });
   await run.line(`exit ${exit}: ${meaning}`);
   for (const code of codes) await run.line(`  ${code}: ${EXPLANATIONS[code].cause}`);
 }
 
 async function list(run: Run): Promise<undefined> {
   const codes = Object.entries(ERROR_EXITS);
-  if (run.json) {
-    await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', codes: codes.map(([code, exit]) => ({ code, exit })) })}\n`);
-    return;
-  }
+  if (run.json) return run.document({ codes: codes.map(([code, exit]) => ({ code, exit })) });
   for (const [code, exit] of codes) await run.line(`${String(exit).padStart(3)}  ${code}`);
 }

@@ -36,11 +36,10 @@ export async function run(run: Run, [reference]: readonly string[], flags: Flags
   if (toStdout) run.note(`exported ${digest}`);
   else if (run.json) {
     const digests = await resolved[0]!.instance.digests?.(job);
-    const document = {
+    await run.document({
       ...identifierMembers(resolved[0]!, run.defaultPlatform()),
       imagePlatform: await digests?.imagePlatform?.(),
       exported: { ...output, digest, size },
-    };
-    await run.out(`${JSON.stringify(document)}\n`);
+    });
   } else await run.line(digest);
 }

@@ -14,10 +14,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     const keys = await allKeys(instance, job);
     return { identifier: identifier.toString(), digest: keys.at(-1)!.pin, key: keys.at(-1)!.key };
   });
-  if (run.json)
-    await run.out(`${JSON.stringify({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...facts })}\n`);
-  else
-    await run.out(
-      renderFacts(why === undefined ? (facts as Facts) : ((facts as { why?: Facts }).why ?? (facts as Facts))),
-    );
+  if (run.json) return run.document({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...facts });
+  const asked = why === undefined ? undefined : (facts as { why?: Facts }).why;
+  await run.out(renderFacts(asked ?? (facts as Facts)));
 }

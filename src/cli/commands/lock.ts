@@ -1,5 +1,5 @@
 import { dirname, resolve as resolvePath } from 'node:path';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
 import { printable, printableJson } from '../../core/printable.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { type Drift, driftOf, lockEntry, lockedReference } from '../../snapshot/lock/entry.ts';
@@ -32,10 +32,7 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
     : await renewed(run, path, asked, updates ? args : undefined);
   if (!printsOnly && !(await writeLock(path, encodeLock(lock.entries)))) run.note(`${path} is up to date`);
   if (format !== undefined) return print(run, lock, format, flags);
-  if (run.json)
-    await run.out(
-      `${JSON.stringify({ schema: 'ctxsrc/v1', lock: path, contexts: Object.fromEntries(lock.entries) })}\n`,
-    );
+  if (run.json) await run.document({ lock: path, contexts: Object.fromEntries(lock.entries) });
   else for (const [name, entry] of lock.entries) await run.line(`${name} ${entry.digest}`);
   return undefined;
 }
@@ -50,14 +47,10 @@ async function askedContexts(
   if (from !== undefined) {
     // References from a stream are relative to the current directory.
     const path = resolvePath(run.io.cwd, streamOf(from) === undefined ? from : '-');
-    const bytes = await readNamedFile(from, {
-      what: printable(from),
-      maxBytes: MAX_DESCRIPTION_BYTES,
-      cwd: run.io.cwd,
-      signal: run.signal,
-    });
-    const text = bytes.toString('utf8');
-    const { contexts, skipped } = await readNamedContexts(path, text, run.io.cwd);
+    const { cwd } = run.io;
+    const limits = { what: printable(from), maxBytes: MAX_DESCRIPTION_BYTES, cwd, signal: run.signal };
+    const text = (await readNamedFile(from, limits)).toString('utf8');
+    const { contexts, skipped } = await readNamedContexts(path, text, cwd);
     for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
     if (contexts.size === 0) {
       run.note(
@@ -140,11 +133,11 @@ async function check(
   const job = await run.job();
   const found = await run.each(resolved, (one) => driftOf(job, one, entries.get(one.ref.name!)!));
   drifts.push(...found.filter((drift) => drift !== undefined));
-  if (run.json) await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', drift: drifts })}\n`);
+  if (run.json) await run.document({ drift: drifts });
   else
     for (const { name, what, from, to } of drifts)
       await run.line(`${name} ${what} ${from === '' ? '' : `${from} -> `}${to}`);
-  if (drifts.length > 0) return new CtxsrcError('E_DRIFT', '').exit;
+  if (drifts.length > 0) return ERROR_EXITS.E_DRIFT;
   run.note(`${path}: nothing has moved`);
   return undefined;
 }
@@ -157,12 +150,8 @@ async function print(run: Run, lock: OpenLock, format: string, flags: Flags): Pr
     });
   }
   const here = await readable(run, lock);
-  const rendered =
-    format === 'bake'
-      ? asBake(here, target)
-      : format === 'buildkit-policy'
-        ? asBuildkitPolicy(here)
-        : asBuildContexts(here);
+  const render = { bake: asBake, 'buildkit-policy': asBuildkitPolicy }[format] ?? asBuildContexts;
+  const rendered = render(here, target);
   const left = rendered.omitted.map(({ name, why }) => `${name} is left out of the ${format}: ${why}`);
   if (left.length > 0 && run.flags.strict === true) {
     throw new CtxsrcError('E_INCOMPLETE', left.join('; '), {

@@ -5,6 +5,6 @@ import type { Run } from '../run.ts';
 export async function run(run: Run, references: readonly string[]): Promise<undefined> {
   const [one] = await run.identify(references);
   run.tellDoubt(one!.identifier);
-  if (run.json) await run.out(`${JSON.stringify(identifierMembers(one!, run.defaultPlatform()))}\n`);
+  if (run.json) await run.document(identifierMembers(one!, run.defaultPlatform()));
   else await run.line(one!.identifier.toString());
 }

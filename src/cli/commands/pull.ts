@@ -20,9 +20,7 @@ export async function run(run: Run, references: readonly string[]): Promise<unde
     return digestsOf(run, { ...one, instance });
   });
   await run.githubOutputs(resolved, [{ digest: digests!.digest, pinned: digests!.pinned }]);
-  if (run.json)
-    await run.out(
-      `${JSON.stringify({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...(await digestMembers(digests, undefined)) })}\n`,
-    );
-  else await run.line(digests!.digest);
+  if (!run.json) return run.line(digests!.digest);
+  const members = await digestMembers(digests, undefined);
+  await run.document({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...members });
 }

@@ -37,7 +37,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   const key = flags.safe === true ? safeKey(keys.at(-1)!.key) : keys.at(-1)!.key;
   await run.githubOutputs(resolved, [{ key, digest: keys.at(-1)!.pin, pinned: digests?.pinned }]);
   if (run.json) {
-    const document = {
+    await run.document({
       ...identifierMembers(one, run.defaultPlatform()),
       ...(await digestMembers(digests, keys.at(-1)!.pin)),
       ...keyMembers(keys, run.verbose > 0),
@@ -50,8 +50,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
         losses: sidecar.lossCounts,
       },
       tree: sidecar.tree,
-    };
-    await run.out(`${JSON.stringify(document)}\n`);
+    });
   } else {
     await run.line(key);
   }

@@ -19,8 +19,8 @@ export async function run(run: Run, [action, module]: readonly string[]): Promis
     const list = sources.flatMap((source) =>
       source.grammar.map((grammar) => ({ ...grammar, attributes: source.attributes.map((spec) => spec.name) })),
     );
-    await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', sources: list })}\n`);
-    return;
+    await run.document({ sources: list });
+    return undefined;
   }
   for (const source of sources) {
     for (const grammar of source.grammar) {
@@ -32,6 +32,7 @@ export async function run(run: Run, [action, module]: readonly string[]): Promis
     if (source.attributes.length > 0)
       await run.line(`  flags    ${source.attributes.map((spec) => `--${spec.name}`).join(' ')}`);
   }
+  return undefined;
 }
 
 /** Runs the conformance kit on a module that exports `source` and `prepare`. A broken rule is exit 1: a defect of the source. */
@@ -40,13 +41,10 @@ async function testSource(run: Run, module: string): Promise<number | undefined>
   await admitSource(new SourceTable(), source, module, commandsAlone);
   const prepare = exported.prepare as Subject['prepare'] | undefined;
   if (typeof prepare !== 'function') {
-    throw new CtxsrcError(
-      'E_SOURCE_MODULE',
-      `the module ${module} exports no prepare function for the conformance kit`,
-      {
-        hint: 'export async function prepare(dir) { … return { reference, change, malformed }; }; docs/sources.md shows one',
-      },
-    );
+    const message = `the module ${module} exports no prepare function for the conformance kit`;
+    throw new CtxsrcError('E_SOURCE_MODULE', message, {
+      hint: 'export async function prepare(dir) { … return { reference, change, malformed }; }; docs/sources.md shows one',
+    });
   }
   const { RULES, runConformance } = await import('../../conformance/kit.ts');
   const tell = ({ status, rule, name, detail }: CheckResult): void => {
@@ -54,7 +52,7 @@ async function testSource(run: Run, module: string): Promise<number | undefined>
       void run.line(`${status.padEnd(7)} rule ${rule}: ${name}${detail === undefined ? '' : `: ${detail}`}`);
   };
   const report = await runConformance({ source, prepare, origin: { module: url } }, tell, run.signal);
-  if (run.json) await run.out(`${JSON.stringify({ schema: 'ctxsrc/v1', ...report })}\n`);
+  if (run.json) await run.document(report);
   else {
     for (const rule of report.brokenRules) await run.line(`rule ${rule} is broken: ${RULES[rule]}`);
     await run.line(`${report.executed} checks executed, ${report.failed} failed`);

@@ -1,4 +1,4 @@
-import { CtxsrcError } from '../../core/errors.ts';
+import { ERROR_EXITS } from '../../core/errors.ts';
 import { verifySnapshot } from '../../snapshot/verify/verify.ts';
 import { type Flags, limitsOf } from '../flags.ts';
 import type { Run } from '../run.ts';
@@ -6,15 +6,11 @@ import type { Run } from '../run.ts';
 /** `ctxsrc verify <dir>`: the content key, or, with exit 5, the paths that differ. */
 export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
   const { sidecar, differences, notes, incomplete } = await verifySnapshot(await run.job(), dir!, limitsOf(flags));
-  if (incomplete.length > 0 && run.flags.strict === true) {
-    throw new CtxsrcError('E_INCOMPLETE', `could not look at ${incomplete.join(', ')} of ${dir}`, {
-      hint: 'install the optional package koffi, or leave --strict out',
-    });
-  }
-  const exit = differences.length === 0 ? undefined : new CtxsrcError('E_TREE_DIFFERS', '').exit;
+  const strict = run.flags.strict === true;
+  if (incomplete.length > 0 && strict) run.incomplete(`could not look at ${incomplete.join(', ')} of ${dir}`);
+  const exit = differences.length === 0 ? undefined : ERROR_EXITS.E_TREE_DIFFERS;
   if (run.json) {
-    const document = {
-      schema: 'ctxsrc/v1',
+    await run.document({
       dir,
       ref: sidecar.reference,
       identifier: sidecar.identifier,
@@ -23,8 +19,7 @@ export async function run(run: Run, [dir]: readonly string[], flags: Flags): Pro
       differences,
       touched: notes,
       incomplete,
-    };
-    await run.out(`${JSON.stringify(document)}\n`);
+    });
     return exit;
   }
   if (notes.length > 0) run.note(`only the mtime of ${notes.length} ${notes.length === 1 ? 'path' : 'paths'} changed`);

@@ -9,7 +9,7 @@ import { addBuildFlags } from '../build-flags.ts';
 import type { CommandSpec } from '../command-spec.ts';
 import { COMMANDS, commandOf } from '../commands.ts';
 import { addCommonFlags, addSettingFlags } from '../flags.ts';
-import { attributesOf, buildProgram } from '../program.ts';
+import { buildProgram, declaredAttributes } from '../program.ts';
 import type { Run } from '../run.ts';
 import {
   answerText,
@@ -77,14 +77,8 @@ function commandIn(words: readonly string[]): number | undefined {
 
 /** A command with its flags, including those of all sources. */
 async function declared(run: Run, spec: CommandSpec): Promise<Command> {
-  const attributes = spec.takesReferences ? attributesOf(await run.table.loadAll()) : [];
-  const program = buildProgram(
-    attributes,
-    () => undefined,
-    () => undefined,
-    { only: spec, buildFlags: addBuildFlags },
-  );
-  return program.commands[0]!;
+  const attributes = spec.takesReferences ? declaredAttributes(await run.table.loadAll()) : [];
+  return buildProgram(attributes, { only: spec, buildFlags: addBuildFlags }).commands[0]!;
 }
 
 /** Completion before the command: commands, and the flags of every command. */

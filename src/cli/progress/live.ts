@@ -47,7 +47,6 @@ export class LiveView implements Reporter {
 
   emit(event: ProgressEvent): void {
     this.#tasks.apply(event);
-    if (event.type !== 'message' && event.type !== 'request') return;
     const line = this.#messages.lineOf(event);
     if (line === undefined) return;
     this.#wipe();

@@ -2,8 +2,6 @@ import { printable } from '../../core/printable.ts';
 import type { Progress, ProgressEvent } from '../../core/progress.ts';
 import type { LineSink } from './reporter.ts';
 
-type Message = Extract<ProgressEvent, { type: 'message' | 'request' }>;
-
 /** Notes, warnings and, with -v, requests as lines; tasks are not shown. */
 export class MessageWriter implements Progress {
   readonly #stream: LineSink;
@@ -17,28 +15,27 @@ export class MessageWriter implements Progress {
   }
 
   emit(event: ProgressEvent): void {
-    const line = event.type === 'message' || event.type === 'request' ? this.lineOf(event) : undefined;
+    const line = this.lineOf(event);
     if (line !== undefined) this.#stream.write(`${line}\n`);
   }
 
-  /** The line of a message; undefined if it is not shown. */
-  lineOf(event: Message): string | undefined {
+  /** The line of a message or request; undefined if the event is none, or is not shown. */
+  lineOf(event: ProgressEvent): string | undefined {
     if (event.type === 'request') {
       if (this.#verbose < 1) return undefined;
       const outcome = event.error ?? `${event.status ?? '-'}`;
       const bytes = event.bytes === undefined ? '' : `, ${event.bytes} bytes`;
       return printable(`${event.method} ${event.url} ${outcome} (${Math.round(event.ms)} ms${bytes})`);
     }
+    if (event.type !== 'message') return undefined;
     const { level } = event;
-    const shown =
-      level === 'warning'
-        ? this.#least !== 'none'
-        : level === 'note'
-          ? this.#least === 'note'
-          : level === 'verbose'
-            ? this.#verbose >= 1
-            : this.#verbose >= 2;
-    if (!shown) return undefined;
+    const shown = {
+      warning: this.#least !== 'none',
+      note: this.#least === 'note',
+      verbose: this.#verbose >= 1,
+      debug: this.#verbose >= 2,
+    };
+    if (!shown[level]) return undefined;
     const hint = event.hint === undefined ? '' : `\nhint: ${printable(event.hint)}`;
     return `${level === 'verbose' ? '' : `${level}: `}${printable(event.text)}${hint}`;
   }

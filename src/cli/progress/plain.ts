@@ -31,7 +31,6 @@ export class PlainView implements Reporter {
   emit(event: ProgressEvent): void {
     const finished = this.#tasks.apply(event);
     if (finished !== undefined) this.#finished(finished);
-    if (event.type !== 'message' && event.type !== 'request') return;
     const line = this.#messages.lineOf(event);
     if (line !== undefined) this.#write(line);
   }

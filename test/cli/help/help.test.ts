@@ -3,17 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { addBuildFlags } from '../../../src/cli/build-flags.ts';
 import { titleOf } from '../../../src/cli/command-spec.ts';
 import { COMMANDS } from '../../../src/cli/commands.ts';
-import { attributesOf, buildProgram } from '../../../src/cli/program.ts';
+import { buildProgram, declaredAttributes } from '../../../src/cli/program.ts';
 import { SourceTable } from '../../../src/source/table.ts';
 import { ctxsrc } from '../../support/cli.ts';
 
-const attributes = attributesOf(await new SourceTable().loadAll());
-const program = buildProgram(
-  attributes,
-  () => undefined,
-  () => undefined,
-  { buildFlags: addBuildFlags },
-);
+const attributes = declaredAttributes(await new SourceTable().loadAll());
+const program = buildProgram(attributes, { buildFlags: addBuildFlags });
 
 function helpOf(name: string): string {
   const command = program.commands.find((one) => one.name() === name)!;
