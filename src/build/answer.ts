@@ -1,7 +1,7 @@
 /** What is asked about a build, and what is answered. Types only. */
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { Digest } from '../core/digest.ts';
-import type { BuildOptions } from '../dockerfile/graph/build-graph.ts';
+import type { BuildOptions } from '../dockerfile/graph/types.ts';
 import type { SourceTable } from '../source/table.ts';
 
 /** One build, as its command line describes it. */
@@ -82,7 +82,7 @@ export interface UnkeyedInput {
 
 /** Digests of what the key was made of, finer than the document: `diff` names the path or the instruction by them. */
 export interface BuildDetail {
-  readonly inputs: readonly Pick<BuildInput, 'kind' | 'name' | 'ref' | 'platform' | 'digest' | 'key'>[];
+  readonly inputs: readonly Pick<BuildInput, 'kind' | 'name' | 'platform' | 'digest' | 'key'>[];
   /** Of each platform the instructions that reach the result, in the order of the document's steps. */
   readonly steps: readonly {
     readonly platform: string;
@@ -101,18 +101,23 @@ export interface BuildDetail {
     readonly digest: string;
     readonly mode: string;
   }[];
+  /** Members of the image's configuration that a container sees. */
+  readonly config: readonly { readonly platform: string; readonly member: string; readonly digest: Digest }[];
+  /** The build arguments that were given. */
+  readonly arguments: readonly { readonly name: string; readonly digest: Digest }[];
 }
 
 export interface BuildAnswer {
   /** sha256 of the bytes of `document`. */
   readonly key: Digest;
   readonly document: string;
-  readonly detail: BuildDetail;
+  /** Asked for when it is needed: it lists every file. */
+  detail(): Promise<BuildDetail>;
   readonly file: string;
   /** The target as it was asked for, else the name of the last stage; empty for one without a name. */
   readonly target: string;
   readonly platforms: readonly string[];
-  readonly frontend: { readonly ref: string; readonly digest: string } | undefined;
+  readonly frontend: { readonly ref: string; readonly digest?: string } | undefined;
   /** In the order of first use. */
   readonly inputs: readonly BuildInput[];
   readonly unkeyed: readonly UnkeyedInput[];

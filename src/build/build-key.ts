@@ -1,16 +1,116 @@
 /** One key over every input of a build: `ctxsrc key --build`, and the list of the inputs. */
-import { CtxsrcError } from '../core/errors.ts';
-import type { BuildAnswer, BuildNames, BuildRequest, BuildWork } from './answer.ts';
+import { shownReference } from '../core/shown-reference.ts';
+import { buildGraph } from '../dockerfile/graph/build-graph.ts';
+import type { BuildGraph } from '../dockerfile/graph/types.ts';
+import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
+import type { Dockerfile } from '../dockerfile/parse/instruction.ts';
+import type { BuildAnswer, BuildDetail, BuildInput, BuildNames, BuildRequest, BuildWork } from './answer.ts';
+import { openContexts, openMainContext } from './contexts.ts';
+import { argumentDetail, configDetail, stepDetail } from './detail.ts';
+import { type BuiltPlatform, keyDocument } from './document.ts';
+import { foreignFrontend } from './foreign.ts';
+import { type AskedFrontend, askedFrontend, listedFrontend } from './frontend.ts';
+import { listInputs, listNames, listUnkeyed } from './list-inputs.ts';
+import { buildResolver, type Unasked } from './resolver.ts';
+import { SourceKeys } from './source-keys.ts';
+import { BuildSources } from './sources.ts';
+import { stepsOf } from './step/steps.ts';
 
 /**
  * Resolves every source that the target of a Dockerfile uses, and makes one key of them.
  * @throws CtxsrcError; `E_DOCKERFILE` names the line and the instruction
  */
-export async function buildKey(request: BuildRequest, _work: BuildWork): Promise<BuildAnswer> {
-  throw new CtxsrcError('E_INTERNAL', `${request.dockerfile.name}: keys of builds are not made yet`);
+export async function buildKey(request: BuildRequest, work: BuildWork): Promise<BuildAnswer> {
+  const { dockerfile, graph, keys, frontend } = await openBuild(request, work);
+  const file = request.dockerfile.name;
+  const [platforms, inputs, listed, foreign] = await Promise.all([
+    builtPlatforms(graph, keys),
+    listInputs(graph, file, keys),
+    frontend && listedFrontend(frontend, work),
+    frontend && !frontend.isDockers
+      ? foreignFrontend(frontend.image, frontend.commandLine, request, keys, work)
+      : undefined,
+  ]);
+  return {
+    ...keyDocument({ platforms, foreign, salts: request.salts }),
+    detail: () => detailOf(request, platforms, inputs, keys),
+    file,
+    target: request.target ?? dockerfile?.stages.at(-1)?.name ?? '',
+    platforms: graph.results.map(({ platform }) => platform),
+    frontend: listed,
+    inputs,
+    unkeyed: listUnkeyed(graph, file),
+    incomplete: await keys.incomplete(),
+  };
 }
 
 /** The references of a build alone. Configurations of bases are asked for; with `offline` those in the store only. */
-export async function buildNames(request: BuildRequest, _work: BuildWork): Promise<BuildNames> {
-  throw new CtxsrcError('E_INTERNAL', `${request.dockerfile.name}: keys of builds are not made yet`);
+export async function buildNames(request: BuildRequest, work: BuildWork): Promise<BuildNames> {
+  const unasked: Unasked = new Set();
+  const { graph, keys, frontend } = await openBuild(request, work, unasked);
+  const refs = await listNames(graph, keys);
+  return {
+    refs: [...new Set([...(frontend === undefined ? [] : [String(frontend.image.resolved.identifier)]), ...refs])],
+    unasked: [...unasked].map(shownReference),
+  };
+}
+
+interface OpenBuild {
+  /** Undefined where another front end than docker's reads the file. */
+  readonly dockerfile: Dockerfile | undefined;
+  readonly graph: BuildGraph;
+  readonly keys: SourceKeys;
+  readonly frontend: AskedFrontend | undefined;
+}
+
+/** @param unasked collects the bases that cannot be asked for; without it that is an error */
+async function openBuild(request: BuildRequest, work: BuildWork, unasked?: Unasked): Promise<OpenBuild> {
+  const sources = new BuildSources(work);
+  const frontend = await askedFrontend(request, sources);
+  const contexts = await openContexts(request, sources, work);
+  const main = await openMainContext(request, work);
+  const keys = new SourceKeys(sources, contexts, main, request, work);
+  if (frontend !== undefined && !frontend.isDockers) {
+    return { dockerfile: undefined, graph: { frontend: undefined, results: [] }, keys, frontend };
+  }
+  const dockerfile = parseDockerfile(request.dockerfile.bytes, request.dockerfile.name);
+  const options = {
+    ...request,
+    fileName: request.dockerfile.name,
+    namedContexts: contexts.values,
+    contextExcludes: main.ignores.exclude,
+  };
+  const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked));
+  return { dockerfile, graph, keys, frontend };
+}
+
+async function builtPlatforms(graph: BuildGraph, keys: SourceKeys): Promise<BuiltPlatform[]> {
+  return Promise.all(
+    graph.results.map(async (result) => ({
+      platform: result.platform,
+      imageConfig: result.imageConfig,
+      steps: await stepsOf(result, keys.keyOf),
+    })),
+  );
+}
+
+async function detailOf(
+  request: BuildRequest,
+  platforms: readonly BuiltPlatform[],
+  inputs: readonly BuildInput[],
+  keys: SourceKeys,
+): Promise<BuildDetail> {
+  return {
+    inputs: inputs.map(({ kind, name, platform, digest, key }) => ({
+      kind,
+      name,
+      ...(platform && { platform }),
+      ...(digest && { digest }),
+      ...(key && { key }),
+    })),
+    steps: platforms.flatMap(stepDetail),
+    paths: await keys.paths(),
+    config: platforms.flatMap(configDetail),
+    arguments: argumentDetail(request.buildArgs),
+  };
 }

@@ -57,6 +57,11 @@ export function contextName(name: string): string | undefined {
   }
 }
 
+/** The reference of an image that is named as in a Dockerfile. */
+export function registryReference(name: string): string {
+  return `docker-image://${name}`;
+}
+
 /** The facts about a reference to pin. */
 export interface Pinnable {
   readonly ref: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { inputsOf } from '../../src/build/step/selection.ts';
 import { type KeyOfSource, stepsOf } from '../../src/build/step/steps.ts';
-import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/build-graph.ts';
+import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/types.ts';
 
 const from = (...vertices: number[]) => vertices.map((vertex) => ({ vertex, output: 0 }));
 const source = (identifier: string): Vertex => ({ kind: 'source', inputs: [], op: { identifier }, places: [] });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { stepsOf } from '../../src/build/step/steps.ts';
-import { chainId } from '../../src/core/chain-id.ts';
 import { stableJson } from '../../src/core/stable-json.ts';
-import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/build-graph.ts';
+import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/types.ts';
+import { type BuildCaseInput, chainOf } from '../support/build-case.ts';
 import { vectors } from './vectors.ts';
 
 interface Operation {
@@ -17,13 +17,7 @@ interface Result {
   readonly ops?: readonly Operation[];
 }
 
-interface Input {
-  readonly images?: Readonly<
-    Record<string, { digest: string; configs: Record<string, { rootfs?: { diff_ids?: readonly string[] } }> }>
-  >;
-}
-
-const file = vectors<Input, Result & { readonly results?: readonly Result[] }>('dockerfile');
+const file = vectors<BuildCaseInput, Result & { readonly results?: readonly Result[] }>('dockerfile');
 const builds = file.cases.flatMap(({ name, input, expect: want }) =>
   (want.results ?? [want]).flatMap(({ steps, ops }) =>
     steps === undefined || ops === undefined ? [] : [{ name, input, steps, ops }],
@@ -53,20 +47,14 @@ function graphOf(ops: readonly Operation[]): PlatformGraph {
   };
 }
 
-/** As in the vectors: an image stands for the chain of its layers, every other source for itself. */
-function keyOf({ images = {} }: Input, { op, platform = '' }: Vertex): string {
-  const identifier = String(op.identifier);
-  const [ref, digest] = identifier.replace('docker-image://', '').split('@');
-  const image = images[ref!] ?? Object.values(images).find((one) => one.digest === digest);
-  const config = image?.configs[platform] ?? image?.configs['*'];
-  return chainId(config?.rootfs?.diff_ids ?? []) ?? identifier;
-}
-
 describe('BuildKit vectors: steps of dockerfile', () => {
   it('are described alike exactly where the cache keys of BuildKit are alike', async () => {
     const described = await Promise.all(
       builds.map(async ({ name, input, steps, ops }) => {
-        const own = await stepsOf(graphOf(ops), async (vertex) => ({ key: keyOf(input, vertex), ofFiles: false }));
+        const own = await stepsOf(graphOf(ops), async (source) => {
+          // As in the vectors: an image stands for the chain of its layers, every other source for itself.
+          return { key: chainOf(input, source) ?? String(source.op.identifier), ofFiles: false };
+        });
         return { name, steps, own: stableJson({ steps: own.steps, result: own.result }) };
       }),
     );

@@ -1,5 +1,5 @@
 /** A build of the Dockerfile vectors: its bytes, its options, and a registry that holds the images of the case. */
-
+import { chainId } from '../../src/core/chain-id.ts';
 import {
   type BuildGraph,
   type BuildOptions,
@@ -7,6 +7,7 @@ import {
   buildGraph,
   type ImageConfig,
   type ImageRequest,
+  type Vertex,
 } from '../../src/dockerfile/graph/build-graph.ts';
 import { chosenFrontend, isDockersOwn } from '../../src/dockerfile/graph/frontend.ts';
 import { frontendOf } from '../../src/dockerfile/parse/directives.ts';
@@ -80,4 +81,15 @@ export function caseResolver(input: BuildCaseInput): BuildResolver & { readonly 
 
 function patterns(text = ''): string[] {
   return parseIgnoreFile(Buffer.from(text), '.dockerignore').map(({ pattern }) => pattern);
+}
+
+/** The chain ID of the layers of an image; undefined for another source, and for an image without layers. */
+export function chainOf(input: BuildCaseInput, { op, platform = '' }: Vertex): string | undefined {
+  const ref = String(op.identifier).replace(/^[a-z-]+:\/\//, '');
+  const [name = '', digest] = ref.split('@');
+  const images = input.images ?? {};
+  const image = images[name] ?? Object.values(images).find((one) => one.digest === digest);
+  const config = image?.configs[platform] ?? image?.configs['*'];
+  const { diff_ids = [] } = (config?.rootfs ?? {}) as { readonly diff_ids?: readonly string[] };
+  return chainId(diff_ids);
 }

@@ -74,6 +74,11 @@ export class ContextContent {
     this.#notFound = (path) => missingPath(path, this.#tree, root, options);
   }
 
+  /** The content key of all that was read, as a directory with the same filters has it. */
+  get key(): Digest {
+    return `sha256:${this.#hashed.digest}`;
+  }
+
   /** Entries that are not directories, and the bytes of regular files, whatever selects them. */
   get files(): number {
     return this.#hashed.files;

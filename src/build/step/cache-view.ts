@@ -2,7 +2,7 @@
 import { type Digest, sha256 } from '../../core/digest.ts';
 import { baseName } from '../../core/go/path.ts';
 import { stableJson } from '../../core/stable-json.ts';
-import type { Vertex } from '../../dockerfile/graph/build-graph.ts';
+import type { Vertex } from '../../dockerfile/graph/types.ts';
 import type { ExecMount, ExecOperation, FileAction, FileOperation } from './operation.ts';
 
 /**

@@ -10,7 +10,7 @@ interface NamedOwner {
   readonly User: { readonly byName?: { readonly name: string; readonly input?: number } };
 }
 
-export interface CopyAction {
+interface CopyAction {
   readonly src: string;
   readonly owner?: Owner;
   readonly allowWildcard?: boolean;

@@ -1,6 +1,6 @@
 /** Which files of its inputs an operation takes: BuildKit compares such inputs by these files alone. */
 import { joinPath } from '../../core/go/path.ts';
-import type { Vertex } from '../../dockerfile/graph/build-graph.ts';
+import type { Vertex } from '../../dockerfile/graph/types.ts';
 import type { ExecOperation, FileOperation, Owner } from './operation.ts';
 
 /** Files of one input: a path, or a pattern, and filters below it. */

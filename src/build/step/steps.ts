@@ -1,7 +1,7 @@
 /** The steps of a build in an order of their own, each described by digests: what the key of a build is made of. */
 import { type Digest, sha256 } from '../../core/digest.ts';
 import { stableJson } from '../../core/stable-json.ts';
-import type { PlatformGraph, Vertex } from '../../dockerfile/graph/build-graph.ts';
+import type { Place, PlatformGraph, Vertex } from '../../dockerfile/graph/types.ts';
 import { operationDigest } from './cache-view.ts';
 import { inputsOf, ROOT, type SelectedInput, type Selection, takesAll } from './selection.ts';
 
@@ -12,17 +12,21 @@ export interface SourceKey {
   readonly ofFiles: boolean;
 }
 
-/** Called once for each place where an operation takes files of a source, all side by side. */
-export type KeyOfSource = (source: Vertex, selections: readonly Selection[]) => Promise<SourceKey>;
+/** Called for each operation that takes files of a source, all side by side; `places` are those of the operation. */
+export type KeyOfSource = (
+  source: Vertex,
+  selections: readonly Selection[],
+  places: readonly Place[],
+) => Promise<SourceKey>;
 
 /** An operation as no cache key tells it from another, and where its files come from. */
-export interface Step {
+interface Step {
   readonly operation: Digest;
   readonly inputs: readonly StepInput[];
 }
 
 /** Files of an earlier step, by its position, or of a source, by its key. Absent members have no meaning there. */
-export interface StepInput {
+interface StepInput {
   readonly step?: number;
   readonly output?: number;
   readonly source?: string;
@@ -47,7 +51,7 @@ export async function stepsOf({ vertices, result }: PlatformGraph, keyOf: KeyOfS
   const order = postOrder(vertices, result.vertex).filter((index) => vertices[index]!.kind !== 'source');
   const inputs = new Map(order.map((index) => [index, inputsOf(vertices[index]!)]));
   const last: SelectedInput = { ...result, whole: true, selections: [] };
-  const keys = await keysOf(vertices, [...inputs.values(), [last]].flat(), keyOf);
+  const keys = await keysOf(vertices, [...inputs, [undefined, [last]] as const], keyOf);
 
   const steps: Step[] = [];
   const stepVertices: Vertex[][] = [];
@@ -89,16 +93,17 @@ function postOrder(vertices: readonly Vertex[], result: number): number[] {
 
 async function keysOf(
   vertices: readonly Vertex[],
-  inputs: readonly SelectedInput[],
+  users: readonly (readonly [user: number | undefined, inputs: readonly SelectedInput[]])[],
   keyOf: KeyOfSource,
 ): Promise<Map<SelectedInput, SourceKey>> {
-  const taken = inputs.filter(({ vertex }) => vertices[vertex]!.kind === 'source');
-  return new Map(
-    await Promise.all(
-      taken.map(async (input) => {
-        const key = await keyOf(vertices[input.vertex]!, input.whole ? [ROOT] : input.selections);
-        return [input, key] as const;
+  const taken = users.flatMap(([user, inputs]) =>
+    inputs
+      .filter(({ vertex }) => vertices[vertex]!.kind === 'source')
+      .map(async (input) => {
+        const source = vertices[input.vertex]!;
+        const { places } = user === undefined ? source : vertices[user]!;
+        return [input, await keyOf(source, input.whole ? [ROOT] : input.selections, places)] as const;
       }),
-    ),
   );
+  return new Map(await Promise.all(taken));
 }

@@ -29,8 +29,8 @@ async function print(
   const save = textFlag(flags, 'save');
   if (save !== undefined) {
     const { replaceFile } = await import('../../snapshot/write/replace-file.ts');
-    const { document, detail } = answer;
-    const text = `${JSON.stringify({ schema: 'ctxsrc/v1', document, detail })}\n`;
+    const { document } = answer;
+    const text = `${JSON.stringify({ schema: 'ctxsrc/v1', document, detail: await answer.detail() })}\n`;
     await replaceFile(resolve(run.io.cwd, save), text, `the file ${printable(save)} of --save`);
   }
   const key = flags.safe === true ? safeKey(answer.key) : answer.key;

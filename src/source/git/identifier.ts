@@ -3,7 +3,7 @@ import type { AttributeSpec, Attributes, Identifier, SchemeRef } from '../../con
 import { CtxsrcError } from '../../core/errors.ts';
 import { type GitSelection, isObjectId } from './key.ts';
 import { isGitReference } from './reference-form.ts';
-import { type GitReference, parseGitReference } from './url.ts';
+import { type GitReference, gitReferenceText, parseGitReference } from './url.ts';
 
 export const GIT_ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'keep-git-dir', kind: 'flag', help: 'keep the .git directory; part of the key' },
@@ -69,7 +69,7 @@ export class GitIdentifier implements Identifier {
 
   /** The reference with the given ref and the same directory. */
   withRef(ref: string): string {
-    return referenceText(this.reference, ref);
+    return gitReferenceText(this.reference, ref);
   }
 
   toString(): string {
@@ -80,14 +80,6 @@ export class GitIdentifier implements Identifier {
     const { remote, ref, subdir } = this.reference;
     return { scheme: this.scheme, remote, ref, subdir, attributes: this.attributes };
   }
-}
-
-function referenceText({ remote, subdir }: GitReference, ref: string): string {
-  if (ref === '' && subdir === '') return remote;
-  // The scp form has no escapes.
-  const escaped = (part: string): string =>
-    remote.includes('://') ? encodeURI(part).replace(/[#?]/g, encodeURIComponent) : part;
-  return `${remote}#${escaped(ref)}${subdir === '' ? '' : `:${escaped(subdir)}`}`;
 }
 
 /** A git reference, checked. @throws E_REFERENCE, E_ATTRIBUTE */
@@ -101,7 +93,7 @@ export function identify(ref: SchemeRef, attrs: Attributes): GitIdentifier {
     });
   }
   // The query is no longer needed: it has become ref, directory and attributes.
-  const plain = parseGitReference(referenceText(reference, reference.ref));
+  const plain = parseGitReference(gitReferenceText(reference, reference.ref));
   return new GitIdentifier(plain, mergeAttributes(reference, attrs));
 }
 

@@ -73,6 +73,15 @@ export function parseGitReference(text: string): GitReference {
   };
 }
 
+/** The text of a reference: what `parseGitReference` reads. */
+export function gitReferenceText({ remote, subdir }: Pick<GitReference, 'remote' | 'subdir'>, ref: string): string {
+  if (ref === '' && subdir === '') return remote;
+  // The scp form has no escapes.
+  const escaped = (part: string): string =>
+    remote.includes('://') ? encodeURI(part).replace(/[#?]/g, encodeURIComponent) : part;
+  return `${remote}#${escaped(ref)}${subdir === '' ? '' : `:${escaped(subdir)}`}`;
+}
+
 /** Scheme, host and port of a remote, in one spelling per origin; only for URLs with a host. */
 export function originOf({ transport, host }: GitUrl): string {
   const port = transport === 'https' ? ':443' : transport === 'http' ? ':80' : ':';

@@ -32,6 +32,11 @@ const STAT_CACHE = 'stat-cache';
 /** The name of the unnamed context in builders. */
 const MAIN_CONTEXT = 'context';
 
+/** The folder where the digests of directories' files are remembered; undefined if they are not. */
+export function statCacheOf({ statCache, store }: SourceEnv): string | undefined {
+  return statCache ? join(store.root, STAT_CACHE) : undefined;
+}
+
 export interface LocalSubject {
   readonly identifier: Identifier;
   /** Absolute. */
@@ -129,8 +134,7 @@ export class LocalInstance implements SourceInstance {
   }
 
   get #statCache(): string | undefined {
-    const { env } = this.#subject;
-    return env.statCache ? join(env.store.root, STAT_CACHE) : undefined;
+    return statCacheOf(this.#subject.env);
   }
 
   #hash(job: JobContext): Promise<HashedTree> {

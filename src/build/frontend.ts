@@ -1,0 +1,46 @@
+/** The front end that a Dockerfile, or a build argument, asks for. */
+import { isCtxsrcError } from '../core/errors.ts';
+import { chosenFrontend, isDockersOwn } from '../dockerfile/graph/frontend.ts';
+import { frontendOf } from '../dockerfile/parse/directives.ts';
+import { registryReference } from '../source/foreign-forms.ts';
+import type { BuildAnswer, BuildRequest, BuildWork } from './answer.ts';
+import type { BuildSources, OpenSource } from './sources.ts';
+
+export interface AskedFrontend {
+  readonly image: OpenSource;
+  /** The whole value. */
+  readonly commandLine: string;
+  /** Docker's own, in whatever version: the same rules as here. */
+  readonly isDockers: boolean;
+}
+
+/**
+ * The front end that the build is handed over to.
+ * @throws E_DOCKERFILE, E_REFERENCE
+ */
+export async function askedFrontend(
+  { buildArgs, dockerfile, buildPlatform }: BuildRequest,
+  sources: BuildSources,
+): Promise<AskedFrontend | undefined> {
+  const chosen = chosenFrontend(frontendOf(dockerfile.bytes), { buildArgs, fileName: dockerfile.name });
+  if (chosen === undefined) return undefined;
+  const image = await sources.open(registryReference(chosen.source), { platform: buildPlatform });
+  return { image, commandLine: chosen.commandLine, isDockers: isDockersOwn(chosen.source) };
+}
+
+/**
+ * The front end with its digest now. Docker's own is in no key: where it cannot be asked, it is listed without a digest.
+ */
+export async function listedFrontend(
+  { image, isDockers }: AskedFrontend,
+  { job }: BuildWork,
+): Promise<BuildAnswer['frontend']> {
+  const ref = String(image.resolved.identifier);
+  try {
+    return { ref, digest: (await image.digests()).digest };
+  } catch (error) {
+    if (!isDockers || !isCtxsrcError(error) || job.signal.aborted) throw error;
+    job.progress.emit({ type: 'message', level: 'note', text: `the front end is not asked for: ${error.message}` });
+    return { ref };
+  }
+}

@@ -1,0 +1,177 @@
+/** What stands for the files of each source of a build: the key of an image, the content of what is taken of a directory. */
+import { type Digest, isDigest, sha256 } from '../core/digest.ts';
+import { isCtxsrcError } from '../core/errors.ts';
+import { stableJson } from '../core/stable-json.ts';
+import type { ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
+import { statCacheOf } from '../source/local/instance.ts';
+import type { BuildDetail, BuildRequest, BuildWork } from './answer.ts';
+import { type ContextContent, type ContextOptions, openContext } from './content/context.ts';
+import { type ContextDirectory, MAIN_CONTEXT, type NamedContexts } from './contexts.ts';
+import { type BuildSources, type OpenSource, referenceOf } from './sources.ts';
+import { type Selection, takesAll } from './step/selection.ts';
+import type { SourceKey } from './step/steps.ts';
+
+/** What a build takes of one directory. */
+export interface TakenDirectory {
+  readonly directory: ContextDirectory;
+  /** Absent: everything. */
+  readonly followPaths: readonly string[] | undefined;
+  /** Undefined for a context without files. */
+  readonly content: ContextContent | undefined;
+  /** What steps take, as far as they were asked for. */
+  readonly selections: Selection[];
+}
+
+/** What the operations of sources name their directory by. */
+const LOCAL = 'local://';
+
+export class SourceKeys {
+  readonly sources: BuildSources;
+  readonly contexts: NamedContexts;
+  readonly #main: ContextDirectory;
+  readonly #request: BuildRequest;
+  readonly #work: BuildWork;
+  readonly #directories = new Map<string, Promise<TakenDirectory>>();
+
+  constructor(
+    sources: BuildSources,
+    contexts: NamedContexts,
+    main: ContextDirectory,
+    request: BuildRequest,
+    work: BuildWork,
+  ) {
+    this.sources = sources;
+    this.contexts = contexts;
+    this.#main = main;
+    this.#request = request;
+    this.#work = work;
+  }
+
+  /** What stands for the files that an operation takes of a source. An error is told with the place of the operation. */
+  readonly keyOf = async (
+    source: Vertex,
+    selections: readonly Selection[],
+    places: readonly Place[],
+  ): Promise<SourceKey> => {
+    try {
+      return isDirectory(source)
+        ? await this.#keyOfFiles(source, selections)
+        : await this.#keyOfSource(source, selections);
+    } catch (error) {
+      const [place] = places;
+      if (place === undefined || !isCtxsrcError(error)) throw error;
+      throw error.with({
+        message: `${this.#request.dockerfile.name}:${place.line}: ${place.instruction}: ${error.message}`,
+      });
+    }
+  };
+
+  async #keyOfFiles(source: Vertex, selections: readonly Selection[]): Promise<SourceKey> {
+    const taken = await this.directory(source);
+    taken.selections.push(...selections);
+    // Without files there is nothing to compare: the paths count.
+    const { content } = taken;
+    if (content === undefined) return { key: sha256(''), ofFiles: false };
+    // One by one: together they would be sorted, and two sources of one name could change places unseen.
+    const digests = await Promise.all(selections.map((selection) => content.digest([selection])));
+    return { key: digests.length === 1 ? digests[0]! : sha256(digests.join('\n')), ofFiles: true };
+  }
+
+  async #keyOfSource(source: Vertex, selections: readonly Selection[]): Promise<SourceKey> {
+    const { key, pin } = await (await this.open(source)).key();
+    // A step that copies a downloaded file sees its content, and not when the server last touched it.
+    const ofBody = isDownload(source) && !selections.some(takesAll);
+    return { key: printedKey(ofBody ? pin : key), ofFiles: false };
+  }
+
+  /** The source of an operation that is no directory. */
+  open(source: Vertex): Promise<OpenSource> {
+    const { text, attributes } = referenceOf(source, this.contexts.layouts);
+    return this.sources.open(text, attributes);
+  }
+
+  /** The directory of an operation, not read. */
+  directoryOf({ op }: Vertex): Promise<ContextDirectory> {
+    return this.#directoryAt(String(op.identifier).slice(LOCAL.length));
+  }
+
+  /** The directory of an operation, read once for the same paths. */
+  directory({ op, attrs = {} }: Vertex): Promise<TakenDirectory> {
+    const local = String(op.identifier).slice(LOCAL.length);
+    const followPaths = attrs['local.followpaths'];
+    const name = stableJson([local, followPaths]);
+    const opening =
+      this.#directories.get(name) ??
+      this.#take(local, followPaths === undefined ? undefined : (JSON.parse(followPaths) as string[]));
+    this.#directories.set(name, opening);
+    return opening;
+  }
+
+  /** Digest and mode of every path that a step takes. */
+  async paths(): Promise<BuildDetail['paths']> {
+    const lists = (await Promise.all(this.#directories.values())).map(async ({ directory, content, selections }) =>
+      ((await content?.entries(selections)) ?? []).map(({ path, digest, mode }) => {
+        return { context: directory.name, path, digest, mode: mode.toString(8).padStart(4, '0') };
+      }),
+    );
+    return (await Promise.all(lists)).flat();
+  }
+
+  /** Properties that could not be read. */
+  async incomplete(): Promise<string[]> {
+    const taken = await Promise.all(this.#directories.values());
+    return [...new Set(taken.flatMap(({ content }) => content?.incomplete ?? []))];
+  }
+
+  async #take(local: string, followPaths: readonly string[] | undefined): Promise<TakenDirectory> {
+    const directory = await this.#directoryAt(local);
+    const { path, ignores } = directory;
+    const content = path === undefined ? undefined : await this.#read(path, { ...ignores, followPaths });
+    return { directory, followPaths, content, selections: [] };
+  }
+
+  async #directoryAt(local: string): Promise<ContextDirectory> {
+    return local === MAIN_CONTEXT ? this.#main : this.contexts.directory(local);
+  }
+
+  #read(path: string, taken: Pick<ContextOptions, 'exclude' | 'excludedBy' | 'followPaths'>): Promise<ContextContent> {
+    const { env, job } = this.#work;
+    const { signal, progress } = job;
+    const { modes } = this.#request;
+    return openContext(path, { ...taken, modes, statCache: statCacheOf(env), signal, progress, limits: env.limits });
+  }
+
+  /** The image of a request. */
+  image(request: ImageRequest): Promise<OpenSource> {
+    return this.sources.open(this.#imageReference(request), { platform: request.platform });
+  }
+
+  /** Whether `--build-context` gave the image. */
+  isNamed(request: ImageRequest): boolean {
+    return this.contexts.nameOf(this.#imageReference(request), request.store) !== undefined;
+  }
+
+  #imageReference({ kind, ref, store }: ImageRequest): string {
+    const layout = store === undefined ? undefined : this.contexts.layouts.get(store);
+    return layout ?? `${kind}://${ref}`;
+  }
+
+  /** Key of everything in a directory, for a front end that may read all of it. */
+  async wholeKey(path: string): Promise<Digest> {
+    return (await this.#read(path, {})).key;
+  }
+}
+
+/** Whether an operation reads a directory of this machine. */
+export function isDirectory({ op }: Vertex): boolean {
+  return String(op.identifier).startsWith(LOCAL);
+}
+
+function isDownload({ attrs }: Vertex): boolean {
+  return attrs?.['http.filename'] !== undefined;
+}
+
+/** Keys of git name directories of the repository; a document holds digests alone. */
+function printedKey(key: string): string {
+  return isDigest(key) ? key : sha256(key);
+}
