@@ -40,7 +40,11 @@ export async function listedFrontend(
     return { ref, digest: (await image.digests()).digest };
   } catch (error) {
     if (!isDockers || !isCtxsrcError(error) || job.signal.aborted) throw error;
-    job.progress.emit({ type: 'message', level: 'note', text: `the front end is not asked for: ${error.message}` });
+    // Who asked for no network knows why there is no digest.
+    if (error.code !== 'E_OFFLINE') {
+      const text = `the front end is listed without its digest, which is in no key: ${error.message}`;
+      job.progress.emit({ type: 'message', level: 'note', text });
+    }
     return { ref };
   }
 }

@@ -1,0 +1,247 @@
+/**
+ * What people met with tools that decide whether to build (`docs/field.md`): one change to a small project each, and
+ * whether the key has to change.
+ */
+import { cpSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LayoutBuilder } from '../support/layout-builder.ts';
+import { Asker, type ProjectOptions, projectOf, put } from '../support/project.ts';
+import { TestRegistry } from '../support/registry.ts';
+import { tar } from '../support/tar-builder.ts';
+import { tempDir } from '../support/temp.ts';
+
+let registry: TestRegistry;
+let ask: Asker;
+
+beforeAll(async () => {
+  registry = await TestRegistry.start();
+  ask = new Asker(registry.host);
+  for (const name of ['base', 'tools']) {
+    const layout = new LayoutBuilder();
+    const images = ['amd64', 'arm64'].map((architecture) =>
+      layout.image({
+        layers: [layout.layer(tar([{ name, content: architecture }]))],
+        platform: { os: 'linux', architecture },
+        config: { Env: ['PATH=/bin'] },
+      }),
+    );
+    registry.push(layout, name, '1', layout.index(images));
+  }
+});
+
+afterAll(() => registry.stop());
+
+const FILES = {
+  'src/a.go': 'a',
+  'src/x/y/z.go': 'z',
+  'src/n.1': 'n',
+  'src/s/n.1': 's',
+  'out/keep/k': 'k',
+  'out/o': 'o',
+  'other/a.go': 'a',
+  'README.md': 'r',
+  '.dockerignore': 'out\n!out/keep/*\n',
+};
+
+/** `HOST` stands for the registry. */
+const dockerfileOf = (text: string): string => text.replaceAll('HOST', registry.host);
+const args = (...pairs: [string, string][]): ProjectOptions => ({ buildArgs: new Map(pairs) });
+
+describe('the key changes exactly when BuildKit would do something else, where the Dockerfile changes', () => {
+  it.each<[need: string, a: string, b: string, same: boolean]>([
+    ['a comment', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\n# why\nRUN a', true],
+    [
+      'a comment within a continued line',
+      'FROM HOST/base:1\nRUN a \\\n  # note\n  && b',
+      'FROM HOST/base:1\nRUN a \\\n  && b',
+      true,
+    ],
+    ['a comment at the end of a line', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\nRUN a # note', false],
+    [
+      'blank lines, case and the name of a stage',
+      'FROM HOST/base:1 AS x\nRUN a\nFROM scratch\nCOPY --from=x /a /',
+      'from HOST/base:1 AS y\n\n\nrun a\nFROM scratch\ncopy --from=y /a /',
+      true,
+    ],
+    ['blanks within a command', 'FROM HOST/base:1\nRUN a  b', 'FROM HOST/base:1\nRUN a b', false],
+    ['a file of the same content elsewhere', 'FROM scratch\nCOPY src/a.go /', 'FROM scratch\nCOPY other/a.go /', true],
+    ['a mount of the context', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\nRUN --mount=target=/src a', false],
+    [
+      'an excluded pattern that hits nothing',
+      'FROM scratch\nCOPY src /',
+      'FROM scratch\nCOPY --exclude=*.none src /',
+      false,
+    ],
+    [
+      'another image in the second mount',
+      'FROM HOST/base:1\nRUN --mount=type=cache,target=/c --mount=from=HOST/tools:1,target=/t x',
+      'FROM HOST/base:1\nRUN --mount=type=cache,target=/c --mount=from=HOST/base:1,target=/t x',
+      false,
+    ],
+    [
+      'the ID of a cache',
+      'FROM HOST/base:1\nRUN --mount=type=cache,id=a,target=/c x',
+      'FROM HOST/base:1\nRUN --mount=type=cache,id=b,target=/c x',
+      true,
+    ],
+    ['a tag beside the digest it has', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1@DIGEST\nRUN a', true],
+    ['a label', 'FROM scratch\nLABEL time=1', 'FROM scratch\nLABEL time=2', false],
+    [
+      'a label of a stage that is copied from',
+      'FROM HOST/base:1 AS b\nLABEL v=1\nFROM scratch\nCOPY --from=b /base /',
+      'FROM HOST/base:1 AS b\nLABEL v=2\nFROM scratch\nCOPY --from=b /base /',
+      true,
+    ],
+    ['the text of a here-document', 'FROM scratch\nCOPY <<E /f\none\nE', 'FROM scratch\nCOPY <<E /f\ntwo\nE', false],
+    ['a health check', 'FROM scratch\nHEALTHCHECK CMD a', 'FROM scratch\nHEALTHCHECK --interval=1s CMD a', false],
+  ])('%s', async (_, a, b, same) => {
+    const dir = projectOf(FILES);
+    const digest = registry.manifests.get('base')!;
+    const pinned = [...digest.keys()].find(
+      (name) => digest.get(name)?.bytes === digest.get('1')?.bytes && name !== '1',
+    )!;
+    const key = (text: string) => ask.key(dir, dockerfileOf(text).replace('DIGEST', pinned));
+    expect((await key(a)) === (await key(b))).toBe(same);
+  });
+});
+
+describe('the key changes exactly when BuildKit would do something else, where the options change', () => {
+  const file = 'ARG V=1\nFROM HOST/base:1\nARG V\nARG LATE\nCOPY src/a.go /$LATE/\nRUN make\nARG AFTER\nCMD x';
+  it.each<[need: string, a: ProjectOptions, b: ProjectOptions, same: boolean]>([
+    ['an argument that no instruction uses, above a command', {}, args(['V', '2']), false],
+    ['an argument given as it is by default', {}, args(['V', '1']), true],
+    ['an argument below the last command', {}, args(['AFTER', '1']), true],
+    ['an argument that nobody declares', {}, args(['NOBODY', '1']), true],
+    ['a proxy', {}, args(['HTTP_PROXY', 'http://p:1']), true],
+    ['an argument in a path', args(['LATE', 'x']), args(['LATE', 'y']), false],
+    ['a time for what is made', {}, args(['SOURCE_DATE_EPOCH', '1']), true],
+    [
+      'the platform',
+      { targetPlatforms: ['linux/amd64'], platformAsked: true },
+      { targetPlatforms: ['linux/arm64'], platformAsked: true },
+      false,
+    ],
+    [
+      'the machine that builds, where the platform is given',
+      { targetPlatforms: ['linux/amd64'], platformAsked: true },
+      { targetPlatforms: ['linux/amd64'], platformAsked: true, buildPlatform: 'linux/arm64' },
+      true,
+    ],
+    ['a label from outside', {}, { labels: new Map([['a', 'b']]) }, false],
+    ['a context that nobody looks up', {}, { contexts: new Map([['nobody', '/nowhere']]) }, true],
+  ])('%s', async (_, a, b, same) => {
+    const dir = projectOf(FILES);
+    expect((await ask.key(dir, dockerfileOf(file), a)) === (await ask.key(dir, dockerfileOf(file), b))).toBe(same);
+  });
+
+  it('the builder of a cross build', async () => {
+    const cross =
+      'FROM --platform=$BUILDPLATFORM HOST/tools:1 AS b\nARG TARGETARCH\nRUN make\nFROM HOST/base:1\nCOPY --from=b /o /';
+    const on = (buildPlatform: string) =>
+      ask.answer(undefined, dockerfileOf(cross), {
+        buildPlatform,
+        targetPlatforms: ['linux/arm64'],
+        platformAsked: true,
+      });
+    const [amd64, arm64] = [await on('linux/amd64'), await on('linux/arm64')];
+    expect(amd64.inputs.map(({ platform }) => platform)).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(amd64.key).not.toBe(arm64.key);
+  });
+});
+
+describe('the key changes exactly when BuildKit would do something else, where a file changes', () => {
+  it.each<[need: string, file: string, change: (dir: string) => void, same: boolean]>([
+    ['a file that no instruction takes', 'COPY src /', (dir) => put(dir, 'README.md', 'changed'), true],
+    ['a file that is taken', 'COPY src /', (dir) => put(dir, 'src/a.go', 'changed'), false],
+    ['a new file that a pattern matches', 'COPY --parents ./**/*.go /d/', (dir) => put(dir, 'new/q.go', 'q'), false],
+    ['a new file that it does not match', 'COPY --parents ./**/*.go /d/', (dir) => put(dir, 'new/q.txt', 'q'), true],
+    ['an excluded file at the top', 'COPY --exclude=*.1 src /', (dir) => put(dir, 'src/n.1', 'changed'), true],
+    [
+      'a file further down that the pattern does not mean',
+      'COPY --exclude=*.1 src /',
+      (dir) => put(dir, 'src/s/n.1', 'changed'),
+      false,
+    ],
+    ['an exception below an ignored folder', 'COPY . /', (dir) => put(dir, 'out/keep/k', 'changed'), false],
+    ['an ignored file', 'COPY . /', (dir) => put(dir, 'out/o', 'changed'), true],
+    [
+      'the ignore file, where it is not copied and leaves the same out',
+      'COPY src /',
+      (dir) => put(dir, '.dockerignore', 'out\n'),
+      true,
+    ],
+    [
+      'a renamed file that a wildcard takes',
+      'COPY src/* /',
+      (dir) => {
+        put(dir, 'src/b.go', 'a');
+        rmSync(join(dir, 'src/a.go'));
+      },
+      false,
+    ],
+    ['the time of a file', 'COPY src /', (dir) => utimesSync(join(dir, 'src/a.go'), 1, 1), true],
+    ['the mode of a file', 'COPY src /', (dir) => put(dir, 'src/a.go', 'a', 0o755), false],
+    [
+      'the mode of a file, also where another is set',
+      'COPY --chmod=644 src/a.go /',
+      (dir) => put(dir, 'src/a.go', 'a', 0o755),
+      false,
+    ],
+    [
+      'what a mount without source takes',
+      'RUN --mount=target=/src x',
+      (dir) => put(dir, 'README.md', 'changed'),
+      false,
+    ],
+    [
+      'what a mount with a source does not take',
+      'RUN --mount=source=src,target=/src x',
+      (dir) => put(dir, 'README.md', 'changed'),
+      true,
+    ],
+  ])('%s', async (_, instruction, change, same) => {
+    const dir = projectOf(FILES);
+    const file = dockerfileOf(`FROM HOST/base:1\n${instruction}`);
+    const before = await ask.key(dir, file);
+    change(dir);
+    expect((await ask.key(dir, file)) === before).toBe(same);
+  });
+
+  it('a link that is copied stands for its target, one in a folder for its text', async () => {
+    const dir = projectOf({ ...FILES, t: '1', u: '1' });
+    symlinkSync('t', join(dir, 'l'));
+    symlinkSync('../t', join(dir, 'src/l'));
+    const [named, inside] = ['FROM scratch\nCOPY l /f', 'FROM scratch\nCOPY src /d'];
+    const before = [await ask.key(dir, named), await ask.key(dir, inside)];
+    put(dir, 't', '2');
+    expect(await ask.key(dir, named)).not.toBe(before[0]);
+    expect(await ask.key(dir, inside)).toBe(before[1]);
+    rmSync(join(dir, 'src/l'));
+    symlinkSync('../u', join(dir, 'src/l'));
+    expect(await ask.key(dir, inside)).not.toBe(before[1]);
+  });
+
+  it('nothing depends on where the project lies', async () => {
+    const dir = projectOf(FILES);
+    const copy = join(tempDir('elsewhere'), 'of', 'another', 'name');
+    cpSync(dir, copy, { recursive: true });
+    const file = dockerfileOf('FROM HOST/base:1\nCOPY src /s\nRUN --mount=target=/x make');
+    // The whole context is taken, and with it the Dockerfile.
+    expect(await ask.key(copy, file)).toBe(await ask.key(dir, file));
+  });
+});
+
+describe('a Dockerfile that is wrong is told with its line and what to write', () => {
+  it.each<[need: string, file: string, message: RegExp]>([
+    ['a tag that an argument leaves empty', 'ARG T\nFROM alpine:$T', /^Dockerfile:2: FROM/],
+    ['an argument between two stages', 'FROM scratch AS a\nARG U\nFROM $U', /^Dockerfile:3: FROM/],
+    ['a here-document of CMD', 'FROM scratch\nCMD <<E\nenv\nE', /^Dockerfile:[23]: /],
+  ])('%s', async (_, file, message) => {
+    await expect(ask.key(undefined, file)).rejects.toMatchObject({
+      code: 'E_DOCKERFILE',
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(/./),
+    });
+  });
+});
