@@ -7,7 +7,7 @@ import { open, stat } from 'node:fs/promises';
 import type { JobContext, WriteOptions, WriteReport } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import { failureOf, Task } from '../../core/progress.ts';
+import { Task } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { LayerApplier } from '../../layer/apply/apply.ts';
 import { packEntries, unpackReport } from '../../layer/apply/report.ts';
@@ -15,7 +15,8 @@ import { archiveCompression, decompressArchive } from '../../layer/compress/arch
 import { shortenedBytes } from '../../layer/tar/byte-names.ts';
 import { BLOCK, parseHeader } from '../../layer/tar/header.ts';
 import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar/reader.ts';
-import { endsAsZip, readZip } from './zip.ts';
+import { readZip } from './zip.ts';
+import { endsAsZip } from './zip-directory.ts';
 
 export interface ArchiveToUnpack {
   readonly from: string;
@@ -36,30 +37,26 @@ export async function unpackArchive(
   dir: string,
   options: WriteOptions,
 ): Promise<WriteReport> {
-  const task = new Task(job.progress, 'unpack', label);
   // Entries are filtered before they are written, so the applier needs no filter.
   const applier = new LayerApplier(dir, { ...options, filter: undefined, whiteouts: false });
   try {
-    const filter = new PathFilter(options.filter);
-    const selector = new Selector(applier, strip, filter);
-    applier.beginLayer();
-    const { size } = await stat(from);
-    const onRead = (bytes: number): void =>
-      task.advance(applier.bytes, { files: applier.entries, ...(size === 0 ? {} : { part: bytes / size }) });
-    await readArchive(job.signal, from, selector, options.limits.maxRatio, onRead);
-    applier.endLayer();
-    if (filter.subpath !== '' && !selector.found) {
-      throw new CtxsrcError('E_PATH_NOT_FOUND', `${filter.subpath} is not in the archive`);
-    }
-    applier.finish();
-    task.end();
-    return unpackReport({
-      ...packEntries(applier.root, applier.digests),
-      losses: applier.losses.losses,
-      lossCounts: applier.losses.counts,
+    await Task.run(job, 'unpack', label, async (task) => {
+      const filter = new PathFilter(options.filter);
+      const selector = new Selector(applier, strip, filter);
+      applier.beginLayer();
+      const { size } = await stat(from);
+      const onRead = (bytes: number): void =>
+        task.advance(applier.bytes, { files: applier.entries, ...(size === 0 ? {} : { part: bytes / size }) });
+      await readArchive(job.signal, from, selector, options.limits.maxRatio, onRead);
+      applier.endLayer();
+      if (filter.subpath !== '' && !selector.found) {
+        throw new CtxsrcError('E_PATH_NOT_FOUND', `${filter.subpath} is not in the archive`);
+      }
+      applier.finish();
     });
+    const { losses, counts } = applier.losses;
+    return unpackReport({ ...packEntries(applier.root, applier.digests), losses, lossCounts: counts });
   } catch (error) {
-    task.end(failureOf(job.signal, error));
     job.signal.throwIfAborted();
     throw localError(error, 'cannot unpack the archive');
   } finally {
@@ -155,13 +152,10 @@ class Selector implements TarHandler {
     }
     const linkName = this.#place(entry.linkName);
     if (linkName === undefined) {
-      throw new CtxsrcError(
-        'E_ARCHIVE_INVALID',
-        `the hard link ${JSON.stringify(shortenedBytes(entry.name))} leads to something that is not written`,
-        {
-          hint: 'write more of the archive: widen --include, --subpath or --strip-components',
-        },
-      );
+      const what = `the hard link ${JSON.stringify(shortenedBytes(entry.name))}`;
+      throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} leads to something that is not written`, {
+        hint: 'write more of the archive: widen --include, --subpath or --strip-components',
+      });
     }
     this.#applier.entry({ ...entry, name, linkName });
   }

@@ -1,41 +1,19 @@
 /**
- * Reads a zip archive from a file (APPNOTE.TXT of PKWARE): entries as listed in its central directory, stored or
- * deflated, including zip64. Known attacks are refused: entries that overlap or contradict their local header, wrong
- * sizes and checksums, encryption, special files.
+ * Reads a zip archive from a file: entries as its directory lists them, stored or deflated. Known attacks are refused:
+ * entries that overlap or contradict their local header, wrong sizes and checksums.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
-import { Slices } from '../../fs/walk/slices.ts';
 import { RatioGuard } from '../../layer/compress/ratio-guard.ts';
 import type { TarEntry, TarHandler } from '../../layer/tar/reader.ts';
+import { DAMAGED_HINT, invalid, readAt, readDirectory, type ZipEntry } from './zip-directory.ts';
 
-const END = 0x06054b50;
-const END64 = 0x06064b50;
-const LOCATOR64 = 0x07064b50;
-const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
-/** Limit of a central directory in bytes: a million entries and more. */
-const MAX_DIRECTORY = 256 * 1024 * 1024;
 const MAX_LINK = 4096;
 const CHUNK = 256 * 1024;
-
-const DAMAGED_HINT = 'unzip -t tells whether the file is whole at its origin; put a good one there';
-
-interface ZipEntry {
-  /** A byte string. */
-  readonly name: string;
-  readonly method: number;
-  readonly crc: number;
-  readonly packed: number;
-  readonly size: number;
-  readonly offset: number;
-  readonly kind: 'file' | 'dir' | 'symlink';
-  readonly mode: number;
-  readonly mtime: number;
-}
 
 /**
  * Passes every entry to `handler`, in the order of the file.
@@ -50,196 +28,25 @@ export async function readZip(
 ): Promise<void> {
   const file = await open(path, 'r');
   try {
-    const { size } = await file.stat();
-    const directory = await findDirectory(file, size);
-    const entries = await readDirectory(signal, await readAt(file, directory.offset, directory.length), directory);
-    entries.sort((a, b) => a.offset - b.offset);
+    const directory = await readDirectory(signal, file);
     const guard = new RatioGuard(maxRatio);
     const total = { packed: 0, size: 0 };
-    for (const [index, entry] of entries.entries()) {
+    for (const [index, entry] of directory.entries.entries()) {
       signal.throwIfAborted();
       const start = await dataStart(file, entry);
-      if (start + entry.packed > (entries[index + 1]?.offset ?? directory.offset)) throw invalid('its entries overlap');
+      const end = directory.entries[index + 1]?.offset ?? directory.offset;
+      if (start + entry.packed > end) throw invalid('its entries overlap');
       await readEntry(file, start, entry, handler, (packed, unpacked) => {
         signal.throwIfAborted();
-        total.packed += packed;
-        total.size += unpacked;
-        guard.check(total.packed, total.size);
-        onRead(total.packed);
+        guard.check(total.packed + packed, total.size + unpacked);
+        onRead(total.packed + packed);
       });
+      total.packed += entry.packed;
+      total.size += entry.size;
     }
   } finally {
     await file.close();
   }
-}
-
-/** True if the file ends like a zip, whatever its beginning: a program may precede the archive. */
-export async function endsAsZip(path: string): Promise<boolean> {
-  const file = await open(path, 'r');
-  try {
-    return (await findEnd(file, (await file.stat()).size)) !== undefined;
-  } finally {
-    await file.close();
-  }
-}
-
-interface End {
-  /** The end record, and its offset. */
-  readonly record: Buffer;
-  readonly position: number;
-}
-
-/** The last end record whose comment ends at the end of the file, else the last one with other bytes after it. */
-async function findEnd(file: FileHandle, size: number): Promise<End | undefined> {
-  const tail = await readAt(file, Math.max(0, size - 22 - 0xffff), Math.min(size, 22 + 0xffff));
-  let found: number | undefined;
-  for (let at = tail.length - 22; at >= 0; at -= 1) {
-    if (tail.readUInt32LE(at) !== END) continue;
-    const end = at + 22 + tail.readUInt16LE(at + 20);
-    if (end <= tail.length) found ??= at;
-    if (end === tail.length) {
-      found = at;
-      break;
-    }
-  }
-  return found === undefined ? undefined : { record: tail.subarray(found), position: size - tail.length + found };
-}
-
-interface Place {
-  readonly offset: number;
-  readonly length: number;
-  readonly count: number;
-  /** Bytes before the archive, which its offsets do not include. */
-  readonly base: number;
-}
-
-async function findDirectory(file: FileHandle, size: number): Promise<Place> {
-  const found = await findEnd(file, size);
-  if (found === undefined) throw invalid('it has no end, so that it was cut off');
-  const { record, position: end } = found;
-  if (record.readUInt16LE(4) !== 0 || record.readUInt16LE(6) !== 0) throw invalid('it is one part of several');
-  let count = record.readUInt16LE(10);
-  let length = record.readUInt32LE(12);
-  let offset = record.readUInt32LE(16);
-  let before = end;
-  if (count === 0xffff || length === 0xffffffff || offset === 0xffffffff) {
-    const locator = await readAt(file, end - 20, 20);
-    if (locator.readUInt32LE(0) !== LOCATOR64) throw invalid('its zip64 locator is missing');
-    before = bigNumber(locator, 8);
-    if (!(await hasSignature(file, before, END64))) before = end - 20 - 56;
-    const end64 = await readAt(file, before, 56);
-    if (end64.readUInt32LE(0) !== END64) throw invalid('its zip64 end is missing');
-    count = bigNumber(end64, 32);
-    length = bigNumber(end64, 40);
-    offset = bigNumber(end64, 48);
-  }
-  if (length > MAX_DIRECTORY) throw new CtxsrcError('E_LIMIT', `the zip archive has a directory of ${length} bytes`);
-  if (offset + length > before) throw invalid('its directory is outside of it');
-  const shift = before - offset - length;
-  const base = shift > 0 && (await hasSignature(file, offset + shift, CENTRAL)) ? shift : 0;
-  return { offset: offset + base, length, count, base };
-}
-
-async function hasSignature(file: FileHandle, position: number, signature: number): Promise<boolean> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, position);
-  return bytesRead === 4 && buffer.readUInt32LE(0) === signature;
-}
-
-/** The entries, read in time slices, as there may be millions. Offsets are relative to the beginning of the file. */
-async function readDirectory(signal: AbortSignal, directory: Buffer, { count, base }: Place): Promise<ZipEntry[]> {
-  const entries: ZipEntry[] = [];
-  const slices = new Slices(signal, () => undefined);
-  let at = 0;
-  while (at < directory.length) {
-    if (slices.over) await slices.pause();
-    if (at + 46 > directory.length || directory.readUInt32LE(at) !== CENTRAL)
-      throw invalid('its directory is malformed');
-    const nameEnd = at + 46 + directory.readUInt16LE(at + 28);
-    const extraEnd = nameEnd + directory.readUInt16LE(at + 30);
-    const next = extraEnd + directory.readUInt16LE(at + 32);
-    if (next > directory.length) throw invalid('its directory is malformed');
-    const name = directory.toString('latin1', at + 46, nameEnd);
-    entries.push(parseEntry(directory, at, base, name, directory.subarray(nameEnd, extraEnd)));
-    at = next;
-  }
-  if (entries.length !== count) throw invalid(`it has ${entries.length} entries, not the ${count} it says`);
-  return entries;
-}
-
-function parseEntry(directory: Buffer, at: number, base: number, rawName: string, extra: Buffer): ZipEntry {
-  const host = directory.readUInt8(at + 5);
-  const flags = directory.readUInt16LE(at + 8);
-  const method = directory.readUInt16LE(at + 10);
-  const attributes = directory.readUInt32LE(at + 38);
-  // Programs of DOS and Windows write both separators.
-  const name = host === 0 ? rawName.replaceAll('\\', '/') : rawName;
-  const what = `the zip entry ${shortened(name)}`;
-  if (name === '' || name.includes('\0')) throw invalid('an entry has no usable name');
-  if ((flags & 0x2041) !== 0) throw unsupported(`${what} is encrypted`);
-  if (method !== 0 && method !== 8) {
-    throw unsupported(`${what} is compressed by the unsupported method ${method}`);
-  }
-  const fields = zip64Fields(extra, [
-    directory.readUInt32LE(at + 24),
-    directory.readUInt32LE(at + 20),
-    directory.readUInt32LE(at + 42),
-  ]);
-  const unix = host === 3 || host === 19 ? attributes >>> 16 : 0;
-  const kind = kindOf(unix & 0o170000, name);
-  if (kind === undefined) throw new CtxsrcError('E_UNSAFE', `${what} is neither a file nor a directory nor a link`);
-  return {
-    name,
-    method,
-    crc: directory.readUInt32LE(at + 16),
-    size: fields[0] ?? 0,
-    packed: fields[1] ?? 0,
-    offset: base + (fields[2] ?? 0),
-    kind,
-    // setuid, setgid and sticky bits are dropped, as in unzip.
-    mode: (unix & 0o777) === 0 ? (kind === 'dir' ? 0o755 : 0o644) : unix & 0o777,
-    mtime: extendedTime(extra) ?? dosTime(directory.readUInt16LE(at + 14), directory.readUInt16LE(at + 12)),
-  };
-}
-
-function kindOf(type: number, name: string): ZipEntry['kind'] | undefined {
-  if (type === 0o120000) return 'symlink';
-  if (type === 0o040000 || name.endsWith('/')) return 'dir';
-  return type === 0 || type === 0o100000 ? 'file' : undefined;
-}
-
-/** Size, packed size and offset: values that do not fit into 32 bits are in the extra field 1, in this order. */
-function zip64Fields(extra: Buffer, fields: readonly number[]): readonly number[] {
-  if (!fields.includes(0xffffffff)) return fields;
-  const long = extraField(extra, 1);
-  let at = 0;
-  return fields.map((field) => {
-    if (field !== 0xffffffff) return field;
-    if (long === undefined || at + 8 > long.length) throw invalid('a zip64 size is missing');
-    at += 8;
-    return bigNumber(long, at - 8);
-  });
-}
-
-function extraField(extra: Buffer, id: number): Buffer | undefined {
-  for (let at = 0; at + 4 <= extra.length; ) {
-    const end = at + 4 + extra.readUInt16LE(at + 2);
-    if (end > extra.length) return undefined;
-    if (extra.readUInt16LE(at) === id) return extra.subarray(at + 4, end);
-    at = end;
-  }
-  return undefined;
-}
-
-/** Seconds since the epoch in Info-ZIP's field "UT". */
-function extendedTime(extra: Buffer): number | undefined {
-  const field = extraField(extra, 0x5455);
-  return field !== undefined && field.length >= 5 && ((field[0] ?? 0) & 1) === 1 ? field.readInt32LE(1) : undefined;
-}
-
-/** A time without a zone; read as UTC, so that the result is the same everywhere. */
-function dosTime(date: number, time: number): number {
-  const month = ((date >> 5) & 15) - 1;
-  return Date.UTC(1980 + (date >> 9), month, date & 31, time >> 11, (time >> 5) & 63, (time & 31) * 2) / 1000;
 }
 
 async function dataStart(file: FileHandle, entry: ZipEntry): Promise<number> {
@@ -252,6 +59,7 @@ async function dataStart(file: FileHandle, entry: ZipEntry): Promise<number> {
   return entry.offset + 30 + nameLength + header.readUInt16LE(28);
 }
 
+/** @param seen called with the bytes of the entry that were read, and those that they became */
 async function readEntry(
   file: FileHandle,
   start: number,
@@ -263,70 +71,59 @@ async function readEntry(
     handler.entry(tarEntry(entry, 'dir', 0, ''));
     return;
   }
+  const isFile = entry.kind === 'file';
+  if (!isFile && entry.size > MAX_LINK) throw wrongSize(entry);
   let crc = 0;
   let size = 0;
   let target = Buffer.alloc(0);
-  if (entry.kind === 'file') handler.entry(tarEntry(entry, 'file', entry.size, ''));
-  for await (const chunk of unpacked(file, start, entry, (packed) => seen(packed, 0))) {
-    if (size + chunk.length > entry.size || (entry.kind === 'symlink' && entry.size > MAX_LINK)) throw wrongSize(entry);
+  if (isFile) handler.entry(tarEntry(entry, 'file', entry.size, ''));
+  for await (const { chunk, packed } of unpacked(file, start, entry)) {
+    if (size + chunk.length > entry.size) throw wrongSize(entry);
     crc = crc32(chunk, crc);
-    seen(0, chunk.length);
-    if (entry.kind === 'file') handler.data(chunk, size);
+    if (isFile) handler.data(chunk, size);
     else target = Buffer.concat([target, chunk]);
     size += chunk.length;
+    seen(packed, size);
   }
   if (size !== entry.size) throw wrongSize(entry);
-  if (crc !== entry.crc)
-    throw new CtxsrcError(
-      'E_ARCHIVE_INVALID',
-      `the zip entry ${shortened(entry.name)} is damaged: its checksum is wrong`,
-      { hint: DAMAGED_HINT },
-    );
-  if (entry.kind === 'file') handler.fileEnd();
+  if (crc !== entry.crc) throw bad(entry, 'is damaged: its checksum is wrong');
+  if (isFile) handler.fileEnd();
   else handler.entry(tarEntry(entry, 'symlink', 0, target.toString('latin1')));
 }
 
+/** The content, and with each piece of it how many packed bytes were used. */
 async function* unpacked(
   file: FileHandle,
   start: number,
   entry: ZipEntry,
-  seen: (packed: number) => void,
-): AsyncGenerator<Buffer> {
-  if (entry.packed === 0) return;
-  const raw = slices(file, start, entry.packed, seen);
+): AsyncGenerator<{ readonly chunk: Buffer; readonly packed: number }> {
+  const raw = pieces(file, start, entry.packed);
   if (entry.method === 0) {
-    yield* raw;
+    let packed = 0;
+    for await (const chunk of raw) {
+      packed += chunk.length;
+      yield { chunk, packed };
+    }
     return;
   }
+  if (entry.packed === 0) return;
   const inflate = createInflateRaw({ chunkSize: CHUNK });
   const feed = Readable.from(raw, { objectMode: false });
-  feed.on('error', (error) => inflate.destroy(error));
-  feed.pipe(inflate);
+  feed.on('error', (error) => inflate.destroy(error)).pipe(inflate);
   try {
-    yield* inflate as AsyncIterable<Buffer>;
+    for await (const chunk of inflate as AsyncIterable<Buffer>) yield { chunk, packed: inflate.bytesWritten };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code?.startsWith('Z_') !== true) throw error;
-    throw new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${shortened(entry.name)} is damaged`, {
-      cause: error,
-      hint: DAMAGED_HINT,
-    });
+    throw bad(entry, 'is damaged', error);
   } finally {
     feed.destroy();
     inflate.destroy();
   }
 }
 
-async function* slices(
-  file: FileHandle,
-  start: number,
-  length: number,
-  seen: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  for (let done = 0; done < length; ) {
-    const chunk = await readAt(file, start + done, Math.min(CHUNK, length - done));
-    done += chunk.length;
-    seen(chunk.length);
-    yield chunk;
+async function* pieces(file: FileHandle, start: number, length: number): AsyncGenerator<Buffer> {
+  for (let done = 0; done < length; done += CHUNK) {
+    yield await readAt(file, start + done, Math.min(CHUNK, length - done));
   }
 }
 
@@ -349,29 +146,13 @@ function tarEntry(entry: ZipEntry, type: TarEntry['type'], size: number, linkNam
   };
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  if (position < 0) throw invalid('it is cut off');
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
-  if (bytesRead !== length) throw invalid('it is cut off');
-  return buffer;
-}
-
-function bigNumber(buffer: Buffer, at: number): number {
-  const value = buffer.readBigUInt64LE(at);
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw invalid('a size is out of all bounds');
-  return Number(value);
-}
-
 function wrongSize(entry: ZipEntry): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${shortened(entry.name)} has not the size that it says`, {
+  return bad(entry, 'has not the size that it says');
+}
+
+function bad({ name }: ZipEntry, problem: string, cause?: unknown): CtxsrcError {
+  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip entry ${shortened(name)} ${problem}`, {
+    cause,
     hint: DAMAGED_HINT,
   });
-}
-
-function invalid(problem: string): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', `the zip archive is malformed: ${problem}`, { hint: DAMAGED_HINT });
-}
-
-function unsupported(problem: string): CtxsrcError {
-  return new CtxsrcError('E_ARCHIVE_INVALID', problem, { hint: 'pack it again without: zip -r FILE.zip DIR' });
 }
