@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
-import type { CacheKeyResult, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
+import type { CacheKeyResult, JobContext, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
 import type { Loss, WriteLimits } from './contract/ref.ts';
 import { arrayOf, type Check, call, flag, given, having, members, nonEmpty, positive } from './core/check-options.ts';
 import { CtxsrcError } from './core/errors.ts';
@@ -14,7 +14,7 @@ import { NETWORK, WRITE } from './snapshot/write/option-checks.ts';
 import { writeLimits, writeSnapshot } from './snapshot/write/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
 import { checkAttributes } from './source/check-attributes.ts';
-import { openEnvironment } from './source/environment.ts';
+import { type Environment, openEnvironment } from './source/environment.ts';
 import {
   allKeys,
   type Resolved as ResolvedReference,
@@ -193,15 +193,12 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
   return withSource(reference, { ...common, limits, strict }, async ({ resolved, job, store }) => {
     const keys = await allKeys(resolved.instance, job);
     if (strict) refuseIncomplete(keys);
-    const {
-      status,
-      dir: written,
-      sidecar,
-    } = await writeSnapshot(job, {
+    const { source, identifier, instance } = resolved;
+    const written = await writeSnapshot(job, {
       reference,
-      source: resolved.source,
-      identifier: resolved.identifier,
-      instance: resolved.instance,
+      source,
+      identifier,
+      instance,
       keys,
       store,
       target: dir,
@@ -209,8 +206,8 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
       force,
       strict,
     });
-    const { files, bytes, losses } = sidecar;
-    return { key: keys.at(-1)!.key, status, dir: written, files, bytes, losses };
+    const { files, bytes, losses } = written.sidecar;
+    return { key: keys.at(-1)!.key, status: written.status, dir: written.dir, files, bytes, losses };
   });
 }
 
@@ -250,13 +247,8 @@ function refuseIncomplete(keys: readonly CacheKeyResult[]): void {
 
 interface Work {
   readonly resolved: ResolvedReference;
-  readonly job: {
-    session: Awaited<ReturnType<typeof openEnvironment>>['session'];
-    signal: AbortSignal;
-    progress: typeof silentProgress;
-    strict: boolean;
-  };
-  readonly store: Awaited<ReturnType<typeof openEnvironment>>['store'];
+  readonly job: JobContext;
+  readonly store: Environment['store'];
 }
 
 async function withSource<T>(reference: string, options: Options, work: (given: Work) => Promise<T>): Promise<T> {

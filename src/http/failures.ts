@@ -8,7 +8,7 @@ import { TransientError } from './retry.ts';
 interface ConnectionTrouble {
   readonly code: ErrorCode;
   readonly text: string;
-  readonly hint?: string;
+  readonly hint: string;
   readonly passing: boolean;
   /** The server closed the connection without a response. */
   readonly closed?: boolean;
@@ -56,36 +56,20 @@ function ofSubject(trouble: ConnectionTrouble, { kind }: Subject): ConnectionTro
 
 function troubleOf(error: unknown, host: string): ConnectionTrouble {
   if (error instanceof ClosedAddress) {
-    return {
-      code: 'E_UNSAFE',
-      text: `it leads to ${error.address}, a ${error.kind} address, which a server may not send anybody to`,
-      hint: `if that is meant: --allow-address ${error.address}`,
-      passing: false,
-    };
+    const text = `it leads to ${error.address}, a ${error.kind} address, which a server may not send anybody to`;
+    return lasting('E_UNSAFE', text, `if that is meant: --allow-address ${error.address}`);
   }
   if (error instanceof ProxyRefusal) return refusalOf(error, host);
   if (error instanceof ProxyFailure) {
     const { url, variable } = error.proxy;
     const { code, text, passing } = troubleOf(error.cause, url.host);
-    return {
-      code,
-      text: `no connection to the proxy ${url.host}: ${text}`,
-      hint: `check ${variable}, or put ${host} into NO_PROXY`,
-      passing,
-    };
+    const hint = `check ${variable}, or put ${host} into NO_PROXY`;
+    return { code, text: `no connection to the proxy ${url.host}: ${text}`, hint, passing };
   }
   const code = errorCode(error);
-  const known = TROUBLES[code];
-  if (known !== undefined)
-    return { ...known, text: known.text, ...(known.hint ? { hint: known.hint.replaceAll('HOST', host) } : {}) };
-  if (/^(CERT_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|CRL_)|SELF_SIGNED/.test(code)) {
-    return {
-      code: 'E_TLS',
-      text: `no trusted TLS connection (${code})`,
-      hint: TRUST_HINT.replaceAll('HOST', host),
-      passing: false,
-    };
-  }
+  const isTls = /^(CERT_|UNABLE_TO_|ERR_TLS_|ERR_SSL_|CRL_)|SELF_SIGNED/.test(code);
+  const trouble = TROUBLES[code] ?? (isTls ? untrusted(`no trusted TLS connection (${code})`) : undefined);
+  if (trouble !== undefined) return { ...trouble, hint: trouble.hint.replaceAll('HOST', host) };
   return network(`the connection failed${code === '' ? '' : ` (${code})`}`);
 }
 
@@ -93,7 +77,7 @@ function refusalOf({ proxy, status, said }: ProxyRefusal, host: string): Connect
   const text = `the proxy ${proxy.url.host} refused the connection with status ${status}${said}`;
   if (status === 407) {
     const hint = `put USER:PASSWORD@ into the URL of ${proxy.variable}, or ${host} into NO_PROXY`;
-    return { code: 'E_UNAUTHORIZED', text, hint, passing: false };
+    return lasting('E_UNAUTHORIZED', text, hint);
   }
   const hint = `check ${proxy.variable} and what the proxy lets through, or put ${host} into NO_PROXY`;
   return { code: 'E_NETWORK', text, hint, passing: status >= 500 };
@@ -148,18 +132,17 @@ export function speaksNoTls(error: CtxsrcError): boolean {
 const PROXY_HINT = 'where a proxy leads out, set HTTPS_PROXY (HTTP_PROXY for plain http)';
 const TRUST_HINT =
   'name the certificate that signed it with --ca-file FILE, or, knowing what that gives up, --insecure HOST';
-const NO_TLS: ConnectionTrouble = {
-  code: 'E_TLS',
-  text: 'the server does not speak TLS on this port',
-  hint: 'if it is a plain HTTP registry: --plain-http HOST',
-  passing: false,
-};
-const untrusted = (text: string, hint = TRUST_HINT): ConnectionTrouble => ({
-  code: 'E_TLS',
+const lasting = (code: ErrorCode, text: string, hint: string): ConnectionTrouble => ({
+  code,
   text,
   hint,
   passing: false,
 });
+const untrusted = (text: string, hint = TRUST_HINT): ConnectionTrouble => lasting('E_TLS', text, hint);
+const NO_TLS = untrusted(
+  'the server does not speak TLS on this port',
+  'if it is a plain HTTP registry: --plain-http HOST',
+);
 const network = (text: string, hint = 'try again; a partial download is kept and goes on'): ConnectionTrouble => ({
   code: 'E_NETWORK',
   text,
@@ -199,17 +182,17 @@ export function failure(code: string, text: string): Error {
   return Object.assign(new Error(text), { code });
 }
 
+const UNKNOWN = untrusted("the server's certificate is not trusted (unknown authority)");
 const CLIENT_CERTIFICATE = untrusted(
   'the server wants a client certificate',
   'name one with --client-cert FILE and --client-key FILE',
 );
 
-const UNSENDABLE: ConnectionTrouble = {
-  code: 'E_REGISTRY_PROTOCOL',
-  text: 'the request cannot be sent, for a header would have characters that it must not have',
-  hint: 'check the credential: ctxsrc auth HOST',
-  passing: false,
-};
+const UNSENDABLE = lasting(
+  'E_REGISTRY_PROTOCOL',
+  'the request cannot be sent, for a header would have characters that it must not have',
+  'check the credential: ctxsrc auth HOST',
+);
 
 const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ECONNREFUSED: network('connection refused', 'check the host and port, and that the server runs'),
@@ -240,12 +223,11 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
     hint: 'check the port of HOST',
     passing: true,
   },
-  UND_ERR_HEADERS_OVERFLOW: {
-    code: 'E_LIMIT',
-    text: 'the headers of the answer are too long',
-    hint: 'check that HOST is the server that is meant',
-    passing: false,
-  },
+  UND_ERR_HEADERS_OVERFLOW: lasting(
+    'E_LIMIT',
+    'the headers of the answer are too long',
+    'check that HOST is the server that is meant',
+  ),
   UND_ERR_INVALID_ARG: UNSENDABLE,
   ERR_INVALID_CHAR: UNSENDABLE,
   ERR_INVALID_HTTP_TOKEN: UNSENDABLE,
@@ -254,11 +236,8 @@ const TROUBLES: Readonly<Record<string, ConnectionTrouble>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: NO_TLS,
   CERT_HAS_EXPIRED: untrusted("the server's certificate has expired"),
   CERT_NOT_YET_VALID: untrusted("the server's certificate is not valid yet; is the clock right?"),
+  ...Object.fromEntries([...UNKNOWN_AUTHORITY].map((code) => [code, UNKNOWN])),
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted("the server's certificate is not trusted (self-signed)"),
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted("the server's certificate is not trusted (unknown authority)"),
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted("the server's certificate is not trusted (unknown authority)"),
-  UNABLE_TO_GET_ISSUER_CERT: untrusted("the server's certificate is not trusted (unknown authority)"),
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted("the server's certificate is not trusted (unknown authority)"),
   ERR_TLS_CERT_ALTNAME_INVALID: untrusted(
     "the server's certificate is for another name",
     'check the spelling of the host HOST',

@@ -1,7 +1,7 @@
 /** How progress is laid out in lines of a terminal: every line fits, and the most important part stays. */
 import { printable } from '../../core/printable.ts';
 import { formatBytes, formatDuration, formatTimeLeft } from '../format.ts';
-import { amountOf, DOING, type Moved, type Overall, percent, quantity, type RunningTask } from './tasks.ts';
+import { amountOf, type Moved, type Overall, percent, quantity, type RunningTask, VERBS } from './tasks.ts';
 
 /** With fewer columns, words are shorter and there is no bar. */
 const NARROW = 72;
@@ -41,7 +41,7 @@ export function taskLines(
 function wideLine(task: RunningTask, speed: string, width: number, room: number): string {
   const detail = [amountOf(task), speed].filter((text) => text !== '').join('  ');
   const title = shorten(titleOf(task), width).padEnd(width);
-  const line = `${DOING[task.phase].padEnd(VERB)} ${title}  ${detail.padEnd(DETAIL)}`;
+  const line = `${VERBS[task.phase].doing.padEnd(VERB)} ${title}  ${detail.padEnd(DETAIL)}`;
   if (task.part === undefined) return line.trimEnd();
   const cells = Math.min(MOST_BAR, room) - 2;
   const filled = Math.floor(task.part * cells);
@@ -122,7 +122,7 @@ export function stepText(task: RunningTask, left: number | undefined, width: num
     left === undefined ? '' : `${formatTimeLeft(left)} left`,
   ];
   const rest = numbers.map((text) => (text === '' ? '' : `  ${text}`)).join('');
-  const verb = DOING[task.phase];
+  const verb = VERBS[task.phase].doing;
   const room = width - verb.length - 1 - rest.length;
   return `${verb} ${shorten(printable(task.label), Math.max(8, room))}${rest}`.slice(0, Math.max(8, width));
 }

@@ -5,7 +5,7 @@ import { formatDuration, formatTimeLeft } from '../format.ts';
 import { MessageWriter } from './messages.ts';
 import { TimesLeft } from './rate.ts';
 import type { LineSink, Reporter } from './reporter.ts';
-import { amountOf, DOING, DONE, isTransfer, percent, quantity, type RunningTask, TaskTable } from './tasks.ts';
+import { amountOf, isTransfer, percent, quantity, type RunningTask, TaskTable, VERBS } from './tasks.ts';
 
 /** A CI system takes silence for a hang: while work goes on, there is a line at least this often. */
 const SILENCE_MS = 15_000;
@@ -46,7 +46,7 @@ export class PlainView implements Reporter {
     // A single layer has its own line. A copy is mostly very fast.
     const isWorth = task.phase !== 'copy' && (task.unit === 'layers' ? task.total !== 1 : isTransfer(task));
     if (took < WORTH_A_LINE_MS && !isWorth) return;
-    this.#write(`${DONE[task.phase]} ${title(task)}${amount(task)} in ${formatDuration(took)}`);
+    this.#write(`${VERBS[task.phase].done} ${title(task)}${amount(task)} in ${formatDuration(took)}`);
   }
 
   #breakSilence(): void {
@@ -59,7 +59,7 @@ export class PlainView implements Reporter {
     const progress = first.done === 0 && first.files === 0 ? '' : `, ${amountOf(first, ' of ')}`;
     const share = overall?.part === undefined ? '' : `; ${percent(overall.part)} done`;
     const remaining = left === undefined ? '' : `, ${formatTimeLeft(left)} left`;
-    this.#write(`still ${DOING[first.phase]} ${title(first)}${progress}${others}${share}${remaining}`);
+    this.#write(`still ${VERBS[first.phase].doing} ${title(first)}${progress}${others}${share}${remaining}`);
   }
 
   #write(line: string): void {

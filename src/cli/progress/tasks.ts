@@ -3,28 +3,16 @@ import { monotonicMs } from '../../core/monotonic.ts';
 import type { Phase, ProgressEvent, ProgressUnit, TaskPlace } from '../../core/progress.ts';
 import { formatBytes } from '../format.ts';
 
-export const DOING: Readonly<Record<Phase, string>> = {
-  resolve: 'resolving',
-  download: 'downloading',
-  verify: 'verifying',
-  unpack: 'unpacking',
-  hash: 'hashing',
-  copy: 'copying',
-  export: 'exporting',
-  wait: 'waiting for',
-  collect: 'collecting',
-};
-
-export const DONE: Readonly<Record<Phase, string>> = {
-  resolve: 'resolved',
-  download: 'downloaded',
-  verify: 'verified',
-  unpack: 'unpacked',
-  hash: 'hashed',
-  copy: 'copied',
-  export: 'exported',
-  wait: 'waited for',
-  collect: 'collected',
+export const VERBS: Readonly<Record<Phase, { readonly doing: string; readonly done: string }>> = {
+  resolve: { doing: 'resolving', done: 'resolved' },
+  download: { doing: 'downloading', done: 'downloaded' },
+  verify: { doing: 'verifying', done: 'verified' },
+  unpack: { doing: 'unpacking', done: 'unpacked' },
+  hash: { doing: 'hashing', done: 'hashed' },
+  copy: { doing: 'copying', done: 'copied' },
+  export: { doing: 'exporting', done: 'exported' },
+  wait: { doing: 'waiting for', done: 'waited for' },
+  collect: { doing: 'collecting', done: 'collected' },
 };
 
 export interface RunningTask extends TaskPlace {

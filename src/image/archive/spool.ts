@@ -6,7 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, SourceEnv } from '../../contract/index.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
-import { failureOf, Task } from '../../core/progress.ts';
+import { Task } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, maxRatio } from '../../core/read-limits.ts';
 import { archiveCompression, decompressArchive } from '../../layer/compress/archive-compression.ts';
 import { peek } from '../../layer/compress/peek.ts';
@@ -29,28 +29,28 @@ export async function spoolArchive(
   const maxBytes = env.limits?.maxBytes ?? DEFAULT_MAX_BYTES;
   const ratio = maxRatio(env.limits?.maxBytes);
   const target = join(await env.store.tempDir(), 'archive.tar');
-  const task = new Task(job.progress, 'unpack', path);
   let file: FileHandle | undefined;
   try {
-    file = await open(target, 'wx', 0o600);
-    const { first, whole } = await peek(input, BEGINNING);
-    let written = 0;
-    for await (const chunk of decompressArchive(job.signal, whole, archiveCompression(first), ratio)) {
-      job.signal.throwIfAborted();
-      written += chunk.length;
-      if (written > maxBytes) {
-        throw new CtxsrcError('E_LIMIT', `${path} has more than ${maxBytes} bytes, decompressed`, {
-          hint: 'if that is meant to be so, raise --max-bytes',
-          details: { limit: maxBytes },
-        });
+    const out = await open(target, 'wx', 0o600);
+    file = out;
+    await Task.run(job, 'unpack', path, async (task) => {
+      const { first, whole } = await peek(input, BEGINNING);
+      let written = 0;
+      for await (const chunk of decompressArchive(job.signal, whole, archiveCompression(first), ratio)) {
+        job.signal.throwIfAborted();
+        written += chunk.length;
+        if (written > maxBytes) {
+          throw new CtxsrcError('E_LIMIT', `${path} has more than ${maxBytes} bytes, decompressed`, {
+            hint: 'if that is meant to be so, raise --max-bytes',
+            details: { limit: maxBytes },
+          });
+        }
+        await out.writeFile(chunk);
+        task.advance(written);
       }
-      await file.writeFile(chunk);
-      task.advance(written);
-    }
-    task.end();
+    });
     return target;
   } catch (error) {
-    task.end(failureOf(job.signal, error));
     job.signal.throwIfAborted();
     throw ioError(error, `cannot read ${path}`);
   } finally {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { JobContext, SourceEnv } from '../../contract/index.ts';
 import type { IngestSource } from '../../contract/store.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import * as go from '../../core/go/json-decode.ts';
 import { Once } from '../../core/once.ts';
 import { listed, shortened } from '../../core/printable.ts';
@@ -200,27 +200,15 @@ function candidatesOf(images: readonly SavedImage[]): readonly string[] {
 function choose(images: readonly SavedImage[], { path, tag }: LayoutReference): SavedImage {
   const details = { candidates: candidatesOf(images) };
   const there = `there is ${listed(details.candidates)}`;
+  const refused = (code: ErrorCode, problem: string) =>
+    new CtxsrcError(code, `${problem}: ${there}`, { hint: namingHint(path, images), details });
   if (images.length === 0) throw new CtxsrcError('E_NOT_FOUND', `${path} holds no image`);
   const found = images.filter(({ RepoTags }) => RepoTags.some((name) => isNamed(name, tag ?? 'latest')));
   const distinct = new Set(found.map(({ Config }) => Config));
-  if (distinct.size > 1) {
-    throw new CtxsrcError('E_TAG_AMBIGUOUS', `${tag ?? 'latest'} means several images in ${path}: ${there}`, {
-      hint: namingHint(path, images),
-      details,
-    });
-  }
+  if (distinct.size > 1) throw refused('E_TAG_AMBIGUOUS', `${tag ?? 'latest'} means several images in ${path}`);
   if (found[0] !== undefined) return found[0];
-  if (tag !== undefined)
-    throw new CtxsrcError('E_TAG_NOT_FOUND', `there is no image ${tag} in ${path}: ${there}`, {
-      hint: namingHint(path, images),
-      details,
-    });
-  if (images.length > 1) {
-    throw new CtxsrcError('E_TAG_AMBIGUOUS', `${path} holds several images and none is latest: ${there}`, {
-      hint: namingHint(path, images),
-      details,
-    });
-  }
+  if (tag !== undefined) throw refused('E_TAG_NOT_FOUND', `there is no image ${tag} in ${path}`);
+  if (images.length > 1) throw refused('E_TAG_AMBIGUOUS', `${path} holds several images and none is latest`);
   return images[0] as SavedImage;
 }
 
