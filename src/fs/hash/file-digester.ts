@@ -16,6 +16,7 @@ import { CHANGED, type EntryRows } from '../entry/rows.ts';
 import { readXattrs } from '../entry/xattrs.ts';
 import { type FileCalls, type FilesBelow, fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native } from '../native/native.ts';
+import { type ClockFacts, isSettled } from '../stat-cache/file-clock.ts';
 import { keptMode, type Modes } from '../write/kept-mode.ts';
 import { FileHeaders } from './file-headers.ts';
 
@@ -28,9 +29,8 @@ export interface DigestTask {
   readonly modes: Modes;
   /** Owners count. */
   readonly scan: boolean;
-  /** Files on this device that were last changed before `settledBefore` (ms since the epoch) are not changing now. */
-  readonly device: number;
-  readonly settledBefore: number;
+  /** Tells which files are not changing now. */
+  readonly clock: ClockFacts;
 }
 
 /** Bytes read at once; a longer file is hashed in pieces of this size. */
@@ -88,7 +88,8 @@ export class FileDigester {
         return undefined;
       }
       if (!isSeen) rows.writeStat(at, stat);
-      const isRead = length >= Math.min(size, CHUNK) && (isSeen || this.#isSettled(rows, at));
+      const isRead =
+        length >= Math.min(size, CHUNK) && (isSeen || isSettled(this.#task.clock, rows.device(at), rows.changed(at)));
       if (!isRead) large = this.#readAgain(fd, rows, at);
       else if (xattrs !== undefined || size > CHUNK) large = this.#finish(fd, rows, at, xattrs);
       else {
@@ -167,10 +168,6 @@ export class FileDigester {
       size: rows.size(at),
       xattrs,
     });
-  }
-
-  #isSettled(rows: EntryRows, at: number): boolean {
-    return rows.device(at) === this.#task.device && rows.changed(at) < this.#task.settledBefore;
   }
 }
 

@@ -127,9 +127,8 @@ class Run {
       const isKnown = this.#hasWalked && this.#waiting > 0;
       this.#task.advance(hashedBytes, { files, ...(isKnown && { part: Math.min(1, files / this.#waiting) }) });
     });
-    const { device } = this.clock;
-    const settledBefore = this.clock.settledBefore(device);
-    const task = { root: this.#root, modes, scan: this.#scan, device, settledBefore };
+    const { begun, device, isLocal } = this.clock;
+    const task = { root: this.#root, modes, scan: this.#scan, clock: { begun, device, isLocal } };
     this.#hasher = new HashQueue(task, this.#slices, signal, options.threadsAt);
     this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
     const label = printable(options.label ?? textOfBytes(root));

@@ -13,13 +13,25 @@ const LOCAL_TYPES: readonly number[] = [0xef53, 0x58465342, 0x9123683e, 0x010219
 /** A clock that lost this many milliseconds against a monotonic clock was stepped back. */
 const STEP_MS = 500;
 
-/** The file-system clock during one run over one tree. */
-export class FileClock {
+/** What a thread needs to know of a `FileClock`. */
+export interface ClockFacts {
   /** When the run began, in ms since the epoch. */
-  readonly begun = Date.now();
+  readonly begun: number;
   /** Device of the tree's root. */
   readonly device: number;
   /** The root's file system uses this machine's clock, and a change of names changes the times of their directory. */
+  readonly isLocal: boolean;
+}
+
+/** True for an entry that cannot have been changed unseen since the run began. @param changed ms since the epoch */
+export function isSettled({ begun, device: root, isLocal }: ClockFacts, device: number, changed: number): boolean {
+  return changed < begun - (isLocal && device === root ? SLACK_MS : REMOTE_SLACK_MS);
+}
+
+/** The file-system clock during one run over one tree. */
+export class FileClock implements ClockFacts {
+  readonly begun = Date.now();
+  readonly device: number;
   readonly isLocal: boolean;
   /** `st_dev` of every file is the root's (not so on overlayfs). */
   readonly isPlain: boolean;
@@ -32,16 +44,6 @@ export class FileClock {
     const type = typeOf(path);
     this.isLocal = type !== undefined && LOCAL_TYPES.includes(type);
     this.isPlain = this.isLocal && type !== OVERLAY;
-  }
-
-  /** The moment (ms since the epoch) such that files last changed before it were not changed during the run. */
-  settledBefore(device: number): number {
-    return this.begun - (this.isLocal && device === this.device ? SLACK_MS : REMOTE_SLACK_MS);
-  }
-
-  /** True for an entry that cannot have been changed unseen since the run began. @param changed ms since the epoch */
-  isSettled(device: number, changed: number): boolean {
-    return changed < this.settledBefore(device);
   }
 
   /** True if the clock was stepped back during the run, so that changes since then may look old. */

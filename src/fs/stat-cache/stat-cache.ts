@@ -15,8 +15,8 @@
  * - Names are taken from it only on file systems where each change of a directory's names changes its times.
  * - A damaged file does not match its own checksum and is ignored. Of two concurrent writers the last one wins, and
  *   both files are right.
- * Each question has one answer: `EntryRows.isSame` says whether an entry is as it was, `FileClock.isSettled` whether its
- * times can be trusted, and `namesTell` (of the walk) whether the names of a directory are all that matters.
+ * Each question has one answer: `EntryRows.isSame` says whether an entry is as it was, `isSettled` (of the clock) whether
+ * its times can be trusted, and `namesTell` (of the walk) whether the names of a directory are all that matters.
  */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /** Prepares the rows of a stat cache: marks those too recent to be trusted, and counts bytes below directories. */
 import { type EntryRows, GONE, YOUNG } from '../entry/rows.ts';
-import type { FileClock } from './file-clock.ts';
+import { type FileClock, isSettled } from './file-clock.ts';
 
 /** Bytes that are hashed and written at once, which takes about a millisecond. */
 const PIECE = 1 << 20;
@@ -37,7 +37,7 @@ export class CacheWriter {
       dir?.rows.setState(dir.at, YOUNG);
       return;
     }
-    if (!this.#clock.isSettled(rows.device(at), rows.changed(at))) rows.setState(at, YOUNG);
+    if (!isSettled(this.#clock, rows.device(at), rows.changed(at))) rows.setState(at, YOUNG);
     const next = rows.next(at);
     if (this.#piece?.rows !== rows || this.#piece.end !== at || at - this.#piece.start >= PIECE) {
       this.#cut();

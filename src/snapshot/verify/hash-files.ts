@@ -7,6 +7,8 @@ import { Slices } from '../../fs/walk/slices.ts';
 
 /** Files are given to the threads in groups of this number. */
 const PUBLISHED = 64;
+/** By which no file is old enough to be read without a look at its times. */
+const NO_CLOCK = { begun: 0, device: 0, isLocal: false };
 
 /**
  * Hashes regular files below `root`.
@@ -21,7 +23,7 @@ export async function hashFiles(
   signal: AbortSignal | undefined,
 ): Promise<readonly (string | undefined)[]> {
   const slices = new Slices(signal, () => onProgress(hasher.hashedBytes, hasher.hashedFiles));
-  const task = { root, contentOnly: true, modes: 'exact', scan: false, device: 0, settledBefore: 0 } as const;
+  const task = { root, contentOnly: true, modes: 'exact', scan: false, clock: NO_CLOCK } as const;
   const hasher = new HashQueue(task, slices, signal);
   try {
     for (const [index, file] of files.entries()) {

@@ -19,15 +19,15 @@ const HOUR = 3_600_000;
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Digests one file; `seen` is what was seen of it before, if anything was. */
-function digest(seen: 'seen' | 'unseen', settledBefore: number, between: () => void = () => undefined) {
+function digest(seen: 'seen' | 'unseen', begun: number, between: () => void = () => undefined) {
   const table = new EntryTable(() => undefined);
   if (seen === 'seen') table.add(new DiskReader(root).entry('f')!);
   else table.addUnseen({ type: 'unseen', dir: '', names: ['f'] });
   table.publish();
   const rows = table.chunks[0] as EntryRows;
   between();
-  const { dev: device } = statSync(root);
-  const digester = new FileDigester({ root, contentOnly: true, modes: 'exact', scan: false, device, settledBefore });
+  const clock = { begun, device: statSync(root).dev, isLocal: true };
+  const digester = new FileDigester({ root, contentOnly: true, modes: 'exact', scan: false, clock });
   const large = digester.digest(rows, FIRST_ROW);
   while (large?.step() === true);
   large?.close();
@@ -58,8 +58,8 @@ describe.each(loadNative() === undefined ? [false] : [false, true])('native call
     writeFileSync(join(root, 'f'), content);
     afterReading(native, () => undefined);
     for (const seen of ['seen', 'unseen'] as const) {
-      for (const settledBefore of [0, Date.now() + HOUR]) {
-        expect(digest(seen, settledBefore)).toEqual({ state: DONE, digest: sha256(content), size });
+      for (const begun of [0, Date.now() + HOUR]) {
+        expect(digest(seen, begun)).toEqual({ state: DONE, digest: sha256(content), size });
       }
     }
   });
@@ -135,16 +135,8 @@ describe.each(loadNative() === undefined ? [false] : [false, true])('native call
       writeFileSync(join(dir, 'f'), content);
     };
     make('one');
-    const { dev: device } = statSync(dir);
-    const settledBefore = Date.now() + HOUR;
-    const digester = new FileDigester({
-      root: dir,
-      contentOnly: true,
-      modes: 'exact',
-      scan: false,
-      device,
-      settledBefore,
-    });
+    const clock = { begun: Date.now() + HOUR, device: statSync(dir).dev, isLocal: true };
+    const digester = new FileDigester({ root: dir, contentOnly: true, modes: 'exact', scan: false, clock });
     const read = (): string => {
       const table = new EntryTable(() => undefined);
       table.add(new DiskReader(dir).entry('f')!);
