@@ -12,7 +12,7 @@
 import { constants, type Stats } from 'node:fs';
 import type { ByteString, Latin1Buffer } from '../byte-string.ts';
 import type { NativeStat } from '../native/stat.ts';
-import { type EntryType, type TreeEntry, typeOf, type UnseenFiles } from './tree-entry.ts';
+import { type EntryType, type TreeEntry, TYPE_BITS, typeOf, type UnseenFiles } from './tree-entry.ts';
 
 /** Where the first row begins. */
 export const FIRST_ROW = 8;
@@ -51,16 +51,6 @@ const { S_IFMT, S_IFREG, S_IFDIR, S_IFCHR, S_IFBLK } = constants;
 const ALGORITHM = 'sha256:';
 /** Length of a digest with its algorithm. */
 export const DIGEST_LENGTH = ALGORITHM.length + 64;
-
-const TYPE_BITS: Readonly<Record<TreeEntry['type'], number>> = {
-  file: constants.S_IFREG,
-  dir: constants.S_IFDIR,
-  symlink: constants.S_IFLNK,
-  char: constants.S_IFCHR,
-  block: constants.S_IFBLK,
-  fifo: constants.S_IFIFO,
-  socket: constants.S_IFSOCK,
-};
 
 /** Size of a row in bytes. */
 function rowBytes(pathLength: number): number {

@@ -40,15 +40,17 @@ export interface UnseenFiles {
   readonly names: readonly ByteString[];
 }
 
-const TYPES: ReadonlyMap<number, EntryType> = new Map([
-  [constants.S_IFREG, 'file'],
-  [constants.S_IFDIR, 'dir'],
-  [constants.S_IFLNK, 'symlink'],
-  [constants.S_IFCHR, 'char'],
-  [constants.S_IFBLK, 'block'],
-  [constants.S_IFIFO, 'fifo'],
-  [constants.S_IFSOCK, 'socket'],
-]);
+/** The bits of a type in the mode of a `stat`. */
+export const TYPE_BITS: Readonly<Record<EntryType, number>> = {
+  file: constants.S_IFREG,
+  dir: constants.S_IFDIR,
+  symlink: constants.S_IFLNK,
+  char: constants.S_IFCHR,
+  block: constants.S_IFBLK,
+  fifo: constants.S_IFIFO,
+  socket: constants.S_IFSOCK,
+};
+const TYPES = new Map(Object.entries(TYPE_BITS).map(([type, bits]) => [bits, type as EntryType]));
 
 /** The type in the mode of a `stat` result. */
 export function typeOf(mode: number): EntryType {

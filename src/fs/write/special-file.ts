@@ -1,13 +1,11 @@
 /** Makes devices and fifos, which not every user and file system may have. */
-import { constants } from 'node:fs';
 import type { ByteString } from '../byte-string.ts';
+import { TYPE_BITS } from '../entry/tree-entry.ts';
 import { loadNative, type NativePath } from '../native/native.ts';
 import type { LossSink } from './losses.ts';
 import { isForbidden } from './metadata.ts';
 
 export type SpecialType = 'char' | 'block' | 'fifo';
-
-const TYPE_BITS = { char: constants.S_IFCHR, block: constants.S_IFBLK, fifo: constants.S_IFIFO } as const;
 
 /**
  * @param mode permission bits, which the umask cuts

@@ -12,7 +12,7 @@ import { type Advance, failureOf, silentProgress, Task } from '../../core/progre
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
-import { entryOf, type TreeEntry } from '../../fs/entry/tree-entry.ts';
+import { type EntryType, entryOf, type TreeEntry, typeOf } from '../../fs/entry/tree-entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import { deviceOf } from '../../fs/native/stat.ts';
 import type { Sidecar } from '../sidecar/format.ts';
@@ -124,10 +124,10 @@ class Comparison {
     signal?.throwIfAborted();
     const root = lstatSync(this.#dir, { throwIfNoEntry: false });
     if (root === undefined) return this.#differs('.', 'missing', 'the directory itself');
-    if (!root.isDirectory()) return this.#differs('.', 'type', `it is ${typeOf(root)}, it was dir`);
+    if (!root.isDirectory()) return this.#differs('.', 'type', `it is ${typeOf(root.mode)}, it was dir`);
     const inode = lstatSync(this.#dir, { bigint: true, throwIfNoEntry: false })?.ino;
     if (String(inode) !== this.#sidecar.root.inode) this.#quick = false;
-    this.#compareModeAndOwner('.', root, { ...this.#sidecar.root, type: 'dir' });
+    this.#compareModeAndOwner('.', root, this.#sidecar.root);
 
     const { entries } = this.#sidecar;
     for (const entry of entries) this.#expected.set(entry.path, entry);
@@ -163,15 +163,15 @@ class Comparison {
       if (!this.#quick) this.incomplete.add('unreadable directories');
       return;
     }
-    const type = stat === undefined ? undefined : typeOf(stat);
-    if (stat === undefined || type === undefined || !isType(entry.type, type)) {
+    if (stat === undefined || !isType(entry.type, typeOf(stat.mode))) {
       this.#gone.add(key);
-      if (stat === undefined) this.#differs(entry.path, 'missing', entry.type);
-      else this.#differs(entry.path, 'type', `it is ${type ?? 'something else'}, it was ${entry.type}`);
+      if (stat === undefined) this.#differs(key, 'missing', entry.type);
+      else this.#differs(key, 'type', `it is ${typeOf(stat.mode)}, it was ${entry.type}`);
       return;
     }
+    const type = typeOf(stat.mode);
     const inode = fileIdentity(stat);
-    this.#compareModeAndOwner(entry.path, stat, { ...entry, type });
+    this.#compareModeAndOwner(key, stat, entry);
     if (entry.type === 'hardlink') {
       if (this.#inodes.get(entry.target ?? '') !== inode) {
         this.#differs(entry.path, 'target', `it is no longer the same file as ${shown(entry.target ?? '')}`);
@@ -193,9 +193,9 @@ class Comparison {
     }
   }
 
-  #compareModeAndOwner(path: string, stat: Stats, was: { type: string; mode: number; uid: number; gid: number }): void {
+  #compareModeAndOwner(path: ByteString, stat: Stats, was: Pick<Entry, 'mode' | 'uid' | 'gid'>): void {
     const mode = stat.mode & 0o7777;
-    if (was.type !== 'symlink' && mode !== was.mode) {
+    if (!stat.isSymbolicLink() && mode !== was.mode) {
       this.#differs(path, 'mode', `it is ${octal(mode)}, it was ${octal(was.mode)}`);
     }
     if (stat.uid !== was.uid || stat.gid !== was.gid) {
@@ -252,7 +252,7 @@ class Comparison {
       const stat = statOf(this.#full(child));
       if (stat === undefined) continue;
       this.#budget.spend(1, 0);
-      this.#differs(child, 'added', (stat === 'hidden' ? undefined : typeOf(stat)) ?? 'something');
+      this.#differs(child, 'added', stat === 'hidden' ? 'something' : typeOf(stat.mode));
     }
   }
 
@@ -311,18 +311,9 @@ function statOf(path: string | Buffer): Stats | 'hidden' | undefined {
   }
 }
 
-/** A hard link has the type of its target, which is never a directory. */
-function isType(wanted: Entry['type'], is: Entry['type']): boolean {
-  return wanted === is || (wanted === 'hardlink' && is !== 'dir');
-}
-
-function typeOf(stat: Stats): Entry['type'] | undefined {
-  if (stat.isFile()) return 'file';
-  if (stat.isDirectory()) return 'dir';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isCharacterDevice()) return 'char';
-  if (stat.isBlockDevice()) return 'block';
-  return stat.isFIFO() ? 'fifo' : undefined;
+/** A hard link has the type of its target, which is never a directory or socket. */
+function isType(wanted: Entry['type'], is: EntryType): boolean {
+  return wanted === is || (wanted === 'hardlink' && is !== 'dir' && is !== 'socket');
 }
 
 function octal(mode: number): string {

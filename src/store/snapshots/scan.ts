@@ -3,6 +3,7 @@ import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import type { Entry, Xattrs } from '../../contract/entry.ts';
 import { type ByteString, bytesOfText, compareBytes, fsPath } from '../../fs/byte-string.ts';
 import { LinkMap } from '../../fs/entry/link-map.ts';
+import { typeOf } from '../../fs/entry/tree-entry.ts';
 import { loadNative } from '../../fs/native/native.ts';
 import { deviceOf } from '../../fs/native/stat.ts';
 import { metadataOf } from '../../fs/write/metadata.ts';
@@ -25,24 +26,16 @@ function* scanBelow(root: ByteString, prefix: ByteString, links: LinkMap<ByteStr
 }
 
 function entryOf(full: string | Buffer, path: ByteString, stat: BigIntStats, first: ByteString | undefined): Entry {
-  const type = first === undefined ? typeOf(stat) : 'hardlink';
+  const found = typeOf(Number(stat.mode));
+  if (found === 'socket') throw new Error('a socket cannot be stored');
+  const type: Entry['type'] = first === undefined ? found : 'hardlink';
   const size = type === 'file' || type === 'hardlink' ? Number(stat.size) : 0;
-  const entry = { ...metadataOf(stat), path, type, size };
+  const entry: Entry = { ...metadataOf(stat), path, type, size };
   if (first !== undefined) return { ...entry, target: first };
   const xattrs = xattrsOf(full);
   if (type === 'symlink') return { ...entry, xattrs, target: readlinkSync(full, { encoding: 'latin1' }) };
   if (type !== 'char' && type !== 'block') return { ...entry, xattrs };
   return { ...entry, xattrs, target: deviceOf(stat.rdev) };
-}
-
-function typeOf(stat: BigIntStats): Entry['type'] {
-  if (stat.isDirectory()) return 'dir';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isCharacterDevice()) return 'char';
-  if (stat.isBlockDevice()) return 'block';
-  if (stat.isFIFO()) return 'fifo';
-  if (stat.isFile()) return 'file';
-  throw new Error('a socket cannot be stored');
 }
 
 function xattrsOf(path: string | Buffer): Xattrs | undefined {
