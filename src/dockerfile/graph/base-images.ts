@@ -42,12 +42,18 @@ async function resolveImage(stage: Stage, reached: boolean, build: Build): Promi
     stage.platform = build.target;
   } else {
     const reference = baseReference(stage, build);
-    if (!reached) stage.files = imageSource(formatReference(reference), stage.facts.platform ?? build.target, []);
+    if (!reached) leaveUnasked(stage, reference, build);
     else if (context !== undefined) await replaceStage(stage, build);
     else await loadBase(stage, reference, build);
   }
   // An image that an instruction names has no steps of its own.
   if (number === undefined) stage.done = true;
+}
+
+/** What only a trigger leads to later is taken as it is named: BuildKit asks for no configuration of it any more. */
+function leaveUnasked(stage: Stage, reference: ImageReference, build: Build): void {
+  const { number, place } = stage.facts;
+  if (number === undefined) stage.files = imageSource(formatReference(reference), build.target, [place]);
 }
 
 function baseReference(stage: Stage, build: Build): ImageReference {

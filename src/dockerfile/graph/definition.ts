@@ -15,10 +15,6 @@ export function writeDefinition(result: Output | undefined): Definition {
   const inputOf = ({ operation, index }: Output): Input => ({ vertex: positions.get(operation)!, output: index });
 
   const write = (operation: Operation): void => {
-    if (positions.has(operation)) return;
-    for (const source of operation.sources) {
-      if (source !== undefined) write(source.operation);
-    }
     const inputs: Input[] = [];
     const described = operation.describe((output) => (output === undefined ? -1 : addInput(inputs, inputOf(output))));
     const { kind, platform } = operation;
@@ -33,8 +29,24 @@ export function writeDefinition(result: Output | undefined): Definition {
     addPlaces(vertices[position]!.places, operation.places);
   };
 
-  write(result.operation);
+  for (const operation of inOrder(result.operation)) write(operation);
   return { vertices, result: inputOf(result) };
+}
+
+/** Every operation once, after all that it is made of. Without recursion: a chain may be as long as a Dockerfile. */
+function inOrder(last: Operation): Operation[] {
+  const ordered = new Set<Operation>();
+  const way = [{ operation: last, next: 0 }];
+  for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
+    const source = top.operation.sources[top.next];
+    if (top.next === top.operation.sources.length) {
+      ordered.add(top.operation);
+      way.pop();
+    } else if (source !== undefined && !ordered.has(source.operation))
+      way.push({ operation: source.operation, next: 0 });
+    top.next += 1;
+  }
+  return [...ordered];
 }
 
 function addInput(inputs: Input[], wanted: Input): number {

@@ -54,29 +54,42 @@ function imageStage(base: string, place: Place): Stage {
   });
 }
 
-/** Stages that take files from each other cannot be built. */
+/** Stages that take files from each other cannot be built. Without recursion, for stages are as many as somebody writes. */
 function refuseCircle(stages: Stages, fileName: string): void {
   const done = new Set<Stage>();
-  const way: { readonly stage: Stage; readonly step: Step }[] = [];
-
-  const visit = (stage: Stage): void => {
-    if (done.has(stage)) return;
-    for (const step of stage.steps) {
-      for (const from of step.froms) {
-        way.push({ stage, step });
-        const start = way.findIndex((other) => other.stage === from);
-        if (start >= 0) throw circle(way.slice(start), fileName);
-        visit(from);
+  for (const start of stages.list) {
+    const way: Visit[] = done.has(start) ? [] : [visitOf(start)];
+    const onWay = new Set(way.map(({ stage }) => stage));
+    for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
+      const from = top.needs[top.next]?.from;
+      if (from === undefined) {
+        done.add(top.stage);
+        onWay.delete(top.stage);
         way.pop();
+      } else if (onWay.has(from)) {
+        throw circle(way.slice(way.findIndex(({ stage }) => stage === from)), fileName);
+      } else if (!done.has(from)) {
+        way.push(visitOf(from));
+        onWay.add(from);
+        continue;
       }
+      top.next += 1;
     }
-    done.add(stage);
-  };
-  for (const stage of stages.list) visit(stage);
+  }
 }
 
-function circle(way: readonly { readonly stage: Stage; readonly step: Step }[], fileName: string): Error {
-  const { line, instruction } = way[0]!.step.place;
+interface Visit {
+  readonly stage: Stage;
+  readonly needs: readonly { readonly step: Step; readonly from: Stage }[];
+  next: number;
+}
+
+function visitOf(stage: Stage): Visit {
+  return { stage, needs: stage.steps.flatMap((step) => step.froms.map((from) => ({ step, from }))), next: 0 };
+}
+
+function circle(way: readonly Visit[], fileName: string): Error {
+  const { line, instruction } = way[0]!.needs[way[0]!.next]!.step.place;
   const names = way.map(({ stage }) => stage.shownName);
   return dockerfileError(
     { fileName, line, instruction },

@@ -1,8 +1,11 @@
 /** Errors of the graph with the place where they stand. */
-import { isCtxsrcError } from '../../core/errors.ts';
+import { type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
 import { dockerfileError } from '../error.ts';
 import { DockerfileProblem } from '../problem.ts';
 import type { Place } from './types.ts';
+
+/** What a reference or platform of the Dockerfile fails with; other codes tell of the source that it names. */
+const WRITTEN_WRONG: readonly ErrorCode[] = ['E_REFERENCE', 'E_PLATFORM_INVALID'];
 
 /** Does the work; what is wrong in it is told with its place. */
 export function located<T>(fileName: string, place: Place, work: () => T): T {
@@ -20,5 +23,8 @@ export function withPlace(error: unknown, fileName: string, { line, instruction,
     return dockerfileError({ fileName, line, instruction: name }, error.message, error.hint);
   }
   if (!isCtxsrcError(error) || error.code === 'E_DOCKERFILE') return error;
+  if (WRITTEN_WRONG.includes(error.code)) {
+    return dockerfileError({ fileName, line, instruction: name }, error.message, error.hint);
+  }
   return error.with({ message: `${fileName}:${line}: ${name}: ${error.message}`, details: { line } });
 }

@@ -16,7 +16,7 @@ const NAME = 'SOURCE_DATE_EPOCH';
 export async function resolveEpoch(build: Build, dockerfile: Dockerfile): Promise<void> {
   const value = build.buildArgs.get(NAME) ?? build.globals.get(NAME);
   if (value === undefined || (value === '' && !build.buildArgs.has(NAME))) return;
-  build.epoch = /^[+-]?[0-9]+$/.test(value) ? Number(value) : await timeOf(value, build, dockerfile);
+  build.epoch = await secondsOf(value, build, dockerfile);
   for (const values of [build.buildArgs, build.globals]) {
     if (values.get(NAME) === undefined) continue;
     if (build.epoch === undefined) values.delete(NAME);
@@ -24,11 +24,20 @@ export async function resolveEpoch(build: Build, dockerfile: Dockerfile): Promis
   }
 }
 
-async function timeOf(value: string, build: Build, dockerfile: Dockerfile): Promise<number | undefined> {
+/** The years 0 to 9999, which is what a configuration can hold. */
+const EARLIEST = -62_167_219_200;
+const LATEST = 253_402_300_799;
+
+async function secondsOf(value: string, build: Build, dockerfile: Dockerfile): Promise<number | undefined> {
   // A directory has no time.
   if (value === '' || value === 'context') return undefined;
   const place: Place = { line: 1, lines: { first: 1, last: 1 }, instruction: `${NAME}=${value}` };
   try {
+    if (/^[+-]?[0-9]+$/.test(value)) {
+      const seconds = Number(value);
+      if (seconds >= EARLIEST && seconds <= LATEST) return seconds;
+      throw new DockerfileProblem('this is no time of the years 0 to 9999', 'write seconds since 1970');
+    }
     const source = await sourceNamed(value, build, dockerfile, place);
     return source === undefined ? undefined : await timeOfSource(source, build);
   } catch (error) {

@@ -1,5 +1,6 @@
 /** Operations that fetch something: images, directories of the client, files by URL, git repositories. */
 
+import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { joinPath } from '../../core/go/path.ts';
 import { formatPlatformAll, type Platform } from '../../core/platform.ts';
 import type { GitReference } from '../../source/git/url.ts';
@@ -52,8 +53,8 @@ export function localSource(local: LocalSource): Output {
   return source(`local://${local.name}`, local.places, () => {
     const followPaths = followPathsOf(local.paths);
     return {
-      ...(local.excludePatterns.length === 0 ? {} : { 'local.excludepatterns': JSON.stringify(local.excludePatterns) }),
-      ...(followPaths === undefined ? {} : { 'local.followpaths': JSON.stringify(followPaths) }),
+      ...(local.excludePatterns.length === 0 ? {} : { 'local.excludepatterns': encodeGoJson(local.excludePatterns) }),
+      ...(followPaths === undefined ? {} : { 'local.followpaths': encodeGoJson(followPaths) }),
       'local.sharedkeyhint': local.sharedKeyHint,
     };
   });
