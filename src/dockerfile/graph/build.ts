@@ -3,16 +3,18 @@ import { normalizePlatform, type Platform, parsePlatform } from '../../core/plat
 import type { Lookup } from '../expand/expand.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
 import { addGlobalArguments, platformArguments, proxyArguments } from './arguments.ts';
-import { addPlaces } from './definition.ts';
 import type { Environment } from './environment.ts';
 import { type Answers, ImageRequests } from './image-requests.ts';
 import { NamedContexts } from './named-contexts.ts';
 import type { Output } from './operation.ts';
+import { PlaceList } from './place-list.ts';
 import { type RunOptions, runOptions } from './run-options.ts';
 import { localSource } from './source-operation.ts';
 import type { BuildOptions, BuildResolver, Place, PlatformGraph } from './types.ts';
 
 const CONTEXT = 'context';
+
+type UnkeyedKind = PlatformGraph['unkeyed'][number]['kind'];
 
 export class Build {
   readonly options: BuildOptions;
@@ -32,10 +34,13 @@ export class Build {
   /** The main context, and what is taken of it so far. */
   readonly context: Output;
   readonly contextPaths = new Set<string>();
-  readonly #contextPlaces: Place[] = [];
+  readonly #contextPlaces = new PlaceList();
   /** SOURCE_DATE_EPOCH in seconds. */
   epoch: number | undefined;
-  readonly unkeyed: { kind: PlatformGraph['unkeyed'][number]['kind']; id?: string; places: Place[] }[] = [];
+  readonly #unkeyed = new Map<
+    string,
+    { readonly kind: UnkeyedKind; readonly id?: string; readonly places: PlaceList }
+  >();
 
   constructor(
     dockerfile: Dockerfile,
@@ -64,7 +69,7 @@ export class Build {
       sharedKeyHint: CONTEXT,
       excludePatterns: options.contextExcludes,
       paths: this.contextPaths,
-      places: this.#contextPlaces,
+      places: this.#contextPlaces.list,
     });
   }
 
@@ -74,13 +79,18 @@ export class Build {
   /** Notes that an instruction takes a path of the main context. */
   useContext(path: string, place: Place): void {
     this.contextPaths.add(path);
-    addPlaces(this.#contextPlaces, [place]);
+    this.#contextPlaces.add([place]);
   }
 
   /** Notes what a build sees and no key can hold. */
-  noteUnkeyed(kind: PlatformGraph['unkeyed'][number]['kind'], id: string | undefined, place: Place): void {
-    const known = this.unkeyed.find((other) => other.kind === kind && other.id === id);
-    if (known === undefined) this.unkeyed.push({ kind, ...(id === undefined ? {} : { id }), places: [place] });
-    else addPlaces(known.places, [place]);
+  noteUnkeyed(kind: UnkeyedKind, id: string | undefined, place: Place): void {
+    const key = JSON.stringify([kind, id]);
+    const known = this.#unkeyed.get(key) ?? { kind, ...(id === undefined ? {} : { id }), places: new PlaceList() };
+    this.#unkeyed.set(key, known);
+    known.places.add([place]);
+  }
+
+  get unkeyed(): PlatformGraph['unkeyed'] {
+    return [...this.#unkeyed.values()].map((known) => ({ ...known, places: known.places.list }));
   }
 }

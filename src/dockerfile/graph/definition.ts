@@ -1,6 +1,7 @@
 /** From the operations of a result to the list of vertices: each operation once, after those that it is made of. */
 import type { Operation, Output } from './operation.ts';
-import type { Place, PlatformGraph, Vertex } from './types.ts';
+import { PlaceList } from './place-list.ts';
+import type { PlatformGraph, Vertex } from './types.ts';
 
 type Definition = Pick<PlatformGraph, 'vertices' | 'result'>;
 type Input = Vertex['inputs'][number];
@@ -8,7 +9,8 @@ type Input = Vertex['inputs'][number];
 /** Operations with the same content are one vertex, as their digest is one. It has the places of all of them. */
 export function writeDefinition(result: Output | undefined): Definition {
   if (result === undefined) return { vertices: [], result: undefined };
-  const vertices: (Vertex & { places: Place[] })[] = [];
+  const vertices: Vertex[] = [];
+  const places: PlaceList[] = [];
   const positions = new Map<Operation, number>();
   const byContent = new Map<string, number>();
 
@@ -22,11 +24,13 @@ export function writeDefinition(result: Output | undefined): Definition {
     const content = JSON.stringify(vertex);
     let position = byContent.get(content);
     if (position === undefined) {
-      position = vertices.push({ ...vertex, places: [] }) - 1;
+      const own = new PlaceList();
+      places.push(own);
+      position = vertices.push({ ...vertex, places: own.list }) - 1;
       byContent.set(content, position);
     }
     positions.set(operation, position);
-    addPlaces(vertices[position]!.places, operation.places);
+    places[position]!.add(operation.places);
   };
 
   for (const operation of inOrder(result.operation)) write(operation);
@@ -52,15 +56,4 @@ function inOrder(last: Operation): Operation[] {
 function addInput(inputs: Input[], wanted: Input): number {
   const known = inputs.findIndex(({ vertex, output }) => vertex === wanted.vertex && output === wanted.output);
   return known >= 0 ? known : inputs.push(wanted) - 1;
-}
-
-/** Adds the places that are not there yet. */
-export function addPlaces(places: Place[], more: readonly Place[]): void {
-  for (const place of more) {
-    const known = places.some(
-      (other) =>
-        other.line === place.line && other.instruction === place.instruction && other.onbuildOf === place.onbuildOf,
-    );
-    if (!known) places.push(place);
-  }
 }

@@ -1,5 +1,6 @@
 /** Errors of the graph with the place where they stand. */
 import { type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
+import { shortened } from '../../core/printable.ts';
 import { dockerfileError } from '../error.ts';
 import { DockerfileProblem } from '../problem.ts';
 import type { Place } from './types.ts';
@@ -17,8 +18,9 @@ export function located<T>(fileName: string, place: Place, work: () => T): T {
 }
 
 /** The error, told with its place: a problem of the Dockerfile, or of a source that it names. */
-export function withPlace(error: unknown, fileName: string, { line, instruction, onbuildOf }: Place): unknown {
-  const name = onbuildOf === undefined ? instruction : `ONBUILD ${instruction} of ${onbuildOf}`;
+export function withPlace(error: unknown, fileName: string, place: Place): unknown {
+  const { line } = place;
+  const name = shownInstruction(place);
   if (error instanceof DockerfileProblem) {
     return dockerfileError({ fileName, line, instruction: name }, error.message, error.hint);
   }
@@ -26,5 +28,13 @@ export function withPlace(error: unknown, fileName: string, { line, instruction,
   if (WRITTEN_WRONG.includes(error.code)) {
     return dockerfileError({ fileName, line, instruction: name }, error.message, error.hint);
   }
-  return error.with({ message: `${fileName}:${line}: ${name}: ${error.message}`, details: { line } });
+  return error.with({
+    message: `${shortened(fileName)}:${line}: ${shortened(name)}: ${error.message}`,
+    details: { line },
+  });
+}
+
+/** As errors name what stands at the place. */
+export function shownInstruction({ instruction, onbuildOf }: Place): string {
+  return onbuildOf === undefined ? instruction : `ONBUILD ${instruction} of ${onbuildOf}`;
 }

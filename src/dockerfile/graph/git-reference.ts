@@ -1,4 +1,5 @@
 /** Which texts of a Dockerfile are git repositories. */
+import { isGitTransport } from '../../source/git/reference-form.ts';
 import { type GitReference, type GitUrl, parseGitReference, parseGitUrl } from '../../source/git/url.ts';
 
 /**
@@ -6,7 +7,7 @@ import { type GitReference, type GitUrl, parseGitReference, parseGitUrl } from '
  * @throws E_REFERENCE if it is a repository with a query that makes no sense
  */
 export function repositoryOf(text: string): GitReference | undefined {
-  if (/^(?:\.{1,2}\/|github\.com\/)/.test(text)) return undefined;
+  if (!isGitTransport(text)) return undefined;
   let url: GitUrl;
   try {
     url = parseGitUrl(text);

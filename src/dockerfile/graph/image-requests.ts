@@ -1,6 +1,6 @@
 /** The images whose configuration a build asks for: each with its platform once, however often it is named. */
 import { formatPlatformAll, type Platform } from '../../core/platform.ts';
-import { addPlaces } from './definition.ts';
+import { PlaceList } from './place-list.ts';
 import type { BuildResolver, ImageRequest, Place, ResolvedImage } from './types.ts';
 
 interface Asked {
@@ -10,7 +10,7 @@ interface Asked {
   readonly store?: string;
 }
 
-type Recorded = ImageRequest & { readonly places: Place[] };
+type Recorded = ImageRequest & { readonly places: readonly Place[] };
 
 /** Answers that several platforms of one build share. */
 export type Answers = Map<string, Promise<ResolvedImage>>;
@@ -18,7 +18,7 @@ export type Answers = Map<string, Promise<ResolvedImage>>;
 export class ImageRequests {
   readonly #resolver: BuildResolver;
   readonly #answers: Answers;
-  readonly #recorded = new Map<string, Recorded>();
+  readonly #recorded = new Map<string, { readonly request: ImageRequest; readonly places: PlaceList }>();
 
   constructor(resolver: BuildResolver, answers: Answers) {
     this.#resolver = resolver;
@@ -29,9 +29,9 @@ export class ImageRequests {
   ask(kind: ImageRequest['kind'], asked: Asked, place: Place): Promise<ResolvedImage> {
     const request: ImageRequest = { ...asked, kind, platform: formatPlatformAll(asked.platform) };
     const id = JSON.stringify([kind, request.ref, request.store, request.platform]);
-    const recorded = this.#recorded.get(id) ?? { ...request, places: [] };
+    const recorded = this.#recorded.get(id) ?? { request, places: new PlaceList() };
     this.#recorded.set(id, recorded);
-    addPlaces(recorded.places, [place]);
+    recorded.places.add([place]);
     const answer = this.#answers.get(id) ?? this.#resolver.image(request);
     this.#answers.set(id, answer);
     return answer;
@@ -39,6 +39,6 @@ export class ImageRequests {
 
   /** In the order in which they were first asked for. */
   list(): readonly Recorded[] {
-    return [...this.#recorded.values()];
+    return [...this.#recorded.values()].map(({ request, places }) => ({ ...request, places: places.list }));
   }
 }

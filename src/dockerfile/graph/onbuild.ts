@@ -3,7 +3,7 @@ import { parseTrigger } from '../parse/dockerfile.ts';
 import { resolveImages } from './base-images.ts';
 import type { Build } from './build.ts';
 import { linkStep } from './dependencies.ts';
-import { located } from './failure.ts';
+import { located, shownInstruction } from './failure.ts';
 import { type Stage, Stages, type Step } from './stages.ts';
 
 /**
@@ -34,11 +34,12 @@ function takeTriggers(stage: Stage, stages: Stages, build: Build): Step[] {
   const ofStage = written.flatMap((instruction) => (instruction.kind === 'ONBUILD' ? [instruction.trigger] : []));
   const triggers = [...stage.image.config.OnBuild, ...ofStage];
   stage.image.config.OnBuild = [];
+  const { fileName } = build.options;
   const onbuildOf = facts.written || facts.base;
   return triggers.map((text) => {
     const place = { ...facts.place, instruction: firstWord(text), onbuildOf };
-    return located(build.options.fileName, place, () => {
-      const origin = { fileName: build.options.fileName, lines: facts.place.lines };
+    return located(fileName, place, () => {
+      const origin = { fileName, lines: facts.place.lines, instruction: shownInstruction(place) };
       return linkStep(stages, parseTrigger(text, origin), place);
     });
   });

@@ -57,11 +57,15 @@ export function parseDockerfile(bytes: Uint8Array, fileName: string): Dockerfile
 
 /**
  * Reads one trigger of a base image's configuration, or of ONBUILD in another stage.
- * @param origin the FROM that makes it run: its lines are those of the instruction
+ * @param origin the FROM that makes it run: its lines are those of the instruction; `instruction` is for errors
  * @throws CtxsrcError `E_DOCKERFILE`
  */
-export function parseTrigger(text: string, origin: { readonly fileName: string; readonly lines: Lines }): Instruction {
-  const place = { fileName: origin.fileName, line: origin.lines.first, instruction: 'ONBUILD of the base' };
+export function parseTrigger(
+  text: string,
+  origin: { readonly fileName: string; readonly lines: Lines; readonly instruction: string },
+): Instruction {
+  const { fileName, instruction: name } = origin;
+  const place = { fileName, line: origin.lines.first, instruction: name };
   const { statements, escape: escapeMark } = readStatements(text, () => place);
   const [statement] = statements;
   return at(place, () => {

@@ -295,7 +295,7 @@ describe('faults', () => {
 });
 
 describe('a trigger', () => {
-  const origin = { fileName: 'Dockerfile', lines: { first: 7, last: 8 } };
+  const origin = { fileName: 'Dockerfile', lines: { first: 7, last: 8 }, instruction: 'ONBUILD RUN of base' };
 
   it('is read like a line, at the place of FROM', () => {
     expect(parseTrigger('COPY --from=a <<E b /\nx\nE', origin)).toMatchObject({
@@ -308,7 +308,7 @@ describe('a trigger', () => {
   });
 
   it.each(['RUN a\nRUN b', 'FROM x', 'COPPY a b', '', 'COPY a'])('%j is a fault there', (text) => {
-    expect(() => parseTrigger(text, origin)).toThrow(/^Dockerfile:7: ONBUILD of the base: /);
+    expect(() => parseTrigger(text, origin)).toThrow(/^Dockerfile:7: ONBUILD RUN of base: /);
   });
 });
 
