@@ -8,7 +8,7 @@ import { createGunzip, type Gunzip } from 'node:zlib';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { Compression } from '../../oci/media-types.ts';
 import { archiveError } from '../tar/header.ts';
-import { peek } from './peek.ts';
+import { type Peeked, peek } from './peek.ts';
 import { decompressByProgram } from './program.ts';
 import { RatioGuard } from './ratio-guard.ts';
 import { InflateError, type SyncInflate, syncInflate } from './sync-inflate.ts';
@@ -38,35 +38,13 @@ export function detectCompression(start: Uint8Array): Compression {
 }
 
 /**
- * Decompresses the pieces of `source` (each is valid until the next call) until it returns undefined, into the memory
- * of a sink. Synchronous, except in versions of Node without a synchronous decoder.
+ * Decompresses the pieces of `source`, each valid until the next one is asked for, into the memory of a sink. Nothing is
+ * awaited but the source, except in versions of Node without a synchronous decoder.
  * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
  */
-export async function decompressInto(
-  source: () => Buffer | undefined,
-  sink: ByteSink,
-  maxRatio: number,
-): Promise<void> {
-  const first = beginning(source);
-  if (first === undefined) return;
-  const compression = detectCompression(first);
-  const guarded = new GuardedSink(sink, maxRatio);
-  const decoder = syncDecoder(compression, guarded, first);
-  if (decoder === undefined) {
-    for await (const chunk of streamed(compression, copies(first, source), maxRatio)) write(sink, chunk);
-    return;
-  }
-  try {
-    for (let input: Buffer | undefined = first; input !== undefined; input = source()) {
-      guarded.input += input.length;
-      decoder.push(input);
-    }
-    decoder.finish();
-  } catch (error) {
-    throw damaged(error, compression);
-  } finally {
-    decoder.close();
-  }
+export async function decompressInto(source: Iterable<Buffer>, sink: ByteSink, maxRatio: number): Promise<void> {
+  const peeked = await peek(source, MAGIC_LENGTH);
+  for await (const _ of steps(peeked, detectCompression(peeked.first), sink, maxRatio));
 }
 
 /** The same for asynchronous input; the consumer owns the pieces. */
@@ -80,49 +58,41 @@ export async function* decompress(
     return;
   }
   const pieces = new Pieces();
-  const guarded = new GuardedSink(pieces, maxRatio);
-  const { first, whole } = await peek(input, MAGIC_LENGTH);
+  const peeked = await peek(input, MAGIC_LENGTH);
+  for await (const _ of steps(peeked, compression, pieces, maxRatio)) yield* pieces.take();
+  yield* pieces.takeRest();
+}
+
+/** Decompresses into a sink, and yields after each piece. */
+async function* steps(
+  { first, whole }: Peeked,
+  compression: Compression,
+  sink: ByteSink,
+  maxRatio: number,
+): AsyncGenerator<void> {
+  const guard = new RatioGuard(maxRatio);
+  const guarded: ByteSink = {
+    room: () => sink.room(),
+    filled(bytes) {
+      guard.made(bytes);
+      sink.filled(bytes);
+    },
+  };
   const decoder = syncDecoder(compression, guarded, first);
   if (decoder === undefined) {
-    yield* streamed(compression, whole, maxRatio);
+    for await (const chunk of streamed(compression, copies(whole), maxRatio)) yield write(sink, chunk);
     return;
   }
   try {
     for await (const chunk of whole) {
-      guarded.input += chunk.length;
-      decoder.push(chunk);
-      yield* pieces.take();
+      guard.input += chunk.length;
+      yield decoder.push(chunk);
     }
     decoder.finish();
-    yield* pieces.takeRest();
   } catch (error) {
     throw damaged(error, compression);
   } finally {
     decoder.close();
-  }
-}
-
-/** A sink that checks the compression ratio. */
-class GuardedSink implements ByteSink {
-  /** Compressed bytes so far. */
-  input = 0;
-  readonly #sink: ByteSink;
-  readonly #guard: RatioGuard;
-  #output = 0;
-
-  constructor(sink: ByteSink, maxRatio: number) {
-    this.#sink = sink;
-    this.#guard = new RatioGuard(maxRatio);
-  }
-
-  room(): { readonly buffer: Buffer; readonly offset: number } {
-    return this.#sink.room();
-  }
-
-  filled(bytes: number): void {
-    this.#output += bytes;
-    this.#guard.check(this.input, this.#output);
-    this.#sink.filled(bytes);
   }
 }
 
@@ -134,20 +104,6 @@ function write(sink: ByteSink, bytes: Uint8Array): void {
     at += n;
     sink.filled(n);
   }
-}
-
-/** The first piece, long enough to detect the compression. */
-function beginning(source: () => Buffer | undefined): Buffer | undefined {
-  const first = source();
-  if (first === undefined || first.length >= MAGIC_LENGTH) return first;
-  const pieces = [Buffer.from(first)];
-  for (let length = first.length; length < MAGIC_LENGTH; ) {
-    const next = source();
-    if (next === undefined) break;
-    pieces.push(Buffer.from(next));
-    length += next.length;
-  }
-  return Buffer.concat(pieces);
 }
 
 /** A sink with buffers of its own. */
@@ -189,7 +145,7 @@ interface SyncDecoder {
  * Undefined if there is no synchronous decoder.
  * @param first the beginning of the data
  */
-function syncDecoder(compression: Compression, sink: GuardedSink, first: Buffer): SyncDecoder | undefined {
+function syncDecoder(compression: Compression, sink: ByteSink, first: Buffer): SyncDecoder | undefined {
   if (compression === 'none') {
     return { push: (input) => write(sink, input), finish: () => undefined, close: () => undefined };
   }
@@ -222,7 +178,7 @@ function streamed(compression: Compression, input: AsyncIterable<Buffer>, maxRat
   return decompressByProgram('zstd', new AbortController().signal, input, maxRatio);
 }
 
-function stepper(inflate: SyncInflate, sink: GuardedSink): (input: Buffer) => void {
+function stepper(inflate: SyncInflate, sink: ByteSink): (input: Buffer) => void {
   return (input) => {
     // When the output was full, the decompressor may hold more.
     for (let at = 0, more = true; at < input.length || more; ) {
@@ -244,27 +200,26 @@ function checkPadding(rest: Buffer): void {
   if (rest.some((byte) => byte !== 0)) throw archiveError('something follows its compressed data');
 }
 
-function zstdInJavaScript(sink: GuardedSink): (input: Buffer) => void {
+function zstdInJavaScript(sink: ByteSink): (input: Buffer) => void {
   const decoder = zstdDecoder((chunk) => write(sink, chunk));
   // A copy, because the decoder keeps bytes that it cannot decode yet.
   return (input) => decoder.push(new Uint8Array(input));
 }
 
-async function* copies(first: Buffer, source: () => Buffer | undefined): AsyncGenerator<Buffer> {
-  for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = source()) yield Buffer.from(chunk);
+async function* copies(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of input) yield Buffer.from(chunk);
 }
 
 async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): AsyncGenerator<Buffer> {
   const stream = createGunzip({ chunkSize: CHUNK_SIZE });
-  let fed = 0;
   const feed = async (): Promise<void> => {
     for await (const chunk of input) {
       // The stream consumes nothing after the last member.
-      const hasEnded = fed > stream.bytesWritten;
-      fed += chunk.length;
+      const hasEnded = guard.input > stream.bytesWritten;
+      guard.input += chunk.length;
       if (!hasEnded) await writeTo(stream, chunk);
       if (stream.destroyed && !stream.readableEnded) return;
-      const unread = Math.min(chunk.length, fed - stream.bytesWritten);
+      const unread = Math.min(chunk.length, guard.input - stream.bytesWritten);
       if (unread > 0) checkPadding(chunk.subarray(chunk.length - unread));
     }
     stream.end();
@@ -274,11 +229,9 @@ async function* gunzipStream(input: AsyncIterable<Buffer>, guard: RatioGuard): A
     failure = error;
     stream.destroy(error as Error);
   });
-  let produced = 0;
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
-      produced += chunk.length;
-      guard.check(fed, produced);
+      guard.made(chunk.length);
       yield chunk;
     }
   } catch (error) {

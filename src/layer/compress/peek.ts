@@ -7,8 +7,8 @@ export interface Peeked {
 }
 
 /** Reads until the first `length` bytes are known. */
-export async function peek(input: AsyncIterable<Buffer>, length: number): Promise<Peeked> {
-  const iterator = input[Symbol.asyncIterator]();
+export async function peek(input: AsyncIterable<Buffer> | Iterable<Buffer>, length: number): Promise<Peeked> {
+  const iterator = Symbol.asyncIterator in input ? input[Symbol.asyncIterator]() : input[Symbol.iterator]();
   const pieces: Buffer[] = [];
   for (let known = 0; known < length; ) {
     const next = await iterator.next();
@@ -17,10 +17,10 @@ export async function peek(input: AsyncIterable<Buffer>, length: number): Promis
     known += next.value.length;
   }
   const first = Buffer.concat(pieces);
-  return { first, whole: { [Symbol.asyncIterator]: () => resumed(first, iterator) } };
+  return { first, whole: resumed(first, iterator) };
 }
 
-async function* resumed(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+async function* resumed(first: Buffer, rest: AsyncIterator<Buffer> | Iterator<Buffer>): AsyncGenerator<Buffer> {
   try {
     yield first;
     for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;

@@ -40,7 +40,6 @@ export async function* decompressByProgram(
   const child = await startProgram(program, PROGRAMS[name].flags, { env: environment }).catch((error: unknown) => {
     throw ioError(error, `cannot run ${name}`);
   });
-  let read = 0;
   let failure: Error | undefined;
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
@@ -56,7 +55,7 @@ export async function* decompressByProgram(
   const feeding = (async () => {
     child.stdin.on('error', () => undefined);
     for await (const chunk of input) {
-      read += chunk.length;
+      guard.input += chunk.length;
       if (child.stdin.destroyed) return;
       if (!child.stdin.write(chunk)) await drained(child.stdin);
     }
@@ -66,11 +65,9 @@ export async function* decompressByProgram(
     child.kill();
   });
   try {
-    let written = 0;
     for await (const chunk of child.stdout) {
       signal.throwIfAborted();
-      written += (chunk as Buffer).length;
-      guard.check(read, written);
+      guard.made((chunk as Buffer).length);
       yield chunk as Buffer;
     }
     const code = await ended;

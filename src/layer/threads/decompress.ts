@@ -43,20 +43,21 @@ export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) 
     const pieceSize = Math.min(READ_SIZE, Math.max(LEAST_READ_SIZE, Math.ceil(size / PIECES)));
     let position = 0;
     let made = 0;
-    const source = (): Buffer | undefined => {
-      // The bytes read before have been decompressed when more are requested.
-      counters.decompressed(layer, position, made);
-      if (position >= size) return undefined;
-      waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);
-      const wanted = Math.min(pieceSize, blobs.available(layer) - position);
-      const n = readSync(blobs.fd(layer)!, buffer, 0, wanted, position);
-      if (n === 0) {
-        throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`, {
-          hint: SIZE_WRONG,
-        });
+    const source = function* (): Generator<Buffer> {
+      while (position < size) {
+        waitUntil(() => blobs.available(layer) > position && blobs.fd(layer) !== undefined);
+        const wanted = Math.min(pieceSize, blobs.available(layer) - position);
+        const n = readSync(blobs.fd(layer)!, buffer, 0, wanted, position);
+        if (n === 0) {
+          throw new CtxsrcError('E_SIZE_MISMATCH', `the blob ${digest} is shorter than it should be`, {
+            hint: SIZE_WRONG,
+          });
+        }
+        position += n;
+        yield buffer.subarray(0, n);
+        // When more is requested, these bytes have been decompressed.
+        counters.decompressed(layer, position, made);
       }
-      position += n;
-      return buffer.subarray(0, n);
     };
     const hasSpace = (): boolean => ring.hasSpace;
     const sink = {
@@ -71,7 +72,7 @@ export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) 
         if (ring.filled(bytes)) other.raise();
       },
     };
-    await decompressInto(source, sink, job.options.limits.maxRatio);
+    await decompressInto(source(), sink, job.options.limits.maxRatio);
     const actual = hash.digest('hex');
     if (actual !== digestHex(diffId)) {
       throw new CtxsrcError(

@@ -30,7 +30,7 @@ export async function readZip(
   try {
     const directory = await readDirectory(signal, file);
     const guard = new RatioGuard(maxRatio);
-    const total = { packed: 0, size: 0 };
+    let before = 0;
     for (const [index, entry] of directory.entries.entries()) {
       signal.throwIfAborted();
       const start = await dataStart(file, entry);
@@ -38,11 +38,11 @@ export async function readZip(
       if (start + entry.packed > end) throw invalid('its entries overlap');
       await readEntry(file, start, entry, handler, (packed, unpacked) => {
         signal.throwIfAborted();
-        guard.check(total.packed + packed, total.size + unpacked);
-        onRead(total.packed + packed);
+        guard.input = before + packed;
+        guard.made(unpacked);
+        onRead(guard.input);
       });
-      total.packed += entry.packed;
-      total.size += entry.size;
+      before += entry.packed;
     }
   } finally {
     await file.close();
@@ -83,7 +83,7 @@ async function readEntry(
     if (isFile) handler.data(chunk, size);
     else target = Buffer.concat([target, chunk]);
     size += chunk.length;
-    seen(packed, size);
+    seen(packed, chunk.length);
   }
   if (size !== entry.size) throw wrongSize(entry);
   if (crc !== entry.crc) throw bad(entry, 'is damaged: its checksum is wrong');

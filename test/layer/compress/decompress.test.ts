@@ -18,13 +18,11 @@ async function into(data: Buffer, step = 10_000, maxRatio = 2000, slot = 64 << 1
   const output: Buffer[] = [];
   let buffer = Buffer.alloc(slot);
   let offset = 0;
-  let at = 0;
+  function* pieces(): Generator<Buffer> {
+    for (let at = 0; at < data.length; at += step) yield data.subarray(at, at + step);
+  }
   await decompressInto(
-    () => {
-      if (at >= data.length) return undefined;
-      at += step;
-      return data.subarray(at - step, at);
-    },
+    pieces(),
     {
       room: () => ({ buffer, offset }),
       filled(bytes) {
