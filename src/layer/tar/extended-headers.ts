@@ -3,14 +3,8 @@
  * of one kind the last one counts, as in the readers of Go, containerd and umoci. Global PAX headers are checked but
  * otherwise ignored, as in every reader of layers: the meaning of a layer must not depend on its reader.
  */
-import { archiveError, type Header, type TypeFlag } from './header.ts';
+import { archiveError, type ExtendedType, type Header } from './header.ts';
 import { applyPax, type PaxFacts, type PaxRecord, parsePax } from './pax.ts';
-
-export type ExtendedType = 'x' | 'g' | 'L' | 'K';
-
-export function isExtended(type: TypeFlag): type is ExtendedType {
-  return type === 'x' || type === 'g' || type === 'L' || type === 'K';
-}
 
 /** Before one entry: writers make at most three. */
 const MAX_IN_A_ROW = 100;

@@ -7,8 +7,28 @@ export const BLOCK = 512;
  * Type flags of the header. NUL is a file or directory in formats before POSIX, `S` a GNU sparse file, `V` GNU's label
  * of the archive; x, g, L and K describe other entries.
  */
-const TYPE_FLAGS = ['\0', '0', '1', '2', '3', '4', '5', '6', '7', 'S', 'V', 'x', 'g', 'L', 'K'] as const;
-export type TypeFlag = (typeof TYPE_FLAGS)[number];
+const TYPES = {
+  '\0': 'file',
+  '0': 'file',
+  '1': 'hardlink',
+  '2': 'symlink',
+  '3': 'char',
+  '4': 'block',
+  '5': 'dir',
+  '6': 'fifo',
+  '7': 'file',
+  S: 'file',
+  V: 'label',
+  x: 'extended',
+  g: 'extended',
+  L: 'extended',
+  K: 'extended',
+} as const;
+export type TypeFlag = keyof typeof TYPES;
+export type ExtendedType = 'x' | 'g' | 'L' | 'K';
+
+/** `label` is the name of the archive itself, not a file. */
+export type EntryType = Exclude<(typeof TYPES)[TypeFlag], 'extended'>;
 
 export interface Header {
   /** A byte string that includes the ustar prefix. */
@@ -35,55 +55,66 @@ export function archiveError(
   return new CtxsrcError('E_ARCHIVE_INVALID', `the archive is invalid: ${what}`, options);
 }
 
-export function isZeroBlock(block: Buffer, offset: number): boolean {
-  for (let i = offset; i < offset + BLOCK; i += 1) if (block[i] !== 0) return false;
+export function isZeroBlock(block: Buffer): boolean {
+  for (let i = 0; i < BLOCK; i += 1) if (block[i] !== 0) return false;
   return true;
 }
 
-/** Reads the header at `offset` of `block`. @throws CtxsrcError `E_ARCHIVE_INVALID` */
-export function parseHeader(block: Buffer, offset: number): Header {
-  verifyChecksum(block, offset);
-  const magic = block.toString('latin1', offset + 257, offset + 265);
+/** Reads the header at the beginning of `block`. @throws CtxsrcError `E_ARCHIVE_INVALID` */
+export function parseHeader(block: Buffer): Header {
+  verifyChecksum(block);
+  const magic = block.toString('latin1', 257, 265);
   const posix = magic.startsWith('ustar\0');
   const gnu = magic === 'ustar  \0';
-  let name = text(block, offset, 100);
+  let name = text(block, 0, 100);
   // In GNU's format these bytes are times and numbers of the sparse map.
   if (posix) {
-    const prefix = text(block, offset + 345, 155);
+    const prefix = text(block, 345, 155);
     if (prefix !== '') name = `${prefix}/${name}`;
   }
   const device = posix || gnu;
   return {
     name,
-    type: typeFlag(block[offset + 156]!),
-    mode: number(block, offset + 100, 8, 'mode'),
-    uid: number(block, offset + 108, 8, 'owner', true),
-    gid: number(block, offset + 116, 8, 'group', true),
-    size: number(block, offset + 124, 12, 'size'),
-    mtime: number(block, offset + 136, 12, 'time', true),
-    linkName: text(block, offset + 157, 100),
-    devMajor: device ? number(block, offset + 329, 8, 'device number') : 0,
-    devMinor: device ? number(block, offset + 337, 8, 'device number') : 0,
+    type: typeFlag(block[156]!),
+    mode: number(block, 100, 8, 'mode'),
+    uid: number(block, 108, 8, 'owner', true),
+    gid: number(block, 116, 8, 'group', true),
+    size: number(block, 124, 12, 'size'),
+    mtime: number(block, 136, 12, 'time', true),
+    linkName: text(block, 157, 100),
+    devMajor: device ? number(block, 329, 8, 'device number') : 0,
+    devMinor: device ? number(block, 337, 8, 'device number') : 0,
   };
 }
 
 function typeFlag(byte: number): TypeFlag {
-  const flag = TYPE_FLAGS.find((known) => known.charCodeAt(0) === byte);
-  if (flag === undefined) throw archiveError(`entry of the unknown type 0x${byte.toString(16).padStart(2, '0')}`);
-  return flag;
+  const flag = String.fromCharCode(byte);
+  if (Object.hasOwn(TYPES, flag)) return flag as TypeFlag;
+  throw archiveError(`entry of the unknown type 0x${byte.toString(16).padStart(2, '0')}`);
 }
 
-function verifyChecksum(block: Buffer, offset: number): void {
+/** True if the header describes another entry. */
+export function isExtended(type: TypeFlag): type is ExtendedType {
+  return TYPES[type] === 'extended';
+}
+
+/** What a header begins that is not extended. */
+export function entryType({ type, name }: Header): EntryType {
+  // Before POSIX a directory was a file whose name ends in a slash; the name may come from another header.
+  return type === '\0' && name.endsWith('/') ? 'dir' : (TYPES[type] as EntryType);
+}
+
+function verifyChecksum(block: Buffer): void {
   let unsigned = 8 * 0x20;
   let negative = 0;
   for (let i = 0; i < BLOCK; i += 1) {
     // In the sum, the checksum field itself counts as spaces.
     if (i === 148) i = 156;
-    const byte = block[offset + i]!;
+    const byte = block[i]!;
     unsigned += byte;
     negative += byte >> 7;
   }
-  const stated = number(block, offset + 148, 8, 'checksum');
+  const stated = number(block, 148, 8, 'checksum');
   // Some old programs added signed characters.
   if (stated !== unsigned && stated !== unsigned - 256 * negative) throw archiveError('a header has a wrong checksum');
 }

@@ -2,7 +2,7 @@
  * Sparse files: maps of the pieces of a file with holes that an archive contains. GNU tar has written them in four
  * formats: in the header (type S), and as PAX records of the versions 0.0, 0.1 and 1.0.
  */
-import { archiveError, BLOCK, number } from './header.ts';
+import { archiveError, number } from './header.ts';
 import { decimal } from './pax.ts';
 
 export interface SparsePiece {
@@ -69,9 +69,8 @@ export class SparseMapReader {
    * Reads one block.
    * @returns the pieces when the map is complete
    */
-  block(block: Buffer, offset: number): SparsePiece[] | undefined {
-    for (let i = offset; i < offset + BLOCK; i += 1) {
-      const byte = block[i]!;
+  block(block: Buffer): SparsePiece[] | undefined {
+    for (const byte of block) {
       if (byte !== 0x0a) {
         this.#digits += String.fromCharCode(byte);
         if (this.#digits.length > 16) throw archiveError('a sparse map is malformed');
@@ -98,15 +97,15 @@ export class OldSparseReader {
   /** True if another block of the map follows. */
   more: boolean;
 
-  constructor(header: Buffer, offset: number) {
-    this.#read(header, offset + 386, 4);
-    this.more = header[offset + 482] !== 0;
-    this.realSize = number(header, offset + 483, 12, 'size');
+  constructor(header: Buffer) {
+    this.#read(header, 386, 4);
+    this.more = header[482] !== 0;
+    this.realSize = number(header, 483, 12, 'size');
   }
 
-  block(block: Buffer, offset: number): void {
-    this.#read(block, offset, 21);
-    this.more = block[offset + 504] !== 0;
+  block(block: Buffer): void {
+    this.#read(block, 0, 21);
+    this.more = block[504] !== 0;
   }
 
   #read(block: Buffer, start: number, count: number): void {

@@ -105,7 +105,7 @@ const ZIP_EMPTY = Buffer.from('PK\x05\x06', 'latin1');
 /** A tar from before POSIX has no magic, but a correct checksum in its first header. */
 function isOldTar(start: Buffer): boolean {
   try {
-    parseHeader(start, 0);
+    parseHeader(start);
     return start.length >= BLOCK;
   } catch {
     return false;
