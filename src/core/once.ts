@@ -23,18 +23,25 @@ export class Once<T> {
   async runFor(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     for (;;) {
       signal.throwIfAborted();
-      let leave: (() => void) | undefined;
-      const left = new Promise<never>((_, reject) => {
-        leave = () => reject(signal.reason);
-        signal.addEventListener('abort', leave, { once: true });
-      });
       try {
-        return await Promise.race([this.run(work), left]);
+        return await orAbort(this.run(work), signal);
       } catch (error) {
         if (!isAbort(error) || signal.aborted) throw error;
-      } finally {
-        signal.removeEventListener('abort', leave!);
       }
     }
+  }
+}
+
+/** The promise's result, or the reason of an abort if that comes first. */
+export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave: (() => void) | undefined;
+  const left = new Promise<never>((_, reject) => {
+    leave = () => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+  try {
+    return await Promise.race([promise, left]);
+  } finally {
+    signal.removeEventListener('abort', leave!);
   }
 }

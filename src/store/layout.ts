@@ -263,6 +263,11 @@ export function isAbsent(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
+/** Undefined for the error that something does not exist; any other is thrown. */
+export function orAbsent(error: unknown): undefined {
+  if (!isAbsent(error)) throw error;
+}
+
 /**
  * Names in a directory; none if it does not exist.
  * @throws E_UNSAFE for a link, errors of `node:fs`
@@ -272,8 +277,7 @@ export function namesIn(path: string): string[] {
     if (lstatSync(path).isSymbolicLink()) refuseLink(path);
     return readdirSync(path);
   } catch (error) {
-    if (isAbsent(error)) return [];
-    throw error;
+    return orAbsent(error) ?? [];
   }
 }
 

@@ -8,7 +8,7 @@
 import { createReadStream } from 'node:fs';
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { BlobStore, IngestSource } from '../../contract/blobs.ts';
+import type { BlobStore } from '../../contract/blobs.ts';
 import type { RecipeLayer } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { type Digest, digestAlgorithm, digestHex, digestLike, hasherFor, shortDigest } from '../../core/digest.ts';
@@ -20,7 +20,7 @@ import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { isUnwritable, type StoreDirectory, storeError } from '../layout.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
-import type { IngestOptions, Ingests } from './ingest.ts';
+import type { Ingests } from './ingest.ts';
 
 /** Bytes read from disk at once. */
 const READ_SIZE = 1 << 20;
@@ -83,14 +83,9 @@ export class FileBlobStore implements BlobStore {
     return createReadStream(this.path(digest), { start: offset, highWaterMark: READ_SIZE });
   }
 
-  async ingest(
-    job: JobContext,
-    blob: { readonly digest: Digest; readonly size?: number | undefined; readonly mediaType?: string | undefined },
-    produce: (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>,
-    options: IngestOptions = {},
-  ): Promise<'stored' | 'cached'> {
+  async ingest(...[job, blob, produce, options]: Parameters<BlobStore['ingest']>): Promise<'stored' | 'cached'> {
     this.#ingests ??= import('./ingest.ts').then(({ Ingests }) => new Ingests(this.#directory, this.#locks, this));
-    return (await this.#ingests).run(job, blob, produce, options);
+    return (await this.#ingests).run(job, blob, produce, options?.growth);
   }
 
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {

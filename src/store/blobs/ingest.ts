@@ -11,27 +11,24 @@
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import type { BlobGrowth, IngestSource } from '../../contract/blobs.ts';
+import type { BlobGrowth, BlobStore, IngestSource } from '../../contract/blobs.ts';
 import type { JobContext } from '../../contract/session.ts';
-import { type Digest, digestHex, hasherFor, shortDigest } from '../../core/digest.ts';
+import { type Digest, digestAlgorithm, digestHex, hasherFor, shortDigest } from '../../core/digest.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
+import { orAbort } from '../../core/once.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Locks } from '../sharing/locks.ts';
 
-export interface IngestOptions {
-  readonly growth?: BlobGrowth | undefined;
-}
-
-export interface IngestBlob {
+interface IngestBlob {
   readonly digest: Digest;
   readonly size?: number | undefined;
 }
 
-type Produce = (resume: { readonly offset: number; readonly validator?: string | undefined }) => Promise<IngestSource>;
+type Produce = Parameters<BlobStore['ingest']>[2];
 
 /** The part of the blob store that an ingest uses. */
 interface BlobFiles {
@@ -63,7 +60,7 @@ export class Ingests {
     job: JobContext,
     blob: IngestBlob,
     produce: Produce,
-    { growth }: IngestOptions,
+    growth: BlobGrowth | undefined,
   ): Promise<'stored' | 'cached'> {
     for (;;) {
       job.signal.throwIfAborted();
@@ -71,7 +68,7 @@ export class Ingests {
       const running = this.#running.get(blob.digest);
       if (running === undefined) break;
       // A failure is shared with the callers who joined, unless it was only the first caller's abort.
-      await abortable(running, job.signal).catch((error: unknown) => {
+      await orAbort(running, job.signal).catch((error: unknown) => {
         if (!isAbort(error) || job.signal.aborted) throw error;
       });
     }
@@ -176,7 +173,7 @@ export class Ingests {
       if (actual !== digestHex(digest)) {
         throw new CtxsrcError(
           'E_DIGEST_MISMATCH',
-          `${what} is damaged: its content has the digest ${digest.slice(0, digest.indexOf(':'))}:${actual}`,
+          `${what} is damaged: its content has the digest ${digestAlgorithm(digest)}:${actual}`,
           { hint: CONTENT_DAMAGED },
         );
       }
@@ -283,19 +280,4 @@ async function sizeOf(path: string): Promise<number> {
     ({ size }) => size,
     () => 0,
   );
-}
-
-/** The promise's result, or the abort if that comes first. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }

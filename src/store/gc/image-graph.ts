@@ -56,17 +56,11 @@ export async function imageGraph(
 
 /** Undefined if the file vanished or is not JSON. */
 async function readJson(path: string): Promise<unknown> {
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    if (isAbsent(error)) return undefined;
+    if (isAbsent(error) || error instanceof SyntaxError) return undefined;
     throw error;
-  }
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -7,7 +7,7 @@ import { type Digest, isDigest } from '../../core/digest.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { blobResource } from '../blobs/blobs.ts';
 import { type IndexFile, imageName } from '../index-file.ts';
-import { isAbsent, namesIn, type StoreDirectory } from '../layout.ts';
+import { namesIn, orAbsent, type StoreDirectory } from '../layout.ts';
 import { parseRecord } from '../records.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
@@ -213,11 +213,11 @@ function mtimeOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-function textOf(path: string): string | undefined {
+/** The text of a file; undefined if it is gone. */
+export function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
+    return orAbsent(error);
   }
 }

@@ -4,7 +4,7 @@
  * the sweep ends.
  */
 
-import { unlinkSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import type { JobContext } from '../../contract/session.ts';
 import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { failureOf, Task } from '../../core/progress.ts';
+import { Task } from '../../core/progress.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
 import { storeError } from '../layout.ts';
@@ -34,20 +34,19 @@ const BATCH = 200;
 export async function prune(job: JobContext, env: PruneEnv, options: PruneOptions = {}): Promise<PruneReport> {
   const matches = parseFilters(options.filter ?? []);
   if (options.dryRun === true) return report(plan(await takeInventory(env), options, matches));
-  const task = new Task(job.progress, 'collect', 'cache');
-  const lock = await env.locks.acquire(COLLECT_LOCK, { signal: job.signal });
-  try {
-    await env.leases.removeDead();
-    const planned = plan(await takeInventory(env), options, matches);
-    await sweep(job, env, planned);
-    task.end();
-    return report(planned);
-  } catch (error) {
-    task.end(failureOf(job.signal, error));
-    throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
-  } finally {
-    await lock.release();
-  }
+  return Task.run(job, 'collect', 'cache', async () => {
+    const lock = await env.locks.acquire(COLLECT_LOCK, { signal: job.signal });
+    try {
+      await env.leases.removeDead();
+      const planned = plan(await takeInventory(env), options, matches);
+      await sweep(job, env, planned);
+      return report(planned);
+    } catch (error) {
+      throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
+    } finally {
+      await lock.release();
+    }
+  });
 }
 
 interface Plan {
@@ -109,10 +108,11 @@ function countHolders({ items }: Inventory): Map<Digest, number> {
 
 /** Bytes of everything except running processes' files in `tmp`; content that images share is counted once. */
 function totalOf({ items, blobs }: Inventory): number {
-  let total = 0;
-  for (const { size } of blobs.values()) total += size;
-  for (const { kind, size } of items) if (kind !== 'image' && kind !== 'blob') total += size;
-  return total;
+  return bytesOf([...blobs.values(), ...items.filter(({ kind }) => kind !== 'image' && kind !== 'blob')]);
+}
+
+function bytesOf(items: readonly { readonly size: number }[]): number {
+  return items.reduce((bytes, { size }) => bytes + size, 0);
 }
 
 function leastRecentFirst(a: StoreItem, b: StoreItem): number {
@@ -128,7 +128,7 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
   }
   let number = 0;
   for (const path of blobs.values()) {
-    unlinkIfThere(path);
+    rmSync(path, { force: true });
     number += 1;
     if (number % BATCH !== 0) continue;
     env.directory.step('prune:blobs');
@@ -140,14 +140,6 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
     if (kind === 'snapshot') await env.snapshotStore.remove(basename(path));
     else if (kind === 'workspace') await removeTree(path);
     else if (kind === 'record' || kind === 'partial' || kind === 'stat-cache') await rm(path, { force: true });
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 
@@ -171,18 +163,11 @@ export async function usage(env: InventoryEnv): Promise<StoreUsage> {
   const inventory = await takeInventory(env);
   const sum = (kinds: readonly StoreItem['kind'][]): SizeCount => {
     const items = inventory.items.filter(({ kind }) => kinds.includes(kind));
-    return { bytes: items.reduce((bytes, { size }) => bytes + size, 0), count: items.length };
+    return { bytes: bytesOf(items), count: items.length };
   };
-  const blobs = {
-    bytes: [...inventory.blobs.values()].reduce((bytes, { size }) => bytes + size, 0),
-    count: inventory.blobs.size,
-  };
-  const [snapshots, records, working] = [
-    sum(['snapshot']),
-    sum(['record', 'stat-cache']),
-    sum(['partial', 'workspace']),
-  ];
-  const temporary = add(working, inventory.temporary);
+  const blobs = { bytes: bytesOf([...inventory.blobs.values()]), count: inventory.blobs.size };
+  const [snapshots, records] = [sum(['snapshot']), sum(['record', 'stat-cache'])];
+  const temporary = add(sum(['partial', 'workspace']), inventory.temporary);
   const total = [blobs, snapshots, records, temporary].reduce(add);
   const { freed } = plan(inventory, {}, () => true);
   return { blobs, snapshots, records, temporary, total, reclaimable: freed };

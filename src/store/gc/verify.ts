@@ -1,28 +1,21 @@
 /** `ctxsrc cache verify`: hashes everything again, and removes damaged items, so that the next run fetches them. */
 import { lstatSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { VerifyReport } from '../../contract/store.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
-
-import { failureOf, Task } from '../../core/progress.ts';
+import { Task } from '../../core/progress.ts';
 import type { FileBlobStore } from '../blobs/blobs.ts';
-import { type IndexFile, imageName } from '../index-file.ts';
-import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
+import { imageName } from '../index-file.ts';
+import { namesIn, orAbsent, storeError } from '../layout.ts';
 import { parseRecord } from '../records.ts';
-import type { Leases } from '../sharing/leases.ts';
-import type { Locks } from '../sharing/locks.ts';
 import { readHeader } from '../snapshots/manifest.ts';
-import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
 import { imageGraph } from './image-graph.ts';
+import { textOf } from './inventory.ts';
+import type { PruneEnv } from './prune.ts';
 
-export interface VerifyEnv {
-  readonly directory: StoreDirectory;
-  readonly locks: Locks;
-  readonly leases: Leases;
+export interface VerifyEnv extends PruneEnv {
   readonly blobs: FileBlobStore;
-  readonly index: IndexFile;
-  readonly snapshotStore: SnapshotStore;
 }
 
 type Problem = VerifyReport['problems'][number];
@@ -33,8 +26,7 @@ type Problem = VerifyReport['problems'][number];
  * @throws E_PERMISSION, E_IO, also when a damaged item cannot be removed
  */
 export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<VerifyReport> {
-  const task = new Task(job.progress, 'verify', 'cache');
-  try {
+  const work = async (task: Task): Promise<VerifyReport> => {
     const problems: Problem[] = [];
     const blobs = await verifyBlobs(job, env, problems, task);
     const snapshots = await verifySnapshots(job, env, problems, (bytes) => task.advance(blobs.bytes + bytes));
@@ -42,12 +34,11 @@ export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<Veri
     await verifyIndex(env, blobs.sizes, problems);
     await env.locks.removeDead();
     await env.leases.removeDead();
-    task.end();
     return { blobs: blobs.count, snapshots: snapshots.count, bytes: blobs.bytes + snapshots.bytes, problems };
-  } catch (error) {
-    task.end(failureOf(job.signal, error));
+  };
+  return Task.run(job, 'verify', 'cache', work).catch((error: unknown) => {
     throw storeError(error, `cannot check the cache ${env.directory.root}`);
-  }
+  });
 }
 
 async function verifyBlobs(
@@ -67,10 +58,12 @@ async function verifyBlobs(
       const found = lstatSync(path, { throwIfNoEntry: false });
       if (found === undefined) continue;
       count += 1;
+      // A blob that was collected meanwhile is not damaged.
       let problem: string | undefined;
       if (!isDigest(digest)) problem = 'is no digest';
       else if (!found.isFile()) problem = 'is no file';
-      else if (!(await matches(blobs, digest))) problem = 'has other content than its digest says';
+      else if (!((await blobs.matches(digest).catch(orAbsent)) ?? true))
+        problem = 'has other content than its digest says';
       if (problem === undefined) {
         sizes.set(digest as Digest, found.size);
         bytes += found.size;
@@ -82,16 +75,6 @@ async function verifyBlobs(
     }
   }
   return { count, bytes, sizes };
-}
-
-/** A blob that was collected meanwhile is not damaged. */
-async function matches(blobs: FileBlobStore, digest: Digest): Promise<boolean> {
-  try {
-    return await blobs.matches(digest);
-  } catch (error) {
-    if (isAbsent(error)) return true;
-    throw error;
-  }
 }
 
 async function verifySnapshots(
@@ -122,10 +105,7 @@ async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Pro
   for (const kind of namesIn(directory.path('records'))) {
     for (const name of namesIn(directory.path('records', kind))) {
       const path = directory.path('records', kind, name);
-      const text = await readFile(path, 'utf8').catch((error: unknown) => {
-        if (isAbsent(error)) return undefined;
-        throw error;
-      });
+      const text = textOf(path);
       if (text === undefined || parseRecord(text) !== undefined) continue;
       await rm(path, { force: true });
       problems.push({ kind: 'record', id: `${kind} ${name}`, problem: 'cannot be read' });
@@ -153,11 +133,8 @@ async function verifyIndex(
     if (first === undefined) continue;
     const name = imageName(image);
     bad.add(name);
-    problems.push({
-      kind: 'index',
-      id: name,
-      problem: `lacks ${missing.size === 1 ? first : `${missing.size} blobs`}`,
-    });
+    const lacking = missing.size === 1 ? first : `${missing.size} blobs`;
+    problems.push({ kind: 'index', id: name, problem: `lacks ${lacking}` });
   }
   if (bad.size > 0) await index.remove(bad);
 }

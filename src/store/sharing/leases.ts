@@ -12,7 +12,7 @@ import { mkdir, rm, stat, utimes } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { removeTree } from '../../fs/write/remove-tree.ts';
-import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
+import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
 import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../process-identity.ts';
 import type { Locks } from './locks.ts';
 
@@ -119,14 +119,8 @@ export class Leases {
 
   async #isLiving(owner: Identity | undefined, path: string): Promise<boolean> {
     if (owner === undefined) return false;
-    const touched = await stat(path).then(
-      ({ mtimeMs }) => mtimeMs,
-      (error: unknown) => {
-        if (isAbsent(error)) return undefined;
-        throw error;
-      },
-    );
-    return touched !== undefined && livenessOf(owner, touched, this.#heartbeat) === 'alive';
+    const found = await stat(path).catch(orAbsent);
+    return found !== undefined && livenessOf(owner, found.mtimeMs, this.#heartbeat) === 'alive';
   }
 
   async #take(resource: string): Promise<boolean> {

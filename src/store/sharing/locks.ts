@@ -15,7 +15,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CtxsrcError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
-import { isAbsent, namesIn, type StoreDirectory, storeError } from '../layout.ts';
+import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from '../process-identity.ts';
 
 export interface Lock {
@@ -206,13 +206,8 @@ export class Locks {
   async #liveness(file: LockFile): Promise<number | undefined> {
     const path = this.#directory.path('locks', file.file);
     const owner = ownerOf(file.owner);
-    let mtime: number;
-    try {
-      mtime = (await stat(path)).mtimeMs;
-    } catch (error) {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    }
+    const mtime = (await stat(path).catch(orAbsent))?.mtimeMs;
+    if (mtime === undefined) return undefined;
     const state = owner === undefined ? 'dead' : livenessOf(owner, mtime, this.#heartbeat);
     if (state === 'alive') return mtime;
     if (state === 'silent') {
