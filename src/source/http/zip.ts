@@ -59,7 +59,7 @@ async function dataStart(file: FileHandle, entry: ZipEntry): Promise<number> {
   return entry.offset + 30 + nameLength + header.readUInt16LE(28);
 }
 
-/** @param seen called with the bytes of the entry that were read, and those that they became */
+/** @param seen called with the bytes of the entry read so far, and the bytes that the last of them became */
 async function readEntry(
   file: FileHandle,
   start: number,
