@@ -1,5 +1,6 @@
 /** One key over every input of a build: `ctxsrc key --build`, and the list of the inputs. */
 import { shownReference } from '../core/shown-reference.ts';
+import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { buildGraph } from '../dockerfile/graph/build-graph.ts';
 import type { BuildGraph } from '../dockerfile/graph/types.ts';
 import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
@@ -23,14 +24,14 @@ import { stepsOf } from './step/steps.ts';
 export async function buildKey(request: BuildRequest, work: BuildWork): Promise<BuildAnswer> {
   const { dockerfile, graph, keys, frontend } = await openBuild(request, work);
   const file = request.dockerfile.name;
-  const [platforms, inputs, listed, foreign] = await Promise.all([
+  const [platforms, inputs, listed, foreign] = await allOrFirstFailure([
     builtPlatforms(graph, keys),
     listInputs(graph, file, keys),
     frontend && listedFrontend(frontend, work),
     frontend && !frontend.isDockers
       ? foreignFrontend(frontend.image, frontend.commandLine, request, keys, work)
       : undefined,
-  ]);
+  ] as const);
   return {
     ...keyDocument({ platforms, foreign, salts: request.salts }),
     detail: () => detailOf(request, platforms, inputs, keys),
@@ -85,7 +86,7 @@ async function openBuild(request: BuildRequest, work: BuildWork, unasked?: Unask
 }
 
 async function builtPlatforms(graph: BuildGraph, keys: SourceKeys): Promise<BuiltPlatform[]> {
-  return Promise.all(
+  return allOrFirstFailure(
     graph.results.map(async (result) => ({
       platform: result.platform,
       imageConfig: result.imageConfig,

@@ -1,6 +1,7 @@
 /** The list of what a build resolves: `ctxsrc inputs`. */
 import { relative } from 'node:path';
 import { shownReference } from '../core/shown-reference.ts';
+import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
 import type { BuildGraph, Place, PlatformGraph, Vertex } from '../dockerfile/graph/types.ts';
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
@@ -14,7 +15,7 @@ type Request = PlatformGraph['requests'][number];
 
 /** Every source of a build with its digests, in the order of first use. */
 export async function listInputs(graph: BuildGraph, file: string, keys: SourceKeys): Promise<BuildInput[]> {
-  const inputs = await Promise.all(
+  const inputs = await allOrFirstFailure(
     graph.results.flatMap(({ requests, vertices }) => [
       ...requests.map((request) => imageInput(request, file, keys)),
       ...vertices.filter(isOther).map((vertex) => otherInput(vertex, file, keys)),
@@ -29,7 +30,7 @@ export async function listNames(graph: BuildGraph, keys: SourceKeys): Promise<st
     ...requests.map(async (request) => ({ name: shown(await keys.image(request)), at: request.places })),
     ...vertices.filter(isOther).map(async (vertex) => ({ name: await nameOf(vertex, keys), at: vertex.places })),
   ]);
-  return (await Promise.all(names)).sort((a, b) => firstLine(a) - firstLine(b)).map(({ name }) => name);
+  return (await allOrFirstFailure(names)).sort((a, b) => firstLine(a) - firstLine(b)).map(({ name }) => name);
 }
 
 /** What a build sees and no key can hold. */

@@ -1,6 +1,7 @@
 /** What stands for the files of each source of a build: the key of an image, the content of what is taken of a directory. */
 import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { isCtxsrcError } from '../core/errors.ts';
+import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
 import type { ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
 import { statCacheOf } from '../source/local/instance.ts';
@@ -73,7 +74,7 @@ export class SourceKeys {
     const { content } = taken;
     if (content === undefined) return { key: sha256(''), ofFiles: false };
     // One by one: together they would be sorted, and two sources of one name could change places unseen.
-    const digests = await Promise.all(selections.map((selection) => content.digest([selection])));
+    const digests = await allOrFirstFailure(selections.map((selection) => content.digest([selection])));
     return { key: digests.length === 1 ? digests[0]! : sha256(digests.join('\n')), ofFiles: true };
   }
 
@@ -114,7 +115,7 @@ export class SourceKeys {
         return { context: directory.name, path, digest, mode: mode.toString(8).padStart(4, '0') };
       }),
     );
-    return (await Promise.all(lists)).flat();
+    return (await allOrFirstFailure(lists)).flat();
   }
 
   /** Properties that could not be read. */

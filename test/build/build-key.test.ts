@@ -377,3 +377,10 @@ it('asks for all images side by side', async () => {
   registry.intercept = before;
   expect(most).toBe(4);
 });
+
+it('tells of several failures the one that stands first, when all have ended', async () => {
+  const dir = projectOf({ a: 'A' });
+  const file = `FROM ${base}\nCOPY --from=n missing /\nCOPY missing /`;
+  const contexts = new Map([['n', projectOf({ f: 'F' })]]);
+  await expect(ask.key(dir, file, { contexts })).rejects.toMatchObject({ message: expect.stringContaining('file:2') });
+});

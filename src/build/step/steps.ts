@@ -1,5 +1,6 @@
 /** The steps of a build in an order of their own, each described by digests: what the key of a build is made of. */
 import { type Digest, sha256 } from '../../core/digest.ts';
+import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { stableJson } from '../../core/stable-json.ts';
 import type { Place, PlatformGraph, Vertex } from '../../dockerfile/graph/types.ts';
 import { operationDigest } from './cache-view.ts';
@@ -105,5 +106,5 @@ async function keysOf(
         return [input, await keyOf(source, input.whole ? [ROOT] : input.selections, places)] as const;
       }),
   );
-  return new Map(await Promise.all(taken));
+  return new Map(await allOrFirstFailure(taken));
 }

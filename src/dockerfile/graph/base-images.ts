@@ -1,7 +1,7 @@
 /** Asks for what the stages are built upon and take files from: one round, all images of it side by side. */
 import { isCtxsrcError } from '../../core/errors.ts';
 import { normalizePlatform } from '../../core/platform.ts';
-
+import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { formatReference, type ImageReference, parseNormalizedReference, withDefaultTag } from '../../oci/reference.ts';
 import { DockerfileProblem } from '../problem.ts';
 import type { Build } from './build.ts';
@@ -9,7 +9,6 @@ import { unsetHint } from './declared-stages.ts';
 import { withPlace } from './failure.ts';
 import { emptyImage, hasNoLayers, readImage } from './image-config.ts';
 import { loadContext } from './named-contexts.ts';
-import { allOrFirstFailure } from './side-by-side.ts';
 import { imageSource } from './source-operation.ts';
 import type { Stage } from './stages.ts';
 

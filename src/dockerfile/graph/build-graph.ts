@@ -1,6 +1,7 @@
 /** What a build consists of: BuildKit's operations for the target, one graph for each platform. */
 import { CtxsrcError } from '../../core/errors.ts';
 import { formatPlatformAll } from '../../core/platform.ts';
+import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { PatternMatcher } from '../../fs/match/patterns.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
 import { Build } from './build.ts';
@@ -12,7 +13,6 @@ import { chosenFrontend, isDockersOwn } from './frontend.ts';
 import { setPlatform, writeImage } from './image-config.ts';
 import type { Answers } from './image-requests.ts';
 import { resolveStages } from './onbuild.ts';
-import { allOrFirstFailure } from './side-by-side.ts';
 import { resolveEpoch } from './source-date-epoch.ts';
 import { followPathsOf } from './source-operation.ts';
 import type { Stage, Stages } from './stages.ts';
