@@ -17,8 +17,12 @@ export interface TreeEntry extends NativeStat {
 
 /** Where a walk finds its entries. Errors are those of `node:fs`; a missing entry is undefined. */
 export interface TreeReader {
-  /** Names in a directory, in any order. Called directly after `entry` of the directory, before anything in it. */
-  names(path: ByteString): ByteString[];
+  /**
+   * Names in a directory, in any order. Called directly after `entry` of the directory, before anything in it.
+   * @param namesTell names alone decide: of this directory, all that is looked at is taken. Otherwise it may have
+   * directories that are taken only because of something in them
+   */
+  names(path: ByteString, namesTell?: boolean): ByteString[];
   /** @param isDirectory the type that the listing of its directory gave, if there was one */
   entry(path: ByteString, isDirectory?: boolean): TreeEntry | undefined;
   /** The text of a symlink. */

@@ -18,7 +18,7 @@ import { CachedReader } from '../stat-cache/reader.ts';
 import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
 import { CacheWriter } from '../stat-cache/writer.ts';
 import { Slices } from '../walk/slices.ts';
-import { namesTell, type TreeFilter, walkInSteps } from '../walk/walk.ts';
+import { type TreeFilter, walkInSteps, withoutFollowPaths } from '../walk/walk.ts';
 import type { Modes } from '../write/kept-mode.ts';
 import { FRESH_ROOT_HEADER, HeaderDigests } from './header-digests.ts';
 import { HashQueue, type ThreadsAt } from './queue.ts';
@@ -97,6 +97,7 @@ class Run {
   readonly #options: HashTreeOptions;
   readonly #root: ByteString;
   readonly #scan: boolean;
+  readonly #filter: TreeFilter;
   readonly #task: Task;
   readonly #slices: Slices;
   readonly #budget: ReadBudget;
@@ -114,14 +115,16 @@ class Run {
   readonly #headers: HeaderDigests;
 
   constructor(root: ByteString, options: HashTreeOptions) {
-    const { filter = {}, modes = 'exact', signal } = options;
+    const { modes = 'exact', signal } = options;
     this.#options = options;
     this.#scan = options.origin === 'scan';
     this.#headers = new HeaderDigests({ modes, scan: this.#scan }, () => this.#calls());
     this.#disk = new DiskReader(root);
+    // What a cache says of names holds only while links on followed paths lead where they led.
+    this.#filter = withoutFollowPaths(this.#disk, options.filter);
     this.#root = this.#disk.root;
     this.clock = new FileClock(this.#root);
-    this.#cache = new StatCache(options.cacheDir, { root, variant: [filter, modes, this.#scan] }, this.clock);
+    this.#cache = new StatCache(options.cacheDir, { root, variant: [this.#filter, modes, this.#scan] }, this.clock);
     this.#slices = new Slices(signal, () => {
       const { hashedBytes, hashedFiles: files } = this.#hasher;
       const isKnown = this.#hasWalked && this.#waiting > 0;
@@ -162,19 +165,18 @@ class Run {
   }
 
   async #walk(): Promise<void> {
-    const { filter, limits } = this.#options;
+    const { limits } = this.#options;
     const calls = fileCalls(this.#native?.calls);
     const { clock } = this;
     const reader = new CachedReader(this.#disk, calls, {
       clock,
       cache: this.#cache,
-      namesTell: namesTell(filter),
       // With a byte limit, the size has to be known before a file is read.
       mayLookLater: limits?.maxBytes === undefined,
     });
     let added = 0;
     try {
-      for (const entry of walkInSteps(reader, filter)) {
+      for (const entry of walkInSteps(reader, this.#filter)) {
         if (entry === undefined) added = PUBLISHED;
         else if (entry.type === 'unseen') {
           this.#takeUnseen(entry);

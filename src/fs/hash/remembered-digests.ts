@@ -1,10 +1,11 @@
 /** The digests in the stat cache, for comparing a tree with another one. */
 import type { ByteString } from '../byte-string.ts';
-import type { TreeEntry } from '../entry/tree-entry.ts';
+import { DiskReader, type TreeEntry } from '../entry/tree-entry.ts';
 import { loadNative } from '../native/native.ts';
 import { FileClock } from '../stat-cache/file-clock.ts';
 import { StatCache } from '../stat-cache/stat-cache.ts';
 import { Slices } from '../walk/slices.ts';
+import { withoutFollowPaths } from '../walk/walk.ts';
 import type { HashTreeOptions } from './hash-tree.ts';
 
 /** The digest in hex of an entry, header and content; undefined if the entry has changed or is not in the cache. */
@@ -16,7 +17,8 @@ export type RememberedDigests = (entry: TreeEntry) => string | undefined;
  * @throws errors of `node:fs` if there is no such directory; the reason of the abort
  */
 export async function rememberedDigests(root: ByteString, options: HashTreeOptions): Promise<RememberedDigests> {
-  const { filter = {}, modes = 'exact', origin, cacheDir, signal } = options;
+  const { modes = 'exact', origin, cacheDir, signal } = options;
+  const filter = withoutFollowPaths(new DiskReader(root), options.filter);
   const cache = new StatCache(cacheDir, { root, variant: [filter, modes, origin === 'scan'] }, new FileClock(root));
   await cache.load(new Slices(signal, () => undefined));
   const { rows } = cache;

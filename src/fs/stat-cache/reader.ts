@@ -9,8 +9,6 @@ import type { StatCache } from './stat-cache.ts';
 export interface HashReaderOptions {
   readonly clock: FileClock;
   readonly cache: StatCache;
-  /** The result of `namesTell` for the filter: the cached names of an unchanged directory are all that matter. */
-  readonly namesTell: boolean;
   /** Files may be stat'ed when they are read, instead of during the walk. */
   readonly mayLookLater: boolean;
 }
@@ -31,9 +29,9 @@ export class CachedReader implements LateReader {
     this.#options = options;
   }
 
-  names(path: ByteString): ByteString[] {
+  names(path: ByteString, namesTell = false): ByteString[] {
     this.#others = undefined;
-    const known = this.#options.namesTell ? this.#options.cache.names(path) : undefined;
+    const known = namesTell ? this.#options.cache.names(path) : undefined;
     if (known !== undefined) return known;
     const { names, others } = this.#list(path);
     if (this.#mayLookLater(path)) this.#others = others;

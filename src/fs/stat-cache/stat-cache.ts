@@ -16,7 +16,7 @@
  * - A damaged file does not match its own checksum and is ignored. Of two concurrent writers the last one wins, and
  *   both files are right.
  * Each question has one answer: `EntryRows.isSame` says whether an entry is as it was, `isSettled` (of the clock) whether
- * its times can be trusted, and `namesTell` (of the walk) whether the names of a directory are all that matters.
+ * its times can be trusted, and the walk whether the names of a directory are all that matters.
  */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';

@@ -64,7 +64,7 @@ export function* walkInSteps(
   const include = compileIncludes(reader, filter);
   const exclude = compileExcludes(filter);
   const walk = new Walk(reader, include, exclude, ignored);
-  const stack: Frame[] = [walk.enter(undefined, ALL)];
+  const stack: Frame[] = [walk.enter(undefined, include === undefined ? ALL : { ...ALL, within: false })];
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     if (walk.isLong) yield undefined;
     const start = frame.at;
@@ -93,14 +93,11 @@ export function* walkInSteps(
   }
 }
 
-/**
- * True when a filter decides by names alone: of a directory that is taken, all that is looked at is taken. Otherwise there
- * may be directories that are taken only because of something in them.
- * @throws CtxsrcError `E_PATTERN`
- */
-export function namesTell(filter: TreeFilter = {}): boolean {
-  if ((filter.include ?? []).length > 0 || filter.follow !== undefined) return false;
-  return compileExcludes(filter)?.hasExceptions !== true;
+/** The same filter with follow paths resolved, as they are on disk now: include patterns alone say what is taken. */
+export function withoutFollowPaths(reader: TreeReader, { follow, ...filter }: TreeFilter = {}): TreeFilter {
+  const found = follow === undefined ? undefined : followPaths(reader, follow.map(bytesOfText));
+  if (found === undefined) return filter;
+  return { ...filter, include: withoutNested([...(filter.include ?? []), ...found.map(textOfBytes)]) ?? [] };
 }
 
 /** The open directories that were not taken for themselves but contain an entry that was. */
@@ -123,6 +120,7 @@ interface Frame {
   readonly others: ReadonlyMap<ByteString, boolean> | undefined;
   at: number;
   emitted: boolean;
+  readonly within: boolean;
   readonly included: MatchVector | undefined;
   readonly excluded: MatchVector | undefined;
 }
@@ -132,11 +130,13 @@ interface Verdict {
   readonly taken: boolean;
   /** Nothing below it can be taken either. */
   readonly pruned: boolean;
+  /** Include patterns take all that is below it. */
+  readonly within: boolean;
   readonly included: MatchVector | undefined;
   readonly excluded: MatchVector | undefined;
 }
 
-const ALL: Verdict = { taken: true, pruned: false, included: undefined, excluded: undefined };
+const ALL: Verdict = { taken: true, pruned: false, within: true, included: undefined, excluded: undefined };
 /** Number of files given at once; fewer if many patterns decide. */
 const MAX_FILES = 256;
 const MAX_DECISIONS = 25_000;
@@ -187,11 +187,12 @@ class Walk {
   }
 
   /** Opens a directory, to be walked. */
-  enter(entry: TreeEntry | undefined, { taken, included, excluded }: Verdict): Frame {
+  enter(entry: TreeEntry | undefined, verdict: Verdict): Frame {
+    const { taken, within, included, excluded } = verdict;
     const path = entry?.path ?? '';
-    const names = this.#names(path, taken);
+    const names = this.#names(path, verdict);
     const { others } = this.#reader;
-    return { entry, prefix: path && `${path}/`, names, others, at: 0, emitted: taken, included, excluded };
+    return { entry, prefix: path && `${path}/`, names, others, at: 0, emitted: taken, within, included, excluded };
   }
 
   /** The next files that need no `lstat`, as far as they are taken. */
@@ -208,10 +209,11 @@ class Walk {
   }
 
   /** Sorted names of a directory; empty if the directory vanished, or is not taken and cannot be read. */
-  #names(path: ByteString, taken: boolean): ByteString[] {
+  #names(path: ByteString, { taken, within }: Verdict): ByteString[] {
+    const namesTell = taken && within && this.#exclude?.hasExceptions !== true;
     try {
       // By default text is sorted by its code units, which here are bytes.
-      return this.#reader.names(path).sort();
+      return this.#reader.names(path, namesTell).sort();
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (path !== '' && (code === 'ENOENT' || code === 'ENOTDIR')) return [];
@@ -222,23 +224,25 @@ class Walk {
 
   /** Decides on a path. */
   decide(path: ByteString, parent: Frame): Verdict {
-    if (!this.#filters) return ALL;
-    const included = vectorFor(this.#include);
+    if (!this.#filters || (parent.within && this.#exclude === undefined)) return ALL;
+    const include = parent.within ? undefined : this.#include;
+    const included = vectorFor(include);
     const excluded = vectorFor(this.#exclude);
     let taken = true;
     let pruned = false;
     let by: Pattern | 'not included' = 'not included';
-    if (this.#include !== undefined && !this.#include.matchesBelow(path, parent.included, included!)) {
+    if (include?.matchesBelow(path, parent.included, included!) === false) {
       taken = false;
       pruned = this.#includeRoots !== undefined && !leadsTo(this.#includeRoots, path);
     }
+    const within = parent.within || (taken && this.#include?.hasExceptions === false);
     if (!pruned && this.#exclude?.matchesBelow(path, parent.excluded, excluded!)) {
       if (taken) by = this.#exclude.patterns.findLast((_, i) => excluded![i] === 1) ?? by;
       taken = false;
       pruned = this.#exceptionRoots !== undefined && !leadsTo(this.#exceptionRoots, path);
     }
     if (!taken) this.#ignored?.(path, by);
-    return { taken, pruned, included, excluded };
+    return { taken, pruned, within, included, excluded };
   }
 
   entry(path: ByteString, isDirectory: boolean | undefined): TreeEntry | undefined {
@@ -273,11 +277,7 @@ function literalRoots(matcher: PatternMatcher | undefined, exceptions: boolean):
 }
 
 function compileIncludes(reader: TreeReader, filter: TreeFilter): PatternMatcher | undefined {
-  const include = filter.include ?? [];
-  if (filter.follow === undefined) return compileList('include', include);
-  const found = followPaths(reader, filter.follow.map(bytesOfText));
-  if (found === undefined) return compileList('include', include);
-  return compileList('include', withoutNested([...include, ...found.map(textOfBytes)]) ?? []);
+  return compileList('include', withoutFollowPaths(reader, filter).include ?? []);
 }
 
 function compileExcludes({ exclude, excludedBy }: TreeFilter): PatternMatcher | undefined {

@@ -7,6 +7,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -79,12 +80,16 @@ describe('hashTree', () => {
     const cacheDir = seen ? tempDir('cache') : undefined;
     await hashTree(root, { cacheDir });
     const { names } = CachedReader.prototype;
-    const listed = vi.spyOn(CachedReader.prototype, 'names').mockImplementation(function (this: CachedReader, path) {
+    const listed = vi.spyOn(CachedReader.prototype, 'names').mockImplementation(function (
+      this: CachedReader,
+      path,
+      namesTell,
+    ) {
       if (path === 'd') appendFileSync(join(root, 'a'), ' more');
-      return names.call(this, path);
+      return names.call(this, path, namesTell);
     });
     const { digest } = await hashTree(root, { cacheDir });
-    expect(listed).toHaveBeenCalledWith('d');
+    expect(listed).toHaveBeenCalledWith('d', true);
     expect(readFileSync(join(root, 'a'), 'utf8')).toBe('one more');
     expect(digest).toBe(oracleDigest(root));
   });
@@ -93,10 +98,10 @@ describe('hashTree', () => {
     const root = makeTree('stepped');
     const { names } = CachedReader.prototype;
     let listed = 0;
-    vi.spyOn(CachedReader.prototype, 'names').mockImplementation(function (this: CachedReader, path) {
+    vi.spyOn(CachedReader.prototype, 'names').mockImplementation(function (this: CachedReader, path, namesTell) {
       listed += 1;
       if (listed === 2) shiftClock(-10_000);
-      return names.call(this, path);
+      return names.call(this, path, namesTell);
     });
     expect((await hashTree(root)).digest).toBe(oracleDigest(root));
     expect(listed).toBe(6);
@@ -327,6 +332,36 @@ describe('the stat cache', () => {
       for (let i = 0; i < 2; i += 1) await hashed(root, { cacheDir, filter: { exclude } });
     }
     expect(found()).toBe(0);
+  });
+
+  test('nor is one that include patterns or follow paths take whole, as long as links lead where they led', async () => {
+    const root = makeTree('followed');
+    const cacheDir = tempDir('cache');
+    symlinkSync('d/b', join(root, 'l'));
+    shiftClock(10_000);
+    const listed = vi.spyOn(StatCache.prototype, 'names');
+    const found = () => listed.mock.results.filter(({ value }) => value !== undefined).length;
+    for (const filter of [{ follow: ['d'] }, { include: ['d'], exclude: ['a'] }]) {
+      listed.mockClear();
+      const first = await hashed(root, { cacheDir, filter });
+      expect(await hashed(root, { cacheDir, filter })).toEqual({ digest: first.digest, status: 'cached' });
+      expect(found()).toBe(2);
+    }
+    listed.mockClear();
+    for (const filter of [
+      { include: ['d/*'] },
+      { include: ['d', '!d/e/c'] },
+      { include: ['d'], exclude: ['d/e', '!d/e/c'] },
+    ]) {
+      for (let i = 0; i < 2; i += 1) await hashed(root, { cacheDir, filter });
+    }
+    // What lies in d/e is taken with it by the first one alone.
+    expect(found()).toBe(1);
+    const filter = { follow: ['l'] };
+    await hashed(root, { cacheDir, filter });
+    rmSync(join(root, 'l'));
+    symlinkSync('d', join(root, 'l'));
+    expect((await hashed(root, { cacheDir, filter })).digest).toBe((await hashed(root, { filter })).digest);
   });
 
   test('content that changes with size and mtime kept is seen by its ctime', async () => {
