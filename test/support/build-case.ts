@@ -40,13 +40,13 @@ export async function graphOfCase(input: BuildCaseInput, resolver = caseResolver
   return buildGraph(parseDockerfile(bytes, options.fileName), options, resolver);
 }
 
-function dockerfileBytes(input: BuildCaseInput): Uint8Array {
+export function dockerfileBytes(input: BuildCaseInput): Uint8Array {
   return input.dockerfile_b64 === undefined
     ? Buffer.from(input.dockerfile ?? '', 'utf8')
     : Buffer.from(input.dockerfile_b64, 'base64');
 }
 
-function buildOptions(input: BuildCaseInput): BuildOptions {
+export function buildOptions(input: BuildCaseInput): BuildOptions {
   const name = input.filename ?? 'Dockerfile';
   const own = input.files?.dockerfile?.[`${name}.dockerignore`];
   return {

@@ -1,0 +1,182 @@
+/** Goes through the instructions of a stage that is built, with the variables that hold at each. */
+import { isObject } from '../../core/is-object.ts';
+import { expand, expandDocument } from '../expand/expand.ts';
+import { Environment, splitVariable } from '../graph/environment.ts';
+import { parseTrigger } from '../parse/dockerfile.ts';
+import type { Dockerfile, Instruction, Stage } from '../parse/instruction.ts';
+import { parseMount } from '../parse/mount.ts';
+import { attempt } from './attempt.ts';
+import type { LintFacts } from './finding.ts';
+
+/** What holds before an instruction, and is handed on to the stages that are built from this one. */
+export interface StageState {
+  readonly variables: Environment;
+  /** ARGs, with and without a value. */
+  readonly declared: Set<string>;
+  /** False when the configuration of the base could not be read. */
+  readonly known: boolean;
+  hasWorkdir: boolean;
+  hasShell: boolean;
+}
+
+/** One instruction, with what its words became. */
+export interface Visit {
+  readonly instruction: Instruction;
+  readonly stage: Stage;
+  readonly state: StageState;
+  /** Variables that it uses and nothing sets. */
+  readonly unset: ReadonlySet<string>;
+  /** Undefined for a word with a fault. */
+  readonly expanded: (word: string) => string | undefined;
+}
+
+/** Visits the instructions of all stages that the result needs, in the order of the file. */
+export function walkStages(
+  dockerfile: Dockerfile,
+  globals: Environment,
+  facts: LintFacts,
+  visit: (each: Visit) => void,
+): void {
+  const states = new Map<Stage, StageState>();
+  for (const [index, stage] of dockerfile.stages.entries()) {
+    if (!facts.graph.reachable.includes(index) || isReplaced(stage, facts)) continue;
+    const base = attempt(() => expand(stage.base, (name) => globals.get(name), dockerfile.escape));
+    const parent = dockerfile.stages.slice(0, index).findLast(({ name }) => name !== '' && name === base);
+    const image = imageConfig(stage, facts);
+    const state = inherited(parent && states.get(parent)) ?? ofImage(base, image);
+    states.set(stage, state);
+    const triggers = parent === undefined ? texts(image?.OnBuild) : parent.instructions.flatMap(triggerOf);
+    const origin = { fileName: facts.options.fileName, lines: stage.lines, instruction: 'ONBUILD' };
+    const first = triggers.flatMap((text) => attempt(() => parseTrigger(text, origin)) ?? []);
+    for (const instruction of [...first, ...stage.instructions]) {
+      visit({ instruction, stage, state, ...useOfVariables(instruction, state, dockerfile, facts) });
+      apply(instruction, state, dockerfile, globals, facts);
+    }
+  }
+}
+
+/** A named context of the stage's name takes its place: none of its instructions runs. */
+function isReplaced({ name }: Stage, { options }: LintFacts): boolean {
+  return name !== '' && [...options.namedContexts.keys()].some((key) => key === name || key.startsWith(`${name}::`));
+}
+
+function inherited(parent: StageState | undefined): StageState | undefined {
+  if (parent === undefined) return undefined;
+  return { ...parent, variables: new Environment(parent.variables), declared: new Set(parent.declared) };
+}
+
+/** The part `config` of the base image's configuration; undefined if it could not be read. */
+function imageConfig(stage: Stage, { graph, configOf }: LintFacts): Readonly<Record<string, unknown>> | undefined {
+  const request = graph.requests.find(({ places }) =>
+    places.some(
+      ({ line, instruction, onbuildOf }) =>
+        line === stage.lines.first && instruction === 'FROM' && onbuildOf === undefined,
+    ),
+  );
+  const document = request && configOf(request);
+  if (document === undefined) return undefined;
+  return isObject(document.config) ? document.config : {};
+}
+
+function ofImage(base: string | undefined, image: Readonly<Record<string, unknown>> | undefined): StageState {
+  const variables = new Environment();
+  // BuildKit sets it where the base does not.
+  variables.set('PATH', '');
+  for (const each of texts(image?.Env)) variables.set(...splitVariable(each));
+  return {
+    variables,
+    declared: new Set(),
+    known: base === 'scratch' || image !== undefined,
+    hasWorkdir: false,
+    hasShell: texts(image?.Shell).length > 0,
+  };
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+function triggerOf(instruction: Instruction): readonly string[] {
+  return instruction.kind === 'ONBUILD' ? [instruction.trigger] : [];
+}
+
+function useOfVariables(
+  instruction: Instruction,
+  state: StageState,
+  dockerfile: Dockerfile,
+  facts: LintFacts,
+): Pick<Visit, 'unset' | 'expanded'> {
+  const unset = new Set<string>();
+  // An ARG sees those in front of it in the same instruction.
+  const above = new Set<string>();
+  const lookup = (name: string) => {
+    const value = state.variables.get(name);
+    if (value === undefined && !state.declared.has(name) && !above.has(name)) unset.add(name);
+    return value;
+  };
+  const expanded = (word: string) => attempt(() => expand(word, lookup, dockerfile.escape));
+  for (const word of wordsOf(instruction)) expanded(word);
+  if (instruction.kind === 'ARG') {
+    for (const { name, value } of instruction.args) {
+      if (value !== undefined && !facts.options.buildArgs.has(name)) expanded(value);
+      above.add(name);
+    }
+  }
+  if (instruction.kind === 'RUN') {
+    for (const mount of instruction.mounts) attempt(() => parseMount(mount, (word) => expanded(word) ?? ''));
+  }
+  if (instruction.kind === 'COPY' || instruction.kind === 'ADD') {
+    for (const { text } of instruction.documents.filter((each) => each.expand))
+      attempt(() => expandDocument(text, lookup));
+  }
+  return { unset, expanded };
+}
+
+/** The words in which BuildKit expands variables and warns about those that are not set. */
+function wordsOf(instruction: Instruction): readonly string[] {
+  switch (instruction.kind) {
+    case 'COPY':
+      return [instruction.chown, instruction.chmod, ...instruction.sources, instruction.destination];
+    case 'ADD':
+      return [
+        ...[instruction.chown, instruction.chmod, instruction.checksum],
+        ...[...instruction.sources, instruction.destination],
+      ];
+    case 'ENV':
+    case 'LABEL':
+      return instruction.pairs.flatMap(({ name, value }) => [name, value]);
+    case 'WORKDIR':
+      return [instruction.path];
+    case 'USER':
+      return [instruction.user];
+    case 'VOLUME':
+      return instruction.volumes;
+    case 'STOPSIGNAL':
+      return [instruction.signal];
+    default:
+      return [];
+  }
+}
+
+/** What the instruction leaves behind for those below it. */
+function apply(
+  instruction: Instruction,
+  state: StageState,
+  dockerfile: Dockerfile,
+  globals: Environment,
+  { options }: LintFacts,
+): void {
+  const expanded = (word: string) =>
+    attempt(() => expand(word, (name) => state.variables.get(name), dockerfile.escape)) ?? '';
+  if (instruction.kind === 'ENV') {
+    const pairs = instruction.pairs.map(({ name, value }) => [expanded(name), expanded(value)] as const);
+    for (const [name, value] of pairs) state.variables.set(name, value);
+  } else if (instruction.kind === 'ARG') {
+    for (const { name, value } of instruction.args) {
+      const set = options.buildArgs.get(name) ?? (value === undefined ? globals.get(name) : expanded(value));
+      if (set !== undefined) state.variables.set(name, set);
+      state.declared.add(name);
+    }
+  } else if (instruction.kind === 'SHELL') state.hasShell = true;
+  else if (instruction.kind === 'WORKDIR') state.hasWorkdir = true;
+}
