@@ -5,7 +5,7 @@
 import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
-import { homeOf } from '../core/home.ts';
+import { homeOf, type Variables } from '../core/home.ts';
 import { isObject } from '../core/is-object.ts';
 import { parseJson } from '../core/parse-json.ts';
 import { printable } from '../core/printable.ts';
@@ -20,13 +20,11 @@ export interface UserConfig {
   readonly network: Partial<NetworkOptions>;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
  * The path of the configuration: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`;
  * undefined without a home.
  */
-function configPath(env: Environment): string | undefined {
+function configPath(env: Variables): string | undefined {
   if (env.CTXSRC_CONFIG) return resolve(env.CTXSRC_CONFIG);
   const home = homeOf(env);
   const configHome = env.XDG_CONFIG_HOME || (home && join(home, '.config'));
@@ -37,7 +35,7 @@ function configPath(env: Environment): string | undefined {
  * Reads the configuration; a missing file is empty, unless `$CTXSRC_CONFIG` names it. `E_CONFIG` says where an error
  * is.
  */
-export function readConfig(env: Environment): UserConfig {
+export function readConfig(env: Variables): UserConfig {
   const path = configPath(env);
   if (path === undefined) return { directory: '/', sources: [], network: {} };
   const hint = env.CTXSRC_CONFIG ? 'correct or unset CTXSRC_CONFIG' : 'remove it, or name another with CTXSRC_CONFIG';

@@ -1,10 +1,11 @@
 /** Where a run of the command line reads and writes. */
 import { fstatSync, writeSync } from 'node:fs';
+import type { Variables } from '../core/home.ts';
 
 export interface Io {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Variables;
   readonly cwd: string;
   /**
    * Writes to stdout and waits until the text is passed on; a closed reader is no error.

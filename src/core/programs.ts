@@ -7,14 +7,13 @@ import { once } from 'node:events';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Variables } from './home.ts';
 
 /** The search path of shells when PATH is not set. */
 const USUAL_PATH = ['/usr/local/bin', '/usr/bin', '/bin'].join(delimiter);
 
 /** PATH without its relative entries, for child processes that look for programs themselves. */
-export function programPath(env: Environment): string {
+export function programPath(env: Variables): string {
   const path = env.PATH ?? env.Path ?? USUAL_PATH;
   return path
     .split(delimiter)
@@ -26,7 +25,7 @@ export function programPath(env: Environment): string {
  * Absolute path of a program; undefined when no absolute entry of PATH has it.
  * @param name a bare name, without a separator
  */
-export function findProgram(name: string, env: Environment): string | undefined {
+export function findProgram(name: string, env: Variables): string | undefined {
   const endings = process.platform === 'win32' ? ['.exe', '.com', ''] : [''];
   for (const directory of programPath(env).split(delimiter)) {
     for (const ending of endings) {
@@ -41,7 +40,7 @@ export function findProgram(name: string, env: Environment): string | undefined 
 export type Program = ChildProcessByStdio<Writable, Readable, Readable>;
 
 export interface StartOptions {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Variables;
   readonly cwd?: string | undefined;
   /** Run it in a process group of its own, which can be ended as a whole. */
   readonly detached?: boolean | undefined;

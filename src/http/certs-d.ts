@@ -4,9 +4,8 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { homeOf } from '../core/home.ts';
+import { homeOf, type Variables } from '../core/home.ts';
 import { certificatesIn, textOf } from './pem.ts';
-import type { Environment } from './proxy.ts';
 
 export interface HostCertificates {
   /** Additional authorities to trust, in PEM. */
@@ -16,7 +15,7 @@ export interface HostCertificates {
 }
 
 /** The user's own folders, then the system's. */
-function foldersOf(env: Environment): readonly string[] {
+function foldersOf(env: Variables): readonly string[] {
   const home = homeOf(env);
   const config = env.XDG_CONFIG_HOME || (home && join(home, '.config'));
   const own = [env.DOCKER_CONFIG || (home && join(home, '.docker')), config && join(config, 'containers')];
@@ -28,7 +27,7 @@ function foldersOf(env: Environment): readonly string[] {
  * read counts as missing (the system's keys often belong to root alone).
  * @param host `HOST[:PORT]` of a URL; without a port it is 443, which the name of the folder may hold or not
  */
-export async function hostCertificates(host: string, env: Environment): Promise<HostCertificates> {
+export async function hostCertificates(host: string, env: Variables): Promise<HostCertificates> {
   // Not the name of a folder below certs.d.
   if (!/^[A-Za-z0-9[]/.test(host)) return { authorities: [] };
   const names = /:\d+$/.test(host) ? [host] : [host, `${host}:443`];

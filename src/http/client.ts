@@ -3,10 +3,12 @@
  * an event for each request. Credentials come from the caller; they are sent to the origin they were given for and
  * nowhere else.
  */
+
 import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import type { Variables } from '../core/home.ts';
 import { monotonicMs } from '../core/monotonic.ts';
 import type { Zone } from './addresses.ts';
 import { guarded, readAll, readStart } from './body.ts';
@@ -14,7 +16,7 @@ import { type Clock, systemClock } from './clock.ts';
 import type { Subject } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { header, urlText, withUserAgent } from './headers.ts';
-import { type Environment, type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
+import { type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
 import { type RetryPolicy, retry, TransientError } from './retry.ts';
 import { busyError, isBusy } from './retry-after.ts';
 import { createTransport } from './transport/choose.ts';
@@ -79,7 +81,7 @@ const MOST_REDIRECTS = 10;
  */
 export function createHttpClient(options: {
   readonly network: NetworkOptions;
-  readonly env?: Environment | undefined;
+  readonly env?: Variables | undefined;
   readonly clock?: Clock | undefined;
 }): HttpClient {
   const { network, env = process.env, clock = systemClock } = options;

@@ -1,11 +1,13 @@
 /** How a server is reached: proxy, trusted authorities, client certificate, and whether its address is allowed. */
+
 import { type BlockList, connect, isIP, type LookupFunction, type OnReadOpts, type Socket } from 'node:net';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
+import type { Variables } from '../core/home.ts';
 import { allowedAddresses, checkAddress, openLookup, type Zone } from './addresses.ts';
 import { failure } from './failures.ts';
 import { hostListed, hostName } from './host.ts';
-import { type Environment, type NamedProxy, openTunnel, ProxyFailure, proxyAuthorization, proxyFor } from './proxy.ts';
+import { type NamedProxy, openTunnel, ProxyFailure, proxyAuthorization, proxyFor } from './proxy.ts';
 import type { Trust } from './trust.ts';
 
 /** The route to one server. */
@@ -41,7 +43,7 @@ export type Router = (url: URL, options: RouteOptions) => Route;
  * Errors of the router: E_CONFIG for an unusable proxy or range of addresses. Errors of a connection: those of the
  * socket, ProxyFailure, ProxyRefusal, ClosedAddress, and those of certificate files (see `createTrust`).
  */
-export function createRouter(network: NetworkOptions, env: Environment): Router {
+export function createRouter(network: NetworkOptions, env: Variables): Router {
   let trust: Promise<Trust> | undefined;
   const allowed = allowedAddresses(network.allowAddress ?? []);
   const timeout = Math.min(CONNECT_TIMEOUT, network.stallTimeout);

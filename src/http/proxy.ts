@@ -6,11 +6,10 @@
 import { request } from 'node:http';
 import { BlockList, isIP, type Socket } from 'node:net';
 import { CtxsrcError } from '../core/errors.ts';
+import type { Variables } from '../core/home.ts';
 import { type BadAnswer, saying } from './errors.ts';
 import { header, type ResponseHeaders, USER_AGENT } from './headers.ts';
 import { hostName, isLoopback } from './host.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface NamedProxy {
   /** With the proxy's user and password, if any. */
@@ -20,7 +19,7 @@ export interface NamedProxy {
 }
 
 /** The proxy for a URL; undefined for a direct connection. Throws E_CONFIG for a proxy that this program cannot use. */
-export function proxyFor(url: URL, env: Environment): NamedProxy | undefined {
+export function proxyFor(url: URL, env: Variables): NamedProxy | undefined {
   const names = url.protocol === 'https:' ? ['HTTPS_PROXY', 'ALL_PROXY'] : ['HTTP_PROXY', 'ALL_PROXY'];
   const variable = names.flatMap((name) => [name, name.toLowerCase()]).find((name) => env[name]);
   if (variable === undefined || isLoopback(url.host) || excluded(url, env.NO_PROXY || env.no_proxy || ''))

@@ -3,19 +3,20 @@
  * `certs.d` for the host. The system's are read only when a server's authority is not among these, so that other
  * connections need not wait for them.
  */
+
 import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { SecureContext } from 'node:tls';
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { getOrMake } from '../core/get-or-make.ts';
+import type { Variables } from '../core/home.ts';
 import { printable } from '../core/printable.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { readNamedFile } from '../fs/small-file.ts';
 import { type HostCertificates, hostCertificates } from './certs-d.ts';
 import { errorCode, UNKNOWN_AUTHORITY } from './failures.ts';
 import { certificatesIn, textOf } from './pem.ts';
-import type { Environment } from './proxy.ts';
 
 export interface Trust {
   /**
@@ -49,7 +50,7 @@ const SYSTEM: TrustStore = {
 const MOST_FILES = 5000;
 
 /** @param system where the system's authorities are; SSL_CERT_DIR replaces its folders, as in OpenSSL and Go */
-export function createTrust(network: NetworkOptions, env: Environment, system: TrustStore = SYSTEM): Trust {
+export function createTrust(network: NetworkOptions, env: Variables, system: TrustStore = SYSTEM): Trust {
   const hosts = new Map<string, Promise<HostCertificates>>();
   const contexts = new Map<string, Promise<SecureContext>>();
   // Read once: a named file may be a pipe.
@@ -107,7 +108,7 @@ function bare(pem: string): string {
 }
 
 /** The authorities of `--ca-file` and SSL_CERT_FILE, in addition to all others. */
-async function namedAuthorities(network: NetworkOptions, env: Environment): Promise<readonly string[]> {
+async function namedAuthorities(network: NetworkOptions, env: Variables): Promise<readonly string[]> {
   const named = [
     { file: network.caFile, by: '--ca-file' },
     { file: env.SSL_CERT_FILE || undefined, by: 'SSL_CERT_FILE' },
@@ -123,7 +124,7 @@ async function namedAuthorities(network: NetworkOptions, env: Environment): Prom
   return lists.flat();
 }
 
-async function systemAuthorities(system: TrustStore, env: Environment): Promise<readonly string[]> {
+async function systemAuthorities(system: TrustStore, env: Variables): Promise<readonly string[]> {
   const found = new Set<string>();
   for (const file of system.files) {
     const list = certificatesIn(textOf(file));

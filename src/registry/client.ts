@@ -2,23 +2,24 @@
  * A client of registries (distribution-spec, "Pull"): resolve, manifests, blobs, tags. Every manifest is checked
  * against the requested digest, whichever server sent it; blobs are checked by the code that stores them.
  */
+
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { getOrMake } from '../core/get-or-make.ts';
+import type { Variables } from '../core/home.ts';
 import { OPEN } from '../http/addresses.ts';
 import { createHttpClient } from '../http/client.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
 import type { Subject } from '../http/errors.ts';
 import { apiHost } from '../http/host.ts';
-import type { Environment } from '../http/proxy.ts';
 import { download, type Resume } from '../http/resume.ts';
 import { Semaphore } from '../http/semaphore.ts';
 import { Api } from './api.ts';
 import type { ForeignBlob } from './foreign.ts';
-import { hasTagAt, type ManifestContent, manifestAt, type Resolved, resolveAt } from './manifests.ts';
+import { hasTagAt, type ManifestContent, manifestAt, type ResolvedManifest, resolveAt } from './manifests.ts';
 import { type Endpoint, endpointsFor, type RepositoryName } from './mirrors.ts';
 import { tagsAt } from './tags.ts';
 
@@ -28,7 +29,7 @@ export interface RegistryClient {
    * GET. Errors: E_TAG_NOT_FOUND, E_NOT_FOUND, E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_DIGEST_MISMATCH,
    * E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
    */
-  resolve(job: JobContext, name: RepositoryName, reference: string): Promise<Resolved>;
+  resolve(job: JobContext, name: RepositoryName, reference: string): Promise<ResolvedManifest>;
   /** Whether the registry itself, not a mirror, has the tag: one HEAD where it answers that. Errors: as `resolve`. */
   hasTag(job: JobContext, name: RepositoryName, tag: string): Promise<boolean>;
   /** A manifest by its digest, verified. Errors: as `resolve`; E_LIMIT over 4 MiB; E_SIZE_MISMATCH. */
@@ -77,7 +78,7 @@ export interface RegistryClient {
  */
 export function createRegistryClient(options: {
   readonly network: NetworkOptions;
-  readonly env?: Environment | undefined;
+  readonly env?: Variables | undefined;
   readonly clock?: Clock | undefined;
 }): RegistryClient {
   const { network, clock = systemClock } = options;

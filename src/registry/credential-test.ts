@@ -1,7 +1,8 @@
 /** Tries a credential: `ctxsrc auth <registry> --test`. */
+
 import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
-import type { Environment } from '../http/proxy.ts';
+import type { Variables } from '../core/home.ts';
 import { createRegistryClient } from './client.ts';
 
 /**
@@ -16,26 +17,19 @@ export type CredentialTest = 'accepted' | 'anonymous' | 'anonymous-token';
  */
 export async function testCredentials(
   job: JobContext,
-  options: { readonly network: NetworkOptions; readonly registry: string; readonly env?: Environment | undefined },
+  options: { readonly network: NetworkOptions; readonly registry: string; readonly env?: Variables | undefined },
 ): Promise<CredentialTest> {
   const client = createRegistryClient(options);
   // The client looks for a credential only after a challenge. If there is none, only an anonymous token can have been
   // accepted.
   let challenged = false;
-  const session: JobContext['session'] = {
-    id: job.session.id,
-    credentials: (host, repository) => {
-      challenged = true;
-      return job.session.credentials(host, repository);
-    },
-    secret: (name) => job.session.secret(name),
-    localDirectory: (name) => job.session.localDirectory(name),
+  const credentials: JobContext['session']['credentials'] = (host, repository) => {
+    challenged = true;
+    return job.session.credentials(host, repository);
   };
   try {
-    const { authenticated } = await client.ping(
-      { session, signal: job.signal, progress: job.progress },
-      options.registry,
-    );
+    const session = { ...job.session, credentials };
+    const { authenticated } = await client.ping({ ...job, session }, options.registry);
     if (authenticated) return 'accepted';
     return challenged ? 'anonymous-token' : 'anonymous';
   } finally {

@@ -11,7 +11,7 @@ import { MANIFEST_ACCEPT, manifestTypeOf, telling } from './manifest-type.ts';
 import type { Endpoint } from './mirrors.ts';
 import { suggestTags } from './tags.ts';
 
-export interface Resolved {
+export interface ResolvedManifest {
   readonly descriptor: Descriptor;
   /** The manifest itself, verified, if it was fetched to find its digest. */
   readonly bytes?: Uint8Array | undefined;
@@ -26,7 +26,12 @@ export interface ManifestContent {
 const LARGEST_MANIFEST = 4 * 1024 * 1024;
 
 /** `RegistryClient.resolve` at one endpoint. */
-export async function resolveAt(job: JobContext, api: Api, endpoint: Endpoint, reference: string): Promise<Resolved> {
+export async function resolveAt(
+  job: JobContext,
+  api: Api,
+  endpoint: Endpoint,
+  reference: string,
+): Promise<ResolvedManifest> {
   const subject = manifestSubject(endpoint, reference);
   const request = { path: `manifests/${reference}`, headers: { accept: MANIFEST_ACCEPT }, subject };
   const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });

@@ -3,13 +3,13 @@ import { accessSync, constants, lstatSync, mkdirSync, type Stats } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { CtxsrcError } from '../core/errors.ts';
-import { homeOf } from '../core/home.ts';
+import { homeOf, type Variables } from '../core/home.ts';
 
 /**
  * `$CTXSRC_CACHE_DIR`, else `$XDG_CACHE_HOME/ctxsrc`, else `~/.cache/ctxsrc`; without a home in which it exists or
  * could be made, `ctxsrc-UID` in the temporary directory. Absolute.
  */
-export function defaultCacheDir(env: Readonly<Record<string, string | undefined>>): string {
+export function defaultCacheDir(env: Variables): string {
   if (env.CTXSRC_CACHE_DIR) return resolve(env.CTXSRC_CACHE_DIR);
   if (env.XDG_CACHE_HOME) return resolve(env.XDG_CACHE_HOME, 'ctxsrc');
   const home = homeOf(env);

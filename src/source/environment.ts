@@ -1,5 +1,6 @@
 /** The environment of a run's sources, made here for the command line and the library: store, session, network. */
 import type { NetworkOptions, Session, SourceEnv, Store, StoreAdmin } from '../contract/index.ts';
+import type { Variables } from '../core/home.ts';
 import { defaultPlatform } from '../core/platform.ts';
 import type { Progress } from '../core/progress.ts';
 import { claimTemporaryCacheDir } from './cache-dir.ts';
@@ -29,7 +30,7 @@ export interface EnvironmentOptions {
   /** A docker config.json with credentials, used before every other place. */
   readonly registryConfig?: string | undefined;
   /** The environment for finding credentials (DOCKER_CONFIG, …); default: that of the process. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly env?: Variables | undefined;
   readonly progress: Progress;
 }
 

@@ -22,21 +22,19 @@ const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
  */
 export function parseReference(text: string, cwd = '.'): SchemeRef {
   if (text === '') {
-    throw new CtxsrcError('E_REFERENCE', 'the reference is empty', {
-      hint: 'for the current directory type: ctxsrc key .',
-    });
+    throw refused('the reference is empty', 'for the current directory type: ctxsrc key .');
   }
-  if (text.includes('\0')) throw new CtxsrcError('E_REFERENCE', 'the reference contains a NUL character');
+  if (text.includes('\0')) throw refused('the reference contains a NUL character');
   // Before the name is split off: a package URL may contain "=", and its "@" follows no user.
   const inPackages = packageUrl(text.slice(text.indexOf('=pkg:') + 1));
-  if (inPackages !== undefined) {
-    throw new CtxsrcError('E_REFERENCE', `${text} ${inPackages.what}`, { hint: inPackages.hint });
-  }
+  if (inPackages !== undefined) throw refused(`${text} ${inPackages.what}`, inPackages.hint);
   const { name, value } = splitName(text);
   if (value === '') {
-    throw new CtxsrcError('E_REFERENCE', `the reference of the name ${JSON.stringify(name)} is empty`, {
-      hint: `write ${shellWord(`${name}=REF`)}, for instance ${shellWord(`${name}=docker-image://alpine:3.20`)}`,
-    });
+    const example = `for instance ${shellWord(`${name}=docker-image://alpine:3.20`)}`;
+    throw refused(
+      `the reference of the name ${JSON.stringify(name)} is empty`,
+      `write ${shellWord(`${name}=REF`)}, ${example}`,
+    );
   }
   return { ...splitScheme(value, cwd), text, ...(name === undefined ? {} : { name }) };
 }
@@ -54,50 +52,40 @@ function splitName(text: string): { name?: string; value: string } {
 function splitScheme(value: string, cwd: string): { scheme: string; rest: string } {
   const meant = packageManagerForm(value);
   if (meant !== undefined) {
-    throw new CtxsrcError('E_REFERENCE', `${value} is a package manager's way to name a git repository`, {
-      hint: `type ${shellWord(meant)}`,
-    });
+    throw refused(`${value} is a package manager's way to name a git repository`, `type ${shellWord(meant)}`);
   }
   if (isGitReference(value)) return { scheme: 'git', rest: value };
   const scheme = SCHEME.exec(value)?.[1];
   if (scheme === 'cwd') {
-    throw new CtxsrcError('E_REFERENCE', `${value} is what bake calls a directory where it is run`, {
-      hint: `here that is ${shellWord(`./${value.slice('cwd://'.length)}`)}`,
-    });
+    const here = `here that is ${shellWord(`./${value.slice('cwd://'.length)}`)}`;
+    throw refused(`${value} is what bake calls a directory where it is run`, here);
   }
   if (scheme !== undefined) return { scheme, rest: value.slice(scheme.length + 3) };
   if (isPath(value)) return { scheme: 'local', rest: value };
   const other = otherToolsForm(withoutUser(value));
-  if (other !== undefined) {
-    throw new CtxsrcError('E_REFERENCE', `${withoutUser(value)} ${other.what}`, { hint: other.hint });
-  }
+  if (other !== undefined) throw refused(`${withoutUser(value)} ${other.what}`, other.hint);
   if (/^(target|input):/.test(value)) {
-    throw new CtxsrcError('E_REFERENCE', `${value} names something inside a build, not a source`, {
-      hint: 'only a builder can resolve target: and input: values; leave this context out',
-    });
+    throw refused(
+      `${value} names something inside a build, not a source`,
+      'only a builder can resolve target: and input: values; leave this context out',
+    );
   }
   const found = statSync(resolve(cwd, value), { throwIfNoEntry: false });
   if (found?.isDirectory() === true) return { scheme: 'local', rest: value };
-  if (found !== undefined) {
-    throw new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} is a file, not a directory`, {
-      hint: fileHint(value),
-    });
-  }
+  if (found !== undefined) throw refused(`${JSON.stringify(value)} is a file, not a directory`, fileHint(value));
   throw bareWord(withoutUser(value));
 }
 
-function isPath(value: string): boolean {
-  return value === '.' || value === '..' || value.startsWith('./') || value.startsWith('../') || value.startsWith('/');
-}
+const isPath = (value: string): boolean => /^(?:\/|\.{1,2}(?:\/|$))/.test(value);
 
 function bareWord(value: string): CtxsrcError {
   const repository = forgePage(`https://${value}`)?.reference;
   if (repository !== undefined) {
-    return new CtxsrcError('E_REFERENCE', `${value} has no scheme`, {
-      hint: `for the git repository type ${shellWord(repository)}`,
-    });
+    return refused(`${value} has no scheme`, `for the git repository type ${shellWord(repository)}`);
   }
-  return new CtxsrcError('E_REFERENCE', `${JSON.stringify(value)} has no scheme and is no directory here`, {
-    hint: bareWordHint(value),
-  });
+  return refused(`${JSON.stringify(value)} has no scheme and is no directory here`, bareWordHint(value));
+}
+
+function refused(message: string, hint?: string): CtxsrcError {
+  return new CtxsrcError('E_REFERENCE', message, { hint });
 }

@@ -11,7 +11,7 @@ import { isConfigType } from '../oci/media-types.ts';
 import { formatReference, type ImageReference, nameOf } from '../oci/reference.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { RegistryClient } from '../registry/client.ts';
-import type { Resolved } from '../registry/manifests.ts';
+import type { ResolvedManifest } from '../registry/manifests.ts';
 import type { RepositoryName } from '../registry/mirrors.ts';
 import { sharedClient } from '../registry/shared-client.ts';
 
@@ -58,7 +58,7 @@ export class RegistryProvider implements BlobProvider {
     return descriptor;
   }
 
-  #ask(job: JobContext, client: RegistryClient, reference: string): Promise<Resolved> {
+  #ask(job: JobContext, client: RegistryClient, reference: string): Promise<ResolvedManifest> {
     return Task.run(job, 'resolve', this.storeName, () => client.resolve(job, this.repository, reference));
   }
 

@@ -18,8 +18,8 @@ export interface Completion {
 }
 
 export const NOTHING: Completion = { words: [], paths: 'none', before: 0 };
-export const FILES: Completion = { ...NOTHING, paths: 'files' };
-export const DIRECTORIES: Completion = { ...NOTHING, paths: 'directories' };
+export const FILE_PATHS: Completion = { ...NOTHING, paths: 'files' };
+export const DIRECTORY_PATHS: Completion = { ...NOTHING, paths: 'directories' };
 
 /** These words, and no paths. */
 export function wordsOnly(words: readonly Candidate[]): Completion {

@@ -16,8 +16,8 @@ import {
   behind,
   type Candidate,
   type Completion,
-  DIRECTORIES,
-  FILES,
+  DIRECTORY_PATHS,
+  FILE_PATHS,
   NOTHING,
   wordsOnly,
 } from './answer.ts';
@@ -39,10 +39,10 @@ const PLATFORMS = [
 
 /** The completion of a flag's value by its placeholder. */
 const VALUES: Readonly<Record<string, Completion>> = {
-  file: FILES,
-  dockerfile: FILES,
-  module: FILES,
-  dir: DIRECTORIES,
+  file: FILE_PATHS,
+  dockerfile: FILE_PATHS,
+  module: FILE_PATHS,
+  dir: DIRECTORY_PATHS,
   'os/arch[/variant]': wordsOnly(PLATFORMS.map((text) => ({ text }))),
 };
 
@@ -52,7 +52,7 @@ export async function completeLine(run: Run, line: string): Promise<string> {
   const redirection = /^[0-9&]*[<>]+&?/.exec(current)?.[0] ?? '';
   const completion =
     redirection !== '' || /^[0-9&]*[<>]+&?$/.test(words.at(-1) ?? '')
-      ? behind(redirection, FILES)
+      ? behind(redirection, FILE_PATHS)
       : await completeWord(run, words.slice(1), current);
   return answerText(completion, current);
 }
@@ -162,7 +162,7 @@ function completeValue(option: Option, value: string): Completion {
 function completeOutput(value: string): Completion {
   const destination = /^(?:.*,)?dest=/s.exec(value)?.[0];
   if (destination !== undefined)
-    return value.slice(destination.length).includes(',') ? NOTHING : behind(destination, FILES);
+    return value.slice(destination.length).includes(',') ? NOTHING : behind(destination, FILE_PATHS);
   return wordsOnly(['type=tar,dest=', 'type=oci,dest='].map((text) => ({ text })));
 }
 
@@ -178,8 +178,8 @@ async function completeArgument(
   if (declaration === undefined) return NOTHING;
   const name = declaration.name();
   if (place === 0 && spec.words !== undefined) return wordsOnly(spec.words.map((text) => ({ text })));
-  if (name === 'dir') return DIRECTORIES;
-  if (name === 'module') return FILES;
+  if (name === 'dir') return DIRECTORY_PATHS;
+  if (name === 'module') return FILE_PATHS;
   if (!spec.takesReferences) return NOTHING;
   const entries = lockedNames(run, spec, given).filter((entry) => !given.args.includes(entry));
   if (given.flags.has('--update')) return wordsOnly(entries.map((text) => ({ text })));

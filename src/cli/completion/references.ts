@@ -5,7 +5,7 @@ import type { Source } from '../../contract/index.ts';
 import { parseReference } from '../../source/parse.ts';
 import type { SourceTable } from '../../source/table.ts';
 import type { Run } from '../run.ts';
-import { behind, type Candidate, type Completion, DIRECTORIES, NOTHING, wordsOnly } from './answer.ts';
+import { behind, type Candidate, type Completion, DIRECTORY_PATHS, NOTHING, wordsOnly } from './answer.ts';
 
 /** Time limit in milliseconds: a user is waiting, so a large archive is not read to its end. */
 const TIME_LIMIT = 2000;
@@ -19,7 +19,7 @@ export async function completeReference(run: Run, word: string): Promise<Complet
 
 async function completeUnnamed(run: Run, word: string): Promise<Completion> {
   const at = word.indexOf('://');
-  if (at < 0) return { ...DIRECTORIES, words: await schemesOf(run.table) };
+  if (at < 0) return { ...DIRECTORY_PATHS, words: await schemesOf(run.table) };
   const scheme = word.slice(0, at);
   if (!run.table.schemes().includes(scheme)) return NOTHING;
   const source = await run.table.load(scheme);

@@ -4,7 +4,7 @@ import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { TarMember } from '../../layer/tar/index-of-members.ts';
 import type { Descriptor } from '../../oci/types.ts';
-import { checkMarker, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES, readEntries } from '../layout/directory.ts';
+import { checkMarker, indexEntries, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES } from '../layout/directory.ts';
 import { ArchiveFile } from './file.ts';
 import { archiveHint } from './kind.ts';
 
@@ -27,7 +27,7 @@ export class ArchiveLayout implements Layout {
 
   async entries(): Promise<readonly Descriptor[]> {
     const bytes = await this.#required('index.json', MAX_INDEX_BYTES);
-    const entries = readEntries(bytes, (problem) => this.#invalid(problem));
+    const entries = indexEntries(bytes, (problem) => this.#invalid(problem));
     // docker saves an image that was named by its digest in this form.
     if (entries.length === 0 && this.#file.find('manifest.json') !== undefined) {
       throw new CtxsrcError('E_NOT_FOUND', `index.json in the OCI archive ${this.#file.path} lists no image`, {

@@ -59,7 +59,7 @@ export function checkMarker(marker: Uint8Array, invalid: (problem: string) => Ct
 }
 
 /** The entries of an `index.json`. */
-export function readEntries(bytes: Uint8Array, invalid: (problem: string) => CtxsrcError): readonly Descriptor[] {
+export function indexEntries(bytes: Uint8Array, invalid: (problem: string) => CtxsrcError): readonly Descriptor[] {
   try {
     return decodeIndex(bytes, MEDIA_TYPE.ociIndex, 'index.json').value.manifests;
   } catch (error) {
@@ -107,7 +107,7 @@ export class LayoutDirectory implements Layout {
    */
   async entries(): Promise<readonly Descriptor[]> {
     const hint = `name the image by its digest: oci-layout://${shellWord(this.path)}@sha256:…`;
-    return readEntries(this.#required('index.json', MAX_INDEX_BYTES, hint), (problem) => this.#invalid(problem));
+    return indexEntries(this.#required('index.json', MAX_INDEX_BYTES, hint), (problem) => this.#invalid(problem));
   }
 
   /**

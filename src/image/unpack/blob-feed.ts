@@ -22,14 +22,21 @@ const AHEAD = 12;
 
 const READ_SIZE = 512 << 10;
 
+interface FeedOptions {
+  readonly job: JobContext;
+  readonly store: Store;
+  readonly layers: readonly RecipeLayer[];
+  readonly blobs: BlobTable;
+  readonly progress: UnpackProgress;
+  /** Called when the table of blobs has changed. */
+  readonly onChange: () => void;
+  /** The caller's own signal; that of `job` also fires when unpacking fails. */
+  readonly abort: AbortSignal;
+}
+
 export class BlobFeed {
-  readonly #job: JobContext;
-  readonly #store: Store;
+  readonly #options: FeedOptions;
   readonly #layers: readonly RecipeLayer[];
-  readonly #blobs: BlobTable;
-  readonly #progress: UnpackProgress;
-  readonly #onChange: () => void;
-  readonly #abort: AbortSignal;
   readonly #fds = new Map<number, number>();
   /** The readable part of each blob. */
   readonly #places = new Map<number, { readonly path: string; readonly bytes: number }>();
@@ -41,23 +48,9 @@ export class BlobFeed {
   readonly #coming = new Map<number, Promise<void>>();
   #running: Promise<void> = Promise.resolve();
 
-  /** @param abort the caller's own signal; that of `job` also fires when unpacking fails */
-  constructor(
-    job: JobContext,
-    store: Store,
-    layers: readonly RecipeLayer[],
-    blobs: BlobTable,
-    progress: UnpackProgress,
-    onChange: () => void,
-    abort: AbortSignal,
-  ) {
-    this.#job = job;
-    this.#abort = abort;
-    this.#store = store;
-    this.#layers = layers;
-    this.#blobs = blobs;
-    this.#progress = progress;
-    this.#onChange = onChange;
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#layers = options.layers;
   }
 
   /** Resolves when all blobs are in the store, complete and verified. */
@@ -129,17 +122,19 @@ export class BlobFeed {
 
   async #bring(layer: number): Promise<void> {
     const { descriptor, fetch, file } = this.#layers[layer]!;
-    this.#job.signal.throwIfAborted();
-    if ((await this.#store.blobs.size(descriptor.digest)) !== undefined) {
+    const { job, store, progress } = this.#options;
+    job.signal.throwIfAborted();
+    if ((await store.blobs.size(descriptor.digest)) !== undefined) {
       this.#cached.add(layer);
     } else if (file !== undefined) {
       return this.#readInPlace(layer, file);
     } else {
-      const job = this.#progress.jobOf(this.#job, layer);
-      await fetch.call(this.#layers[layer], job, (path, bytes) => this.#announce(layer, path, bytes));
+      await fetch.call(this.#layers[layer], progress.jobOf(job, layer), (path, bytes) =>
+        this.#announce(layer, path, bytes),
+      );
     }
     this.#whole.add(layer);
-    this.#announce(layer, this.#store.blobs.path(descriptor.digest), descriptor.size);
+    this.#announce(layer, store.blobs.path(descriptor.digest), descriptor.size);
   }
 
   /** A file of the user is unpacked and hashed in place, without a copy in the store. */
@@ -167,7 +162,7 @@ export class BlobFeed {
     // One reused buffer: a stream would allocate new ones, which costs more than reading into them.
     const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
     for (let position = 0; position < size; ) {
-      this.#abort.throwIfAborted();
+      this.#options.abort.throwIfAborted();
       const n = await readAt(fd, buffer, position);
       if (n === 0) {
         throw new CtxsrcError('E_SIZE_MISMATCH', `${file} became shorter while it was read`, {
@@ -187,7 +182,7 @@ export class BlobFeed {
 
   #announce(layer: number, path: string, bytes: number): void {
     this.#places.set(layer, { path, bytes });
-    this.#progress.fetched(layer, bytes);
+    this.#options.progress.fetched(layer, bytes);
     this.#show(layer);
   }
 
@@ -195,13 +190,14 @@ export class BlobFeed {
   #show(layer: number): void {
     if (layer < this.#at || layer >= this.#at + AHEAD) return;
     const { path, bytes } = this.#places.get(layer)!;
+    const { blobs, onChange } = this.#options;
     if (!this.#fds.has(layer)) {
       const fd = openBlob(path);
       this.#fds.set(layer, fd);
-      this.#blobs.open(layer, fd);
+      blobs.open(layer, fd);
     }
-    this.#blobs.grow(layer, bytes);
-    this.#onChange();
+    blobs.grow(layer, bytes);
+    onChange();
   }
 }
 

@@ -69,7 +69,8 @@ export async function unpackLayers(
     },
     onApplied: () => progress.applied(),
   });
-  const feed = new BlobFeed(inner, store, layers, blobs, progress, () => threads.blobsChanged(), job.signal);
+  const onChange = () => threads.blobsChanged();
+  const feed = new BlobFeed({ job: inner, store, layers, blobs, progress, onChange, abort: job.signal });
   try {
     const [report] = await Promise.all([threads.result, feed.run()]);
     progress.end('done');

@@ -16,11 +16,10 @@ import { join } from 'node:path';
 import type { Credential } from '../../contract/session.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { getOrMake } from '../../core/get-or-make.ts';
-import { homeOf } from '../../core/home.ts';
+import { homeOf, type Variables } from '../../core/home.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { DOCKER_HUB_AUTH_KEY, isDockerHub } from '../../http/host.ts';
-import type { Environment } from '../../http/proxy.ts';
 import {
   basic,
   type DockerConfig,
@@ -56,7 +55,7 @@ export interface CredentialOptions {
   /** File of `--registry-config`: it must exist and be readable. */
   readonly registryConfig?: string | undefined;
   /** Default: the environment of the process. */
-  readonly env?: Environment | undefined;
+  readonly env?: Variables | undefined;
   /** Time limit of a credential helper in milliseconds. */
   readonly helperTimeout?: number | undefined;
 }
@@ -146,7 +145,7 @@ function placesOf(options: CredentialOptions): readonly Place[] {
   return places;
 }
 
-function containersFiles(env: Environment, home: string | undefined): readonly string[] {
+function containersFiles(env: Variables, home: string | undefined): readonly string[] {
   if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE];
   const runtime = env.XDG_RUNTIME_DIR
     ? join(env.XDG_RUNTIME_DIR, 'containers', 'auth.json')
@@ -160,12 +159,12 @@ function containersFiles(env: Environment, home: string | undefined): readonly s
 
 type Helpers = (name: string, key: string) => Promise<HelperAnswer>;
 
-function createHelpers(env: Environment, timeout: number): Helpers {
+function createHelpers(env: Variables, timeout: number): Helpers {
   const asked = new Map<string, Promise<HelperAnswer>>();
   return (name, key) => getOrMake(asked, `${name}\n${key}`, () => askHelper(name, key, env, timeout));
 }
 
-function environmentPlace(env: Environment): Place {
+function environmentPlace(env: Variables): Place {
   const name = 'CTXSRC_REGISTRY';
   const { CTXSRC_REGISTRY: registry, CTXSRC_USERNAME: username, CTXSRC_PASSWORD: password, CTXSRC_TOKEN: token } = env;
   return {

@@ -64,11 +64,13 @@ function sameHost(a: string, b: string): boolean {
   return a === b.toLowerCase() || (isDockerHub(a) && isDockerHub(b));
 }
 
+interface Entry<T> {
+  readonly key: string;
+  readonly value: T;
+}
+
 /** The entry of a map for a registry as a whole. For Docker Hub, docker's own spelling comes first. */
-export function entryForHost<T>(
-  map: ReadonlyMap<string, T>,
-  host: string,
-): { readonly key: string; readonly value: T } | undefined {
+export function entryForHost<T>(map: ReadonlyMap<string, T>, host: string): Entry<T> | undefined {
   const matches = [...map].filter(([key]) => {
     const target = keyTarget(key);
     return target !== undefined && target.path === '' && sameHost(target.host, host);
@@ -83,14 +85,14 @@ export function entryForRepository<T>(
   map: ReadonlyMap<string, T>,
   host: string,
   repository: string,
-): { readonly key: string; readonly value: T } | undefined {
-  let best: { readonly key: string; readonly value: T; readonly path: string } | undefined;
+): Entry<T> | undefined {
+  let best: (Entry<T> & KeyTarget) | undefined;
   for (const [key, value] of map) {
     const target = keyTarget(key);
     if (target === undefined || target.path === '' || !sameHost(target.host, host)) continue;
     const { path } = target;
     if (repository !== path && !repository.startsWith(`${path}/`)) continue;
-    if (best === undefined || path.length > best.path.length) best = { key, value, path };
+    if (best === undefined || path.length > best.path.length) best = { key, value, ...target };
   }
   return best;
 }

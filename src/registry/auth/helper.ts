@@ -1,7 +1,7 @@
 /** Runs docker's credential helpers (`docker-credential-NAME get`): no shell, the registry on stdin, a time limit. */
+import type { Variables } from '../../core/home.ts';
 import { jsonObject } from '../../core/is-object.ts';
 import { findProgram, type Program, programPath, startProgram } from '../../core/programs.ts';
-import type { Environment } from '../../http/proxy.ts';
 
 export type HelperAnswer =
   | { readonly kind: 'found'; readonly username: string; readonly secret: string }
@@ -22,7 +22,7 @@ const NOT_FOUND = /credentials not found in native keychain|no credentials (?:fo
  * @param key the registry as docker spells it: a host, or Docker Hub's URL
  * @param timeout milliseconds after which the helper is killed
  */
-export async function askHelper(name: string, key: string, env: Environment, timeout: number): Promise<HelperAnswer> {
+export async function askHelper(name: string, key: string, env: Variables, timeout: number): Promise<HelperAnswer> {
   const program = `docker-credential-${name}`;
   // A name with a separator in it would start a program outside of PATH.
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) {

@@ -10,7 +10,7 @@ import { shellWord } from '../../core/shell-word.ts';
 import { hostListed, isLoopback } from '../../http/host.ts';
 import { type NamedProxy, proxyFor } from '../../http/proxy.ts';
 import { readTokenFile, type SessionSecret, sessionSecret } from '../token-file.ts';
-import { Git, type GitSettings, type Reach } from './command.ts';
+import { Git, type GitReach, type GitSettings } from './command.ts';
 import { type GitUrl, originOf } from './url.ts';
 
 export interface AccessOptions {
@@ -29,7 +29,7 @@ const HELPER =
 const USERNAME = 'x-access-token';
 
 /** The transports that calls for this remote may use. */
-export function reachOf(url: GitUrl): Reach {
+export function reachOf(url: GitUrl): GitReach {
   return url.transport === 'file' ? 'file' : 'network';
 }
 

@@ -11,9 +11,9 @@ import type { NamedProxy } from '../../http/proxy.ts';
 import { gitFailure } from './failure.ts';
 
 /** The transports that a call may use. `none`: git may not contact anything. */
-export type Reach = 'none' | 'network' | 'file';
+export type GitReach = 'none' | 'network' | 'file';
 
-const PROTOCOLS: Readonly<Record<Reach, string>> = { none: 'none', network: 'http:https:ssh:git', file: 'file' };
+const PROTOCOLS: Readonly<Record<GitReach, string>> = { none: 'none', network: 'http:https:ssh:git', file: 'file' };
 
 /** Variables of the caller that are passed to git, besides PATH: proxies and the ssh agent. */
 const KEPT_VARIABLES = /^(?:TMPDIR|SSH_AUTH_SOCK|(?:https?|no|all)_proxy|(?:HTTPS|NO|ALL)_PROXY)$/;
@@ -49,7 +49,7 @@ const OWN_UPLOAD_PACK: readonly [string, string] = ['remote.origin.uploadpack', 
 const GRACE = 2000;
 
 export interface GitCall {
-  readonly reach: Reach;
+  readonly reach: GitReach;
   readonly gitDir?: string | undefined;
   readonly workTree?: string | undefined;
   readonly indexFile?: string | undefined;

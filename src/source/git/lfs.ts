@@ -1,5 +1,5 @@
 /** Files whose content Git LFS stores elsewhere: the repository contains a pointer of a few lines instead. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { ioError } from '../../core/errors.ts';
 
 /** First line of every pointer, by the specification of git-lfs. */
@@ -16,13 +16,7 @@ const LONGEST = 1024;
 export function isLfsPointer(path: Buffer, size: number): boolean {
   if (size < SHORTEST || size > LONGEST) return false;
   try {
-    const file = openSync(path, 'r');
-    try {
-      const head = Buffer.alloc(FIRST_LINE.length);
-      return readSync(file, head, 0, head.length, 0) === head.length && head.equals(FIRST_LINE);
-    } finally {
-      closeSync(file);
-    }
+    return readFileSync(path).subarray(0, FIRST_LINE.length).equals(FIRST_LINE);
   } catch (error) {
     throw ioError(error, `cannot read ${path.toString()}`);
   }

@@ -8,7 +8,7 @@ import type { JobContext, Store } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
-import type { Git, GitCall, GitOutput, Reach } from './command.ts';
+import type { Git, GitCall, GitOutput, GitReach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
 
 const FETCH_FLAGS = [
@@ -24,7 +24,7 @@ export interface GitRemote {
   readonly git: Git;
   /** Without query, fragment and password. */
   readonly url: string;
-  readonly reach: Reach;
+  readonly reach: GitReach;
   /** Milliseconds of silence after which a call to it is ended. */
   readonly stallTimeout: number;
   /** Runs a call to the remote, with retries of transient failures. */

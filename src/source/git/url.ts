@@ -151,10 +151,7 @@ function splitFragment(fragment: string): GitUrl['fragment'] {
   return { ref, subdir: cleanSubdir(subdir ?? '') };
 }
 
-type QueryFacts = Pick<
-  GitReference,
-  'ref' | 'subdir' | 'checksum' | 'keepGitDir' | 'submodules' | 'mtime' | 'fetchByCommit'
->;
+type QueryFacts = Omit<GitReference, 'url' | 'remote' | 'schemeless' | 'shortName'>;
 
 const FLAG_KEYS: readonly string[] = ['keep-git-dir', 'submodules', 'fetch-by-commit'];
 const VALUE_KEYS: readonly string[] = ['ref', 'tag', 'branch', 'subdir', 'checksum', 'commit', 'mtime'];

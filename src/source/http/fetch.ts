@@ -19,7 +19,7 @@ import type { HttpResponse } from '../../http/client.ts';
 import { contentLength, header } from '../../http/headers.ts';
 import { download, type Resume } from '../../http/resume.ts';
 import type { AnswerFacts } from './key.ts';
-import { ask, type Target, tooLarge } from './request.ts';
+import { ask, type FileRequest, tooLarge } from './request.ts';
 
 interface Received {
   readonly digest: Digest;
@@ -41,7 +41,7 @@ interface Remembered extends Body {
  * The current body. It is not downloaded again if it has not changed, or if another caller received it while this one
  * waited for it.
  */
-export async function fetchBody(job: JobContext, store: Store, target: Target): Promise<Body> {
+export async function fetchBody(job: JobContext, store: Store, target: FileRequest): Promise<Body> {
   const asked = Date.now();
   const key = requestKey(target);
   const workspace = await store.workspace(job, 'http', key);
@@ -75,7 +75,7 @@ export async function fetchBody(job: JobContext, store: Store, target: Target): 
  * Brings a body of known digest into the store.
  * @throws E_CHECKSUM_MISMATCH if the server's body has another digest
  */
-export async function fetchKnown(job: JobContext, store: Store, target: Target, digest: Digest): Promise<void> {
+export async function fetchKnown(job: JobContext, store: Store, target: FileRequest, digest: Digest): Promise<void> {
   const { what } = target.subject;
   try {
     await Task.run(job, 'download', what, async (task) => {
@@ -101,7 +101,12 @@ function conditions({ etag, facts }: Remembered): Readonly<Record<string, string
 }
 
 /** `download` of src/http for this URL; `first` is a response that has already arrived. */
-function openDownload(job: JobContext, target: Target, resume: Resume, first?: HttpResponse): Promise<IngestSource> {
+function openDownload(
+  job: JobContext,
+  target: FileRequest,
+  resume: Resume,
+  first?: HttpResponse,
+): Promise<IngestSource> {
   let pending = first;
   const from = {
     subject: target.subject,
@@ -118,7 +123,7 @@ function openDownload(job: JobContext, target: Target, resume: Resume, first?: H
   return download(job, from, resume);
 }
 
-async function* limited(body: AsyncIterable<Uint8Array>, target: Target): AsyncGenerator<Uint8Array> {
+async function* limited(body: AsyncIterable<Uint8Array>, target: FileRequest): AsyncGenerator<Uint8Array> {
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
@@ -131,7 +136,7 @@ async function* limited(body: AsyncIterable<Uint8Array>, target: Target): AsyncG
 async function receive(
   job: JobContext,
   store: Store,
-  target: Target,
+  target: FileRequest,
   response: HttpResponse,
   part: string,
   task: Task,
@@ -164,7 +169,12 @@ async function forget(part: string): Promise<void> {
 }
 
 /** The body from where an earlier run left it, else from its beginning. */
-async function resumed(job: JobContext, target: Target, response: HttpResponse, part: string): Promise<IngestSource> {
+async function resumed(
+  job: JobContext,
+  target: FileRequest,
+  response: HttpResponse,
+  part: string,
+): Promise<IngestSource> {
   const etag = header(response.headers, 'etag');
   const left = await partialOf(part);
   let source: IngestSource;
@@ -181,7 +191,7 @@ async function resumed(job: JobContext, target: Target, response: HttpResponse, 
 }
 
 /** The body without its gzip encoding. */
-async function* decoded(response: HttpResponse, target: Target): AsyncGenerator<Uint8Array> {
+async function* decoded(response: HttpResponse, target: FileRequest): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
   const feeding = (async () => {
     // The compressed bytes are limited as well: empty members of gzip would never reach the other limit.
@@ -243,7 +253,7 @@ async function partialOf(part: string): Promise<{ size: number; validator: strin
 }
 
 /** The key of a URL's record: other headers or users may get another body from the same URL. */
-function requestKey({ url, headers, ownHeaders, authorization }: Target): string {
+function requestKey({ url, headers, ownHeaders, authorization }: FileRequest): string {
   const sorted = Object.entries({ ...headers, ...ownHeaders }).sort(([a], [b]) => (a < b ? -1 : 1));
   const names = authorization === undefined ? [] : ['authorization'];
   return sha256(JSON.stringify([url.href, sorted, names])).slice('sha256:'.length);

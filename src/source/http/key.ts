@@ -14,7 +14,7 @@ export interface AnswerFacts {
 }
 
 /** No request was made: the digest was given. */
-export const NO_ANSWER: AnswerFacts = { contentDisposition: undefined, lastModified: undefined };
+export const NO_FACTS: AnswerFacts = { contentDisposition: undefined, lastModified: undefined };
 
 /** A header of the request, with its canonical name. */
 export interface RequestHeader {

@@ -8,7 +8,7 @@ import { answerError, type Subject } from '../../http/errors.ts';
 import { contentLength, contentRange, headerValues } from '../../http/headers.ts';
 
 /** One URL, with everything for its request. */
-export interface Target {
+export interface FileRequest {
   readonly client: HttpClient;
   readonly url: URL;
   /** Also sent after redirects. */
@@ -29,7 +29,7 @@ export interface Target {
  */
 export async function ask(
   job: JobContext,
-  target: Target,
+  target: FileRequest,
   more: Readonly<Record<string, string>>,
 ): Promise<HttpResponse> {
   const { client, url, subject, ownHeaders, authorization } = target;
@@ -51,12 +51,12 @@ export async function ask(
 }
 
 /** @param size of the body, if known */
-export function tooLarge({ subject, maxBytes }: Target, size?: number): CtxsrcError {
+export function tooLarge({ subject, maxBytes }: FileRequest, size?: number): CtxsrcError {
   return tooManyBytes(subject.what, maxBytes, size);
 }
 
 /** The error for a response that is no file: that of a registry, with what to type for a file. */
-async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcError> {
+async function refusal(target: FileRequest, response: HttpResponse): Promise<CtxsrcError> {
   const { status } = response;
   const text = await readStart(response);
   const hint = status === 401 || status === 403 ? loginHint(target, response) : 'check the address';
@@ -64,7 +64,7 @@ async function refusal(target: Target, response: HttpResponse): Promise<CtxsrcEr
 }
 
 /** How to log in, by the authentication that the server requires. */
-function loginHint({ url, authorization }: Target, { headers, url: answered }: HttpResponse): string {
+function loginHint({ url, authorization }: FileRequest, { headers, url: answered }: HttpResponse): string {
   if (authorization !== undefined && answered.origin !== url.origin) {
     return `it redirects to ${answered.origin}, where no credential goes: if that is meant, name its address yourself`;
   }
@@ -76,7 +76,7 @@ function loginHint({ url, authorization }: Target, { headers, url: answered }: H
 }
 
 /** Texts that no message may contain, should the server repeat them. */
-function secretsOf({ url, ownHeaders, authorization = '' }: Target): readonly string[] {
+function secretsOf({ url, ownHeaders, authorization = '' }: FileRequest): readonly string[] {
   const credential = authorization.replace(/^\S+ /, '');
   const isBasic = /^basic /i.test(authorization);
   const password = isBasic

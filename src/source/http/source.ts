@@ -23,9 +23,9 @@ import { StoredBody } from '../stored-body.ts';
 import { fetchBody, fetchKnown } from './fetch.ts';
 import { crossesOrigins, parseHeaders } from './headers.ts';
 import { type HttpIdentifier, identify, parseUrl, urlPath } from './identifier.ts';
-import { type AnswerFacts, httpFilename, httpKey, NO_ANSWER, type RequestHeader } from './key.ts';
+import { type AnswerFacts, httpFilename, httpKey, NO_FACTS, type RequestHeader } from './key.ts';
 import { parseHttpTime } from './last-modified.ts';
-import type { Target } from './request.ts';
+import type { FileRequest } from './request.ts';
 import { authorization } from './secrets.ts';
 
 const ATTRIBUTES: readonly AttributeSpec[] = [
@@ -87,7 +87,7 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
 
   function resolve(job: JobContext): Promise<Resolved> {
     return resolved.runFor(job.signal, async () => {
-      if (known !== undefined) return { digest: known, size: undefined, facts: NO_ANSWER };
+      if (known !== undefined) return { digest: known, size: undefined, facts: NO_FACTS };
       const { doubt } = id;
       if (doubt !== undefined) warnOrRefuse(job, 'E_DOUBTFUL', doubt.text, doubt.hint);
       if (offline) {
@@ -118,7 +118,7 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
     }
   }
 
-  async function withTarget<T>(job: JobContext, work: (target: Target) => Promise<T>): Promise<T> {
+  async function withTarget<T>(job: JobContext, work: (target: FileRequest) => Promise<T>): Promise<T> {
     const url = parseUrl(id.url);
     url.hash = '';
     const secret = await authorization(url, tokenFile as string | undefined, job.session, network);

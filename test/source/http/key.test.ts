@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOfText } from '../../../src/fs/byte-string.ts';
 import { dispositionFilename } from '../../../src/source/http/content-disposition.ts';
-import { canonicalHeaderName, httpFilename, NO_ANSWER } from '../../../src/source/http/key.ts';
+import { canonicalHeaderName, httpFilename, NO_FACTS } from '../../../src/source/http/key.ts';
 import { parseHttpTime } from '../../../src/source/http/last-modified.ts';
 import { readShape, safeFileName } from '../../../src/source/single-file.ts';
 
@@ -72,12 +72,12 @@ describe('names of files', () => {
   ])('%j is %j', (name, want) => expect(safeFileName(name)).toBe(want));
 
   it('comes from the attribute, then the header, then the path', () => {
-    const facts = { ...NO_ANSWER, contentDisposition: 'attachment; filename="x/y"' };
+    const facts = { ...NO_FACTS, contentDisposition: 'attachment; filename="x/y"' };
     expect(httpFilename('/p/q', 'a/b', facts)).toBe('b');
     expect(httpFilename('/p/q', undefined, facts)).toBe('y');
     expect(httpFilename('/p/q', undefined, { ...facts, contentDisposition: 'attachment; filename="x/"' })).toBe('q');
-    expect(httpFilename('/p/ q ', undefined, NO_ANSWER)).toBe('q');
-    expect(httpFilename('/', undefined, NO_ANSWER)).toBe('download');
+    expect(httpFilename('/p/ q ', undefined, NO_FACTS)).toBe('q');
+    expect(httpFilename('/', undefined, NO_FACTS)).toBe('download');
   });
 });
 
