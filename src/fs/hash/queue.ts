@@ -1,5 +1,6 @@
 /** Reads the files of a table's rows while rows are still added, on all cores when there is much to read. */
-import { type EntryRows, EntryTable, FIRST_ROW, TAKEN, WAITING } from '../entry/rows.ts';
+import { type EntryRows, FIRST_ROW, TAKEN, WAITING } from '../entry/rows.ts';
+import { EntryTable } from '../entry/table.ts';
 import type { Slices } from '../walk/slices.ts';
 import { type DigestTask, FileDigester, type LargeFile } from './file-digester.ts';
 import type { HashPool } from './pool.ts';
