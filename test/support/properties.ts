@@ -24,7 +24,8 @@ import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from '../../src/f
 import { hashTree } from '../../src/fs/hash/hash-tree.ts';
 import { TreeHasher } from '../../src/fs/hash/tree-hasher.ts';
 import { PatternMatcher } from '../../src/fs/match/patterns.ts';
-import { type TreeFilter, walkTree } from '../../src/fs/walk/walk.ts';
+import type { TreeFilter } from '../../src/fs/walk/filter.ts';
+import { walkTree } from '../../src/fs/walk/walk.ts';
 import { ContentTree, keyOf, type TreeRecord } from './content-tree.ts';
 import { arbitraryName, arbitraryPath, arbitraryPattern, oracleDecides, oracleWalks } from './pattern-oracle.ts';
 import { tempDir } from './temp.ts';

@@ -2,14 +2,12 @@
  * Hashes a directory on disk: the walk, the stat cache, threads that read files, and the digest of the whole. It blocks
  * the event loop for at most some hundredths of a second at a time.
  */
-import { setTimeout } from 'node:timers/promises';
-import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type Progress, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, textOfBytes } from '../byte-string.ts';
 import { EMPTY_DIGEST } from '../entry/header.ts';
-import { CHANGED, type EntryRows, FIRST_ROW, GONE, WAITING } from '../entry/rows.ts';
+import { CHANGED, type EntryRows, FIRST_ROW, GONE } from '../entry/rows.ts';
 import { DiskReader, type TreeEntry, type UnseenFiles } from '../entry/tree-entry.ts';
 import { fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native } from '../native/native.ts';
@@ -17,9 +15,11 @@ import { FileClock } from '../stat-cache/file-clock.ts';
 import { CachedReader } from '../stat-cache/reader.ts';
 import { type CachedTree, StatCache } from '../stat-cache/stat-cache.ts';
 import { CacheWriter } from '../stat-cache/writer.ts';
+import { type TreeFilter, withoutFollowPaths } from '../walk/filter.ts';
 import { Slices } from '../walk/slices.ts';
-import { type TreeFilter, walkInSteps, withoutFollowPaths } from '../walk/walk.ts';
+import { walkInSteps } from '../walk/walk.ts';
 import type { Modes } from '../write/kept-mode.ts';
+import { rereadChanged } from './changed-files.ts';
 import { FRESH_ROOT_HEADER, HeaderDigests } from './header-digests.ts';
 import { HashQueue, type ThreadsAt } from './queue.ts';
 import { TreeHasher } from './tree-hasher.ts';
@@ -43,15 +43,9 @@ export interface HashTreeOptions {
   readonly threadsAt?: ThreadsAt | undefined;
 }
 
-export interface HashedTree {
-  /** Hex sha256 of the whole. */
-  readonly digest: string;
-  /** The text that was hashed last: the names at the top and their digests, names as UTF-8 bytes. */
+export interface HashedTree extends Omit<CachedTree, 'preimage'> {
+  /** The text that was hashed last: the names at the top and their digests. */
   readonly preimage: string;
-  readonly entries: number;
-  /** Entries that are not directories, and the bytes of regular files. */
-  readonly files: number;
-  readonly bytes: number;
   /** `xattrs` if extended attributes could not be read. */
   readonly incomplete: readonly string[];
 }
@@ -89,8 +83,6 @@ export async function hashEntries(root: ByteString, options: HashTreeOptions = {
 
 /** Rows are published to the threads in groups of this number. */
 const PUBLISHED = 64;
-/** Pauses before a file that changed while it was read is read again. */
-const RETRIES_MS = [0, 20, 100, 500];
 
 class Run {
   readonly clock: FileClock;
@@ -134,21 +126,20 @@ class Run {
     const task = { root: this.#root, modes, scan: this.#scan, clock: { begun, device, isLocal } };
     this.#hasher = new HashQueue(task, this.#slices, signal, options.threadsAt);
     this.#budget = new ReadBudget(options.limits, printable(textOfBytes(this.#root || '/')));
-    const label = printable(options.label ?? textOfBytes(root));
-    this.#task = new Task(options.progress ?? silentProgress, 'hash', label);
+    this.#task = new Task(options.progress ?? silentProgress, 'hash', printable(options.label ?? textOfBytes(root)));
   }
 
   async result(): Promise<HashedEntries> {
     await this.#loadCache();
     await this.#walk();
     this.#hasWalked = true;
-    const isCached = this.#isCached();
-    const tree = isCached ? await this.#cachedTree() : await this.#hashedTree();
+    const cached = this.#isCached() ? this.#cache.rows : undefined;
+    const tree = cached ? (this.#cache.tree ?? (await this.#digestRows([cached]))) : await this.#hashedTree();
     this.#task.end(this.#hasRead ? 'done' : 'cached');
     const incomplete = this.#seesXattrs(tree) ? [] : ['xattrs'];
     return {
       tree: { ...tree, preimage: textOfBytes(tree.preimage), incomplete },
-      rows: isCached ? [this.#cache.rows!] : this.#hasher.table.chunks,
+      rows: cached ? [cached] : this.#hasher.table.chunks,
     };
   }
 
@@ -165,14 +156,12 @@ class Run {
   }
 
   async #walk(): Promise<void> {
-    const { limits } = this.#options;
     const calls = fileCalls(this.#native?.calls);
-    const { clock } = this;
     const reader = new CachedReader(this.#disk, calls, {
-      clock,
+      clock: this.clock,
       cache: this.#cache,
       // With a byte limit, the size has to be known before a file is read.
-      mayLookLater: limits?.maxBytes === undefined,
+      mayLookLater: this.#options.limits?.maxBytes === undefined,
     });
     let added = 0;
     try {
@@ -240,11 +229,6 @@ class Run {
     return !this.#differs && rows !== undefined && position === rows.end && position > FIRST_ROW;
   }
 
-  async #cachedTree(): Promise<CachedTree> {
-    const { tree, rows } = this.#cache;
-    return tree ?? (await this.#digestRows([rows!]));
-  }
-
   async #hashedTree(): Promise<CachedTree> {
     this.#differ(this.#cache.position);
     this.#hasher.end();
@@ -276,8 +260,7 @@ class Run {
         if (entries % PUBLISHED === 0 && this.#slices.over) await this.#slices.pause();
       }
     }
-    const { digest, preimage } = entries > 0 ? hasher.finish() : this.#emptyTree();
-    return { digest, preimage, entries, files, bytes };
+    return { ...(entries > 0 ? hasher : this.#empty()).finish(), entries, files, bytes };
   }
 
   /** Reads files up to the given row; then reads all files again that changed meanwhile. */
@@ -285,7 +268,7 @@ class Run {
     await this.#hasher.until(rows, at);
     if (rows.state(at) !== CHANGED) return;
     await this.#hasher.finish();
-    await this.#retryChanged();
+    await rereadChanged(this.#hasher, this.#disk, this.#options.signal);
   }
 
   /** The native calls, loaded when the first entry needs them. */
@@ -306,51 +289,12 @@ class Run {
     return this.#calls() !== undefined;
   }
 
-  /** Reads files that changed between the walk and the end of reading again, a few times. */
-  async #retryChanged(): Promise<void> {
-    let changed = this.#changed();
-    for (const pause of RETRIES_MS) {
-      if (changed.length === 0) return;
-      await setTimeout(pause, undefined, { ...(this.#options.signal && { signal: this.#options.signal }) });
-      for (const { rows, at } of changed) this.#lookAgain(rows, at);
-      this.#hasher.restart();
-      await this.#hasher.finish();
-      changed = this.#changed();
-    }
-    const [first] = changed;
-    if (first !== undefined) throw changing(first.rows.path(first.at));
-  }
-
-  #lookAgain(rows: EntryRows, at: number): void {
-    const entry = this.#disk.entry(rows.path(at));
-    if (entry === undefined) {
-      rows.setState(at, GONE);
-      return;
-    }
-    if (entry.type !== 'file') throw changing(entry.path);
-    rows.writeEntry(at, entry);
-    rows.setState(at, WAITING);
-  }
-
-  #changed(): { readonly rows: EntryRows; readonly at: number }[] {
-    const found: { readonly rows: EntryRows; readonly at: number }[] = [];
-    for (const row of this.#hasher.table) if (row.rows.state(row.at) === CHANGED) found.push(row);
-    return found;
-  }
-
   #rootHeader(): string {
     if (!this.#scan) return EMPTY_DIGEST;
     return this.#headers.digest(this.#disk, this.#disk.entry('')!) ?? EMPTY_DIGEST;
   }
 
-  #emptyTree(): ReturnType<TreeHasher['finish']> {
-    return new TreeHasher(this.#scan ? this.#rootHeader() : FRESH_ROOT_HEADER).finish();
+  #empty(): TreeHasher {
+    return new TreeHasher(this.#scan ? this.#rootHeader() : FRESH_ROOT_HEADER);
   }
-}
-
-/** The error for an entry that cannot be hashed because it is another one each time. */
-export function changing(path: ByteString): CtxsrcError {
-  return new CtxsrcError('E_IO', `${printable(textOfBytes(path))} changes while it is read`, {
-    hint: 'wait until nothing writes to the directory, or add the file to the ignore file',
-  });
 }

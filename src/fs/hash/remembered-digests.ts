@@ -4,8 +4,8 @@ import { DiskReader, type TreeEntry } from '../entry/tree-entry.ts';
 import { loadNative } from '../native/native.ts';
 import { FileClock } from '../stat-cache/file-clock.ts';
 import { StatCache } from '../stat-cache/stat-cache.ts';
+import { withoutFollowPaths } from '../walk/filter.ts';
 import { Slices } from '../walk/slices.ts';
-import { withoutFollowPaths } from '../walk/walk.ts';
 import type { HashTreeOptions } from './hash-tree.ts';
 
 /** The digest in hex of an entry, header and content; undefined if the entry has changed or is not in the cache. */

@@ -39,10 +39,12 @@ export interface StatCacheSubject {
 
 /** The result of hashing the whole tree. */
 export interface CachedTree {
+  /** Hex sha256 of the whole. */
   readonly digest: string;
-  /** A byte string. */
+  /** What was hashed last: the names at the top and their digests. */
   readonly preimage: ByteString;
   readonly entries: number;
+  /** Entries that are not directories, and the bytes of regular files. */
   readonly files: number;
   readonly bytes: number;
 }

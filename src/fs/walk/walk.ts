@@ -3,22 +3,13 @@
  * content, names in the order of their bytes, filtered by include patterns, exclude patterns and follow paths. The root
  * itself is not an entry.
  */
-import { CtxsrcError, ioError } from '../../core/errors.ts';
+import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { type ByteString, bytesOfText, textOfBytes } from '../byte-string.ts';
+import { type ByteString, textOfBytes } from '../byte-string.ts';
 import type { LateReader, TreeEntry, TreeReader, UnseenFiles } from '../entry/tree-entry.ts';
 import { tooMuchWork } from '../match/effort.ts';
-import { followPaths, withoutNested } from '../match/follow-paths.ts';
-import { type MatchVector, type Pattern, PatternMatcher, type PlaceOf } from '../match/patterns.ts';
-
-/** The part of a tree that is taken. An absent or empty list filters nothing; one empty pattern matches nothing. */
-export interface TreeFilter {
-  readonly include?: readonly string[] | undefined;
-  readonly exclude?: readonly string[] | undefined;
-  readonly follow?: readonly string[] | undefined;
-  /** The position of an exclude pattern, for messages. */
-  readonly excludedBy?: PlaceOf | undefined;
-}
+import type { MatchVector, Pattern, PatternMatcher } from '../match/patterns.ts';
+import { compileExcludes, compileIncludes, leadsTo, literalRoots, type TreeFilter } from './filter.ts';
 
 /** Why an entry is not taken: no include pattern matches it, or this exclude pattern matched last. */
 export type Ignored = (path: ByteString, by: Pattern | 'not included') => void;
@@ -91,13 +82,6 @@ export function* walkInSteps(
     }
     if (entry.type === 'dir') stack.push(walk.enter(entry, verdict));
   }
-}
-
-/** The same filter with follow paths resolved, as they are on disk now: include patterns alone say what is taken. */
-export function withoutFollowPaths(reader: TreeReader, { follow, ...filter }: TreeFilter = {}): TreeFilter {
-  const found = follow === undefined ? undefined : followPaths(reader, follow.map(bytesOfText));
-  if (found === undefined) return filter;
-  return { ...filter, include: withoutNested([...(filter.include ?? []), ...found.map(textOfBytes)]) ?? [] };
 }
 
 /** The open directories that were not taken for themselves but contain an entry that was. */
@@ -257,46 +241,4 @@ class Walk {
 
 function vectorFor(matcher: PatternMatcher | undefined): MatchVector | undefined {
   return matcher === undefined ? undefined : new Uint8Array(matcher.patterns.length);
-}
-
-/** True if one of the roots is the directory or lies below it. */
-function leadsTo(roots: readonly ByteString[], dir: ByteString): boolean {
-  return roots.some((root) => root === dir || root.startsWith(`${dir}/`));
-}
-
-/** Patterns (or exceptions) as plain paths, without a trailing `/*` or `/**`; undefined if one is not a plain path. */
-function literalRoots(matcher: PatternMatcher | undefined, exceptions: boolean): ByteString[] | undefined {
-  const roots: ByteString[] = [];
-  for (const pattern of matcher?.patterns ?? []) {
-    if (pattern.exception !== exceptions) continue;
-    const root = pattern.clean.replace(/\/\*\*$/, '').replace(/\/\*$/, '');
-    if (/[*[\]?^\\]/.test(root)) return undefined;
-    roots.push(root);
-  }
-  return roots;
-}
-
-function compileIncludes(reader: TreeReader, filter: TreeFilter): PatternMatcher | undefined {
-  return compileList('include', withoutFollowPaths(reader, filter).include ?? []);
-}
-
-function compileExcludes({ exclude, excludedBy }: TreeFilter): PatternMatcher | undefined {
-  return compileList('exclude', exclude ?? [], excludedBy);
-}
-
-function compileList(
-  kind: 'include' | 'exclude',
-  patterns: readonly string[],
-  placeOf?: PlaceOf,
-): PatternMatcher | undefined {
-  if (patterns.length === 0) return undefined;
-  try {
-    return new PatternMatcher(patterns, placeOf);
-  } catch (error) {
-    if (!(error instanceof CtxsrcError)) throw error;
-    throw new CtxsrcError(error.code, `invalid ${kind} patterns: ${error.message}`, {
-      hint: error.hint,
-      cause: error,
-    });
-  }
 }

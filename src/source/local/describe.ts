@@ -9,8 +9,9 @@ import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../../fs/byte
 import { DiskReader, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import type { HashedTree } from '../../fs/hash/hash-tree.ts';
 import type { Pattern } from '../../fs/match/patterns.ts';
+import type { TreeFilter } from '../../fs/walk/filter.ts';
 import { Slices } from '../../fs/walk/slices.ts';
-import { type TreeFilter, walkInSteps } from '../../fs/walk/walk.ts';
+import { walkInSteps } from '../../fs/walk/walk.ts';
 import type { IgnoreFile } from './ignore.ts';
 import { VERSION_CONTROL } from './version-control.ts';
 

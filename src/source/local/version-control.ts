@@ -1,7 +1,8 @@
 /** Version control directories in a context: they differ between clones, and so does the key. */
 import type { ByteString } from '../../fs/byte-string.ts';
 import { DiskReader, type TreeReader } from '../../fs/entry/tree-entry.ts';
-import { type TreeFilter, walkTree } from '../../fs/walk/walk.ts';
+import type { TreeFilter } from '../../fs/walk/filter.ts';
+import { walkTree } from '../../fs/walk/walk.ts';
 
 export const VERSION_CONTROL: readonly ByteString[] = ['.git', '.hg', '.svn'];
 
