@@ -9,7 +9,7 @@ import { normalizePlatform, type Platform } from '../../core/platform.ts';
 import { present } from './operation.ts';
 import type { ImageConfig } from './types.ts';
 
-export interface History {
+interface History {
   readonly created?: string | undefined;
   readonly created_by: string;
   readonly author?: string;
@@ -17,7 +17,7 @@ export interface History {
   readonly empty_layer: boolean;
 }
 
-export interface Healthcheck {
+interface Healthcheck {
   readonly Test: readonly string[];
   readonly Interval?: number;
   readonly Timeout?: number;
@@ -27,7 +27,7 @@ export interface Healthcheck {
 }
 
 /** What containers of the image are started with. */
-export interface RunConfig {
+interface RunConfig {
   User: string;
   exposedPorts: Set<string>;
   Env: string[];

@@ -3,6 +3,7 @@ import { digestProblem } from '../../core/digest.ts';
 import { baseName, joinPath } from '../../core/go/path.ts';
 import type { GitReference } from '../../source/git/url.ts';
 import type { AddInstruction, CopyInstruction } from '../parse/instruction.ts';
+import { textOf } from '../parse/text.ts';
 import { DockerfileProblem } from '../problem.ts';
 import { isFileUrl, repositoryOf } from './git-reference.ts';
 import type { Output } from './operation.ts';
@@ -86,15 +87,23 @@ export class RemoteSources {
   }
 }
 
-/** The last part of the URL's path. */
+const HOST = /^(?:\[[^\]]*\]|[^:[\]\s<>"]*)(?::[0-9]*)?$/;
+
+/** The last part of the URL's path; a URL that is not valid has none. */
 function fileNameOf(url: string): string {
-  const path = /^https?:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? '';
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(path);
-  } catch {
-    return '__unnamed__';
-  }
-  const name = baseName(decoded);
+  const [, authority = '', path = ''] = /^https?:\/\/([^/?#]*)([^?#]*)/.exec(url) ?? [];
+  const valid =
+    HOST.test(authority.slice(authority.lastIndexOf('@') + 1)) && !/[\0-\x1f\x7f]|%(?![0-9A-Fa-f]{2})/.test(url);
+  const name = valid ? baseName(unescaped(path)) : '/';
   return name === '.' || name === '/' ? '__unnamed__' : name;
+}
+
+function unescaped(path: string): string {
+  const bytes = Buffer.from(path).toString('latin1');
+  return textOf(
+    Buffer.from(
+      bytes.replace(/%(..)/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+      'latin1',
+    ),
+  );
 }

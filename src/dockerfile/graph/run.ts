@@ -18,6 +18,7 @@ export function runProcess(stage: Stage, build: Build, instruction: RunInstructi
   // A process can read every file.
   stage.paths.add('/');
   const { args, script } = commandOf(stage, instruction);
+  if (args.length === 0) throw new DockerfileProblem('there is nothing to run', 'write a command');
   const { mounts, secrets, ssh } = mountsOf(stage, build, instruction, step);
   if (instruction.devices.length > 0) {
     throw new DockerfileProblem('--device is known to experimental front ends only', 'leave --device out');

@@ -125,6 +125,7 @@ describe('RUN', () => {
   it('refuses a mount without a target, and modes that are none', async () => {
     const bad = async (line: string) => (await failure(graphOf(from(line)))).message;
     expect(await bad('RUN --mount=type=bind,source=a x')).toBe('Dockerfile:2: RUN: a mount has no target');
+    expect(await bad('RUN []')).toBe('Dockerfile:2: RUN: there is nothing to run');
     expect(await bad('RUN --network=bridge x')).toMatch(/^Dockerfile:2: RUN: --network/);
     expect(await bad('RUN --security=some x')).toMatch(/^Dockerfile:2: RUN: --security/);
     expect(await bad('RUN --device=gpu x')).toMatch(/^Dockerfile:2: RUN: --device/);
@@ -211,14 +212,17 @@ describe('COPY and ADD', () => {
   });
 
   it('name what they fetch', async () => {
-    const graph = await graphOf(from('ADD https://h/a/b%20c?x=1#f https://h https://h/%zz http://h/.. /d/'));
+    const graph = await graphOf(
+      from('ADD https://u:p@h:1/a/b%20c?x=1#f https://h https://h/%zz https://h:a/x http://h/.. /d/'),
+    );
     expect(graph.vertices.flatMap(({ attrs }) => attrs?.['http.filename'] ?? []).sort()).toEqual([
       '..',
       '__unnamed__',
       '__unnamed__',
+      '__unnamed__',
       'b c',
     ]);
-    expect(copies(graph).map(({ src }) => src)).toEqual(['/b c', '/__unnamed__', '/__unnamed__', '/']);
+    expect(copies(graph).map(({ src }) => src)).toEqual(['/b c', '/__unnamed__', '/__unnamed__', '/__unnamed__', '/']);
   });
 
   it('unpack archives of the context unless told not to, and of a URL only when told', async () => {
