@@ -145,6 +145,15 @@ describe('the key of a build', () => {
     expect(await ask.key(dir, file, { contexts })).not.toBe(before);
   });
 
+  it('changes with every file of a directory that the image is built upon', async () => {
+    const root = projectOf({ 'etc/passwd': 'app:x:1:1::/:/bin/sh\n', f: 'F' });
+    const file = 'FROM n\nUSER app\nWORKDIR /w';
+    const contexts = new Map([['n', root]]);
+    const before = await ask.key(undefined, file, { contexts });
+    put(root, 'f', 'changed');
+    expect(await ask.key(undefined, file, { contexts })).not.toBe(before);
+  });
+
   it('changes with a salt, whatever its name, and with nothing when the salts only change places', async () => {
     const file = 'FROM scratch\nLABEL a=b';
     const one = ['a', '1'] as const;
@@ -170,6 +179,8 @@ describe('the key of a build', () => {
         { kind: 'git', name: 'r', digest: expect.stringMatching(/^[0-9a-f]{40}$/) },
       ]);
       expect(await ask.key(undefined, file, at('refs/heads/main'))).toBe(before.key);
+      const added = (flag: string) => ask.key(undefined, `FROM scratch\nADD ${flag} ${server.origin}/r.git#main /`);
+      expect(await added('--keep-git-dir')).not.toBe(await added(''));
       commit(repository, 'refs/heads/main', { f: '2' });
       expect(await ask.key(undefined, file, at('main'))).not.toBe(before.key);
     } finally {
@@ -333,10 +344,12 @@ describe('what cannot be resolved', () => {
 
   it('is a file that is not there, with the line that takes it', async () => {
     const dir = projectOf({ a: 'A' });
-    await expect(ask.key(dir, `FROM ${base}\nCOPY a /\nCOPY missing /`)).rejects.toMatchObject({
-      code: 'E_PATH_NOT_FOUND',
-      message: expect.stringContaining('Dockerfile:3'),
-    });
+    for (const copy of ['COPY missing /', 'COPY --parents x/missing /', 'COPY a missing /d/']) {
+      await expect(ask.key(dir, `FROM ${base}\nCOPY a /\n${copy}`)).rejects.toMatchObject({
+        code: 'E_PATH_NOT_FOUND',
+        message: expect.stringContaining('Dockerfile:3'),
+      });
+    }
   });
 
   it('is no error where nothing needs it', async () => {
