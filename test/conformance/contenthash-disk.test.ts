@@ -1,5 +1,9 @@
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
+import { openContext } from '../../src/build/content/context.ts';
+import { sha256 } from '../../src/core/digest.ts';
+import { isCtxsrcError } from '../../src/core/errors.ts';
+import { joinPath } from '../../src/core/go/path.ts';
 import { hashTree } from '../../src/fs/hash/hash-tree.ts';
 import { buildTree, type VectorEntry, vectorPath } from '../support/context-tree.ts';
 import { needsRoot } from '../support/needs.ts';
@@ -7,7 +11,13 @@ import { tempDir } from '../support/temp.ts';
 
 interface Check {
   readonly path?: string;
-  readonly opts: Readonly<Record<string, unknown>>;
+  readonly opts: {
+    readonly followLinks?: boolean;
+    readonly wildcard?: boolean;
+    readonly includePatterns?: readonly string[];
+    readonly excludePatterns?: readonly string[];
+    readonly requiredPaths?: readonly string[];
+  };
   readonly digest?: string;
 }
 
@@ -34,6 +44,14 @@ function wholeTree(checks: readonly Check[] | undefined): string | undefined {
   return checks?.find(({ path, opts }) => path === '/' && Object.keys(opts).length === 0)?.digest?.slice(7);
 }
 
+let checked = 0;
+const missing: string[] = [];
+
+/** Operations clean their paths, and call a wildcard only what has one. */
+function isAskedByBuilds({ path, opts }: Check): boolean {
+  return path !== undefined && joinPath('/', path) === path && (opts.wildcard !== true || /[*?[]/.test(path));
+}
+
 describe.skipIf(!needsRoot('contenthash.json on disk'))(`contenthash.json, ${vectors.count} trees, on disk`, () => {
   test.each(vectors.cases.map((item, number) => ({ ...item, number })))('$name', async (item) => {
     const root = `${dir}/${item.number}`;
@@ -50,6 +68,36 @@ describe.skipIf(!needsRoot('contenthash.json on disk'))(`contenthash.json, ${vec
       const synced = await hashTree(root, options);
       if (wanted !== undefined) expect(synced.digest).toBe(wanted);
     }
+  });
+
+  test.each(vectors.cases.map((item, number) => ({ ...item, number })))('what is selected of $name', async (item) => {
+    const root = `${dir}/${item.number}`;
+    const context = await openContext(root, { statCache: cacheDir });
+    for (const { path, opts, digest } of (item.expect.localSync ?? []).filter(isAskedByBuilds)) {
+      const selection = {
+        path: path!,
+        wildcard: opts.wildcard === true,
+        followLinks: opts.followLinks === true,
+        include: opts.includePatterns ?? [],
+        exclude: opts.excludePatterns ?? [],
+        required: opts.requiredPaths ?? [],
+      };
+      const about = JSON.stringify(selection);
+      const taken = await context.digest([selection]).catch((error: unknown) => {
+        if (!isCtxsrcError(error)) throw error;
+        return error.code;
+      });
+      // The digest of nothing, where a step would find nothing and fail.
+      if (digest === sha256('') && taken === 'E_PATH_NOT_FOUND') missing.push(path!);
+      else if (digest === undefined) expect(taken, about).toMatch(/^E_(PATH_NOT_FOUND|PATTERN|UNSAFE)$/);
+      else expect(taken, about).toBe(sha256(digest));
+      checked += 1;
+    }
+  });
+
+  test('most selections can be asked by builds, and one leads nowhere', () => {
+    expect(checked).toBeGreaterThan(170);
+    expect(missing).toEqual(['/missing']);
   });
 
   test('every tree but the one that BuildKit cannot send has its digest', () => {

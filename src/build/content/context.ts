@@ -65,12 +65,14 @@ export class ContextContent {
   readonly #tree: ContentTree;
   readonly #hashed: HashedTree;
   readonly #options: ContextOptions;
+  /** What was selected before, for other platforms and for the list of entries. */
+  readonly #selected = new Map<string, Selected>();
   readonly #notFound: (path: ByteString) => Error;
 
-  constructor(root: ByteString, { tree, rows }: HashedEntries, options: ContextOptions) {
+  constructor(root: ByteString, hashed: HashedEntries, options: ContextOptions) {
     const disk = new DiskReader(root);
-    this.#tree = new ContentTree(rows, tree.digest, (chunk, at) => readTarget(disk, chunk, at));
-    this.#hashed = tree;
+    this.#tree = new ContentTree(hashed, (chunk, at) => readTarget(disk, chunk, at));
+    this.#hashed = hashed.tree;
     this.#options = options;
     this.#notFound = (path) => missingPath(path, this.#tree, root, options);
   }
@@ -128,7 +130,10 @@ export class ContextContent {
     for (const selection of selections) requireStart(this.#tree, selection, job);
     const selected: Selected[] = [];
     for (const selection of deduplicated(selections.length === 0 ? [ROOT] : selections)) {
-      selected.push(await select(this.#tree, selection, job));
+      const name = JSON.stringify(selection);
+      const found = this.#selected.get(name) ?? (await select(this.#tree, selection, job));
+      this.#selected.set(name, found);
+      selected.push(found);
     }
     return selected;
   }

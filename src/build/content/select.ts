@@ -84,6 +84,8 @@ class Choice {
   readonly #wildcard: Wildcard | undefined;
   readonly #include: PatternMatcher | undefined;
   readonly #exclude: PatternMatcher | undefined;
+  /** Vectors of entries that hand nothing down. */
+  readonly #scratch: { readonly included: MatchVector | undefined; readonly excluded: MatchVector | undefined };
   /** Leading part of the path, and the same without links. */
   readonly #base: ByteString;
   readonly #resolvedBase: ByteString;
@@ -99,6 +101,7 @@ class Choice {
     this.#wildcard = wildcard && path !== '' ? new Wildcard(path) : undefined;
     this.#include = matcherFor('include', include);
     this.#exclude = matcherFor('exclude', exclude);
+    this.#scratch = { included: vectorFor(this.#include), excluded: vectorFor(this.#exclude) };
     this.#base = wildcard ? withoutWildcards(path) : path;
     this.#top = wildcard ? '' : path;
     const base = tree.resolve(this.#base, this.#base !== path);
@@ -120,25 +123,31 @@ class Choice {
   }
 
   #visit(position: number): void {
-    const path = this.#askedPath(position);
     const parents = this.#parents;
-    while (parents.length > 0 && !path.startsWith(`${parents.at(-1)!.path}/`)) parents.pop();
+    while (parents.length > 0 && !this.#tree.liesIn(position, parents.at(-1)!.position)) parents.pop();
+    const path = this.#askedPath(position);
     if (this.#wildcard !== undefined && (this.#top === '' || !path.startsWith(`${this.#top}/`))) {
       if (!this.#wildcard.matches(path)) return;
       this.#top = path;
     }
-    const candidate = this.#judge(position, path, parents.at(-1));
+    const isDirectory = this.#tree.type(position) === 'dir';
+    const candidate = this.#judge(position, path, isDirectory);
     if (candidate.chosen) {
-      this.#chosen.push(...parents.filter(({ chosen }) => !chosen), candidate);
-      for (const parent of parents) parent.chosen = true;
+      for (const parent of parents) {
+        if (!parent.chosen) this.#chosen.push(parent);
+        parent.chosen = true;
+      }
+      this.#chosen.push(candidate);
     }
-    if (this.#tree.type(position) === 'dir') parents.push(candidate);
+    if (isDirectory) parents.push(candidate);
   }
 
-  #judge(position: number, path: ByteString, parent: Candidate | undefined): Candidate {
+  #judge(position: number, path: ByteString, isDirectory: boolean): Candidate {
+    const parent = this.#parents.at(-1);
     const relative = path.slice(this.#top.length + 1);
-    const included = this.#include && new Uint8Array(this.#include.patterns.length);
-    let excluded = this.#exclude && new Uint8Array(this.#exclude.patterns.length);
+    // Only directories hand down what matched.
+    const included = isDirectory ? vectorFor(this.#include) : this.#scratch.included;
+    let excluded = isDirectory ? vectorFor(this.#exclude) : this.#scratch.excluded;
     let chosen = this.#include?.matchesBelow(relative, parent?.included, included!) ?? true;
     // What is not included is not tried for exclusion, and hands nothing down.
     if (!chosen) excluded = undefined;
@@ -149,8 +158,13 @@ class Choice {
   /** The path of an entry by which the selection leads to it. */
   #askedPath(position: number): ByteString {
     const path = this.#tree.path(position);
-    return path.startsWith(this.#resolvedBase) ? this.#base + path.slice(this.#resolvedBase.length) : path;
+    if (this.#base === this.#resolvedBase || !path.startsWith(this.#resolvedBase)) return path;
+    return this.#base + path.slice(this.#resolvedBase.length);
   }
+}
+
+function vectorFor(matcher: PatternMatcher | undefined): MatchVector | undefined {
+  return matcher && new Uint8Array(matcher.patterns.length);
 }
 
 /** The digest of what was chosen: its paths and digests. */
@@ -163,22 +177,20 @@ function listDigest(
 ): Selected {
   const base = wildcard ? withoutWildcards(path) : path;
   const taken: Taken[] = [];
-  const parts = chosen.map((candidate) => {
-    const entry = followLinks && candidate.isTop ? followed(tree, candidate, job) : { ...candidate, whole: false };
-    taken.push({ position: entry.position, whole: entry.whole });
-    return {
-      path: candidate.path,
-      digest: entry.whole ? tree.wholeDigest(entry.position) : tree.digest(entry.position),
-    };
+  const digests = chosen.map((candidate) => {
+    const entry =
+      followLinks && candidate.isTop ? followed(tree, candidate, job) : { position: candidate.position, whole: false };
+    taken.push(entry);
+    return entry.whole ? tree.wholeDigest(entry.position) : tree.digest(entry.position);
   });
-  const [first] = parts;
+  const [first] = chosen;
   if (first === undefined) return { digest: EMPTY_DIGEST, taken };
-  if (parts.length === 1 && baseName(first.path) === baseName(path)) return { digest: first.digest, taken };
-  const texts = parts.map((part) => {
-    const below = part.path.startsWith(base) ? part.path.slice(base.length) : part.path;
-    return `${below === '' ? '\0' : below.replaceAll('/', '\0')}sha256:${part.digest}`;
+  if (chosen.length === 1 && baseName(first.path) === baseName(path)) return { digest: digests[0]!, taken };
+  const parts = chosen.map((candidate, index) => {
+    const below = candidate.path.startsWith(base) ? candidate.path.slice(base.length) : candidate.path;
+    return `${below === '' ? '\0' : below.replaceAll('/', '\0')}sha256:${digests[index]}`;
   });
-  return { digest: hexDigest(texts.join('')), taken };
+  return { digest: hexDigest(parts.join('')), taken };
 }
 
 /** A link that is chosen for itself stands for what it leads to. */

@@ -1,10 +1,11 @@
 /** The entries of a hashed directory, found by their paths, in the order in which BuildKit keeps them. */
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go/path.ts';
-import { type ByteString, printableBytes } from '../../fs/byte-string.ts';
+import { type ByteString, isUtf8, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
 import { EMPTY_DIGEST } from '../../fs/entry/header.ts';
-import { type EntryRows, FIRST_ROW, GONE } from '../../fs/entry/rows.ts';
+import { DIGEST_LENGTH, type EntryRows, FIRST_ROW, GONE } from '../../fs/entry/rows.ts';
 import type { EntryType } from '../../fs/entry/tree-entry.ts';
+import type { HashedEntries } from '../../fs/hash/hash-tree.ts';
 import { FRESH_ROOT_HEADER } from '../../fs/hash/header-digests.ts';
 import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
 
@@ -12,12 +13,6 @@ import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
 const MAX_LINKS = 255;
 /** Position of the root. */
 const ROOT = 0;
-
-/** Where an entry's row is. */
-interface Row {
-  readonly rows: EntryRows;
-  readonly at: number;
-}
 
 /** Where a path leads: the path there, without links, and the entry if there is one. */
 export interface Resolved {
@@ -41,69 +36,81 @@ export function rootedPath(path: ByteString): ByteString {
 export class ContentTree {
   readonly #rootHeader: string;
   readonly #readTarget: ReadTarget;
-  /** Of each entry but the root. */
-  readonly #entries: Row[] = [];
+  /** Where the row of each entry is; the root has none. */
+  readonly #rows: (EntryRows | undefined)[] = [undefined];
+  readonly #at: number[] = [-1];
   /** Digests of directories with all that is below them, in hex, as far as they were asked for. */
   readonly #whole = new Map<number, string>();
+  /** What the digest of the root was made of. */
+  readonly #preimage: string;
+  #top: ReadonlyMap<string, string> | undefined;
 
-  /** @param digest of the whole, in hex */
-  constructor(rows: readonly EntryRows[], digest: string, readTarget: ReadTarget) {
+  constructor({ tree, rows }: HashedEntries, readTarget: ReadTarget) {
     for (const chunk of rows) {
       const { end } = chunk;
       for (let at = FIRST_ROW; at < end; at = chunk.next(at)) {
-        if (chunk.state(at) !== GONE) this.#entries.push({ rows: chunk, at });
+        if (chunk.state(at) === GONE) continue;
+        this.#rows.push(chunk);
+        this.#at.push(at);
       }
     }
-    this.#rootHeader = this.#entries.length === 0 ? FRESH_ROOT_HEADER : EMPTY_DIGEST;
+    this.#rootHeader = this.size === 1 ? FRESH_ROOT_HEADER : EMPTY_DIGEST;
     this.#readTarget = readTarget;
-    this.#whole.set(ROOT, digest);
+    this.#preimage = tree.preimage;
+    this.#whole.set(ROOT, tree.digest);
   }
 
   /** The number of positions. */
   get size(): number {
-    return this.#entries.length + 1;
+    return this.#at.length;
   }
 
   path(position: number): ByteString {
     if (position === ROOT) return '';
-    const { rows, at } = this.#row(position);
-    return `/${rows.path(at)}`;
+    return `/${this.#rows[position]!.path(this.#at[position]!)}`;
   }
 
   type(position: number): EntryType {
     if (position === ROOT) return 'dir';
-    const { rows, at } = this.#row(position);
-    return rows.type(at);
+    return this.#rows[position]!.type(this.#at[position]!);
   }
 
   /** Permission bits with setuid, setgid and sticky, as they are on disk; of the root, which is not sent, 0. */
   mode(position: number): number {
     if (position === ROOT) return 0;
-    const { rows, at } = this.#row(position);
-    return rows.mode(at);
+    return this.#rows[position]!.mode(this.#at[position]!);
   }
 
   /** Hex digest of the entry alone: of a directory, of its header. */
   digest(position: number): string {
     if (position === ROOT) return this.#rootHeader;
-    const { rows, at } = this.#row(position);
-    return rows.digest(at);
+    return this.#rows[position]!.digest(this.#at[position]!);
   }
 
   /** Hex digest of the entry with all that is below it. */
   wholeDigest(position: number): string {
     const known = this.#whole.get(position);
     if (known !== undefined) return known;
-    const digest = this.type(position) === 'dir' ? this.#hashBelow(position) : this.digest(position);
+    if (this.type(position) !== 'dir') return this.digest(position);
+    const digest = this.#topDigest(position) ?? this.#hashBelow(position);
     this.#whole.set(position, digest);
     return digest;
+  }
+
+  /** The digest of a directory in the root, which was needed for the root's. */
+  #topDigest(position: number): string | undefined {
+    const path = this.path(position);
+    if (path.lastIndexOf('/') > 0 || !isUtf8(path)) return undefined;
+    this.#top ??= digestsIn(this.#preimage);
+    return this.#top.get(textOfBytes(path.slice(1)));
   }
 
   #hashBelow(position: number): string {
     const hasher = new TreeHasher(this.digest(position));
     const end = this.end(position);
     for (let below = position + 1; below < end; below += 1) {
-      const { rows, at } = this.#row(below);
+      const rows = this.#rows[below]!;
+      const at = this.#at[below]!;
       if (rows.isDirectory(at)) hasher.enter(rows.parentLength(at), rows.name(at), rows.digest(at));
       else hasher.entry(rows.parentLength(at), rows.nameAndDigest(at));
     }
@@ -113,17 +120,16 @@ export class ContentTree {
   /** The position behind an entry and all that is below it. */
   end(position: number): number {
     if (position === ROOT) return this.size;
-    const { rows, at } = this.#row(position);
-    const length = rows.pathLength(at);
     let end = position + 1;
-    // What comes after a directory lies in one of its parents, whose paths are shorter.
-    while (end < this.size && this.#parentLength(end) >= length) end += 1;
+    while (end < this.size && this.liesIn(end, position)) end += 1;
     return end;
   }
 
-  #parentLength(position: number): number {
-    const { rows, at } = this.#row(position);
-    return rows.parentLength(at);
+  /** Whether an entry is below a directory that comes before it, if all between them are. */
+  liesIn(position: number, directory: number): boolean {
+    // What comes after a directory lies in one of its parents, whose paths are shorter.
+    const length = this.#rows[directory]!.pathLength(this.#at[directory]!);
+    return this.#rows[position]!.parentLength(this.#at[position]!) >= length;
   }
 
   /** The entry with a path in which no component is a link. */
@@ -170,12 +176,7 @@ export class ContentTree {
 
   /** The text of a link. */
   target(position: number): ByteString {
-    const { rows, at } = this.#row(position);
-    return this.#readTarget(rows, at);
-  }
-
-  #row(position: number): Row {
-    return this.#entries[position - 1]!;
+    return this.#readTarget(this.#rows[position]!, this.#at[position]!);
   }
 }
 
@@ -189,3 +190,17 @@ function tooManyLinks(path: ByteString): CtxsrcError {
     hint: 'one of them leads back to itself: remove it',
   });
 }
+
+/** The digests in the text that the digest of a directory is made of, by name. */
+function digestsIn(preimage: string): Map<string, string> {
+  const parts = preimage.split('\0');
+  return new Map(
+    // Before the first NUL is nothing, before the second one the header. What is hashed twice has a NUL in its path.
+    parts.slice(2).flatMap((part, index) => {
+      const isEntry = NAMED_DIGEST.test(part) && (index === 0 || NAMED_DIGEST.test(parts[index + 1]!));
+      return isEntry ? [[part.slice(0, -DIGEST_LENGTH), part.slice(-64)] as const] : [];
+    }),
+  );
+}
+
+const NAMED_DIGEST = /sha256:[0-9a-f]{64}$/;
