@@ -8,14 +8,14 @@
  * as text (UTF-8) or as raw bytes, never with a NUL inside.
  */
 import { createRequire } from 'node:module';
-import { constants as osConstants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 import type { Latin1Buffer } from '../byte-string.ts';
+import { cName, cString, type NativePath, systemError, timespecs } from './c-values.ts';
 import { type DirectoryNames, readEntries } from './directory.ts';
 import { deviceNumber, type NativeStat, StatxBuffer } from './stat.ts';
 
-/** A path as text, or as its bytes. */
-export type NativePath = string | Uint8Array;
+/** An open file, or a path. */
+export type NativeTarget = number | NativePath;
 
 /**
  * Calls throw an Error whose `code` is that of the system (`ENOENT`, `ENOTSUP`, …), as Node's own do, so that `ioError`
@@ -27,20 +27,16 @@ export interface Native {
    * Names of the extended attributes as byte strings, in the order of the system. Empty if there are none, or if the
    * file system does not support them.
    */
-  listXattrs(path: NativePath): readonly string[];
-  listXattrsFd(fd: number): readonly string[];
+  listXattrs(target: NativeTarget): readonly string[];
   /** False if an open file has no extended attributes. */
   mayHaveXattrs(fd: number): boolean;
   /** The value; undefined if there is no such attribute (any more). */
-  getXattr(path: NativePath, name: string): Buffer | undefined;
-  getXattrFd(fd: number, name: string): Buffer | undefined;
-  setXattr(path: NativePath, name: string, value: Uint8Array): void;
-  setXattrFd(fd: number, name: string, value: Uint8Array): void;
+  getXattr(target: NativeTarget, name: string): Buffer | undefined;
+  setXattr(target: NativeTarget, name: string, value: Uint8Array): void;
   /** `mode` holds the type bits (`S_IFCHR`, `S_IFBLK`, `S_IFIFO`) and the permissions, which the umask cuts. */
   mknod(path: NativePath, mode: number, major: number, minor: number): void;
   /** Nanoseconds since the epoch, possibly negative. Without `atime` it is unchanged. */
-  setTimes(path: NativePath, mtime: bigint, atime?: bigint): void;
-  setTimesFd(fd: number, mtime: bigint, atime?: bigint): void;
+  setTimes(target: NativeTarget, mtime: bigint, atime?: bigint): void;
   /** Exchanges two existing paths of one file system atomically. `EINVAL` or `ENOSYS` if the system cannot. */
   exchange(a: NativePath, b: NativePath): void;
   /**
@@ -77,10 +73,8 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const RENAME_EXCHANGE = 2;
 const O_CLOEXEC = 0o2000000;
-const UTIME_OMIT = 0x3ffffffen;
 /** The kernel's limit of a list of names and of a value: 64 KiB. */
 const XATTR_MAX = 65536;
-const SECOND = 1_000_000_000n;
 const NO_NAMES: readonly string[] = [];
 /** Architectures with a `timespec` of two 64-bit integers and little-endian structures. */
 const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
@@ -155,21 +149,22 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const scratch = Buffer.allocUnsafeSlow(XATTR_MAX) as Latin1Buffer;
   const stat = new StatxBuffer();
 
-  const fail = (syscall: string, path?: NativePath): never => {
-    throw systemError(koffi.errno(), syscall, path);
+  const check = (syscall: string, result: number, path?: NativePath): void => {
+    if (result !== 0) throw systemError(koffi.errno(), syscall, path);
   };
   /** Runs a call that fills `scratch`; undefined for errors that mean that there is nothing. */
   const fill = (syscall: string, result: number, path?: NativePath): number | undefined => {
     if (result >= 0) return result;
     const errno = koffi.errno();
-    if (errno === osConstants.errno.ENODATA || errno === osConstants.errno.ENOTSUP) return undefined;
+    if (errno === constants.errno.ENODATA || errno === constants.errno.ENOTSUP) return undefined;
     throw systemError(errno, syscall, path);
   };
   /** The result of a call that a signal may interrupt: then it is made again. */
   const retried = (call: () => number, syscall: string, path?: NativePath): number => {
     let result = call();
     while (result < 0) {
-      if (koffi.errno() !== osConstants.errno.EINTR) return fail(syscall, path);
+      const errno = koffi.errno();
+      if (errno !== constants.errno.EINTR) throw systemError(errno, syscall, path);
       result = call();
     }
     return result;
@@ -177,8 +172,6 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
   const mayHaveXattrs = (fd: number): boolean => flistxattr(fd, null, 0) !== 0;
   const names = (length: number | undefined): readonly string[] =>
     length === undefined || length === 0 ? NO_NAMES : scratch.toString('latin1', 0, length - 1).split('\0');
-  const value = (length: number | undefined): Buffer | undefined =>
-    length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
 
   return {
     capabilities: {
@@ -188,47 +181,47 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       directories: getdents !== undefined,
     },
     // The length is asked for first: it is nearly always 0, and then the system allocates nothing.
-    listXattrs(path) {
-      const name = cString(path);
-      if (llistxattr(name, null, 0) === 0) return NO_NAMES;
-      return names(fill('llistxattr', llistxattr(name, scratch, XATTR_MAX), path));
-    },
-    listXattrsFd(fd) {
-      if (!mayHaveXattrs(fd)) return NO_NAMES;
-      return names(fill('flistxattr', flistxattr(fd, scratch, XATTR_MAX)));
+    listXattrs(target) {
+      if (typeof target === 'number') {
+        return mayHaveXattrs(target) ? names(fill('flistxattr', flistxattr(target, scratch, XATTR_MAX))) : NO_NAMES;
+      }
+      const path = cString(target);
+      if (llistxattr(path, null, 0) === 0) return NO_NAMES;
+      return names(fill('llistxattr', llistxattr(path, scratch, XATTR_MAX), target));
     },
     mayHaveXattrs,
-    getXattr: (path, name) => value(fill('lgetxattr', lgetxattr(cString(path), cName(name), scratch, XATTR_MAX), path)),
-    getXattrFd: (fd, name) => value(fill('fgetxattr', fgetxattr(fd, cName(name), scratch, XATTR_MAX))),
-    setXattr(path, name, bytes) {
-      if (lsetxattr(cString(path), cName(name), bytes, bytes.length, 0) !== 0) fail('lsetxattr', path);
+    getXattr(target, name) {
+      const length =
+        typeof target === 'number'
+          ? fill('fgetxattr', fgetxattr(target, cName(name), scratch, XATTR_MAX))
+          : fill('lgetxattr', lgetxattr(cString(target), cName(name), scratch, XATTR_MAX), target);
+      return length === undefined ? undefined : Buffer.from(scratch.subarray(0, length));
     },
-    setXattrFd(fd, name, bytes) {
-      if (fsetxattr(fd, cName(name), bytes, bytes.length, 0) !== 0) fail('fsetxattr');
+    setXattr(target, name, bytes) {
+      if (typeof target === 'number') check('fsetxattr', fsetxattr(target, cName(name), bytes, bytes.length, 0));
+      else check('lsetxattr', lsetxattr(cString(target), cName(name), bytes, bytes.length, 0), target);
     },
     mknod(path, mode, major, minor) {
-      if (mknodat === undefined) throw systemError(osConstants.errno.ENOSYS, 'mknodat', path);
-      if (mknodat(AT_FDCWD, cString(path), mode, major, minor) !== 0) fail('mknodat', path);
+      check('mknodat', there('mknodat', mknodat)(AT_FDCWD, cString(path), mode, major, minor), path);
     },
-    setTimes(path, mtime, atime) {
+    setTimes(target, mtime, atime) {
       const times = timespecs(mtime, atime);
-      if (utimensat(AT_FDCWD, cString(path), times, AT_SYMLINK_NOFOLLOW) !== 0) fail('utimensat', path);
-    },
-    setTimesFd(fd, mtime, atime) {
-      if (futimens(fd, timespecs(mtime, atime)) !== 0) fail('futimens');
+      if (typeof target === 'number') check('futimens', futimens(target, times));
+      else check('utimensat', utimensat(AT_FDCWD, cString(target), times, AT_SYMLINK_NOFOLLOW), target);
     },
     exchange(a, b) {
-      if (renameat2 === undefined) throw systemError(osConstants.errno.ENOSYS, 'renameat2', a);
-      if (renameat2(AT_FDCWD, cString(a), AT_FDCWD, cString(b), RENAME_EXCHANGE) !== 0) fail('renameat2', a);
+      const rename = there('renameat2', renameat2);
+      check('renameat2', rename(AT_FDCWD, cString(a), AT_FDCWD, cString(b), RENAME_EXCHANGE), a);
     },
     lstat(path) {
-      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx', path);
-      if (statx(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes) === 0) return stat.read();
-      return koffi.errno() === osConstants.errno.ENOENT ? undefined : fail('statx', path);
+      const call = there('statx', statx);
+      const result = call(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes);
+      if (result !== 0 && koffi.errno() === constants.errno.ENOENT) return undefined;
+      check('statx', result, path);
+      return stat.read();
     },
     fstat(fd) {
-      if (statx === undefined) throw systemError(osConstants.errno.ENOSYS, 'statx');
-      if (statx(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes) !== 0) fail('statx');
+      check('statx', there('statx', statx)(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes));
       return stat.read();
     },
     openAt(dirFd, path, flags, mode = 0) {
@@ -240,12 +233,10 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
       const target = buffer.subarray(at, at + length);
       return retried(() => pread(fd, target, length, position), 'pread');
     },
-    close(fd) {
-      if (closeFd(fd) !== 0) fail('close');
-    },
+    close: (fd) => check('close', closeFd(fd)),
     readDirectory(fd) {
-      if (getdents === undefined) throw systemError(osConstants.errno.ENOSYS, 'getdents64');
-      return readEntries(scratch, () => retried(() => getdents(fd, scratch, XATTR_MAX), 'getdents64'));
+      const call = there('getdents64', getdents);
+      return readEntries(scratch, () => retried(() => call(fd, scratch, XATTR_MAX), 'getdents64'));
     },
   };
 }
@@ -257,6 +248,12 @@ function optional(lib: CLibrary, prototype: string): CFunction | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** @throws an error with the code `ENOSYS` if the C library lacks the function */
+function there<Call>(syscall: string, call: Call | undefined): Call {
+  if (call === undefined) throw systemError(constants.errno.ENOSYS, syscall);
+  return call;
 }
 
 type Mknod = (dirFd: number, path: string | Uint8Array, mode: number, major: number, minor: number) => number;
@@ -274,43 +271,4 @@ function bindMknod(lib: CLibrary): Mknod | undefined {
     device.writeBigUInt64LE(deviceNumber(major, minor));
     return xmknodat(0, dirFd, path, mode, device);
   };
-}
-
-function timespecs(mtime: bigint, atime: bigint | undefined): Buffer {
-  const times = Buffer.alloc(32);
-  if (atime === undefined) times.writeBigInt64LE(UTIME_OMIT, 8);
-  else writeTimespec(times, 0, atime);
-  writeTimespec(times, 16, mtime);
-  return times;
-}
-
-function writeTimespec(target: Buffer, offset: number, time: bigint): void {
-  // The seconds of times before 1970 are negative, but their nanoseconds are always positive.
-  const nanoseconds = ((time % SECOND) + SECOND) % SECOND;
-  target.writeBigInt64LE((time - nanoseconds) / SECOND, offset);
-  target.writeBigInt64LE(nanoseconds, offset + 8);
-}
-
-/** A path with a NUL at its end; a NUL inside would silently name another file. koffi terminates text itself. */
-function cString(path: NativePath): string | Uint8Array {
-  if (path.length === 0) throw systemError(osConstants.errno.ENOENT, 'path', path);
-  if (typeof path === 'string') {
-    if (path.includes('\0')) throw systemError(osConstants.errno.EINVAL, 'path', path);
-    return path;
-  }
-  if (path.includes(0)) throw systemError(osConstants.errno.EINVAL, 'path', path);
-  const bytes = new Uint8Array(path.length + 1);
-  bytes.set(path);
-  return bytes;
-}
-
-/** The name of an extended attribute from a byte string, as `listXattrs` returns it. */
-function cName(name: string): string | Uint8Array {
-  return cString(Buffer.from(name, 'latin1'));
-}
-
-function systemError(errno: number, syscall: string, path?: NativePath): NodeJS.ErrnoException {
-  const code = getSystemErrorName(-errno);
-  const name = path === undefined ? '' : ` '${typeof path === 'string' ? path : Buffer.from(path).toString()}'`;
-  return Object.assign(new Error(`${code}: ${syscall}${name}`), { code, errno: -errno, syscall });
 }

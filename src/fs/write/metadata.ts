@@ -94,8 +94,7 @@ export class MetadataWriter {
     const native = loadNative();
     if (native !== undefined) {
       const nanoseconds = joinTime(time);
-      if (typeof target === 'number') native.setTimesFd(target, nanoseconds, nanoseconds);
-      else native.setTimes(target, nanoseconds, nanoseconds);
+      native.setTimes(target, nanoseconds, nanoseconds);
       return;
     }
     const microseconds = Math.floor(mtimeNs / 1000);
@@ -149,8 +148,7 @@ export class MetadataWriter {
     const native = loadNative();
     if (native === undefined) return 'the native package is missing';
     try {
-      if (typeof target === 'number') native.setXattrFd(target, name, value);
-      else native.setXattr(target, name, value);
+      native.setXattr(target, name, value);
       return undefined;
     } catch (error) {
       if (!isRefusal(error)) throw error;

@@ -1,7 +1,8 @@
 /** Makes devices and fifos, which not every user and file system may have. */
 import type { ByteString } from '../byte-string.ts';
 import { TYPE_BITS } from '../entry/tree-entry.ts';
-import { loadNative, type NativePath } from '../native/native.ts';
+import type { NativePath } from '../native/c-values.ts';
+import { loadNative } from '../native/native.ts';
 import type { LossSink } from './losses.ts';
 import { isForbidden } from './metadata.ts';
 

@@ -23,7 +23,7 @@ vi.mock('../../../src/fs/native/native.ts', async (original) => {
       const refuse = (): never => {
         throw Object.assign(new Error('refused'), { code: refusal.code });
       };
-      return { ...native, setXattr: refuse, setXattrFd: refuse };
+      return { ...native, setXattr: refuse };
     },
   };
 });
