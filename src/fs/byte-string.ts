@@ -3,7 +3,7 @@
  * sorts, splits and hashes as the bytes do, costs no more than text, and keeps names that are not UTF-8.
  */
 import { goText } from '../core/go/text.ts';
-import { printable } from '../core/printable.ts';
+import { printable, shortened } from '../core/printable.ts';
 
 /** Bytes as text, one character (U+0000 to U+00FF) each. */
 export type ByteString = string;
@@ -34,6 +34,11 @@ export function isUtf8(bytes: ByteString): boolean {
 /** The bytes for a report: as UTF-8 where they are, without control characters. */
 export function printableBytes(bytes: ByteString): string {
   return printable(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
+}
+
+/** As `printableBytes`, and cut where it is long. */
+export function shortenedBytes(bytes: ByteString): string {
+  return shortened(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
 }
 
 /** The bytes as `node:fs` accepts a path: text if that is the same, else a buffer. */

@@ -3,7 +3,7 @@
  * no place for. It is created at the first write, so that a command that only reads works where nothing can be written.
  */
 import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { access, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, localError } from '../core/errors.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
@@ -130,13 +130,7 @@ export class StoreDirectory {
   ): Promise<void> {
     const temporary = this.temporaryPath();
     try {
-      const file = await open(temporary, 'wx', 0o644);
-      try {
-        await file.writeFile(data);
-        if (sync) await file.datasync();
-      } finally {
-        await file.close();
-      }
+      await writeFile(temporary, data, { flag: 'wx', mode: 0o644, flush: sync });
       this.step('file:written');
       await give(temporary, path);
       this.step('file:named');

@@ -1,5 +1,6 @@
 /** Mistakes put into the applier and the reader, each of which the fuzzer must notice: what it is, and how it gets in. */
 const APPLY = 'src/layer/apply/apply.ts';
+const NAMES = 'src/layer/apply/entry-names.ts';
 const TREE = 'src/layer/apply/written-tree.ts';
 const READER = 'src/layer/tar/reader.ts';
 
@@ -27,7 +28,7 @@ export const LAYER_MUTATIONS: readonly LayerMutation[] = [
   {
     what: 'a whiteout removes nothing',
     file: APPLY,
-    from: 'if (node !== undefined) this.#tree.remove(parent, victim, node);',
+    from: 'else if (node !== undefined) this.#tree.remove(parent, removed, node);',
     to: '',
   },
   {
@@ -56,14 +57,14 @@ export const LAYER_MUTATIONS: readonly LayerMutation[] = [
   },
   {
     what: '.. in a name takes nothing away',
-    file: APPLY,
+    file: NAMES,
     from: "if (part === '..') result.pop();",
     to: "if (part === '..') continue;",
   },
   {
     what: 'fractions of seconds are dropped',
     file: READER,
-    from: 'mtimeNs: pax === undefined ? 0 : pax.nanoseconds,',
+    from: 'mtimeNs: pax?.nanoseconds ?? 0,',
     to: 'mtimeNs: 0,',
   },
   {

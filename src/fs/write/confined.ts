@@ -9,6 +9,7 @@
 import { closeSync, constants, existsSync, openSync } from 'node:fs';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { bytesOfText, fsPath, textOfBytes } from '../byte-string.ts';
 
 /** An open directory. */
 export interface OpenDirectory {
@@ -20,14 +21,13 @@ export interface OpenDirectory {
 
 const OPEN = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-const NOT_ASCII = /[\x80-\xff]/;
 
 /**
  * Opens the root, which must be a directory and not a link.
  * @throws CtxsrcError `E_UNSAFE`, or the error of `ioError`
  */
 export function openRoot(path: string): OpenDirectory {
-  return open(Buffer.from(path).toString('latin1'));
+  return open(bytesOfText(path));
 }
 
 /**
@@ -49,7 +49,7 @@ export function closeDirectory(directory: OpenDirectory): void {
  */
 export function at(directory: OpenDirectory, name: string): string | Buffer {
   checkName(name);
-  return pathOf(directory.prefix + name);
+  return fsPath(directory.prefix + name);
 }
 
 /** Creates a file that did not exist and opens it for writing. The umask cuts `mode`. Fails with the system's own error. */
@@ -58,21 +58,19 @@ export function createFile(directory: OpenDirectory, name: string, mode: number)
 }
 
 function open(path: string): OpenDirectory {
-  const target = pathOf(path);
+  const shown = (): string => printable(textOfBytes(path));
   try {
-    const fd = openSync(target, OPEN);
+    const fd = openSync(fsPath(path), OPEN);
     return { fd, prefix: hasDescriptorPaths() ? `/proc/self/fd/${fd}/` : `${path}/` };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== 'ELOOP' && code !== 'ENOTDIR') {
-      throw ioError(error, `cannot open ${printable(Buffer.from(path, 'latin1').toString())}`);
+      throw ioError(error, `cannot open ${shown()}`);
     }
   }
-  throw new CtxsrcError(
-    'E_UNSAFE',
-    `${printable(Buffer.from(path, 'latin1').toString())} is not the directory it should be`,
-    { hint: 'something else writes there at the same time' },
-  );
+  throw new CtxsrcError('E_UNSAFE', `${shown()} is not the directory it should be`, {
+    hint: 'something else writes there at the same time',
+  });
 }
 
 let descriptorPaths: boolean | undefined;
@@ -81,10 +79,6 @@ let descriptorPaths: boolean | undefined;
 function hasDescriptorPaths(): boolean {
   descriptorPaths ??= process.platform === 'linux' && existsSync('/proc/self/fd');
   return descriptorPaths;
-}
-
-function pathOf(bytes: string): string | Buffer {
-  return NOT_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes;
 }
 
 function checkName(name: string): void {

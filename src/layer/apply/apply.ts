@@ -10,26 +10,22 @@ import type { Metadata } from '../../contract/entry.ts';
 import type { WriteOptions } from '../../contract/ref.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { at, closeDirectory, type OpenDirectory, openChild, openRoot } from '../../fs/write/confined.ts';
 import { LossList } from '../../fs/write/losses.ts';
-import { shortenedBytes } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import { NO_OWNER, type TarEntry, type TarHandler } from '../tar/reader.ts';
 import { DigestTable } from './digest-table.ts';
-import { type ComingFile, type FileHelper, FileWriter } from './file-writer.ts';
+import { AUFS_LINKS, cleanComponents, isOfAufs, whitedOut } from './entry-names.ts';
+import { type FileHelper, FileWriter } from './file-writer.ts';
 import { LayerMetadata } from './metadata.ts';
 import { OtherEntries } from './other-entries.ts';
+import { Parents } from './parents.ts';
 import { selectPaths } from './select.ts';
 import { type Directory, leafOf, type Node, pathIn } from './tree.ts';
 import { checkNameLength, WrittenTree } from './written-tree.ts';
 
-const WHITEOUT = '.wh.';
-const OPAQUE = '.wh..wh..opq';
-/** Prefix of names at the root of a layer that aufs used for itself. */
-const AUFS = '.wh..wh.';
-/** Directory of aufs for files with several names, which are hard links into it. */
-const AUFS_LINKS = '.wh..wh.plnk';
 /** The range of 63 bits of nanoseconds, in seconds: containerd changes a time after it, or before 1970, to 1970. */
 const MAX_LAYER_TIME = 9_223_372_036;
 
@@ -52,17 +48,10 @@ export class LayerApplier implements TarHandler {
   readonly #metadata: LayerMetadata;
   readonly #helper: FileHelper | undefined;
   readonly #tree: WrittenTree;
+  readonly #parents: Parents;
   readonly #files: FileWriter;
   readonly #others: OtherEntries;
-  #file: ComingFile | undefined;
   #bytes = 0;
-  #written = 0;
-  /** The metadata of the last file as it was written: files with equal metadata share the object. */
-  #lastMeta: Metadata | undefined;
-  /** The parent of the last entry, as its text and its directory; valid until something is removed. */
-  #lastParentText: string | undefined;
-  #lastParent: Directory | undefined;
-  #lastParentAt = 0;
 
   /** @param dir an empty directory that no other process uses */
   constructor(dir: string, options: ApplyOptions, helper?: FileHelper) {
@@ -84,6 +73,7 @@ export class LayerApplier implements TarHandler {
       () => this.#metadata.undeclared(),
       () => helper?.drain(),
     );
+    this.#parents = new Parents(this.#tree);
     this.#files = new FileWriter(this.#tree, this.#metadata, this.digests, helper);
     this.#others = new OtherEntries(this.#tree, this.#metadata, this.losses);
   }
@@ -99,12 +89,7 @@ export class LayerApplier implements TarHandler {
   }
 
   get bytes(): number {
-    return this.#written;
-  }
-
-  /** The thing being unpacked, for messages. */
-  get #what(): string {
-    return this.#whiteouts ? 'image' : 'archive';
+    return this.#files.bytes;
   }
 
   beginLayer(): void {
@@ -112,7 +97,7 @@ export class LayerApplier implements TarHandler {
   }
 
   endLayer(): void {
-    if (this.#file !== undefined) throw archiveError('it ends within a file');
+    if (this.#files.path !== undefined) throw archiveError('it ends within a file');
     const links = this.#whiteouts ? this.root.children.get(AUFS_LINKS) : undefined;
     if (links !== undefined) this.#tree.remove(this.root, AUFS_LINKS, links);
   }
@@ -137,83 +122,48 @@ export class LayerApplier implements TarHandler {
         // The next file is tried.
       }
     }
-    if (this.#file !== undefined) this.#files.abandon(this.#file);
-    this.#file = undefined;
+    this.#files.abandon();
     this.#tree.close();
   }
 
   entry(entry: TarEntry): void {
-    this.#file = undefined;
     this.#tree.trimHandles();
     const components = cleanComponents(entry.name);
     const name = components.pop();
     // The root keeps its metadata, whatever an archive says.
     if (name === undefined) return;
-    if (this.#whiteouts && isAufs(components, name) && !(isAufsLink(components) && entry.type === 'file')) return;
+    if (this.#whiteouts && isOfAufs(components, name, entry.type)) return;
     try {
-      const parent = this.#parentOf(entry.name, components, name);
-      if (this.#whiteouts && name.startsWith(WHITEOUT)) this.#whiteout(parent, name);
-      else this.#create(parent, name, entry);
+      const parent = this.#parents.of(entry.name, components, name);
+      const removed = this.#whiteouts ? whitedOut(name) : undefined;
+      if (removed === undefined) this.#create(parent, name, entry);
+      else this.#whiteout(parent, removed);
     } catch (error) {
       throw this.#failure(error, entry.name);
     }
   }
 
   data(chunk: Buffer, offset: number): void {
-    const file = this.#file;
-    if (file === undefined) return;
     try {
-      this.#files.write(file, chunk, offset);
+      this.#files.write(chunk, offset);
     } catch (error) {
-      throw this.#failure(error, file.path);
+      throw this.#failure(error, this.#files.path!);
     }
-    this.#written += chunk.length;
   }
 
   fileEnd(): void {
-    const file = this.#file;
-    if (file === undefined) return;
     try {
-      this.#files.end(file);
+      this.#files.end();
     } catch (error) {
-      throw this.#failure(error, file.path);
+      throw this.#failure(error, this.#files.path!);
     }
-    this.#file = undefined;
-    this.#tree.put(file.parent, file.name, {
-      kind: 'leaf',
-      type: 'file',
-      meta: this.#shared(file.meta),
-      size: file.size,
-      target: '',
-      digest: file.digest,
-      missing: false,
-      layer: this.#tree.layer,
-    });
-  }
-
-  #shared(meta: Metadata): Metadata {
-    const last = this.#lastMeta;
-    const same =
-      last !== undefined &&
-      last.mode === meta.mode &&
-      last.uid === meta.uid &&
-      last.gid === meta.gid &&
-      last.mtime === meta.mtime &&
-      last.mtimeNs === meta.mtimeNs &&
-      last.xattrs === meta.xattrs;
-    if (same) return last;
-    this.#lastMeta = meta;
-    return meta;
   }
 
   #create(parent: Directory, name: string, entry: TarEntry): void {
     checkNameLength(name);
     this.#tree.created += 1;
-    if (this.#tree.created > this.#limits.maxFiles) {
-      throw new CtxsrcError('E_LIMIT', `the ${this.#what} has more than ${this.#limits.maxFiles} files`, {
-        hint: 'if that is meant to be so, raise --max-files',
-      });
-    }
+    const { maxFiles, maxBytes } = this.#limits;
+    if (this.#tree.created > maxFiles) this.#refuse(`has more than ${maxFiles} files`, '--max-files');
     if (entry.type === 'label') throw archiveError('it has a name of its own, which no layer has');
     const existing = parent.children.get(name);
     if (entry.type === 'hardlink') {
@@ -237,24 +187,8 @@ export class LayerApplier implements TarHandler {
       case 'file':
         this.#tree.count(name, '', meta);
         this.#bytes += entry.size;
-        if (this.#bytes > this.#limits.maxBytes) {
-          throw new CtxsrcError('E_LIMIT', `the ${this.#what} unpacks to more than ${this.#limits.maxBytes} bytes`, {
-            hint: 'if that is meant to be so, raise --max-bytes',
-          });
-        }
-        this.#file = {
-          parent,
-          name,
-          path: pathIn(parent, name),
-          size: entry.size,
-          meta,
-          sparse: entry.sparse !== undefined,
-          digest: this.digests.reserve(),
-          fd: -1,
-          hash: undefined,
-          hashed: 0,
-          written: false,
-        };
+        if (this.#bytes > maxBytes) this.#refuse(`unpacks to more than ${maxBytes} bytes`, '--max-bytes');
+        this.#files.begin(parent, name, entry, meta);
         return;
       case 'symlink':
         this.#others.symlink(parent, name, entry.linkName, meta);
@@ -262,6 +196,12 @@ export class LayerApplier implements TarHandler {
       default:
         this.#others.special(parent, name, entry, meta);
     }
+  }
+
+  #refuse(what: string, flag: string): never {
+    throw new CtxsrcError('E_LIMIT', `the ${this.#whiteouts ? 'image' : 'archive'} ${what}`, {
+      hint: `if that is meant to be so, raise ${flag}`,
+    });
   }
 
   /** @param present the metadata of an existing entry that stays: it keeps its owner if the entry has none */
@@ -309,39 +249,10 @@ export class LayerApplier implements TarHandler {
     return archiveError(what, { hint });
   }
 
-  #whiteout(parent: Directory, name: string): void {
-    if (name === OPAQUE) {
-      this.#tree.removeOlder(parent);
-      return;
-    }
-    const victim = name.slice(WHITEOUT.length);
-    if (victim === '' || victim === '.' || victim === '..') {
-      throw new CtxsrcError(
-        'E_UNSAFE',
-        `the archive is invalid: a whiteout ${JSON.stringify(shortenedBytes(name))} names no file`,
-      );
-    }
-    const node = parent.children.get(victim);
-    if (node !== undefined) this.#tree.remove(parent, victim, node);
-  }
-
-  /** The directory of an entry; missing directories are made. */
-  #parentOf(text: string, components: readonly string[], name: string): Directory {
-    const end = text.endsWith('/') ? text.length - 1 : text.length;
-    const parentText = text.slice(0, end - name.length);
-    // Adjacent entries mostly share their parent. The text before the name is the parent only if the text ends in the
-    // name.
-    const plain = text.startsWith(name, parentText.length) && (parentText === '' || parentText.endsWith('/'));
-    if (plain && parentText === this.#lastParentText && this.#lastParentAt === this.#tree.removals) {
-      return this.#lastParent!;
-    }
-    const parent = this.#tree.resolve(components, true)!;
-    if (plain) {
-      this.#lastParentText = parentText;
-      this.#lastParent = parent;
-      this.#lastParentAt = this.#tree.removals;
-    }
-    return parent;
+  #whiteout(parent: Directory, removed: string): void {
+    const node = parent.children.get(removed);
+    if (removed === '') this.#tree.removeOlder(parent);
+    else if (node !== undefined) this.#tree.remove(parent, removed, node);
   }
 
   /** Children first: a directory's mode may make them unreachable, and they change its times. */
@@ -365,23 +276,4 @@ export class LayerApplier implements TarHandler {
   #failure(error: unknown, name: string): Error {
     return localError(error, `cannot write ${shortenedBytes(name)}`);
   }
-}
-
-/** The components of a name, cleaned as an absolute path: `..` stops at the root. */
-function cleanComponents(name: string): string[] {
-  const result: string[] = [];
-  for (const part of name.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') result.pop();
-    else result.push(part);
-  }
-  return result;
-}
-
-function isAufsLink(components: readonly string[]): boolean {
-  return components.length === 1 && components[0] === AUFS_LINKS;
-}
-
-function isAufs(components: readonly string[], name: string): boolean {
-  return components[0]?.startsWith(AUFS) ?? (name.startsWith(AUFS) && name !== OPAQUE);
 }

@@ -8,17 +8,18 @@ import { closeSync, ftruncateSync } from 'node:fs';
 import type { Metadata } from '../../contract/entry.ts';
 import { at, createFile } from '../../fs/write/confined.ts';
 import { writeAllSync } from '../../fs/write/write-all.ts';
+import type { TarEntry } from '../tar/reader.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { LayerMetadata } from './metadata.ts';
 import { type PlainFile, writePlainFile } from './plain-file.ts';
-import type { Directory } from './tree.ts';
+import { type Directory, pathIn } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
 
 const EMPTY = Buffer.alloc(0);
 const ZEROS = Buffer.alloc(64 << 10);
 
 /** A file whose content is being written. */
-export interface ComingFile {
+interface ComingFile {
   readonly parent: Directory;
   readonly name: string;
   readonly path: string;
@@ -50,6 +51,11 @@ export class FileWriter {
   readonly #metadata: LayerMetadata;
   readonly #digests: DigestTable;
   readonly #helper: FileHelper | undefined;
+  #file: ComingFile | undefined;
+  /** The metadata of the last file as it was written: files with equal metadata share the object. */
+  #lastMeta: Metadata | undefined;
+  /** Bytes of content written so far. */
+  bytes = 0;
 
   constructor(tree: WrittenTree, metadata: LayerMetadata, digests: DigestTable, helper: FileHelper | undefined) {
     this.#tree = tree;
@@ -58,27 +64,75 @@ export class FileWriter {
     this.#helper = helper;
   }
 
-  /** Writes a piece of the content at its offset in the file. */
-  write(file: ComingFile, chunk: Buffer, offset: number): void {
-    if (file.fd === -1) {
-      if (chunk.length === file.size && this.#writePlain(file, chunk)) return;
-      this.#open(file);
-    }
+  /** The path of the file that is being written; undefined if none is. */
+  get path(): string | undefined {
+    return this.#file?.path;
+  }
+
+  begin(parent: Directory, name: string, entry: TarEntry, meta: Metadata): void {
+    this.#file = {
+      parent,
+      name,
+      path: pathIn(parent, name),
+      size: entry.size,
+      meta,
+      sparse: entry.sparse !== undefined,
+      digest: this.#digests.reserve(),
+      fd: -1,
+      hash: undefined,
+      hashed: 0,
+      written: false,
+    };
+  }
+
+  /** Writes a piece of the content at its offset in the file; does nothing if none was begun. */
+  write(chunk: Buffer, offset: number): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    const isWhole = file.fd === -1 && chunk.length === file.size;
+    if (!isWhole || !this.#writePlain(file, chunk)) this.#writePiece(file, chunk, offset);
+    this.bytes += chunk.length;
+  }
+
+  /** Called after the last piece: the file becomes a part of the tree. */
+  end(): void {
+    const file = this.#file;
+    if (file === undefined) return;
+    if (!file.written && (file.size > 0 || !this.#writePlain(file, EMPTY))) this.#endFile(file);
+    this.#file = undefined;
+    const { size, digest } = file;
+    const meta = this.#shared(file.meta);
+    const leaf = { kind: 'leaf', type: 'file', meta, size, target: '', digest, missing: false } as const;
+    this.#tree.put(file.parent, file.name, { ...leaf, layer: this.#tree.layer });
+  }
+
+  /** Closes an incomplete file. */
+  abandon(): void {
+    if (this.#file !== undefined && this.#file.fd !== -1) closeSync(this.#file.fd);
+    this.#file = undefined;
+  }
+
+  #shared(meta: Metadata): Metadata {
+    const last = this.#lastMeta;
+    const same =
+      last !== undefined &&
+      last.mode === meta.mode &&
+      last.uid === meta.uid &&
+      last.gid === meta.gid &&
+      last.mtime === meta.mtime &&
+      last.mtimeNs === meta.mtimeNs &&
+      last.xattrs === meta.xattrs;
+    if (same) return last;
+    this.#lastMeta = meta;
+    return meta;
+  }
+
+  #writePiece(file: ComingFile, chunk: Buffer, offset: number): void {
+    if (file.fd === -1) this.#open(file);
     this.#hashHole(file, offset);
     writeAllSync(file.fd, chunk, file.sparse ? offset : undefined);
     file.hash!.update(chunk);
     file.hashed += chunk.length;
-  }
-
-  /** Called after the last piece. */
-  end(file: ComingFile): void {
-    if (!file.written && (file.size > 0 || !this.#writePlain(file, EMPTY))) this.#endFile(file);
-  }
-
-  /** Closes an incomplete file. */
-  abandon(file: ComingFile): void {
-    if (file.fd !== -1) closeSync(file.fd);
-    file.fd = -1;
   }
 
   /**

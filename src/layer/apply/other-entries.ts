@@ -2,10 +2,10 @@
 
 import { symlinkSync } from 'node:fs';
 import type { Metadata } from '../../contract/entry.ts';
+import { fsPath } from '../../fs/byte-string.ts';
 import { at } from '../../fs/write/confined.ts';
 import type { LossList } from '../../fs/write/losses.ts';
 import { addSpecialLoss, makeSpecialFile, type SpecialType } from '../../fs/write/special-file.ts';
-import { bytePath } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import type { TarEntry } from '../tar/reader.ts';
 import type { LayerMetadata } from './metadata.ts';
@@ -30,7 +30,7 @@ export class OtherEntries {
     meta.mode = 0o777;
     this.#tree.count(name, target, meta);
     const path = at(this.#tree.handle(parent), name);
-    symlinkSync(bytePath(target), path);
+    symlinkSync(fsPath(target), path);
     this.#metadata.created(path, pathIn(parent, name), 'symlink', meta);
     this.#put(parent, name, 'symlink', meta, target, false);
   }

@@ -1,10 +1,10 @@
 /** Applies the filter of a snapshot to the whole tree, after the last layer. */
 import { renameSync, rmdirSync } from 'node:fs';
 import { CtxsrcError } from '../../core/errors.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
 import type { PathFilter } from '../../fs/match/path-filter.ts';
 import { at } from '../../fs/write/confined.ts';
 import type { LossList } from '../../fs/write/losses.ts';
-import { shortenedBytes } from '../tar/byte-names.ts';
 import { type Directory, isMissing, type Node, pathIn } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
 

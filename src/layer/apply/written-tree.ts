@@ -6,8 +6,8 @@
 import { mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Metadata } from '../../contract/entry.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
 import { at, closeDirectory, type OpenDirectory, openChild } from '../../fs/write/confined.ts';
-import { shortenedBytes } from '../tar/byte-names.ts';
 import { archiveError } from '../tar/header.ts';
 import { type Directory, isMissing, leafOf, type Node, pathIn } from './tree.ts';
 

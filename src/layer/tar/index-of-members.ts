@@ -5,7 +5,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
-import { shortenedBytes } from './byte-names.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
 import { archiveError, BLOCK } from './header.ts';
 import { type TarEntry, TarReader } from './reader.ts';
 

@@ -2,7 +2,7 @@
  * PAX extended headers (POSIX.1-2001, `pax` "Extended Header"): records `length key=value\n` before an entry, which
  * replace parts of its header. Keys and values are byte strings.
  */
-import { shortenedBytes } from './byte-names.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
 import { archiveError, type Header } from './header.ts';
 
 /** Facts of the records before an entry that its header has no fields for. */

@@ -7,9 +7,9 @@
  * user, and for other sources, 0:0.
  */
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { chmodSync } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ImmutableRef, Remote, WriteOptions } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
@@ -210,18 +210,14 @@ async function writeLayout(
     let size = layout.length + index.length;
     for (const { digest, read } of blobs) {
       makeDirectory(join(part, 'blobs', digestAlgorithm(digest)));
-      const file = await open(join(part, 'blobs', digestAlgorithm(digest), digestHex(digest)), 'wx', 0o644);
-      await writeAll(job, file, read(), (chunk) => {
+      const content = observed(job, read(), (chunk) => {
         size += chunk.length;
         onWritten(size);
       });
+      await writeFile(join(part, 'blobs', digestAlgorithm(digest), digestHex(digest)), content, NEW_FILE);
     }
-    for (const [name, bytes] of [
-      ['oci-layout', layout],
-      ['index.json', index],
-    ] as const) {
-      await writeAll(job, await open(join(part, name), 'wx', 0o644), [bytes]);
-    }
+    await writeFile(join(part, 'oci-layout'), layout, NEW_FILE);
+    await writeFile(join(part, 'index.json'), index, NEW_FILE);
     return { size };
   });
 }
@@ -235,53 +231,35 @@ async function writeArchive(
 ): Promise<Exported> {
   const hash = createHash('sha256');
   let size = 0;
-  const count = (chunk: Uint8Array): void => {
+  const archive = observed(job, writeTar(entries), (chunk) => {
     hash.update(chunk);
     size += chunk.length;
     onWritten(size);
-  };
+  });
   if (dest === '-') {
-    for await (const chunk of writeTar(entries)) {
-      job.signal.throwIfAborted();
-      count(chunk);
-      await write(chunk);
-    }
-    return { digest: digestOf(hash), size };
+    for await (const chunk of archive) await write(chunk);
+  } else {
+    await refuseTaken(dest);
+    const what = `cannot export to ${printable(dest)}`;
+    await putInPlace(store.records, dest, what, (part) => writeFile(part, archive, NEW_FILE));
   }
-  await refuseTaken(dest);
-  await putInPlace(store.records, dest, `cannot export to ${printable(dest)}`, async (part) =>
-    writeAll(job, await open(part, 'wx', 0o644), writeTar(entries), count),
-  );
-  return { digest: digestOf(hash), size };
+  return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
-/**
- * Writes, syncs and closes the file.
- * @returns number of bytes
- */
-async function writeAll(
+/** A file that does not exist yet and is synced before it is closed. */
+const NEW_FILE = { flag: 'wx', mode: 0o644, flush: true } as const;
+
+/** Passes the pieces on until the job is aborted. */
+async function* observed(
   job: JobContext,
-  file: FileHandle,
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  count?: (chunk: Uint8Array) => void,
-): Promise<number> {
-  let size = 0;
-  try {
-    for await (const chunk of chunks) {
-      job.signal.throwIfAborted();
-      await file.writeFile(chunk);
-      size += chunk.length;
-      count?.(chunk);
-    }
-    await file.datasync();
-    return size;
-  } finally {
-    await file.close();
+  chunks: AsyncIterable<Uint8Array>,
+  seen: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    job.signal.throwIfAborted();
+    seen(chunk);
+    yield chunk;
   }
-}
-
-function digestOf(hash: Hash): Digest {
-  return `sha256:${hash.digest('hex')}`;
 }
 
 function notThere(error: NodeJS.ErrnoException): never[] {

@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { localError } from '../../core/errors.ts';
 import { newStaging, removeDeadParts } from './beside.ts';
 
@@ -10,13 +10,7 @@ export async function replaceFile(path: string, text: string, what: string): Pro
   const temporary = newStaging(path).part;
   try {
     await removeDeadParts(path);
-    const file = await open(temporary, 'wx', 0o666);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeFile(temporary, text, { flag: 'wx', mode: 0o666, flush: true });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -8,11 +8,11 @@ import type { JobContext, WriteOptions, WriteReport } from '../../contract/index
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { LayerApplier } from '../../layer/apply/apply.ts';
 import { packEntries, unpackReport } from '../../layer/apply/report.ts';
 import { archiveCompression, decompressArchive } from '../../layer/compress/archive-compression.ts';
-import { shortenedBytes } from '../../layer/tar/byte-names.ts';
 import { BLOCK, parseHeader } from '../../layer/tar/header.ts';
 import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar/reader.ts';
 import { readZip } from './zip.ts';
