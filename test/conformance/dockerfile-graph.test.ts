@@ -3,8 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/digest.ts';
 import { CtxsrcError } from '../../src/core/errors.ts';
 import { encodeGoJson, type GoValue } from '../../src/core/go/json-encode.ts';
-import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/build-graph.ts';
-import { type BuildCaseInput, caseResolver, graphOfCase } from '../support/build-case.ts';
+import type { BuildGraph, PlatformGraph, Vertex } from '../../src/dockerfile/graph/types.ts';
+import { lint } from '../../src/dockerfile/lint/lint.ts';
+import { parseDockerfile } from '../../src/dockerfile/parse/dockerfile.ts';
+import {
+  type BuildCaseInput,
+  buildOptions,
+  caseResolver,
+  dockerfileBytes,
+  graphOfCase,
+} from '../support/build-case.ts';
 import { countCases, vectors } from './vectors.ts';
 
 interface Operation {
@@ -41,7 +49,7 @@ interface Expected extends Partial<Result> {
 /** BuildKit points at the line above these two. */
 const OFF_BY_ONE = ['directive-twice', 'line-of-65536-bytes'];
 
-/** An error of the checks that `# check=error=true` asks for, not of the graph. */
+/** An error of the checks that `# check=error=true` asks for: the graph is made before them. */
 const CHECKED = ['directive-check-error'];
 
 const file = vectors<BuildCaseInput, Expected>('dockerfile');
@@ -60,7 +68,10 @@ describe('BuildKit vectors: dockerfile', () => {
       return;
     }
     if (built.problem !== undefined) throw built.problem;
-    if (want.error !== undefined) return;
+    if (want.error !== undefined) {
+      expect(() => checked(input, built.value!)).toThrow('FromAsCasing');
+      return;
+    }
     const graph = built.value!;
     expect(graph.frontend && { source: graph.frontend.source, cmdline: graph.frontend.commandLine }).toEqual(
       want.frontend,
@@ -74,6 +85,19 @@ describe('BuildKit vectors: dockerfile', () => {
     for (const [index, result] of results.entries()) compare(graph.results[index]!, result);
   });
 });
+
+function checked(input: BuildCaseInput, { results }: BuildGraph): void {
+  const options = buildOptions(input);
+  const dockerfile = parseDockerfile(dockerfileBytes(input), options.fileName);
+  const facts = {
+    options,
+    graph: results[0]!,
+    configOf: () => undefined,
+    ignoreFile: undefined,
+    hasGitDirectory: false,
+  };
+  lint(dockerfile, facts);
+}
 
 function compare(graph: PlatformGraph, want: Result): void {
   if (want.platform !== undefined) expect(graph.platform).toBe(want.platform);

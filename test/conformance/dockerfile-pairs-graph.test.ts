@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/digest.ts';
 import { encodeGoJson, type GoValue } from '../../src/core/go/json-encode.ts';
-import type { BuildGraph, PlatformGraph } from '../../src/dockerfile/graph/build-graph.ts';
+import type { BuildGraph, PlatformGraph } from '../../src/dockerfile/graph/types.ts';
 import { type BuildCaseInput, graphOfCase } from '../support/build-case.ts';
 import { vectors } from './vectors.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { openContext } from '../../src/build/content/context.ts';
 import { inputsOf } from '../../src/build/step/selection.ts';
 import { isCtxsrcError } from '../../src/core/errors.ts';
-import type { Vertex } from '../../src/dockerfile/graph/build-graph.ts';
+import type { Vertex } from '../../src/dockerfile/graph/types.ts';
 import { buildTree, type VectorEntry } from '../support/context-tree.ts';
 import { tempDir } from '../support/temp.ts';
 

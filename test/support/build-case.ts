@@ -1,15 +1,15 @@
 /** A build of the Dockerfile vectors: its bytes, its options, and a registry that holds the images of the case. */
 import { chainId } from '../../src/core/chain-id.ts';
-import {
-  type BuildGraph,
-  type BuildOptions,
-  type BuildResolver,
-  buildGraph,
-  type ImageConfig,
-  type ImageRequest,
-  type Vertex,
-} from '../../src/dockerfile/graph/build-graph.ts';
+import { buildGraph } from '../../src/dockerfile/graph/build-graph.ts';
 import { chosenFrontend, isDockersOwn } from '../../src/dockerfile/graph/frontend.ts';
+import type {
+  BuildGraph,
+  BuildOptions,
+  BuildResolver,
+  ImageConfig,
+  ImageRequest,
+  Vertex,
+} from '../../src/dockerfile/graph/types.ts';
 import { frontendOf } from '../../src/dockerfile/parse/directives.ts';
 import { parseDockerfile } from '../../src/dockerfile/parse/dockerfile.ts';
 import { parseIgnoreFile } from '../../src/fs/match/ignore-file.ts';

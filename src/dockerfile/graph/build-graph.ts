@@ -18,18 +18,6 @@ import { followPathsOf } from './source-operation.ts';
 import type { Stage, Stages } from './stages.ts';
 import type { BuildGraph, BuildOptions, BuildResolver, ImageRequest, PlatformGraph, Vertex } from './types.ts';
 
-export type {
-  BuildGraph,
-  BuildOptions,
-  BuildResolver,
-  ImageConfig,
-  ImageRequest,
-  Place,
-  PlatformGraph,
-  ResolvedImage,
-  Vertex,
-} from './types.ts';
-
 /**
  * Makes the graph of a Dockerfile's target, with the configurations of its base images. Images are asked for side by
  * side, each with its platform once.

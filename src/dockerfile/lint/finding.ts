@@ -1,5 +1,5 @@
 /** What a check of a Dockerfile is given, and what it says. Types only. */
-import type { BuildOptions, ImageConfig, ImageRequest, PlatformGraph } from '../graph/build-graph.ts';
+import type { BuildOptions, ImageConfig, ImageRequest, PlatformGraph } from '../graph/types.ts';
 import type { Lines } from '../parse/instruction.ts';
 
 export interface LintFacts {

@@ -2,8 +2,8 @@
 import { cleanPath, joinPath } from '../../core/go/path.ts';
 import { listed, shortened } from '../../core/printable.ts';
 import { PatternMatcher } from '../../fs/match/patterns.ts';
-import type { Place } from '../graph/build-graph.ts';
 import type { Environment } from '../graph/environment.ts';
+import type { Place } from '../graph/types.ts';
 import type { Dockerfile, Instruction, Lines } from '../parse/instruction.ts';
 import { parseMount } from '../parse/mount.ts';
 import { attempt } from './attempt.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PlatformGraph } from '../../../src/dockerfile/graph/build-graph.ts';
+import type { PlatformGraph } from '../../../src/dockerfile/graph/types.ts';
 import { type BuildCaseInput, caseResolver, graphOfCase } from '../../support/build-case.ts';
 import { failure } from '../../support/failure-code.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { BuildGraph, ImageRequest, PlatformGraph, Vertex } from '../../../src/dockerfile/graph/build-graph.ts';
+import type { BuildGraph, ImageRequest, PlatformGraph, Vertex } from '../../../src/dockerfile/graph/types.ts';
 import { type BuildCaseInput, caseResolver, graphOfCase } from '../../support/build-case.ts';
 import { buildImages } from '../../support/build-images.ts';
 import { failure } from '../../support/failure-code.ts';
