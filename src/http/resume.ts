@@ -85,14 +85,11 @@ async function openPart(from: Download, offset: number, validator: string | unde
   const part = partOf(response, 0);
   if (part !== undefined) return part;
   response.discard();
-  throw new CtxsrcError(
-    'E_REGISTRY_PROTOCOL',
-    `${from.subject.host} answered with another part of ${from.subject.what} than asked for`,
-    {
-      details: { host: from.subject.host, status: response.status },
-      hint: 'check that no proxy answers in its place, or use a mirror (--mirror)',
-    },
-  );
+  const message = `${from.subject.host} answered with another part of ${from.subject.what} than asked for`;
+  throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, {
+    details: { host: from.subject.host, status: response.status },
+    hint: 'check that no proxy answers in its place, or use a mirror (--mirror)',
+  });
 }
 
 /** The usable part in a response; undefined if its range is wrong or missing. */

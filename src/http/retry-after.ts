@@ -31,17 +31,14 @@ export function busyError(
 function rateLimitError(subject: Subject, wait: number | undefined, said: string): CtxsrcError {
   const seconds = wait === undefined ? undefined : Math.ceil(wait / 1000);
   const until = seconds === undefined ? '' : `; it asks to wait ${seconds} s`;
-  return new CtxsrcError(
-    'E_RATE_LIMIT',
-    `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`,
-    {
-      hint:
-        subject.kind === 'file'
-          ? 'try later, or allow a longer wait with --max-wait'
-          : 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
-      details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
-    },
-  );
+  const message = `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`;
+  return new CtxsrcError('E_RATE_LIMIT', message, {
+    hint:
+      subject.kind === 'file'
+        ? 'try later, or allow a longer wait with --max-wait'
+        : 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
+    details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
+  });
 }
 
 /** Retry-After (RFC 9110, 10.2.3), seconds or a date, in milliseconds from `now`; undefined if absent or invalid. */

@@ -189,11 +189,8 @@ export function imageInstance(request: ImageRequest): SourceInstance {
       layers.map(async (descriptor, i): Promise<RecipeLayer> => {
         const problem = digestProblem(diffIds[i]!);
         if (problem !== undefined) {
-          throw new CtxsrcError(
-            'E_IMAGE_CONFIG_INVALID',
-            `${documentName('image configuration', config.descriptor.digest, provider)}: rootfs.diff_ids[${i}]: ${problem}`,
-            { hint: IMAGE_INVALID },
-          );
+          const message = `${documentName('image configuration', config.descriptor.digest, provider)}: rootfs.diff_ids[${i}]: ${problem}`;
+          throw new CtxsrcError('E_IMAGE_CONFIG_INVALID', message, { hint: IMAGE_INVALID });
         }
         return {
           descriptor,
@@ -267,12 +264,9 @@ function warnOfPlatform(
 
 function checkRoot({ digest }: Descriptor, { checksum, identifier }: ImageRequest): void {
   if (checksum === undefined || checksum === digest) return;
-  throw new CtxsrcError(
-    'E_CHECKSUM_MISMATCH',
-    `${identifier} has the digest ${digest}, which is not the expected ${checksum}`,
-    {
-      hint: 'the image was pushed anew: review it, then use the new digest',
-      details: { expected: checksum, actual: digest },
-    },
-  );
+  const message = `${identifier} has the digest ${digest}, which is not the expected ${checksum}`;
+  throw new CtxsrcError('E_CHECKSUM_MISMATCH', message, {
+    hint: 'the image was pushed anew: review it, then use the new digest',
+    details: { expected: checksum, actual: digest },
+  });
 }

@@ -42,11 +42,8 @@ export function configKey(config: ImageConfig, layerLimit: number | undefined): 
  */
 export function limitLayers<T>(layers: readonly T[], limit: number | undefined): readonly T[] {
   if (limit !== undefined && limit > layers.length) {
-    throw new CtxsrcError(
-      'E_LAYER_LIMIT',
-      `layer limit ${limit} is greater than the number of layers in the image, ${layers.length}`,
-      { hint: `use --layer-limit ${layers.length} or less` },
-    );
+    const message = `layer limit ${limit} is greater than the number of layers in the image, ${layers.length}`;
+    throw new CtxsrcError('E_LAYER_LIMIT', message, { hint: `use --layer-limit ${layers.length} or less` });
   }
   return layers.slice(0, limit);
 }

@@ -79,13 +79,10 @@ function documentTooLarge(what: string, size: number): CtxsrcError {
  */
 export function verifyDocument({ digest, size }: Descriptor, bytes: Uint8Array, where: string): void {
   if (bytes.length !== size) {
-    throw new CtxsrcError(
-      'E_SIZE_MISMATCH',
-      `${digest} of ${where} has ${bytes.length} bytes, but ${size} were declared`,
-      {
-        hint: SIZE_WRONG,
-      },
-    );
+    const message = `${digest} of ${where} has ${bytes.length} bytes, but ${size} were declared`;
+    throw new CtxsrcError('E_SIZE_MISMATCH', message, {
+      hint: SIZE_WRONG,
+    });
   }
   const found = digestLike(digest, bytes);
   if (found !== digest) {

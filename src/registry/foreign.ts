@@ -97,9 +97,6 @@ async function refusal({ host }: URL, answer: HttpResponse): Promise<CtxsrcError
   const said = saying(await readStart(answer), []);
   const code = codeOfStatus(status);
   const details = { host, status };
-  return new CtxsrcError(
-    code === 'E_NOT_FOUND' ? 'E_BLOB_NOT_FOUND' : code,
-    `${host} answers with status ${status}${said}`,
-    { details },
-  );
+  const message = `${host} answers with status ${status}${said}`;
+  return new CtxsrcError(code === 'E_NOT_FOUND' ? 'E_BLOB_NOT_FOUND' : code, message, { details });
 }

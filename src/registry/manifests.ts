@@ -81,13 +81,10 @@ export async function manifestAt(
 ): Promise<ManifestContent> {
   const subject = manifestSubject(endpoint, digest);
   if (size !== undefined && size > LARGEST_MANIFEST) {
-    throw new CtxsrcError(
-      'E_LIMIT',
-      `${subject.what} is said to have ${size} bytes; a manifest may have ${LARGEST_MANIFEST}`,
-      {
-        hint: 'tell the operator of the registry: this is no image',
-      },
-    );
+    const message = `${subject.what} is said to have ${size} bytes; a manifest may have ${LARGEST_MANIFEST}`;
+    throw new CtxsrcError('E_LIMIT', message, {
+      hint: 'tell the operator of the registry: this is no image',
+    });
   }
   const full = await api.fetch(
     job,
@@ -98,14 +95,11 @@ export async function manifestAt(
   const mediaType = manifestType(subject, full);
   checked(subject, digest, full.bytes);
   if (size !== undefined && full.bytes.length !== size) {
-    throw new CtxsrcError(
-      'E_SIZE_MISMATCH',
-      `${subject.what} has ${full.bytes.length} bytes where ${size} were promised`,
-      {
-        hint: 'the index that refers to it, or the registry, is wrong: push the image again',
-        details: { host: subject.host, expected: size, found: full.bytes.length },
-      },
-    );
+    const message = `${subject.what} has ${full.bytes.length} bytes where ${size} were promised`;
+    throw new CtxsrcError('E_SIZE_MISMATCH', message, {
+      hint: 'the index that refers to it, or the registry, is wrong: push the image again',
+      details: { host: subject.host, expected: size, found: full.bytes.length },
+    });
   }
   return { mediaType, bytes: full.bytes };
 }
@@ -134,25 +128,19 @@ function manifestSubject(endpoint: Endpoint, reference: string): Subject {
 function checked(subject: Subject, wanted: Digest, bytes: Uint8Array): Digest {
   const found = digestLike(wanted, bytes);
   if (found === wanted) return wanted;
-  throw new CtxsrcError(
-    'E_DIGEST_MISMATCH',
-    `${subject.host} sent ${found} as ${subject.what}, where ${wanted} was promised`,
-    {
-      hint: 'the registry, or a proxy before it, changes content: try it directly, or a mirror (--mirror)',
-      details: { host: subject.host, expected: wanted, found },
-    },
-  );
+  const message = `${subject.host} sent ${found} as ${subject.what}, where ${wanted} was promised`;
+  throw new CtxsrcError('E_DIGEST_MISMATCH', message, {
+    hint: 'the registry, or a proxy before it, changes content: try it directly, or a mirror (--mirror)',
+    details: { host: subject.host, expected: wanted, found },
+  });
 }
 
 function manifestType(subject: Subject, answer: HttpAnswer): string {
   const type = telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes, subject.what);
   if (type !== undefined) return type;
-  throw new CtxsrcError(
-    'E_REGISTRY_PROTOCOL',
-    `${subject.host} answered a request for ${subject.what} with something that is no manifest`,
-    {
-      hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
-      details: { host: subject.host },
-    },
-  );
+  const message = `${subject.host} answered a request for ${subject.what} with something that is no manifest`;
+  throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, {
+    hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
+    details: { host: subject.host },
+  });
 }

@@ -30,11 +30,10 @@ export async function addSource(table: SourceTable, source: Source, origin: stri
 export function takenFlag(source: Source, { name, short }: AttributeSpec, origin: string, whose: string): CtxsrcError {
   const flag = short === undefined ? `--${name}` : `-${short}, --${name}`;
   const own = `${source.schemes[0]!.replace(/[^a-z0-9]+/g, '-')}-${name}`;
-  return new CtxsrcError(
-    'E_SOURCE_MODULE',
-    `the source module ${origin} declares the attribute ${name}, but ${flag} is ${whose} already: its value would not reach the source`,
-    { hint: `call it by a name of its own, for instance ${own}${short === undefined ? '' : ', without a short form'}` },
-  );
+  const message = `the source module ${origin} declares the attribute ${name}, but ${flag} is ${whose} already: its value would not reach the source`;
+  return new CtxsrcError('E_SOURCE_MODULE', message, {
+    hint: `call it by a name of its own, for instance ${own}${short === undefined ? '' : ', without a short form'}`,
+  });
 }
 
 function sameFlag(a: AttributeSpec, b: AttributeSpec): boolean {

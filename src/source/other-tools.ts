@@ -23,7 +23,9 @@ const pathAndTag = (rest: string): [path: string, tag: string | undefined] => {
 
 const type = (reference: string): string => `type ${shellWord(reference)}`;
 
-function image(name: string): string {
+/** @param written the name, perhaps behind slashes */
+function image(written: string): string {
+  const name = written.replace(/^\/{1,2}/, '');
   return isImageName(name) ? type(`docker-image://${name}`) : 'an image in a registry is docker-image://NAME[:TAG]';
 }
 
@@ -34,13 +36,24 @@ function inPath(scheme: string, rest: string): string {
 
 const savedAs = (command: string, reference: string): string => `${command}, then name ${reference}`;
 
+function inTool(program: string, who: string): (rest: string) => OtherForm {
+  return (rest) => ({
+    what: `${SKOPEO} an image that ${who} has`,
+    hint: savedAs(`${program} save -o image.tar ${shellWord(rest.replace(/^\/\//, ''))}`, 'docker-archive://image.tar'),
+  });
+}
+
+function slashless(scheme: string): (rest: string) => OtherForm {
+  return (rest) => ({ what: 'lacks a slash', hint: type(`${scheme}://${rest.replace(/^\/+/, '')}`) });
+}
+
 /** By the word before the first colon; each function receives the text after it, slashes included. */
 const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
-  docker: (rest) => ({ what: `${SKOPEO} an image in a registry`, hint: image(rest.replace(/^\/\//, '')) }),
-  registry: (rest) => ({ what: 'is how syft names an image in a registry', hint: image(rest.replace(/^\/\//, '')) }),
+  docker: (rest) => ({ what: `${SKOPEO} an image in a registry`, hint: image(rest) }),
+  registry: (rest) => ({ what: 'is how syft names an image in a registry', hint: image(rest) }),
   oci: (rest) =>
     rest.startsWith('//')
-      ? { what: 'is how helm and flux name what lies in a registry', hint: image(rest.slice(2)) }
+      ? { what: 'is how helm and flux name what lies in a registry', hint: image(rest) }
       : { what: `${SKOPEO} an OCI layout`, hint: inPath('oci-layout', rest) },
   'oci-dir': (rest) => ({ what: 'is how syft names an OCI layout', hint: inPath('oci-layout', rest) }),
   'oci-archive': (rest) => ({ what: `${SKOPEO} an image in a tar file`, hint: inPath('oci-archive', rest) }),
@@ -52,19 +65,13 @@ const FORMS: Readonly<Record<string, (rest: string) => OtherForm>> = {
       'oci-layout://LAYOUT',
     )}`,
   }),
-  'docker-daemon': (rest) => ({
-    what: `${SKOPEO} an image that a docker daemon has`,
-    hint: savedAs(`docker save -o image.tar ${shellWord(rest.replace(/^\/\//, ''))}`, 'docker-archive://image.tar'),
-  }),
-  'containers-storage': (rest) => ({
-    what: `${SKOPEO} an image that podman has`,
-    hint: savedAs(`podman save -o image.tar ${shellWord(rest.replace(/^\/\//, ''))}`, 'docker-archive://image.tar'),
-  }),
-  'docker-image': (rest) => ({ what: 'lacks the slashes', hint: image(rest.replace(/^\//, '')) }),
+  'docker-daemon': inTool('docker', 'a docker daemon'),
+  'containers-storage': inTool('podman', 'podman'),
+  'docker-image': (rest) => ({ what: 'lacks the slashes', hint: image(rest) }),
   'oci-layout': (rest) => ({ what: 'lacks the slashes', hint: inPath('oci-layout', rest) }),
   local: (rest) => ({ what: 'lacks the slashes', hint: type(asPath(rest)) }),
-  http: (rest) => ({ what: 'lacks a slash', hint: type(`http://${rest.replace(/^\/+/, '')}`) }),
-  https: (rest) => ({ what: 'lacks a slash', hint: type(`https://${rest.replace(/^\/+/, '')}`) }),
+  http: slashless('http'),
+  https: slashless('https'),
   file: (rest) => ({
     what: 'is a git repository or a file by its URL',
     hint: `for a directory ${type(asPath(rest.replace(/^\/\//, '')))}`,

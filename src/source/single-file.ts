@@ -123,13 +123,10 @@ export async function writeSingleFile(
     Promise.reject(ioError(error, `cannot read ${file.body.path}`)),
   );
   if (size > options.limits.maxBytes || options.limits.maxFiles < 1) {
-    throw new CtxsrcError(
-      'E_LIMIT',
-      `the file has ${size} bytes, and no more than ${options.limits.maxBytes} may be written`,
-      {
-        hint: 'allow more with --max-bytes',
-      },
-    );
+    const message = `the file has ${size} bytes, and no more than ${options.limits.maxBytes} may be written`;
+    throw new CtxsrcError('E_LIMIT', message, {
+      hint: 'allow more with --max-bytes',
+    });
   }
   const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(file.name, 'latin1')]);
   const { uid, gid, perm } = file.shape;

@@ -37,13 +37,10 @@ export class SourceTable {
     const known = new Set(this.schemes());
     const taken = source.schemes.find((scheme) => known.has(scheme));
     if (taken !== undefined) {
-      throw new CtxsrcError(
-        'E_SOURCE_MODULE',
-        `the source module ${origin} declares the scheme ${taken}, which is already there`,
-        {
-          hint: 'give the new source a scheme of its own',
-        },
-      );
+      const message = `the source module ${origin} declares the scheme ${taken}, which is already there`;
+      throw new CtxsrcError('E_SOURCE_MODULE', message, {
+        hint: 'give the new source a scheme of its own',
+      });
     }
     this.#entries.push({ schemes: source.schemes, load: async () => ({ source }) });
   }

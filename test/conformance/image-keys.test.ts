@@ -9,9 +9,9 @@ import { solverDigest } from '../../src/core/solver-digest.ts';
 import { imageInstance } from '../../src/image/instance.ts';
 import { parseNormalizedReference } from '../../src/oci/reference.ts';
 import { source as dockerImage } from '../../src/source/docker-image/source.ts';
-import { LayoutProvider } from '../../src/source/layout-provider.ts';
+import { layoutProvider } from '../../src/source/layout-provider.ts';
 import { source as ociLayout } from '../../src/source/oci-layout/source.ts';
-import { RegistryProvider } from '../../src/source/registry-provider.ts';
+import { registryProvider } from '../../src/source/registry-provider.ts';
 import { fakeJob } from '../support/fake-ref.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { TestRegistry } from '../support/registry.ts';
@@ -180,7 +180,7 @@ describe('image-keys.json', () => {
       const id = identify(source, rest, attributes);
       const provider =
         source === dockerImage
-          ? new RegistryProvider(parseNormalizedReference(rest), newEnv(new MemoryStore()))
+          ? registryProvider(parseNormalizedReference(rest), newEnv(new MemoryStore()))
           : undefined;
       if (provider !== undefined) {
         expect(String(id).replace(registry.host, '127.0.0.1:18555')).toBe(expected.identifierString);
@@ -190,7 +190,7 @@ describe('image-keys.json', () => {
         imageInstance({
           identifier: id,
           env: newEnv(new MemoryStore()),
-          provider: provider ?? new LayoutProvider({ path, tag: undefined, digest }, platform),
+          provider: provider ?? layoutProvider({ path, tag: undefined, digest }, platform),
           platform,
           platformAsked: true,
           layerLimit: limit(id.attributes),

@@ -66,11 +66,10 @@ export class ArchiveFile {
   /** A whole member. @throws E_LIMIT over `maxBytes` */
   async readMember(member: TarMember, maxBytes: number, what: string): Promise<Buffer> {
     if (member.size > maxBytes) {
-      throw new CtxsrcError(
-        'E_LIMIT',
-        `${what} of ${this.path} has ${member.size} bytes; more than ${maxBytes} are not read`,
-        { hint: 'no image has so large a document: check where the archive is from' },
-      );
+      const message = `${what} of ${this.path} has ${member.size} bytes; more than ${maxBytes} are not read`;
+      throw new CtxsrcError('E_LIMIT', message, {
+        hint: 'no image has so large a document: check where the archive is from',
+      });
     }
     const chunks: Buffer[] = [];
     for await (const chunk of this.stream(member, 0)) chunks.push(chunk);

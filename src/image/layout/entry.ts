@@ -137,13 +137,10 @@ function distinct(entries: readonly Descriptor[]): readonly Descriptor[] {
 function valid(entry: Descriptor, where: string): Descriptor {
   const problem = digestProblem(entry.digest);
   if (problem === undefined) return entry;
-  throw new CtxsrcError(
-    'E_LAYOUT_INVALID',
-    `index.json of ${where}: ${problem}: ${JSON.stringify(shortened(entry.digest))}`,
-    {
-      hint: 'copy the image into the layout again',
-    },
-  );
+  const message = `index.json of ${where}: ${problem}: ${JSON.stringify(shortened(entry.digest))}`;
+  throw new CtxsrcError('E_LAYOUT_INVALID', message, {
+    hint: 'copy the image into the layout again',
+  });
 }
 
 function onlyArtifacts(entries: readonly Descriptor[], request: EntryRequest): CtxsrcError {

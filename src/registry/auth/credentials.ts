@@ -85,14 +85,11 @@ export function createCredentialLookup(
     if (credential !== undefined) return credential;
     const failure = passedOver.find((passed) => passed.failed);
     if (failure === undefined) return undefined;
-    throw new CtxsrcError(
-      'E_CREDENTIALS',
-      `the credential for ${host} cannot be had: ${failure.place}: ${failure.reason}`,
-      {
-        hint: failure.hint ?? `see what was tried: ctxsrc auth ${host}`,
-        details: { host, place: failure.place },
-      },
-    );
+    const message = `the credential for ${host} cannot be had: ${failure.place}: ${failure.reason}`;
+    throw new CtxsrcError('E_CREDENTIALS', message, {
+      hint: failure.hint ?? `see what was tried: ctxsrc auth ${host}`,
+      details: { host, place: failure.place },
+    });
   };
 }
 

@@ -58,13 +58,10 @@ export function tokenRequest(
     url.port = from.port;
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
-    throw new CtxsrcError(
-      'E_UNSAFE',
-      `${host} wants its token asked for over an unprotected connection (${url.host})`,
-      {
-        hint: 'tell the operator of the registry; nothing was sent there',
-      },
-    );
+    const message = `${host} wants its token asked for over an unprotected connection (${url.host})`;
+    throw new CtxsrcError('E_UNSAFE', message, {
+      hint: 'tell the operator of the registry; nothing was sent there',
+    });
   }
   const asked = (scope ?? '').split(/\s+/).filter((one) => one !== '');
   return {

@@ -5,7 +5,6 @@
  */
 import { createHash } from 'node:crypto';
 import type { JobContext, SourceEnv } from '../../contract/index.ts';
-import type { IngestSource } from '../../contract/store.ts';
 import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { CtxsrcError, type ErrorCode } from '../../core/errors.ts';
 import * as go from '../../core/go/json-decode.ts';
@@ -33,6 +32,8 @@ interface SavedImage {
 
 const manifestFile = go.list(go.struct({ Config: go.text, RepoTags: go.list(go.text), Layers: go.list(go.text) }));
 
+const AGAIN = 'save the image again: docker save -o FILE NAME';
+
 /** The selected image, and where its blobs lie. */
 interface Opened {
   readonly root: Descriptor;
@@ -40,90 +41,51 @@ interface Opened {
   readonly layers: ReadonlyMap<Digest, TarMember>;
 }
 
-export class DockerArchiveProvider implements ContentProvider {
-  readonly #reference: LayoutReference;
-  readonly phase = 'copy';
-  readonly storeName: string;
-  readonly #file = new Once<ArchiveFile>();
-  readonly #opened = new Once<Opened>();
+export function dockerArchiveProvider(reference: LayoutReference, env: SourceEnv): ContentProvider {
+  const { path } = reference;
+  const archive = new Once<ArchiveFile>();
+  const image = new Once<Opened>();
   /** Layers whose digest had to be computed, by their offset in the file. */
-  readonly #hashed = new Map<number, { readonly digest: Digest; readonly size: number }>();
-  readonly #env: SourceEnv;
+  const hashed = new Map<number, { readonly digest: Digest; readonly size: number }>();
 
-  constructor(reference: LayoutReference, env: SourceEnv) {
-    this.#reference = reference;
-    this.#env = env;
-    this.storeName = formatLayoutReference(reference, 'docker-archive');
-  }
+  const archiveOf = (job: JobContext) => archive.runFor(job.signal, () => ArchiveFile.open(path, job, env));
 
-  async resolve(job: JobContext): Promise<Descriptor> {
-    return (await this.#open(job)).root;
-  }
-
-  async document(job: JobContext, { digest }: Descriptor): Promise<Uint8Array> {
-    const bytes = (await this.#open(job)).documents.get(digest);
-    if (bytes === undefined) throw this.#missing(digest);
-    return bytes;
-  }
-
-  async layer(job: JobContext, { digest }: Descriptor, { offset }: { readonly offset: number }): Promise<IngestSource> {
-    const member = (await this.#open(job)).layers.get(digest);
-    if (member === undefined) throw this.#missing(digest);
-    return { body: (await this.#archive(job)).stream(member, offset), offset };
-  }
-
-  async candidates(job: JobContext): Promise<readonly string[]> {
-    return candidatesOf(await this.#images(await this.#archive(job)));
-  }
-
-  #archive(job: JobContext): Promise<ArchiveFile> {
-    return this.#file.runFor(job.signal, () => ArchiveFile.open(this.#reference.path, job, this.#env));
-  }
-
-  #open(job: JobContext): Promise<Opened> {
-    return this.#opened.runFor(job.signal, async () => {
-      const file = await this.#archive(job);
-      const image = choose(await this.#images(file), this.#reference);
-      const configBytes = await this.#document(file, image.Config);
+  function open(job: JobContext): Promise<Opened> {
+    return image.runFor(job.signal, async () => {
+      const file = await archiveOf(job);
+      const { Config, Layers } = choose(await imagesOf(file), reference);
+      const configBytes = await documentOf(file, Config);
       const config: Descriptor = {
         mediaType: MEDIA_TYPE.dockerConfig,
         digest: sha256(configBytes),
         size: configBytes.length,
       };
-      const { rootfs } = decodeConfig(configBytes, `${shortened(image.Config)} of ${file.path}`).value;
+      const { rootfs } = decodeConfig(configBytes, `${shortened(Config)} of ${path}`).value;
       const layers = new Map<Digest, TarMember>();
       const descriptors: Descriptor[] = [];
-      for (const [index, path] of image.Layers.entries()) {
-        const member = file.find(path);
+      for (const [index, name] of Layers.entries()) {
+        const member = file.find(name);
         if (member === undefined)
-          throw this.#invalid(`manifest.json names the layer ${JSON.stringify(shortened(path))}, which is not there`);
-        const descriptor = await this.#layerDescriptor(job, file, path, member, rootfs.diffIds[index]);
+          throw invalid(`manifest.json names the layer ${JSON.stringify(shortened(name))}, which is not there`);
+        const descriptor = await layerDescriptor(job, file, name, member, rootfs.diffIds[index]);
         layers.set(descriptor.digest, member);
         descriptors.push(descriptor);
       }
-      const manifest = Buffer.from(
-        JSON.stringify({ schemaVersion: 2, mediaType: MEDIA_TYPE.dockerManifest, config, layers: descriptors }),
-      );
-      const root: Descriptor = {
-        mediaType: MEDIA_TYPE.dockerManifest,
-        digest: sha256(manifest),
-        size: manifest.length,
-      };
-      return {
-        root,
-        documents: new Map([
-          [root.digest, manifest],
-          [config.digest, configBytes],
-        ]),
-        layers,
-      };
+      const mediaType = MEDIA_TYPE.dockerManifest;
+      const manifest = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, config, layers: descriptors }));
+      const root: Descriptor = { mediaType, digest: sha256(manifest), size: manifest.length };
+      const documents = new Map<Digest, Uint8Array>([
+        [root.digest, manifest],
+        [config.digest, configBytes],
+      ]);
+      return { root, documents, layers };
     });
   }
 
-  async #layerDescriptor(
+  async function layerDescriptor(
     job: JobContext,
     file: ArchiveFile,
-    path: string,
+    name: string,
     member: TarMember,
     diffId: string | undefined,
   ): Promise<Descriptor> {
@@ -131,56 +93,66 @@ export class DockerArchiveProvider implements ContentProvider {
     const compression = detectCompression(await firstBytes(file, member));
     const mediaType = compression === 'none' ? MEDIA_TYPE.dockerLayerTar : MEDIA_TYPE.dockerLayerGzip;
     if (compression === 'none' && diffId !== undefined && isDigest(diffId)) return { mediaType, digest: diffId, size };
-    const named = /(?:^|\/)blobs\/(sha256)\/([0-9a-f]{64})$/.exec(path);
+    const named = /(?:^|\/)blobs\/(sha256)\/([0-9a-f]{64})$/.exec(name);
     if (named !== null) return { mediaType, digest: `${named[1]}:${named[2]}`, size };
-    return { mediaType, digest: await this.#digestOf(job, file, member), size };
+    return { mediaType, digest: await digestOf(job, file, member), size };
   }
 
   /**
    * Read once, however often `manifest.json` names it.
    * @throws E_LIMIT when more bytes are read this way than `--max-bytes`
    */
-  async #digestOf(job: JobContext, file: ArchiveFile, { offset, size }: TarMember): Promise<Digest> {
-    const known = this.#hashed.get(offset);
+  async function digestOf(job: JobContext, file: ArchiveFile, { offset, size }: TarMember): Promise<Digest> {
+    const known = hashed.get(offset);
     if (known !== undefined) return known.digest;
-    const maxBytes = this.#env.limits?.maxBytes ?? DEFAULT_MAX_BYTES;
-    const sum = [...this.#hashed.values()].reduce((all, one) => all + one.size, size);
-    if (sum > maxBytes) throw tooManyBytes(`what has to be read of ${file.path}`, maxBytes, sum);
+    const maxBytes = env.limits?.maxBytes ?? DEFAULT_MAX_BYTES;
+    const sum = [...hashed.values()].reduce((all, one) => all + one.size, size);
+    if (sum > maxBytes) throw tooManyBytes(`what has to be read of ${path}`, maxBytes, sum);
     const hash = createHash('sha256');
     for await (const chunk of file.stream({ offset, size }, 0)) {
       job.signal.throwIfAborted();
       hash.update(chunk);
     }
     const digest: Digest = `sha256:${hash.digest('hex')}`;
-    this.#hashed.set(offset, { digest, size });
+    hashed.set(offset, { digest, size });
     return digest;
   }
 
-  async #images(file: ArchiveFile): Promise<readonly SavedImage[]> {
-    const bytes = await this.#document(file, 'manifest.json');
-    return go.decodeGoJson(bytes, manifestFile, (problem) => this.#invalid(`manifest.json: ${problem}`));
+  async function imagesOf(file: ArchiveFile): Promise<readonly SavedImage[]> {
+    const bytes = await documentOf(file, 'manifest.json');
+    return go.decodeGoJson(bytes, manifestFile, (problem) => invalid(`manifest.json: ${problem}`));
   }
 
-  async #document(file: ArchiveFile, name: string): Promise<Buffer> {
+  async function documentOf(file: ArchiveFile, name: string): Promise<Buffer> {
     const member = file.find(name);
-    if (member === undefined) throw this.#invalid(`it has no file ${JSON.stringify(shortened(name))}`, file);
+    if (member === undefined) throw invalid(`it has no file ${JSON.stringify(shortened(name))}`, file);
     return file.readMember(member, MAX_DOCUMENT_BYTES, shortened(name));
   }
 
-  #missing(digest: Digest): CtxsrcError {
-    return new CtxsrcError('E_BLOB_NOT_FOUND', `there is no ${digest} in ${this.#reference.path}`, {
-      hint: 'save the image again: docker save -o FILE NAME',
-    });
+  function invalid(problem: string, file?: ArchiveFile): CtxsrcError {
+    const hint = file !== undefined && file.find('manifest.json') === undefined ? archiveHint(file, AGAIN) : AGAIN;
+    const message = `${path} is no image as docker save writes it: ${problem}`;
+    return new CtxsrcError('E_LAYOUT_INVALID', message, { hint });
   }
 
-  #invalid(problem: string, file?: ArchiveFile): CtxsrcError {
-    const again = 'save the image again: docker save -o FILE NAME';
-    return new CtxsrcError(
-      'E_LAYOUT_INVALID',
-      `${this.#reference.path} is no image as docker save writes it: ${problem}`,
-      { hint: file?.find('manifest.json') === undefined && file !== undefined ? archiveHint(file, again) : again },
-    );
+  /** What a digest of the image stands for. */
+  function there<T>(known: ReadonlyMap<Digest, T>, digest: Digest): T {
+    const found = known.get(digest);
+    if (found !== undefined) return found;
+    throw new CtxsrcError('E_BLOB_NOT_FOUND', `there is no ${digest} in ${path}`, { hint: AGAIN });
   }
+
+  return {
+    phase: 'copy',
+    storeName: formatLayoutReference(reference, 'docker-archive'),
+    resolve: async (job) => (await open(job)).root,
+    document: async (job, { digest }) => there((await open(job)).documents, digest),
+    async layer(job, { digest }, { offset }) {
+      const member = there((await open(job)).layers, digest);
+      return { body: (await archiveOf(job)).stream(member, offset), offset };
+    },
+    candidates: async (job) => candidatesOf(await imagesOf(await archiveOf(job))),
+  };
 }
 
 /** Enough bytes to detect the compression. */

@@ -1,12 +1,12 @@
 /** Source `oci-archive`: an image in a tar file that holds an OCI image layout. */
 import { ArchiveLayout } from '../../image/archive/layout.ts';
-import { LayoutProvider } from '../layout-provider.ts';
-import { layoutSource } from '../layout-source.ts';
+import { layoutProvider } from '../layout-provider.ts';
+import { localImageSource } from '../local-image-source.ts';
 
 const SCHEME = 'oci-archive';
 
 /** An image in a tar file: `oci-archive://FILE[:TAG][@DIGEST]`. */
-export const source = layoutSource({
+export const source = localImageSource({
   scheme: SCHEME,
   form: `${SCHEME}://FILE[:TAG][@DIGEST]`,
   example: 'oci-archive://./image.tar:latest',
@@ -14,7 +14,7 @@ export const source = layoutSource({
     'image in a tar file of an OCI layout; without tag and digest latest, else the only image there, of the platform',
   archive: true,
   provider: (reference, env, platform) =>
-    new LayoutProvider(reference, platform, {
+    layoutProvider(reference, platform, {
       scheme: SCHEME,
       what: 'the OCI archive',
       open: (path, job) => ArchiveLayout.open(path, job, env),

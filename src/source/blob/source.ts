@@ -20,10 +20,10 @@ import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
 import { imageOptions } from '../../image/attributes.ts';
 import type { BlobProvider } from '../../image/provider.ts';
 import { formatReference, parseNormalizedReference } from '../../oci/reference.ts';
-import { LayoutProvider } from '../layout-provider.ts';
+import { layoutProvider } from '../layout-provider.ts';
 import { formatLayoutReference, parseLayoutReference, rebaseLayoutReference } from '../layout-reference.ts';
 import { ownIdentifier } from '../own-identifier.ts';
-import { RegistryProvider } from '../registry-provider.ts';
+import { registryProvider } from '../registry-provider.ts';
 import {
   FILE_ATTRIBUTES,
   type FileShape,
@@ -68,13 +68,13 @@ function identify({ scheme, rest }: SchemeRef, attrs: Attributes): BlobIdentifie
 function inRegistry(rest: string) {
   const reference = parseNormalizedReference(rest);
   const text = `${REGISTRY_BLOB}://${formatReference(reference)}`;
-  return { digest: reference.digest, text, provider: (env: SourceEnv) => new RegistryProvider(reference, env) };
+  return { digest: reference.digest, text, provider: (env: SourceEnv) => registryProvider(reference, env) };
 }
 
 function inLayout(rest: string) {
   const reference = parseLayoutReference(rest, existsSync);
   const text = formatLayoutReference(reference, LAYOUT_BLOB);
-  const provider = (env: SourceEnv) => new LayoutProvider(reference, imageOptions({}, env).platform);
+  const provider = (env: SourceEnv) => layoutProvider(reference, imageOptions({}, env).platform);
   return { digest: reference.digest, text, provider };
 }
 

@@ -12,7 +12,7 @@ import {
   withDefaultTag,
 } from '../../oci/reference.ts';
 import { ownIdentifier } from '../own-identifier.ts';
-import { RegistryProvider } from '../registry-provider.ts';
+import { registryProvider } from '../registry-provider.ts';
 
 const SCHEME = 'docker-image';
 const ATTRIBUTES = [
@@ -73,7 +73,7 @@ export const source: Source = {
     return imageInstance({
       identifier: id,
       env,
-      provider: new RegistryProvider(reference, env),
+      provider: registryProvider(reference, env),
       ...imageOptions(attributes, env),
       checksum: checksum === undefined ? undefined : parseDigest(String(checksum)),
     });

@@ -43,11 +43,10 @@ export async function checkSubmoduleHost(
     for (const address of addresses) checkAddress(address, common.zone, allowed);
   } catch (error) {
     if (!(error instanceof ClosedAddress)) throw error;
-    throw new CtxsrcError(
-      'E_UNSAFE',
-      `a submodule comes from ${printable(url.host)}, a ${error.kind} address that the repository must not name`,
-      { hint: `if that is right, allow it with --allow-address ${error.address}, or add --skip-submodules` },
-    );
+    const message = `a submodule comes from ${printable(url.host)}, a ${error.kind} address that the repository must not name`;
+    throw new CtxsrcError('E_UNSAFE', message, {
+      hint: `if that is right, allow it with --allow-address ${error.address}, or add --skip-submodules`,
+    });
   }
   if (isIP(name) !== 0 || addresses.length === 0) return [];
   const port = /:(\d+)$/.exec(url.host)?.[1] ?? (url.transport === 'https' ? '443' : '80');

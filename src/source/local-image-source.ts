@@ -34,7 +34,7 @@ interface LayoutIdentifier extends Identifier {
 
 const ATTRIBUTES = [PLATFORM, LAYER_LIMIT] as const;
 
-export function layoutSource(kind: LayoutKind): Source {
+export function localImageSource(kind: LayoutKind): Source {
   const { scheme, form, example, summary, archive, withoutManifests = false } = kind;
   const source: Source = {
     schemes: [scheme],
