@@ -25,32 +25,8 @@ import { type ByteString, fsPath, printableBytes } from '../../fs/byte-string.ts
 import { entryOfRow, rowOf } from '../../fs/entry/json-rows.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { cloneSpecialFile, finishClone, setCloneTime } from './clone-metadata.ts';
-import { clampedTime } from './manifest.ts';
-
-export interface CloneSpec {
-  /**
-   * `clone`: from a snapshot of the store into a directory, checking the source. `keep`: from a directory just written
-   * into the store, recording the copies' stat facts. `note`: records the facts of files that were made in the store.
-   * `check` and `hash` write nothing: the first trusts files that look as recorded, the second reads all of them.
-   */
-  readonly task: 'clone' | 'keep' | 'note' | 'check' | 'hash';
-  readonly from: ByteString;
-  readonly to: ByteString;
-  readonly how: 'copy' | 'reflink' | 'hardlink';
-  /** False: every file is hashed, however it looks. */
-  readonly trust: boolean;
-  /**
-   * For a source without recorded inodes: a time in milliseconds by the clock of its file system. Files without a later
-   * ctime are trusted, as no program can set the ctime.
-   */
-  readonly settled?: number | undefined;
-  /** Later mtimes are set to this, in seconds. */
-  readonly epoch?: number | undefined;
-  /** What the system gives a new file, for tasks that make files. */
-  readonly created?: { readonly uid: number; readonly gid: number; readonly umask: number } | undefined;
-  /** For a normal user: files and directories in the store stay readable for their owner. */
-  readonly opened: boolean;
-}
+import type { CloneSpec } from './clone-spec.ts';
+import { clampedTime } from './entry-list.ts';
 
 /** Lines of a list of entries, without directories and hard links. */
 export interface CloneWork {
@@ -66,7 +42,7 @@ export interface ChunkResult {
   readonly damage?: { readonly path: string; readonly problem: string } | undefined;
 }
 
-export type Path = string | Buffer;
+type Path = string | Buffer;
 
 /**
  * Nanoseconds. Times that Node sets lose everything below a microsecond, and those that it reads are rounded to a
@@ -127,7 +103,7 @@ function cloneEntry(spec: CloneSpec, entry: Entry): Entry | { readonly problem: 
       found = copyFile(spec, entry, source, target);
     }
   } catch (error) {
-    if (isGone(source)) return { problem: 'is missing' };
+    if (lstatSync(source, { throwIfNoEntry: false }) === undefined) return { problem: 'is missing' };
     if ((error as NodeJS.ErrnoException).code === 'ELOOP') return { problem: 'is no file' };
     throw error;
   }
@@ -306,10 +282,6 @@ function stamp(found: Stats): { ino: number; ctime: number } {
 /** The path of an entry below a root. */
 export function entryPath(root: ByteString, path: ByteString): Path {
   return fsPath(`${root}/${path}`);
-}
-
-function isGone(path: Path): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }
 
 /** The digest of a file, read through one buffer. */

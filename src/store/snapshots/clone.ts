@@ -12,7 +12,6 @@ import { printableBytes } from '../../fs/byte-string.ts';
 import { entryOfRow, peekRow } from '../../fs/entry/json-rows.ts';
 import {
   type ChunkResult,
-  type CloneSpec,
   type CloneWork,
   checkOther,
   finishDirectory,
@@ -21,6 +20,7 @@ import {
   wasTouched,
   workOnLines,
 } from './clone-entry.ts';
+import type { CloneSpec } from './clone-spec.ts';
 import type { WorkerTask } from './clone-worker.ts';
 
 /** Limits of a piece: entries, and bytes of file content. */
@@ -50,9 +50,8 @@ export interface CloneOptions {
 
 export interface CloneOutcome {
   readonly damage?: ChunkResult['damage'];
-  /** Digest and number of the processed lines. */
+  /** Digest of the processed lines. */
   readonly digest: Digest | undefined;
-  readonly count: number;
   /** Corrected lines by number of the piece: see `restateLines`. Empty if everything is as recorded. */
   readonly restated: ReadonlyMap<number, string>;
 }
@@ -70,7 +69,6 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   const inOrder = new InOrder(record);
   let trusted = true;
   let number = 0;
-  let count = 0;
   let finished = 0;
   let damage: ChunkResult['damage'];
   try {
@@ -78,7 +76,6 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
       signal.throwIfAborted();
       if (damage !== undefined) break;
       hash?.update(piece.lines.join('\n')).update('\n');
-      count += piece.lines.length;
       for (const entry of piece.others) {
         (entry.type === 'dir' ? directories : hardLinks).push(entry);
         if (checks) {
@@ -113,7 +110,13 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
     if (makes) for (const entry of hardLinks) makeHardLink(spec, entry);
     for (const entry of directories.reverse()) finishDirectory(spec, entry);
   }
-  return { damage, digest: hash && `sha256:${hash.digest('hex')}`, count, restated };
+  return { damage, digest: hash && `sha256:${hash.digest('hex')}`, restated };
+}
+
+/** What is wrong with a snapshot. @param list the recorded digest of the list, if it was processed as a whole */
+export function problemOf({ damage, digest }: CloneOutcome, list: Digest | undefined): string | undefined {
+  if (damage !== undefined) return `${damage.path} ${damage.problem}`;
+  return list === undefined || digest === list ? undefined : 'its list of entries was changed';
 }
 
 /** The list of entries with the corrections of `cloneTree`. */

@@ -6,13 +6,17 @@ import type { WriteOptions } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import type { CloneSpec, Path } from './clone-entry.ts';
+import type { CloneSpec } from './clone-spec.ts';
 
 /**
  * The method for cloning into `dir`.
  * @param sample one of the files
  */
-export async function chooseMethod(sample: Path, dir: string, mode: WriteOptions['mode']): Promise<CloneSpec['how']> {
+export async function chooseMethod(
+  sample: string | Buffer,
+  dir: string,
+  mode: WriteOptions['mode'],
+): Promise<CloneSpec['how']> {
   if (mode === 'hardlink' || mode === 'copy' || mode === 'reflink') return mode;
   const probe = join(dir, `.ctxsrc-probe-${process.pid}`);
   try {

@@ -9,26 +9,23 @@
  * not hold, because names and sizes may be on disk without the content; so a snapshot from an earlier boot is hashed
  * once as a whole (`durable` means that this, or a sync, was done).
  */
-import { closeSync, openSync, readSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Entry, Time } from '../../contract/entry.ts';
+import type { Entry } from '../../contract/entry.ts';
 import type { Loss, WriteReport } from '../../contract/ref.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
-import { entryOfRow } from '../../fs/entry/json-rows.ts';
 import { isAbsent } from '../layout.ts';
+import { bootId } from '../process-identity.ts';
 
 /** The directory of the files, within the snapshot's directory. */
 export const FILES = 'fs';
 const HEADER = 'snapshot.json';
-const READ_SIZE = 1 << 18;
 
 /** Of the header and the list; a snapshot in another format is made anew. */
-export const FORMAT = 2;
+const FORMAT = 2;
 
 /** `snapshot.json`. */
 export interface SnapshotHeader {
-  readonly format: typeof FORMAT;
   readonly id: string;
   /** The user who wrote the files: for another user, owners and losses would differ. */
   readonly uid: number;
@@ -57,9 +54,9 @@ export function entriesPath(home: string, entries: Digest): string {
  * @throws errors of `node:fs` when it cannot be read
  */
 export async function readHeader(home: string): Promise<SnapshotHeader | undefined> {
-  let header: Partial<SnapshotHeader> | null;
+  let header: (Partial<SnapshotHeader> & { readonly format?: unknown }) | null;
   try {
-    header = JSON.parse(await readFile(headerPath(home), 'utf8')) as Partial<SnapshotHeader> | null;
+    header = JSON.parse(await readFile(headerPath(home), 'utf8')) as typeof header;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall !== undefined && !isAbsent(error)) throw error;
     return undefined;
@@ -74,53 +71,18 @@ export async function readHeader(home: string): Promise<SnapshotHeader | undefin
   return header as SnapshotHeader;
 }
 
-/** The lines of a list of entries, without line ends; reads piece by piece. */
-export function* readLines(path: string): Generator<string> {
-  const fd = openSync(path, 'r');
-  try {
-    let buffer = Buffer.allocUnsafe(READ_SIZE);
-    let kept = 0;
-    for (;;) {
-      const length = readSync(fd, buffer, kept, buffer.length - kept, null);
-      if (length === 0) break;
-      const end = buffer.lastIndexOf(10, kept + length - 1);
-      if (end > 0) yield* buffer.toString('utf8', 0, end).split('\n');
-      buffer.copyWithin(0, end + 1, kept + length);
-      kept += length - end - 1;
-      // The line is longer than the buffer.
-      if (kept === buffer.length) buffer = Buffer.concat([buffer, Buffer.allocUnsafe(buffer.length)]);
-    }
-    if (kept > 0) throw new Error('a list of entries ends within a line');
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** The entries of a list. */
-export function* storedEntries(path: string): Generator<Entry> {
-  for (const line of readLines(path)) yield entryOfRow(line);
-}
-
-/**
- * The entries as a report contains them, read anew from `path` at each iteration.
- * @param epoch later mtimes are set to this, in seconds
- */
-export function reportEntries(path: string, epoch: number | undefined): Iterable<Entry> {
-  return { [Symbol.iterator]: () => reported(storedEntries(path), epoch) };
-}
-
-/** Entries without the facts that only the store needs, and with clamped times. */
-export function* reported(entries: Iterable<Entry>, epoch: number | undefined): Generator<Entry> {
-  for (const entry of entries) yield { ...entry, ...clampedTime(entry, epoch), ino: undefined, ctime: undefined };
-}
-
-/** @param epoch seconds */
-export function clampedTime({ mtime, mtimeNs }: Readonly<Time>, epoch = Number.POSITIVE_INFINITY): Time {
-  return mtime < epoch ? { mtime, mtimeNs } : { mtime: epoch, mtimeNs: 0 };
-}
-
 /** The part of a report that is the same for a clone and its original. */
 export function reportOf(header: SnapshotHeader, entries: Iterable<Entry>, via: WriteReport['via']): WriteReport {
   const { files, bytes, losses, lossCounts } = header;
   return { files, bytes, losses, lossCounts, entries, via };
+}
+
+/** The text of `snapshot.json`. */
+export function headerText(header: SnapshotHeader): string {
+  return `${JSON.stringify({ format: FORMAT, ...header })}\n`;
+}
+
+/** True if the snapshot was recorded in this boot, or is known to be on disk. */
+export function isSettled({ durable, boot }: SnapshotHeader): boolean {
+  return durable || (boot === bootId() && boot !== '0');
 }

@@ -4,9 +4,7 @@
  * checked against its list, cloned into a caller's directory, and removed. `snapshots.ts` decides when, and takes the
  * locks.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { chmod, copyFile, link, rename, rm, utimes } from 'node:fs/promises';
+import { chmod, rename, rm, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
@@ -19,22 +17,21 @@ import { removeTree } from '../../fs/write/remove-tree.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
-import { type CloneOutcome, cloneTree, restateLines } from './clone.ts';
+import { cloneTree, problemOf, restateLines } from './clone.ts';
 import { isUnable } from './clone-metadata.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { chooseMethod, methodError, noteSharing } from './copy-method.ts';
+import { readLines, reportEntries, reported, storedEntries, writeList } from './entry-list.ts';
+import { HeldLists } from './held-lists.ts';
 import {
   entriesPath,
   FILES,
-  FORMAT,
   headerPath,
+  headerText,
+  isSettled,
   readHeader,
-  readLines,
-  reportEntries,
-  reported,
   reportOf,
   type SnapshotHeader,
-  storedEntries,
 } from './manifest.ts';
 import { selectEntries } from './select.ts';
 
@@ -57,12 +54,13 @@ interface Filled {
 export class SnapshotStore {
   readonly #directory: StoreDirectory;
   readonly #leases: Leases;
-  /** Lists of entries that reports read, until the store is closed. */
-  readonly #lists = new Set<string>();
+  /** Those that reports read. */
+  readonly #lists: HeldLists;
 
   constructor(directory: StoreDirectory, leases: Leases) {
     this.#directory = directory;
     this.#leases = leases;
+    this.#lists = new HeldLists(directory, leases);
   }
 
   /** The directory of the files of a snapshot. */
@@ -131,9 +129,8 @@ export class SnapshotStore {
         signal: job.signal,
         size: header,
       });
-      const problem = problemOf(outcome, header);
-      if (problem === undefined)
-        await this.#recordChecks({ home, header }, outcome.restated, !trust).catch(() => undefined);
+      const problem = problemOf(outcome, header.entries);
+      if (problem === undefined) await this.#recordChecks({ home, header }, outcome.restated, !trust);
       return problem;
     } catch (error) {
       if (isAbort(error) || job.signal.aborted || !isDamage(error)) throw error;
@@ -155,8 +152,7 @@ export class SnapshotStore {
   }
 
   async close(): Promise<void> {
-    for (const list of this.#lists) await rm(list, { force: true });
-    this.#lists.clear();
+    await this.#lists.close();
   }
 
   #home(name: string): string {
@@ -173,7 +169,7 @@ export class SnapshotStore {
     dir: string,
     options: WriteOptions,
   ): Promise<WriteReport | undefined> {
-    const list = await this.#linkEntries(home, header);
+    const list = await this.#lists.hold(home, header);
     if (list === undefined) return undefined;
     const how = await chooseMethod(list, dir, options.mode);
     const trust = isSettled(header);
@@ -200,10 +196,9 @@ export class SnapshotStore {
         size,
         onProgress: (entries) => task.advance(entries),
       });
-      const problem = problemOf(outcome, chosen === undefined ? header : undefined);
+      const problem = problemOf(outcome, chosen === undefined ? header.entries : undefined);
       if (problem === undefined) {
-        if (chosen === undefined)
-          await this.#recordChecks({ home, header }, outcome.restated, !trust).catch(() => undefined);
+        if (chosen === undefined) await this.#recordChecks({ home, header }, outcome.restated, !trust);
         const now = new Date();
         await utimes(headerPath(home), now, now).catch(() => undefined);
         task.end();
@@ -247,12 +242,9 @@ export class SnapshotStore {
   ): Promise<void> {
     const to = join(temporary, FILES);
     const list = join(temporary, 'entries');
-    const hash = createHash('sha256');
     let bytes = 0;
     let files = 0;
-    const fd = openSync(list, 'wx');
-    let count: number;
-    try {
+    const digest = await writeList(list, async (record) => {
       const how = task === 'keep' ? await chooseMethod(list, from, 'auto') : 'copy';
       const spec = cloneSpec({ task, from, to, how, created: await createdIn(to) });
       const counted = function* (): Generator<string> {
@@ -263,79 +255,35 @@ export class SnapshotStore {
           yield line;
         }
       };
-      const record = (text: string): void => {
-        hash.update(text);
-        writeSync(fd, text);
-      };
-      ({ count } = await cloneTree({ spec, lines: counted(), signal, record, onProgress }));
-    } finally {
-      closeSync(fd);
-    }
-    const digest = `sha256:${hash.digest('hex')}` as const;
+      await cloneTree({ spec, lines: counted(), signal, record, onProgress });
+    });
     await rename(list, entriesPath(temporary, digest));
     const { id, losses, lossCounts } = facts;
-    const header: SnapshotHeader = {
-      format: FORMAT,
-      id,
-      uid: ownUid(),
-      boot: bootId(),
-      durable: false,
-      files,
-      bytes,
-      count,
-      losses,
-      lossCounts,
-      entries: digest,
-    };
-    await this.#writeHeader(temporary, header, 'no');
+    const total = { files, bytes, count: files, losses, lossCounts, entries: digest };
+    await this.#writeHeader(temporary, { id, uid: ownUid(), boot: bootId(), durable: false, ...total }, 'no');
     this.#directory.step('snapshot:made');
   }
 
   async #writeHeader(home: string, header: SnapshotHeader, sync: 'no' | 'directory'): Promise<void> {
-    await this.#directory.replaceFile(headerPath(home), `${JSON.stringify(header)}\n`, sync);
+    await this.#directory.replaceFile(headerPath(home), headerText(header), sync);
   }
 
   /** Records corrected lines, and that all files were hashed in this boot. */
   async #recordChecks({ home, header }: Stored, restated: ReadonlyMap<number, string>, hashed: boolean): Promise<void> {
     if (restated.size === 0 && (!hashed || header.durable)) return;
-    let { entries } = header;
-    if (restated.size > 0) {
-      const temporary = this.#directory.temporaryPath();
-      const hash = createHash('sha256');
-      const fd = openSync(temporary, 'wx');
-      try {
-        for (const text of restateLines(readLines(entriesPath(home, header.entries)), restated)) {
-          hash.update(text);
-          writeSync(fd, text);
-        }
-      } finally {
-        closeSync(fd);
-      }
-      entries = `sha256:${hash.digest('hex')}`;
-      await rename(temporary, entriesPath(home, entries));
-    }
-    await this.#writeHeader(home, { ...header, entries, durable: header.durable || hashed, boot: bootId() }, 'no');
-    if (entries !== header.entries) await rm(entriesPath(home, header.entries), { force: true });
-  }
-
-  /** Links the list of entries under a name of this process, so that it outlives a collected or changed snapshot. */
-  async #linkEntries(home: string, header: SnapshotHeader): Promise<string | undefined> {
-    const source = entriesPath(home, header.entries);
-    const held = this.#directory.temporaryPath();
     try {
-      await this.#leases.announce();
-      await link(source, held).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') throw error;
-        return copyFile(source, held, constants.COPYFILE_EXCL);
-      });
-      this.#lists.add(held);
-      return held;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return undefined;
-      // If the store is not writable, no other process changes it either.
-      if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') return source;
-      throw storeError(error, `cannot use the cache ${this.#directory.root}`);
+      let { entries } = header;
+      if (restated.size > 0) {
+        const temporary = this.#directory.temporaryPath();
+        entries = await writeList(temporary, (append) => {
+          for (const text of restateLines(readLines(entriesPath(home, header.entries)), restated)) append(text);
+        });
+        await rename(temporary, entriesPath(home, entries));
+      }
+      await this.#writeHeader(home, { ...header, entries, durable: header.durable || hashed, boot: bootId() }, 'no');
+      if (entries !== header.entries) await rm(entriesPath(home, header.entries), { force: true });
+    } catch {
+      // A store that cannot be written costs time: the next run checks the files again.
     }
   }
 }
@@ -348,15 +296,4 @@ function isDamage(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   const byPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL', 'ENXIO', 'ENAMETOOLONG'];
   return error instanceof Error && (code === undefined || byPath.includes(code));
-}
-
-/** True if the snapshot was recorded in this boot, or is known to be on disk. */
-function isSettled(header: SnapshotHeader): boolean {
-  return header.durable || (header.boot === bootId() && header.boot !== '0');
-}
-
-/** @param header the header of the processed list, if it was processed as a whole */
-function problemOf({ damage, digest }: CloneOutcome, header: SnapshotHeader | undefined): string | undefined {
-  if (damage !== undefined) return `${damage.path} ${damage.problem}`;
-  return header === undefined || digest === header.entries ? undefined : 'its list of entries was changed';
 }
