@@ -75,6 +75,7 @@ export function caseResolver(input: BuildCaseInput): BuildResolver & { readonly 
       if (image === undefined || config === undefined) throw new Error(`the case has no ${request.ref}`);
       return { digest: image.digest, config };
     },
+    sourceTime: async () => undefined,
     namedContextExcludes: async (name) => patterns(input.files?.[name]?.['.dockerignore']),
   };
 }

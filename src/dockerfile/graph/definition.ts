@@ -46,8 +46,9 @@ function inOrder(last: Operation): Operation[] {
     if (top.next === top.operation.sources.length) {
       ordered.add(top.operation);
       way.pop();
-    } else if (source !== undefined && !ordered.has(source.operation))
+    } else if (source !== undefined && !ordered.has(source.operation)) {
       way.push({ operation: source.operation, next: 0 });
+    }
     top.next += 1;
   }
   return [...ordered];

@@ -69,7 +69,7 @@ function describeActions(base: Output | undefined, actions: readonly FileAction[
   const basePosition = input(base);
   const froms = actions.map((action) => (action.kind === 'copy' ? input(action.from) : -1));
   // Behind the inputs the results of the actions are numbered.
-  const inputs = Math.max(basePosition, ...froms) + 1;
+  const inputs = froms.reduce((last, position) => Math.max(last, position), basePosition) + 1;
   return actions.map((action, index) => ({
     input: index === 0 ? basePosition : inputs + index - 1,
     secondaryInput: froms[index],

@@ -35,9 +35,8 @@ function takeTriggers(stage: Stage, stages: Stages, build: Build): Step[] {
   const triggers = [...stage.image.config.OnBuild, ...ofStage];
   stage.image.config.OnBuild = [];
   const { fileName } = build.options;
-  const onbuildOf = facts.written || facts.base;
   return triggers.map((text) => {
-    const place = { ...facts.place, instruction: firstWord(text), onbuildOf };
+    const place = { ...facts.place, instruction: firstWord(text), onbuildOf: facts.base };
     return located(fileName, place, () => {
       const origin = { fileName, lines: facts.place.lines, instruction: shownInstruction(place) };
       return linkStep(stages, parseTrigger(text, origin), place);

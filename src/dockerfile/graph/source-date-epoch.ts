@@ -104,9 +104,5 @@ async function timeOfSource({ operation }: Output, { resolver }: Build): Promise
   const { op, attrs = {} } = operation.describe(() => -1);
   const identifier = String(op.identifier);
   if (!/^(?:git|https?):\/\//.test(identifier)) return undefined;
-  if (resolver.sourceTime !== undefined) return resolver.sourceTime(identifier, attrs);
-  throw new DockerfileProblem(
-    `the time of ${identifier} cannot be asked for here`,
-    `set ${NAME} to seconds since 1970`,
-  );
+  return resolver.sourceTime(identifier, attrs);
 }

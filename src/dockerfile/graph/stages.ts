@@ -38,7 +38,7 @@ export class Stage {
   /** The stage it is built upon; undefined if that is an image, or the stage is replaced. */
   base: Stage | undefined;
   steps: Step[] = [];
-  /** Its images and base were asked for. */
+  /** Its image was asked for. */
   resolved = false;
   /** Its operations are made, or it has none of its own. */
   done = false;
@@ -46,7 +46,7 @@ export class Stage {
   triggered = false;
 
   image: Image = blankImage();
-  /** As the image was called before the stage's own steps; `undefined` is as good as Linux. */
+  /** Of its image. Undefined upon a stage that a directory or a file replaces: paths are read as on Linux there. */
   platform: Platform | undefined;
   files: Output | undefined;
   /** The platform that steps run on; undefined: the target's. */
@@ -56,6 +56,7 @@ export class Stage {
   user = '';
   /** Declared by ARG here and in the stages below, in order. */
   args: (readonly [name: string, value: string | undefined])[] = [];
+  /** It has a CMD of its own. */
   hasCmd = false;
   /** What is taken of it; one set for a stage and those built upon it. */
   paths = new Set<string>();
@@ -99,7 +100,7 @@ export class Stages {
     if (stage === undefined || number < 0) {
       throw new DockerfileProblem(
         `there is no stage ${number}`,
-        `stages are numbered from 0; a name says more: FROM … AS NAME, COPY --from=NAME`,
+        'stages are numbered from 0; a name says more: FROM … AS NAME, COPY --from=NAME',
       );
     }
     return stage;

@@ -51,13 +51,10 @@ export interface BuildResolver {
    * The time of a git source (its commit) or of an http source (when it was last modified) in seconds since 1970;
    * undefined if it has none. Asked for only where SOURCE_DATE_EPOCH names a source instead of a time.
    */
-  sourceTime?(identifier: string, attrs: Readonly<Record<string, string>>): Promise<number | undefined>;
+  sourceTime(identifier: string, attrs: Readonly<Record<string, string>>): Promise<number | undefined>;
 }
 
-/**
- * One operation, as BuildKit's JSON of its protocol buffers (`ops` in its definition): `op` is compared with BuildKit's
- * own. The last vertex of a result is the result itself.
- */
+/** One operation: `op` is the JSON that BuildKit's own code writes of it. */
 export interface Vertex {
   readonly kind: 'source' | 'exec' | 'file' | 'merge';
   readonly platform?: string;
@@ -66,16 +63,16 @@ export interface Vertex {
   readonly op: Readonly<Record<string, unknown>>;
   /** Attributes of a source operation: `local.followpaths`, `http.checksum`, `git.keepgitdir`, … */
   readonly attrs?: Readonly<Record<string, string>>;
-  /** Places in the Dockerfile that asked for it: one for each instruction, ONBUILD's under its base. */
+  /** The instructions that asked for it. */
   readonly places: readonly Place[];
 }
 
-/** Where something stands: in the Dockerfile, or in the ONBUILD triggers of a base image. */
+/** Where something stands. A trigger stands where the FROM is that makes it run. */
 export interface Place {
   readonly line: number;
   readonly lines: Lines;
   readonly instruction: string;
-  /** Set for a trigger of a base image's configuration. */
+  /** Set for a trigger: the base that it comes from, after expansion. */
   readonly onbuildOf?: string;
 }
 
