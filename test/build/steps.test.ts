@@ -43,6 +43,19 @@ const copyWithin = (src: string): Vertex => ({
   places: [],
 });
 
+/** From what the first action has made, which is no input. */
+const copyOwn = (src: string): Vertex => ({
+  kind: 'file',
+  inputs: from(0),
+  op: {
+    actions: [
+      { input: 0, secondaryInput: -1, output: -1, Action: { mkdir: { path: '/a' } } },
+      copyAction(0, 1, { src }),
+    ],
+  },
+  places: [],
+});
+
 /** The last vertex is the result. */
 function graph(...vertices: Vertex[]): PlatformGraph {
   const result = vertices.length === 0 ? undefined : { vertex: vertices.length - 1, output: 0 };
@@ -139,6 +152,7 @@ describe('two steps differ', () => {
       [base, source('tools'), copy([0, 1], { src: '/a/f' })],
       [base, source('tools'), copy([0, 1], { src: '/b/f' })],
     ],
+    ['the path in what the operation itself has made', [base, copyOwn('/a/f')], [base, copyOwn('/b/f')]],
     ['the base', [base, exec([0])], [source('other'), exec([0])]],
     ['a source or nothing', [base], []],
     ['paths of a directory that is also written to', [context, copyWithin('/a/f')], [context, copyWithin('/b/f')]],

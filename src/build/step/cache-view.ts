@@ -9,10 +9,10 @@ import type { ExecMount, ExecOperation, FileAction, FileOperation } from './oper
  * Digest of what a cache key holds of an operation itself. What comes from its inputs is not in it: which of their
  * files it takes (`inputsOf`) and what is in them.
  */
-export function operationDigest({ kind, op, platform }: Vertex): Digest {
+export function operationDigest({ kind, op, platform, inputs }: Vertex): Digest {
   // Only a command runs on a platform: files are copied the same way on all of them.
   if (kind === 'exec') return sha256(stableJson({ kind, platform, op: execView(op as unknown as ExecOperation) }));
-  if (kind === 'file') return sha256(stableJson({ kind, op: fileView(op as unknown as FileOperation) }));
+  if (kind === 'file') return sha256(stableJson({ kind, op: fileView(op as unknown as FileOperation, inputs.length) }));
   return sha256(stableJson({ kind, op }));
 }
 
@@ -39,13 +39,13 @@ function withoutCacheName({ cacheOpt, ...mount }: ExecMount): unknown {
   return { ...mount, cacheOpt: rest };
 }
 
-function fileView({ actions }: FileOperation): unknown {
-  return { actions: actions.map(actionView) };
+function fileView({ actions }: FileOperation, inputs: number): unknown {
+  return { actions: actions.map((action) => actionView(action, inputs)) };
 }
 
-/** Of the path of what is copied the last part only: the file arrives under this name. */
-function actionView(action: FileAction): unknown {
+/** Of the path of what is copied from an input the last part only: the file arrives under this name. */
+function actionView(action: FileAction, inputs: number): unknown {
   const { copy } = action.Action;
-  if (copy === undefined || action.secondaryInput < 0) return action;
+  if (copy === undefined || action.secondaryInput < 0 || action.secondaryInput >= inputs) return action;
   return { ...action, Action: { copy: { ...copy, src: baseName(copy.src) } } };
 }
