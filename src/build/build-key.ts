@@ -37,7 +37,7 @@ export async function buildKey(request: BuildRequest, work: BuildWork): Promise<
     detail: () => detailOf(request, platforms, inputs, keys),
     file,
     target: request.target ?? dockerfile?.stages.at(-1)?.name ?? '',
-    platforms: graph.results.map(({ platform }) => platform),
+    platforms: request.targetPlatforms.length > 0 ? request.targetPlatforms : [request.buildPlatform],
     frontend: listed,
     inputs,
     unkeyed: listUnkeyed(graph, file),

@@ -243,6 +243,7 @@ describe('a front end', () => {
     const file = `# syntax=${registry.host}/lang:1\nno Dockerfile at all`;
     const before = await ask.answer(dir, file);
     expect(before.frontend?.digest).toMatch(/^sha256:/);
+    expect(before.platforms).toEqual(['linux/amd64']);
     const others = [
       await ask.key(dir, `${file}, another`),
       await ask.key(dir, file, { buildArgs: new Map([['A', '1']]) }),
