@@ -78,6 +78,8 @@ function readFiles({ words, heredocs }: Statement): Files {
   if (begunBy(destination) !== undefined) {
     throw new DockerfileProblem('the destination is a here-document', 'write the destination last: COPY <<NAME /path');
   }
+  // Of two documents of one name both words mean the last.
+  const texts = new Map(heredocs.map(({ name, text }) => [name, text]));
   const sources: string[] = [];
   const documents: Heredoc[] = [];
   for (const word of words.slice(0, -1)) {
@@ -86,8 +88,8 @@ function readFiles({ words, heredocs }: Statement): Files {
       sources.push(word);
       continue;
     }
-    // Of two documents of one name both are the last one. In JSON form there is none, and the file is empty.
-    const text = heredocs.findLast((each) => each.name === begun.name)?.text ?? '';
+    // In JSON form there is none, and the file is empty.
+    const text = texts.get(begun.name) ?? '';
     documents.push({ ...begun, text: begun.chomp ? withoutLeadingTabs(text) : text });
   }
   return { sources, documents, destination };

@@ -374,6 +374,13 @@ describe('hostile files', () => {
     expect(instructions('RUN a\n'.repeat(20_000))).toHaveLength(20_000);
   });
 
+  it('cost no more for thousands of here-documents', () => {
+    const names = Array.from({ length: 5000 }, (_, index) => `e${index}`);
+    const words = names.map((name) => ` <<${name} \\\n`).join('');
+    const copy = only(`COPY${words} /d/\n${names.join('\n')}\n`);
+    expect(copy.kind === 'COPY' && copy.documents).toHaveLength(5000);
+  });
+
   it('may not be larger than what BuildKit takes', () => {
     expect(() => parseDockerfile(Buffer.alloc((16 << 20) + 1, '\n'), 'Dockerfile')).toThrow('larger than 16 MiB');
   });
