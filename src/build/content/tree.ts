@@ -2,11 +2,9 @@
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go/path.ts';
 import { type ByteString, isUtf8, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
-import { EMPTY_DIGEST } from '../../fs/entry/header.ts';
 import { DIGEST_LENGTH, type EntryRows, FIRST_ROW, GONE } from '../../fs/entry/rows.ts';
 import type { EntryType } from '../../fs/entry/tree-entry.ts';
 import type { HashedEntries } from '../../fs/hash/hash-tree.ts';
-import { FRESH_ROOT_HEADER } from '../../fs/hash/header-digests.ts';
 import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
 
 /** More links than this on the way to a path are a loop. */
@@ -34,7 +32,6 @@ export function rootedPath(path: ByteString): ByteString {
  * empty.
  */
 export class ContentTree {
-  readonly #rootHeader: string;
   readonly #readTarget: ReadTarget;
   /** Where the row of each entry is; the root has none. */
   readonly #rows: (EntryRows | undefined)[] = [undefined];
@@ -54,7 +51,6 @@ export class ContentTree {
         this.#at.push(at);
       }
     }
-    this.#rootHeader = this.size === 1 ? FRESH_ROOT_HEADER : EMPTY_DIGEST;
     this.#readTarget = readTarget;
     this.#preimage = tree.preimage;
     this.#whole.set(ROOT, tree.digest);
@@ -75,15 +71,13 @@ export class ContentTree {
     return this.#rows[position]!.type(this.#at[position]!);
   }
 
-  /** Permission bits with setuid, setgid and sticky, as they are on disk; of the root, which is not sent, 0. */
+  /** Permission bits with setuid, setgid and sticky, as they are on disk; not of the root, which is not sent. */
   mode(position: number): number {
-    if (position === ROOT) return 0;
     return this.#rows[position]!.mode(this.#at[position]!);
   }
 
-  /** Hex digest of the entry alone: of a directory, of its header. */
+  /** Hex digest of the entry alone: of a directory, of its header; not of the root. */
   digest(position: number): string {
-    if (position === ROOT) return this.#rootHeader;
     return this.#rows[position]!.digest(this.#at[position]!);
   }
 

@@ -206,6 +206,19 @@ describe('links', () => {
     expect(await changes([taking('/d')], point('d/l', '../u'))).toBe(true);
   });
 
+  test('lead to directories whatever their names are made of', async () => {
+    for (const byte of ['\xfe', '\xff']) {
+      mkdirSync(Buffer.from(`${root}/${byte}`, 'latin1'));
+      writeFileSync(Buffer.from(`${root}/${byte}/f`, 'latin1'), byte);
+      symlinkSync(Buffer.from(byte, 'latin1'), join(root, `to-${byte.charCodeAt(0)}`));
+    }
+    const [first, second] = [await digest([taking('/to-254')]), await digest([taking('/to-255')])];
+    expect(first).not.toBe(second);
+    write({ 'same/f': 'x' });
+    writeFileSync(Buffer.from(`${root}/\xfe/f`, 'latin1'), 'x');
+    expect(await digest([taking('/to-254')])).toBe(await digest([taking('/same')]));
+  });
+
   test('that lead to nothing are named', async () => {
     symlinkSync('gone', join(root, 'broken'));
     await expect(digest([taking('/broken')])).rejects.toMatchObject({
