@@ -7,7 +7,7 @@ import type { Platform } from '../core/platform.ts';
 import { shortened } from '../core/printable.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { type Layout, LayoutDirectory } from '../image/layout/directory.ts';
+import { type Layout, openLayoutDirectory } from '../image/layout/directory.ts';
 import { chooseEntry, layoutCandidates, tagOf } from '../image/layout/entry.ts';
 import { isEncrypted, liesBeside, refuseCacheIndex, refuseNoImage, refusePart } from '../image/no-image.ts';
 import { type BlobProvider, fetchDocument, verifyDocument } from '../image/provider.ts';
@@ -34,7 +34,7 @@ export interface LayoutPlace {
 const LAYOUT_DIRECTORY: LayoutPlace = {
   scheme: 'oci-layout',
   what: 'the OCI layout',
-  open: (path) => LayoutDirectory.open(path),
+  open: async (path) => openLayoutDirectory(path),
 };
 
 /** @param platform selects if the reference is ambiguous; a digest is not */

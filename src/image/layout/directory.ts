@@ -68,115 +68,88 @@ export function indexEntries(bytes: Uint8Array, invalid: (problem: string) => Ct
   }
 }
 
-export class LayoutDirectory implements Layout {
-  /** As the user wrote it. */
-  readonly path: string;
-  readonly #root: string;
+/**
+ * Opens a layout and checks its marker.
+ * @param path as the user wrote it
+ * @throws E_PATH_NOT_FOUND, E_LAYOUT_INVALID
+ */
+export function openLayoutDirectory(path: string): Layout {
+  const root = rootOf(path);
+  const word = shellWord(path);
+  const invalid = (problem: string): CtxsrcError =>
+    new CtxsrcError('E_LAYOUT_INVALID', `${path} is no valid OCI layout: ${problem}`, { hint: LAYOUT_HINT });
 
-  private constructor(path: string, root: string) {
-    this.path = path;
-    this.#root = root;
-  }
-
-  /**
-   * Opens a layout and checks its marker.
-   * @throws E_PATH_NOT_FOUND, E_LAYOUT_INVALID
-   */
-  static async open(path: string): Promise<LayoutDirectory> {
-    let root: string;
-    try {
-      root = realpathSync.native(resolve(path));
-      if (!statSync(root).isDirectory()) {
-        const word = shellWord(path);
-        throw new CtxsrcError('E_LAYOUT_INVALID', `${path} is no OCI layout: it is not a directory`, {
-          hint: `an OCI layout in a tar file is oci-archive://${word}, an image as docker save writes it docker-archive://${word}`,
-        });
-      }
-    } catch (error) {
-      throw ioError(error, `cannot open the OCI layout ${path}`);
-    }
-    const layout = new LayoutDirectory(path, root);
-    const marker = layout.#required('oci-layout', MAX_LAYOUT_FILE_BYTES);
-    checkMarker(marker, (problem) => layout.#invalid(problem));
-    return layout;
-  }
-
-  /**
-   * The entries of `index.json`, which are not checked.
-   * @throws E_LAYOUT_INVALID, E_LIMIT
-   */
-  async entries(): Promise<readonly Descriptor[]> {
-    const hint = `name the image by its digest: oci-layout://${shellWord(this.path)}@sha256:…`;
-    return indexEntries(this.#required('index.json', MAX_INDEX_BYTES, hint), (problem) => this.#invalid(problem));
-  }
-
-  /**
-   * A blob, open for reading. The caller closes it and verifies its bytes.
-   * @throws E_BLOB_NOT_FOUND, E_UNSAFE for a link out of the layout or something that is not a file
-   */
-  #openBlob(digest: Digest): OpenFile {
-    const file = this.#open(join('blobs', digestAlgorithm(digest), digestHex(digest)));
-    if (file !== undefined) return file;
-    throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${digest} is missing in the OCI layout ${this.path}`, {
-      hint: 'copy the image into the layout again, all platforms that are needed included',
-    });
-  }
-
-  /**
-   * A whole blob, not verified.
-   * @throws E_LIMIT over `maxBytes`, and those of `#openBlob`
-   */
-  async readBlob(digest: Digest, maxBytes: number): Promise<Buffer> {
-    const hint = `a manifest has less: for the blob as a file type oci-layout+blob://${shellWord(this.path)}@${digest}`;
-    return readOpened(this.#openBlob(digest), { ...this.#reading(digest, maxBytes), hint });
-  }
-
-  async *streamBlob(digest: Digest, start: number): AsyncGenerator<Uint8Array> {
-    const { path, fd } = this.#openBlob(digest);
-    yield* createReadStream(path, { fd, start, highWaterMark: 1024 * 1024 });
-  }
-
-  async blobSize(digest: Digest): Promise<number> {
-    const { size, fd } = this.#openBlob(digest);
-    closeSync(fd);
-    return size;
-  }
-
-  async blobFile(digest: Digest): Promise<string> {
-    const { path, fd } = this.#openBlob(digest);
-    closeSync(fd);
-    return path;
-  }
-
-  /** @param hint for a file over the limit */
-  #required(name: string, maxBytes: number, hint?: string): Buffer {
-    const file = this.#open(name);
-    if (file === undefined) throw this.#invalid(`it has no file ${name}`);
-    return readOpened(file, { ...this.#reading(name, maxBytes), hint });
-  }
+  const reading = (name: string, maxBytes?: number): SmallFileOptions => ({
+    what: `${name} of the OCI layout ${path}`,
+    within: bytesOfText(root),
+    maxBytes,
+    hint: 'copy the layout with its links resolved (cp -rL)',
+  });
 
   /** Undefined if the name does not exist. */
-  #open(name: string): OpenFile | undefined {
+  function openFile(name: string): OpenFile | undefined {
     try {
-      return openRegular(join(this.#root, name), this.#reading(name));
+      return openRegular(join(root, name), reading(name));
     } catch (error) {
       if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
       throw error;
     }
   }
 
-  #reading(name: string, maxBytes?: number): SmallFileOptions {
-    return {
-      what: `${name} of the OCI layout ${this.path}`,
-      within: bytesOfText(this.#root),
-      maxBytes,
-      hint: 'copy the layout with its links resolved (cp -rL)',
-    };
+  /** @param hint for a file over the limit */
+  function required(name: string, maxBytes: number, hint?: string): Buffer {
+    const file = openFile(name);
+    if (file === undefined) throw invalid(`it has no file ${name}`);
+    return readOpened(file, { ...reading(name, maxBytes), hint });
   }
 
-  #invalid(problem: string): CtxsrcError {
-    return new CtxsrcError('E_LAYOUT_INVALID', `${this.path} is no valid OCI layout: ${problem}`, {
-      hint: LAYOUT_HINT,
+  /**
+   * A blob, open for reading. The caller closes it and verifies its bytes.
+   * @throws E_BLOB_NOT_FOUND, E_UNSAFE for a link out of the layout or something that is not a file
+   */
+  function openBlob(digest: Digest): OpenFile {
+    const file = openFile(join('blobs', digestAlgorithm(digest), digestHex(digest)));
+    if (file !== undefined) return file;
+    throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${digest} is missing in the OCI layout ${path}`, {
+      hint: 'copy the image into the layout again, all platforms that are needed included',
     });
+  }
+
+  function lookAtBlob(digest: Digest): OpenFile {
+    const file = openBlob(digest);
+    closeSync(file.fd);
+    return file;
+  }
+
+  checkMarker(required('oci-layout', MAX_LAYOUT_FILE_BYTES), invalid);
+  return {
+    async entries() {
+      const hint = `name the image by its digest: oci-layout://${word}@sha256:…`;
+      return indexEntries(required('index.json', MAX_INDEX_BYTES, hint), invalid);
+    },
+    async readBlob(digest, maxBytes) {
+      const hint = `a manifest has less: for the blob as a file type oci-layout+blob://${word}@${digest}`;
+      return readOpened(openBlob(digest), { ...reading(digest, maxBytes), hint });
+    },
+    async *streamBlob(digest, start) {
+      const { path: file, fd } = openBlob(digest);
+      yield* createReadStream(file, { fd, start, highWaterMark: 1024 * 1024 });
+    },
+    blobSize: async (digest) => lookAtBlob(digest).size,
+    blobFile: async (digest) => lookAtBlob(digest).path,
+  };
+}
+
+/** The directory of a layout, without links. */
+function rootOf(path: string): string {
+  try {
+    const root = realpathSync.native(resolve(path));
+    if (statSync(root).isDirectory()) return root;
+    const word = shellWord(path);
+    throw new CtxsrcError('E_LAYOUT_INVALID', `${path} is no OCI layout: it is not a directory`, {
+      hint: `an OCI layout in a tar file is oci-archive://${word}, an image as docker save writes it docker-archive://${word}`,
+    });
+  } catch (error) {
+    throw ioError(error, `cannot open the OCI layout ${path}`);
   }
 }

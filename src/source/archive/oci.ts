@@ -1,5 +1,5 @@
 /** Source `oci-archive`: an image in a tar file that holds an OCI image layout. */
-import { ArchiveLayout } from '../../image/archive/layout.ts';
+import { openArchiveLayout } from '../../image/archive/layout.ts';
 import { layoutProvider } from '../layout-provider.ts';
 import { localImageSource } from '../local-image-source.ts';
 
@@ -17,6 +17,6 @@ export const source = localImageSource({
     layoutProvider(reference, platform, {
       scheme: SCHEME,
       what: 'the OCI archive',
-      open: (path, job) => ArchiveLayout.open(path, job, env),
+      open: (path, job) => openArchiveLayout(path, job, env),
     }),
 });

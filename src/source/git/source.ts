@@ -3,18 +3,7 @@
  * snapshot fetches one commit, or only the objects of a subdirectory.
  */
 
-import type {
-  CacheKeyResult,
-  Description,
-  Digests,
-  ImmutableRef,
-  JobContext,
-  Source,
-  SourceEnv,
-  SourceInstance,
-  WriteOptions,
-  WriteReport,
-} from '../../contract/index.ts';
+import type { JobContext, Source, SourceEnv, SourceInstance, WriteOptions, WriteReport } from '../../contract/index.ts';
 import { NO_CACHE_OPTS } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -35,81 +24,39 @@ import { retrying } from './retry.ts';
 import { checkSubmoduleHost } from './submodule-host.ts';
 import { cleanSubdir, type GitUrl, originOf } from './url.ts';
 
-class GitInstance implements SourceInstance {
-  readonly #id: GitIdentifier;
-  readonly #env: SourceEnv;
-  readonly #resolved = new Once<ResolvedRef>();
+function gitInstance(id: GitIdentifier, env: SourceEnv): SourceInstance {
+  const answer = new Once<ResolvedRef>();
 
-  constructor(id: GitIdentifier, env: SourceEnv) {
-    this.#id = id;
-    this.#env = env;
-  }
-
-  async cacheKey(job: JobContext, _index: number): Promise<CacheKeyResult> {
-    const resolved = await this.#resolve(job);
-    return { key: gitKey(resolved, this.#id.selection), pin: resolved.pin, done: true, opts: NO_CACHE_OPTS };
-  }
-
-  async digests(job: JobContext): Promise<Digests> {
-    const { pin } = await this.#resolve(job);
-    return { digest: pin, pinned: this.#id.withRef(pin) };
-  }
-
-  async describe(job: JobContext): Promise<Description> {
-    const resolved = await this.#resolve(job);
-    const { remote, subdir } = this.#id.reference;
-    return {
-      identifier: String(this.#id),
-      remote,
-      ref: resolved.name,
-      digest: resolved.pin,
-      ...(resolved.keyed === resolved.pin ? {} : { commit: resolved.keyed }),
-      ...(subdir === '' ? {} : { subdir }),
-      pinned: this.#id.withRef(resolved.pin),
-    };
-  }
-
-  /** Branches and tags of the remote, short. */
-  async candidates(job: JobContext): Promise<readonly string[]> {
-    const output = await this.#lsRemote(job, ['--heads', '--tags'], []);
-    const names = [...parseLsRemote(output).keys()].filter((name) => !name.endsWith('^{}'));
-    return names.map((name) => name.replace(/^refs\/(?:heads|tags)\//, ''));
-  }
-
-  async snapshot(job: JobContext): Promise<ImmutableRef> {
-    const resolved = await this.#resolve(job);
-    const { selection, reference } = this.#id;
-    const key = gitKey(resolved, selection);
-    // `.git` contains the remote; all other files depend only on the key.
-    const id = sha256(`git\n${key}\n${selection.keepGitDir ? reference.remote : ''}`);
-    return this.#env.store.ref({ id, produce: (task, dir, options) => this.#produce(task, resolved, dir, options) });
-  }
-
-  async #produce(job: JobContext, resolved: ResolvedRef, dir: string, options: WriteOptions): Promise<WriteReport> {
-    const { selection, reference } = this.#id;
+  async function produce(
+    job: JobContext,
+    resolved: ResolvedRef,
+    dir: string,
+    options: WriteOptions,
+  ): Promise<WriteReport> {
+    const { selection, reference } = id;
     const filter = new PathFilter(options.filter);
     let task: Task | undefined;
     try {
       const checkout = new Checkout(
         job,
         {
-          store: this.#env.store,
+          store: env.store,
           limits: options.limits,
           keepGitDir: selection.keepGitDir,
           skipSubmodules: selection.skipSubmodules,
           filter,
           remoteOf: async (url) => {
-            const { network, offline = false } = this.#env;
+            const { network, offline = false } = env;
             const resolve = await checkSubmoduleHost(url, reference.url, { network, offline, signal: job.signal });
-            return this.#remote(job, url, resolve);
+            return remoteOf(job, url, resolve);
           },
         },
         (written, total) => {
-          task ??= new Task(job.progress, 'unpack', String(this.#id), { total, unit: 'files' });
+          task ??= new Task(job.progress, 'unpack', String(id), { total, unit: 'files' });
           task.advance(written, { total });
         },
       );
-      const remote = await this.#remote(job, reference.url);
+      const remote = await remoteOf(job, reference.url);
       // A subpath becomes a deeper subdirectory, so that nothing beside it is fetched.
       const subdir = cleanSubdir(`${reference.subdir}/${textOfBytes(filter.subpath)}`);
       const part = subdir !== '';
@@ -130,26 +77,25 @@ class GitInstance implements SourceInstance {
     }
   }
 
-  #resolve(job: JobContext): Promise<ResolvedRef> {
-    return this.#resolved.runFor(job.signal, async () => {
-      const { selection } = this.#id;
+  function resolve(job: JobContext): Promise<ResolvedRef> {
+    return answer.runFor(job.signal, async () => {
+      const { selection } = id;
       const known = resolveLocally(selection);
       if (known !== undefined) return known;
       const { ref } = selection;
-      if (ref !== '')
-        return chooseRef(parseLsRemote(await this.#lsRemote(job, [], [ref, `${ref}^{}`])), ref, selection);
+      if (ref !== '') return chooseRef(parseLsRemote(await lsRemote(job, [], [ref, `${ref}^{}`])), ref, selection);
       // One response contains both HEAD and its branch, so that they cannot disagree.
-      const head = await this.#lsRemote(job, ['--symref'], ['HEAD']);
+      const head = await lsRemote(job, ['--symref'], ['HEAD']);
       const branch = defaultBranch(head);
       return chooseRef(new Map([[branch, parseLsRemote(head).get('HEAD') ?? '']]), branch, selection);
     });
   }
 
-  async #lsRemote(job: JobContext, flags: readonly string[], patterns: readonly string[]): Promise<string> {
-    const { url } = this.#id.reference;
-    const remote = await this.#remote(job, url);
-    if (this.#env.offline && remote.reach === 'network') {
-      const message = `${this.#id} names something that moves, and --offline forbids to ask what it is now`;
+  async function lsRemote(job: JobContext, flags: readonly string[], patterns: readonly string[]): Promise<string> {
+    const { url } = id.reference;
+    const remote = await remoteOf(job, url);
+    if (env.offline && remote.reach === 'network') {
+      const message = `${id} names something that moves, and --offline forbids to ask what it is now`;
       throw new CtxsrcError('E_OFFLINE', message, {
         hint: `name a whole commit ID: ${shellWord(`${remote.url}#COMMIT`)}`,
       });
@@ -164,12 +110,12 @@ class GitInstance implements SourceInstance {
     return stdout.toString();
   }
 
-  async #remote(job: JobContext, url: GitUrl, resolve?: readonly string[]): Promise<GitRemote> {
-    const { network, offline } = this.#env;
+  async function remoteOf(job: JobContext, url: GitUrl, resolve?: readonly string[]): Promise<GitRemote> {
+    const { network, offline } = env;
     const options = {
-      own: originOf(url) === originOf(this.#id.reference.url),
-      authTokenFile: this.#id.attributes['auth-token-file'] as string | undefined,
-      knownHosts: this.#id.attributes['known-hosts'] as string | undefined,
+      own: originOf(url) === originOf(id.reference.url),
+      authTokenFile: id.attributes['auth-token-file'] as string | undefined,
+      knownHosts: id.attributes['known-hosts'] as string | undefined,
       resolve,
     };
     return {
@@ -181,6 +127,50 @@ class GitInstance implements SourceInstance {
       offline,
     };
   }
+
+  return {
+    async cacheKey(job) {
+      const resolved = await resolve(job);
+      return { key: gitKey(resolved, id.selection), pin: resolved.pin, done: true, opts: NO_CACHE_OPTS };
+    },
+
+    async digests(job) {
+      const { pin } = await resolve(job);
+      return { digest: pin, pinned: id.withRef(pin) };
+    },
+
+    async describe(job) {
+      const resolved = await resolve(job);
+      const { remote, subdir } = id.reference;
+      return {
+        identifier: String(id),
+        remote,
+        ref: resolved.name,
+        digest: resolved.pin,
+        ...(resolved.keyed === resolved.pin ? {} : { commit: resolved.keyed }),
+        ...(subdir === '' ? {} : { subdir }),
+        pinned: id.withRef(resolved.pin),
+      };
+    },
+
+    /** Branches and tags of the remote, short. */
+    async candidates(job) {
+      const output = await lsRemote(job, ['--heads', '--tags'], []);
+      const names = [...parseLsRemote(output).keys()].filter((name) => !name.endsWith('^{}'));
+      return names.map((name) => name.replace(/^refs\/(?:heads|tags)\//, ''));
+    },
+
+    async snapshot(job) {
+      const resolved = await resolve(job);
+      const { selection, reference } = id;
+      const key = gitKey(resolved, selection);
+      // `.git` contains the remote; all other files depend only on the key.
+      return env.store.ref({
+        id: sha256(`git\n${key}\n${selection.keepGitDir ? reference.remote : ''}`),
+        produce: (task, dir, options) => produce(task, resolved, dir, options),
+      });
+    },
+  };
 }
 
 /** BuildKit writes pointers, too; an image built from them lacks the content without any message. */
@@ -208,5 +198,5 @@ export const source: Source = {
   ],
   attributes: GIT_ATTRIBUTES,
   identify,
-  resolve: (id, env) => new GitInstance(ownIdentifier<GitIdentifier>(source, id, 'withRef'), env),
+  resolve: (id, env) => gitInstance(ownIdentifier<GitIdentifier>(source, id, 'withRef'), env),
 };
