@@ -3,9 +3,7 @@
  * are kept in memory. Only what a content key covers is compared: never times.
  */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import type { FilesInPlace, JobContext } from '../../contract/index.ts';
-import { monotonicMs } from '../../core/monotonic.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
@@ -14,6 +12,7 @@ import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { readXattrs } from '../../fs/entry/xattrs.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import { deviceOf } from '../../fs/native/stat.ts';
+import { Slices } from '../../fs/walk/slices.ts';
 import { keptMode } from '../../fs/write/kept-mode.ts';
 import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
 
@@ -51,8 +50,6 @@ export interface TreeComparison {
   readonly note?: string | undefined;
 }
 
-/** Synchronous work between two turns of the event loop. */
-const SLICE_MS = 15;
 const CHUNK = 256 * 1024;
 
 /**
@@ -67,15 +64,11 @@ export async function* compareTrees(
 ): AsyncGenerator<PathDifference, TreeComparison> {
   const task = new Task(job.progress, 'verify', 'the files of both', { unit: 'files' });
   const comparison = new Comparison(await openSide(a, job.signal, limits), await openSide(b, job.signal, limits));
-  let sliceStart = monotonicMs();
+  const slices = new Slices(job.signal, () => task.advance(comparison.entries));
   try {
     for (const difference of comparison.run()) {
       if (difference !== undefined) yield difference;
-      if (monotonicMs() - sliceStart <= SLICE_MS) continue;
-      await setImmediate();
-      job.signal.throwIfAborted();
-      task.advance(comparison.entries);
-      sliceStart = monotonicMs();
+      if (slices.over) await slices.pause();
     }
     task.end('done');
     return comparison.summary();

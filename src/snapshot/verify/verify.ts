@@ -3,8 +3,7 @@
  * followed.
  */
 import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
-import type { Entry, Xattrs } from '../../contract/entry.ts';
+import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -15,9 +14,11 @@ import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { type EntryType, entryOf, type TreeEntry, typeOf } from '../../fs/entry/tree-entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import { deviceOf } from '../../fs/native/stat.ts';
+import { Slices } from '../../fs/walk/slices.ts';
 import type { Sidecar } from '../sidecar/format.ts';
 import { readSidecar } from '../sidecar/sidecar.ts';
 import { hashFiles } from './hash-files.ts';
+import { compareXattrs } from './xattrs.ts';
 
 interface Difference {
   /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */
@@ -77,12 +78,6 @@ export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext):
   return comparison.differences.length === 0 && comparison.incomplete.size === 0;
 }
 
-/** Entries checked between two turns of the event loop. */
-const BATCH = 2048;
-
-/** Attributes that the system or an administrator adds to any file; they are not content. */
-const FOREIGN_XATTRS = /^(?:system\.|security\.(?:selinux|ima|evm|apparmor|smack)|com\.apple\.)/i;
-
 type OnProgress = (bytes: number, more: Advance) => void;
 
 /** A `stat`, and opening a file, take about as long as hashing this many bytes. */
@@ -133,14 +128,11 @@ class Comparison {
     for (const entry of entries) this.#expected.set(entry.path, entry);
     this.#lookForAdded('', this.#dir);
     let visited = 0;
+    const slices = new Slices(signal, () => this.#tell(onProgress, visited, 0, 0));
     for (const entry of entries) {
       if (this.#quick && this.differences.length > 0) return;
       visited += 1;
-      if (visited % BATCH === 0) {
-        await setImmediate();
-        signal?.throwIfAborted();
-        this.#tell(onProgress, visited, 0, 0);
-      }
+      if (slices.over) await slices.pause();
       this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
       this.#compareEntry(entry);
     }
@@ -186,7 +178,9 @@ class Comparison {
     if (type === 'dir') this.#lookForAdded(key, path);
     if (type === 'symlink') this.#compareTarget(entry, readlinkSync(path, { encoding: 'latin1' }));
     if (type === 'char' || type === 'block') this.#compareTarget(entry, deviceOf(stat.rdev));
-    this.#compareXattrs(entry, path);
+    const attributes = compareXattrs(this.#native, path, entry.xattrs);
+    if (attributes.incomplete) this.incomplete.add('xattrs');
+    for (const detail of attributes.differences) this.#differs(key, 'xattr', detail);
     // The mtime of a directory changes with its files, whose changes are reported already.
     if (type !== 'dir' && Math.abs(stat.mtimeMs - entry.mtime * 1000 - entry.mtimeNs / 1e6) > 0.002) {
       this.notes.push(shown(entry.path));
@@ -214,26 +208,6 @@ class Comparison {
   #compareTarget(entry: Entry, is: string): void {
     if (is !== (entry.target ?? '')) {
       this.#differs(entry.path, 'target', `it is ${shown(is)}, it was ${shown(entry.target ?? 'unknown')}`);
-    }
-  }
-
-  #compareXattrs(entry: Entry, path: string | Buffer): void {
-    const was: Xattrs = entry.xattrs ?? new Map();
-    const native = this.#native;
-    if (native === undefined) {
-      if (entry.xattrs !== undefined) this.incomplete.add('xattrs');
-      return;
-    }
-    const names = native.listXattrs(path).filter((name) => !FOREIGN_XATTRS.test(name));
-    for (const name of names) {
-      if (!was.has(name)) this.#differs(entry.path, 'xattr', `${name} was not there`);
-    }
-    for (const [name, value] of was) {
-      const is = native.getXattr(path, name);
-      if (is === undefined && name.startsWith('trusted.') && process.getuid?.() !== 0) this.incomplete.add('xattrs');
-      else if (is?.toString('latin1') !== value) {
-        this.#differs(entry.path, 'xattr', `${name} ${is === undefined ? 'is gone' : 'has another value'}`);
-      }
     }
   }
 

@@ -3,10 +3,8 @@
  * followed. Everything is hashed on the way: the written files match the key, or there is an error.
  */
 import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import type { Entry, JobContext, Metadata, Time, WriteOptions, WriteReport, Xattrs } from '../../contract/index.ts';
 import { CtxsrcError, ioError, localError } from '../../core/errors.ts';
-import { monotonicMs } from '../../core/monotonic.ts';
 import { printable } from '../../core/printable.ts';
 import { Task } from '../../core/progress.ts';
 import { type ByteString, fsPath, textOfBytes } from '../../fs/byte-string.ts';
@@ -19,6 +17,7 @@ import { TreeHasher } from '../../fs/hash/tree-hasher.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
 import type { TreeFilter } from '../../fs/walk/filter.ts';
+import { Slices } from '../../fs/walk/slices.ts';
 import { walkInSteps } from '../../fs/walk/walk.ts';
 import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
 import { metadataOf } from '../../fs/write/metadata.ts';
@@ -45,8 +44,6 @@ interface Directory {
   written: boolean;
 }
 
-/** Milliseconds of work between two turns of the event loop. */
-const SLICE_MS = 15;
 const NO_XATTRS: Xattrs = new Map();
 
 /**
@@ -64,7 +61,7 @@ export async function copyTree(job: JobContext, request: CopyRequest): Promise<W
 }
 
 class Copy {
-  readonly #job: JobContext;
+  readonly #signal: AbortSignal;
   readonly #request: CopyRequest;
   readonly #reader: DiskReader;
   readonly #target: DiskReader;
@@ -84,7 +81,7 @@ class Copy {
   #subpathSeen = false;
 
   constructor(job: JobContext, request: CopyRequest) {
-    this.#job = job;
+    this.#signal = job.signal;
     this.#request = request;
     this.#reader = new DiskReader(request.root);
     this.#target = new DiskReader(Buffer.from(request.dir).toString('latin1'));
@@ -98,14 +95,8 @@ class Copy {
   }
 
   async run(): Promise<WriteReport> {
-    let sliceStart = monotonicMs();
-    for (const _ of this.#steps()) {
-      if (monotonicMs() - sliceStart < SLICE_MS) continue;
-      await setImmediate();
-      this.#job.signal.throwIfAborted();
-      this.#task.advance(this.#bytes, { files: this.#entries.length });
-      sliceStart = monotonicMs();
-    }
+    const slices = new Slices(this.#signal, () => this.#task.advance(this.#bytes, { files: this.#entries.length }));
+    for (const _ of this.#steps()) if (slices.over) await slices.pause();
     if (this.#hasher.finish().digest !== this.#request.digest) throw this.#changed();
     this.#finishDirectories();
     this.#task.end('done');
@@ -137,7 +128,7 @@ class Copy {
     const wanted = place !== undefined && place !== '' && this.#paths.wants(place);
     while (this.#dirs.length > 0 && !`${place}`.startsWith(`${this.#dirs.at(-1)!.place}/`)) this.#dirs.pop();
     if (isDir) {
-      this.#hasher.directory(entry.path, this.#headerDigest(entry, xattrs));
+      this.#hasher.directory(entry.path, hexDigest(this.#header(entry, xattrs)));
       if (place !== undefined && place !== '') this.#dirs.push({ place, entry, xattrs, written: false });
     }
     if (wanted) this.#writeDirectories();
@@ -161,13 +152,9 @@ class Copy {
   }
 
   #xattrs(path: ByteString): Xattrs {
-    if (this.#native === undefined) return NO_XATTRS;
-    try {
-      return readXattrs(this.#native, this.#reader.full(path)).xattrs;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw this.#changed(path);
-      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
-    }
+    const native = this.#native;
+    if (native === undefined) return NO_XATTRS;
+    return this.#read(path, () => readXattrs(native, this.#reader.full(path)).xattrs);
   }
 
   #header(entry: TreeEntry, xattrs: Xattrs, target?: ByteString): ByteString {
@@ -180,10 +167,6 @@ class Copy {
       target,
       xattrs,
     });
-  }
-
-  #headerDigest(entry: TreeEntry, xattrs: Xattrs, target?: ByteString): string {
-    return hexDigest(this.#header(entry, xattrs, target));
   }
 
   *#file(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): Generator<undefined> {
@@ -211,8 +194,8 @@ class Copy {
 
   /** An entry without content: a link, device or fifo, or a socket, which becomes an empty file. */
   #other(entry: TreeEntry, xattrs: Xattrs, place: ByteString | undefined): void {
-    const target = this.#targetOf(entry);
-    this.#hasher.file(entry.path, this.#headerDigest(entry, xattrs, target));
+    const target = this.#read(entry.path, () => this.#reader.targetOf(entry));
+    this.#hasher.file(entry.path, hexDigest(this.#header(entry, xattrs, target)));
     if (place === undefined) return;
     this.#count(0);
     const path = this.#target.full(place);
@@ -238,13 +221,13 @@ class Copy {
     else addSpecialLoss(this.#finisher.losses, place, type, device);
   }
 
-  #targetOf(entry: TreeEntry): ByteString | undefined {
+  #read<T>(path: ByteString, read: () => T): T {
     try {
-      return this.#reader.targetOf(entry);
+      return read();
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'EINVAL') throw this.#changed(entry.path);
-      throw ioError(error, `cannot read ${printable(textOfBytes(entry.path))}`);
+      if (code === 'ENOENT' || code === 'EINVAL') throw this.#changed(path);
+      throw ioError(error, `cannot read ${printable(textOfBytes(path))}`);
     }
   }
 
