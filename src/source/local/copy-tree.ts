@@ -52,12 +52,8 @@ const NO_XATTRS: Xattrs = new Map();
  * `E_DISK_FULL`, `E_PATH_NOT_FOUND` for a subpath that is not a directory of the source
  */
 export async function copyTree(job: JobContext, request: CopyRequest): Promise<WriteReport> {
-  const copy = new Copy(job, request);
-  try {
-    return await copy.run();
-  } finally {
-    copy.end();
-  }
+  const label = printable(textOfBytes(request.root));
+  return Task.run(job, 'copy', label, (task) => new Copy(job.signal, task, request).run());
 }
 
 class Copy {
@@ -80,18 +76,14 @@ class Copy {
   #bytes = 0;
   #subpathSeen = false;
 
-  constructor(job: JobContext, request: CopyRequest) {
-    this.#signal = job.signal;
+  constructor(signal: AbortSignal, task: Task, request: CopyRequest) {
+    this.#signal = signal;
+    this.#task = task;
     this.#request = request;
     this.#reader = new DiskReader(request.root);
     this.#target = new DiskReader(Buffer.from(request.dir).toString('latin1'));
     this.#paths = new PathFilter(request.options.filter);
     this.#finisher = new Finisher(request.options);
-    this.#task = new Task(job.progress, 'copy', printable(textOfBytes(request.root)));
-  }
-
-  end(): void {
-    this.#task.end('failed');
   }
 
   async run(): Promise<WriteReport> {
@@ -99,7 +91,6 @@ class Copy {
     for (const _ of this.#steps()) if (slices.over) await slices.pause();
     if (this.#hasher.finish().digest !== this.#request.digest) throw this.#changed();
     this.#finishDirectories();
-    this.#task.end('done');
     return {
       files: this.#entries.length,
       bytes: this.#bytes,
