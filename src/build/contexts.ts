@@ -14,6 +14,7 @@ export interface ContextDirectory {
   /** Absolute; undefined for a context without files. */
   readonly path: string | undefined;
   readonly ignores: ContextIgnores;
+  readonly remote?: BuildRequest['remote'];
 }
 
 export interface NamedContexts {
@@ -92,11 +93,12 @@ async function namesBySource({ contexts }: BuildRequest, { table }: BuildWork): 
 
 /** The main context with its patterns. */
 export async function openMainContext(
-  { context, dockerfile }: BuildRequest,
+  { context, remote, dockerfile }: BuildRequest,
   { job }: BuildWork,
 ): Promise<ContextDirectory> {
-  const ignores = context === undefined ? NO_IGNORES : await contextIgnores(job, context, dockerfile);
-  return { name: MAIN_CONTEXT, path: context, ignores };
+  const isHere = context !== undefined && remote === undefined;
+  const ignores = isHere ? await contextIgnores(job, context, dockerfile) : NO_IGNORES;
+  return { name: MAIN_CONTEXT, path: context, ignores, remote };
 }
 
 const NO_IGNORES: ContextIgnores = { name: undefined, exclude: [], excludedBy: () => '' };

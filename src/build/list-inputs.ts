@@ -89,12 +89,14 @@ async function otherInput(vertex: Vertex, file: string, keys: SourceKeys): Promi
 
 async function directoryInput(vertex: Vertex, keys: SourceKeys): Promise<Omit<BuildInput, 'at'>> {
   const { directory, followPaths, content } = await keys.directory(vertex);
+  const { kind = 'local', digest, key = content?.key } = directory.remote ?? {};
   return {
-    kind: 'local',
+    kind,
     name: directory.name,
     ref: localReference(directory),
     ...defined({
-      key: content?.key,
+      digest,
+      key,
       files: content?.files,
       bytes: content?.bytes,
       paths: followPaths?.map((one) => `/${one}`),
@@ -107,9 +109,9 @@ async function nameOf(vertex: Vertex, keys: SourceKeys): Promise<string> {
   return isDirectory(vertex) ? localReference(await keys.directoryOf(vertex)) : shown(await keys.open(vertex));
 }
 
-/** Seen from the current directory. */
-function localReference({ path }: ContextDirectory): string {
-  return `local://${path === undefined ? '' : relative('', path) || '.'}`;
+/** A path is seen from the current directory. */
+function localReference({ path, remote }: ContextDirectory): string {
+  return remote?.ref ?? `local://${path === undefined ? '' : relative('', path) || '.'}`;
 }
 
 function shown({ resolved }: OpenSource): string {

@@ -41,10 +41,13 @@ function keyCell(input: BuildInput, digest: (text: string | undefined) => string
   return input.used === false ? 'asked for, not used' : digest(input.key);
 }
 
-/** The platform is told where the build has several, or the input another one than the build. */
-function referenceOf({ ref, platform }: BuildInput, platforms: readonly string[]): string {
+/** A context's name stands before it; the platform behind it where the build has several, or another one. */
+function referenceOf({ kind, name, ref, digest, platform }: BuildInput, platforms: readonly string[]): string {
+  const isNamed = name !== 'context' && (kind === 'local' || !ref.includes(name));
   const tells = platform !== undefined && (platforms.length > 1 || platform !== platforms[0]);
-  return tells ? `${ref} (${platform})` : ref;
+  // The digest has a column of its own.
+  const shown = digest !== undefined && ref.endsWith(`@${digest}`) ? ref.slice(0, -digest.length - 1) : ref;
+  return `${isNamed ? `${name}=` : ''}${shown}${tells ? ` (${platform})` : ''}`;
 }
 
 function placesOf(at: readonly InputPlace[]): string {

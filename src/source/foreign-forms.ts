@@ -1,6 +1,6 @@
 /** References in the forms of other tools: contexts of buildx and buildah, rules of a BuildKit source policy. */
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, relative, resolve } from 'node:path';
 import { familiarReference, type ImageReference, parseNormalizedReference } from '../oci/reference.ts';
 import { isGitReference } from './git/reference-form.ts';
 import { parseGitReference } from './git/url.ts';
@@ -16,13 +16,15 @@ export function isBuildContext(value: string): boolean {
 }
 
 /**
- * The reference of a build context that is no directory, its path absolute; undefined for a directory.
- * @param cwd the directory of relative paths
+ * The reference of a build context that is no directory; undefined for a directory. A relative path becomes relative to
+ * the current directory of the process.
+ * @param cwd the directory that it was relative to
  */
 export function referenceOfContext(value: string, cwd: string): string | undefined {
   if (value.startsWith(LAYOUT)) {
     const layout = parseLayoutReference(value.slice(LAYOUT.length), (path) => existsSync(resolve(cwd, path)));
-    return formatLayoutReference({ ...layout, path: resolve(cwd, layout.path) });
+    const path = isAbsolute(layout.path) ? layout.path : relative('', resolve(cwd, layout.path)) || '.';
+    return formatLayoutReference({ ...layout, path });
   }
   return /^(?:https?|docker-image):\/\//.test(value) || isGitReference(value) ? value : undefined;
 }

@@ -1,7 +1,7 @@
 /** A `docker buildx build` line and its environment, read as buildx reads them. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BuildLine } from '../../src/build/request/line.ts';
 import { type ReadRequest, readRequest } from '../../src/build/request/read.ts';
@@ -159,7 +159,7 @@ describe('flags', () => {
     ]);
   });
 
-  it('--build-context: names as BuildKit looks them up, paths absolute', async () => {
+  it('--build-context: names as BuildKit looks them up, paths found from anywhere', async () => {
     symlinkSync('app', join(here, 'a:b'));
     const { contexts } = (
       await read({
@@ -183,8 +183,8 @@ describe('flags', () => {
       'alpine:3.20::linux/arm64': 'docker-image://alpine:arm',
       src: 'git@github.com:o/r.git',
       file: 'https://example.com/x.tar',
-      base: `oci-layout://${join(here, 'app')}:tag`,
-      colon: `oci-layout://${join(here, 'a:b')}:tag`,
+      base: `oci-layout://${relative('', join(here, 'app'))}:tag`,
+      colon: `oci-layout://${relative('', join(here, 'a:b'))}:tag`,
     });
   });
 });

@@ -84,43 +84,31 @@ function valueAt(
   return first === 'steps' && third === 'outputs' ? steps[second!]?.[fourth!] : undefined;
 }
 
-/** Runs the only job of a workflow on the machine; `caches` is what actions/cache keeps. */
-export async function runWorkflow(
-  machine: Machine,
-  text: string,
-  origin: string,
-  umask: string,
-  caches: string,
-): Promise<void> {
+/** Runs the only job of a workflow on the machine. */
+export async function runWorkflow(machine: Machine, text: string, origin: string, umask: string): Promise<void> {
   const { jobs } = parse(text) as { jobs: Record<string, { steps: Step[] }> };
   const [job] = Object.values(jobs);
   const steps: Record<string, Outputs> = {};
-  const scope: Scope = (path) => valueAt({ inputs: {}, steps }, path);
-  const afterwards: (() => void)[] = [];
+  // Its variables are those of the machine.
+  const scope: Scope = (path) =>
+    path.startsWith('vars.') ? machine.env[path.slice('vars.'.length)] : valueAt({ inputs: {}, steps }, path);
   let cwd = machine.home;
   for (const step of job!.steps) {
     if (step.if !== undefined) {
       const [, path, value] = /^([\w.-]+) != '(\w*)'$/.exec(step.if)!;
       if (scope(path!) === value) continue;
     }
-    const given = step.with ?? {};
+    const given = Object.entries(step.with ?? {}).map(([name, value]) => [name, filled(String(value), scope)]);
     let outputs: Outputs = {};
     if (step.uses?.startsWith('actions/checkout@')) {
       cwd = await machine.checkout(origin, umask);
-    } else if (step.uses?.startsWith('actions/cache@')) {
-      const kept = join(caches, filled(String(given.key), scope));
-      const path = String(given.path).replace('~', machine.home);
-      if (existsSync(kept)) cpSync(kept, path, { recursive: true });
-      else afterwards.push(() => existsSync(path) && cpSync(path, kept, { recursive: true }));
-      outputs = { 'cache-hit': String(existsSync(kept)) };
     } else if (step.uses === 'OWNER/ctxsrc@COMMIT') {
-      ({ outputs } = await useAction(machine, cwd, given));
+      ({ outputs } = await useAction(machine, cwd, Object.fromEntries(given)));
     } else {
       ({ outputs } = await runScript(machine, cwd, step, scope, {}));
     }
     if (step.id !== undefined) steps[step.id] = outputs;
   }
-  for (const save of afterwards) save();
 }
 
 interface GitlabJob {

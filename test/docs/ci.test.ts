@@ -1,6 +1,7 @@
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Descriptor } from '../../src/oci/types.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
@@ -26,18 +27,20 @@ const shown = (file: string): string => page.find((block) => block.file === file
 
 describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
   let registry: TestRegistry;
+  const layout = new LayoutBuilder();
+  let image: Descriptor;
   /** The repository that is checked out: what a project has, and the ignore file of the page. */
   let origin: string;
 
   beforeAll(async () => {
     registry = await TestRegistry.start();
-    const layout = new LayoutBuilder();
     const layer = layout.layer(tar([{ name: 'etc/motd', content: 'welcome\n' }]));
-    registry.push(layout, 'library/debian', '12', layout.image({ layers: [layer] }));
+    image = layout.image({ layers: [layer] });
+    registry.push(layout, 'library/debian', '12', image);
     const machine = new Machine(registry.host);
     origin = join(tempDir('origin'), 'project');
     mkdirSync(join(origin, 'src'), { recursive: true });
-    writeFileSync(join(origin, 'Dockerfile'), 'FROM base AS release\nCOPY . /app\n');
+    writeFileSync(join(origin, 'Dockerfile'), 'FROM debian:12 AS release\nCOPY src/ /app/\n');
     writeFileSync(join(origin, 'src', 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
     writeFileSync(join(origin, '.dockerignore'), shown('.dockerignore'));
     const made = await machine.bash(
@@ -65,6 +68,7 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
     it('are all run by a test', () => {
       expect(recipes.map(({ text }) => text.split('\n')[0])).toEqual([
         '# skip-build',
+        '# skip-build-list',
         '# github-output',
         '# cache-snapshot',
         '# pin',
@@ -78,23 +82,67 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       ]);
     });
 
-    it('skip-build builds in the first checkout, skips in the second, and builds when something changes', async () => {
+    /** What the fake docker was told to push. */
+    function pushed(line = ''): string {
+      const form = /^docker buildx build --target release --push -t (\S+)\/team\/app:(ctxsrc-[0-9a-f]{64}) \.$/;
+      const [, host, tag] = form.exec(line) ?? [];
+      expect(host).toBe(registry.host);
+      if (tag === undefined) throw new Error(`nothing was pushed: ${line}`);
+      return tag;
+    }
+
+    it('skip-build builds once for two checkouts, and again when something changes or the image is gone', async () => {
       const machine = machineHere();
       const [first, second] = [await machine.checkout(origin, '022'), await machine.checkout(origin, '077')];
-      expect(await runIn(machine, first, 'skip-build')).toEqual({ code: 0, stdout: '', stderr: '' });
-      for (const checkout of [second, first]) {
-        const again = await runIn(machine, checkout, 'skip-build');
-        expect(again).toMatchObject({
+      const build = async (checkout: string) => {
+        const before = machine.dockerLog().length;
+        const ran = await runIn(machine, checkout, 'skip-build');
+        expect(ran.code, ran.stderr).toBe(0);
+        return machine.dockerLog()[before];
+      };
+      const tag = pushed(await build(first));
+      registry.push(layout, 'team/app', tag, image);
+      for (const checkout of [second, first]) expect(await build(checkout)).toBeUndefined();
+      expect(await runIn(machine, first, 'skip-build')).toMatchObject({
+        stdout: `nothing changed: ${tag.replace('ctxsrc-', 'sha256:')}\n`,
+        stderr: expect.stringContaining('known: '),
+      });
+      appendFileSync(join(second, 'Dockerfile'), '# a comment\n');
+      writeFileSync(join(second, 'ctxsrc.lock'), '');
+      expect(await build(second)).toBeUndefined();
+      appendFileSync(join(second, 'Dockerfile'), 'LABEL a=b\n');
+      expect(pushed(await build(second))).not.toBe(tag);
+      appendFileSync(join(first, 'src', 'run.sh'), '# other\n');
+      expect(pushed(await build(first))).not.toBe(tag);
+      registry.manifests.delete('team/app');
+      expect(pushed(await build(await machine.checkout(origin, '022')))).toBe(tag);
+    });
+
+    it('skip-build fails where nothing can be decided', async () => {
+      const machine = machineHere();
+      const checkout = await machine.checkout(origin, '022');
+      registry.intercept = ({ url }, response) => {
+        if (!url?.includes('/team/app/')) return false;
+        response.writeHead(403).end();
+        return true;
+      };
+      try {
+        expect(await runIn(machine, checkout, 'skip-build')).toMatchObject({ code: 4, stdout: '' });
+        expect(machine.dockerLog()).toEqual([]);
+      } finally {
+        registry.intercept = undefined;
+      }
+    });
+
+    it('skip-build-list does the same with a list', async () => {
+      const machine = machineHere();
+      mkdirSync(join(machine.home, '.cache'));
+      for (const umask of ['022', '077']) {
+        expect(await runIn(machine, await machine.checkout(origin, umask), 'skip-build-list')).toMatchObject({
           code: 0,
-          stdout: expect.stringMatching(/^nothing changed: sha256-[0-9a-f]{64}\n$/),
         });
       }
       expect(machine.dockerLog()).toEqual(['docker buildx build --target release .']);
-      for (const file of ['Dockerfile', 'src/run.sh']) {
-        appendFileSync(join(second, file), '# other\n');
-        expect(await runIn(machine, second, 'skip-build')).toMatchObject({ code: 0, stdout: '' });
-      }
-      expect(machine.dockerLog()).toHaveLength(3);
     });
 
     it('github-output appends the key, the same in two checkouts', async () => {
@@ -111,13 +159,15 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
     });
 
     it('the GitHub workflow builds once on two machines', async () => {
-      const caches = tempDir('caches');
       const machines = [];
       for (const umask of ['022', '027']) {
         machines.push(machineHere());
-        await runWorkflow(machines.at(-1)!, shown('github'), origin, umask, caches);
+        await runWorkflow(machines.at(-1)!, shown('github'), origin, umask);
+        const [line] = machines.at(-1)!.dockerLog();
+        if (line !== undefined) registry.push(layout, 'team/app', pushed(line), image);
       }
-      expect(machines.map((machine) => machine.dockerLog())).toEqual([['docker buildx build --target release .'], []]);
+      expect(machines.map((machine) => machine.dockerLog().length)).toEqual([1, 0]);
+      registry.manifests.delete('team/app');
     });
 
     it('the GitLab jobs have the same key twice, and write the snapshot once', async () => {
@@ -230,8 +280,19 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
           'ev=./$(touch evil)',
         ],
       );
-      expect(outputs).toEqual({ key: expected, digest: '', pinned: '' });
+      expect(outputs).toEqual({ key: expected, known: '', digest: '', pinned: '' });
       expect(existsSync(join(cwd, 'evil'))).toBe(false);
+    });
+
+    it('has the key of a build, and whether it is known', async () => {
+      const [machine, cwd] = await here();
+      writeFileSync(join(machine.home, 'keys'), '');
+      const args = `--modes exec\n--target release\n--build-arg A=b c\n--known-file ${join(machine.home, 'keys')}`;
+      const { outputs } = await useAction(machine, cwd, { build: '.', args });
+      const key = await keyOf(machine, cwd, '--build', '--modes', 'exec', '--target', 'release', '.');
+      expect(outputs).toEqual({ key, known: 'false', digest: '', pinned: '' });
+      writeFileSync(join(machine.home, 'keys'), key);
+      expect((await useAction(machine, cwd, { build: '.', args })).outputs.known).toBe('true');
     });
 
     it('has all outputs of a single reference', async () => {
@@ -251,6 +312,7 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
 
     it.each([
       ['no reference', { references: ' \n' }, 'references is empty'],
+      ['a build beside references', { build: '.', references: '.' }, 'exclude each other'],
       ['several references without a word of how', { references: `.\n${base}` }, 'combined: true'],
       ['another word than true', { references: '.', combined: 'yes' }, 'combined is true or false'],
       ['a line that is no flag', { references: '.', args: 'exec' }, 'a flag and its value'],

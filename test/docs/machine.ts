@@ -27,6 +27,7 @@ export class Machine {
       LC_ALL: 'C.UTF-8',
       DOCKER_DEFAULT_PLATFORM: 'linux/amd64',
       BASE_IMAGE: 'docker-image://docker.io/library/debian:12',
+      IMAGE: `${registry}/team/app`,
       GITHUB_OUTPUT: join(this.home, 'github-output'),
       GIT_CONFIG_GLOBAL: '/dev/null',
     };

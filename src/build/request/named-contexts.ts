@@ -9,8 +9,8 @@ import { contextName, imageOf, referenceOfContext } from '../../source/foreign-f
 import { splitPair } from './pairs.ts';
 
 /**
- * References by familiar name without `:latest`, as BuildKit looks names up; the last of a name counts. Paths are
- * absolute.
+ * References by familiar name without `:latest`, as BuildKit looks names up; the last of a name counts. Directories
+ * are absolute.
  */
 export function readNamedContexts(texts: readonly string[], cwd: string): Map<string, string> {
   const contexts = new Map<string, string>();

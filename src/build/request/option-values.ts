@@ -70,5 +70,5 @@ function ulimits(texts: readonly string[]): string {
 }
 
 function bad(flag: string, text: string, wanted: string): CtxsrcError {
-  return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(text)} is not valid: it takes ${wanted}`);
+  return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(text)} is not valid`, { hint: `it takes ${wanted}` });
 }

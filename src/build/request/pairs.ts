@@ -24,7 +24,9 @@ export function readSalts(texts: readonly string[]): [name: string, value: strin
   for (const text of texts) {
     const [name, value] = splitPair('--with', text);
     if (value === undefined) {
-      throw new CtxsrcError('E_USAGE', `--with ${JSON.stringify(text)} is not valid: it takes NAME=VALUE`);
+      throw new CtxsrcError('E_USAGE', `--with ${JSON.stringify(text)} has no value`, {
+        hint: 'write --with NAME=VALUE',
+      });
     }
     if (salts.has(name)) {
       throw new CtxsrcError('E_USAGE', `--with ${JSON.stringify(name)} is given twice`, {

@@ -10,7 +10,7 @@ import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, inputsDocument, withBuild } from './build-run.ts';
+import { checkCovered, inputsMembers, withBuild } from './build-run.ts';
 
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
@@ -36,12 +36,10 @@ async function print(
   const key = flags.safe === true ? safeKey(answer.key) : answer.key;
   await run.githubOutput({ key, ...(found === undefined ? {} : { known: String(found.known) }) });
   if (found !== undefined) run.note(`${found.known ? 'known' : 'changed'}: ${found.because}`);
-  if (run.json) {
-    const document = { ...inputsDocument(answer), known: found?.known };
-    const preimage = run.verbose > 0 ? { document: answer.document } : {};
-    await run.out(`${JSON.stringify({ ...document, ...preimage })}\n`);
-  } else {
-    if (run.verbose > 0) run.note(`hashed: ${answer.document}`);
+  const hashed = run.verbose > 0 ? answer.document : undefined;
+  if (run.json) await run.document({ ...inputsMembers(answer), known: found?.known, document: hashed });
+  else {
+    if (hashed !== undefined) run.note(`hashed: ${hashed}`);
     await run.line(key);
   }
   return found?.known === false && flags.exitCode === true ? new CtxsrcError('E_DRIFT', '').exit : undefined;

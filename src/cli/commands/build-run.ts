@@ -2,7 +2,6 @@
 import type { BuildAnswer, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { readRequest } from '../../build/request/read.ts';
 import type { RemoteContext } from '../../build/request/remote.ts';
-import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
 import { buildLineOf, idleNote } from '../build-flags.ts';
@@ -44,28 +43,11 @@ export async function withBuild<T>(
 /** Properties of files that the key could not cover are a warning, or exit 8 with `--strict`. */
 export function checkCovered(run: Run, { file, incomplete }: BuildAnswer): void {
   if (incomplete.length === 0) return;
-  const text = `the key of ${printable(file)} does not cover ${incomplete.join(', ')}`;
-  if (run.flags.strict === true) {
-    throw new CtxsrcError('E_INCOMPLETE', text, {
-      details: { incomplete },
-      hint: 'install the optional package koffi, or leave --strict out',
-    });
-  }
-  run.note(text, 'warning');
+  run.incomplete(`the key of ${printable(file)} does not cover ${incomplete.join(', ')}`, { details: { incomplete } });
 }
 
-/** The document of `inputs --json`. */
-export function inputsDocument(answer: BuildAnswer): Record<string, unknown> {
+/** The members of the document of `inputs --json`. */
+export function inputsMembers(answer: BuildAnswer): object {
   const { file, target, platforms, key, frontend, inputs, unkeyed, incomplete } = answer;
-  return {
-    schema: 'ctxsrc/v1',
-    file,
-    target,
-    platforms,
-    key,
-    frontend: frontend ?? null,
-    inputs,
-    unkeyed,
-    incomplete,
-  };
+  return { file, target, platforms, key, frontend: frontend ?? null, inputs, unkeyed, incomplete };
 }
