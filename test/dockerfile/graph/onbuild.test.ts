@@ -81,4 +81,13 @@ describe('triggers', () => {
     const missing = await failure(graphOf(['FROM triggers:1'], { images: expanding }));
     expect(missing.message).toMatch(/^Dockerfile:1: ONBUILD COPY of triggers:1: .*give_V/);
   });
+
+  it('that lead to themselves come to an end', async () => {
+    const endless = buildImages({ [TRIGGERS]: { OnBuild: ['COPY --from=triggers:1 / /'] } });
+    const failed = await failure(graphOf(['FROM triggers:1'], { images: endless }));
+    expect(failed.code).toBe('E_DOCKERFILE');
+    expect(failed.message).toBe(
+      'Dockerfile:1: ONBUILD COPY of triggers:1: the triggers of triggers:1 lead to others without end',
+    );
+  });
 });
