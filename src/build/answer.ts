@@ -2,6 +2,7 @@
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { Digest } from '../core/digest.ts';
 import type { BuildOptions } from '../dockerfile/graph/types.ts';
+import type { Finding } from '../dockerfile/lint/finding.ts';
 import type { SourceTable } from '../source/table.ts';
 
 /** One build, as its command line describes it. */
@@ -121,6 +122,8 @@ export interface BuildAnswer {
   /** In the order of first use. */
   readonly inputs: readonly BuildInput[];
   readonly unkeyed: readonly UnkeyedInput[];
+  /** What is doubtful in the Dockerfile. */
+  readonly findings: readonly Finding[];
   /** Properties of files that could not be read, for instance `xattrs`. */
   readonly incomplete: readonly string[];
 }

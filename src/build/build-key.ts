@@ -4,11 +4,11 @@ import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { buildGraph } from '../dockerfile/graph/build-graph.ts';
 import type { BuildGraph } from '../dockerfile/graph/types.ts';
 import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
-import type { Dockerfile } from '../dockerfile/parse/instruction.ts';
 import type { BuildAnswer, BuildDetail, BuildInput, BuildNames, BuildRequest, BuildWork } from './answer.ts';
-import { openContexts, openMainContext } from './contexts.ts';
+import { type ContextDirectory, openContexts, openMainContext } from './contexts.ts';
 import { argumentDetail, configDetail, stepDetail } from './detail.ts';
 import { type BuiltPlatform, keyDocument } from './document.ts';
+import { findingsOf, type ReadBuild } from './findings.ts';
 import { foreignFrontend } from './foreign.ts';
 import { type AskedFrontend, askedFrontend, listedFrontend } from './frontend.ts';
 import { listInputs, listNames, listUnkeyed } from './list-inputs.ts';
@@ -22,11 +22,12 @@ import { stepsOf } from './step/steps.ts';
  * @throws CtxsrcError; `E_DOCKERFILE` names the line and the instruction
  */
 export async function buildKey(request: BuildRequest, work: BuildWork): Promise<BuildAnswer> {
-  const { dockerfile, graph, keys, frontend } = await openBuild(request, work);
+  const { read, main, graph, keys, frontend } = await openBuild(request, work);
   const file = request.dockerfile.name;
-  const [platforms, inputs, listed, foreign] = await allOrFirstFailure([
+  const [platforms, inputs, findings, listed, foreign] = await allOrFirstFailure([
     builtPlatforms(graph, keys),
     listInputs(graph, file, keys),
+    read === undefined ? [] : findingsOf(read, main, keys),
     frontend && listedFrontend(frontend, work),
     frontend && !frontend.isDockers
       ? foreignFrontend(frontend.image, frontend.commandLine, request, keys, work)
@@ -36,11 +37,12 @@ export async function buildKey(request: BuildRequest, work: BuildWork): Promise<
     ...keyDocument({ platforms, foreign, salts: request.salts }),
     detail: () => detailOf(request, platforms, inputs, keys),
     file,
-    target: request.target ?? dockerfile?.stages.at(-1)?.name ?? '',
+    target: request.target ?? read?.dockerfile.stages.at(-1)?.name ?? '',
     platforms: request.targetPlatforms.length > 0 ? request.targetPlatforms : [request.buildPlatform],
     frontend: listed,
     inputs,
     unkeyed: listUnkeyed(graph, file),
+    findings,
     incomplete: await keys.incomplete(),
   };
 }
@@ -58,7 +60,8 @@ export async function buildNames(request: BuildRequest, work: BuildWork): Promis
 
 interface OpenBuild {
   /** Undefined where another front end than docker's reads the file. */
-  readonly dockerfile: Dockerfile | undefined;
+  readonly read: ReadBuild | undefined;
+  readonly main: ContextDirectory;
   readonly graph: BuildGraph;
   readonly keys: SourceKeys;
   readonly frontend: AskedFrontend | undefined;
@@ -72,7 +75,7 @@ async function openBuild(request: BuildRequest, work: BuildWork, unasked?: Unask
   const main = await openMainContext(request, work);
   const keys = new SourceKeys(sources, contexts, main, request, work);
   if (frontend !== undefined && !frontend.isDockers) {
-    return { dockerfile: undefined, graph: { frontend: undefined, results: [] }, keys, frontend };
+    return { read: undefined, main, graph: { frontend: undefined, results: [] }, keys, frontend };
   }
   const dockerfile = parseDockerfile(request.dockerfile.bytes, request.dockerfile.name);
   const options = {
@@ -82,7 +85,7 @@ async function openBuild(request: BuildRequest, work: BuildWork, unasked?: Unask
     contextExcludes: main.ignores.exclude,
   };
   const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked));
-  return { dockerfile, graph, keys, frontend };
+  return { read: { dockerfile, options, graph }, main, graph, keys, frontend };
 }
 
 async function builtPlatforms(graph: BuildGraph, keys: SourceKeys): Promise<BuiltPlatform[]> {

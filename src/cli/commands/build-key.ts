@@ -10,7 +10,10 @@ import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, inputsMembers, withBuild } from './build-run.ts';
+import { checkCovered, findingText, inputsMembers, withBuild } from './build-run.ts';
+
+/** The rule about a `--build-arg` that no ARG declares. */
+const IDLE_ARGUMENT = 'UndeclaredBuildArg';
 
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
@@ -25,6 +28,8 @@ async function print(
   flags: Flags,
 ): Promise<number | undefined> {
   checkCovered(run, answer);
+  // The others are for `inputs`; this one is a key that does not depend on what was meant to change it.
+  for (const finding of answer.findings) if (finding.rule === IDLE_ARGUMENT) run.note(findingText(answer, finding));
   const found = await memory?.(answer.key);
   const save = textFlag(flags, 'save');
   if (save !== undefined) {

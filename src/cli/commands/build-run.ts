@@ -46,6 +46,11 @@ export function checkCovered(run: Run, { file, incomplete }: BuildAnswer): void 
   run.incomplete(`the key of ${printable(file)} does not cover ${incomplete.join(', ')}`, { details: { incomplete } });
 }
 
+/** `Dockerfile:7: RuleName: what is doubtful` */
+export function findingText({ file }: BuildAnswer, { rule, lines, message }: BuildAnswer['findings'][number]): string {
+  return `${file}${lines === undefined ? '' : `:${lines.first}`}: ${rule}: ${message}`;
+}
+
 /** The members of the document of `inputs --json`. */
 export function inputsMembers(answer: BuildAnswer): object {
   const { file, target, platforms, key, frontend, inputs, unkeyed, incomplete } = answer;

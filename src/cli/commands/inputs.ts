@@ -5,7 +5,7 @@ import { printable } from '../../core/printable.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, inputsMembers, withBuild } from './build-run.ts';
+import { checkCovered, findingText, inputsMembers, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<undefined> {
@@ -24,6 +24,8 @@ async function printNames(run: Run, request: BuildRequest, work: BuildWork): Pro
 async function printInputs(run: Run, request: BuildRequest, work: BuildWork): Promise<undefined> {
   const answer = await buildKey(request, work);
   checkCovered(run, answer);
+  const findings = answer.findings.filter(({ unrepeatable }) => unrepeatable || run.verbose > 0);
+  for (const finding of findings) run.note(findingText(answer, finding), 'warning');
   return run.json ? run.document(inputsMembers(answer)) : run.out(inputsTable(answer, run.verbose > 0));
 }
 

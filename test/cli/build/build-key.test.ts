@@ -229,6 +229,20 @@ describe('inputs', () => {
     expect(unkeyed.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['secret', 'cache', 'network']));
   });
 
+  it('warns of what makes a key worthless, by line and rule, until the file silences it', async () => {
+    const stdin = 'FROM scratch\nCOPY . /app\nLABEL org.opencontainers.image.created=now\n';
+    const warnings = async (text: string) =>
+      (await run(['inputs', '-f', '-', '--build-arg', 'NOBODY=1', 'app'], { stdin: text })).stderr;
+    expect((await warnings(stdin)).trim().split('\n')).toEqual([
+      expect.stringMatching(/^warning: Dockerfile: UndeclaredBuildArg: .*NOBODY/),
+      expect.stringMatching(/^warning: Dockerfile:2: ContextWithoutIgnoreFile: /),
+      expect.stringMatching(/^warning: Dockerfile:3: LabelWithTime: /),
+    ]);
+    expect(await warnings(`# check=skip=all\n${stdin}`)).toBe('');
+    const key = await run(['key', '--build', '-f', '-', '--build-arg', 'NOBODY=1', 'app'], { stdin });
+    expect(key.stderr).toMatch(/^note: Dockerfile: UndeclaredBuildArg: [^\n]*NOBODY\n$/);
+  });
+
   it('--names prints the references, each once', async () => {
     expect(await run(['inputs', '--names', 'app'])).toMatchObject({
       code: 0,
