@@ -1,4 +1,5 @@
 /** From the operations of a result to the list of vertices: each operation once, after those that it is made of. */
+import { sha256 } from '../../core/digest.ts';
 import type { Operation, Output } from './operation.ts';
 import { PlaceList } from './place-list.ts';
 import type { PlatformGraph, Vertex } from './types.ts';
@@ -21,7 +22,7 @@ export function writeDefinition(result: Output | undefined): Definition {
     const described = operation.describe((output) => (output === undefined ? -1 : addInput(inputs, inputOf(output))));
     const { kind, platform } = operation;
     const vertex = { kind, ...(platform === undefined ? {} : { platform }), inputs, ...described };
-    const content = JSON.stringify(vertex);
+    const content = sha256(JSON.stringify(vertex));
     let position = byContent.get(content);
     if (position === undefined) {
       const own = new PlaceList();
