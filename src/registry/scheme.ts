@@ -10,7 +10,7 @@ import { hostListed, isLoopback } from '../http/host.ts';
 export type Scheme = 'http' | 'https';
 
 /** Sends a request. `settled` is false while the scheme is a guess: a failed connection is not retried then. */
-export type SendWithScheme<T> = (scheme: Scheme, settled: boolean) => Promise<T>;
+type SendWithScheme<T> = (scheme: Scheme, settled: boolean) => Promise<T>;
 
 export class Schemes {
   readonly #network: NetworkOptions;
