@@ -8,11 +8,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
+import { utimes } from 'node:fs/promises';
 
 /** How often a holder touches its files, and after how long without a touch they are void, in milliseconds. */
 export interface Heartbeat {
   readonly interval: number;
   readonly voidAfter: number;
+}
+
+/** Gives files the present time, as the sign of life or of use; one that is gone or not ours stays as it is. */
+export async function touch(...paths: readonly string[]): Promise<void> {
+  const now = new Date();
+  await Promise.all(paths.map((path) => utimes(path, now, now).catch(() => undefined)));
 }
 
 export const HEARTBEAT: Heartbeat = { interval: 15_000, voidAfter: 60_000 };

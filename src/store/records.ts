@@ -2,12 +2,13 @@
  * Records: small JSON files `records/<kind>/<sha256 of the key>.json` with their key and value. They only save work: an
  * unreadable record counts as missing, and its content can be found out again.
  */
-import { readFile, rm, utimes } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
+import { touch } from './process-identity.ts';
 
 export class FileRecordStore implements RecordStore {
   readonly #directory: StoreDirectory;
@@ -29,8 +30,7 @@ export class FileRecordStore implements RecordStore {
     const record = parseRecord(text);
     if (record === undefined || record.key !== key) return undefined;
     // The mtime of a record is the time of its last use.
-    const now = new Date();
-    await utimes(path, now, now).catch(() => undefined);
+    await touch(path);
     return record.value;
   }
 

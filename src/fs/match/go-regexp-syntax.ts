@@ -54,20 +54,17 @@ const POSIX_CLASSES: Readonly<Record<string, RegExp>> = {
 const PERL_CLASSES: Readonly<Record<string, RegExp>> = { d: /[0-9]/, s: /[\t\n\f\r ]/, w: /[0-9A-Za-z_]/ };
 const LETTER_ESCAPES: Readonly<Record<string, number>> = { a: 7, f: 12, n: 10, r: 13, t: 9, v: 11 };
 
-const negate =
-  (set: CharSet): CharSet =>
-  (rune) =>
-    !set(rune);
+function negate(set: CharSet): CharSet {
+  return (rune) => !set(rune);
+}
 
-export const equals =
-  (wanted: number): CharSet =>
-  (rune) =>
-    rune === wanted;
+export function equals(wanted: number): CharSet {
+  return (rune) => rune === wanted;
+}
 
-const matching =
-  (expression: RegExp): CharSet =>
-  (rune) =>
-    expression.test(String.fromCodePoint(rune));
+function matching(expression: RegExp): CharSet {
+  return (rune) => expression.test(String.fromCodePoint(rune));
+}
 
 export const NOT_NEWLINE: CharSet = (rune) => rune !== 10;
 
@@ -209,13 +206,7 @@ class Parser {
     }
     if (char !== 'p' && char !== 'P') return undefined;
     this.#at += 1;
-    let name = this.#peek() ?? '';
-    if (name === '{') {
-      const end = this.#runes.indexOf('}', this.#at);
-      name = this.#runes.slice(this.#at + 1, Math.max(end, 0)).join('');
-      this.#at = end;
-    }
-    this.#at += 1;
+    const name = this.#bracedOr(1);
     const found = unicodeClass(name.replace(/^\^/, ''));
     if (found === undefined) throw new RegexpSyntaxError('invalid character class range');
     return (char === 'P') === name.startsWith('^') ? matching(found) : negate(matching(found));
@@ -241,15 +232,19 @@ class Parser {
 
   /** The character of `\x41` or `\x{1F600}`, after the `x`. */
   #hexRune(): number {
-    const braced = this.#peek() === '{';
-    const end = braced ? this.#runes.indexOf('}', this.#at) : this.#at + 2;
-    const digits = this.#runes.slice(braced ? this.#at + 1 : this.#at, Math.max(end, 0)).join('');
+    const valid = this.#peek() === '{' ? /^[0-9A-Fa-f]+$/ : /^[0-9A-Fa-f]{2}$/;
+    const digits = this.#bracedOr(2);
     const rune = Number.parseInt(digits, 16);
-    if (!(braced ? /^[0-9A-Fa-f]+$/ : /^[0-9A-Fa-f]{2}$/).test(digits) || rune > 0x10ffff) {
-      throw new RegexpSyntaxError('invalid escape sequence \\x');
-    }
-    this.#at = braced ? end + 1 : end;
+    if (!valid.test(digits) || rune > 0x10ffff) throw new RegexpSyntaxError('invalid escape sequence \\x');
     return rune;
+  }
+
+  /** Takes the text within the braces that begin here, or without braces so many characters. */
+  #bracedOr(count: number): string {
+    const end = this.#peek() === '{' ? this.#runes.indexOf('}', this.#at) : -1;
+    const text = end < 0 ? this.#runes.slice(this.#at, this.#at + count) : this.#runes.slice(this.#at + 1, end);
+    this.#at = end < 0 ? this.#at + count : end + 1;
+    return text.join('');
   }
 
   /** A bracket expression, after its `[`. */

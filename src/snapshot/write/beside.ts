@@ -11,13 +11,12 @@
  * ID identifies the run, so that a living run is never taken for a dead one.
  */
 import { lstatSync, readdirSync } from 'node:fs';
-import { utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { sha256 } from '../../core/digest.ts';
 import { localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
-import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../../store/process-identity.ts';
+import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf, touch } from '../../store/process-identity.ts';
 
 /** The heartbeat of a writing run. The silence is long, because a tree may be on a slow network disk. */
 const HEARTBEAT: Heartbeat = { interval: 20_000, voidAfter: 15 * 60_000 };
@@ -64,11 +63,7 @@ export function prefix(target: string): string {
 
 /** Touches a path from time to time, so that a run on another machine sees that this one lives. */
 export function heartbeat(path: string): { stop(): void } {
-  const timer = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => undefined);
-  }, HEARTBEAT.interval);
-  timer.unref();
+  const timer = setInterval(() => void touch(path), HEARTBEAT.interval).unref();
   return { stop: () => clearInterval(timer) };
 }
 

@@ -6,7 +6,7 @@
  */
 
 import { createReadStream } from 'node:fs';
-import { open, rm, stat, utimes } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { BlobStore } from '../../contract/blobs.ts';
 import type { RecipeLayer } from '../../contract/ref.ts';
@@ -18,6 +18,7 @@ import type { Progress } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { isUnwritable, type StoreDirectory, storeError } from '../layout.ts';
+import { touch } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
 import type { Ingests } from './ingest.ts';
@@ -147,8 +148,7 @@ export class FileBlobStore implements BlobStore {
     if (this.#used.has(digest)) return;
     if (!(await this.#leases.hold(blobResource(digest)))) return;
     this.#used.add(digest);
-    const now = new Date();
-    await utimes(this.path(digest), now, now).catch(() => undefined);
+    await touch(this.path(digest));
   }
 }
 

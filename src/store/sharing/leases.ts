@@ -8,12 +8,20 @@
  * is released. Only then does the process check that the blob exists.
  */
 import { writeFileSync } from 'node:fs';
-import { mkdir, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
-import { HEARTBEAT, type Heartbeat, type Identity, livenessOf, ownedName, ownerOf } from '../process-identity.ts';
+import {
+  HEARTBEAT,
+  type Heartbeat,
+  type Identity,
+  livenessOf,
+  ownedName,
+  ownerOf,
+  touch,
+} from '../process-identity.ts';
 import type { Locks } from './locks.ts';
 
 /** Held while content is removed. */
@@ -145,10 +153,7 @@ export class Leases {
       }
       throw error;
     }
-    this.#timer = setInterval(() => {
-      const now = new Date();
-      utimes(home, now, now).catch(() => undefined);
-    }, this.#heartbeat.interval).unref();
+    this.#timer = setInterval(() => void touch(home), this.#heartbeat.interval).unref();
     return true;
   }
 }

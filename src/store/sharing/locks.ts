@@ -10,13 +10,13 @@
  * Waiting processes leave `locks/<name>~w~<owner>`, so that the holder can see that its result is awaited.
  */
 
-import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CtxsrcError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
-import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity } from '../process-identity.ts';
+import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity, touch } from '../process-identity.ts';
 
 export interface Lock {
   /** How many others, in this process and elsewhere, wait for the lock. */
@@ -165,11 +165,8 @@ export class Locks {
     await writeFile(path, hostname(), { flag: 'wx' });
     this.#held.add(path);
     this.#directory.step('lock:taken');
-    this.#timer ??= setInterval(() => {
-      const now = new Date();
-      // If a file is gone, another process took this one for dead; that cannot be repaired here.
-      for (const held of this.#held) utimes(held, now, now).catch(() => undefined);
-    }, this.#heartbeat.interval).unref();
+    // If a file is gone, another process took this one for dead; that cannot be repaired here.
+    this.#timer ??= setInterval(() => void touch(...this.#held), this.#heartbeat.interval).unref();
   }
 
   async #drop(path: string): Promise<void> {
