@@ -42,9 +42,9 @@ export const ABORT_CHECKS: readonly Check[] = [
 ];
 
 async function abortAtMoments(bench: Bench, call: SourceCall<unknown>): Promise<void> {
-  const { env, counters } = await bench.environment('store-whole');
+  const { env, counters, job } = await bench.environment('store-whole');
   const start = performance.now();
-  const whole = await call.run(bench, env, bench.job(counters));
+  const whole = await call.run(bench, env, job);
   const took = performance.now() - start;
   for (const [index, moment] of momentsOf(counters.steps, took, bench.subject.aborts ?? ABORTS).entries()) {
     if (performance.now() - start > ENOUGH) return;

@@ -33,11 +33,11 @@ export async function answerOf(
   { strict = false, readBack = false }: Asked = {},
 ): Promise<Answer> {
   const { source } = bench.subject;
-  const { env, counters } = await bench.environment('store-a');
+  const { env, job } = await bench.environment('store-a');
   try {
     const first = bench.identify(undefined, attributes);
     const id = readBack ? source.identify(parseReference(String(first)), first.attributes) : first;
-    const keys = await allKeys(source.resolve(id, env), { ...bench.job(counters), strict });
+    const keys = await allKeys(source.resolve(id, env), { ...job, strict });
     return { keys: keys.map(({ key }) => key), text: keys.map(({ key }) => key).join(', ') };
   } catch (error) {
     if (!isCtxsrcError(error) || error.exit === 1) throw error;
@@ -47,6 +47,6 @@ export async function answerOf(
 
 /** The files with these attributes in addition to the prepared ones, made in a store of the given name. */
 export async function filesOf(bench: Bench, attributes: Attributes, store: string): Promise<Tree | undefined> {
-  const { env, counters } = await bench.environment(store);
-  return snapshotTree(bench.subject.source.resolve(bench.identify(undefined, attributes), env), bench.job(counters));
+  const { env, job } = await bench.environment(store);
+  return snapshotTree(bench.subject.source.resolve(bench.identify(undefined, attributes), env), job);
 }

@@ -94,11 +94,11 @@ export class Bench {
     await removeTree(this.dir).catch(() => undefined);
   }
 
-  /** An environment with a store in `cacheDir` (below the bench's directory), with counters around it. */
+  /** An environment with a store in `cacheDir` (below the bench's directory), counters around it, and a job there. */
   async environment(
     cacheDir: string,
     options: { offline?: boolean } = {},
-  ): Promise<{ env: SourceEnv; counters: Counters }> {
+  ): Promise<{ env: SourceEnv; counters: Counters; job: JobContext }> {
     const counters: Counters = {
       requests: 0,
       ingests: new Map(),
@@ -118,7 +118,8 @@ export class Bench {
       progress: { emit: () => undefined },
     });
     this.#cleanups.push(() => environment.close());
-    return { env: { ...environment.env, store: countedStore(environment.store, counters) }, counters };
+    const env = { ...environment.env, store: countedStore(environment.store, counters) };
+    return { env, counters, job: this.job(counters) };
   }
 
   /** A job whose progress is counted, with a secret planted in its session. */

@@ -68,8 +68,8 @@ export const KEY_CHECKS: readonly Check[] = [
       const meant = async (reference: string): Promise<string> => {
         const { localPath } = bench.identify(reference);
         if (localPath !== undefined) return localPath;
-        const { env, counters } = await bench.environment('store-a');
-        return contentKey(await allKeys(bench.instance(env, reference), bench.job(counters)));
+        const { env, job } = await bench.environment('store-a');
+        return contentKey(await allKeys(bench.instance(env, reference), job));
       };
       const [before, after] = [await meant(prepared.reference), await meant(back)];
       expectRule(
@@ -153,9 +153,8 @@ export const KEY_CHECKS: readonly Check[] = [
     rule: 4,
     name: 'after done a further index repeats the last answer',
     run: async (bench) => {
-      const { env, counters } = await bench.environment('store-a');
+      const { env, job } = await bench.environment('store-a');
       const instance = bench.instance(env);
-      const job = bench.job(counters);
       const keys = await allKeys(instance, job);
       const last = keys.at(-1)!;
       for (const index of [keys.length, keys.length + 5]) {
@@ -174,8 +173,8 @@ export const KEY_CHECKS: readonly Check[] = [
     name: 'index 0 costs no more than the last index',
     run: async (bench) => {
       const cost = async (store: string, index: number) => {
-        const { env, counters } = await bench.environment(store);
-        await bench.instance(env).cacheKey(bench.job(counters), index);
+        const { env, counters, job } = await bench.environment(store);
+        await bench.instance(env).cacheKey(job, index);
         return counters.requests;
       };
       const last = (await keysOf(bench, 'store-a')).length - 1;
@@ -187,8 +186,7 @@ export const KEY_CHECKS: readonly Check[] = [
     rule: 5,
     name: 'the pinned reference gives the same keys',
     run: async (bench) => {
-      const { env, counters } = await bench.environment('store-a');
-      const job = bench.job(counters);
+      const { env, job } = await bench.environment('store-a');
       const keys = await allKeys(bench.instance(env), job);
       const pins = new Set(keys.map(({ pin }) => pin));
       expectRule(!pins.has(''), 'a key has no pin');
@@ -213,8 +211,7 @@ export const KEY_CHECKS: readonly Check[] = [
     rule: 5,
     name: 'the pinned reference still is what it was after the content changed',
     run: async (bench) => {
-      const { env, counters } = await bench.environment('store-a');
-      const job = bench.job(counters);
+      const { env, job } = await bench.environment('store-a');
       const pinned = (await bench.instance(env).digests?.(job))?.pinned;
       if (pinned === undefined) return skipCheck('the source has no pinned form');
       const { change } = bench.prepared;
@@ -237,8 +234,8 @@ export const KEY_CHECKS: readonly Check[] = [
 const contentKey = (keys: readonly CacheKeyResult[]): string => keys.at(-1)!.key;
 
 async function keysOf(bench: Bench, store: string): Promise<CacheKeyResult[]> {
-  const { env, counters } = await bench.environment(store);
-  return allKeys(bench.instance(env), bench.job(counters));
+  const { env, job } = await bench.environment(store);
+  return allKeys(bench.instance(env), job);
 }
 
 function sameKeys(a: readonly CacheKeyResult[], b: readonly CacheKeyResult[]): boolean {

@@ -57,8 +57,7 @@ async function everythingSaid(
   written: string,
 ): Promise<{ texts: [string, string][]; storeRoot: string }> {
   const { source } = bench.subject;
-  const { env, counters } = await bench.environment('store-secrets');
-  const job = bench.job(counters);
+  const { env, counters, job } = await bench.environment('store-secrets');
   const id = bench.identify(undefined, variant);
   const texts: [string, string][] = [
     ['the identifier', String(id)],

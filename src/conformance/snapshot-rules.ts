@@ -24,8 +24,8 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     run: async (bench) => {
       const { empty } = bench.prepared;
       if (empty === undefined) return skipCheck('prepare() names no empty reference');
-      const { env, counters } = await bench.environment('store-a');
-      const ref = await bench.instance(env, empty).snapshot(bench.job(counters));
+      const { env, job } = await bench.environment('store-a');
+      const ref = await bench.instance(env, empty).snapshot(job);
       await ref?.release();
       expectRule(ref === null, `${empty} has a snapshot`);
     },
@@ -34,8 +34,8 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     rule: 7,
     name: SNAPSHOTS_AGREE,
     run: async (bench) => {
-      const { env, counters } = await bench.environment('store-without-keys');
-      const one = await snapshotTree(bench.instance(env), bench.job(counters));
+      const { env, job } = await bench.environment('store-without-keys');
+      const one = await snapshotTree(bench.instance(env), job);
       expectRule(one !== undefined, 'the reference has no files');
       await sleep(PASSING_TIME);
       expectSameTree(one, await treeOf(bench, 'store-a'), 'two snapshots of the same content differ');
@@ -48,8 +48,7 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     name: 'snapshot works after the store lost everything that the keys had brought',
     after: SNAPSHOTS_AGREE,
     run: async (bench) => {
-      const { env, counters } = await bench.environment('store-a');
-      const job = bench.job(counters);
+      const { env, job } = await bench.environment('store-a');
       const instance = bench.instance(env);
       await allKeys(instance, job);
       const before = await snapshotTree(instance, job);
@@ -64,8 +63,8 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     name: 'with offline, what is missing is exit 3 and named',
     run: async (bench) => {
       if (bench.prepared.remote !== true) return skipCheck('the content is local');
-      const { env, counters } = await bench.environment('store-empty', { offline: true });
-      const failure = await snapshotTree(bench.instance(env), bench.job(counters)).then(
+      const { env, counters, job } = await bench.environment('store-empty', { offline: true });
+      const failure = await snapshotTree(bench.instance(env), job).then(
         () => undefined,
         (error: unknown) => error,
       );
@@ -78,8 +77,7 @@ export const SNAPSHOT_CHECKS: readonly Check[] = [
     rule: 9,
     name: 'two at once share one download and one snapshot',
     run: async (bench) => {
-      const { env, counters } = await bench.environment('store-a');
-      const job = bench.job(counters);
+      const { env, counters, job } = await bench.environment('store-a');
       const [a, b] = await Promise.all([bench.instance(env).snapshot(job), bench.instance(env).snapshot(job)]);
       try {
         if (a === null || b === null) return skipCheck('the reference has no files');
@@ -119,8 +117,7 @@ async function loseContent(root: string): Promise<void> {
 }
 
 async function treeOf(bench: Bench, store: string): Promise<Tree | undefined> {
-  const { env, counters } = await bench.environment(store);
-  const job = bench.job(counters);
+  const { env, job } = await bench.environment(store);
   const instance = bench.instance(env);
   await allKeys(instance, job);
   return snapshotTree(instance, job);

@@ -21,18 +21,22 @@ import { type Heartbeat, type Identity, livenessOf, ownedName, ownerOf, touch } 
 /** The heartbeat of a writing run. The silence is long, because a tree may be on a slow network disk. */
 const HEARTBEAT: Heartbeat = { interval: 20_000, voidAfter: 15 * 60_000 };
 
-/** The names of one run beside a target. */
-export interface Staging {
+const ENDINGS = {
+  part: '.part',
+  tree: '.tree',
+  json: '.json',
+  old: '.old',
+  oldJson: '.oldjson',
+  lock: '.lock',
+} as const;
+type Name = keyof typeof ENDINGS;
+
+/** The names of one run beside a target, absolute. */
+export type Staging = Readonly<Record<Name, string>> & {
   readonly target: string;
-  /** The common beginning of the names, absolute. */
+  /** The common beginning of the names. */
   readonly stem: string;
-  readonly part: string;
-  readonly tree: string;
-  readonly json: string;
-  readonly old: string;
-  readonly oldJson: string;
-  readonly lock: string;
-}
+};
 
 /** Names for a new run; nothing is created. */
 export function newStaging(target: string): Staging {
@@ -41,16 +45,8 @@ export function newStaging(target: string): Staging {
 
 function staging(target: string, id: string): Staging {
   const stem = join(dirname(target), `${prefix(target)}${id}`);
-  return {
-    target,
-    stem,
-    part: `${stem}.part`,
-    tree: `${stem}.tree`,
-    json: `${stem}.json`,
-    old: `${stem}.old`,
-    oldJson: `${stem}.oldjson`,
-    lock: `${stem}.lock`,
-  };
+  const names = Object.entries(ENDINGS).map(([name, ending]) => [name, stem + ending]);
+  return { target, stem, ...(Object.fromEntries(names) as Record<Name, string>) };
 }
 
 /** `.NAME.ctxsrc-`; a long NAME is cut and its hash appended, so that names stay within 255 bytes. */
@@ -72,7 +68,8 @@ export function runsAt(target: string): { run: Staging; lives: boolean }[] {
   const stem = prefix(target);
   const ids = new Set<string>();
   for (const name of names(dirname(target))) {
-    if (name.startsWith(stem)) ids.add(name.slice(stem.length).replace(/\.(?:part|tree|json|old|oldjson|lock)$/, ''));
+    const ending = Object.values(ENDINGS).find((known) => name.endsWith(known)) ?? '';
+    if (name.startsWith(stem)) ids.add(name.slice(stem.length, name.length - ending.length));
   }
   return [...ids].flatMap((id) => {
     const owner = ownerOf(id);
@@ -114,7 +111,7 @@ export function leavesSomething(run: Staging): boolean {
 }
 
 function pathsOf(run: Staging): string[] {
-  return [run.part, run.tree, run.json, run.old, run.oldJson, run.lock];
+  return Object.keys(ENDINGS).map((name) => run[name as Name]);
 }
 
 /** Removes the parts of dead runs beside a file or directory that is written by one rename. */
