@@ -9,9 +9,8 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     args: '[dir]',
     summary: 'print one key for everything that a Dockerfile builds from: the same key, the same build',
     details:
-      'It counts what BuildKit would look at: the instructions that the target needs, the files that they copy, base ' +
-      'images, arguments, platforms. The flags are those of docker buildx build; those that cannot matter are taken. ' +
-      'With --known the registry is the memory: push the image with the tag ctxsrc-<hex of the key> too.',
+      'It counts what BuildKit looks at: the instructions that the target needs, the files they copy, images, arguments, ' +
+      'platforms. With --known the registry is the memory: push the image with the tag ctxsrc-<hex of the key>, too.',
     takesReferences: false,
     builds: true,
     flags: (command) => {
@@ -25,7 +24,6 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     },
     limited: true,
     examples: [
-      'key=$(ctxsrc key --build .)',
       'ctxsrc key --build --target release --build-arg VERSION=1.2 .',
       'ctxsrc key --build --known docker-image://registry.example/app .',
     ],
@@ -42,7 +40,6 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     },
     limited: true,
     examples: [
-      'ctxsrc inputs .',
       'ctxsrc inputs --names -f docker/app.Dockerfile --target release .',
       'ctxsrc inputs --json --platform linux/amd64,linux/arm64 .',
     ],

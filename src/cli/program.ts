@@ -27,7 +27,6 @@ import { asCtxsrcError, writeError } from './output.ts';
 import { createReporter } from './progress/progress.ts';
 import { Run } from './run.ts';
 import { abortOnSignals, abortOnStrayErrors } from './signals.ts';
-import { usageError } from './usage-error.ts';
 
 /** commander's result: a command to run, or a complete answer (help). */
 type Invocation =
@@ -135,16 +134,17 @@ async function understand(given: readonly string[], table: SourceTable, io: Io):
     });
   }
   const wantsHelp = argv.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
+  const told = async (error: unknown) => (await import('./usage-error.ts')).usageError(error, spec);
   const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
   try {
     return await parseArguments(argv, spec, wantsHelp ? declaredAttributes(await table.loadAll()) : named, io);
   } catch (error) {
-    if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw usageError(error, spec);
+    if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw await told(error);
   }
   try {
     return await parseArguments(argv, spec, declaredAttributes(await table.loadAll()), io);
   } catch (error) {
-    throw usageError(error, spec);
+    throw await told(error);
   }
 }
 

@@ -122,6 +122,18 @@ describe('what a command loads', () => {
     expect(asked).not.toContain('worker_threads');
   });
 
+  it('key of a build without images: no HTTP, and no git', async () => {
+    const build = join(tempDir('build'), 'build');
+    mkdirSync(build);
+    writeFileSync(join(build, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
+    const { asked } = await loadedBy(['key', '--build', build]);
+    expect(asked.filter((name) => ['http', 'https', 'tls', 'child_process', 'worker_threads'].includes(name))).toEqual(
+      [],
+    );
+    const loaded = await packagesLoaded(['key', '--build', build]);
+    expect(loaded.filter((name) => ['undici', 'ora', 'tar', 'yaml'].includes(name))).toEqual([]);
+  });
+
   it('--version: nothing that costs a start', async () => {
     const loaded = await packagesLoaded(['--version']);
     expect(loaded.filter((name) => ['undici', 'koffi', 'tar', 'yaml', 'ora'].includes(name))).toEqual([]);

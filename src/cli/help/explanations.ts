@@ -268,7 +268,8 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     example: 'ctxsrc verify ./rootfs',
   },
   E_DRIFT: {
-    cause: 'A reference points at something else than the lock file says, or than it did when its key was made.',
+    cause:
+      'A reference points at something else than the lock file says, or than it did when its key was made. It is also the exit of key --build --exit-code for a key that is not known: the build is due.',
     check: ['The message says what moved from what to what.', 'ctxsrc lock --update takes the new state.'],
     example: 'ctxsrc lock --check',
   },
@@ -322,8 +323,11 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_DOUBTFUL: {
     cause:
-      'With --strict: the reference is taken as BuildKit takes it, and probably means something else: an OCI layout named as a directory, or the page of a forge instead of its repository.',
-    check: ['The hint has both references: type the one that is meant.'],
+      "With --strict: the reference is taken as BuildKit takes it, and probably means something else: an OCI layout named as a directory, or the page of a forge instead of its repository. Of a build: something leaves open whether it has to run, such as an image that is not pinned or another front end than docker's.",
+    check: [
+      'The hint has both references: type the one that is meant.',
+      'Of a build: pin the image, as the hint says.',
+    ],
     example: 'ctxsrc key --strict oci-layout://./base',
   },
   E_TARGET_EXISTS: {

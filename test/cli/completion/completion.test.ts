@@ -53,6 +53,12 @@ describe('the answer to a Tab', () => {
     ['help sna', ['none 0', 'snapshot']],
     ['key --defin', ['none 0', '--definition']],
     ['key -- --defin', ['directories 0']],
+    // `key --build` is a command of its own: it takes a directory and the flags of a build.
+    ['key --bui', ['none 0', '--build']],
+    ['key --targ', ['none 0']],
+    ['key --build --targ', ['none 0', '--target']],
+    ['key --build ', ['directories 0']],
+    ['inputs --build-c', ['none 0', '--build-context']],
     ['explain E_DIGEST_M', ['none 0', 'E_DIGEST_MISMATCH']],
     // Values of flags.
     ['snapshot --owner pre', ['none 0', 'preserve']],
