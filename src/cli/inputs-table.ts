@@ -63,7 +63,10 @@ function directoryLines({ kind, name, paths, files, bytes, ignoreFile }: BuildIn
   const rest = paths === undefined ? 0 : paths.length - MOST_PATHS;
   const taken =
     paths === undefined ? 'everything' : paths.slice(0, MOST_PATHS).join('  ') + (rest > 0 ? `  +${rest}` : '');
-  const size = files === undefined || bytes === undefined ? '' : `  (${files} files, ${formatBytes(bytes)})`;
+  const size =
+    files === undefined || bytes === undefined
+      ? ''
+      : `  (${files} ${files === 1 ? 'file' : 'files'}, ${formatBytes(bytes)})`;
   const ignored = ignoreFile === undefined ? 'no ignore file' : `without what ${ignoreFile} leaves out`;
   return ['', `of ${printable(name)}, ${printable(ignored)}`, `  ${printable(taken)}${size}`];
 }

@@ -9,13 +9,19 @@ import { gitLabels } from './git-labels.ts';
 import type { BuildLine, Environment } from './line.ts';
 import { splitPair } from './pairs.ts';
 
+/** What leaves it open what a build makes, and what to do about it. */
+export interface Doubt {
+  readonly text: string;
+  readonly hint: string;
+}
+
 /** What the environment gives to a build. */
 export interface Surroundings {
   readonly buildArgs: ReadonlyMap<string, string>;
   /** Labels that `--label` may replace. */
   readonly labels: ReadonlyMap<string, string>;
   readonly notes: readonly string[];
-  readonly doubts: readonly string[];
+  readonly doubts: readonly Doubt[];
 }
 
 export async function readEnvironment(
@@ -26,7 +32,7 @@ export async function readEnvironment(
 ): Promise<Surroundings> {
   const buildArgs = new Map<string, string>();
   const notes: string[] = [];
-  const doubts: string[] = [];
+  const doubts: Doubt[] = [];
   for (const text of line.buildArgs) {
     const [name, value = env[name]] = splitPair('--build-arg', text);
     if (value === undefined) notes.push(`--build-arg ${name}: the environment has no ${name}, so it is not given`);
@@ -44,10 +50,16 @@ export async function readEnvironment(
   const given = new Set([...buildArgs.keys()].map((name) => name.toUpperCase()));
   for (const [name, value] of proxies(env, doubts)) if (!given.has(name)) buildArgs.set(name, value);
   if (env.EXPERIMENTAL_BUILDKIT_SOURCE_POLICY) {
-    doubts.push('EXPERIMENTAL_BUILDKIT_SOURCE_POLICY is set and not read: that policy may exchange sources');
+    doubts.push({
+      text: 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY is set and not read: that policy may exchange sources',
+      hint: 'unset it, or give --with policy=DIGEST so that another policy is another key',
+    });
   }
   if (/^(?:0|f|false)$/i.test(env.DOCKER_BUILDKIT ?? '')) {
-    doubts.push('DOCKER_BUILDKIT turns BuildKit off: the key is that of a build with BuildKit');
+    doubts.push({
+      text: 'DOCKER_BUILDKIT turns BuildKit off: the key is that of a build with BuildKit',
+      hint: 'unset it: the old builder has other rules',
+    });
   }
   const labels = await gitLabels(line, env, cwd, signal);
   return { buildArgs, labels, notes, doubts };
@@ -62,7 +74,7 @@ const PROXIES = [
 ] as const;
 
 /** The proxies for the daemon that DOCKER_HOST names, else those for all. */
-function proxies(env: Environment, doubts: string[]): [string, string][] {
+function proxies(env: Environment, doubts: Doubt[]): [string, string][] {
   const home = homeOf(env);
   const folder = env.DOCKER_CONFIG || (home && join(home, '.docker'));
   if (folder === undefined) return [];
@@ -73,7 +85,8 @@ function proxies(env: Environment, doubts: string[]): [string, string][] {
   } catch (error) {
     // Its text is not repeated: it may hold passwords.
     if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) {
-      doubts.push(`the proxies in ${path} are not read: ${isCtxsrcError(error) ? error.message : 'it is no JSON'}`);
+      const why = isCtxsrcError(error) ? error.message : 'it is no JSON';
+      doubts.push({ text: `the proxies in ${path} are not read: ${why}`, hint: 'mend the file: docker reads it, too' });
     }
     return [];
   }

@@ -4,7 +4,7 @@
  */
 import type { BuildRequest } from '../answer.ts';
 import { type FetchContext, readMainContext } from './context.ts';
-import { readEnvironment } from './environment.ts';
+import { type Doubt, readEnvironment } from './environment.ts';
 import type { BuildLine, Environment } from './line.ts';
 import { readNamedContexts } from './named-contexts.ts';
 import { frontendOptions } from './option-values.ts';
@@ -23,7 +23,7 @@ export interface ReadRequest {
   /** What a person should know of how the line was read. */
   readonly notes: readonly string[];
   /** What leaves the decision open: a warning each, refused under `--strict`. */
-  readonly doubts: readonly string[];
+  readonly doubts: readonly Doubt[];
 }
 
 /**

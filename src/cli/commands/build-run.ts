@@ -33,7 +33,7 @@ export async function withBuild<T>(
     });
     const idle = idleNote(flags);
     for (const note of idle === undefined ? notes : [idle, ...notes]) run.note(note);
-    for (const doubt of doubts) warnOrRefuse(job, 'E_DOUBTFUL', doubt, 'unset it for ctxsrc, or leave --strict out');
+    for (const { text, hint } of doubts) warnOrRefuse(job, 'E_DOUBTFUL', text, hint);
     return await use(request, work);
   } finally {
     await remote?.release();

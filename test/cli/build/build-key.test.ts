@@ -221,7 +221,7 @@ describe('inputs', () => {
     );
     const args = ['-f', 'other.Dockerfile', '--build-context', 'docs=app/docs', 'app'];
     const { stdout } = await run(['inputs', ...args]);
-    expect(stdout).toMatch(/^of docs, no ignore file\n {2}everything +\(1 files?, \d+ B\)$/m);
+    expect(stdout).toMatch(/^of docs, no ignore file\n {2}everything +\(1 file, \d+ B\)$/m);
     expect(stdout).toMatch(/^what no key can hold\n(?: {2}.*\n)* {2}secret +npmrc +:3 RUN$/m);
     const { unkeyed } = JSON.parse((await run(['inputs', '--json', ...args])).stdout) as {
       unkeyed: { kind: string }[];
