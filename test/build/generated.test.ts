@@ -25,7 +25,8 @@ it('the key of a generated build changes exactly when what the build does change
       seen[same ? 'same' : 'different'] += 1;
       expect((await keyOf(a)) === (await keyOf(b)), JSON.stringify([a, b])).toBe(same);
     }),
-    { numRuns: 100 },
+    // The same builds each time: whoever sees one fail can repeat it.
+    { numRuns: 150, seed: 17 },
   );
   // Both happen often, or the test would say little.
   expect(Math.min(seen.same, seen.different)).toBeGreaterThan(15);
