@@ -57,9 +57,9 @@ function placesOf(at: readonly InputPlace[]): string {
   return [...shown, ...(at.length > MOST_PLACES ? [`+${at.length - MOST_PLACES}`] : [])].join(', ');
 }
 
-/** What is taken of a directory. */
+/** What is taken of a directory, or of the files of a context that was fetched. */
 function directoryLines({ kind, name, paths, files, bytes, ignoreFile }: BuildInput): string[] {
-  if (kind !== 'local') return [];
+  if (kind !== 'local' && name !== 'context') return [];
   const rest = paths === undefined ? 0 : paths.length - MOST_PATHS;
   const taken =
     paths === undefined ? 'everything' : paths.slice(0, MOST_PATHS).join('  ') + (rest > 0 ? `  +${rest}` : '');

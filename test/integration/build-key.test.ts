@@ -153,6 +153,8 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
         expect.objectContaining({ kind: 'git', name: 'context', ref: `${server.origin}/r.git`, paths: ['/src'] }),
       ]);
       expect(inputs[0]).not.toHaveProperty('ignoreFile');
+      const { stdout } = await run('inputs', `${server.origin}/r.git`);
+      expect(stdout).toMatch(/^of context, no ignore file\n {2}\/src {2}\(2 files, 2 B\)$/m);
       mkdirSync(join(dir, 'clone'), { mode: 0o755 });
       // Not at once: this process serves it.
       await promisify(execFile)('git', ['clone', '-q', `${server.origin}/r.git`, join(dir, 'clone')]);
