@@ -85,6 +85,12 @@ describe.skipIf(!needs('git'))('a git repository', () => {
     expect(existsSync(join(request.context!, '.git'))).toBe(true);
   });
 
+  it('counts as a whole where its time is asked for', async () => {
+    const { request } = await read({ context: url, buildArgs: ['SOURCE_DATE_EPOCH=context'] });
+    expect(request.salts).toEqual([['SOURCE_DATE_EPOCH', request.remote!.key]]);
+    expect((await read({ context: url, buildArgs: ['SOURCE_DATE_EPOCH=1'] })).request.salts).toEqual([]);
+  });
+
   it('leads to no file outside of it', async () => {
     expect(await failureCode(read({ context: url, file: 'sub/outside' }))).toBe('E_UNSAFE');
     expect(await failureCode(read({ context: url, file: '../../../../../etc/passwd' }))).toBe('E_PATH_NOT_FOUND');
