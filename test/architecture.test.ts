@@ -29,7 +29,7 @@ const ORDER = [
 const PACKAGES: Record<string, RegExp> = {
   undici: /^http\/transport\//,
   koffi: /^fs\/native\/native\.ts$/,
-  yaml: /^snapshot\/lock\/from\.ts$/,
+  yaml: /^build\/bake\/description\.ts$/,
   tar: /^layer\/tar\/writer\.ts$/,
   fzstd: /^layer\//,
   commander: /^cli\//,

@@ -1,7 +1,7 @@
 /** What is asked about a build, and what is answered. Types only. */
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import type { Digest } from '../core/digest.ts';
-import type { BuildOptions } from '../dockerfile/graph/types.ts';
+import type { BuildOptions, PlatformGraph } from '../dockerfile/graph/types.ts';
 import type { Finding } from '../dockerfile/lint/finding.ts';
 import type { SourceTable } from '../source/table.ts';
 
@@ -24,9 +24,19 @@ export interface BuildRequest
   readonly remote?: Pick<BuildInput, 'kind' | 'ref' | 'digest' | 'key'> | undefined;
   /** `--build-context`: names in familiar form without `:latest`, and references as they were typed. */
   readonly contexts: ReadonlyMap<string, string>;
+  /** Of a bake file: what the targets are that contexts name as `target:NAME`. */
+  readonly targets?: ReadonlyMap<string, TargetResult> | undefined;
   /** `--with`: what else the build depends on. */
   readonly salts: readonly (readonly [name: string, value: string])[];
   readonly modes: 'exact' | 'exec';
+}
+
+/** What a target of a bake file gives to another one that is built from it. */
+export interface TargetResult {
+  readonly key: Digest;
+  /** What it makes, for each platform; none if the front end is not docker's own, for what it makes is not known. */
+  readonly images: readonly Pick<PlatformGraph, 'platform' | 'imageConfig'>[];
+  detail?(): Promise<BuildDetail>;
 }
 
 /** What a request is answered with. */
@@ -47,7 +57,7 @@ export interface InputPlace {
 
 /** One source that the build resolves. Members that a kind of source does not have are left out. */
 export interface BuildInput {
-  /** The scheme. */
+  /** The scheme; `target` for another target of the same bake file. */
   readonly kind: string;
   /** As the Dockerfile calls it; `context` is the main context. */
   readonly name: string;
@@ -108,7 +118,7 @@ export interface BuildDetail {
   readonly arguments: readonly { readonly name: string; readonly digest: Digest }[];
 }
 
-export interface BuildAnswer {
+export interface BuildAnswer extends TargetResult {
   /** sha256 of the bytes of `document`. */
   readonly key: Digest;
   readonly document: string;
@@ -129,7 +139,7 @@ export interface BuildAnswer {
 }
 
 /** The names that a Dockerfile leads to, without digests or keys. */
-export interface BuildNames {
+export interface BuildNames extends Pick<TargetResult, 'images'> {
   /** Each once, in the order of first use. */
   readonly refs: readonly string[];
   /** Base images whose configuration could not be asked for: their ENV and ONBUILD may lead to more. */

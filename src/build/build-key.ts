@@ -19,10 +19,15 @@ import { stepsOf } from './step/steps.ts';
 
 /**
  * Resolves every source that the target of a Dockerfile uses, and makes one key of them.
+ * @param sources those of other builds, where several share what they ask
  * @throws CtxsrcError; `E_DOCKERFILE` names the line and the instruction
  */
-export async function buildKey(request: BuildRequest, work: BuildWork): Promise<BuildAnswer> {
-  const { read, main, graph, keys, frontend } = await openBuild(request, work);
+export async function buildKey(
+  request: BuildRequest,
+  work: BuildWork,
+  sources = new BuildSources(work),
+): Promise<BuildAnswer> {
+  const { read, main, graph, keys, frontend } = await openBuild(request, work, sources);
   const file = request.dockerfile.name;
   const [platforms, inputs, findings, listed, foreign] = await allOrFirstFailure([
     builtPlatforms(graph, keys),
@@ -35,6 +40,7 @@ export async function buildKey(request: BuildRequest, work: BuildWork): Promise<
   ] as const);
   return {
     ...keyDocument({ platforms, foreign, salts: request.salts }),
+    images: graph.results,
     detail: () => detailOf(request, platforms, inputs, keys),
     file,
     target: request.target ?? read?.dockerfile.stages.at(-1)?.name ?? '',
@@ -48,13 +54,18 @@ export async function buildKey(request: BuildRequest, work: BuildWork): Promise<
 }
 
 /** The references of a build alone. Configurations of bases are asked for; with `offline` those in the store only. */
-export async function buildNames(request: BuildRequest, work: BuildWork): Promise<BuildNames> {
+export async function buildNames(
+  request: BuildRequest,
+  work: BuildWork,
+  sources = new BuildSources(work),
+): Promise<BuildNames> {
   const unasked: Unasked = new Set();
-  const { graph, keys, frontend } = await openBuild(request, work, unasked);
+  const { graph, keys, frontend } = await openBuild(request, work, sources, unasked);
   const refs = await listNames(graph, keys);
   return {
     refs: [...new Set([...(frontend === undefined ? [] : [String(frontend.image.resolved.identifier)]), ...refs])],
     unasked: [...unasked].map(shownReference),
+    images: graph.results,
   };
 }
 
@@ -68,8 +79,12 @@ interface OpenBuild {
 }
 
 /** @param unasked collects the bases that cannot be asked for; without it that is an error */
-async function openBuild(request: BuildRequest, work: BuildWork, unasked?: Unasked): Promise<OpenBuild> {
-  const sources = new BuildSources(work);
+async function openBuild(
+  request: BuildRequest,
+  work: BuildWork,
+  sources: BuildSources,
+  unasked?: Unasked,
+): Promise<OpenBuild> {
   const frontend = await askedFrontend(request, sources);
   const contexts = await openContexts(request, sources, work);
   const main = await openMainContext(request, work);
@@ -113,8 +128,22 @@ async function detailOf(
       ...(key && { key }),
     })),
     steps: platforms.flatMap(stepDetail),
-    paths: await keys.paths(),
+    paths: [...(await keys.paths()), ...(await pathsOfTargets(request))],
     config: platforms.flatMap(configDetail),
     arguments: argumentDetail(request.buildArgs),
   };
 }
+
+/** What the targets that this one is built from take of directories. */
+async function pathsOfTargets({ targets = new Map() }: BuildRequest): Promise<BuildDetail['paths']> {
+  const lists = [...targets].map(async ([name, { detail }]) => {
+    const { paths } = detail === undefined ? { paths: [] } : await detail();
+    return paths.map(({ context, ...path }) => ({
+      ...path,
+      context: context.startsWith(OF_TARGET) ? context : `${OF_TARGET}${name}`,
+    }));
+  });
+  return (await allOrFirstFailure(lists)).flat();
+}
+
+const OF_TARGET = 'target ';

@@ -6,6 +6,7 @@ import { identify } from '../source/resolve.ts';
 import type { BuildRequest, BuildWork } from './answer.ts';
 import { type ContextIgnores, contextIgnores } from './ignore-file.ts';
 import type { BuildSources } from './sources.ts';
+import { inputsOfTarget, targetOfContext } from './target-contexts.ts';
 
 /** A directory that files are copied from. */
 export interface ContextDirectory {
@@ -26,6 +27,8 @@ export interface NamedContexts {
   readonly layouts: ReadonlyMap<string, string>;
   /** NAME of the context that a source is; a layout is told by the name that its value has for it. */
   nameOf(identifier: string, layout: string | undefined): string | undefined;
+  /** NAME of the context that another target is. */
+  nameOfTarget(target: string): string | undefined;
 }
 
 /** What BuildKit calls the main context. */
@@ -46,7 +49,10 @@ export async function openContexts(
   const layouts = new Map<string, string>();
   const paths = new Map<string, { readonly name: string; readonly path: string }>();
   for (const [name, value] of request.contexts) {
-    if (value.startsWith('/')) {
+    const target = targetOfContext(value);
+    if (target !== undefined) {
+      for (const [key, input] of inputsOfTarget(name, target, request)) values.set(key, input);
+    } else if (value.startsWith('/')) {
       // These two names are the front end's own.
       const local = name === MAIN_CONTEXT || name === 'dockerfile' ? `_${name}` : name;
       paths.set(local, { name, path: value });
@@ -75,7 +81,9 @@ export async function openContexts(
     layout === undefined
       ? names.get(identifier)
       : [...values].find(([, value]) => value.includes(`://${layout}@`))?.[0];
-  return { values, layouts, directory, nameOf };
+  const nameOfTarget = (target: string): string | undefined =>
+    [...request.contexts].find(([, value]) => targetOfContext(value) === target)?.[0];
+  return { values, layouts, directory, nameOf, nameOfTarget };
 }
 
 /** NAME by the identifier of the value. A value that is no reference is an error only where the build uses it. */

@@ -6,6 +6,7 @@ import type { BuildRequest, BuildWork } from './answer.ts';
 import type { ForeignFrontend } from './document.ts';
 import type { SourceKeys } from './source-keys.ts';
 import type { OpenSource } from './sources.ts';
+import { targetOfContext } from './target-contexts.ts';
 
 /**
  * All that a foreign front end is given, by digests.
@@ -31,12 +32,15 @@ export async function foreignFrontend(
   };
   if (request.context !== undefined) given.context = await keys.wholeKey(request.context);
   for (const [name, value] of request.contexts) {
-    const { key } = value.startsWith('/')
-      ? { key: await keys.wholeKey(value) }
-      : await (await keys.sources.open(value)).key();
-    given[`context:${name}`] = sha256(key);
+    given[`context:${name}`] = sha256(await keyOfContext(value, keys));
   }
   return { image: (await frontend.key()).key, config: config ?? '', given };
+}
+
+async function keyOfContext(value: string, keys: SourceKeys): Promise<string> {
+  const target = targetOfContext(value);
+  if (target !== undefined) return keys.keyOfTarget(target);
+  return value.startsWith('/') ? keys.wholeKey(value) : (await (await keys.sources.open(value)).key()).key;
 }
 
 function optionsOf(request: BuildRequest, commandLine: string): unknown {

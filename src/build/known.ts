@@ -12,14 +12,14 @@ export function knownTag(key: Digest): string {
 }
 
 /**
- * Reads the value of `--known`.
+ * Reads the value of a flag that names the repository in which images have their keys as tags.
  * @throws E_USAGE for anything but a repository without tag and digest
  */
-export function knownRepository(text: string): ImageReference {
+export function knownRepository(text: string, flag = '--known'): ImageReference {
   const repository = imageRepository(text);
   if (repository !== undefined) return repository;
-  throw new CtxsrcError('E_USAGE', `--known ${JSON.stringify(text)} is not valid: it takes a repository without tag`, {
-    hint: `write --known ${imageOf('HOST/REPOSITORY')}; the tag is made of the key`,
+  throw new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(text)} is not valid: it takes a repository without tag`, {
+    hint: `write ${flag} ${imageOf('HOST/REPOSITORY')}; the tag is made of the key`,
   });
 }
 

@@ -8,8 +8,9 @@ import { familiarReference, parseNormalizedReference } from '../oci/reference.ts
 import type { BuildInput, InputPlace, UnkeyedInput } from './answer.ts';
 import type { ContextDirectory } from './contexts.ts';
 import { packageUrl } from './package-url.ts';
-import { isDirectory, type SourceKeys } from './source-keys.ts';
+import { isDirectory, type SourceKeys, targetOfVertex } from './source-keys.ts';
 import type { OpenSource } from './sources.ts';
+import { targetReference } from './target-contexts.ts';
 
 type Request = PlatformGraph['requests'][number];
 
@@ -19,6 +20,7 @@ export async function listInputs(graph: BuildGraph, file: string, keys: SourceKe
     graph.results.flatMap(({ requests, vertices }) => [
       ...requests.map((request) => imageInput(request, file, keys)),
       ...vertices.filter(isOther).map((vertex) => otherInput(vertex, file, keys)),
+      ...vertices.filter(isTarget).map(async (vertex) => targetInput(vertex, file, keys)),
     ]),
   );
   return merged(inputs).sort((a, b) => firstLine(a) - firstLine(b));
@@ -46,6 +48,11 @@ export function listUnkeyed(graph: BuildGraph, file: string): UnkeyedInput[] {
 function isOther(vertex: Vertex): boolean {
   const { 'git.fullurl': git, 'http.filename': download } = vertex.attrs ?? {};
   return vertex.kind === 'source' && (isDirectory(vertex) || git !== undefined || download !== undefined);
+}
+
+/** Of a bake file: what another target makes. */
+function isTarget(vertex: Vertex): boolean {
+  return vertex.kind === 'source' && targetOfVertex(vertex) !== undefined;
 }
 
 async function imageInput(request: Request, file: string, keys: SourceKeys): Promise<BuildInput> {
@@ -85,6 +92,13 @@ async function otherInput(vertex: Vertex, file: string, keys: SourceKeys): Promi
     ...defined({ pinned: identifier.pinned?.(pin) }),
     key,
   };
+}
+
+function targetInput(vertex: Vertex, file: string, keys: SourceKeys): BuildInput {
+  const target = targetOfVertex(vertex)!;
+  const ref = targetReference(target);
+  const name = keys.contexts.nameOfTarget(target) ?? ref;
+  return { kind: 'target', name, ref, at: placesOf(vertex.places, file), key: keys.keyOfTarget(target) };
 }
 
 async function directoryInput(vertex: Vertex, keys: SourceKeys): Promise<Omit<BuildInput, 'at'>> {

@@ -41,6 +41,7 @@ export function buildResolver(keys: SourceKeys, { strict }: JobContext, unasked?
         hint: 'set SOURCE_DATE_EPOCH to seconds since 1970: git log -1 --format=%ct prints those of a commit',
       });
     },
+    inputImage: (name) => keys.imageOfInput(name),
     namedContextExcludes: async (name) => (await keys.contexts.directory(name)).ignores.exclude,
   };
 }

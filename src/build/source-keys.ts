@@ -3,7 +3,7 @@ import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { isCtxsrcError } from '../core/errors.ts';
 import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
-import type { ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
+import type { ImageConfig, ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
 import { statCacheOf } from '../source/local/instance.ts';
 import type { BuildDetail, BuildRequest, BuildWork } from './answer.ts';
 import { type ContextContent, type ContextOptions, openContext } from './content/context.ts';
@@ -11,6 +11,7 @@ import { type ContextDirectory, MAIN_CONTEXT, type NamedContexts } from './conte
 import { type BuildSources, type OpenSource, referenceOf } from './sources.ts';
 import { type Selection, takesAll } from './step/selection.ts';
 import type { SourceKey } from './step/steps.ts';
+import { imageOfInput, resultOf, targetOfInput } from './target-contexts.ts';
 
 /** What a build takes of one directory. */
 export interface TakenDirectory {
@@ -25,6 +26,7 @@ export interface TakenDirectory {
 
 /** What the operations of sources name their directory by. */
 const LOCAL = 'local://';
+const INPUT = 'input://';
 
 export class SourceKeys {
   readonly sources: BuildSources;
@@ -79,10 +81,22 @@ export class SourceKeys {
   }
 
   async #keyOfSource(source: Vertex, selections: readonly Selection[]): Promise<SourceKey> {
+    const target = targetOfVertex(source);
+    if (target !== undefined) return { key: this.keyOfTarget(target), ofFiles: false };
     const { key, pin } = await (await this.open(source)).key();
     // A step that copies a downloaded file sees its content, and not when the server last touched it.
     const ofBody = isDownload(source) && !selections.some(takesAll);
     return { key: printedKey(ofBody ? pin : key), ofFiles: false };
+  }
+
+  /** The key of another target of the same bake file. */
+  keyOfTarget(target: string): Digest {
+    return resultOf(target, this.#request).key;
+  }
+
+  /** The configuration of what another target makes. */
+  imageOfInput(input: string): ImageConfig {
+    return imageOfInput(input, this.#request);
   }
 
   /** The source of an operation that is no directory. */
@@ -166,6 +180,12 @@ export class SourceKeys {
 /** Whether an operation reads a directory of this machine. */
 export function isDirectory({ op }: Vertex): boolean {
   return String(op.identifier).startsWith(LOCAL);
+}
+
+/** The target whose files an operation stands for; undefined for every other source. */
+export function targetOfVertex({ op }: Vertex): string | undefined {
+  const identifier = String(op.identifier);
+  return identifier.startsWith(INPUT) ? targetOfInput(identifier.slice(INPUT.length)) : undefined;
 }
 
 function isDownload({ attrs }: Vertex): boolean {

@@ -15,6 +15,7 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     builds: true,
     flags: (command) => {
       command
+        .addOption(new Option('--from <file>', 'a target of this bake or compose file, by its name'))
         .addOption(new Option('--save <file>', 'keep what the key was made of, for ctxsrc diff'))
         .addOption(new Option('--known <docker-image://repo>', 'ask whether the repository has the tag of this key'))
         .addOption(new Option('--known-file <file>', 'ask whether this file lists the key'))
@@ -31,17 +32,25 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'inputs',
-    args: '[dir]',
+    args: '[dir-or-targets...]',
     summary: 'list the sources that a build of a Dockerfile would resolve, with their digests and keys',
     takesReferences: false,
     builds: true,
     flags: (command) => {
-      command.addOption(new Option('--names', 'print only the references, each once'));
+      command
+        .addOption(new Option('--names', 'print only the references, each once'))
+        .addOption(new Option('--from <file>', 'targets of this bake or compose file; - is what bake --print prints'))
+        .addOption(
+          new Option('--changed-since <file|repo>', 'list the targets of --from whose key is not there').conflicts([
+            'names',
+          ]),
+        )
+        .addOption(new Option('--github-output', 'also append targets= to $GITHUB_OUTPUT'));
     },
     limited: true,
     examples: [
       'ctxsrc inputs --names -f docker/app.Dockerfile --target release .',
-      'ctxsrc inputs --json --platform linux/amd64,linux/arm64 .',
+      'ctxsrc inputs --from docker-bake.hcl --changed-since docker-image://registry.example/app',
     ],
     load: () => import('./commands/inputs.ts'),
   },

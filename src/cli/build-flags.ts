@@ -95,11 +95,7 @@ export function withoutBooleanValues(argv: readonly string[]): string[] {
 
 /** The build line in the flags. E_USAGE for a flag that makes a key meaningless. */
 export function buildLineOf(dir: string | undefined, flags: Flags): BuildLine {
-  if (flags.cache === false || typeof flags.cacheFilter === 'string') {
-    throw new CtxsrcError('E_USAGE', '--no-cache builds whatever the key says: there is nothing to decide', {
-      hint: 'leave it out; to force a build give another salt, for instance --with rebuild=2',
-    });
-  }
+  refuseNoCache(flags);
   const list = (name: string): readonly string[] => (flags[name] as readonly string[] | undefined) ?? [];
   return {
     context: dir ?? '.',
@@ -114,17 +110,70 @@ export function buildLineOf(dir: string | undefined, flags: Flags): BuildLine {
     network: textFlag(flags, 'network'),
     shmSize: textFlag(flags, 'shmSize'),
     cgroupParent: textFlag(flags, 'cgroupParent'),
+    ...sharedOf(flags),
+  };
+}
+
+/**
+ * What the flags say of all targets of a file.
+ * @throws E_USAGE for a flag that is a target's own affair
+ */
+export function sharedLineOf(flags: Flags): Pick<BuildLine, 'buildPlatform' | 'salts' | 'modes'> {
+  refuseNoCache(flags);
+  const own = TARGETS_OWN.find((name) => flags[camelCase(name)] !== undefined);
+  if (own === undefined) return sharedOf(flags);
+  throw new CtxsrcError('E_USAGE', `--${own} is of one build, and --from says what each target is built with`, {
+    hint: `write it into the file, or let bake set it: docker buildx bake --set '*.${SET_AS[own] ?? own}=…' --print | ctxsrc … --from -`,
+  });
+}
+
+function sharedOf(flags: Flags): Pick<BuildLine, 'buildPlatform' | 'salts' | 'modes'> {
+  return {
     buildPlatform: textFlag(flags, 'buildPlatform'),
-    salts: list('with'),
+    salts: (flags.with as readonly string[] | undefined) ?? [],
     modes: textFlag(flags, 'modes') === 'exec' ? 'exec' : 'exact',
   };
 }
 
+/** What a file says of each of its targets. */
+const TARGETS_OWN = [
+  'file',
+  'target',
+  'build-arg',
+  'platform',
+  'build-context',
+  'label',
+  'network',
+  'shm-size',
+  'ulimit',
+  'cgroup-parent',
+  'add-host',
+];
+
+/** As bake calls them. */
+const SET_AS: Readonly<Record<string, string>> = {
+  file: 'dockerfile',
+  'build-arg': 'args.NAME',
+  'build-context': 'contexts.NAME',
+  label: 'labels.NAME',
+  ulimit: 'ulimits',
+  'add-host': 'extra-hosts.NAME',
+};
+
+function refuseNoCache(flags: Flags): void {
+  if (flags.cache === false || typeof flags.cacheFilter === 'string') {
+    throw new CtxsrcError('E_USAGE', '--no-cache builds whatever the key says: there is nothing to decide', {
+      hint: 'leave it out; to force a build give another salt, for instance --with rebuild=2',
+    });
+  }
+}
+
 /** The flags among those given that change nothing, in one sentence; undefined when there are none. */
 export function idleNote(flags: Flags): string | undefined {
-  const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-  const given = [...IDLE_SWITCHES, ...IDLE_VALUES].filter((name) => flags[camel(name)] !== undefined);
+  const given = [...IDLE_SWITCHES, ...IDLE_VALUES].filter((name) => flags[camelCase(name)] !== undefined);
   return given.length === 0
     ? undefined
     : `${given.map((name) => `--${name}`).join(', ')}: taken, and without effect on a key`;
 }
+
+const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());

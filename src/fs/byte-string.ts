@@ -31,19 +31,14 @@ export function isUtf8(bytes: ByteString): boolean {
   return !NOT_ASCII.test(bytes) || bytesOfText(textOfBytes(bytes)) === bytes;
 }
 
-/** The bytes for a person: as UTF-8 where they are, else a character for each. */
-export function readableBytes(bytes: ByteString): string {
-  return isUtf8(bytes) ? textOfBytes(bytes) : bytes;
-}
-
-/** As `readableBytes`, without control characters. */
+/** The bytes for a report: as UTF-8 where they are, without control characters. */
 export function printableBytes(bytes: ByteString): string {
-  return printable(readableBytes(bytes));
+  return printable(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
 }
 
 /** As `printableBytes`, and cut where it is long. */
 export function shortenedBytes(bytes: ByteString): string {
-  return shortened(readableBytes(bytes));
+  return shortened(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
 }
 
 /** The bytes as `node:fs` accepts a path: text if that is the same, else a buffer. */

@@ -10,7 +10,7 @@ import type { Clock } from '../http/clock.ts';
 import { answerError, type Subject } from '../http/errors.ts';
 import { Authorizer, type AuthResponse } from './auth/authorizer.ts';
 import type { Endpoint } from './mirrors.ts';
-import { createSchemes, type Scheme, type Schemes } from './scheme.ts';
+import { type Scheme, Schemes } from './scheme.ts';
 
 export interface ApiRequest extends Pick<HttpRequest, 'method' | 'headers' | 'subject' | 'stream' | 'retries'> {
   /** The path below the repository, for instance `manifests/latest`. */
@@ -27,7 +27,7 @@ export class Api {
   constructor(http: HttpClient, network: NetworkOptions, clock: Clock) {
     this.#http = http;
     this.#clock = clock;
-    this.#schemes = createSchemes(network);
+    this.#schemes = new Schemes(network);
   }
 
   /** The head of the response, whatever its status. Errors: those of `HttpClient.request` and of the token. */
@@ -78,7 +78,7 @@ export class Api {
     // If a mirror fails, the registry itself is asked next.
     const retries = endpoint.mirror ? 1 : undefined;
     const answer = await authorizer.run(job, endpoint.repository, request.subject, (secretHeaders) =>
-      this.#schemes(endpoint.api, (scheme, settled) =>
+      this.#schemes.run(endpoint.api, (scheme, settled) =>
         send({
           ...request,
           url: urlOf(scheme, endpoint, request.path),

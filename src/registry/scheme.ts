@@ -12,24 +12,29 @@ export type Scheme = 'http' | 'https';
 /** Sends a request. `settled` is false while the scheme is a guess: a failed connection is not retried then. */
 type SendWithScheme<T> = (scheme: Scheme, settled: boolean) => Promise<T>;
 
-/** Runs requests with the scheme of their host. */
-export type Schemes = <T extends { readonly status: number }>(host: string, send: SendWithScheme<T>) => Promise<T>;
+export class Schemes {
+  readonly #network: NetworkOptions;
+  readonly #found = new Map<string, Promise<Scheme>>();
 
-/** The first request to a loopback server detects its scheme, and others wait for that. */
-export function createSchemes({ plainHttp, insecure }: NetworkOptions): Schemes {
-  const known = new Map<string, Promise<Scheme>>();
-  return async (host, send) => {
-    if (hostListed(plainHttp, host)) return send('http', true);
-    if (hostListed(insecure, host) || !isLoopback(host)) return send('https', true);
-    const found = await known.get(host)?.catch(() => undefined);
+  constructor(network: NetworkOptions) {
+    this.#network = network;
+  }
+
+  /**
+   * Runs `send` with the host's scheme. The first request to a loopback server detects it, and others wait for that.
+   */
+  async run<T extends { readonly status: number }>(host: string, send: SendWithScheme<T>): Promise<T> {
+    if (hostListed(this.#network.plainHttp, host)) return send('http', true);
+    if (hostListed(this.#network.insecure, host) || !isLoopback(host)) return send('https', true);
+    const found = await this.#found.get(host)?.catch(() => undefined);
     if (found !== undefined) return send(found, true);
     const finding = discover(send);
     const scheme = finding.then((result) => result.scheme);
-    known.set(host, scheme);
-    scheme.catch(() => known.delete(host));
+    this.#found.set(host, scheme);
+    scheme.catch(() => this.#found.delete(host));
     const result = await finding;
     return result.answer ?? send(result.scheme, true);
-  };
+  }
 }
 
 async function discover<T extends { readonly status: number }>(

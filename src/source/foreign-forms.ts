@@ -29,6 +29,11 @@ export function referenceOfContext(value: string, cwd: string): string | undefin
   return /^(?:https?|docker-image):\/\//.test(value) || isGitReference(value) ? value : undefined;
 }
 
+/** True for the reference of an image in a registry. */
+export function isImageReference(text: string): boolean {
+  return text.startsWith(IMAGE);
+}
+
 /** The reference of an image in a registry. */
 export function imageOf(name: string): string {
   return `${IMAGE}${name}`;

@@ -123,6 +123,29 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     expect(await ask()).toMatchObject({ code: 6, stdout: first.stdout });
   });
 
+  it('lists the targets of a bake file whose tag is not there, each asked for by one HEAD', async () => {
+    const target = (line: string) => ({ 'dockerfile-inline': `FROM scratch\nLABEL a=${line}` });
+    const file = { group: { default: { targets: ['a', 'b'] } }, target: { a: target('1'), b: target('2') } };
+    writeFileSync(join(dir, 'b.json'), JSON.stringify(file));
+    const changed = async () => {
+      log.log.length = 0;
+      const since = `docker-image://${log.host}/team/baked`;
+      const result = await run('inputs', '--from', 'b.json', '--changed-since', since);
+      expect(log.log.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
+      return result.stdout;
+    };
+    expect(await changed()).toBe('["a","b"]\n');
+    const key = (await run('key', '--build', '--from', 'b.json', 'a')).stdout.trim();
+    copy(hello, `team/baked:ctxsrc-${key.slice('sha256:'.length)}`);
+    expect(await changed()).toBe('["b"]\n');
+    execFileSync(
+      'skopeo',
+      ['delete', '--tls-verify=false', `docker://${registry.host}/team/baked:ctxsrc-${key.slice('sha256:'.length)}`],
+      { stdio: 'pipe' },
+    );
+    expect(await changed()).toBe('["a","b"]\n');
+  });
+
   it('says what to do about a base that only this machine has', async () => {
     writeFileSync(join(dir, 'local.Dockerfile'), `FROM ${log.host}/built/here:1\n`);
     const result = await run('key', '--build', '-f', 'local.Dockerfile', '.');

@@ -76,6 +76,7 @@ export function caseResolver(input: BuildCaseInput): BuildResolver & { readonly 
       return { digest: image.digest, config };
     },
     sourceTime: async () => undefined,
+    inputImage: () => ({}),
     namedContextExcludes: async (name) => patterns(input.files?.[name]?.['.dockerignore']),
   };
 }

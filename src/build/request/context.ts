@@ -22,11 +22,12 @@ export type FetchContext = (ref: string) => Promise<RemoteContext>;
 
 /** The context and the Dockerfile of a build line. */
 export async function readMainContext(
-  { context: given, file }: BuildLine,
+  line: BuildLine,
   cwd: string,
   fetch: FetchContext,
   signal?: AbortSignal,
 ): Promise<Main> {
+  const { context: given, file, inline } = line;
   if (file !== undefined && isOnWeb(file)) {
     throw new CtxsrcError('E_USAGE', `the Dockerfile ${withoutUser(file)} is on the web`, {
       hint: `pipe it: curl -fsSL ${shellWord(withoutUser(file))} | ctxsrc … -f -`,
@@ -34,9 +35,10 @@ export async function readMainContext(
   }
   if (given === '-') return fromStream(file, signal);
   if (!isDirectory(given, cwd) && (isOnWeb(given) || isGitReference(given))) {
-    return fromRemote(await fetch(given), file, cwd, signal);
+    return fromRemote(await fetch(given), line, cwd, signal);
   }
   const context = contextDirectory(given, cwd);
+  if (inline !== undefined) return { context, dockerfile: inlineDockerfile(inline), notes: [] };
   const name = file ?? join(given, 'Dockerfile');
   return { context, dockerfile: await readDockerfile(name, cwd, signal), notes: [] };
 }
@@ -62,11 +64,12 @@ async function fromStream(file: string | undefined, signal: AbortSignal | undefi
 /** A Dockerfile with a relative path lies in the remote context, as buildx has it. */
 async function fromRemote(
   { context, remote, alone }: RemoteContext,
-  file: string | undefined,
+  { file, inline }: BuildLine,
   cwd: string,
   signal: AbortSignal | undefined,
 ): Promise<Main> {
   const notes = ['the context is not a directory here: no ignore file applies to it'];
+  if (inline !== undefined) return { context, remote, dockerfile: inlineDockerfile(inline), notes };
   if (file !== undefined && (streamOf(file) !== undefined || isAbsolute(file))) {
     return { context, remote, dockerfile: await readDockerfile(file, cwd, signal), notes };
   }
@@ -79,6 +82,11 @@ async function fromRemote(
   const hint = 'name it with -f FILE, relative to the context; -f - is standard input';
   const bytes = readSmallFileSync(join(context!, name), { what, within, hint });
   return { context, remote, dockerfile: { name, bytes, path: undefined }, notes };
+}
+
+/** As one from a stream: no file lies beside it. */
+function inlineDockerfile(text: string): BuildRequest['dockerfile'] {
+  return { name: 'Dockerfile', bytes: Buffer.from(text), path: undefined };
 }
 
 function isDirectory(path: string, cwd: string): boolean {

@@ -9,6 +9,8 @@ export interface BuildLine {
   /** PATH, URL or `-`. */
   readonly context: string;
   readonly file?: string | undefined;
+  /** The text of the Dockerfile, which is in no file. */
+  readonly inline?: string | undefined;
   readonly target?: string | undefined;
   readonly buildArgs: readonly string[];
   readonly platforms: readonly string[];

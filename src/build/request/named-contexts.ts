@@ -32,7 +32,8 @@ function lookedUpName(given: string): string | undefined {
   return familiar === undefined || platform === undefined ? familiar : `${familiar}::${platform}`;
 }
 
-function located(name: string, value: string, cwd: string): string {
+/** The reference of a value, a path made absolute. */
+export function located(name: string, value: string, cwd: string): string {
   if (value.startsWith('target:')) throw refuse(value, 'only a bake file has targets');
   return referenceOfContext(value, cwd) ?? directory(name, value, cwd);
 }

@@ -16,8 +16,13 @@ import { checkCovered, findingText, inputsMembers, withBuild } from './build-run
 const IDLE_ARGUMENT = 'UndeclaredBuildArg';
 
 /** `ctxsrc key --build [DIR]` */
-export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
+export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
   const memory = memoryOf(run, flags);
+  if (flags.from !== undefined) {
+    const { keyOfTarget } = await import('./bake-key.ts');
+    return keyOfTarget(run, args, flags, (answer) => print(run, answer, memory, flags));
+  }
+  const [dir] = args;
   return withBuild(run, dir, flags, async (request, work) => print(run, await buildKey(request, work), memory, flags));
 }
 

@@ -2,6 +2,7 @@
 import type { BuildAnswer, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { readRequest } from '../../build/request/read.ts';
 import type { RemoteContext } from '../../build/request/remote.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
 import { buildLineOf, idleNote } from '../build-flags.ts';
@@ -52,7 +53,16 @@ export function findingText({ file }: BuildAnswer, { rule, lines, message }: Bui
 }
 
 /** The members of the document of `inputs --json`. */
-export function inputsMembers(answer: BuildAnswer): object {
+export function inputsMembers(answer: BuildAnswer) {
   const { file, target, platforms, key, frontend, inputs, unkeyed, incomplete } = answer;
   return { file, target, platforms, key, frontend: frontend ?? null, inputs, unkeyed, incomplete };
+}
+
+/** Bases that could not be asked offline are a warning, or exit 3 with `--strict`. */
+export function tellUnasked(run: Run, unasked: readonly string[]): void {
+  const text = `offline ${unasked.map(printable).join(', ')} cannot be asked for ENV and ONBUILD, which may lead to more`;
+  if (run.flags.strict === true) {
+    throw new CtxsrcError('E_OFFLINE', text, { hint: 'leave --offline out, or name the images by digest' });
+  }
+  run.note(text, 'warning');
 }

@@ -1,14 +1,24 @@
 import type { BuildRequest, BuildWork } from '../../build/answer.ts';
 import { buildKey, buildNames } from '../../build/build-key.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { printable } from '../../core/printable.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, findingText, inputsMembers, withBuild } from './build-run.ts';
+import { checkCovered, findingText, inputsMembers, tellUnasked, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
-export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<undefined> {
+export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
+  if (flags.from !== undefined) return (await import('./bake-inputs.ts')).run(run, args, flags);
+  const [dir, more] = args;
+  const idle = ['changedSince', 'githubOutput'].some((name) => flags[name] !== undefined);
+  if (idle || more !== undefined) {
+    const what = idle ? '--changed-since and its output tell of the targets of --from' : 'there are two directories';
+    throw new CtxsrcError('E_USAGE', what, {
+      hint: idle
+        ? 'name the bake or compose file with --from; for one Dockerfile: ctxsrc key --build --known docker-image://REPO'
+        : 'give the build context; targets of a bake file need --from FILE',
+    });
+  }
   return withBuild(run, dir, flags, (request, work) =>
     (flags.names === true ? printNames : printInputs)(run, request, work),
   );
@@ -27,12 +37,4 @@ async function printInputs(run: Run, request: BuildRequest, work: BuildWork): Pr
   const findings = answer.findings.filter(({ unrepeatable }) => unrepeatable || run.verbose > 0);
   for (const finding of findings) run.note(findingText(answer, finding), 'warning');
   return run.json ? run.document(inputsMembers(answer)) : run.out(inputsTable(answer, run.verbose > 0));
-}
-
-function tellUnasked(run: Run, unasked: readonly string[]): void {
-  const text = `offline ${unasked.map(printable).join(', ')} cannot be asked for ENV and ONBUILD, which may lead to more`;
-  if (run.flags.strict === true) {
-    throw new CtxsrcError('E_OFFLINE', text, { hint: 'leave --offline out, or name the images by digest' });
-  }
-  run.note(text, 'warning');
 }

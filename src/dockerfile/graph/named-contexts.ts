@@ -12,7 +12,7 @@ import { repositoryOf } from './git-reference.ts';
 import { type Image, platformOf, readImage } from './image-config.ts';
 import type { ImageRequests } from './image-requests.ts';
 import type { Output } from './operation.ts';
-import { gitSource, httpSource, imageSource, layoutSource, localSource } from './source-operation.ts';
+import { gitSource, httpSource, imageSource, inputSource, layoutSource, localSource } from './source-operation.ts';
 import type { BuildOptions, BuildResolver, Place } from './types.ts';
 
 export interface NamedContext {
@@ -93,6 +93,8 @@ export async function loadContext(
       const { checksum, mtime, keepGitDir } = reference;
       return { files: gitSource(reference, { keepGitDir: keepGitDir === true, checksum, mtime }, [place]) };
     }
+    case 'input':
+      return loadInput(context, rest, place, loader);
     case 'local': {
       const excludePatterns = await loader.resolver.namedContextExcludes(rest);
       const sharedKeyHint = `context:${context.key}-`;
@@ -147,5 +149,14 @@ async function loadLayout(
   const image = readImage(config, ref);
   const files = layoutSource(ref, store, platform, [place]);
   const imagePlatform = platformOf(image);
+  return { files, image, imagePlatform, runPlatform: imagePlatform ?? context.platform };
+}
+
+/** What another target makes is built, not asked for: its operations are in that target's key. */
+function loadInput(context: NamedContext, name: string, place: Place, loader: ContextLoader): LoadedContext {
+  const platform = context.platform ?? loader.target;
+  const image = readImage(loader.resolver.inputImage(name), name);
+  const imagePlatform = platformOf(image);
+  const files = inputSource(name, platform, [place]);
   return { files, image, imagePlatform, runPlatform: imagePlatform ?? context.platform };
 }

@@ -40,6 +40,11 @@ export function layoutSource(reference: string, store: string, platform: Platfor
   return source(`oci-layout://${reference}`, places, () => ({ 'oci.store': store }), platform);
 }
 
+/** The files of another target. BuildKit has that target's operations in its place. */
+export function inputSource(name: string, platform: Platform, places: readonly Place[]): Output {
+  return source(`input://${name}`, places, () => ({}), platform);
+}
+
 /** What a directory is asked for with. The paths grow while the graph is made, so they are read at its end. */
 export interface LocalSource {
   readonly name: string;

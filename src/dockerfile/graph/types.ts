@@ -47,6 +47,8 @@ export interface BuildResolver {
   image(request: ImageRequest): Promise<ResolvedImage>;
   /** Exclude patterns of the `.dockerignore` at the root of the local named context `local:NAME`. */
   namedContextExcludes(name: string): Promise<readonly string[]>;
+  /** Configuration of the image that another target of the same bake file makes: the context `input:NAME`. */
+  inputImage(name: string): ImageConfig;
   /**
    * The time of a git source (its commit) or of an http source (when it was last modified) in seconds since 1970;
    * undefined if it has none. Asked for only where SOURCE_DATE_EPOCH names a source instead of a time.

@@ -2,8 +2,9 @@
  * The contexts of a compose file, the same that `docker buildx bake --print` prints. Nothing is evaluated and no other
  * file is read: a file that needs it is refused.
  */
+import type { Fail } from '../../build/bake/description.ts';
 import { isObject } from '../../core/is-object.ts';
-import type { Fail, FoundContext } from './found-context.ts';
+import type { FoundContext } from './found-context.ts';
 
 /** The additional contexts of all services. */
 export function composeContexts(document: Readonly<Record<string, unknown>>, fail: Fail): FoundContext[] {

@@ -1,9 +1,4 @@
-/** Shared by the readers of bake and compose files. */
-
-/** Ends parsing with an error. */
-export type Fail = (what: string) => never;
-
-/** A context and its position. */
+/** A context of a bake or compose file and its position. */
 export interface FoundContext {
   /** For people: `the target web`. */
   readonly where: string;

@@ -4,15 +4,15 @@
  * evaluates it.
  */
 import { basename, dirname, extname, relative } from 'node:path';
+import { type Fail, parseDescription } from '../../build/bake/description.ts';
+import { selectedTargets } from '../../build/bake/selected-targets.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
-import { parseJson } from '../../core/parse-json.ts';
 import { shortened } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
-import { bakeContexts } from './bake-file.ts';
 import { composeContexts } from './compose-file.ts';
-import type { Fail, FoundContext } from './found-context.ts';
+import type { FoundContext } from './found-context.ts';
 import { isContextName } from './lock.ts';
 
 /** Limit of a file in bytes: bake and compose write smaller ones, and parsing this many takes a second. */
@@ -38,12 +38,12 @@ export async function readNamedContexts(path: string, text: string, cwd: string)
   if (extension === '.hcl') return bake('HCL is for bake to read');
   // Data from a pipe has no name.
   if (extension === '.json' || (piped && text.trimStart().startsWith('{'))) {
-    const document = await parse(text, bake, true);
+    const document = await parseDescription(text, bake, true);
     if (!isObject(document) || !isObject(document.target)) return bake('it has no targets');
     return collect(bakeContexts(document, bake), bake);
   }
   const compose: Fail = failure(shown, piped ? PIPED : evaluated('compose', `docker compose -f ${shown} config`));
-  const document = await parse(text, compose, false);
+  const document = await parseDescription(text, compose, false);
   if (!isObject(document) || (document.services === undefined && document.include === undefined)) {
     return failure(shown, NO_COMPOSE_FILE)('it has no services');
   }
@@ -63,6 +63,13 @@ const failure = (shown: string, hint: string): Fail => {
     throw new CtxsrcError('E_CONFIG', `cannot read contexts from ${shown}: ${shortened(what)}`, { hint });
   };
 };
+
+/** The contexts of the default targets, and of those that they are built from. */
+function bakeContexts(document: Readonly<Record<string, unknown>>, fail: Fail): FoundContext[] {
+  return selectedTargets(document, [], fail).flatMap(({ name: target, contexts }) =>
+    [...contexts].map(([name, value]) => ({ where: `the target ${target}`, name, value })),
+  );
+}
 
 /** compose resolves a path from the file's directory, bake from the current one: they have to be the same. */
 function inOneDirectory(found: readonly FoundContext[], path: string, cwd: string): readonly FoundContext[] {
@@ -108,32 +115,4 @@ function referenceOf(value: string): string {
 /** True for a path that is not absolute. `github.com/…`, which may be git or a path, is left to the parser. */
 function isRelativePath(value: string): boolean {
   return !/^(?:\/|github\.com\/|\w+::|[A-Za-z][A-Za-z0-9+.-]*:)/.test(value) && !isGitReference(value);
-}
-
-/** JSON is parsed twice: only the second parser reports repeated names. */
-async function parse(text: string, fail: Fail, json: boolean): Promise<unknown> {
-  // A CommonJS package: when bundled, it has only a default export.
-  const { default: yaml } = await import('yaml');
-  try {
-    const value: unknown = json ? parseJson(text) : undefined;
-    // The parser's own check for repeated names is quadratic.
-    const document = yaml.parseDocument(text, { merge: true, uniqueKeys: false });
-    const problem = document.errors[0] ?? document.warnings[0];
-    // The message quotes unexpected text, which may be a secret.
-    if (problem !== undefined) return fail(problem.message.split('\n')[0]!.replace(/: ".*" at/, ' at'));
-    yaml.visit(document, {
-      Map: (_, { items }) => {
-        const names = new Set<unknown>();
-        for (const { key } of items) {
-          const name = yaml.isScalar(key) ? key.value : key;
-          if (names.has(name)) fail(`${JSON.stringify(name)} is there twice in one map`);
-          names.add(name);
-        }
-      },
-    });
-    return json ? value : (document.toJS({ maxAliasCount: 100 }) as unknown);
-  } catch (error) {
-    if (error instanceof CtxsrcError) throw error;
-    return fail((error as Error).message.split('\n')[0]!);
-  }
 }

@@ -1,0 +1,108 @@
+/**
+ * The targets of a bake file in JSON, as `docker buildx bake --print` prints them. Nothing is evaluated: a file that
+ * needs evaluation is refused.
+ */
+import { isObject } from '../../core/is-object.ts';
+import type { Fail } from './description.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+type Blocks = Readonly<Record<string, Body>>;
+
+/** A target as it is written, its contexts with their escapes resolved. */
+export interface WrittenTarget {
+  readonly name: string;
+  /** It was asked for itself, and is not only what another target is built from. */
+  readonly asked: boolean;
+  readonly body: Body;
+  readonly contexts: ReadonlyMap<string, string>;
+}
+
+/**
+ * The targets that bake builds for names of targets and groups, and those that they are built from, in the order of the
+ * file.
+ * @param names none: the default ones
+ */
+export function selectedTargets(document: Body, names: readonly string[], fail: Fail): WrittenTarget[] {
+  const targets = blocks(document, 'target', fail);
+  const groups = blocks(document, 'group', fail);
+  const asked = new Set(
+    (names.length === 0 ? ['default'] : names).flatMap((name) => members(name, groups, targets, fail)),
+  );
+  const waiting = [...asked];
+  const found = new Map<string, WrittenTarget>();
+  for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+    if (found.has(name)) continue;
+    const target = writtenTarget(name, targets[name], asked.has(name), fail);
+    found.set(name, target);
+    for (const value of target.contexts.values()) {
+      const base = /^target:(.*)$/s.exec(value)?.[1];
+      if (base !== undefined) waiting.push(base);
+    }
+  }
+  return Object.keys(targets).flatMap((name) => found.get(name) ?? []);
+}
+
+/** The blocks of one kind by their labels. HCL has further forms of them in JSON, which are refused. */
+function blocks(document: Body, kind: string, fail: Fail): Blocks {
+  const value = document[kind] ?? {};
+  if (!isObject(value)) return fail(`${kind} is no object of names`);
+  for (const [name, body] of Object.entries(value)) {
+    if (!isObject(body)) return fail(`the ${kind} ${name} is no object`);
+  }
+  return value as Blocks;
+}
+
+function members(asked: string, groups: Blocks, targets: Blocks, fail: Fail): string[] {
+  const open = new Set<string>();
+  const resolve = (name: string): string[] => {
+    // For a group that contains the default one, bake prints a default group that contains itself.
+    if (open.has(name) && !Object.hasOwn(targets, name)) return unreferenced(targets);
+    const group = open.has(name) || !Object.hasOwn(groups, name) ? undefined : groups[name];
+    if (group === undefined) return [name];
+    open.add(name);
+    const list: unknown = group.targets;
+    if (!Array.isArray(list)) return fail(`the group ${name} has no list of targets`);
+    return list.flatMap((member: unknown) => resolve(literal(`the group ${name}`, member, fail)));
+  };
+  const names = resolve(asked);
+  const missing = names.find((name) => !Object.hasOwn(targets, name));
+  return missing === undefined ? names : fail(`it has no target ${missing}, which bake would build`);
+}
+
+/** The targets that no other one is built from. */
+function unreferenced(targets: Blocks): string[] {
+  const contexts = Object.values(targets).flatMap(({ contexts }) =>
+    isObject(contexts) ? Object.values(contexts) : [],
+  );
+  return Object.keys(targets).filter((name) => !contexts.includes(`target:${name}`));
+}
+
+function writtenTarget(name: string, body: Body | undefined, asked: boolean, fail: Fail): WrittenTarget {
+  const where = `the target ${name}`;
+  if (body === undefined) return fail(`it has no target ${name}, which another one is built from`);
+  const evaluated = ['inherits', 'matrix', 'name'].find((member) => body[member] !== undefined);
+  if (evaluated !== undefined) return fail(`${where} has ${evaluated}`);
+  const contexts = body.contexts ?? {};
+  if (!isObject(contexts)) return fail(`the contexts of ${where} are no object`);
+  const pairs = Object.entries(contexts).map(
+    ([context, value]) =>
+      [literal(where, context, fail), literal(`the context ${context} of ${where}`, value, fail)] as const,
+  );
+  return { name, asked, body, contexts: new Map(pairs) };
+}
+
+/**
+ * Every text of a bake file is a template. A template without variables is returned with its escapes resolved.
+ * @throws as `fail` for the empty text, too
+ */
+function literal(where: string, value: unknown, fail: Fail): string {
+  return value === '' ? fail(`${where} has no text where one has to be`) : unescaped(where, value, fail);
+}
+
+/** As `literal`; the text may be empty. */
+export function unescaped(where: string, value: unknown, fail: Fail): string {
+  if (typeof value !== 'string') return fail(`${where} has no text where one has to be`);
+  // Only bake itself knows the meaning of three or more of them.
+  if (/(?:^|[^$])\$\{|\$\$\$\{|(?:^|[^%])%\{|%%%\{/.test(value)) return fail(`${where} uses a variable: ${value}`);
+  return value.replace(/([$%])\1\{/g, '$1{');
+}

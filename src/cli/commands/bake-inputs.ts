@@ -1,0 +1,74 @@
+import type { BuildAnswer } from '../../build/answer.ts';
+import { buildKey, buildNames } from '../../build/build-key.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { type Flags, textFlag } from '../flags.ts';
+import { inputsTable } from '../inputs-table.ts';
+import type { Run } from '../run.ts';
+import { type BakeAnswers, withBake } from './bake-run.ts';
+import { checkCovered, findingText, inputsMembers, tellUnasked } from './build-run.ts';
+
+/** `ctxsrc inputs --from FILE [TARGET…]` */
+export async function run(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
+  return flags.names === true ? printNames(run, names, flags) : printInputs(run, names, flags);
+}
+
+async function printNames(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
+  const ask = async (...build: Parameters<typeof buildNames>) => {
+    const answer = await buildNames(...build);
+    // For names it is enough that a target is one.
+    return { ...answer, key: NO_KEY };
+  };
+  return withBake(run, names, flags, ask, async ({ answers }) => {
+    const refs = [...new Set(answers.flatMap(({ answer }) => answer.refs))];
+    const unasked = [...new Set(answers.flatMap(({ answer }) => answer.unasked))];
+    if (unasked.length > 0) tellUnasked(run, unasked);
+    if (run.json) return run.document({ names: refs, unasked });
+    for (const ref of refs) await run.line(ref);
+  });
+}
+
+const NO_KEY = `sha256:${'0'.repeat(64)}` as const;
+
+async function printInputs(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
+  const since = textFlag(flags, 'changedSince');
+  if (since === undefined && flags.githubOutput === true) {
+    throw new CtxsrcError('E_USAGE', '--github-output writes what --changed-since finds', {
+      hint: 'add --changed-since docker-image://REPO, or a FILE of ctxsrc inputs --json',
+    });
+  }
+  const changed = since === undefined ? undefined : await import('./changed-targets.ts');
+  const memory = await changed?.memoryOf(run, since!);
+  return withBake(run, names, flags, buildKey, async (bake) => {
+    tellFindings(run, bake);
+    if (memory !== undefined) return changed!.printChanged(run, bake, memory);
+    if (run.json) return run.document(bakeMembers(bake));
+    for (const [index, { target, answer }] of bake.answers.entries()) {
+      await run.out(`${index === 0 ? '' : '\n'}== ${printable(target.name)}\n${inputsTable(answer, run.verbose > 0)}`);
+    }
+  });
+}
+
+function tellFindings(run: Run, { answers }: BakeAnswers<BuildAnswer>): void {
+  const texts = new Set<string>();
+  for (const { answer } of answers) {
+    checkCovered(run, answer);
+    for (const finding of answer.findings) {
+      if (finding.unrepeatable || run.verbose > 0) texts.add(findingText(answer, finding));
+    }
+  }
+  for (const text of texts) run.note(text, 'warning');
+}
+
+/** The members of the document: of each target those of a build, and its name. */
+function bakeMembers({ file, answers }: BakeAnswers<BuildAnswer>): object {
+  return {
+    from: file.name,
+    // No value of the environment is noted, only who has put it in.
+    ...(file.evaluated ? { evaluatedBy: 'docker buildx bake --print' } : {}),
+    targets: answers.map(({ target, answer }) => {
+      const { target: stage, ...members } = inputsMembers(answer);
+      return { target: target.name, stage, ...members };
+    }),
+  };
+}

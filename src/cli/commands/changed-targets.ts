@@ -1,0 +1,77 @@
+/** `inputs --from FILE --changed-since …`: the targets that have to be built, fit for a matrix. */
+import type { BuildAnswer } from '../../build/answer.ts';
+import { isPushed, knownRepository } from '../../build/known.ts';
+import type { Digest } from '../../core/digest.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { isObject } from '../../core/is-object.ts';
+import { parseJson } from '../../core/parse-json.ts';
+import { printable } from '../../core/printable.ts';
+import { allOrFirstFailure } from '../../core/side-by-side.ts';
+import { readNamedFile } from '../../fs/small-file.ts';
+import { isImageReference } from '../../source/foreign-forms.ts';
+import type { Run } from '../run.ts';
+import { appendStepSummary } from '../step-summary.ts';
+import type { BakeAnswers } from './bake-run.ts';
+
+/** Whether a build with this key was done. */
+type Memory = (key: Digest) => Promise<boolean>;
+
+/** What remembers keys: a registry, or a document of `inputs --json`. The value of the flag is checked at once. */
+export async function memoryOf(run: Run, since: string): Promise<Memory> {
+  if (isImageReference(since)) {
+    const repository = knownRepository(since, '--changed-since');
+    return async (key) => isPushed(await run.job(), (await run.environment()).env, repository, key);
+  }
+  const keys = await savedKeys(run, since);
+  return async (key) => keys.has(key);
+}
+
+/** Prints the names of the targets whose key nobody remembers as one JSON list. */
+export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, memory: Memory): Promise<undefined> {
+  // Nobody pushes what is only built for another target.
+  const asked = bake.answers.filter(({ target }) => target.asked);
+  const targets = await allOrFirstFailure(
+    asked.map(async ({ target: { name, withoutCache }, answer: { key } }) => {
+      // What is built without a cache is built anew, whatever was built before.
+      return { target: name, key, known: !withoutCache && (await memory(key)) };
+    }),
+  );
+  const changed = targets.filter(({ known }) => !known).map(({ target }) => target);
+  await run.githubOutput({ targets: JSON.stringify(changed) });
+  if (changed.length > 0) {
+    const rows = targets.map(({ target, key, known }) => [target, known ? 'known' : 'changed', key]);
+    await appendStepSummary(run.io.env, ['target', 'build', 'key'], rows);
+  }
+  run.note(`${changed.length} of ${targets.length} targets changed`);
+  if (run.json) return run.document({ changed, targets });
+  return run.out(`${JSON.stringify(changed)}\n`);
+}
+
+/** The keys in a document; none when there is no document yet, as in the first run of a pipeline. */
+async function savedKeys(run: Run, file: string): Promise<ReadonlySet<unknown>> {
+  const what = `the document ${printable(file)} of --changed-since`;
+  let text: string;
+  try {
+    text = (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
+  } catch (error) {
+    if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
+    run.note(`${printable(file)} is not there: all targets count as changed`);
+    return new Set();
+  }
+  const targets = targetsOf(text);
+  if (targets !== undefined) return new Set(targets.map((target) => (isObject(target) ? target.key : undefined)));
+  throw new CtxsrcError('E_CONFIG', `${what} is none of ctxsrc inputs --json`, {
+    hint: 'write one: ctxsrc inputs --json --from docker-bake.json > FILE; for a registry give docker-image://REPO',
+  });
+}
+
+function targetsOf(text: string): readonly unknown[] | undefined {
+  try {
+    const document = parseJson(text);
+    if (!isObject(document)) return undefined;
+    if (Array.isArray(document.targets)) return document.targets;
+    return typeof document.key === 'string' ? [document] : undefined;
+  } catch {
+    return undefined;
+  }
+}
