@@ -17,60 +17,13 @@ import type { Subject } from '../http/errors.ts';
 import { apiHost } from '../http/host.ts';
 import { download, type Resume } from '../http/resume.ts';
 import { Semaphore } from '../http/semaphore.ts';
-import { Api } from './api.ts';
+import { createApi } from './api.ts';
 import type { ForeignBlob } from './foreign.ts';
-import { hasTagAt, type ManifestContent, manifestAt, type ResolvedManifest, resolveAt } from './manifests.ts';
+import { hasTagAt, manifestAt, resolveAt } from './manifests.ts';
 import { type Endpoint, endpointsFor, type RepositoryName } from './mirrors.ts';
 import { tagsAt } from './tags.ts';
 
-export interface RegistryClient {
-  /**
-   * The current digest of a tag or digest. One HEAD if the registry answers it with digest, length and type, else a
-   * GET. Errors: E_TAG_NOT_FOUND, E_NOT_FOUND, E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_DIGEST_MISMATCH,
-   * E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
-   */
-  resolve(job: JobContext, name: RepositoryName, reference: string): Promise<ResolvedManifest>;
-  /** Whether the registry itself, not a mirror, has the tag: one HEAD where it answers that. Errors: as `resolve`. */
-  hasTag(job: JobContext, name: RepositoryName, tag: string): Promise<boolean>;
-  /** A manifest by its digest, verified. Errors: as `resolve`; E_LIMIT over 4 MiB; E_SIZE_MISMATCH. */
-  manifest(job: JobContext, name: RepositoryName, digest: Digest, expectedSize?: number): Promise<ManifestContent>;
-  /**
-   * A blob's bytes, not verified, from `resume.offset` on if the registry can resume. An interrupted download resumes
-   * by itself. It holds one of `--parallel` permits until it is read to its end, left, or the job is aborted.
-   * @param maxBytes limit of the size; absent: none
-   * Errors: as `resolve`, with E_BLOB_NOT_FOUND, and E_LIMIT over `maxBytes`.
-   */
-  blob(
-    job: JobContext,
-    name: RepositoryName,
-    digest: Digest,
-    resume?: Resume,
-    maxBytes?: number,
-  ): Promise<IngestSource>;
-  /** Checks that a blob exists, by a HEAD if the registry answers it. Errors: as `blob`. */
-  requireBlob(job: JobContext, name: RepositoryName, digest: Digest): Promise<void>;
-  /**
-   * A blob that is not in the registry but at the URLs in its descriptor, not verified; otherwise as `blob`.
-   * @param namedIn the repository that has the descriptor; undefined for a file
-   * Errors: those of `foreignBlob`.
-   */
-  foreignBlob(
-    job: JobContext,
-    blob: Omit<ForeignBlob, 'namedBy'>,
-    namedIn: RepositoryName | undefined,
-    resume?: Resume,
-  ): Promise<IngestSource>;
-  /** A small blob (a configuration), read at once, not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
-  document(job: JobContext, name: RepositoryName, digest: Digest, maxBytes: number): Promise<Uint8Array>;
-  /** Tags of a repository, at most `limit`, from as many pages as necessary. Errors: as `resolve`. */
-  tags(job: JobContext, name: RepositoryName, limit: number): Promise<readonly string[]>;
-  /**
-   * Checks that the registry admits this caller (`/v2/`), and returns whether a credential was used. Errors:
-   * E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
-   */
-  ping(job: JobContext, host: string): Promise<{ readonly authenticated: boolean }>;
-  close(): Promise<void>;
-}
+export type RegistryClient = ReturnType<typeof createRegistryClient>;
 
 /**
  * @param options.env names proxies and certificate files; default: the environment of the process
@@ -80,10 +33,10 @@ export function createRegistryClient(options: {
   readonly network: NetworkOptions;
   readonly env?: Variables | undefined;
   readonly clock?: Clock | undefined;
-}): RegistryClient {
+}) {
   const { network, clock = systemClock } = options;
   const http = createHttpClient(options);
-  const api = new Api(http, network, clock);
+  const api = createApi(http, network, clock);
   const semaphores = new Map<string, Semaphore>();
   /** Mirrors that sent a wrong blob: they are not used again. */
   const spoilt = new Set<string>();
@@ -186,31 +139,72 @@ export function createRegistryClient(options: {
   }
 
   return {
-    resolve: (job, name, reference) => eachEndpoint(job, name, (endpoint) => resolveAt(job, api, endpoint, reference)),
-    hasTag: (job, name, tag) => hasTagAt(job, api, endpointsFor(name, [])[0], tag),
-    manifest: (job, name, digest, size) =>
-      eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, size)),
-    blob: (job, name, digest, resume = { offset: 0 }, maxBytes = undefined) =>
+    /**
+     * The current digest of a tag or digest. One HEAD if the registry answers it with digest, length and type, else a
+     * GET. Errors: E_TAG_NOT_FOUND, E_NOT_FOUND, E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_DIGEST_MISMATCH,
+     * E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
+     */
+    resolve: (job: JobContext, name: RepositoryName, reference: string) =>
+      eachEndpoint(job, name, (endpoint) => resolveAt(job, api, endpoint, reference)),
+
+    /** Whether the registry itself, not a mirror, has the tag: one HEAD where it answers that. Errors: as `resolve`. */
+    hasTag: (job: JobContext, name: RepositoryName, tag: string) => hasTagAt(job, api, endpointsFor(name, [])[0], tag),
+
+    /** A manifest by its digest, verified. Errors: as `resolve`; E_LIMIT over 4 MiB; E_SIZE_MISMATCH. */
+    manifest: (job: JobContext, name: RepositoryName, digest: Digest, expectedSize?: number) =>
+      eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, expectedSize)),
+
+    /**
+     * A blob's bytes, not verified, from `resume.offset` on if the registry can resume. An interrupted download resumes
+     * by itself. It holds one of `--parallel` permits until it is read to its end, left, or the job is aborted.
+     * @param maxBytes limit of the size; absent: none
+     * Errors: as `resolve`, with E_BLOB_NOT_FOUND, and E_LIMIT over `maxBytes`.
+     */
+    blob: (job: JobContext, name: RepositoryName, digest: Digest, resume: Resume = { offset: 0 }, maxBytes?: number) =>
       withPermit(job, name.host, () =>
         eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume, maxBytes)),
       ),
-    foreignBlob(job, blob, namedIn, resume = { offset: 0 }) {
+
+    /** Checks that a blob exists, by a HEAD if the registry answers it. Errors: as `blob`. */
+    requireBlob: (job: JobContext, name: RepositoryName, digest: Digest) =>
+      eachEndpoint(job, name, (endpoint) => requireBlobAt(job, endpoint, digest)),
+
+    /**
+     * A blob that is not in the registry but at the URLs in its descriptor, not verified; otherwise as `blob`.
+     * @param namedIn the repository that has the descriptor; undefined for a file
+     * Errors: those of `foreignBlob`.
+     */
+    foreignBlob(
+      job: JobContext,
+      blob: Omit<ForeignBlob, 'namedBy'>,
+      namedIn: RepositoryName | undefined,
+      resume: Resume = { offset: 0 },
+    ): Promise<IngestSource> {
       const namedBy = namedIn === undefined ? OPEN : api.zoneOf(namedIn.host);
       return withPermit(job, 'foreign', async () => {
         const { foreignBlob } = await import('./foreign.ts');
         return foreignBlob(job, http, { ...blob, namedBy }, resume);
       });
     },
-    requireBlob: (job, name, digest) => eachEndpoint(job, name, (endpoint) => requireBlobAt(job, endpoint, digest)),
-    async document(job, name, digest, maxBytes) {
+
+    /** A small blob (a configuration), read at once, not verified. Errors: as `blob`; E_LIMIT over `maxBytes`. */
+    async document(job: JobContext, name: RepositoryName, digest: Digest, maxBytes: number): Promise<Uint8Array> {
       const { bytes } = await eachEndpoint(job, name, (endpoint) => {
         const subject = blobSubject(endpoint, digest);
         return api.fetch(job, endpoint, { method: 'GET', path: `blobs/${digest}`, subject }, maxBytes);
       });
       return bytes;
     },
-    tags: (job, name, limit) => eachEndpoint(job, name, (endpoint) => tagsAt(job, api, endpoint, limit)),
-    async ping(job, host) {
+
+    /** Tags of a repository, at most `limit`, from as many pages as necessary. Errors: as `resolve`. */
+    tags: (job: JobContext, name: RepositoryName, limit: number) =>
+      eachEndpoint(job, name, (endpoint) => tagsAt(job, api, endpoint, limit)),
+
+    /**
+     * Checks that the registry admits this caller (`/v2/`), and returns whether a credential was used. Errors:
+     * E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
+     */
+    async ping(job: JobContext, host: string): Promise<{ readonly authenticated: boolean }> {
       const endpoint: Endpoint = { host, api: apiHost(host), repository: '', mirror: false };
       const subject: Subject = { host, kind: 'ping', what: 'access to its API' };
       const answer = await api.open(job, endpoint, { method: 'GET', path: '', subject });

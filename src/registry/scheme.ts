@@ -12,29 +12,24 @@ export type Scheme = 'http' | 'https';
 /** Sends a request. `settled` is false while the scheme is a guess: a failed connection is not retried then. */
 type SendWithScheme<T> = (scheme: Scheme, settled: boolean) => Promise<T>;
 
-export class Schemes {
-  readonly #network: NetworkOptions;
-  readonly #found = new Map<string, Promise<Scheme>>();
-
-  constructor(network: NetworkOptions) {
-    this.#network = network;
-  }
-
-  /**
-   * Runs `send` with the host's scheme. The first request to a loopback server detects it, and others wait for that.
-   */
-  async run<T extends { readonly status: number }>(host: string, send: SendWithScheme<T>): Promise<T> {
-    if (hostListed(this.#network.plainHttp, host)) return send('http', true);
-    if (hostListed(this.#network.insecure, host) || !isLoopback(host)) return send('https', true);
-    const found = await this.#found.get(host)?.catch(() => undefined);
+/**
+ * What runs requests with their host's scheme. The first request to a loopback server detects it, and others wait for
+ * that.
+ */
+export function schemesOf({ plainHttp, insecure }: NetworkOptions) {
+  const detected = new Map<string, Promise<Scheme>>();
+  return async <T extends { readonly status: number }>(host: string, send: SendWithScheme<T>): Promise<T> => {
+    if (hostListed(plainHttp, host)) return send('http', true);
+    if (hostListed(insecure, host) || !isLoopback(host)) return send('https', true);
+    const found = await detected.get(host)?.catch(() => undefined);
     if (found !== undefined) return send(found, true);
     const finding = discover(send);
     const scheme = finding.then((result) => result.scheme);
-    this.#found.set(host, scheme);
-    scheme.catch(() => this.#found.delete(host));
+    detected.set(host, scheme);
+    scheme.catch(() => detected.delete(host));
     const result = await finding;
     return result.answer ?? send(result.scheme, true);
-  }
+  };
 }
 
 async function discover<T extends { readonly status: number }>(
