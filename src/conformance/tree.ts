@@ -1,8 +1,8 @@
 /** The entries of a tree: to check that nothing was written, and that two snapshots are equal or where they differ. */
-import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobContext, SourceInstance } from '../contract/index.ts';
+import { digestFile } from '../fs/file-digest.ts';
 
 interface TreeEntry {
   /** Relative to the root, which is `.`. */
@@ -23,9 +23,7 @@ export function readTree(path: string, shown = '.'): Tree {
   const stat = lstatSync(path);
   const entry = { path: shown, mode: stat.mode & 0o7777, mtime: stat.mtimeMs, content: '' };
   if (stat.isSymbolicLink()) return [{ ...entry, type: 'link', content: readlinkSync(path) }];
-  if (stat.isFile()) {
-    return [{ ...entry, type: 'file', content: createHash('sha256').update(readFileSync(path)).digest('hex') }];
-  }
+  if (stat.isFile()) return [{ ...entry, type: 'file', content: digestFile(path) }];
   if (!stat.isDirectory()) return [{ ...entry, type: 'other' }];
   const children = readdirSync(path).sort();
   return [

@@ -51,8 +51,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   // Most runs want a key, which needs none of the following code: it is loaded on demand.
   const openRefs = (): Promise<Refs> => {
     const { limits } = options;
-    refs ??= import('./snapshots/refs.ts').then(
-      ({ Refs }) => new Refs({ directory, locks, leases, blobs, records, limits }),
+    refs ??= import('./snapshots/refs.ts').then(({ createRefs }) =>
+      createRefs({ directory, locks, leases, blobs, records, limits }),
     );
     return refs;
   };
@@ -81,8 +81,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       return path;
     },
     workspace: async (job, kind, key) => {
-      const { Workspaces } = await import('./workspaces.ts');
-      return new Workspaces(directory, locks, leases).open(job, kind, key);
+      const { openWorkspace } = await import('./workspaces.ts');
+      return openWorkspace({ directory, locks, leases }, job, kind, key);
     },
     tagImage: async (name: string, descriptor: Descriptor) => {
       const { index } = await inventoryEnv();

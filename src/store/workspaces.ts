@@ -6,58 +6,48 @@ import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext } from '../contract/session.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
-import { failureOf, Task } from '../core/progress.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
 import type { Leases } from './sharing/leases.ts';
-import type { Locks } from './sharing/locks.ts';
+import { acquireAloud, type Locks } from './sharing/locks.ts';
 
-export class Workspaces {
-  readonly #directory: StoreDirectory;
-  readonly #locks: Locks;
-  readonly #leases: Leases;
+/** What workspaces share with the rest of the store. */
+interface Shared {
+  readonly directory: StoreDirectory;
+  readonly locks: Locks;
+  readonly leases: Leases;
+}
 
-  constructor(directory: StoreDirectory, locks: Locks, leases: Leases) {
-    this.#directory = directory;
-    this.#locks = locks;
-    this.#leases = leases;
-  }
-
-  /** `Store.workspace` of the contract. @throws E_LOCK_TIMEOUT, E_PERMISSION, E_DISK_FULL, E_IO */
-  async open(job: JobContext, kind: string, key: string): Promise<{ path: string; release(): Promise<void> }> {
-    await this.#directory.ensure();
-    const name = `${kind}-${digestHex(sha256(key))}`;
-    const resource = workspaceResource(name);
-    let waiting: Task | undefined;
-    // The lock excludes other sources, the lease excludes collectors.
-    await this.#leases.hold(resource);
+/** `Store.workspace` of the contract. @throws E_LOCK_TIMEOUT, E_PERMISSION, E_DISK_FULL, E_IO */
+export async function openWorkspace(
+  { directory, locks, leases }: Shared,
+  job: JobContext,
+  kind: string,
+  key: string,
+): Promise<{ path: string; release(): Promise<void> }> {
+  await directory.ensure();
+  const name = `${kind}-${digestHex(sha256(key))}`;
+  const resource = workspaceResource(name);
+  // The lock excludes other sources, the lease excludes collectors.
+  await leases.hold(resource);
+  try {
+    const lock = await acquireAloud(job, locks, resource, `${kind} ${key}`);
+    const home = directory.path('workspaces', name);
+    const path = join(home, 'work');
     try {
-      const lock = await this.#locks.acquire(resource, {
-        signal: job.signal,
-        onWait: () => {
-          waiting ??= new Task(job.progress, 'wait', `${kind} ${key}`);
-          return 0;
-        },
-      });
-      waiting?.end();
-      const home = this.#directory.path('workspaces', name);
-      const path = join(home, 'work');
-      try {
-        makeDirectory(path);
-        await writeFile(join(home, 'key'), key);
-        // The mtime is the time of the last use.
-        const now = new Date();
-        await utimes(home, now, now);
-      } catch (error) {
-        await lock.release();
-        throw storeError(error, `cannot make a directory in the cache ${this.#directory.root}`);
-      }
-      return { path, release: () => this.#leases.drop(resource).finally(() => lock.release()) };
+      makeDirectory(path);
+      await writeFile(join(home, 'key'), key);
+      // The mtime is the time of the last use.
+      const now = new Date();
+      await utimes(home, now, now);
     } catch (error) {
-      await this.#leases.drop(resource);
-      waiting?.end(failureOf(job.signal, error));
-      throw error;
+      await lock.release();
+      throw storeError(error, `cannot make a directory in the cache ${directory.root}`);
     }
+    return { path, release: () => leases.drop(resource).finally(() => lock.release()) };
+  } catch (error) {
+    await leases.drop(resource);
+    throw error;
   }
 }
 

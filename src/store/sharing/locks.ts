@@ -13,8 +13,10 @@
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { JobContext } from '../../contract/session.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
+import { failureOf, Task } from '../../core/progress.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity, touch } from '../process-identity.ts';
 
@@ -233,6 +235,23 @@ export class Locks {
         details: { holder: { pid: owner?.pid, host } },
       },
     );
+  }
+}
+
+/** Takes a lock, and says while it waits what it waits for. */
+export async function acquireAloud(job: JobContext, locks: Locks, name: string, label: string): Promise<Lock> {
+  let waiting: Task | undefined;
+  const onWait = (): number => {
+    waiting ??= new Task(job.progress, 'wait', label);
+    return 0;
+  };
+  try {
+    const lock = await locks.acquire(name, { signal: job.signal, onWait });
+    waiting?.end();
+    return lock;
+  } catch (error) {
+    waiting?.end(failureOf(job.signal, error));
+    throw error;
   }
 }
 

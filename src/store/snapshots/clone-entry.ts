@@ -2,7 +2,6 @@
  * Work on lines of a list of entries: clone files from one directory into another, or check them in place. Synchronous,
  * because a promise per file costs more than the file; runs in the main thread and in workers.
  */
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -20,10 +19,10 @@ import {
   writeSync,
 } from 'node:fs';
 import type { Entry, Time } from '../../contract/entry.ts';
-import type { Digest } from '../../core/digest.ts';
 import { type ByteString, fsPath, printableBytes } from '../../fs/byte-string.ts';
 import { entryOfRow, rowOf } from '../../fs/entry/json-rows.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
+import { digestFile } from '../../fs/file-digest.ts';
 import { cloneSpecialFile, finishClone, setCloneTime } from './clone-metadata.ts';
 import type { CloneSpec } from './clone-spec.ts';
 import { clampedTime } from './entry-list.ts';
@@ -49,10 +48,9 @@ type Path = string | Buffer;
  * quarter of one.
  */
 const TIME_SLACK = 2000;
-const BUFFER_SIZE = 1 << 20;
 /** Files up to this size in bytes are copied through memory. */
 const SMALL_FILE = 64 << 10;
-let readBuffer: Buffer | undefined;
+let copyBuffer: Buffer | undefined;
 
 /** Does the task for all entries except directories and hard links, which need other entries first. */
 export function workOnLines(given: CloneSpec, { lines, trusted }: CloneWork): ChunkResult {
@@ -111,7 +109,7 @@ function cloneEntry(spec: CloneSpec, entry: Entry): Entry | { readonly problem: 
   if (problem !== undefined) return { problem };
   const seen = unlinked ?? found;
   if (!spec.trust || !isAsRecorded(spec, entry, seen)) {
-    if (hashFile(linked ? source : target) !== entry.digest) return { problem: 'has other content' };
+    if (digestFile(linked ? source : target) !== entry.digest) return { problem: 'has other content' };
   }
   return restated(spec, entry, found);
 }
@@ -140,20 +138,20 @@ function isPlain({ created }: CloneSpec, { uid, gid, mode, xattrs }: Entry): boo
 /** Half the system calls of `copyFile`, which tries to share blocks first and sets all metadata by path. */
 function copySmallFile(entry: Entry, source: Path, target: Path, time: Time): Stats {
   const { size, mode } = entry;
-  readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
+  copyBuffer ??= Buffer.allocUnsafeSlow(SMALL_FILE + 1);
   const from = openSync(source, constants.O_RDONLY | constants.O_NOFOLLOW);
   let length = 0;
   let found: Stats;
   try {
     // One more byte than expected shows a longer file; so does the size, which is checked afterwards.
-    length = readSync(from, readBuffer, 0, size + 1, null);
+    length = readSync(from, copyBuffer, 0, size + 1, null);
     found = fstatSync(from);
   } finally {
     closeSync(from);
   }
   const to = openSync(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode);
   try {
-    for (let at = 0; at < length; ) at += writeSync(to, readBuffer, at, length - at);
+    for (let at = 0; at < length; ) at += writeSync(to, copyBuffer, at, length - at);
     setCloneTime(to, entry, time);
   } finally {
     closeSync(to);
@@ -168,7 +166,7 @@ function keepEntry(spec: CloneSpec, entry: Entry): Entry | undefined {
   }
   const target = entryPath(spec.to, entry.path);
   copyFile(spec, { ...entry, mode: storedMode(spec, entry) }, entryPath(spec.from, entry.path), target);
-  const digest = entry.digest ?? hashFile(target);
+  const digest = entry.digest ?? digestFile(target);
   return { ...entry, digest, ...stamp(lstatSync(target)) };
 }
 
@@ -177,7 +175,7 @@ function noteEntry(spec: CloneSpec, entry: Entry): Entry | undefined {
   const path = entryPath(spec.to, entry.path);
   const mode = storedMode(spec, entry);
   if (mode !== entry.mode) chmodSync(path, mode);
-  const digest = entry.digest ?? hashFile(path);
+  const digest = entry.digest ?? digestFile(path);
   return { ...entry, digest, ...stamp(lstatSync(path)) };
 }
 
@@ -193,7 +191,7 @@ function checkEntry(spec: CloneSpec, entry: Entry): Entry | { readonly problem: 
   const problem = differs(spec, entry, found);
   if (problem !== undefined) return { problem };
   if (isAsRecorded(spec, entry, found) && spec.trust && spec.task !== 'hash') return undefined;
-  if (hashFile(path) !== entry.digest) return { problem: 'has other content' };
+  if (digestFile(path) !== entry.digest) return { problem: 'has other content' };
   return restated(spec, entry, found);
 }
 
@@ -282,19 +280,4 @@ function stamp(found: Stats): { ino: number; ctime: number } {
 /** The path of an entry below a root. */
 export function entryPath(root: ByteString, path: ByteString): Path {
   return fsPath(`${root}/${path}`);
-}
-
-/** The digest of a file, read through one buffer. */
-function hashFile(path: Path): Digest {
-  readBuffer ??= Buffer.allocUnsafeSlow(BUFFER_SIZE);
-  const hash = createHash('sha256');
-  const fd = openSync(path, 'r');
-  try {
-    for (let length = readSync(fd, readBuffer); length > 0; length = readSync(fd, readBuffer)) {
-      hash.update(readBuffer.subarray(0, length));
-    }
-  } finally {
-    closeSync(fd);
-  }
-  return `sha256:${hash.digest('hex')}`;
 }

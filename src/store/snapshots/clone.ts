@@ -66,7 +66,9 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
   const directories: Entry[] = [];
   const hardLinks: Entry[] = [];
   const restated = new Map<number, string>();
-  const inOrder = new InOrder(record);
+  /** Pieces to be recorded that are complete before an earlier one. */
+  const complete = new Map<number, string>();
+  let recorded = 0;
   let trusted = true;
   let number = 0;
   let finished = 0;
@@ -95,8 +97,15 @@ export async function cloneTree(options: CloneOptions): Promise<CloneOutcome> {
       await pool.run({ lines: piece.work, trusted }, piece.isLast, (result) => {
         damage ??= result.damage;
         const text = result.lines === undefined ? undefined : merge(piece.lines, result.lines);
-        if (record !== undefined) inOrder.give(index, text ?? `${piece.lines.join('\n')}\n`);
-        else if (text !== undefined) restated.set(index, text);
+        if (record === undefined) {
+          if (text !== undefined) restated.set(index, text);
+        } else {
+          complete.set(index, text ?? `${piece.lines.join('\n')}\n`);
+          for (; complete.has(recorded); recorded += 1) {
+            record(complete.get(recorded)!);
+            complete.delete(recorded);
+          }
+        }
         finished += piece.lines.length;
         options.onProgress?.(finished);
       });
@@ -164,28 +173,6 @@ function merge(lines: readonly string[], work: string): string {
   const news = work.split('\n');
   let next = 0;
   return lines.map((line) => `${isOther(peekRow(line).type) ? line : news[next++]}\n`).join('');
-}
-
-/** Passes results on in order, although they are completed out of order. */
-class InOrder {
-  readonly #waiting = new Map<number, string>();
-  readonly #next: ((text: string) => void) | undefined;
-  #number = 0;
-
-  constructor(next: ((text: string) => void) | undefined) {
-    this.#next = next;
-  }
-
-  give(number: number, text: string): void {
-    this.#waiting.set(number, text);
-    for (;;) {
-      const ready = this.#waiting.get(this.#number);
-      if (ready === undefined) return;
-      this.#waiting.delete(this.#number);
-      this.#number += 1;
-      this.#next?.(ready);
-    }
-  }
 }
 
 type Done = (result: ChunkResult) => void;

@@ -29,15 +29,17 @@ export async function writeList(
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** The lines of a list of entries, without line ends; reads piece by piece. */
-export function* readLines(path: string): Generator<string> {
-  const fd = openSync(path, 'r');
+/** The lines of a list of entries, without line ends; reads piece by piece. @param list a path, or an open file */
+export function* readLines(list: string | number): Generator<string> {
+  const fd = typeof list === 'number' ? list : openSync(list, 'r');
   try {
     let buffer = Buffer.allocUnsafe(READ_SIZE);
     let kept = 0;
+    let position = 0;
     for (;;) {
-      const length = readSync(fd, buffer, kept, buffer.length - kept, null);
+      const length = readSync(fd, buffer, kept, buffer.length - kept, position);
       if (length === 0) break;
+      position += length;
       const end = buffer.lastIndexOf(10, kept + length - 1);
       if (end > 0) yield* buffer.toString('utf8', 0, end).split('\n');
       buffer.copyWithin(0, end + 1, kept + length);
@@ -47,21 +49,21 @@ export function* readLines(path: string): Generator<string> {
     }
     if (kept > 0) throw new Error('a list of entries ends within a line');
   } finally {
-    closeSync(fd);
+    if (fd !== list) closeSync(fd);
   }
 }
 
-/** The entries of a list. */
-export function* storedEntries(path: string): Generator<Entry> {
-  for (const line of readLines(path)) yield entryOfRow(line);
+/** The entries of an open list. */
+export function* storedEntries(list: number): Generator<Entry> {
+  for (const line of readLines(list)) yield entryOfRow(line);
 }
 
 /**
- * The entries as a report contains them, read anew from `path` at each iteration.
+ * The entries as a report contains them, read anew at each iteration.
  * @param epoch later mtimes are set to this, in seconds
  */
-export function reportEntries(path: string, epoch: number | undefined): Iterable<Entry> {
-  return { [Symbol.iterator]: () => reported(storedEntries(path), epoch) };
+export function reportEntries(list: number, epoch: number | undefined): Iterable<Entry> {
+  return { [Symbol.iterator]: () => reported(storedEntries(list), epoch) };
 }
 
 /** Entries without the facts that only the store needs, and with clamped times. */

@@ -4,8 +4,7 @@
  */
 
 import type { BlobStore } from '../../contract/blobs.ts';
-import type { ImmutableRef, Recipe, Remote, RemoteOptions, WriteOptions, WriteReport } from '../../contract/ref.ts';
-import type { JobContext } from '../../contract/session.ts';
+import type { ImmutableRef, Recipe } from '../../contract/ref.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { readLayer } from '../blobs/blobs.ts';
 import type { Leases } from '../sharing/leases.ts';
@@ -19,97 +18,88 @@ export interface RefEnv {
   readonly snapshots: Snapshots;
 }
 
-export class StoredRef implements ImmutableRef {
-  readonly id: string;
-  readonly #env: RefEnv;
-  readonly #recipe: Recipe;
-  readonly #leased: Promise<unknown>;
-  #released = false;
+export async function openRef(env: RefEnv, recipe: Recipe): Promise<ImmutableRef> {
+  const leased = lease(env, recipe);
+  await leased;
+  return refOf(env, recipe, leased);
+}
 
-  private constructor(env: RefEnv, recipe: Recipe) {
-    this.id = recipe.id;
-    this.#env = env;
-    this.#recipe = recipe;
-    this.#leased = env.leases.hold(snapshotResource(recipe.id));
-    // A failure of the lease is reported when the ref is used; a ref that is only released does not need it.
-    this.#leased.catch(() => undefined);
-  }
+function lease({ leases }: RefEnv, { id }: Recipe): Promise<unknown> {
+  const leased = leases.hold(snapshotResource(id));
+  // A failure of the lease is reported when the ref is used; a ref that is only released does not need it.
+  leased.catch(() => undefined);
+  return leased;
+}
 
-  static async open(env: RefEnv, recipe: Recipe): Promise<StoredRef> {
-    const ref = new StoredRef(env, recipe);
-    await ref.#leased;
-    return ref;
-  }
+function refOf(env: RefEnv, recipe: Recipe, leased: Promise<unknown>): ImmutableRef {
+  const { id, layers, prefix } = recipe;
+  const { blobs, leases, snapshots } = env;
+  let released = false;
+  const check = (): void => {
+    if (released) throw new Error(`the ref of ${id} is used after its release`);
+  };
+  const use = (): Promise<unknown> => {
+    check();
+    return leased;
+  };
+  const clone = (of = recipe): ImmutableRef => {
+    check();
+    return refOf(env, of, lease(env, of));
+  };
 
-  clone(): ImmutableRef {
-    this.#check();
-    return new StoredRef(this.#env, this.#recipe);
-  }
+  return {
+    id,
+    clone: () => clone(),
 
-  async release(): Promise<void> {
-    if (this.#released) return;
-    this.#released = true;
-    await this.#env.leases.drop(snapshotResource(this.id));
-  }
+    async release() {
+      if (released) return;
+      released = true;
+      await leases.drop(snapshotResource(id));
+    },
 
-  async finalize(): Promise<void> {
-    this.#check();
-    await this.#leased;
-    await this.#env.snapshots.finalize(this.id);
-  }
+    async finalize() {
+      await use();
+      await snapshots.finalize(id);
+    },
 
-  async extract(job: JobContext): Promise<void> {
-    this.#check();
-    await this.#leased;
-    await this.#env.snapshots.extract(job, this.#recipe);
-  }
+    async extract(job) {
+      await use();
+      await snapshots.extract(job, recipe);
+    },
 
-  async mount(job: JobContext): Promise<{ path: string; release(): Promise<void> }> {
-    this.#check();
-    await this.#leased;
-    const path = await this.#env.snapshots.extract(job, this.#recipe);
-    const holder = this.clone();
-    return { path, release: () => holder.release() };
-  }
+    async mount(job) {
+      await use();
+      const path = await snapshots.extract(job, recipe);
+      const holder = clone();
+      return { path, release: () => holder.release() };
+    },
 
-  async getRemotes(job: JobContext, options: RemoteOptions): Promise<readonly Remote[]> {
-    this.#check();
-    const { layers } = this.#recipe;
-    if (layers === undefined) return [];
-    if (options.create) {
-      for (const layer of layers) if (layer.file === undefined) await layer.fetch(job);
-    }
-    return [
-      {
-        descriptors: layers.map(({ descriptor, diffId }) => ({ descriptor, diffId })),
-        read: (reader, descriptor) => {
-          const layer = layers.find((candidate) => candidate.descriptor.digest === descriptor.digest);
-          if (layer === undefined) {
-            throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${descriptor.digest} is no layer of ${this.id}`);
-          }
-          return readLayer(reader, this.#env.blobs, layer);
+    async getRemotes(job, { create }) {
+      check();
+      if (layers === undefined) return [];
+      if (create) for (const layer of layers) if (layer.file === undefined) await layer.fetch(job);
+      return [
+        {
+          descriptors: layers.map(({ descriptor, diffId }) => ({ descriptor, diffId })),
+          read: (reader, { digest }) => {
+            const layer = layers.find(({ descriptor }) => descriptor.digest === digest);
+            if (layer !== undefined) return readLayer(reader, blobs, layer);
+            throw new CtxsrcError('E_BLOB_NOT_FOUND', `blob ${digest} is no layer of ${id}`);
+          },
         },
-      },
-    ];
-  }
+      ];
+    },
 
-  layerChain(): readonly ImmutableRef[] {
-    this.#check();
-    const { layers, prefix } = this.#recipe;
-    if (layers === undefined || prefix === undefined) return [this.clone()];
-    return layers.map((_layer, index) => {
-      const recipe = index === layers.length - 1 ? this.#recipe : prefix.call(this.#recipe, index + 1);
-      return new StoredRef(this.#env, recipe);
-    });
-  }
+    layerChain() {
+      if (layers === undefined || prefix === undefined) return [clone()];
+      return layers.map((_layer, index) =>
+        clone(index === layers.length - 1 ? recipe : prefix.call(recipe, index + 1)),
+      );
+    },
 
-  async writeTo(job: JobContext, dir: string, options: WriteOptions): Promise<WriteReport> {
-    this.#check();
-    await this.#leased;
-    return this.#env.snapshots.writeTo(job, this.#recipe, dir, options);
-  }
-
-  #check(): void {
-    if (this.#released) throw new Error(`the ref of ${this.id} is used after its release`);
-  }
+    async writeTo(job, dir, options) {
+      await use();
+      return snapshots.writeTo(job, recipe, dir, options);
+    },
+  };
 }

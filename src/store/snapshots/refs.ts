@@ -7,43 +7,42 @@ import type { StoreDirectory } from '../layout.ts';
 import type { FileRecordStore } from '../records.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
-import { type RefEnv, StoredRef } from './ref.ts';
+import { openRef } from './ref.ts';
 import { SnapshotStore } from './snapshot-store.ts';
 import { Snapshots } from './snapshots.ts';
 
-export class Refs {
-  readonly snapshotStore: SnapshotStore;
-  readonly #env: RefEnv;
+export type Refs = ReturnType<typeof createRefs>;
 
-  constructor(store: {
-    readonly directory: StoreDirectory;
-    readonly locks: Locks;
-    readonly leases: Leases;
-    readonly blobs: FileBlobStore;
-    readonly records: FileRecordStore;
-    readonly limits: ReadLimits | undefined;
-  }) {
-    const { directory, locks, leases, blobs, records, limits } = store;
-    this.snapshotStore = new SnapshotStore(directory, leases);
-    this.#env = { blobs, leases, snapshots: new Snapshots(this.snapshotStore, locks, records, limits) };
-  }
+export function createRefs(store: {
+  readonly directory: StoreDirectory;
+  readonly locks: Locks;
+  readonly leases: Leases;
+  readonly blobs: FileBlobStore;
+  readonly records: FileRecordStore;
+  readonly limits: ReadLimits | undefined;
+}) {
+  const { directory, locks, leases, blobs, records, limits } = store;
+  const snapshotStore = new SnapshotStore(directory, leases);
+  const env = { blobs, leases, snapshots: new Snapshots(snapshotStore, locks, records, limits) };
 
-  /** `Store.ref` of the contract. */
-  open(recipe: Recipe): Promise<ImmutableRef> {
-    return StoredRef.open(this.#env, recipe);
-  }
+  return {
+    snapshotStore,
 
-  /** `Store.commit` of the contract. */
-  async commit(dir: string, id: string): Promise<ImmutableRef> {
-    const ref = await this.open(committedRecipe(id));
-    try {
-      await this.#env.snapshots.commit(dir, id);
-    } catch (error) {
-      await ref.release();
-      throw error;
-    }
-    return ref;
-  }
+    /** `Store.ref` of the contract. */
+    open: (recipe: Recipe): Promise<ImmutableRef> => openRef(env, recipe),
+
+    /** `Store.commit` of the contract. */
+    async commit(dir: string, id: string): Promise<ImmutableRef> {
+      const ref = await openRef(env, committedRecipe(id));
+      try {
+        await env.snapshots.commit(dir, id);
+      } catch (error) {
+        await ref.release();
+        throw error;
+      }
+      return ref;
+    },
+  };
 }
 
 /** The files of a committed directory exist only in the store, and only as a whole. */

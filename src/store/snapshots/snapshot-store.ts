@@ -4,6 +4,7 @@
  * checked against its list, cloned into a caller's directory, and removed. `snapshots.ts` decides when, and takes the
  * locks.
  */
+import { closeSync, openSync } from 'node:fs';
 import { chmod, rename, rm, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { WriteOptions, WriteReport } from '../../contract/ref.ts';
@@ -22,7 +23,6 @@ import { isUnable } from './clone-metadata.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { chooseMethod, methodError, noteSharing } from './copy-method.ts';
 import { readLines, reportEntries, reported, storedEntries, writeList } from './entry-list.ts';
-import { HeldLists } from './held-lists.ts';
 import {
   entriesPath,
   FILES,
@@ -54,13 +54,12 @@ interface Filled {
 export class SnapshotStore {
   readonly #directory: StoreDirectory;
   readonly #leases: Leases;
-  /** Those that reports read. */
-  readonly #lists: HeldLists;
+  /** Open lists of entries: reports read them until the store is closed, although their snapshots may be collected. */
+  readonly #lists: number[] = [];
 
   constructor(directory: StoreDirectory, leases: Leases) {
     this.#directory = directory;
     this.#leases = leases;
-    this.#lists = new HeldLists(directory, leases);
   }
 
   /** The directory of the files of a snapshot. */
@@ -152,11 +151,23 @@ export class SnapshotStore {
   }
 
   async close(): Promise<void> {
-    await this.#lists.close();
+    for (const list of this.#lists.splice(0)) closeSync(list);
   }
 
   #home(name: string): string {
     return this.#directory.path('snapshots', name);
+  }
+
+  /** The list of a snapshot's entries; undefined if it is gone. */
+  #openList(home: string, header: SnapshotHeader): number | undefined {
+    try {
+      const list = openSync(entriesPath(home, header.entries), 'r');
+      this.#lists.push(list);
+      return list;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw storeError(error, `cannot use the cache ${this.#directory.root}`);
+    }
   }
 
   /**
@@ -169,9 +180,9 @@ export class SnapshotStore {
     dir: string,
     options: WriteOptions,
   ): Promise<WriteReport | undefined> {
-    const list = await this.#lists.hold(home, header);
+    const list = this.#openList(home, header);
     if (list === undefined) return undefined;
-    const how = await chooseMethod(list, dir, options.mode);
+    const how = await chooseMethod(headerPath(home), dir, options.mode);
     const trust = isSettled(header);
     const chosen = options.filter && selectEntries(storedEntries(list), header, options.filter);
     if (options.filter !== undefined && chosen === undefined) return undefined;

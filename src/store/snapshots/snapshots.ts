@@ -20,7 +20,7 @@ import { rowsOf } from '../../fs/entry/json-rows.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { isUnwritable, storeError } from '../layout.ts';
 import type { FileRecordStore } from '../records.ts';
-import type { Lock, Locks } from '../sharing/locks.ts';
+import { acquireAloud, type Lock, type Locks } from '../sharing/locks.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
 import { scanTree } from './scan.ts';
@@ -196,22 +196,8 @@ export class Snapshots {
     }
   }
 
-  async #mustLock(job: JobContext, name: string): Promise<Lock> {
-    let waiting: Task | undefined;
-    try {
-      const lock = await this.#locks.acquire(snapshotResource(name), {
-        signal: job.signal,
-        onWait: () => {
-          waiting ??= new Task(job.progress, 'wait', `files of ${shortDigest(name)}`);
-          return 0;
-        },
-      });
-      waiting?.end();
-      return lock;
-    } catch (error) {
-      waiting?.end(failureOf(job.signal, error));
-      throw error;
-    }
+  #mustLock(job: JobContext, name: string): Promise<Lock> {
+    return acquireAloud(job, this.#locks, snapshotResource(name), `files of ${shortDigest(name)}`);
   }
 
   /** True if a copy is worth its cost: another process waits for it, or the files were made a second time. */
