@@ -5,7 +5,7 @@ import type { Entry } from '../../src/contract/entry.ts';
 import type { Recipe, WriteOptions, WriteReport } from '../../src/contract/ref.ts';
 import { type Digest, sha256 } from '../../src/core/digest.ts';
 import { loadNative } from '../../src/fs/native/native.ts';
-import { scanTree } from '../../src/store/snapshots/scan.ts';
+import { scanTree } from '../../src/fs/write/scan-tree.ts';
 
 export const WRITE: WriteOptions = {
   owner: 'auto',
@@ -37,7 +37,7 @@ export function countingRecipe(make: (dir: string) => void = oddTree, id = `sha2
 
 /** What a writer of `dir` would report. */
 export function reportOn(dir: string): WriteReport {
-  const entries: Entry[] = [...scanTree(dir)].map((entry) => {
+  const entries: Entry[] = [...scanTree(dir, true)].map((entry) => {
     if (entry.type !== 'file') return entry;
     const path = Buffer.concat([Buffer.from(`${dir}/`), Buffer.from(entry.path, 'latin1')]);
     const digest: Digest = `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`;

@@ -18,12 +18,12 @@ import { failureOf, Task } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../../core/read-limits.ts';
 import { rowsOf } from '../../fs/entry/json-rows.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
+import { scanTree } from '../../fs/write/scan-tree.ts';
 import { isUnwritable, storeError } from '../layout.ts';
 import type { FileRecordStore } from '../records.ts';
 import { acquireAloud, type Lock, type Locks } from '../sharing/locks.ts';
 import { cloneEarlier } from './clone-earlier.ts';
 import { emptied } from './clone-spec.ts';
-import { scanTree } from './scan.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 
 /** Kind of the records that remember which IDs were requested. They protect nothing from collection. */
@@ -95,7 +95,7 @@ export class Snapshots {
         return {
           task: 'note',
           from: files,
-          lines: rowsOf(scanTree(files)),
+          lines: rowsOf(scanTree(files, true)),
           facts: { id, losses: [], lossCounts: {} },
         };
       });
