@@ -51,6 +51,12 @@ export function goText(
   }
 }
 
+/** A truth value as Go's `strconv.ParseBool` reads it; undefined for any other text. */
+export function parseGoBool(text: string): boolean | undefined {
+  if (['1', 't', 'T', 'TRUE', 'true', 'True'].includes(text)) return true;
+  return ['0', 'f', 'F', 'FALSE', 'false', 'False'].includes(text) ? false : undefined;
+}
+
 /** White space by Go's `unicode.IsSpace` (JavaScript's `trim` leaves U+0085 and takes U+FEFF). */
 const SPACE = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 

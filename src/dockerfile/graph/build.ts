@@ -1,6 +1,6 @@
 /** What all stages of a build for one platform share. */
 import { normalizePlatform, type Platform, parsePlatform } from '../../core/platform.ts';
-import type { Lookup } from '../expand/expand.ts';
+import { expand, type Lookup } from '../expand/expand.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
 import { addGlobalArguments, platformArguments, proxyArguments } from './arguments.ts';
 import type { Environment } from './environment.ts';
@@ -75,6 +75,11 @@ export class Build {
 
   /** The value of a global argument. */
   readonly lookup: Lookup = (name) => this.globals.get(name);
+
+  /** Expands words with the variables that hold in a stage. */
+  expander({ environment }: { readonly environment: Environment }): (word: string) => string {
+    return (word) => expand(word, (name) => environment.get(name), this.escape);
+  }
 
   /** Notes that an instruction takes a path of the main context. */
   useContext(path: string, place: Place): void {

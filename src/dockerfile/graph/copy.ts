@@ -1,11 +1,11 @@
 /** COPY and ADD: one file operation with a copy for each source, in the order in which they are written. */
 import { cleanPath, joinPath } from '../../core/go/path.ts';
-import { expand, expandDocument } from '../expand/expand.ts';
+import { expandDocument } from '../expand/expand.ts';
 import type { AddInstruction, CopyInstruction, Heredoc } from '../parse/instruction.ts';
 import { DockerfileProblem } from '../problem.ts';
 import type { Build } from './build.ts';
 import { type CopyFiles, fileOperation } from './file-operation.ts';
-import { addLayerHistory } from './history.ts';
+import { addHistory } from './history.ts';
 import { mergeOperation } from './merge-operation.ts';
 import { parseMode } from './mode.ts';
 import type { Output } from './operation.ts';
@@ -43,7 +43,7 @@ export function copyFiles(stage: Stage, build: Build, instruction: Transfer, { f
   } else {
     stage.files = fileOperation(stage.files, actions, [place]);
   }
-  addLayerHistory(stage, build, historyText(instruction, expanded));
+  addHistory(stage, build, historyText(instruction, expanded), 'layer');
   for (const source of expanded.sources) {
     const path = joinPath('/', source);
     if (from !== undefined) from.paths.add(path);
@@ -53,8 +53,7 @@ export function copyFiles(stage: Stage, build: Build, instruction: Transfer, { f
 }
 
 function expandTransfer(stage: Stage, build: Build, instruction: Transfer): Expanded {
-  const lookup = (name: string) => stage.environment.get(name);
-  const expanded = (word: string) => expand(word, lookup, build.escape);
+  const expanded = build.expander(stage);
   return {
     chown: expanded(instruction.chown),
     chmod: expanded(instruction.chmod),
@@ -62,7 +61,8 @@ function expandTransfer(stage: Stage, build: Build, instruction: Transfer): Expa
     sources: instruction.sources.map(expanded),
     destination: expanded(instruction.destination),
     documents: instruction.documents.map((document) => {
-      return document.expand ? { ...document, text: expandDocument(document.text, lookup) } : document;
+      if (!document.expand) return document;
+      return { ...document, text: expandDocument(document.text, (name) => stage.environment.get(name)) };
     }),
   };
 }

@@ -2,22 +2,13 @@
 import type { Build } from './build.ts';
 import type { Stage } from './stages.ts';
 
-/** An instruction that makes no files. */
-export function addHistory(stage: Stage, build: Build, text: string): void {
-  add(stage, build, text, true);
-}
-
-/** An instruction that makes a layer. */
-export function addLayerHistory(stage: Stage, build: Build, text: string): void {
-  add(stage, build, text, false);
-}
-
-function add(stage: Stage, build: Build, text: string, empty: boolean): void {
+/** Notes an instruction, which makes a layer or nothing. */
+export function addHistory(stage: Stage, build: Build, text: string, makes: 'layer' | 'nothing' = 'nothing'): void {
   stage.image.history.push({
     created: build.epoch === undefined ? undefined : timeText(build.epoch),
     created_by: text,
     comment: 'buildkit.dockerfile.v0',
-    empty_layer: empty,
+    empty_layer: makes === 'nothing',
   });
 }
 

@@ -6,6 +6,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import * as go from '../../core/go/json-decode.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { normalizePlatform, type Platform } from '../../core/platform.ts';
+import type { HealthcheckInstruction } from '../parse/instruction.ts';
 import { present } from './operation.ts';
 import type { ImageConfig } from './types.ts';
 
@@ -15,15 +16,6 @@ interface History {
   readonly author?: string;
   readonly comment: string;
   readonly empty_layer: boolean;
-}
-
-interface Healthcheck {
-  readonly Test: readonly string[];
-  readonly Interval?: number;
-  readonly Timeout?: number;
-  readonly StartPeriod?: number;
-  readonly StartInterval?: number;
-  readonly Retries?: number;
 }
 
 /** What containers of the image are started with. */
@@ -38,7 +30,7 @@ interface RunConfig {
   labels: Map<string, string>;
   StopSignal: string;
   ArgsEscaped: boolean;
-  Healthcheck: Healthcheck | undefined;
+  Healthcheck: HealthcheckInstruction['check'] | undefined;
   OnBuild: string[];
   Shell: readonly string[];
 }
@@ -132,7 +124,7 @@ export function readImage(config: ImageConfig, reference: string): Image {
 
 /** The image of `FROM scratch`. */
 export function emptyImage(platform: Platform): Image {
-  const image = blankImage('layers');
+  const image = { ...blankImage(), rootfs: { type: 'layers', diff_ids: undefined } };
   setPlatform(image, platform);
   image.config.WorkingDir = '/';
   if (platform.os !== 'windows') image.config.Env.push(`PATH=${defaultPath(platform.os)}`);
@@ -140,32 +132,8 @@ export function emptyImage(platform: Platform): Image {
 }
 
 /** An image of which nothing is known: that of a stage which a directory, a repository or a file replaces. */
-export function blankImage(rootfsType = ''): Image {
-  return {
-    author: '',
-    architecture: '',
-    os: '',
-    variant: '',
-    osVersion: '',
-    osFeatures: [],
-    rootfs: { type: rootfsType, diff_ids: undefined },
-    history: [],
-    config: {
-      User: '',
-      exposedPorts: new Set(),
-      Env: [],
-      Entrypoint: [],
-      Cmd: [],
-      volumes: new Set(),
-      WorkingDir: '',
-      labels: new Map(),
-      StopSignal: '',
-      ArgsEscaped: false,
-      Healthcheck: undefined,
-      OnBuild: [],
-      Shell: [],
-    },
-  };
+export function blankImage(): Image {
+  return readImage({}, '');
 }
 
 /** A copy for a stage built upon another: everything but the triggers, which were for the stages built upon that one. */

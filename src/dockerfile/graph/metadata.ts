@@ -1,5 +1,5 @@
 /** Instructions that change what the image says of itself, and what later steps run with; they make no files. */
-import { expand, expandToWords } from '../expand/expand.ts';
+import { expandToWords } from '../expand/expand.ts';
 import type { CommandLine, HealthcheckInstruction, Instruction, NamedValue } from '../parse/instruction.ts';
 import { DockerfileProblem } from '../problem.ts';
 import type { Build } from './build.ts';
@@ -22,7 +22,7 @@ export function setMetadata(stage: Stage, build: Build, instruction: Metadata): 
 /** Changes the image and gives the line of its history; triggers leave none. */
 function change(stage: Stage, build: Build, instruction: Metadata): string | undefined {
   const { config } = stage.image;
-  const expanded = (word: string): string => expand(word, (name) => stage.environment.get(name), build.escape);
+  const expanded = build.expander(stage);
   switch (instruction.kind) {
     case 'ENV':
       return setVariables(stage, expandPairs(instruction.pairs, expanded));

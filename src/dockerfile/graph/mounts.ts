@@ -1,6 +1,5 @@
 /** `RUN --mount=…`: what each mount adds to the operation. */
 import { baseName, cleanPath, joinPath } from '../../core/go/path.ts';
-import { expand } from '../expand/expand.ts';
 import type { Mount, RunInstruction } from '../parse/instruction.ts';
 import { parseMount } from '../parse/mount.ts';
 import { DockerfileProblem } from '../problem.ts';
@@ -21,7 +20,7 @@ export function mountsOf(stage: Stage, build: Build, instruction: RunInstruction
   const mounts: ExecMount[] = [];
   const secrets: SecretMount[] = [];
   const ssh: SshMount[] = [];
-  const expanded = (word: string) => expand(word, (name) => stage.environment.get(name), build.escape);
+  const expanded = build.expander(stage);
   for (const [index, text] of instruction.mounts.entries()) {
     const mount = parseMount(text, expanded);
     const origin = step.froms[index]!;

@@ -6,7 +6,7 @@ import { DockerfileProblem } from '../problem.ts';
 import type { Build } from './build.ts';
 import { type ExecMount, execOperation } from './exec-operation.ts';
 import { fileOperation } from './file-operation.ts';
-import { addLayerHistory } from './history.ts';
+import { addHistory } from './history.ts';
 import { withShell } from './metadata.ts';
 import { mountsOf } from './mounts.ts';
 import { NETWORK_MODES } from './run-options.ts';
@@ -46,7 +46,7 @@ export function runProcess(stage: Stage, build: Build, instruction: RunInstructi
     },
     [place],
   );
-  addLayerHistory(stage, build, `RUN ${[...argumentWords(stage), ...args].join(' ')} # buildkit`);
+  addHistory(stage, build, `RUN ${[...argumentWords(stage), ...args].join(' ')} # buildkit`, 'layer');
 }
 
 interface Command {

@@ -1,5 +1,4 @@
 /** ARG inside a stage. */
-import { expand } from '../expand/expand.ts';
 import type { Instruction } from '../parse/instruction.ts';
 import type { Build } from './build.ts';
 import { addHistory } from './history.ts';
@@ -10,16 +9,12 @@ const NO_VARIABLES = ['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE'];
 
 /** Declares arguments: the build argument counts, else the default, else the value above the first FROM. */
 export function declareArguments(stage: Stage, build: Build, { args }: Instruction & { readonly kind: 'ARG' }): void {
+  const expanded = build.expander(stage);
   const shown = args.map(({ name, value: written }) => {
-    const value = build.buildArgs.get(name) ?? defaultValue(stage, build, name, written);
+    const value = build.buildArgs.get(name) ?? (written === undefined ? build.globals.get(name) : expanded(written));
     if (value !== undefined && !NO_VARIABLES.includes(name)) stage.environment.set(name, value);
     stage.args.push([name, value]);
     return value === undefined ? name : `${name}=${value}`;
   });
   addHistory(stage, build, `ARG ${shown.join(' ')}`);
-}
-
-function defaultValue(stage: Stage, build: Build, name: string, written: string | undefined): string | undefined {
-  if (written === undefined) return build.globals.get(name);
-  return expand(written, (other) => stage.environment.get(other), build.escape);
 }

@@ -1,10 +1,9 @@
 /** WORKDIR makes its directory, unless it is the root. */
 import { cleanPath } from '../../core/go/path.ts';
-import { expand } from '../expand/expand.ts';
 import type { Instruction } from '../parse/instruction.ts';
 import type { Build } from './build.ts';
 import { fileOperation } from './file-operation.ts';
-import { addHistory, addLayerHistory } from './history.ts';
+import { addHistory } from './history.ts';
 import { parseOwner } from './owner.ts';
 import { withSlashes, workingDirectory } from './paths.ts';
 import type { Stage } from './stages.ts';
@@ -16,8 +15,7 @@ export function makeWorkingDirectory(
   instruction: Instruction & { readonly kind: 'WORKDIR' },
   place: Place,
 ): void {
-  const path = expand(instruction.path, (name) => stage.environment.get(name), build.escape);
-  enterDirectory(stage, path);
+  enterDirectory(stage, build.expander(stage)(instruction.path));
   const directory = stage.workingDirectory;
   if (directory === '/') {
     addHistory(stage, build, 'WORKDIR /');
@@ -33,7 +31,7 @@ export function makeWorkingDirectory(
     time: build.epoch,
   };
   stage.files = fileOperation(stage.files, [action], [place]);
-  addLayerHistory(stage, build, `WORKDIR ${directory}`);
+  addHistory(stage, build, `WORKDIR ${directory}`, 'layer');
 }
 
 /** Makes the path, below the one before, the directory that steps run in. */

@@ -1,5 +1,5 @@
 /** The options of `# check=`: which rules are skipped, and whether a warning is an error. */
-import { trimGoSpace } from '../../core/go/text.ts';
+import { parseGoBool, trimGoSpace } from '../../core/go/text.ts';
 import { shortened } from '../../core/printable.ts';
 import { DirectiveReader } from '../parse/directives.ts';
 import { DockerfileProblem } from '../problem.ts';
@@ -12,8 +12,6 @@ export interface CheckOptions {
 }
 
 const NONE: CheckOptions = { skipAll: false, skip: new Set(), error: false };
-const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True'];
-const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
 
 /** @throws DockerfileProblem */
 export function parseCheckOptions(text: string): CheckOptions {
@@ -38,8 +36,8 @@ function withOption(options: CheckOptions, part: string): CheckOptions {
   }
   // Rules that BuildKit calls experimental are not applied here.
   if (name === 'experimental') return options;
-  if (name === 'error' && TRUE.includes(value)) return { ...options, error: true };
-  if (name === 'error' && FALSE.includes(value)) return { ...options, error: false };
+  const error = name === 'error' ? parseGoBool(value) : undefined;
+  if (error !== undefined) return { ...options, error };
   throw new DockerfileProblem(
     `# check= has an option that BuildKit does not know: ${shortened(part)}`,
     'write skip=RULE,RULE, skip=all or error=true, with ; between them',

@@ -33,8 +33,14 @@ export function readInstruction(statement: Statement, escapeMark: Escape): Instr
   } as Instruction;
 }
 
+/** BuildKit does not look at the flags of ARG, nor at those of STOPSIGNAL. */
+const WITHOUT_FLAGS = [
+  ...['CMD', 'ENTRYPOINT', 'SHELL', 'ENV', 'LABEL', 'EXPOSE', 'VOLUME', 'WORKDIR', 'USER', 'MAINTAINER'],
+];
+
 function readOwnPart(name: string, statement: Statement, escapeMark: Escape): OwnPart<Instruction> {
   const { words } = statement;
+  if (WITHOUT_FLAGS.includes(name)) readFlags(statement.flags, {});
   switch (name) {
     case 'COPY':
       return readCopy(statement, escapeMark);
@@ -44,36 +50,27 @@ function readOwnPart(name: string, statement: Statement, escapeMark: Escape): Ow
       return readRun(statement);
     case 'CMD':
     case 'ENTRYPOINT':
-      noFlags(statement);
       return { kind: name, command: commandLine(statement) };
     case 'SHELL':
-      noFlags(statement);
       if (words.length === 0 || !statement.json)
         throw new DockerfileProblem('this is no JSON array', 'write SHELL ["/bin/sh", "-c"]');
       return { kind: name, shell: words };
     case 'HEALTHCHECK':
       return { kind: name, check: readHealthcheck(statement) };
     case 'ARG':
-      // BuildKit does not look at the flags of ARG, nor at those of STOPSIGNAL.
       return { kind: name, args: atLeastOne(statement, 'ARG NAME=VALUE').map(readArgument) };
     case 'ENV':
     case 'LABEL':
-      noFlags(statement);
       return { kind: name, pairs: readPairs(atLeastOne(statement, `${name} NAME=VALUE`)) };
     case 'EXPOSE':
-      noFlags(statement);
       return { kind: name, ports: [...atLeastOne(statement, 'EXPOSE 80')].sort(compareUtf8) };
     case 'VOLUME':
-      noFlags(statement);
       return { kind: name, volumes: atLeastOne(statement, 'VOLUME /path').map(readVolume) };
     case 'WORKDIR':
-      noFlags(statement);
       return { kind: name, path: onlyWord(statement, 'WORKDIR /path') };
     case 'USER':
-      noFlags(statement);
       return { kind: name, user: onlyWord(statement, 'USER name') };
     case 'MAINTAINER':
-      noFlags(statement);
       return { kind: name, maintainer: onlyWord(statement, 'MAINTAINER name') };
     case 'STOPSIGNAL':
       return { kind: name, signal: onlyWord(statement, 'STOPSIGNAL SIGTERM') };
@@ -163,10 +160,6 @@ function onlyWord({ words }: Statement, example: string): string {
 function notEmpty(name: string): string {
   if (name === '') throw new DockerfileProblem('a name is empty', 'write NAME=VALUE');
   return name;
-}
-
-function noFlags({ flags }: Statement): void {
-  readFlags(flags, {});
 }
 
 function flagNames({ flags }: Statement): readonly string[] {

@@ -1,5 +1,6 @@
 /** One `RUN --mount=…`. */
 import { closest } from '../../core/closest.ts';
+import { parseGoBool } from '../../core/go/text.ts';
 import { shortened } from '../../core/printable.ts';
 import { DockerfileProblem } from '../problem.ts';
 import { parseSize } from './byte-size.ts';
@@ -36,12 +37,24 @@ export function mountOrigin(value: string): string {
  * @throws DockerfileProblem
  */
 export function parseMount(value: string, expand: (word: string) => string): Mount {
-  const mount = new MountReader();
+  let given: Partial<Mount> = {};
   for (const [key, text] of keysOf(value)) {
-    if (text === undefined) mount.setBare(key);
-    else mount.set(key, expand(text));
+    const { type = 'bind' } = given;
+    if (text === undefined && !BARE.includes(key)) {
+      throw new DockerfileProblem(`${shortened(key)} of a mount has no value`, `write ${shortened(key)}=VALUE`);
+    }
+    const expanded = text === undefined ? 'true' : expand(text);
+    if (!Object.hasOwn(MEMBERS, key)) throw unknownKey(key);
+    given = { ...given, ...MEMBERS[key]!(expanded, type, key) };
   }
-  return mount.finish();
+  const { type = 'bind' } = given;
+  if (!WITH_OWNER.includes(type)) {
+    for (const key of ['mode', 'uid', 'gid'] as const) if (given[key] !== undefined) throw notFor(key, type);
+  }
+  if (given.sharing !== undefined && type !== 'cache') throw notFor('sharing', type);
+  const mount = { ...DEFAULTS, readOnly: type !== 'cache' && type !== 'tmpfs', ...given };
+  if (type === 'secret') checkSecret(mount);
+  return mount;
 }
 
 /** The keys in lower case, each with the text behind its `=`, if it has one. */
@@ -53,112 +66,59 @@ function keysOf(value: string): readonly (readonly [key: string, text: string | 
   });
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
+const DEFAULTS: Omit<Mount, 'readOnly'> = {
+  type: 'bind',
+  from: '',
+  source: '',
+  target: '',
+  id: '',
+  sharing: 'shared',
+  required: false,
+  env: undefined,
+  size: 0n,
+  mode: undefined,
+  uid: undefined,
+  gid: undefined,
+};
 
-class MountReader {
-  readonly #mount: Writable<Mount> = {
-    type: 'bind',
-    from: '',
-    source: '',
-    target: '',
-    readOnly: true,
-    id: '',
-    sharing: 'shared',
-    required: false,
-    env: undefined,
-    size: 0n,
-    mode: undefined,
-    uid: undefined,
-    gid: undefined,
-  };
-  #readOnlySet = false;
-  #sharingSet = false;
+/** What a key says of a mount. @param type the one given so far */
+type Member = (value: string, type: MountType, key: string) => Partial<Mount>;
 
-  /** A key without a value. */
-  setBare(key: string): void {
-    if (['readonly', 'ro'].includes(key)) this.#setReadOnly(true);
-    else if (['readwrite', 'rw'].includes(key)) this.#setReadOnly(false);
-    else if (key === 'required') this.#setRequired(true);
-    else throw new DockerfileProblem(`${shortened(key)} of a mount has no value`, `write ${shortened(key)}=VALUE`);
-  }
+const source: Member = (value) => ({ source: value });
+const target: Member = (value) => ({ target: value });
+const readonly: Member = (value, _type, key) => ({ readOnly: truth(key, value) });
+const readwrite: Member = (value, _type, key) => ({ readOnly: !truth(key, value) });
 
-  set(key: string, value: string): void {
-    const mount = this.#mount;
-    switch (key) {
-      case 'type':
-        mount.type = oneOf(TYPES, 'type', value);
-        return;
-      case 'from':
-        mount.from = value;
-        return;
-      case 'source':
-      case 'src':
-        mount.source = value;
-        return;
-      case 'target':
-      case 'dst':
-      case 'destination':
-        mount.target = value;
-        return;
-      case 'readonly':
-      case 'ro':
-        this.#setReadOnly(truth(key, value));
-        return;
-      case 'readwrite':
-      case 'rw':
-        this.#setReadOnly(!truth(key, value));
-        return;
-      case 'required':
-        this.#setRequired(truth(key, value));
-        return;
-      case 'size':
-        if (mount.type !== 'tmpfs') throw notFor('size', mount.type);
-        mount.size = parseSize(value);
-        return;
-      case 'id':
-        mount.id = value;
-        return;
-      case 'sharing':
-        mount.sharing = oneOf(SHARING, 'sharing', value);
-        this.#sharingSet = true;
-        return;
-      case 'mode':
-        mount.mode = unsigned(key, value, 8);
-        return;
-      case 'uid':
-      case 'gid':
-        mount[key] = unsigned(key, value, 10);
-        return;
-      case 'env':
-        mount.env = value;
-        return;
-      default:
-        throw unknownKey(key);
-    }
-  }
-
-  finish(): Mount {
-    const mount = this.#mount;
-    if (!WITH_OWNER.includes(mount.type)) {
-      for (const key of ['mode', 'uid', 'gid'] as const) if (mount[key] !== undefined) throw notFor(key, mount.type);
-    }
-    if (this.#sharingSet && mount.type !== 'cache') throw notFor('sharing', mount.type);
-    if (!this.#readOnlySet) mount.readOnly = mount.type !== 'cache' && mount.type !== 'tmpfs';
-    if (mount.type === 'secret') checkSecret(mount);
-    return mount;
-  }
-
-  #setReadOnly(readOnly: boolean): void {
-    this.#mount.readOnly = readOnly;
-    this.#readOnlySet = true;
-  }
-
-  #setRequired(required: boolean): void {
-    const { type } = this.#mount;
+const MEMBERS: Readonly<Record<string, Member>> = {
+  type: (value) => ({ type: oneOf(TYPES, 'type', value) }),
+  from: (value) => ({ from: value }),
+  source,
+  src: source,
+  target,
+  dst: target,
+  destination: target,
+  readonly,
+  ro: readonly,
+  readwrite,
+  rw: readwrite,
+  id: (value) => ({ id: value }),
+  sharing: (value) => ({ sharing: oneOf(SHARING, 'sharing', value) }),
+  required(value, type, key) {
+    const required = truth(key, value);
     if (type !== 'secret' && type !== 'ssh') throw notFor('required', type);
-    this.#mount.required = required;
-  }
-}
+    return { required };
+  },
+  size(value, type) {
+    if (type !== 'tmpfs') throw notFor('size', type);
+    return { size: parseSize(value) };
+  },
+  mode: (value) => ({ mode: unsigned('mode', value, 8) }),
+  uid: (value) => ({ uid: unsigned('uid', value, 10) }),
+  gid: (value) => ({ gid: unsigned('gid', value, 10) }),
+  env: (value) => ({ env: value }),
+};
+/** Keys that need no value. */
+const BARE = ['readonly', 'ro', 'readwrite', 'rw', 'required'];
 
 function checkSecret(mount: Mount): void {
   if (mount.from !== '') throw notFor('from', 'secret');
@@ -170,16 +130,12 @@ function checkSecret(mount: Mount): void {
   }
 }
 
-const KEYS = [
-  ...['type', 'from', 'source', 'src', 'target', 'dst', 'destination', 'readonly', 'ro', 'readwrite', 'rw'],
-  ...['id', 'sharing', 'required', 'size', 'mode', 'uid', 'gid', 'env'],
-];
-
 function unknownKey(key: string): DockerfileProblem {
-  const near = closest(key.slice(0, 100), KEYS);
+  const keys = Object.keys(MEMBERS);
+  const near = closest(key.slice(0, 100), keys);
   return new DockerfileProblem(
     `a mount has no key ${shortened(key)}`,
-    near === undefined ? `the keys are ${KEYS.join(', ')}` : `write ${near}=`,
+    near === undefined ? `the keys are ${keys.join(', ')}` : `write ${near}=`,
   );
 }
 
@@ -196,12 +152,9 @@ function oneOf<T extends string>(words: readonly T[], key: string, value: string
   throw new DockerfileProblem(`a mount has no ${key} ${shortened(value)}`, `write one of ${words.join(', ')}`);
 }
 
-const TRUE = ['1', 't', 'T', 'TRUE', 'true', 'True'];
-const FALSE = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
-
 function truth(key: string, value: string): boolean {
-  if (TRUE.includes(value)) return true;
-  if (FALSE.includes(value)) return false;
+  const truth = parseGoBool(value);
+  if (truth !== undefined) return truth;
   throw new DockerfileProblem(`${key} of a mount is neither true nor false: ${shortened(value)}`, `write ${key}=true`);
 }
 
