@@ -4,6 +4,7 @@ import type { Digest } from '../core/digest.ts';
 import type { BuildOptions, PlatformGraph } from '../dockerfile/graph/types.ts';
 import type { Finding } from '../dockerfile/lint/finding.ts';
 import type { SourceTable } from '../source/table.ts';
+import type { BuildDetail } from './build-detail.ts';
 
 /** One build, as its command line describes it. */
 export interface BuildRequest
@@ -89,33 +90,6 @@ export interface UnkeyedInput {
   readonly kind: 'secret' | 'ssh' | 'cache' | 'network';
   readonly id?: string;
   readonly at: readonly InputPlace[];
-}
-
-/** Digests of what the key was made of, finer than the document: `diff` names the path or the instruction by them. */
-export interface BuildDetail {
-  readonly inputs: readonly Pick<BuildInput, 'kind' | 'name' | 'platform' | 'digest' | 'key'>[];
-  /** Of each platform the instructions that reach the result, in the order of the document's steps. */
-  readonly steps: readonly {
-    readonly platform: string;
-    /** Position in the document's list of steps of this platform. */
-    readonly step: number;
-    readonly line: number;
-    readonly instruction: string;
-    readonly digest: Digest;
-    /** The same with every run of blanks made one: equal where only blanks differ. */
-    readonly blanks: Digest;
-  }[];
-  /** Each path that a step takes of a directory; mode as octal digits. */
-  readonly paths: readonly {
-    readonly context: string;
-    readonly path: string;
-    readonly digest: string;
-    readonly mode: string;
-  }[];
-  /** Members of the image's configuration that a container sees. */
-  readonly config: readonly { readonly platform: string; readonly member: string; readonly digest: Digest }[];
-  /** The build arguments that were given. */
-  readonly arguments: readonly { readonly name: string; readonly digest: Digest }[];
 }
 
 export interface BuildAnswer extends TargetResult {

@@ -4,9 +4,9 @@ import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { buildGraph } from '../dockerfile/graph/build-graph.ts';
 import type { BuildGraph } from '../dockerfile/graph/types.ts';
 import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
-import type { BuildAnswer, BuildDetail, BuildInput, BuildNames, BuildRequest, BuildWork } from './answer.ts';
+import type { BuildAnswer, BuildInput, BuildNames, BuildRequest, BuildWork } from './answer.ts';
+import type { BuildDetail } from './build-detail.ts';
 import { type ContextDirectory, openContexts, openMainContext } from './contexts.ts';
-import { argumentDetail, configDetail, stepDetail } from './detail.ts';
 import { type BuiltPlatform, keyDocument } from './document.ts';
 import { findingsOf, type ReadBuild } from './findings.ts';
 import { foreignFrontend } from './foreign.ts';
@@ -27,7 +27,8 @@ export async function buildKey(
   work: BuildWork,
   sources = new BuildSources(work),
 ): Promise<BuildAnswer> {
-  const { read, main, graph, keys, frontend } = await openBuild(request, work, sources);
+  const open = await openBuild(request, work, sources);
+  const { read, main, graph, keys, frontend } = open;
   const file = request.dockerfile.name;
   const [platforms, inputs, findings, listed, foreign] = await allOrFirstFailure([
     builtPlatforms(graph, keys),
@@ -41,7 +42,7 @@ export async function buildKey(
   return {
     ...keyDocument({ platforms, foreign, salts: request.salts }),
     images: graph.results,
-    detail: () => detailOf(request, platforms, inputs, keys),
+    detail: () => detailOf(request, open, platforms, inputs, listed),
     file,
     target: request.target ?? read?.dockerfile.stages.at(-1)?.name ?? '',
     platforms: request.targetPlatforms.length > 0 ? request.targetPlatforms : [request.buildPlatform],
@@ -115,23 +116,25 @@ async function builtPlatforms(graph: BuildGraph, keys: SourceKeys): Promise<Buil
 
 async function detailOf(
   request: BuildRequest,
+  { read, graph, keys }: OpenBuild,
   platforms: readonly BuiltPlatform[],
   inputs: readonly BuildInput[],
-  keys: SourceKeys,
+  frontend: BuildAnswer['frontend'],
 ): Promise<BuildDetail> {
-  return {
-    inputs: inputs.map(({ kind, name, platform, digest, key }) => ({
-      kind,
-      name,
-      ...(platform && { platform }),
-      ...(digest && { digest }),
-      ...(key && { key }),
-    })),
-    steps: platforms.flatMap(stepDetail),
+  const [{ buildDetail }, { inputDetail }] = await Promise.all([
+    import('./detail/detail.ts'),
+    import('./detail/inputs.ts'),
+  ]);
+  return buildDetail({
+    request,
+    dockerfile: read?.dockerfile,
+    graph,
+    ...(frontend && { frontend }),
+    platforms,
+    inputs: await inputDetail(inputs, graph, keys),
+    ignores: await keys.ignores(),
     paths: [...(await keys.paths()), ...(await pathsOfTargets(request))],
-    config: platforms.flatMap(configDetail),
-    arguments: argumentDetail(request.buildArgs),
-  };
+  });
 }
 
 /** What the targets that this one is built from take of directories. */

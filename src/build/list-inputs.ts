@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { shownReference } from '../core/shown-reference.ts';
 import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
-import type { BuildGraph, Place, PlatformGraph, Vertex } from '../dockerfile/graph/types.ts';
+import type { BuildGraph, ImageRequest, Place, PlatformGraph, Vertex } from '../dockerfile/graph/types.ts';
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
 import type { BuildInput, InputPlace, UnkeyedInput } from './answer.ts';
 import type { ContextDirectory } from './contexts.ts';
@@ -61,9 +61,7 @@ async function imageInput(request: Request, file: string, keys: SourceKeys): Pro
   const { ref, platform, store, used, places } = request;
   return {
     kind: request.kind,
-    name:
-      keys.contexts.nameOf(String(image.resolved.identifier), store) ??
-      familiarReference(parseNormalizedReference(ref)),
+    name: imageName(request, image, keys),
     ref: shown(image),
     platform,
     ...(store === undefined ? { purl: packageUrl(ref, platform) } : {}),
@@ -73,6 +71,11 @@ async function imageInput(request: Request, file: string, keys: SourceKeys): Pro
     // What reaches nothing is in no key.
     ...(used ? { key: (await image.key()).key } : { used }),
   };
+}
+
+/** As the Dockerfile calls an image. */
+export function imageName({ ref, store }: ImageRequest, { resolved }: OpenSource, keys: SourceKeys): string {
+  return keys.contexts.nameOf(String(resolved.identifier), store) ?? familiarReference(parseNormalizedReference(ref));
 }
 
 async function otherInput(vertex: Vertex, file: string, keys: SourceKeys): Promise<BuildInput> {

@@ -5,7 +5,8 @@ import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
 import type { ImageConfig, ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
 import { statCacheOf } from '../source/local/instance.ts';
-import type { BuildDetail, BuildRequest, BuildWork } from './answer.ts';
+import type { BuildRequest, BuildWork } from './answer.ts';
+import type { BuildDetail, PathDetail } from './build-detail.ts';
 import { type ContextContent, type ContextOptions, openContext } from './content/context.ts';
 import { type ContextDirectory, MAIN_CONTEXT, type NamedContexts } from './contexts.ts';
 import { type BuildSources, type OpenSource, referenceOf } from './sources.ts';
@@ -122,14 +123,23 @@ export class SourceKeys {
     return opening;
   }
 
-  /** Digest and mode of every path that a step takes. */
-  async paths(): Promise<BuildDetail['paths']> {
+  /** Every path that a step takes. Files are read for it: the digests of the key hold content and mode together. */
+  async paths(): Promise<PathDetail[]> {
     const lists = (await Promise.all(this.#directories.values())).map(async ({ directory, content, selections }) =>
-      ((await content?.entries(selections)) ?? []).map(({ path, digest, mode }) => {
-        return { context: directory.name, path, digest, mode: mode.toString(8).padStart(4, '0') };
+      ((await content?.entries(selections)) ?? []).map(({ path, type, digest, mode, content: bytes }) => {
+        const entry = { context: directory.name, path, type, mode: mode.toString(8).padStart(4, '0'), digest };
+        return bytes === undefined ? entry : { ...entry, content: bytes };
       }),
     );
     return (await allOrFirstFailure(lists)).flat();
+  }
+
+  /** What the ignore files of the directories leave out. */
+  async ignores(): Promise<BuildDetail['ignores']> {
+    const taken = await Promise.all(this.#directories.values());
+    return taken.flatMap(({ directory: { name: context, ignores } }) =>
+      ignores.name === undefined ? [] : [{ context, file: ignores.name, digest: sha256(stableJson(ignores.exclude)) }],
+    );
   }
 
   /** Properties that could not be read. */

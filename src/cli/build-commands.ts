@@ -55,3 +55,22 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/inputs.ts'),
   },
 ];
+
+/** The other form of `diff`, which stands beside it in lists. */
+export const BUILD_DIFF: CommandSpec = {
+  name: 'diff',
+  form: '--build',
+  args: '<a> <b>',
+  summary: 'say why the keys of two builds differ',
+  details:
+    'Each side is a file of key --build --save (--build may then be left out), or the directory of a build, which ' +
+    'needs the flags again. Line 1 is the answer.',
+  takesReferences: false,
+  builds: true,
+  flags: (command) => {
+    command.addOption(new Option('--exit-code', 'exit 6 when they differ'));
+  },
+  limited: true,
+  examples: ['ctxsrc diff saved.json .', 'ctxsrc diff --quiet --exit-code old.json new.json'],
+  load: () => import('./commands/build-diff.ts'),
+};

@@ -4,7 +4,7 @@
  */
 import { Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
-import { BUILD_COMMANDS } from './build-commands.ts';
+import { BUILD_COMMANDS, BUILD_DIFF } from './build-commands.ts';
 import { type CommandSpec, safeOption } from './command-spec.ts';
 import { addNetworkFlags, addWriteFlags, listOption } from './flags.ts';
 
@@ -138,6 +138,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     flags: (command) => {
       command
         .addOption(new Option('--files', 'compare the files of images too: reads their layers'))
+        .addOption(new Option('--build', 'compare builds: ctxsrc diff --build --help'))
         .addOption(new Option('--exit-code', 'exit 6 when they differ'));
     },
     limited: true,
@@ -148,6 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./commands/diff.ts'),
   },
+  BUILD_DIFF,
   {
     name: 'lock',
     args: '[name=ref...]',
@@ -276,5 +278,6 @@ export const COMMANDS: readonly CommandSpec[] = [
 export function commandOf(name: string | undefined, argv: readonly string[]): CommandSpec | undefined {
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const named = COMMANDS.filter((command) => command.name === name);
-  return named.find(({ form }) => form !== undefined && flags.includes(form)) ?? named[0];
+  const formed = named.find(({ form }) => form !== undefined && flags.includes(form));
+  return formed ?? named.find(({ form }) => form === undefined);
 }

@@ -114,7 +114,8 @@ function commandFirst(argv: readonly string[]): readonly string[] {
   return startsWithFlag && at > 0 ? [argv[at]!, ...argv.slice(0, at), ...argv.slice(at + 1)] : argv;
 }
 
-async function understand(given: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
+async function understand(typed: readonly string[], table: SourceTable, io: Io): Promise<Invocation> {
+  const given = typed[0] === 'diff' ? (await import('./saved-builds.ts')).withBuildForm(typed) : typed;
   const builds = commandOf(given[0], given)?.builds === true;
   const argv = builds ? (await import('./build-flags.ts')).withoutBooleanValues(given) : given;
   const spec = commandOf(

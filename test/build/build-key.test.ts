@@ -320,16 +320,17 @@ describe('the list of inputs', () => {
     const options = { contexts, buildArgs: new Map([['V', 'hunter2']]) };
     const detail = await (await ask.answer(dir, file('make  all'), options)).detail();
     expect(JSON.stringify(detail)).not.toMatch(/hunter2|\/project-|ctxsrc-/);
-    expect(detail.paths.map(({ digest: _, ...path }) => path)).toEqual([
-      { context: 'context', path: 'src', mode: '0755' },
-      { context: 'context', path: 'src/a', mode: '0644' },
-      { context: 'n', path: 'f', mode: '0644' },
+    expect(detail.paths.map(({ digest: _, content: __, ...path }) => path)).toEqual([
+      { context: 'context', path: 'src', type: 'dir', mode: '0755' },
+      { context: 'context', path: 'src/a', type: 'file', mode: '0644' },
+      { context: 'n', path: 'f', type: 'file', mode: '0644' },
     ]);
+    expect(detail.paths[1]?.content).toBe(sha256('A'));
     const blanks = await (await ask.answer(dir, file('make all'), options)).detail();
-    const run = (one: typeof detail) => one.steps.find(({ instruction }) => instruction === 'RUN');
+    const run = (one: typeof detail) => one.instructions.find(({ instruction }) => instruction === 'RUN');
     expect(run(blanks)?.digest).not.toBe(run(detail)?.digest);
     expect(run(blanks)?.blanks).toBe(run(detail)?.blanks);
-    expect(detail.arguments.map(({ name }) => name)).toEqual(['V']);
+    expect(detail.settings.flatMap(({ flag, name }) => (flag === '--build-arg' ? [name] : []))).toEqual(['V']);
     expect(detail.config.map(({ member }) => member)).toContain('Cmd');
   });
 });

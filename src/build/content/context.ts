@@ -12,6 +12,7 @@ import { Slices } from '../../fs/walk/slices.ts';
 import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
 import { resolveDirectory } from '../../source/local/directory.ts';
 import { ROOT, type Selection } from '../step/selection.ts';
+import { bytesDigest } from './bytes.ts';
 import { missingPath } from './missing.ts';
 import { requireStart, type Selected, select } from './select.ts';
 import { deduplicated } from './selections.ts';
@@ -41,6 +42,8 @@ export interface ContentEntry {
   readonly mode: number;
   /** Of header and content; of a directory, of its header. */
   readonly digest: Digest;
+  /** Of the bytes of a regular file alone. */
+  readonly content?: Digest;
 }
 
 /**
@@ -62,6 +65,7 @@ export async function openContext(directory: string, options: ContextOptions = {
 
 /** The files that a build takes of a directory. */
 export class ContextContent {
+  readonly #disk: DiskReader;
   readonly #tree: ContentTree;
   readonly #hashed: HashedTree;
   readonly #options: ContextOptions;
@@ -71,6 +75,7 @@ export class ContextContent {
 
   constructor(root: ByteString, hashed: HashedEntries, options: ContextOptions) {
     const disk = new DiskReader(root);
+    this.#disk = disk;
     this.#tree = new ContentTree(hashed, (chunk, at) => readTarget(disk, chunk, at));
     this.#hashed = hashed.tree;
     this.#options = options;
@@ -110,7 +115,7 @@ export class ContextContent {
 
   /**
    * What selections take, each entry once, in the order of the walk. A link that is followed is not among them, but what
-   * it leads to.
+   * it leads to. Every file is read once more.
    * @throws CtxsrcError as `digest`
    */
   async entries(selections: readonly Selection[]): Promise<ContentEntry[]> {
@@ -120,7 +125,13 @@ export class ContextContent {
       // The root is not sent: it has no mode.
       for (let at = Math.max(1, position); at < end; at += 1) positions.add(at);
     }
-    return [...positions].sort((a, b) => a - b).map((position) => this.#entry(position));
+    const slices = new Slices(this.#options.signal, () => undefined);
+    const entries: ContentEntry[] = [];
+    for (const position of [...positions].sort((a, b) => a - b)) {
+      entries.push(this.#entry(position));
+      if (slices.over) await slices.pause();
+    }
+    return entries;
   }
 
   async #select(selections: readonly Selection[]): Promise<Selected[]> {
@@ -146,6 +157,7 @@ export class ContextContent {
       type,
       mode: type === 'symlink' ? 0o777 : mode,
       digest: `sha256:${this.#tree.digest(position)}`,
+      ...(type === 'file' ? { content: bytesDigest(this.#disk, this.#tree.path(position).slice(1)) } : {}),
     };
   }
 }

@@ -38,9 +38,11 @@ async function print(
   const found = await memory?.(answer.key);
   const save = textFlag(flags, 'save');
   if (save !== undefined) {
-    const { replaceFile } = await import('../../snapshot/write/replace-file.ts');
-    const { document } = answer;
-    const text = `${JSON.stringify({ schema: 'ctxsrc/v1', document, detail: await answer.detail() })}\n`;
+    const [{ replaceFile }, { savedText }] = await Promise.all([
+      import('../../snapshot/write/replace-file.ts'),
+      import('../../build/diff/saved.ts'),
+    ]);
+    const text = savedText(answer.document, await answer.detail());
     await replaceFile(resolve(run.io.cwd, save), text, `the file ${printable(save)} of --save`);
   }
   const key = flags.safe === true ? safeKey(answer.key) : answer.key;

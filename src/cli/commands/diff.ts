@@ -1,4 +1,5 @@
 import { ERROR_EXITS } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
 import { diffSources, type SourceComparison, type SourceDifference } from '../../snapshot/diff/diff.ts';
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
 import { diffSide } from '../../snapshot/diff/side.ts';
@@ -8,9 +9,15 @@ import { identifierMembers } from '../document.ts';
 import { type Flags, limitsOf } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';
+import { isJsonFile } from '../saved-builds.ts';
 
 /** `ctxsrc diff <a> <b>`: a line for each difference as it is found; exit 6 for any with `--exit-code`. */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<number | undefined> {
+  const foreign = references.find(isJsonFile);
+  if (foreign !== undefined) {
+    const { notSaved } = await import('../../build/diff/saved.ts');
+    throw notSaved(`the file ${printable(foreign)}`);
+  }
   const resolved = await run.resolve(references);
   const [a, b] = await run.each(resolved, diffSide);
   const differences = diffSources(await run.job(), a!, b!, { files: flags.files === true, limits: limitsOf(flags) });
