@@ -6,6 +6,7 @@ export type DifferenceKind =
   | 'file'
   | 'ignore file'
   | 'image'
+  | 'built target'
   | 'git source'
   | 'download'
   | 'build argument'

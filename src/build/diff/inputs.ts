@@ -76,14 +76,20 @@ function subjectOf({ kind, name, platform, base }: InputDetail, several: boolean
 }
 
 function wordOf(kind: string, base: boolean): string {
-  if (kind === 'git') return 'git source';
-  if (kind === 'http' || kind === 'https') return 'download';
-  return base ? 'base image' : 'copied image';
+  return WORDS[kind]?.[0] ?? (base ? 'base image' : 'copied image');
 }
 
 function kindOf({ kind }: InputDetail): DifferenceKind {
-  return kind === 'git' ? 'git source' : kind === 'http' || kind === 'https' ? 'download' : 'image';
+  return WORDS[kind]?.[1] ?? 'image';
 }
+
+/** What sources that are no images are called, one and among others. */
+const WORDS: Readonly<Record<string, readonly [string, DifferenceKind]>> = {
+  git: ['git source', 'git source'],
+  http: ['download', 'download'],
+  https: ['download', 'download'],
+  target: ['target', 'built target'],
+};
 
 /** Algorithm and the first digits; a commit without an algorithm. */
 function shortened(digest: string): string {
