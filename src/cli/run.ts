@@ -178,7 +178,7 @@ export class Run {
 
   /** Writes the answer. */
   async out(text: string): Promise<undefined> {
-    this.#reporter.makeRoom();
+    this.#reporter.makeRoom?.();
     await this.io.print(this.json ? printableJson(text) : text);
   }
 
@@ -278,7 +278,7 @@ export class Run {
       // The answer was given: a failure to free space is not a failure of the command.
       this.note(`could not make room in the store: ${(error as Error).message}`, 'warning');
     });
-    this.#reporter.close();
+    this.#reporter.close?.();
     if (this.#environment !== undefined) await (await this.#environment.catch(() => undefined))?.close();
   }
 }

@@ -49,32 +49,35 @@ const index = go.struct({
   annotations: go.map(go.text),
 });
 const nameSet = go.map(go.struct({}));
+/** The members of a configuration that every reader of images looks at. */
+export const RUN_CONFIG = {
+  User: go.text,
+  ExposedPorts: nameSet,
+  Env: go.list(go.text),
+  Entrypoint: go.list(go.text),
+  Cmd: go.list(go.text),
+  Volumes: nameSet,
+  WorkingDir: go.text,
+  Labels: go.map(go.text),
+  StopSignal: go.text,
+  ArgsEscaped: go.bool,
+};
+export const HISTORY = go.list(
+  go.struct({
+    created: go.pointer(go.time),
+    created_by: go.text,
+    author: go.text,
+    comment: go.text,
+    empty_layer: go.bool,
+  }),
+);
 const image = go.struct({
   ...platform,
   created: go.pointer(go.time),
   author: go.text,
-  config: go.struct({
-    User: go.text,
-    ExposedPorts: nameSet,
-    Env: go.list(go.text),
-    Entrypoint: go.list(go.text),
-    Cmd: go.list(go.text),
-    Volumes: nameSet,
-    WorkingDir: go.text,
-    Labels: go.map(go.text),
-    StopSignal: go.text,
-    ArgsEscaped: go.bool,
-  }),
+  config: go.struct(RUN_CONFIG),
   rootfs: go.struct({ type: go.text, diff_ids: go.list(go.text) }),
-  history: go.list(
-    go.struct({
-      created: go.pointer(go.time),
-      created_by: go.text,
-      author: go.text,
-      comment: go.text,
-      empty_layer: go.bool,
-    }),
-  ),
+  history: HISTORY,
 });
 /** The members that show the kind of a document, whatever media type it states. */
 const outline = go.struct({

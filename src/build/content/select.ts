@@ -19,7 +19,7 @@ import { type ContentTree, rootedPath } from './tree.ts';
 const MAX_WORK = 5_000_000_000;
 
 /** An entry that is taken. */
-export interface Taken {
+interface Taken {
   readonly position: number;
   /** With all that is below it. */
   readonly whole: boolean;

@@ -8,7 +8,7 @@ import { monotonicMs } from '../../core/monotonic.ts';
 import type { ProgressEvent } from '../../core/progress.ts';
 import { formatDuration } from '../format.ts';
 import { stepText, summaryLine, taskLines } from './lines.ts';
-import { MessageWriter } from './messages.ts';
+import { messageLine } from './messages.ts';
 import { Rates, TimesLeft } from './rate.ts';
 import type { Reporter } from './reporter.ts';
 import { movedText, type RunningTask, TaskTable } from './tasks.ts';
@@ -22,7 +22,7 @@ const ERASE_BELOW = '\u001b[J';
 
 export class LiveView implements Reporter {
   readonly #stream: NodeJS.WriteStream;
-  readonly #messages: MessageWriter;
+  readonly #verbose: number;
   readonly #tasks = new TaskTable();
   readonly #color: boolean;
   readonly #start = monotonicMs();
@@ -39,7 +39,7 @@ export class LiveView implements Reporter {
   constructor(stream: NodeJS.WriteStream, options: { verbose: number; color: boolean }) {
     this.#stream = stream;
     this.#color = options.color;
-    this.#messages = new MessageWriter(stream, { level: 'note', verbose: options.verbose });
+    this.#verbose = options.verbose;
     this.#timer = setInterval(() => this.#frame(), FRAME_MS);
     this.#timer.unref();
     process.once('exit', this.#restore);
@@ -47,7 +47,7 @@ export class LiveView implements Reporter {
 
   emit(event: ProgressEvent): void {
     this.#tasks.apply(event);
-    const line = this.#messages.lineOf(event);
+    const line = messageLine(event, { level: 'note', verbose: this.#verbose });
     if (line === undefined) return;
     this.#wipe();
     this.#stream.write(`${line}\n`);

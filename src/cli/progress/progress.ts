@@ -5,8 +5,8 @@ import { monotonicMs } from '../../core/monotonic.ts';
 import { printableJson } from '../../core/printable.ts';
 import { type Flags, PROGRESS_MODES } from '../flags.ts';
 import type { Io } from '../io.ts';
-import { MessageWriter } from './messages.ts';
-import { PlainView } from './plain.ts';
+import { type MessageChoice, messageLine } from './messages.ts';
+import { plainView } from './plain.ts';
 import type { LineSink, Reporter } from './reporter.ts';
 
 /**
@@ -17,9 +17,9 @@ import type { LineSink, Reporter } from './reporter.ts';
 export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   const verbose = (flags.verbose as number | undefined) ?? 0;
   const stderr: LineSink = { write: (text) => io.stderr.write(text) };
-  if (flags.quiet === true) return new MessageWriter(stderr, { level: 'none', verbose: 0 });
+  if (flags.quiet === true) return messagesOnly(stderr, { level: 'none', verbose: 0 });
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
-  const plain = (): Reporter => new PlainView(stderr, { verbose });
+  const plain = (): Reporter => plainView(stderr, verbose);
   const liveView = async (): Promise<() => Reporter> => {
     const { LiveView } = await import('./live.ts');
     return () => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
@@ -32,7 +32,7 @@ export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
     }
     case 'none':
     case 'quiet':
-      return new MessageWriter(stderr, { level: 'warning', verbose });
+      return messagesOnly(stderr, { level: 'warning', verbose });
     case 'rawjson':
       return rawJson(io);
     case 'plain':
@@ -53,8 +53,18 @@ function whenNeeded(make: () => Reporter): Reporter {
       view ??= make();
       view.emit(event);
     },
-    makeRoom: () => view?.makeRoom(),
-    close: () => view?.close(),
+    makeRoom: () => view?.makeRoom?.(),
+    close: () => view?.close?.(),
+  };
+}
+
+/** Notes, warnings and, with -v, requests as lines; tasks are not shown. */
+function messagesOnly(stream: LineSink, choice: MessageChoice): Reporter {
+  return {
+    emit(event) {
+      const line = messageLine(event, choice);
+      if (line !== undefined) stream.write(`${line}\n`);
+    },
   };
 }
 
@@ -78,7 +88,5 @@ function rawJson(io: Io): Reporter {
       const line = JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(monotonicMs() - start), ...event });
       io.stderr.write(`${printableJson(line)}\n`);
     },
-    makeRoom: () => undefined,
-    close: () => undefined,
   };
 }

@@ -8,6 +8,6 @@ export interface LineSink {
 /** A sink of progress events that shows them on stderr, and can be stopped. */
 export interface Reporter extends Progress {
   /** Called before the answer is written, perhaps to the same terminal: the view is erased. */
-  makeRoom(): void;
-  close(): void;
+  makeRoom?(): void;
+  close?(): void;
 }

@@ -6,6 +6,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import * as go from '../../core/go/json-decode.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { normalizePlatform, type Platform } from '../../core/platform.ts';
+import { HISTORY, RUN_CONFIG } from '../../oci/decode.ts';
 import type { HealthcheckInstruction } from '../parse/instruction.ts';
 import { present } from './operation.ts';
 import type { ImageConfig } from './types.ts';
@@ -47,7 +48,6 @@ export interface Image {
   readonly config: RunConfig;
 }
 
-const nameSet = go.map(go.struct({}));
 const SHAPE = go.struct({
   author: go.text,
   architecture: go.text,
@@ -56,26 +56,9 @@ const SHAPE = go.struct({
   'os.features': go.list(go.text),
   variant: go.text,
   rootfs: go.struct({ type: go.text, diff_ids: go.pointer(go.list(go.text)) }),
-  history: go.list(
-    go.struct({
-      created: go.pointer(go.time),
-      created_by: go.text,
-      author: go.text,
-      comment: go.text,
-      empty_layer: go.bool,
-    }),
-  ),
+  history: HISTORY,
   config: go.struct({
-    User: go.text,
-    ExposedPorts: nameSet,
-    Env: go.list(go.text),
-    Entrypoint: go.list(go.text),
-    Cmd: go.list(go.text),
-    Volumes: nameSet,
-    WorkingDir: go.text,
-    Labels: go.map(go.text),
-    StopSignal: go.text,
-    ArgsEscaped: go.bool,
+    ...RUN_CONFIG,
     Healthcheck: go.pointer(
       go.struct({
         Test: go.list(go.text),

@@ -25,7 +25,7 @@ export function checkSpelling(dockerfile: Dockerfile, report: Report): void {
 }
 
 /** The name of an instruction as it was written. */
-export function writtenName({ text }: Instruction | Stage): string {
+function writtenName({ text }: Instruction | Stage): string {
   return /^[^\t\v\f\r ]*/.exec(text)![0];
 }
 

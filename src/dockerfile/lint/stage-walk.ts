@@ -9,7 +9,7 @@ import { attempt } from './attempt.ts';
 import type { LintFacts } from './finding.ts';
 
 /** What holds before an instruction, and is handed on to the stages that are built from this one. */
-export interface StageState {
+interface StageState {
   readonly variables: Environment;
   /** ARGs, with and without a value. */
   readonly declared: Set<string>;

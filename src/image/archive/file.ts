@@ -1,5 +1,5 @@
 /** A tar file whose members are read in place, or in a copy if that is not possible. */
-import { constants, existsSync, fstatSync, type Stats } from 'node:fs';
+import { type BigIntStats, constants, existsSync, fstatSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -8,100 +8,83 @@ import { CtxsrcError, ioError, isCtxsrcError } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { openStream, streamOf } from '../../fs/small-file.ts';
 import { archiveCompression } from '../../layer/compress/archive-compression.ts';
-import { TarIndex, type TarMember } from '../../layer/tar/index-of-members.ts';
+import { readTarIndex, type TarIndex, type TarMember } from '../../layer/tar/index-of-members.ts';
 import { spoolArchive } from './spool.ts';
 
 const CHUNK = 1024 * 1024;
 
-/** Facts that must not change before the file is read again. */
-interface FileIdentity {
-  readonly ino: bigint;
-  readonly size: bigint;
-  readonly mtimeNs: bigint;
-}
-
-export class ArchiveFile {
+/** An open archive. `find` and `some` are those of its index. */
+export interface ArchiveFile extends TarIndex {
   /** As the user wrote it. */
   readonly path: string;
-  /** The path of the file or of its copy. */
-  readonly #place: string;
-  readonly #index: TarIndex;
-  readonly #identity: FileIdentity;
-
-  private constructor(path: string, place: string, index: TarIndex, identity: FileIdentity) {
-    this.path = path;
-    this.#place = place;
-    this.#index = index;
-    this.#identity = identity;
-  }
-
-  /**
-   * Reads the headers of the archive: a file, compressed or not, or the data from `/dev/stdin` or `/dev/fd/N`.
-   * @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, E_CONFIG if a decompressor is missing, those of local I/O
-   */
-  static async open(path: string, job: JobContext, env: Pick<SourceEnv, 'store' | 'limits'>): Promise<ArchiveFile> {
-    const place =
-      (await copyIfNeeded(path, job, env).catch((error: unknown) => Promise.reject(ofArchive(error, path)))) ?? path;
-    const handle = await openRegular(place);
-    try {
-      const { ino, size, mtimeNs } = await handle.stat({ bigint: true });
-      const index = await TarIndex.read(handle, Number(size), job.signal, env.limits?.maxFiles);
-      return new ArchiveFile(path, place, index, { ino, size, mtimeNs });
-    } catch (error) {
-      throw ioError(ofArchive(error, path), `cannot read ${path}`);
-    } finally {
-      await handle.close();
-    }
-  }
-
-  find(name: string): TarMember | undefined {
-    return this.#index.find(name);
-  }
-
-  /** True if the name of a member passes the test. */
-  some(test: (name: string) => boolean): boolean {
-    return this.#index.some(test);
-  }
-
   /** A whole member. @throws E_LIMIT over `maxBytes` */
-  async readMember(member: TarMember, maxBytes: number, what: string): Promise<Buffer> {
-    if (member.size > maxBytes) {
-      const message = `${what} of ${this.path} has ${member.size} bytes; more than ${maxBytes} are not read`;
-      throw new CtxsrcError('E_LIMIT', message, {
-        hint: 'no image has so large a document: check where the archive is from',
-      });
-    }
-    const chunks: Buffer[] = [];
-    for await (const chunk of this.stream(member, 0)) chunks.push(chunk);
-    return Buffer.concat(chunks);
-  }
-
+  readMember(member: TarMember, maxBytes: number, what: string): Promise<Buffer>;
   /**
    * The bytes of a member from `start` on.
    * @throws E_ARCHIVE_INVALID if the file is not the one that was opened
    */
-  async *stream(member: TarMember, start: number): AsyncGenerator<Buffer> {
+  stream(member: TarMember, start: number): AsyncGenerator<Buffer>;
+}
+
+/**
+ * Reads the headers of an archive: a file, compressed or not, or the data from `/dev/stdin` or `/dev/fd/N`.
+ * @throws E_PATH_NOT_FOUND, E_ARCHIVE_INVALID, E_LIMIT, E_CONFIG if a decompressor is missing, those of local I/O
+ */
+export async function openArchive(
+  path: string,
+  job: JobContext,
+  env: Pick<SourceEnv, 'store' | 'limits'>,
+): Promise<ArchiveFile> {
+  /** The path of the file or of its copy. */
+  const place =
+    (await copyIfNeeded(path, job, env).catch((error: unknown) => Promise.reject(ofArchive(error, path)))) ?? path;
+  const handle = await openRegular(place);
+  let opened: BigIntStats;
+  let index: TarIndex;
+  try {
+    opened = await handle.stat({ bigint: true });
+    index = await readTarIndex(handle, Number(opened.size), job.signal, env.limits?.maxFiles);
+  } catch (error) {
+    throw ioError(ofArchive(error, path), `cannot read ${path}`);
+  } finally {
+    await handle.close();
+  }
+
+  async function* stream(member: TarMember, start: number): AsyncGenerator<Buffer> {
     if (start >= member.size) return;
-    const handle = await openRegular(this.#place);
+    const reading = await openRegular(place);
     try {
-      const now = await handle.stat({ bigint: true });
-      const { ino, size, mtimeNs } = this.#identity;
-      if (now.ino !== ino || now.size !== size || now.mtimeNs !== mtimeNs) {
-        throw new CtxsrcError('E_ARCHIVE_INVALID', `${this.path} was changed while it was read`, {
-          hint: 'run it again',
-        });
+      const now = await reading.stat({ bigint: true });
+      if (now.ino !== opened.ino || now.size !== opened.size || now.mtimeNs !== opened.mtimeNs) {
+        throw new CtxsrcError('E_ARCHIVE_INVALID', `${path} was changed while it was read`, { hint: 'run it again' });
       }
-      const end = member.offset + member.size - 1;
-      yield* handle.createReadStream({
+      yield* reading.createReadStream({
         start: member.offset + start,
-        end,
+        end: member.offset + member.size - 1,
         highWaterMark: CHUNK,
         autoClose: false,
       }) as AsyncIterable<Buffer>;
     } finally {
-      await handle.close();
+      await reading.close();
     }
   }
+
+  return {
+    ...index,
+    path,
+    stream,
+    async readMember(member, maxBytes, what) {
+      if (member.size > maxBytes) {
+        const message = `${what} of ${path} has ${member.size} bytes; more than ${maxBytes} are not read`;
+        throw new CtxsrcError('E_LIMIT', message, {
+          hint: 'no image has so large a document: check where the archive is from',
+        });
+      }
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream(member, 0)) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    },
+  };
 }
 
 /** Adds the path of the archive to an error: the readers of tar and of compressions do not know it. */

@@ -4,19 +4,19 @@ import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { TarMember } from '../../layer/tar/index-of-members.ts';
 import { checkMarker, indexEntries, type Layout, MAX_INDEX_BYTES, MAX_LAYOUT_FILE_BYTES } from '../layout/directory.ts';
-import { ArchiveFile } from './file.ts';
+import { openArchive } from './file.ts';
 import { archiveHint } from './kind.ts';
 
 /**
  * Opens an archive and checks the marker of its layout.
- * @throws E_LAYOUT_INVALID, and those of `ArchiveFile.open`
+ * @throws E_LAYOUT_INVALID, and those of `openArchive`
  */
 export async function openArchiveLayout(
   path: string,
   job: JobContext,
   env: Pick<SourceEnv, 'store' | 'limits'>,
 ): Promise<Layout> {
-  const file = await ArchiveFile.open(path, job, env);
+  const file = await openArchive(path, job, env);
   const invalid = (problem: string): CtxsrcError =>
     new CtxsrcError('E_LAYOUT_INVALID', `${path} is no valid OCI archive: ${problem}`, {
       hint: archiveHint(file, 'an OCI archive is a tar file of an OCI layout'),

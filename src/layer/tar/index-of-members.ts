@@ -27,84 +27,77 @@ interface Link {
 
 type Place = TarMember | Link;
 
-export class TarIndex {
-  readonly #members: ReadonlyMap<string, Place>;
-
-  private constructor(members: ReadonlyMap<string, Place>) {
-    this.#members = members;
-  }
-
-  /**
-   * Reads the headers of a tar file of the given size.
-   * @param maxFiles limit of members
-   * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
-   */
-  static async read(
-    file: FileHandle,
-    size: number,
-    signal: AbortSignal,
-    maxFiles: number = MAX_MEMBERS,
-  ): Promise<TarIndex> {
-    const most = Math.min(maxFiles, MAX_MEMBERS);
-    const members = new Map<string, Place>();
-    const repeated: [name: string, again: Place][] = [];
-    const block = Buffer.alloc(BLOCK);
-    let position = 0;
-    const reader = new TarReader({
-      entry(entry) {
-        const name = cleanName(entry.name);
-        const place = placeOf(entry, name, position);
-        if (place === undefined) return;
-        if ('offset' in place && place.offset + place.size > size) throw archiveError(`it ends within ${quoted(name)}`);
-        if (members.has(name)) repeated.push([name, place]);
-        else members.set(name, place);
-        if (members.size + repeated.length > most) {
-          throw new CtxsrcError('E_LIMIT', `the archive has more than ${most} members`, {
-            hint: most < MAX_MEMBERS ? 'allow more with --max-files' : 'no image has so many: check where it is from',
-          });
-        }
-      },
-      data: () => undefined,
-      fileEnd: () => undefined,
-    });
-    while (position < size && !reader.ended) {
-      signal.throwIfAborted();
-      const bytes = block.subarray(0, Math.min(BLOCK, size - position));
-      await readExactly(file, bytes, position);
-      position += bytes.length;
-      reader.push(bytes);
-      position += reader.skipContent();
-    }
-    reader.finish();
-    if (members.size === 0) throw archiveError('it has no members');
-    for (const [name, again] of repeated) {
-      // Readers differ in which of two members with one name counts, so they have to be equal.
-      if (!(await isSame(file, members.get(name)!, again, signal))) {
-        throw archiveError(`it has ${quoted(name)} twice, with different content`);
-      }
-    }
-    return new TarIndex(members);
-  }
-
+export interface TarIndex {
   /**
    * The member of that name, with links followed; undefined if there is none.
    * @throws `E_ARCHIVE_INVALID` for links in a circle
    */
-  find(name: string): TarMember | undefined {
-    let current = cleanName(name);
-    for (let links = 0; links <= MAX_LINKS; links += 1) {
-      const found = this.#members.get(current);
-      if (found === undefined || 'offset' in found) return found;
-      current = found.target;
-    }
-    throw archiveError(`the links of ${quoted(name)} have no end`);
-  }
-
+  find(name: string): TarMember | undefined;
   /** True if a member's clean name passes the test. */
-  some(test: (name: string) => boolean): boolean {
-    for (const name of this.#members.keys()) if (test(name)) return true;
-    return false;
+  some(test: (name: string) => boolean): boolean;
+}
+
+/**
+ * Reads the headers of a tar file of the given size.
+ * @param maxFiles limit of members
+ * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
+ */
+export async function readTarIndex(
+  file: FileHandle,
+  size: number,
+  signal: AbortSignal,
+  maxFiles: number = MAX_MEMBERS,
+): Promise<TarIndex> {
+  const most = Math.min(maxFiles, MAX_MEMBERS);
+  const members = new Map<string, Place>();
+  const repeated: [name: string, again: Place][] = [];
+  const block = Buffer.alloc(BLOCK);
+  let position = 0;
+  const reader = new TarReader({
+    entry(entry) {
+      const name = cleanName(entry.name);
+      const place = placeOf(entry, name, position);
+      if (place === undefined) return;
+      if ('offset' in place && place.offset + place.size > size) throw archiveError(`it ends within ${quoted(name)}`);
+      if (members.has(name)) repeated.push([name, place]);
+      else members.set(name, place);
+      if (members.size + repeated.length > most) {
+        throw new CtxsrcError('E_LIMIT', `the archive has more than ${most} members`, {
+          hint: most < MAX_MEMBERS ? 'allow more with --max-files' : 'no image has so many: check where it is from',
+        });
+      }
+    },
+    data: () => undefined,
+    fileEnd: () => undefined,
+  });
+  while (position < size && !reader.ended) {
+    signal.throwIfAborted();
+    const bytes = block.subarray(0, Math.min(BLOCK, size - position));
+    await readExactly(file, bytes, position);
+    position += bytes.length;
+    reader.push(bytes);
+    position += reader.skipContent();
   }
+  reader.finish();
+  if (members.size === 0) throw archiveError('it has no members');
+  for (const [name, again] of repeated) {
+    // Readers differ in which of two members with one name counts, so they have to be equal.
+    if (!(await isSame(file, members.get(name)!, again, signal))) {
+      throw archiveError(`it has ${quoted(name)} twice, with different content`);
+    }
+  }
+  return {
+    find(name) {
+      let current = cleanName(name);
+      for (let links = 0; links <= MAX_LINKS; links += 1) {
+        const found = members.get(current);
+        if (found === undefined || 'offset' in found) return found;
+        current = found.target;
+      }
+      throw archiveError(`the links of ${quoted(name)} have no end`);
+    },
+    some: (test) => [...members.keys()].some(test),
+  };
 }
 
 /**

@@ -12,7 +12,7 @@ import { Once } from '../../core/once.ts';
 import { listed, shortened } from '../../core/printable.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../../core/read-limits.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { ArchiveFile } from '../../image/archive/file.ts';
+import { type ArchiveFile, openArchive } from '../../image/archive/file.ts';
 import { archiveHint } from '../../image/archive/kind.ts';
 import type { ContentProvider } from '../../image/provider.ts';
 import { detectCompression } from '../../layer/compress/decompress.ts';
@@ -48,7 +48,7 @@ export function dockerArchiveProvider(reference: LayoutReference, env: SourceEnv
   /** Layers whose digest had to be computed, by their offset in the file. */
   const hashed = new Map<number, { readonly digest: Digest; readonly size: number }>();
 
-  const archiveOf = (job: JobContext) => archive.runFor(job.signal, () => ArchiveFile.open(path, job, env));
+  const archiveOf = (job: JobContext) => archive.runFor(job.signal, () => openArchive(path, job, env));
 
   function open(job: JobContext): Promise<Opened> {
     return image.runFor(job.signal, async () => {

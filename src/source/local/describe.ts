@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import type { JobContext } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { getOrMake } from '../../core/get-or-make.ts';
 import { cleanPath } from '../../core/go/path.ts';
 import { printable } from '../../core/printable.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
@@ -28,8 +29,13 @@ const SHOWN = 10;
 
 /** Paths of one kind, the first few by name. */
 interface Sample {
-  readonly count: number;
-  readonly paths: readonly string[];
+  count: number;
+  readonly paths: string[];
+}
+
+function addTo(sample: Sample, path: ByteString): void {
+  sample.count += 1;
+  if (sample.paths.length < SHOWN) sample.paths.push(shown(path));
 }
 
 /**
@@ -45,7 +51,7 @@ export async function describeTree(
 ): Promise<Record<string, unknown>> {
   const survey = new Survey(directory);
   await walkAll(job, directory, survey, options.limits);
-  const hashed = survey.unreadable.count === 0 ? await hash() : undefined;
+  const hashed = survey.isReadable ? await hash() : undefined;
   return {
     ...(hashed === undefined ? {} : { key: `sha256:${hashed.digest}`, incomplete: hashed.incomplete }),
     files: survey.files,
@@ -76,19 +82,8 @@ async function walkAll(
   }
 }
 
-class Collector {
-  count = 0;
-  readonly paths: string[] = [];
-
-  add(path: ByteString): void {
-    this.count += 1;
-    if (this.paths.length < SHOWN) this.paths.push(shown(path));
-  }
-
-  get sample(): Sample | undefined {
-    return this.count === 0 ? undefined : { count: this.count, paths: this.paths };
-  }
-}
+/** What makes a directory another one on another machine. */
+const KINDS = ['unreadable', 'sockets', 'devices', 'pipes', 'modes', 'namesNotUtf8', 'versionControl'] as const;
 
 class Survey {
   readonly #directory: FilteredDirectory;
@@ -99,17 +94,15 @@ class Survey {
   files = 0;
   directories = 0;
   bytes = 0;
-  readonly unreadable = new Collector();
-  readonly #sockets = new Collector();
-  readonly #devices = new Collector();
-  readonly #pipes = new Collector();
-  readonly #modes = new Collector();
-  readonly #names = new Collector();
-  readonly #versionControl = new Collector();
+  readonly #samples = new Map(KINDS.map((kind): [string, Sample] => [kind, { count: 0, paths: [] }]));
 
   constructor(directory: FilteredDirectory) {
     this.#directory = directory;
     this.reader = new DiskReader(directory.root);
+  }
+
+  get isReadable(): boolean {
+    return this.#samples.get('unreadable')!.count === 0;
   }
 
   readonly ignored = (path: ByteString, by: Pattern | 'not included'): void => {
@@ -123,13 +116,14 @@ class Survey {
     this.#ignored.delete(path);
     if (type === 'dir') this.directories += 1;
     else this.files += 1;
-    if (type === 'socket') this.#sockets.add(path);
-    if (type === 'char' || type === 'block') this.#devices.add(path);
-    if (type === 'fifo') this.#pipes.add(path);
-    if (!isUtf8(path)) this.#names.add(path);
-    if (VERSION_CONTROL.includes(path)) this.#versionControl.add(path);
-    if (dependsOnUmask(type, mode)) this.#modes.add(path);
-    if ((type === 'file' || type === 'dir') && !this.#isReadable(entry)) this.unreadable.add(path);
+    const note = (kind: (typeof KINDS)[number]): void => addTo(this.#samples.get(kind)!, path);
+    if (type === 'socket') note('sockets');
+    if (type === 'char' || type === 'block') note('devices');
+    if (type === 'fifo') note('pipes');
+    if (!isUtf8(path)) note('namesNotUtf8');
+    if (VERSION_CONTROL.includes(path)) note('versionControl');
+    if (dependsOnUmask(type, mode)) note('modes');
+    if ((type === 'file' || type === 'dir') && !this.#isReadable(entry)) note('unreadable');
     if (type === 'file') this.#weigh(entry);
   }
 
@@ -158,28 +152,19 @@ class Survey {
 
   /** Ignored paths by the pattern that matched them. A directory of which nothing can pass counts once. */
   ignoredFacts(): Record<string, unknown> {
-    const groups = new Map<Pattern | 'not included', Collector>();
-    for (const [path, by] of this.#ignored) {
-      const group = groups.get(by) ?? new Collector();
-      group.add(path);
-      groups.set(by, group);
-    }
-    const by = [...groups].map(([pattern, { count, paths }]) => ({ ...this.#decision(pattern), count, paths }));
+    const groups = new Map<Pattern | 'not included', Sample>();
+    for (const [path, by] of this.#ignored)
+      addTo(
+        getOrMake(groups, by, () => ({ count: 0, paths: [] })),
+        path,
+      );
+    const by = [...groups].map(([pattern, sample]) => ({ ...this.#decision(pattern), ...sample }));
     return { count: this.#ignored.size, by };
   }
 
-  machineDependent(): Record<string, Sample | undefined> {
-    return Object.fromEntries(
-      Object.entries({
-        unreadable: this.unreadable.sample,
-        sockets: this.#sockets.sample,
-        devices: this.#devices.sample,
-        pipes: this.#pipes.sample,
-        modes: this.#modes.sample,
-        namesNotUtf8: this.#names.sample,
-        versionControl: this.#versionControl.sample,
-      }).filter(([, sample]) => sample !== undefined),
-    );
+  /** Samples of the kinds that were met. */
+  machineDependent(): Record<string, Sample> {
+    return Object.fromEntries([...this.#samples].filter(([, { count }]) => count > 0));
   }
 
   /** Whether a path is taken, and which pattern decided: the last one that matched it or a parent. */

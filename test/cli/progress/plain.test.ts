@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PlainView } from '../../../src/cli/progress/plain.ts';
+import { plainView } from '../../../src/cli/progress/plain.ts';
 
 describe('plain progress', () => {
   let stream: PassThrough;
-  let view: PlainView;
+  let view: ReturnType<typeof plainView>;
 
   const lines = (): string[] => {
     const text = (stream.read() as Buffer | null)?.toString() ?? '';
@@ -14,11 +14,11 @@ describe('plain progress', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     stream = new PassThrough();
-    view = new PlainView(stream, { verbose: 0 });
+    view = plainView(stream, 0);
   });
 
   afterEach(() => {
-    view.close();
+    view.close?.();
     vi.useRealTimers();
   });
 

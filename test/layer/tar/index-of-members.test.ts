@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isCtxsrcError } from '../../../src/core/errors.ts';
-import { TarIndex } from '../../../src/layer/tar/index-of-members.ts';
+import { readTarIndex } from '../../../src/layer/tar/index-of-members.ts';
 import { type TarEntry, tar } from '../../support/tar-builder.ts';
 import { tempDir } from '../../support/temp.ts';
 
@@ -12,7 +12,7 @@ async function index(bytes: Buffer): Promise<{ read(name: string): string | unde
   writeFileSync(path, bytes);
   const file = await open(path, 'r');
   try {
-    const found = await TarIndex.read(file, bytes.length, new AbortController().signal);
+    const found = await readTarIndex(file, bytes.length, new AbortController().signal);
     return {
       read(name) {
         const member = found.find(name);
@@ -34,7 +34,7 @@ async function failure(entries: readonly TarEntry[] | Buffer, name = 'x'): Promi
   throw new Error('no failure');
 }
 
-describe('TarIndex', () => {
+describe('readTarIndex', () => {
   it('finds members by their clean names, long ones and big ones too', async () => {
     const long = `${'d/'.repeat(100)}file`;
     const found = await index(
