@@ -1,4 +1,5 @@
 /** A front end that is not docker's own: it may read anything that a build is given, so everything counts. */
+import { basename, dirname, relative } from 'node:path';
 import { sha256 } from '../core/digest.ts';
 import { warnOrRefuse } from '../core/progress.ts';
 import { stableJson } from '../core/stable-json.ts';
@@ -31,6 +32,8 @@ export async function foreignFrontend(
     options: sha256(stableJson(optionsOf(request, commandLine))),
   };
   if (request.context !== undefined) given.context = await keys.wholeKey(request.context);
+  const folder = folderOutside(request);
+  if (folder !== undefined) given['dockerfile:folder'] = await keys.wholeKey(folder);
   for (const [name, value] of request.contexts) {
     given[`context:${name}`] = sha256(await keyOfContext(value, keys));
   }
@@ -40,7 +43,19 @@ export async function foreignFrontend(
 async function keyOfContext(value: string, keys: SourceKeys): Promise<string> {
   const target = targetOfContext(value);
   if (target !== undefined) return keys.keyOfTarget(target);
-  return value.startsWith('/') ? keys.wholeKey(value) : (await (await keys.sources.open(value)).key()).key;
+  if (value.startsWith('/')) return keys.wholeKey(value);
+  const source = await keys.sources.open(value);
+  // It may ask for any platform of an image, and for what its configuration says.
+  const { digest, manifest } = await source.digests();
+  return manifest === undefined ? (await source.key()).key : digest;
+}
+
+/** The folder that the Dockerfile lies in: a front end may read all of it. Undefined where the context has it, or none. */
+function folderOutside({ dockerfile: { path }, context, remote }: BuildRequest): string | undefined {
+  if (path === undefined) return undefined;
+  const folder = dirname(path);
+  const isInside = context !== undefined && remote === undefined && !/^\.\.(?:\/|$)/.test(relative(context, folder));
+  return isInside ? undefined : folder;
 }
 
 function optionsOf(request: BuildRequest, commandLine: string): unknown {
@@ -54,6 +69,11 @@ function optionsOf(request: BuildRequest, commandLine: string): unknown {
     buildArgs: Object.fromEntries(buildArgs),
     labels: Object.fromEntries(labels),
     frontendOptions: Object.fromEntries(frontendOptions),
-    filename: request.dockerfile.name,
+    filename: fileNameOf(request),
   };
+}
+
+/** As buildx gives it: a Dockerfile of this machine is found in its own folder. */
+function fileNameOf({ dockerfile: { name, path } }: BuildRequest): string {
+  return path === undefined ? name : basename(path);
 }

@@ -254,6 +254,26 @@ describe('a front end', () => {
     expect(new Set([before.key, ...others]).size).toBe(5);
     await expect(ask.key(dir, file, { strict: true })).rejects.toMatchObject({ code: 'E_DOUBTFUL' });
   });
+
+  it('of another kind sees all platforms of a named image, and what lies beside a Dockerfile elsewhere', async () => {
+    push('lang:2', 'front end');
+    const text = `# syntax=${registry.host}/lang:2`;
+    const folder = projectOf({ 'elsewhere.yaml': text });
+    const context = projectOf({ a: 'A' });
+    const dockerfile = { name: 'elsewhere.yaml', bytes: Buffer.from(text), path: join(folder, 'elsewhere.yaml') };
+    const contexts = new Map([['c', `docker-image://${registry.host}/named:1`]]);
+    const key = () => ask.key(context, text, { dockerfile, contexts });
+    const keys: string[] = [];
+    push('named:1', 'n');
+    keys.push(await key());
+    push('named:1', 'n', { config: { Env: ['PATH=/other'] } });
+    keys.push(await key());
+    push('named:1', 'n', { config: { Env: ['PATH=/other'] }, other: 'arm' });
+    keys.push(await key());
+    put(folder, 'elsewhere.yaml.dockerignore', 'x');
+    keys.push(await key());
+    expect(new Set(keys).size).toBe(4);
+  });
 });
 
 describe('the list of inputs', () => {
