@@ -70,7 +70,8 @@ export async function buildNames(
   };
 }
 
-interface OpenBuild {
+/** A build whose sources are asked for, and whose files are not read. */
+export interface OpenBuild {
   /** Undefined where another front end than docker's reads the file. */
   readonly read: ReadBuild | undefined;
   readonly main: ContextDirectory;
@@ -80,7 +81,7 @@ interface OpenBuild {
 }
 
 /** @param unasked collects the bases that cannot be asked for; without it that is an error */
-async function openBuild(
+export async function openBuild(
   request: BuildRequest,
   work: BuildWork,
   sources: BuildSources,

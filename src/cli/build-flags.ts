@@ -43,11 +43,18 @@ const IDLE_VALUES = [
 
 const SHORT: Readonly<Record<string, string>> = { tag: 't', output: 'o', memory: 'm', 'cpu-shares': 'c', debug: 'D' };
 
-/** Declares the flags of a build. */
-export function addBuildFlags(command: Command): void {
+/** What sources declare as attributes of their own. */
+const OF_SOURCES = ['--file', '--platform', '--modes'];
+
+/**
+ * Declares the flags of a build, unless the command has one of that name.
+ * @param besideSources the command takes the flags of sources, too
+ */
+export function addBuildFlags(command: Command, besideSources = false): void {
   command.optionsGroup('Build:');
-  for (const option of buildOptions()) command.addOption(option);
-  for (const name of [...IDLE_SWITCHES, ...IDLE_VALUES]) command.addOption(idleOption(name));
+  const declared = [...command.options.map(({ long }) => long), ...(besideSources ? OF_SOURCES : [])];
+  const options = [...buildOptions(), ...[...IDLE_SWITCHES, ...IDLE_VALUES].map(idleOption)];
+  for (const option of options) if (!declared.includes(option.long)) command.addOption(option);
   for (const flags of ['--no-cache', '--no-cache-filter <stage>']) command.addOption(new Option(flags).hideHelp());
 }
 
@@ -166,6 +173,15 @@ function refuseNoCache(flags: Flags): void {
       hint: 'leave it out; to force a build give another salt, for instance --with rebuild=2',
     });
   }
+}
+
+/** The first flag that only a build has, as it is typed; undefined when none is given. */
+export function firstBuildFlag(flags: Flags): string | undefined {
+  const own = [...TARGETS_OWN, 'build-platform', 'with', ...IDLE_SWITCHES, ...IDLE_VALUES];
+  // These are of other commands and sources, too.
+  const shared = ['file', 'target', 'platform', 'check'];
+  const name = own.find((each) => !shared.includes(each) && flags[camelCase(each)] !== undefined);
+  return name === undefined ? undefined : `--${name}`;
 }
 
 /** The flags among those given that change nothing, in one sentence; undefined when there are none. */

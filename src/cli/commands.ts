@@ -158,6 +158,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'Arguments and the contexts of --from are added; without any, all entries are resolved anew. ' +
       'With --format alone the existing lock file is printed in the words of another tool.',
     takesReferences: true,
+    builds: true,
     flags: (command) => {
       command
         .addOption(
@@ -165,25 +166,23 @@ export const COMMANDS: readonly CommandSpec[] = [
         )
         .addOption(new Option('--update', 'resolve the entries named by the arguments anew, or all'))
         .addOption(
-          new Option(
-            '--from <file>',
-            'take contexts from a compose file, or a bake file in JSON (docker buildx bake --print)',
-          ),
+          new Option('--from <file>', 'take what a Dockerfile builds from, or the contexts of a compose or bake file'),
         )
         .addOption(
           new Option('--format <format>', 'print the lock file for another tool').choices([
             'build-contexts',
             'bake',
             'buildkit-policy',
+            'dockerfile',
           ]),
         )
-        .addOption(new Option('--target <name>', 'the bake target that --format bake overrides (default: default)'));
+        .addOption(new Option('--target <name>', 'the stage of --from Dockerfile; the bake target of --format bake'));
     },
     limited: true,
     examples: [
       'ctxsrc lock base=docker-image://alpine:3.20 app=./app',
       'ctxsrc lock --check',
-      'ctxsrc lock --update base',
+      'ctxsrc lock --from Dockerfile --target release',
       'docker buildx build $(ctxsrc lock --format build-contexts) .',
     ],
     load: () => import('./commands/lock.ts'),
@@ -228,15 +227,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     reach: 'store',
     flags: (command) => {
       command
-        .addOption(
-          new Option('--max-size <size>', 'prune: the size of the store afterwards; least recently used goes first'),
-        )
+        .addOption(new Option('--max-size <size>', 'prune: the most that may remain; least recently used goes first'))
         .addOption(new Option('--keep-duration <duration>', 'prune: keep what was used within this time'))
         .addOption(new Option('--all', 'prune: everything that no running process uses'))
         .addOption(new Option('--dry-run', 'prune: only say what would go'))
-        .addOption(
-          listOption('--filter <filter>', 'ls, du, prune: only what matches, e.g. kind=snapshot or name~=alpine'),
-        );
+        .addOption(listOption('--filter <filter>', 'prune: only what matches, e.g. kind=snapshot or id~=alpine'));
     },
     words: ['ls', 'du', 'prune', 'verify', 'path'],
     examples: ['ctxsrc cache du', 'ctxsrc cache prune --max-size 5GB', 'ctxsrc cache prune --dry-run --all'],

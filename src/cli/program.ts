@@ -210,7 +210,7 @@ interface ProgramOptions {
   /** The one requested command: declaring all of them takes several milliseconds. */
   readonly only?: CommandSpec | undefined;
   /** Declares the flags of a build, which few runs load. */
-  readonly buildFlags?: ((command: Command) => void) | undefined;
+  readonly buildFlags?: ((command: Command, besideSources: boolean) => void) | undefined;
   /** Receives the requested help. */
   readonly write?: (help: string) => void;
   readonly chosen?: (invocation: Exclude<Invocation, { exit: number }>) => void;
@@ -245,7 +245,7 @@ export function buildProgram(specs: readonly DeclaredAttribute[], options: Progr
     };
     spec.flags?.(command);
     addCommonFlags(command, used);
-    if (builds) buildFlags?.(command);
+    if (builds) buildFlags?.(command, takesReferences);
     if (limited) addLimitFlags(command);
     let attributes: AttributeSpec[] = [];
     if (takesReferences) attributes = addAttributeFlags(command, specs);

@@ -1,7 +1,7 @@
 /** References in the forms of other tools: contexts of buildx and buildah, rules of a BuildKit source policy. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
-import { familiarReference, type ImageReference, parseNormalizedReference } from '../oci/reference.ts';
+import { familiarReference, formatReference, type ImageReference, parseNormalizedReference } from '../oci/reference.ts';
 import { isGitReference } from './git/reference-form.ts';
 import { parseGitReference } from './git/url.ts';
 import { formatLayoutReference, parseLayoutReference } from './layout-reference.ts';
@@ -48,6 +48,14 @@ export function imageRepository(text: string): ImageReference | undefined {
   if (!text.startsWith(IMAGE)) return undefined;
   const reference = parseNormalizedReference(text.slice(IMAGE.length));
   return reference.tag === undefined && reference.digest === undefined ? reference : undefined;
+}
+
+/** The reference of an image by its tag alone, where it names tag and digest; undefined for every other one. */
+export function withoutDigest(text: string): string | undefined {
+  if (!text.startsWith(IMAGE)) return undefined;
+  const reference = parseNormalizedReference(text.slice(IMAGE.length));
+  if (reference.tag === undefined || reference.digest === undefined) return undefined;
+  return imageOf(formatReference({ ...reference, digest: undefined }));
 }
 
 /** True for a file on the web, false for a git repository there. */

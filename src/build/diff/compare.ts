@@ -31,9 +31,7 @@ export function compareBuilds(a: ComparedBuild, b: ComparedBuild): BuildComparis
     differences,
     rebuilt: rebuiltSteps(a, b),
     ...(isUmask(a, b)
-      ? {
-          note: 'of the files only modes of group and others differ: a umask? --modes exec takes modes as git has them',
-        }
+      ? { note: 'modes of group and others differ: a umask? --modes exec takes modes as git has them' }
       : {}),
   };
 }

@@ -1,10 +1,11 @@
 /** One entry of a lock file: made from an instance, compared with one, and turned back into a reference. */
 
-import type { Attributes, AttributeValue, JobContext, Source, SourceInstance } from '../../contract/index.ts';
+import type { Attributes, AttributeValue, Digests, JobContext, Source, SourceInstance } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { shownReference } from '../../core/shown-reference.ts';
+import { isIndexType } from '../../oci/media-types.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
 import { rebasePath } from '../../source/rebase-path.ts';
 import { allKeys, type Identified, type Resolved } from '../../source/resolve.ts';
@@ -13,7 +14,11 @@ import type { LockEntry } from './lock.ts';
 /** One difference to the lock file. */
 export interface Drift {
   readonly name: string;
-  readonly what: 'digest' | 'key' | 'reference' | 'added';
+  /**
+   * `list`: the index has moved, and the image of no platform that is built for; `tag`: what a digest stands beside, so
+   * that the build stays as it is.
+   */
+  readonly what: 'digest' | 'list' | 'tag' | 'key' | 'reference' | 'added';
   readonly from: string;
   readonly to: string;
 }
@@ -44,8 +49,17 @@ export function rebasedAttributes(source: Source, attributes: Attributes, from: 
   return kept;
 }
 
-/** The entry for a reference: root, manifest and config digests, and the content key. Layers are not read. */
-export async function lockEntry(job: JobContext, one: Resolved, cwd: string, lockDir: string): Promise<LockEntry> {
+/**
+ * The entry for a reference: root, manifest and config digests, and the content key. Layers are not read.
+ * @param others the same image for further platforms, by platform
+ */
+export async function lockEntry(
+  job: JobContext,
+  one: Resolved,
+  cwd: string,
+  lockDir: string,
+  others: ReadonlyMap<string, Resolved> = new Map(),
+): Promise<LockEntry> {
   const digests = await one.instance.digests?.(job);
   const keys = await allKeys(one.instance, job);
   const attributes = rebasedAttributes(one.source, one.identifier.attributes, cwd, lockDir);
@@ -56,10 +70,20 @@ export async function lockEntry(job: JobContext, one: Resolved, cwd: string, loc
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
     digest,
     manifest: await digests?.manifest?.(),
+    manifests: await manifestsOf(job, others),
     config: await digests?.config?.(),
     key: keys.at(-1)!.key,
     pinned: pinnedText(one, ref, digest),
   };
+}
+
+async function manifestsOf(job: JobContext, others: ReadonlyMap<string, Resolved>): Promise<LockEntry['manifests']> {
+  const manifests: Record<string, string> = {};
+  for (const [platform, { instance }] of others) {
+    const manifest = await (await instance.digests?.(job))?.manifest?.();
+    if (manifest !== undefined) manifests[platform] = manifest;
+  }
+  return Object.keys(manifests).length === 0 ? undefined : manifests;
 }
 
 /** The pinned form as the lock file stores it: with the file's path, and the source's form from the digest on. */
@@ -92,16 +116,51 @@ export function checkEntry(one: Identified, name: string, entry: LockEntry, path
     refuse(`has the checksum ${checksum}, but the digest ${digest}`);
 }
 
-/** The difference since the entry was written; needs only the root digest, or the key if there is none. */
-export async function driftOf(job: JobContext, one: Resolved, entry: LockEntry): Promise<Drift | undefined> {
+/**
+ * The difference since the entry was written. It needs only the root digest, or the key if there is none; of an image
+ * whose digest has moved, the manifests, too.
+ * @param one the entry's reference; of one with tag and digest the tag alone
+ * @param others the same for further platforms, by platform
+ */
+export async function driftOf(
+  job: JobContext,
+  one: Resolved,
+  entry: LockEntry,
+  others: ReadonlyMap<string, Resolved> = new Map(),
+): Promise<Drift | undefined> {
   const { instance } = one;
   const name = one.ref.name!;
   if (one.identifier.pinned === undefined) {
     const key = (await allKeys(instance, job)).at(-1)!.key;
     return key === entry.key ? undefined : { name, what: 'key', from: entry.key, to: key };
   }
-  const digest = (await instance.digests?.(job))?.digest ?? (await allKeys(instance, job)).at(-1)!.pin;
-  return digest === entry.digest ? undefined : { name, what: 'digest', from: entry.digest, to: digest };
+  const digests = await instance.digests?.(job);
+  const digest = digests?.digest ?? (await allKeys(instance, job)).at(-1)!.pin;
+  if (digest === entry.digest) return undefined;
+  const what = (await isSameImage(job, digests, entry, others)) ? 'list' : isPinned(entry) ? 'tag' : 'digest';
+  return { name, what, from: entry.digest, to: digest };
+}
+
+/** True for a reference that names its own digest. */
+function isPinned({ ref, digest }: LockEntry): boolean {
+  return ref.endsWith(`@${digest}`);
+}
+
+/** Whether the manifests that were locked are still those of their platforms. */
+async function isSameImage(
+  job: JobContext,
+  digests: Digests | undefined,
+  { manifest, manifests = {} }: LockEntry,
+  others: ReadonlyMap<string, Resolved>,
+): Promise<boolean> {
+  // What is no list has moved itself; nothing more is asked for then.
+  if (manifest === undefined || !isIndexType(digests?.mediaType ?? '')) return false;
+  if ((await digests?.manifest?.()) !== manifest) return false;
+  for (const [platform, locked] of Object.entries(manifests)) {
+    const other = await others.get(platform)?.instance.digests?.(job);
+    if ((await other?.manifest?.()) !== locked) return false;
+  }
+  return true;
 }
 
 /**

@@ -2,6 +2,7 @@
  * Locked contexts in the formats of other tools: buildx's flags, a bake override file, a BuildKit source policy.
  * Contexts that a format cannot express are left out and reported.
  */
+import { isPolicyOnly } from '../../build/pin-names.ts';
 import { printable, printableJson } from '../../core/printable.ts';
 import {
   contextName,
@@ -92,13 +93,17 @@ function buildContexts(
   const omitted: Omitted[] = [];
   for (const [name, { ref, pinned }] of sorted(lock)) {
     const value = pinned ?? ref;
-    const why = isWebFile(value)
-      ? 'a build context holds no checksum of a file on the web; --format buildkit-policy pins it'
-      : !isBuildContext(value)
-        ? `no build context can be ${value}`
-        : contextName(name) === undefined
-          ? 'a build takes only names that an image could have: lower case, no blanks'
-          : problem(name, value);
+    // The Dockerfile holds it to the digest itself.
+    if (name.includes('@') && value === ref) continue;
+    const why = isPolicyOnly(name)
+      ? 'no build context can stand for it; --format buildkit-policy pins it'
+      : isWebFile(value)
+        ? 'a build context holds no checksum of a file on the web; --format buildkit-policy pins it'
+        : !isBuildContext(value)
+          ? `no build context can be ${value}`
+          : contextName(name) === undefined
+            ? 'a build takes only names that an image could have: lower case, no blanks'
+            : problem(name, value);
     if (why === undefined) contexts.push([name, value]);
     else omitted.push({ name, why });
   }

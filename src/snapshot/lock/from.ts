@@ -26,6 +26,15 @@ export interface NamedContexts {
 }
 
 /**
+ * True for a Dockerfile: by its name, where that is not one of bake or compose; of what is piped, by its first word.
+ * @param path its last part is `-` for standard input
+ */
+export function isDockerfile(path: string, text: string): boolean {
+  if (basename(path) !== '-') return !/^\.(?:hcl|json|ya?ml)$/i.test(extname(path));
+  return /^(?:\s*(?:#.*)?\n)*\s*(?:FROM|ARG)\s/i.test(text.replace(/^\ufeff/, ''));
+}
+
+/**
  * Parses a file by its name and content.
  * @param path absolute, as `cwd`; its last part is `-` for standard input
  * @throws E_CONFIG with the position and what to type instead
@@ -54,9 +63,9 @@ const evaluated = (by: string, command: string): string => `let ${by} evaluate i
 
 const PIPED = 'pipe what is evaluated: the output of docker buildx bake --print, or of docker compose config';
 
-/** For a file that is not a build description, mostly a Dockerfile. */
+/** For a file that is not a build description. */
 const NO_COMPOSE_FILE =
-  'a compose file has services, a bake file ends in .hcl or .json; the base images of a Dockerfile are locked by name: ctxsrc lock base=docker-image://alpine:3.20';
+  'a compose file has services, a bake file ends in .hcl or .json; a file of another name is read as a Dockerfile';
 
 const failure = (shown: string, hint: string): Fail => {
   return (what) => {

@@ -18,6 +18,8 @@ export interface LockEntry {
   readonly digest: string;
   /** Digest of the chosen platform's manifest, for images. */
   readonly manifest?: string | undefined;
+  /** Digests of the manifests of further platforms that a build asks for, by platform. */
+  readonly manifests?: Readonly<Record<string, string>> | undefined;
   /** Digest of the image configuration. */
   readonly config?: string | undefined;
   /** Content key. */
@@ -60,6 +62,7 @@ function entryObject(entry: LockEntry): Record<string, unknown> {
     ref: entry.ref,
     ...(attributes.length === 0 ? {} : { attributes: Object.fromEntries(attributes) }),
     ...Object.fromEntries(members),
+    ...(entry.manifests === undefined ? {} : { manifests: entry.manifests }),
   };
 }
 
@@ -96,6 +99,8 @@ export function decodeLock(text: string, path: string): Lock {
       const valid = value === undefined ? !REQUIRED.has(member) : typeof value === 'string';
       if (!valid) return fail(`${member} of the context ${name} is no text`);
     }
+    if (entry.manifests !== undefined && !isTexts(entry.manifests))
+      return fail(`the manifests of the context ${name} are no texts`);
     if (entry.attributes !== undefined && !isAttributes(entry.attributes))
       return fail(`the attributes of the context ${name} are not valid`);
     lock.set(name, entry as unknown as LockEntry);
@@ -105,6 +110,10 @@ export function decodeLock(text: string, path: string): Lock {
 
 function isAttributes(value: unknown): value is Attributes {
   return isObject(value) && Object.values(value).every(isAttributeValue);
+}
+
+function isTexts(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every((text) => typeof text === 'string');
 }
 
 function isAttributeValue(value: unknown): value is AttributeValue {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readNamedContexts } from '../../../src/snapshot/lock/from.ts';
+import { isDockerfile, readNamedContexts } from '../../../src/snapshot/lock/from.ts';
 import { bakePrint, buildx } from '../../support/buildx.ts';
 import { tempDir } from '../../support/temp.ts';
 
@@ -69,9 +69,18 @@ describe('contexts of bake and compose files are what bake prints', () => {
   });
 
   it('has another hint for what no tool would evaluate, and for what comes from a pipe', async () => {
-    await expect(read('Dockerfile', 'FROM alpine\n')).rejects.toMatchObject({
-      hint: expect.stringMatching(/ctxsrc lock base=docker-image:\/\/alpine/),
+    await expect(read('other.yaml', 'FROM alpine\n')).rejects.toMatchObject({
+      hint: expect.stringContaining('a file of another name is read as a Dockerfile'),
     });
+    const isOne = [
+      ['Dockerfile', ''],
+      ['app.Dockerfile', ''],
+      ['-', '\ufeff# syntax=x\n\n  arg A=1\nFROM $A'],
+      ['a.yaml', 'FROM x'],
+      ['-', 'name: x'],
+      ['-', '{}'],
+    ];
+    expect(isOne.map(([path, text]) => isDockerfile(path!, text!))).toEqual([true, true, true, false, false, false]);
     await expect(read('include.yml', 'include: [a.yml]\n')).rejects.toMatchObject({
       hint: expect.stringContaining('docker compose -f include.yml config'),
     });
