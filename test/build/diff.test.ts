@@ -267,6 +267,47 @@ describe('what a build is given', () => {
     ]);
   });
 
+  it('is an argument that a trigger of the base may declare', async () => {
+    const base = push('trigger', 'one', { OnBuild: ['ARG T', 'RUN make $T'] });
+    const dir = projectOf({ f: 'F' });
+    const change = () => put(dir, 'f', 'changed');
+    const both = [given(['T', '1']), given(['T', '2'])] as const;
+    const found = await changed(dir, twice(`FROM ${base}\nCOPY f /`), change, both);
+    expect(lines(found)).toEqual(['~ --build-arg T, another value', '~ f, other content']);
+    expect(found.rebuilt.first).toBe(`Dockerfile:1 ONBUILD RUN of ${base}`);
+    const without = twice('FROM scratch\nCOPY f /');
+    expect(lines(await changed(dir, without, () => put(dir, 'f', 'F'), both))).toEqual(['~ f, other content']);
+  });
+
+  it('is the machine that builds, where something is made of it', async () => {
+    const base = push('base', 'one');
+    const on = (buildPlatform: string): ProjectOptions => {
+      return { buildPlatform, targetPlatforms: ['linux/amd64'], platformAsked: true };
+    };
+    const machines = [on('linux/amd64'), on('linux/arm64')] as const;
+    const file = `FROM ${base}\nARG BUILDPLATFORM\nRUN make`;
+    const found = await changed(undefined, twice(file), undefined, machines);
+    expect(found.sentence).toBe('the build differs: --build-platform linux/amd64 → linux/arm64');
+    expect((await changed(undefined, twice(`FROM ${base}\nRUN make`), undefined, machines)).same).toBe(true);
+  });
+
+  it('is an image of one of several platforms, told with it', async () => {
+    const pushed = (arm: string) => {
+      const layout = new LayoutBuilder();
+      const image = (architecture: string, content: string) => {
+        const layers = [layout.layer(tar([{ name: 'f', content }]))];
+        return layout.image({ layers, platform: { os: 'linux', architecture } });
+      };
+      registry.push(layout, 'several', '1', layout.index([image('amd64', 'same'), image('arm64', arm)]));
+    };
+    const options = { targetPlatforms: ['linux/amd64', 'linux/arm64'], platformAsked: true };
+    pushed('one');
+    const file = `FROM ${registry.host}/several:1\nRUN make`;
+    const found = await changed(undefined, twice(file), () => pushed('two'), [options, options]);
+    expect(lines(found)).toEqual(['~ base image HOST/several:1 (linux/arm64) sha256:D → sha256:D']);
+    expect(found.rebuilt).toMatchObject({ steps: 1, of: 2 });
+  });
+
   it('is the platform, told once', async () => {
     const base = push('base', 'one');
     const asked = (platform: string): ProjectOptions => ({ targetPlatforms: [platform], platformAsked: true });

@@ -12,7 +12,8 @@ export function configParts({ history: _, created: __, config, ...rest }: ImageC
     if (name === 'Labels' && isObject(value)) {
       return Object.entries(value).map(([label, text]) => ({ name: `Labels ${label}`, digest: valueDigest(text) }));
     }
-    return [{ name, digest: valueDigest(value) }];
+    // As good as absent.
+    return value === null ? [] : [{ name, digest: valueDigest(value) }];
   });
 }
 

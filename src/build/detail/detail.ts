@@ -26,7 +26,7 @@ export function buildDetail(build: DetailedBuild): BuildDetail {
     text: sha256(request.dockerfile.bytes),
     ...(frontend && { frontend }),
     platforms: targetPlatforms.length > 0 ? targetPlatforms : [buildPlatform],
-    settings: settingDetail(request, dockerfile, reached, new Set(inputs.map(({ name }) => name))),
+    settings: settingDetail(request, dockerfile, reached, inputs),
     stages: dockerfile === undefined ? [] : stageDetail(dockerfile, reached),
     instructions: dockerfile === undefined ? [] : instructionDetail(dockerfile, reached),
     inputs,

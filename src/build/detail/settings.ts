@@ -1,7 +1,7 @@
 /** What a build was given beside its Dockerfile and its sources, by names and digests. */
 import type { Dockerfile } from '../../dockerfile/parse/instruction.ts';
 import type { BuildRequest } from '../answer.ts';
-import type { Setting } from '../build-detail.ts';
+import type { InputDetail, Setting } from '../build-detail.ts';
 import { valueDigest } from './instructions.ts';
 
 /** What of a request is told by its flags. */
@@ -18,27 +18,28 @@ const OPTION_FLAGS: Readonly<Record<string, string>> = {
 /**
  * @param dockerfile undefined where a front end that is not docker's own reads it: then everything may be used
  * @param reached positions of the stages that the result needs
- * @param inputs names of the sources of the build
+ * @param inputs the sources of the build
  */
 export function settingDetail(
   request: SettingsRequest,
   dockerfile: Dockerfile | undefined,
   reached: ReadonlySet<number>,
-  inputs: ReadonlySet<string>,
+  inputs: readonly InputDetail[],
 ): Setting[] {
   const { target, platformAsked, targetPlatforms, buildPlatform, buildArgs, labels, contexts, salts, modes } = request;
-  const declared = dockerfile && declaredArguments(dockerfile, reached);
+  const names = new Set(inputs.map(({ name }) => name));
+  const declared = dockerfile && declaredArguments(dockerfile, reached, inputs);
   const isUsed = (name: string): boolean => declared === undefined || declared.has(name) || OWN_ARGUMENT.test(name);
   return [
     targetSetting(target, dockerfile, isUsed('TARGETSTAGE')),
     ...(platformAsked ? [known('--platform', targetPlatforms.join(','))] : []),
-    { ...known('--build-platform', buildPlatform), implied: true as const },
+    buildPlatformSetting(buildPlatform, declared, dockerfile),
     ...named('--build-arg', buildArgs).map((one) => (isUsed(one.name!) ? one : { ...one, idle: true as const })),
     ...named('--label', labels),
     // Where a context comes from does not count: what it holds does, and is an input.
     ...[...contexts.keys()].map((name): Setting => {
       const setting = { flag: '--build-context', name, digest: valueDigest(null) };
-      return dockerfile === undefined || inputs.has(name) ? setting : { ...setting, idle: true };
+      return dockerfile === undefined || names.has(name) ? setting : { ...setting, idle: true };
     }),
     ...optionSettings(request.frontendOptions, buildArgs),
     ...named('--with', new Map(salts)),
@@ -49,11 +50,33 @@ export function settingDetail(
 /** Arguments that the front end itself reads. */
 const OWN_ARGUMENT = /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/;
 
-function declaredArguments({ globalArgs, stages }: Dockerfile, reached: ReadonlySet<number>): Set<string> {
+/** Undefined where triggers may declare others. */
+function declaredArguments(
+  { globalArgs, stages }: Dockerfile,
+  reached: ReadonlySet<number>,
+  inputs: readonly InputDetail[],
+): ReadonlySet<string> | undefined {
   const instructions = stages.flatMap((stage, index) => (reached.has(index) ? stage.instructions : []));
+  const isOpen =
+    instructions.some(({ kind }) => kind === 'ONBUILD') ||
+    inputs.some(({ config = [] }) => config.some(({ name }) => name === 'OnBuild'));
+  if (isOpen) return undefined;
   return new Set(
     [...globalArgs, ...instructions].flatMap((one) => (one.kind === 'ARG' ? one.args.map(({ name }) => name) : [])),
   );
+}
+
+/** The machine that builds counts where an argument, or the platform of a stage, is made of it. */
+function buildPlatformSetting(
+  platform: string,
+  declared: ReadonlySet<string> | undefined,
+  dockerfile: Dockerfile | undefined,
+): Setting {
+  const setting = { ...known('--build-platform', platform), implied: true } as const;
+  const isUsed =
+    declared === undefined ||
+    [...declared, ...(dockerfile?.stages ?? []).map((stage) => stage.platform)].some((text) => text.includes('BUILD'));
+  return isUsed ? setting : { ...setting, idle: true };
 }
 
 /** Without the flag it is the last stage, whose name counts where an argument holds it. */
