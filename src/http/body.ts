@@ -1,6 +1,6 @@
 /** Bodies of responses: read to their end within a limit, or as a stream with typed errors. */
 import { CtxsrcError, isAbort } from '../core/errors.ts';
-import type { Subject } from './errors.ts';
+import type { RequestSubject } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { contentLength } from './headers.ts';
 import type { TransportResponse } from './transport/transport.ts';
@@ -9,7 +9,7 @@ import type { TransportResponse } from './transport/transport.ts';
 type Received = Pick<TransportResponse, 'headers' | 'body' | 'discard'>;
 
 /** The whole body. Errors: E_LIMIT over `maxBytes`; failures of the connection as `connectionError` returns them. */
-export async function readAll(response: Received, maxBytes: number, subject: Subject): Promise<Uint8Array> {
+export async function readAll(response: Received, maxBytes: number, subject: RequestSubject): Promise<Uint8Array> {
   const tooLong = (): CtxsrcError =>
     new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`, {
       hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
@@ -53,7 +53,7 @@ export async function readStart(response: Received): Promise<string> {
 export async function* guarded(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  subject: Subject,
+  subject: RequestSubject,
 ): AsyncIterable<Uint8Array> {
   try {
     yield* body;

@@ -13,7 +13,7 @@ import { monotonicMs } from '../core/monotonic.ts';
 import type { Zone } from './addresses.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { Subject } from './errors.ts';
+import type { RequestSubject } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { header, urlText, withUserAgent } from './headers.ts';
 import { type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
@@ -30,7 +30,7 @@ export interface HttpRequest {
   readonly secretHeaders?: Readonly<Record<string, string>> | undefined;
   /** Form data of a POST. A redirect does not repeat it. */
   readonly body?: string | undefined;
-  readonly subject: Subject;
+  readonly subject: RequestSubject;
   /**
    * The zone of the server that named the URL, or `OPEN` if a file did; absent if the user did. The URL must lead to an
    * address that this zone may name (E_UNSAFE).
@@ -58,20 +58,7 @@ export interface HttpAnswer extends Omit<HttpResponse, 'body' | 'discard'> {
   readonly bytes: Uint8Array;
 }
 
-export interface HttpClient {
-  readonly policy: RetryPolicy;
-  /**
-   * Sends a request, with retries, until the head of a response is there. Responses of all statuses are returned except
-   * 408, 429 and 5xx, which are retried and finally thrown. Errors: E_NETWORK, E_STALLED, E_SERVER, E_RATE_LIMIT,
-   * E_TLS, E_UNSAFE (redirect), E_REGISTRY_PROTOCOL.
-   */
-  request(job: JobContext, request: HttpRequest): Promise<HttpResponse>;
-  /** As `request`, but one attempt: a failure that may be transient is thrown as `TransientError`. */
-  attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse>;
-  /** As `request`, with the body, which each attempt reads. More than `maxBytes` is E_LIMIT. */
-  fetch(job: JobContext, request: HttpRequest, maxBytes: number): Promise<HttpAnswer>;
-  close(): Promise<void>;
-}
+export type HttpClient = ReturnType<typeof createHttpClient>;
 
 const MOST_REDIRECTS = 10;
 
@@ -83,7 +70,7 @@ export function createHttpClient(options: {
   readonly network: NetworkOptions;
   readonly env?: Variables | undefined;
   readonly clock?: Clock | undefined;
-}): HttpClient {
+}) {
   const { network, env = process.env, clock = systemClock } = options;
   const transport = createTransport(network, env);
   const policy: RetryPolicy = { retries: network.retry, maxWait: network.maxWait, clock };
@@ -177,6 +164,7 @@ export function createHttpClient(options: {
     }
   }
 
+  /** As `request`, but one attempt: a failure that may be transient is thrown as `TransientError`. */
   async function attempt(job: JobContext, request: HttpRequest): Promise<HttpResponse> {
     const response = await follow(job, request);
     if (!isBusy(response.status)) return response;
@@ -197,8 +185,16 @@ export function createHttpClient(options: {
   return {
     policy,
     attempt,
-    request: (job, request) => repeat(job, request, () => attempt(job, request)),
-    fetch: (job, request, maxBytes) =>
+
+    /**
+     * Sends a request, with retries, until the head of a response is there. Responses of all statuses are returned
+     * except 408, 429 and 5xx, which are retried and finally thrown. Errors: E_NETWORK, E_STALLED, E_SERVER,
+     * E_RATE_LIMIT, E_TLS, E_UNSAFE (redirect), E_REGISTRY_PROTOCOL.
+     */
+    request: (job: JobContext, request: HttpRequest) => repeat(job, request, () => attempt(job, request)),
+
+    /** As `request`, with the body, which each attempt reads. More than `maxBytes` is E_LIMIT. */
+    fetch: (job: JobContext, request: HttpRequest, maxBytes: number): Promise<HttpAnswer> =>
       repeat(job, request, async () => {
         const response = await attempt(job, request);
         const bytes = await readAll(response, maxBytes, request.subject);
@@ -234,7 +230,7 @@ function withoutUser(url: URL): URL {
   return plain;
 }
 
-function nextUrl(from: URL, location: string, subject: Subject): URL {
+function nextUrl(from: URL, location: string, subject: RequestSubject): URL {
   let url: URL;
   try {
     url = new URL(urlText(location), from);
@@ -251,7 +247,7 @@ function nextUrl(from: URL, location: string, subject: Subject): URL {
 }
 
 function redirectError(
-  subject: Subject,
+  subject: RequestSubject,
   text: string,
   code: 'E_UNSAFE' | 'E_REGISTRY_PROTOCOL' = 'E_UNSAFE',
   cause?: unknown,

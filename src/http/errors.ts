@@ -7,7 +7,7 @@ import { isObject, jsonObject } from '../core/is-object.ts';
 import { printable } from '../core/printable.ts';
 
 /** The subject of a request, for messages. */
-export interface Subject {
+export interface RequestSubject {
   /** `host[:port]` as the user knows it. */
   readonly host: string;
   /** What is requested, for instance `the manifest of docker.io/library/alpine:3.20`. */
@@ -74,7 +74,7 @@ export interface BadAnswer {
 }
 
 /** The error for a response that a retry would not change. */
-export function answerError(subject: Subject, answer: BadAnswer): CtxsrcError {
+export function answerError(subject: RequestSubject, answer: BadAnswer): CtxsrcError {
   const errors = parseErrorBody(answer.text);
   const said = saying(answer.text, answer.secrets);
   const { host, what } = subject;
@@ -125,7 +125,7 @@ export function loginHint(host: string): string {
 }
 
 function notFound(
-  subject: Subject,
+  subject: RequestSubject,
   errors: readonly RegistryError[],
   said: string,
   fail: (code: ErrorCode, message: string, hint: string) => CtxsrcError,

@@ -1,7 +1,7 @@
 /** Failures of connections as typed errors, transient ones apart from permanent ones. */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { ClosedAddress } from './addresses.ts';
-import type { Subject } from './errors.ts';
+import type { RequestSubject } from './errors.ts';
 import { type NamedProxy, ProxyFailure, ProxyRefusal } from './proxy.ts';
 import { TransientError } from './retry.ts';
 
@@ -23,7 +23,7 @@ interface ConnectionTrouble {
  */
 export function connectionError(
   error: unknown,
-  subject: Subject,
+  subject: RequestSubject,
   { anonymous = false, proxy }: { readonly anonymous?: boolean; readonly proxy?: NamedProxy | undefined } = {},
 ): Error {
   if (error instanceof CtxsrcError || error instanceof TransientError) return error;
@@ -46,7 +46,7 @@ export function connectionError(
 }
 
 /** A file at a URL has other remedies than a registry. */
-function ofSubject(trouble: ConnectionTrouble, { kind }: Subject): ConnectionTrouble {
+function ofSubject(trouble: ConnectionTrouble, { kind }: RequestSubject): ConnectionTrouble {
   if (kind !== 'file') return trouble;
   if (trouble.text === NO_TLS.text)
     return { ...trouble, hint: 'if it is a plain HTTP server, write http:// in the URL' };

@@ -7,7 +7,7 @@ import type { JobContext } from '../contract/session.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
-import type { Subject } from './errors.ts';
+import type { RequestSubject } from './errors.ts';
 import { contentLength, contentRange, header, type ResponseHeaders } from './headers.ts';
 import { RetryBudget, type RetryPolicy, TransientError } from './retry.ts';
 import type { TransportResponse } from './transport/transport.ts';
@@ -15,7 +15,7 @@ import type { TransportResponse } from './transport/transport.ts';
 type DownloadResponse = Pick<TransportResponse, 'status' | 'headers' | 'body' | 'discard'>;
 
 export interface Download {
-  readonly subject: Subject;
+  readonly subject: RequestSubject;
   readonly policy: RetryPolicy;
   /** Limit of the whole in bytes; absent: none. */
   readonly maxBytes?: number | undefined;
@@ -176,7 +176,7 @@ async function reopen(
   }
 }
 
-function cutShort(subject: Subject, position: number, total: number): CtxsrcError {
+function cutShort(subject: RequestSubject, position: number, total: number): CtxsrcError {
   return new CtxsrcError(
     'E_NETWORK',
     `${subject.what} from ${subject.host} was cut off at byte ${position} of ${total}`,

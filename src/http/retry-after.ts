@@ -3,7 +3,7 @@
  * limit headers. The waiting itself is in `retry.ts`.
  */
 import { CtxsrcError } from '../core/errors.ts';
-import { answerError, type BadAnswer, type Subject, saying } from './errors.ts';
+import { answerError, type BadAnswer, type RequestSubject, saying } from './errors.ts';
 import { header, type ResponseHeaders } from './headers.ts';
 import { TransientError } from './retry.ts';
 
@@ -14,7 +14,7 @@ export function isBusy(status: number): boolean {
 
 /** The error for such a response: a `TransientError` with the time to wait, or the error itself if waiting is useless. */
 export function busyError(
-  subject: Subject,
+  subject: RequestSubject,
   answer: BadAnswer & { readonly headers: ResponseHeaders },
   { now, maxWait }: { readonly now: number; readonly maxWait: number },
 ): Error {
@@ -28,7 +28,7 @@ export function busyError(
   return hopeless ? error : new TransientError(error, wait);
 }
 
-function rateLimitError(subject: Subject, wait: number | undefined, said: string): CtxsrcError {
+function rateLimitError(subject: RequestSubject, wait: number | undefined, said: string): CtxsrcError {
   const seconds = wait === undefined ? undefined : Math.ceil(wait / 1000);
   const until = seconds === undefined ? '' : `; it asks to wait ${seconds} s`;
   const message = `${subject.host} refused ${subject.what}: its rate limit is used up${said}${until}`;

@@ -26,7 +26,7 @@ import { type ContentProvider, documentName } from './provider.ts';
 import { fetchLayer, refuseLarger } from './pull.ts';
 import { platformNames, type SelectedImage, selectImage } from './select.ts';
 
-export interface ImageRequest {
+export interface ImageInstanceOptions {
   readonly identifier: Identifier;
   readonly provider: ContentProvider;
   readonly env: SourceEnv;
@@ -52,7 +52,7 @@ interface LoadedImage extends SelectedImage {
 }
 
 /** Binds an image reference to its environment. Nothing is read or requested before the first call. */
-export function imageInstance(request: ImageRequest): SourceInstance {
+export function imageInstance(request: ImageInstanceOptions): SourceInstance {
   const { provider, env, platform, layerLimit, identifier } = request;
   const root = new Once<Descriptor>();
   const image = new Once<LoadedImage>();
@@ -247,7 +247,7 @@ const MADE_OF_SOURCE = 'dev.ctxsrc.format';
  */
 function warnOfPlatform(
   job: JobContext,
-  { identifier, platform: requested }: ImageRequest,
+  { identifier, platform: requested }: ImageInstanceOptions,
   { indexes, manifest, config }: SelectedImage,
 ): void {
   const { platform } = config.value;
@@ -262,7 +262,7 @@ function warnOfPlatform(
   );
 }
 
-function checkRoot({ digest }: Descriptor, { checksum, identifier }: ImageRequest): void {
+function checkRoot({ digest }: Descriptor, { checksum, identifier }: ImageInstanceOptions): void {
   if (checksum === undefined || checksum === digest) return;
   const message = `${identifier} has the digest ${digest}, which is not the expected ${checksum}`;
   throw new CtxsrcError('E_CHECKSUM_MISMATCH', message, {

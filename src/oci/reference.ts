@@ -54,7 +54,7 @@ function formProblem(text: string): string {
  * Parses a reference as written, without defaults.
  * @throws E_REFERENCE
  */
-export function parseReference(text: string): ImageReference {
+export function parseImageReference(text: string): ImageReference {
   if (text === '') throw refuse(text, 'a name has at least one component');
   const match = text.length > MAX_REFERENCE ? null : REFERENCE.exec(text);
   if (match === null) {
@@ -108,7 +108,7 @@ export function parseNormalizedReference(text: string): ImageReference {
   const repository = rest.split(':', 1)[0]!;
   if (repository.toLowerCase() !== repository) throw refuse(text, 'repository names are in lower case');
   try {
-    return parseReference(`${domain}/${rest}`);
+    return parseImageReference(`${domain}/${rest}`);
   } catch (error) {
     // The error quotes the text as typed, not as completed.
     if (error instanceof CtxsrcError) throw refuse(text, error.message.replace(/^.* is not valid: /s, ''), error.hint);

@@ -7,7 +7,7 @@ import { OPEN, type Zone } from '../http/addresses.ts';
 import { readStart } from '../http/body.ts';
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from '../http/client.ts';
 import type { Clock } from '../http/clock.ts';
-import { answerError, type Subject } from '../http/errors.ts';
+import { answerError, type RequestSubject } from '../http/errors.ts';
 import { type Authorizer, type AuthResponse, createAuthorizer } from './auth/authorizer.ts';
 import type { Endpoint } from './mirrors.ts';
 import { type Scheme, schemesOf } from './scheme.ts';
@@ -56,7 +56,7 @@ export function createApi(http: HttpClient, network: NetworkOptions, clock: Cloc
   async function refusal(
     job: JobContext,
     endpoint: Endpoint,
-    subject: Subject,
+    subject: RequestSubject,
     answer: HttpResponse | HttpAnswer,
   ): Promise<CtxsrcError> {
     const { status } = answer;

@@ -13,7 +13,7 @@ import type { Variables } from '../core/home.ts';
 import { OPEN } from '../http/addresses.ts';
 import { createHttpClient } from '../http/client.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
-import type { Subject } from '../http/errors.ts';
+import type { RequestSubject } from '../http/errors.ts';
 import { apiHost } from '../http/host.ts';
 import { download, type Resume } from '../http/resume.ts';
 import { Semaphore } from '../http/semaphore.ts';
@@ -206,7 +206,7 @@ export function createRegistryClient(options: {
      */
     async ping(job: JobContext, host: string): Promise<{ readonly authenticated: boolean }> {
       const endpoint: Endpoint = { host, api: apiHost(host), repository: '', mirror: false };
-      const subject: Subject = { host, kind: 'ping', what: 'access to its API' };
+      const subject: RequestSubject = { host, kind: 'ping', what: 'access to its API' };
       const answer = await api.open(job, endpoint, { method: 'GET', path: '', subject });
       if (answer.status !== 200) throw await api.refusal(job, endpoint, subject, answer);
       answer.discard();
@@ -216,7 +216,7 @@ export function createRegistryClient(options: {
   };
 }
 
-function blobSubject({ host, repository }: Endpoint, digest: Digest): Subject {
+function blobSubject({ host, repository }: Endpoint, digest: Digest): RequestSubject {
   return { host, kind: 'blob', what: `blob ${digest} of ${host}/${repository}` };
 }
 

@@ -10,7 +10,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import type { Zone } from '../http/addresses.ts';
 import { readStart } from '../http/body.ts';
 import type { HttpClient, HttpResponse } from '../http/client.ts';
-import { codeOfStatus, type Subject, saying } from '../http/errors.ts';
+import { codeOfStatus, type RequestSubject, saying } from '../http/errors.ts';
 import { download, type Resume } from '../http/resume.ts';
 
 export interface ForeignBlob {
@@ -66,7 +66,7 @@ function blobAt(
   url: URL,
   resume: Resume,
 ): Promise<IngestSource> {
-  const subject: Subject = { host: url.host, kind: 'file', what };
+  const subject: RequestSubject = { host: url.host, kind: 'file', what };
   return download(
     job,
     {

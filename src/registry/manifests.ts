@@ -3,7 +3,7 @@ import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestLike, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import type { HttpAnswer } from '../http/client.ts';
-import type { Subject } from '../http/errors.ts';
+import type { RequestSubject } from '../http/errors.ts';
 import { contentLength, header, mediaTypeOf, type ResponseHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Api } from './api.ts';
@@ -115,7 +115,7 @@ function stated(headers: ResponseHeaders, reference: string): Descriptor | undef
   return { mediaType, digest, size };
 }
 
-function manifestSubject(endpoint: Endpoint, reference: string): Subject {
+function manifestSubject(endpoint: Endpoint, reference: string): RequestSubject {
   const byDigest = isDigest(reference);
   return {
     host: endpoint.host,
@@ -125,7 +125,7 @@ function manifestSubject(endpoint: Endpoint, reference: string): Subject {
 }
 
 /** Verifies the bytes and returns their digest. E_DIGEST_MISMATCH otherwise. */
-function checked(subject: Subject, wanted: Digest, bytes: Uint8Array): Digest {
+function checked(subject: RequestSubject, wanted: Digest, bytes: Uint8Array): Digest {
   const found = digestLike(wanted, bytes);
   if (found === wanted) return wanted;
   const message = `${subject.host} sent ${found} as ${subject.what}, where ${wanted} was promised`;
@@ -135,7 +135,7 @@ function checked(subject: Subject, wanted: Digest, bytes: Uint8Array): Digest {
   });
 }
 
-function manifestType(subject: Subject, answer: HttpAnswer): string {
+function manifestType(subject: RequestSubject, answer: HttpAnswer): string {
   const type = telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes, subject.what);
   if (type !== undefined) return type;
   const message = `${subject.host} answered a request for ${subject.what} with something that is no manifest`;

@@ -127,7 +127,7 @@ export function fileHint(path: string): string {
  * The image or repository of a package URL, `pkg:docker/alpine@3.20`; undefined if it is not one, or not a package that
  * could be a context. It may have a digest as its version, and another registry.
  */
-export function packageUrl(value: string): OtherForm | undefined {
+export function packageUrlForm(value: string): OtherForm | undefined {
   const match = /^pkg:(docker|oci|github|gitlab|bitbucket)\/([a-z0-9._/-]+)(?:@([^?#]+))?(?:\?([^#]*))?(?:#.*)?$/i.exec(
     value,
   );

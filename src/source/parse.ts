@@ -10,7 +10,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { withoutUser } from '../core/shown-reference.ts';
 import { isGitReference } from './git/reference-form.ts';
-import { bareWordHint, fileHint, otherToolsForm, packageUrl } from './other-tools.ts';
+import { bareWordHint, fileHint, otherToolsForm, packageUrlForm } from './other-tools.ts';
 import { forgePage, packageManagerForm } from './repository-forms.ts';
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
@@ -26,7 +26,7 @@ export function parseReference(text: string, cwd = '.'): SchemeRef {
   }
   if (text.includes('\0')) throw refused('the reference contains a NUL character');
   // Before the name is split off: a package URL may contain "=", and its "@" follows no user.
-  const inPackages = packageUrl(text.slice(text.indexOf('=pkg:') + 1));
+  const inPackages = packageUrlForm(text.slice(text.indexOf('=pkg:') + 1));
   if (inPackages !== undefined) throw refused(`${text} ${inPackages.what}`, inPackages.hint);
   const { name, value } = splitName(text);
   if (value === '') {

@@ -4,8 +4,8 @@ import {
   familiarReference,
   formatReference,
   nameOf,
+  parseImageReference,
   parseNormalizedReference,
-  parseReference,
   withDefaultTag,
 } from '../../src/oci/reference.ts';
 import { countCases, vectors } from './vectors.ts';
@@ -75,11 +75,11 @@ describe('references.json', () => {
     }
 
     if (wanted.parse === undefined) {
-      expect(() => parseReference(input), wanted.parseError).toThrow(refused);
+      expect(() => parseImageReference(input), wanted.parseError).toThrow(refused);
     } else {
-      const { digest } = parseReference(input);
-      const string = formatReference(parseReference(input));
-      expect({ name: nameOf(parseReference(input)), string, ...(digest ? { digest } : {}) }).toEqual(wanted.parse);
+      const { digest } = parseImageReference(input);
+      const string = formatReference(parseImageReference(input));
+      expect({ name: nameOf(parseImageReference(input)), string, ...(digest ? { digest } : {}) }).toEqual(wanted.parse);
     }
 
     if (wanted.named === undefined) {

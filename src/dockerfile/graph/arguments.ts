@@ -3,7 +3,7 @@ import { joinPath } from '../../core/go/path.ts';
 import { formatPlatformAll, type Platform } from '../../core/platform.ts';
 import { expand } from '../expand/expand.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
-import { Environment } from './environment.ts';
+import { OrderedVariables } from './environment.ts';
 import { located } from './failure.ts';
 
 type BuildArgs = ReadonlyMap<string, string>;
@@ -14,7 +14,7 @@ export function platformArguments(
   target: Platform,
   targetStage: string,
   buildArgs: BuildArgs,
-): Environment {
+): OrderedVariables {
   const values = {
     BUILDPLATFORM: joinPath(build.os, build.architecture, build.variant ?? ''),
     BUILDOS: build.os,
@@ -28,14 +28,14 @@ export function platformArguments(
     TARGETVARIANT: target.variant ?? '',
     TARGETSTAGE: targetStage === '' ? 'default' : targetStage,
   };
-  const environment = new Environment();
+  const environment = new OrderedVariables();
   for (const [name, value] of Object.entries(values)) environment.set(name, buildArgs.get(name) ?? value);
   return environment;
 }
 
 /** Adds the ARGs above the first FROM: the build argument, else the default with the ones before it put in. */
 export function addGlobalArguments(
-  globals: Environment,
+  globals: OrderedVariables,
   dockerfile: Dockerfile,
   buildArgs: BuildArgs,
   fileName: string,

@@ -1,7 +1,7 @@
 /** Does the steps of a stage, one after the other. */
 import type { Build } from './build.ts';
 import { copyFiles } from './copy.ts';
-import { Environment, splitVariable } from './environment.ts';
+import { OrderedVariables, splitVariable } from './environment.ts';
 import { located } from './failure.ts';
 import { defaultPath, inheritedImage } from './image-config.ts';
 import { setMetadata } from './metadata.ts';
@@ -25,7 +25,7 @@ function beginStage(stage: Stage): void {
     stage.image = inheritedImage(base.image);
     stage.platform = base.platform;
     stage.runPlatform = base.runPlatform;
-    stage.environment = new Environment(base.environment);
+    stage.environment = new OrderedVariables(base.environment);
     stage.workingDirectory = base.workingDirectory;
     stage.user = base.user;
     stage.args = [...base.args];

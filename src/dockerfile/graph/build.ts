@@ -3,7 +3,7 @@ import { normalizePlatform, type Platform, parsePlatform } from '../../core/plat
 import { expand, type Lookup } from '../expand/expand.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
 import { addGlobalArguments, platformArguments, proxyArguments } from './arguments.ts';
-import type { Environment } from './environment.ts';
+import type { OrderedVariables } from './environment.ts';
 import { type Answers, ImageRequests } from './image-requests.ts';
 import { NamedContexts } from './named-contexts.ts';
 import type { Output } from './operation.ts';
@@ -28,7 +28,7 @@ export class Build {
   readonly askedPlatform: Platform | undefined;
   readonly target: Platform;
   readonly buildArgs: Map<string, string>;
-  readonly globals: Environment;
+  readonly globals: OrderedVariables;
   readonly proxies: Readonly<Record<string, string>> | undefined;
   readonly run: RunOptions;
   /** The main context, and what is taken of it so far. */
@@ -77,7 +77,7 @@ export class Build {
   readonly lookup: Lookup = (name) => this.globals.get(name);
 
   /** Expands words with the variables that hold in a stage. */
-  expander({ environment }: { readonly environment: Environment }): (word: string) => string {
+  expander({ environment }: { readonly environment: OrderedVariables }): (word: string) => string {
     return (word) => expand(word, (name) => environment.get(name), this.escape);
   }
 

@@ -2,10 +2,10 @@
  * Variables in the order in which each was last set: setting one again moves it to the end. The order is part of what
  * BuildKit hashes of a RUN.
  */
-export class Environment {
+export class OrderedVariables {
   readonly #values: Map<string, string>;
 
-  constructor(from?: Environment) {
+  constructor(from?: OrderedVariables) {
     this.#values = new Map(from === undefined ? [] : from.#values);
   }
 

@@ -3,8 +3,8 @@ import { formatPlatformAll, normalizePlatform, type Platform } from '../../core/
 import {
   familiarReference,
   formatReference,
+  parseImageReference,
   parseNormalizedReference,
-  parseReference,
   withDefaultTag,
 } from '../../oci/reference.ts';
 import { DockerfileProblem } from '../problem.ts';
@@ -135,7 +135,7 @@ async function loadLayout(
   place: Place,
   loader: ContextLoader,
 ): Promise<LoadedContext> {
-  const { domain, path, digest } = parseReference(reference);
+  const { domain, path, digest } = parseImageReference(reference);
   if (digest === undefined) {
     throw new DockerfileProblem(
       `--build-context ${context.key}=${context.value} has no digest`,

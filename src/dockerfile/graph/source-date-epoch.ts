@@ -3,7 +3,7 @@ import { expand } from '../expand/expand.ts';
 import type { AddInstruction, Dockerfile, Stage as WrittenStage } from '../parse/instruction.ts';
 import { DockerfileProblem } from '../problem.ts';
 import type { Build } from './build.ts';
-import { Environment } from './environment.ts';
+import { OrderedVariables } from './environment.ts';
 import { withPlace } from './failure.ts';
 import { loadContext } from './named-contexts.ts';
 import type { Output } from './operation.ts';
@@ -63,7 +63,7 @@ async function sourceNamed(
 
 /** A stage that is nothing but one remote ADD gives the time of what it fetches. */
 function sourceOfStage(stage: WrittenStage, build: Build, place: Place): Output {
-  const environment = new Environment(build.globals);
+  const environment = new OrderedVariables(build.globals);
   environment.delete(NAME);
   const expanded = (word: string) => expand(word, (name) => environment.get(name), build.escape);
   const only = new DockerfileProblem(

@@ -2,7 +2,7 @@
 import type { Platform } from '../../core/platform.ts';
 import type { Instruction } from '../parse/instruction.ts';
 import { DockerfileProblem } from '../problem.ts';
-import { Environment } from './environment.ts';
+import { OrderedVariables } from './environment.ts';
 import { blankImage, type Image } from './image-config.ts';
 import type { NamedContext } from './named-contexts.ts';
 import type { Output } from './operation.ts';
@@ -51,7 +51,7 @@ export class Stage {
   files: Output | undefined;
   /** The platform that steps run on; undefined: the target's. */
   runPlatform: Platform | undefined;
-  environment = new Environment();
+  environment = new OrderedVariables();
   workingDirectory = '/';
   user = '';
   /** Declared by ARG here and in the stages below, in order. */

@@ -4,7 +4,7 @@ import { shortened } from '../../core/printable.ts';
 import { parseNormalizedReference } from '../../oci/reference.ts';
 import { expand } from '../expand/expand.ts';
 import { addGlobalArguments, platformArguments } from '../graph/arguments.ts';
-import type { Environment } from '../graph/environment.ts';
+import type { OrderedVariables } from '../graph/environment.ts';
 import type { Dockerfile, Stage } from '../parse/instruction.ts';
 import { attempt } from './attempt.ts';
 import type { LintFacts } from './finding.ts';
@@ -15,7 +15,7 @@ export function globalArguments(
   dockerfile: Dockerfile,
   facts: LintFacts,
   buildArgs = facts.options.buildArgs,
-): Environment {
+): OrderedVariables {
   const { options, graph } = facts;
   const globals = platformArguments(
     parsePlatform(options.buildPlatform),
@@ -43,7 +43,7 @@ export function checkFrom(dockerfile: Dockerfile, facts: LintFacts, report: Repo
   checkDefaults(dockerfile, facts, report);
 }
 
-function checkPlatform(stage: Stage, globals: Environment, dockerfile: Dockerfile, report: Report): void {
+function checkPlatform(stage: Stage, globals: OrderedVariables, dockerfile: Dockerfile, report: Report): void {
   const { text, set, unset } = expandRecorded(stage.platform, globals, dockerfile);
   if (unset.size > 0 || text === undefined) return;
   if (set.size === 1 && set.has('TARGETPLATFORM') && text === globals.get('TARGETPLATFORM')) {
@@ -84,7 +84,7 @@ interface Expanded {
 }
 
 /** Expands a word and notes which variables it asked for. */
-function expandRecorded(word: string, variables: Environment, dockerfile: Dockerfile): Expanded {
+function expandRecorded(word: string, variables: OrderedVariables, dockerfile: Dockerfile): Expanded {
   const set = new Set<string>();
   const unset = new Set<string>();
   const text = attempt(() =>

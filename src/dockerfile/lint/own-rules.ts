@@ -2,7 +2,7 @@
 import { cleanPath, joinPath } from '../../core/go/path.ts';
 import { listed, shortened } from '../../core/printable.ts';
 import { PatternMatcher } from '../../fs/match/patterns.ts';
-import type { Environment } from '../graph/environment.ts';
+import type { OrderedVariables } from '../graph/environment.ts';
 import type { Place } from '../graph/types.ts';
 import type { Dockerfile, Instruction, Lines } from '../parse/instruction.ts';
 import { parseMount } from '../parse/mount.ts';
@@ -26,7 +26,7 @@ export class OwnRules {
   }
 
   /** What the graph shows, and no single instruction. */
-  checkBuild(globals: Environment): void {
+  checkBuild(globals: OrderedVariables): void {
     this.#checkImages();
     this.#checkDownloads();
     this.#checkBuildArguments(globals);
@@ -83,7 +83,7 @@ export class OwnRules {
   }
 
   /** Build arguments that reach nothing, because nobody declares them. */
-  #checkBuildArguments(globals: Environment): void {
+  #checkBuildArguments(globals: OrderedVariables): void {
     const declared = new Set(globals.names());
     for (const stage of this.#dockerfile.stages) {
       for (const each of stage.instructions)

@@ -1,7 +1,7 @@
 /** Goes through the instructions of a stage that is built, with the variables that hold at each. */
 import { isObject } from '../../core/is-object.ts';
 import { expand, expandDocument } from '../expand/expand.ts';
-import { Environment, splitVariable } from '../graph/environment.ts';
+import { OrderedVariables, splitVariable } from '../graph/environment.ts';
 import { parseTrigger } from '../parse/dockerfile.ts';
 import type { Dockerfile, Instruction, Stage } from '../parse/instruction.ts';
 import { parseMount } from '../parse/mount.ts';
@@ -10,7 +10,7 @@ import type { LintFacts } from './finding.ts';
 
 /** What holds before an instruction, and is handed on to the stages that are built from this one. */
 interface StageState {
-  readonly variables: Environment;
+  readonly variables: OrderedVariables;
   /** ARGs, with and without a value. */
   readonly declared: Set<string>;
   /** False when the configuration of the base could not be read. */
@@ -33,7 +33,7 @@ export interface Visit {
 /** Visits the instructions of all stages that the result needs, in the order of the file. */
 export function walkStages(
   dockerfile: Dockerfile,
-  globals: Environment,
+  globals: OrderedVariables,
   facts: LintFacts,
   visit: (each: Visit) => void,
 ): void {
@@ -62,7 +62,7 @@ function isReplaced({ name }: Stage, { options }: LintFacts): boolean {
 
 function inherited(parent: StageState | undefined): StageState | undefined {
   if (parent === undefined) return undefined;
-  return { ...parent, variables: new Environment(parent.variables), declared: new Set(parent.declared) };
+  return { ...parent, variables: new OrderedVariables(parent.variables), declared: new Set(parent.declared) };
 }
 
 /** The part `config` of the base image's configuration; undefined if it could not be read. */
@@ -79,7 +79,7 @@ function imageConfig(stage: Stage, { graph, configOf }: LintFacts): Readonly<Rec
 }
 
 function ofImage(base: string | undefined, image: Readonly<Record<string, unknown>> | undefined): StageState {
-  const variables = new Environment();
+  const variables = new OrderedVariables();
   // BuildKit sets it where the base does not.
   variables.set('PATH', '');
   for (const each of texts(image?.Env)) variables.set(...splitVariable(each));
@@ -163,7 +163,7 @@ function apply(
   instruction: Instruction,
   state: StageState,
   dockerfile: Dockerfile,
-  globals: Environment,
+  globals: OrderedVariables,
   { options }: LintFacts,
 ): void {
   const expanded = (word: string) =>

@@ -21,7 +21,7 @@ import { AUFS_LINKS, cleanComponents, isOfAufs, whitedOut } from './entry-names.
 import { type FileHelper, FileWriter } from './file-writer.ts';
 import { LayerMetadata } from './metadata.ts';
 import { OtherEntries } from './other-entries.ts';
-import { Parents } from './parents.ts';
+import { parentFinder } from './parents.ts';
 import { selectPaths } from './select.ts';
 import { type Directory, leafOf, type Node, pathIn } from './tree.ts';
 import { checkNameLength, WrittenTree } from './written-tree.ts';
@@ -48,7 +48,7 @@ export class LayerApplier implements TarHandler {
   readonly #metadata: LayerMetadata;
   readonly #helper: FileHelper | undefined;
   readonly #tree: WrittenTree;
-  readonly #parents: Parents;
+  readonly #parentOf: ReturnType<typeof parentFinder>;
   readonly #files: FileWriter;
   readonly #others: OtherEntries;
   #bytes = 0;
@@ -73,7 +73,7 @@ export class LayerApplier implements TarHandler {
       () => this.#metadata.undeclared(),
       () => helper?.drain(),
     );
-    this.#parents = new Parents(this.#tree);
+    this.#parentOf = parentFinder(this.#tree);
     this.#files = new FileWriter(this.#tree, this.#metadata, this.digests, helper);
     this.#others = new OtherEntries(this.#tree, this.#metadata, this.losses);
   }
@@ -134,7 +134,7 @@ export class LayerApplier implements TarHandler {
     if (name === undefined) return;
     if (this.#whiteouts && isOfAufs(components, name, entry.type)) return;
     try {
-      const parent = this.#parents.of(entry.name, components, name);
+      const parent = this.#parentOf(entry.name, components, name);
       const removed = this.#whiteouts ? whitedOut(name) : undefined;
       if (removed === undefined) this.#create(parent, name, entry);
       else this.#whiteout(parent, removed);

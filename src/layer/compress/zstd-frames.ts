@@ -12,20 +12,17 @@ export const MAX_WINDOW_LOG = 29;
 const RESERVED_BLOCK = 3;
 const RLE_BLOCK = 1;
 
-type State = 'magic' | 'skippable-size' | 'descriptor' | 'header' | 'block-header' | 'skip';
+/** Reads on when more bytes come. */
+type Reading<T = void> = Generator<undefined, T, undefined>;
 
 export class ZstdFrames {
-  #state: State = 'magic';
-  /** Bytes of the current field, little-endian, and how many of them are missing. */
-  #field: number[] = [];
-  #missing = 4;
-  /** Bytes to skip, and the state after them. */
-  #skip = 0;
-  #afterSkip: 'magic' | 'block-header' = 'magic';
-  #descriptor = 0;
   readonly #maxWindow: number;
   /** The largest window so far, in bytes. */
   largestWindow = 0;
+  #bytes: Uint8Array = new Uint8Array();
+  #at = 0;
+  #isWithin = false;
+  readonly #walk = this.#frames();
 
   /** @param maxWindow the largest window that the decoder accepts, in bytes */
   constructor(maxWindow: number = 2 ** MAX_WINDOW_LOG) {
@@ -37,19 +34,9 @@ export class ZstdFrames {
    * @throws CtxsrcError `E_ARCHIVE_INVALID`
    */
   push(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
-      if (this.#state === 'skip') {
-        const n = Math.min(this.#skip, bytes.length - at);
-        this.#skip -= n;
-        at += n;
-        if (this.#skip === 0) this.#expect(this.#afterSkip);
-        continue;
-      }
-      this.#field.push(bytes[at]!);
-      at += 1;
-      this.#missing -= 1;
-      if (this.#missing === 0) this.#endField(this.#field);
-    }
+    this.#bytes = bytes;
+    this.#at = 0;
+    this.#walk.next();
   }
 
   /**
@@ -57,62 +44,41 @@ export class ZstdFrames {
    * @throws CtxsrcError `E_ARCHIVE_INVALID` within a frame
    */
   finish(): void {
-    if (this.#state !== 'magic' || this.#field.length > 0) throw archiveError('its zstd data is cut short');
+    if (this.#isWithin) throw archiveError('its zstd data is cut short');
   }
 
-  #expect(state: Exclude<State, 'skip'>, length = state === 'block-header' ? 3 : state === 'descriptor' ? 1 : 4): void {
-    this.#state = state;
-    this.#field = [];
-    this.#missing = length;
-  }
-
-  #leave(bytes: number, then: 'magic' | 'block-header'): void {
-    if (bytes === 0) {
-      this.#expect(then);
-      return;
+  *#frames(): Reading {
+    for (;;) {
+      while (this.#at === this.#bytes.length) yield;
+      this.#isWithin = true;
+      const magic = yield* this.#number(4);
+      if (magic === 0xfd2fb528) yield* this.#frame();
+      else if (magic >= 0x184d2a50 && magic <= 0x184d2a5f) yield* this.#skip(yield* this.#number(4));
+      else throw archiveError('something follows its zstd data');
+      this.#isWithin = false;
     }
-    this.#state = 'skip';
-    this.#skip = bytes;
-    this.#afterSkip = then;
   }
 
-  #endField(field: readonly number[]): void {
-    switch (this.#state) {
-      case 'magic': {
-        const magic = littleEndian(field);
-        if (magic === 0xfd2fb528) this.#expect('descriptor');
-        else if (magic >= 0x184d2a50 && magic <= 0x184d2a5f) this.#expect('skippable-size');
-        else throw archiveError('something follows its zstd data');
-        break;
-      }
-      case 'skippable-size':
-        this.#leave(littleEndian(field), 'magic');
-        break;
-      case 'descriptor': {
-        this.#descriptor = field[0]!;
-        if ((this.#descriptor & 0x08) !== 0) throw archiveError('its zstd data is damaged');
-        if ((this.#descriptor & 0x03) !== 0) throw archiveError('its zstd data needs a dictionary');
-        const single = (this.#descriptor & 0x20) !== 0;
-        const size = [single ? 1 : 0, 2, 4, 8][this.#descriptor >> 6]!;
-        this.#expect('header', (single ? 0 : 1) + size);
-        break;
-      }
-      case 'header':
-        this.#checkWindow(this.#window(field));
-        this.#expect('block-header');
-        break;
-      case 'block-header': {
-        const header = littleEndian(field);
-        const type = (header >> 1) & 3;
-        if (type === RESERVED_BLOCK) throw archiveError('its zstd data is damaged');
-        const size = type === RLE_BLOCK ? 1 : header >> 3;
-        const last = (header & 1) !== 0;
-        const checksum = last && (this.#descriptor & 0x04) !== 0 ? 4 : 0;
-        this.#leave(size + checksum, last ? 'magic' : 'block-header');
-        break;
-      }
-      default:
+  *#frame(): Reading {
+    const descriptor = yield* this.#number(1);
+    if ((descriptor & 0x08) !== 0) throw archiveError('its zstd data is damaged');
+    if ((descriptor & 0x03) !== 0) throw archiveError('its zstd data needs a dictionary');
+    const isSingle = (descriptor & 0x20) !== 0;
+    const length = [isSingle ? 1 : 0, 2, 4, 8][descriptor >> 6]!;
+    const window = isSingle ? 0 : yield* this.#number(1);
+    const size = yield* this.#number(length);
+    const base = 2 ** (10 + (window >> 3));
+    // Of a single segment the content's size is the window. A size of 16 bits counts from 256.
+    this.#checkWindow(isSingle ? size + (length === 2 ? 256 : 0) : base + (base / 8) * (window & 7));
+    for (let isLast = false; !isLast; ) {
+      const header = yield* this.#number(3);
+      const type = (header >> 1) & 3;
+      if (type === RESERVED_BLOCK) throw archiveError('its zstd data is damaged');
+      isLast = (header & 1) !== 0;
+      yield* this.#skip(type === RLE_BLOCK ? 1 : header >> 3);
     }
+    const hasChecksum = (descriptor & 0x04) !== 0;
+    if (hasChecksum) yield* this.#skip(4);
   }
 
   #checkWindow(window: number): void {
@@ -127,16 +93,23 @@ export class ZstdFrames {
     });
   }
 
-  #window(field: readonly number[]): number {
-    if ((this.#descriptor & 0x20) === 0) {
-      const base = 2 ** (10 + (field[0]! >> 3));
-      return base + (base / 8) * (field[0]! & 7);
+  /** A little-endian number of so many bytes. */
+  *#number(length: number): Reading<number> {
+    let value = 0;
+    for (let i = 0; i < length; i += 1) {
+      while (this.#at === this.#bytes.length) yield;
+      value += this.#bytes[this.#at]! * 256 ** i;
+      this.#at += 1;
     }
-    // The content's size is the window. A size of 16 bits counts from 256.
-    return littleEndian(field) + (field.length === 2 ? 256 : 0);
+    return value;
   }
-}
 
-function littleEndian(bytes: readonly number[]): number {
-  return bytes.reduceRight((value, byte) => value * 256 + byte, 0);
+  *#skip(count: number): Reading {
+    for (let left = count; left > 0; ) {
+      if (this.#at === this.#bytes.length) yield;
+      const n = Math.min(left, this.#bytes.length - this.#at);
+      this.#at += n;
+      left -= n;
+    }
+  }
 }

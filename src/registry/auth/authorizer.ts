@@ -7,7 +7,7 @@ import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { getOrMake } from '../../core/get-or-make.ts';
 import type { HttpClient, HttpResponse } from '../../http/client.ts';
 import type { Clock } from '../../http/clock.ts';
-import { foreignText, loginHint, type Subject } from '../../http/errors.ts';
+import { foreignText, loginHint, type RequestSubject } from '../../http/errors.ts';
 import { headerValues } from '../../http/headers.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import {
@@ -62,7 +62,7 @@ export function createAuthorizer(options: {
   async function run<T extends AuthResponse>(
     job: JobContext,
     repository: string,
-    subject: Subject,
+    subject: RequestSubject,
     send: (secretHeaders: Readonly<Record<string, string>>) => Promise<T>,
   ): Promise<T> {
     const first = await headersFor(job, repository, subject, false);
@@ -132,7 +132,7 @@ export function createAuthorizer(options: {
   async function headersFor(
     job: JobContext,
     repository: string,
-    subject: Subject,
+    subject: RequestSubject,
     renew: boolean,
   ): Promise<Readonly<Record<string, string>>> {
     const received = known.get(repository) ?? usual;
@@ -154,7 +154,7 @@ export function createAuthorizer(options: {
     job: JobContext,
     wanted: TokenRequest,
     credential: Credential | undefined,
-    subject: Subject,
+    subject: RequestSubject,
     repository: string,
     renew: boolean,
   ): Promise<Token> {

@@ -8,7 +8,7 @@ import { jsonObject } from '../../core/is-object.ts';
 import type { Zone } from '../../http/addresses.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts';
 import type { Clock } from '../../http/clock.ts';
-import { answerError, type Subject } from '../../http/errors.ts';
+import { answerError, type RequestSubject } from '../../http/errors.ts';
 import { urlText } from '../../http/headers.ts';
 import type { Challenge } from './challenge.ts';
 
@@ -82,10 +82,10 @@ export async function fetchToken(
   clock: Clock,
   request: TokenRequest,
   credential: Credential | undefined,
-  subject: Subject,
+  subject: RequestSubject,
 ): Promise<Token> {
   const asked = clock.now();
-  const about: Subject = { host: subject.host, kind: 'token', what: `a token for ${subject.what}` };
+  const about: RequestSubject = { host: subject.host, kind: 'token', what: `a token for ${subject.what}` };
   const secrets = credentialSecrets(credential);
   const send = (
     form: Pick<HttpRequest, 'method' | 'url' | 'headers' | 'secretHeaders' | 'body'>,

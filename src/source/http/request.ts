@@ -4,7 +4,7 @@ import type { CtxsrcError } from '../../core/errors.ts';
 import { tooManyBytes } from '../../core/read-limits.ts';
 import { readStart } from '../../http/body.ts';
 import type { HttpClient, HttpResponse } from '../../http/client.ts';
-import { answerError, type Subject } from '../../http/errors.ts';
+import { answerError, type RequestSubject } from '../../http/errors.ts';
 import { contentLength, contentRange, headerValues } from '../../http/headers.ts';
 
 /** One URL, with everything for its request. */
@@ -16,7 +16,7 @@ export interface FileRequest {
   /** Only for the origin of the URL. */
   readonly ownHeaders: Readonly<Record<string, string>>;
   readonly authorization: string | undefined;
-  readonly subject: Subject;
+  readonly subject: RequestSubject;
   /** Limit of the body in bytes. */
   readonly maxBytes: number;
 }
