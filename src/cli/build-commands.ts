@@ -68,7 +68,9 @@ export const BUILD_DIFF: CommandSpec = {
   takesReferences: false,
   builds: true,
   flags: (command) => {
-    command.addOption(new Option('--exit-code', 'exit 6 when they differ'));
+    command
+      .addOption(new Option('--from <file>', 'a side is a target of this bake or compose file'))
+      .addOption(new Option('--exit-code', 'exit 6 when they differ'));
   },
   limited: true,
   examples: ['ctxsrc diff saved.json .', 'ctxsrc diff --quiet --exit-code old.json new.json'],

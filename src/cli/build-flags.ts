@@ -106,8 +106,7 @@ export function buildLineOf(dir: string | undefined, flags: Flags): BuildLine {
   const list = (name: string): readonly string[] => (flags[name] as readonly string[] | undefined) ?? [];
   return {
     context: dir ?? '.',
-    // As with buildx an empty one is none.
-    file: textFlag(flags, 'file') || undefined,
+    file: textFlag(flags, 'file'),
     target: textFlag(flags, 'target'),
     buildArgs: list('buildArg'),
     platforms: list('platform'),

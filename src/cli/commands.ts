@@ -227,11 +227,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     reach: 'store',
     flags: (command) => {
       command
-        .addOption(new Option('--max-size <size>', 'prune: the most that may remain; least recently used goes first'))
+        .addOption(
+          new Option('--max-size <size>', 'prune: the size of the store afterwards; least recently used goes first'),
+        )
         .addOption(new Option('--keep-duration <duration>', 'prune: keep what was used within this time'))
         .addOption(new Option('--all', 'prune: everything that no running process uses'))
         .addOption(new Option('--dry-run', 'prune: only say what would go'))
-        .addOption(listOption('--filter <filter>', 'prune: only what matches, e.g. kind=snapshot or id~=alpine'));
+        .addOption(
+          listOption('--filter <filter>', 'ls, du, prune: only what matches, e.g. kind=snapshot or name~=alpine'),
+        );
     },
     words: ['ls', 'du', 'prune', 'verify', 'path'],
     examples: ['ctxsrc cache du', 'ctxsrc cache prune --max-size 5GB', 'ctxsrc cache prune --dry-run --all'],

@@ -29,3 +29,18 @@ export function formatTimeLeft(ms: number): string {
   const minutes = Math.round(seconds / 60);
   return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`;
 }
+
+const AGES = [
+  ['week', 7 * 24 * 3600_000],
+  ['day', 24 * 3600_000],
+  ['hour', 3600_000],
+  ['minute', 60_000],
+] as const;
+
+/** How long ago, in the largest unit of which there is at least one: `2 hours`, `3 weeks`; below a minute `now`. */
+export function formatAge(ms: number): string {
+  const [unit, length] = AGES.find(([, length]) => ms >= length) ?? ['', 0];
+  if (length === 0) return 'now';
+  const count = Math.floor(ms / length);
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}

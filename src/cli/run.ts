@@ -264,7 +264,7 @@ export class Run {
     const maxSize = parseSize('CTXSRC_CACHE_MAX_SIZE', limit);
     const environment = await this.#environment.catch(() => undefined);
     if (environment === undefined) return;
-    const { freed, remaining } = await environment.store.prune(await this.job(), { maxSize });
+    const { freed, remaining } = await environment.store.prune(await this.job(), { maxSize, estimate: true });
     if (freed > 0) this.note(`removed ${formatBytes(freed)} from the store, to stay below CTXSRC_CACHE_MAX_SIZE`);
     if (remaining > maxSize) {
       const kept = `the store holds ${formatBytes(remaining)}, more than CTXSRC_CACHE_MAX_SIZE (${formatBytes(maxSize)})`;

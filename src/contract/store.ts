@@ -49,46 +49,91 @@ export interface RecordStore {
 
 /** The store as `ctxsrc cache` uses it. */
 export interface StoreAdmin {
-  /** All items of the store, last used first. */
-  list(): Promise<readonly StoreItem[]>;
-  usage(): Promise<StoreUsage>;
+  /** The items of the store that match every filter, last used first. `E_USAGE` for an invalid filter. */
+  list(filter?: readonly string[]): Promise<readonly StoreItem[]>;
+  /** What it takes of the disk. `E_USAGE` for an invalid filter. */
+  usage(filter?: readonly string[]): Promise<UsageReport>;
   /** Removes content, but nothing that a running process leases. Without options: content that nothing refers to. */
   prune(job: JobContext, options?: PruneOptions): Promise<PruneReport>;
   /** Hashes everything again. Damaged items are reported and removed, so that the next run fetches them again. */
   verify(job: JobContext): Promise<VerifyReport>;
 }
 
+/** A running process that uses something of the store. */
+export interface UsingProcess {
+  readonly pid: number;
+  /** False for a process of another container or machine, where the number means another one. */
+  readonly here: boolean;
+}
+
 export interface StoreItem {
-  readonly kind: 'image' | 'blob' | 'snapshot' | 'record' | 'stat-cache' | 'partial' | 'workspace';
+  /**
+   * `temporary` is what running processes write, `store` the lists, locks and leases of the store itself; neither is
+   * removed.
+   */
+  readonly kind:
+    | 'image'
+    | 'blob'
+    | 'snapshot'
+    | 'record'
+    | 'stat-cache'
+    | 'partial'
+    | 'workspace'
+    | 'temporary'
+    | 'store';
   /** Name of an image, digest of a blob, ID of a snapshot, kind and key of a record or workspace. */
   readonly id: string;
+  /** What people call it: the image or address that it comes from, where that is known; else the ID. */
+  readonly name: string;
   readonly digest?: Digest | undefined;
-  /** Bytes on disk. Content that images share is counted for each of them. */
+  /** Bytes on disk, `own` and `shared`. Content that images share is counted for each of them. */
   readonly size: number;
+  /** What comes back if this item alone goes: blocks of files that only it has. */
+  readonly own: number;
+  /** Blocks of files that others have too. */
+  readonly shared: number;
+  /** Length of its files, as programs that read them see it. */
+  readonly length: number;
   /** Milliseconds since the epoch. */
   readonly lastUsed: number;
-  /** A running process uses it. */
+  /** It stays: a running process uses it, or may need it later. */
   readonly leased: boolean;
+  /** The processes that use it. */
+  readonly inUse: readonly UsingProcess[];
   /** An image, a record or a running process refers to it. */
   readonly referenced: boolean;
 }
 
-/** Bytes and number of files; `total` is everything below the root. */
-export interface StoreUsage {
-  readonly blobs: SizeCount;
-  readonly snapshots: SizeCount;
-  /** Records and the stat caches of directories. */
-  readonly records: SizeCount;
-  /** Partial downloads and directories of running processes. */
-  readonly temporary: SizeCount;
-  readonly total: SizeCount;
-  /** What `prune` without options would free. */
-  readonly reclaimable: number;
+/** Items of one kind and name, summed: a line of `cache du`. */
+export interface StoreRow
+  extends Pick<StoreItem, 'kind' | 'name' | 'own' | 'shared' | 'length' | 'lastUsed' | 'inUse'> {
+  /** How many items. */
+  readonly count: number;
 }
 
-export interface SizeCount {
+/** What the store takes of the disk: blocks of files, each file once. Folders' own blocks are not counted. */
+export interface UsageReport {
+  /** The cache directory. */
+  readonly store: string;
+  /** Everything in it: the `own` of all rows, and `shared` once each, when no filter was given. */
+  readonly total: number;
+  /** Bytes that this user may still write on the file system; absent where the system does not tell. */
+  readonly free?: number | undefined;
+  /** Those that match the filters, the largest first. */
+  readonly rows: readonly StoreRow[];
+  /** Bytes that several rows have. */
+  readonly shared: readonly SharedUsage[];
+  /** What `prune` without options would free. */
+  readonly reclaimable: number;
+  /** Folders that this user may not read, and that are not counted. */
+  readonly unread: number;
+}
+
+export interface SharedUsage {
   readonly bytes: number;
-  readonly count: number;
+  readonly rows: readonly Pick<StoreRow, 'kind' | 'name'>[];
+  /** What keeps the bytes even if all of these rows go. */
+  readonly also?: 'links outside the store' | 'a running process' | undefined;
 }
 
 export interface PruneOptions {
@@ -100,16 +145,31 @@ export interface PruneOptions {
   readonly all?: boolean | undefined;
   /** Only report what would be removed. */
   readonly dryRun?: boolean | undefined;
-  /** Only items that match every filter: `kind=snapshot`, `id~=regular expression`. */
+  /** Only items that match every filter: `kind=snapshot`, `name~=regular expression`. */
   readonly filter?: readonly string[] | undefined;
+  /** Look only about how large the store is, as long as that is clearly below `maxSize`. */
+  readonly estimate?: boolean | undefined;
 }
 
 export interface PruneReport {
   readonly removed: readonly StoreItem[];
+  /** The same, summed as `cache du` shows them: the `own` of all, and `shared` once each, is what comes back. */
+  readonly rows: readonly StoreRow[];
+  /** Bytes that several of the rows have, and that come back. */
+  readonly shared: readonly SharedUsage[];
+  /** What stays, and why. */
+  readonly kept: readonly (StoreRow & { readonly why: KeptReason })[];
   readonly freed: number;
   /** Bytes that remain. */
   readonly remaining: number;
 }
+
+/**
+ * `in use`: by the processes of the row. `referenced`: an image or a record refers to it. `filtered`: no filter chose
+ * it. `recent`: it was used within the time. `fits`: the store is small enough with it. `needed`: the store itself
+ * needs it.
+ */
+export type KeptReason = 'in use' | 'referenced' | 'filtered' | 'recent' | 'fits' | 'needed';
 
 export interface VerifyReport {
   readonly blobs: number;

@@ -103,8 +103,8 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       }
       await leases.close();
     },
-    list: async () => (await import('./gc/prune.ts')).list(await inventoryEnv()),
-    usage: async () => (await import('./gc/prune.ts')).usage(await inventoryEnv()),
+    list: async (filter) => (await import('./gc/prune.ts')).list(await inventoryEnv(), filter),
+    usage: async (filter) => (await import('./gc/prune.ts')).usage(await inventoryEnv(), filter),
     prune: async (job, pruneOptions) => (await import('./gc/prune.ts')).prune(job, await adminEnv(), pruneOptions),
     verify: async (job) => (await import('./gc/verify.ts')).verifyStore(job, await adminEnv()),
   };

@@ -31,7 +31,9 @@ export function compareBuilds(a: ComparedBuild, b: ComparedBuild): BuildComparis
     differences,
     rebuilt: rebuiltSteps(a, b),
     ...(isUmask(a, b)
-      ? { note: 'modes of group and others differ: a umask? --modes exec takes modes as git has them' }
+      ? {
+          note: 'of the files only modes of group and others differ: a umask? --modes exec takes modes as git has them',
+        }
       : {}),
   };
 }

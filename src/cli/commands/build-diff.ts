@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { BuildAnswer } from '../../build/answer.ts';
 import { buildKey } from '../../build/build-key.ts';
 import { type BuildComparison, compareBuilds } from '../../build/diff/compare.ts';
 import { differenceText } from '../../build/diff/difference.ts';
@@ -9,7 +10,7 @@ import type { Rebuilt } from '../../build/diff/steps.ts';
 import type { BuildLine } from '../../build/request/line.ts';
 import { CtxsrcError, ERROR_EXITS, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { readNamedFile } from '../../fs/small-file.ts';
+import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
 import { buildLineOf } from '../build-flags.ts';
 import type { Flags } from '../flags.ts';
@@ -19,11 +20,11 @@ import { checkCovered, withBuild } from './build-run.ts';
 /** A build with thousands of files has some megabytes. */
 const MAX_SAVED_BYTES = 256 << 20;
 
-/** `ctxsrc diff FILE DIR` with a file of `key --build --save`, and `ctxsrc diff --build A B`. */
+/** `ctxsrc diff FILE DIR` with a file of `key --build --save`, `--from FILE` for targets, and `ctxsrc diff --build A B`. */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
   const line = buildLineOf('.', flags);
-  const isBuild = args.map((arg) => describesBuild(run, arg));
-  if (!isBuild.includes(true)) refuseFlags(line);
+  const isBuild = args.map((arg) => (flags.from === undefined ? describesBuild(run, arg) : !isFile(run, arg)));
+  if (!isBuild.includes(true)) refuseFlags(line, flags);
   // Files first: what they were given helps to explain why a build cannot be keyed.
   const saved = await Promise.all(args.map((arg, index) => (isBuild[index] ? undefined : readFile(run, arg))));
   const known = saved.find((side) => side !== undefined);
@@ -48,6 +49,12 @@ function describesBuild(run: Run, arg: string): boolean {
   return info === undefined ? isGitReference(arg) : info.isDirectory();
 }
 
+/** What is no file is the name of a target. */
+function isFile(run: Run, arg: string): boolean {
+  if (streamOf(arg) !== undefined) return true;
+  return statSync(resolve(run.io.cwd, arg), { throwIfNoEntry: false })?.isFile() === true;
+}
+
 async function readFile(run: Run, arg: string): Promise<ComparedBuild> {
   const what = `the file ${printable(arg)}`;
   const { cwd } = run.io;
@@ -62,12 +69,16 @@ async function live(
   line: BuildLine,
   saved: ComparedBuild | undefined,
 ): Promise<ComparedBuild> {
+  const compared = async (answer: BuildAnswer): Promise<ComparedBuild> => {
+    checkCovered(run, answer);
+    return comparedBuild(answer.document, await answer.detail(), printable(dir));
+  };
   try {
-    return await withBuild(run, dir, flags, async (request, work) => {
-      const answer = await buildKey(request, work);
-      checkCovered(run, answer);
-      return comparedBuild(answer.document, await answer.detail(), printable(dir));
-    });
+    if (flags.from !== undefined) {
+      const { keyOfTarget } = await import('./bake-key.ts');
+      return await keyOfTarget(run, [dir], flags, compared);
+    }
+    return await withBuild(run, dir, flags, async (request, work) => compared(await buildKey(request, work)));
   } catch (error) {
     const given = givenFlags(line);
     const missing = (saved?.detail.settings ?? [])
@@ -94,8 +105,8 @@ function givenFlags({ target, platforms, buildArgs, buildContexts, labels, salts
   ]);
 }
 
-function refuseFlags(line: BuildLine): void {
-  if (JSON.stringify(line) === JSON.stringify(buildLineOf('.', {}))) return;
+function refuseFlags(line: BuildLine, { from }: Flags): void {
+  if (from === undefined && JSON.stringify(line) === JSON.stringify(buildLineOf('.', {}))) return;
   throw new CtxsrcError('E_USAGE', 'flags of a build mean nothing for two files', {
     hint: 'leave them out: the files hold what their builds were given',
   });

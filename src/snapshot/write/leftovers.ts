@@ -8,7 +8,7 @@ import { isAbsolute } from 'node:path';
 import type { JobContext } from '../../contract/session.ts';
 import type { RecordStore, Store, StoreAdmin } from '../../contract/store.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { UNFINISHED_RECORD } from '../../store/gc/inventory.ts';
+import { UNFINISHED_RECORD } from '../../store/gc/store-view.ts';
 import { leavesSomething, runOf, type Staging } from './beside.ts';
 import { settle } from './staging.ts';
 

@@ -14,6 +14,7 @@ import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
 import { counted, Task } from '../../core/progress.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
 import type { HttpResponse } from '../../http/client.ts';
 import { contentLength, header } from '../../http/headers.ts';
@@ -63,7 +64,14 @@ export async function fetchBody(job: JobContext, store: Store, target: FileReque
         lastModified: header(headers, 'last-modified'),
       };
       const received = await receive(job, store, target, response, join(workspace.path, 'body'), task);
-      await store.records.set('http', key, { ...received, ...facts, etag: header(headers, 'etag'), at: Date.now() });
+      const url = shownReference(target.url.href);
+      await store.records.set('http', key, {
+        ...received,
+        ...facts,
+        url,
+        etag: header(headers, 'etag'),
+        at: Date.now(),
+      });
       return { ...received, facts };
     });
   } finally {

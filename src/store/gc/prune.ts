@@ -5,20 +5,21 @@
  */
 
 import { rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { JobContext } from '../../contract/session.ts';
-import type { PruneOptions, PruneReport, SizeCount, StoreItem, StoreUsage } from '../../contract/store.ts';
+import type { KeptReason, PruneOptions, PruneReport, StoreItem, UsageReport } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
-import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
 import { storeError } from '../layout.ts';
 import { COLLECT_LOCK } from '../sharing/leases.ts';
 import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
-import { type Inventory, type InventoryEnv, type InventoryItem, takeInventory } from './inventory.ts';
+import { diskTotal, type SharedBytes } from './disk.ts';
+import { parseFilters } from './filters.ts';
+import { type Inventory, type InventoryItem, takeInventory } from './inventory.ts';
+import { removeItem } from './kinds.ts';
+import type { InventoryEnv } from './store-view.ts';
+import { rowsOf, usageReport } from './usage.ts';
 
 export interface PruneEnv extends InventoryEnv {
   readonly snapshotStore: SnapshotStore;
@@ -32,87 +33,150 @@ const BATCH = 200;
  * @throws E_USAGE for an invalid filter, E_LOCK_TIMEOUT, E_PERMISSION, E_IO
  */
 export async function prune(job: JobContext, env: PruneEnv, options: PruneOptions = {}): Promise<PruneReport> {
-  const matches = parseFilters(options.filter ?? []);
-  if (options.dryRun === true) return report(plan(await takeInventory(env), options, matches));
+  const matches = parseFilters(options.filter);
+  if (options.dryRun === true) {
+    const planned = await orStoreError(env, async () => plan(await takeInventory(env), options, matches));
+    return report(planned, planned.inventory.total - planned.gone);
+  }
+  if (options.estimate === true && options.maxSize !== undefined) {
+    const { total } = await takeInventory(env, true);
+    if (total <= options.maxSize) return { removed: [], rows: [], shared: [], kept: [], freed: 0, remaining: total };
+  }
   return Task.run(job, 'collect', 'cache', async () => {
     const lock = await env.locks.acquire(COLLECT_LOCK, { signal: job.signal });
+    let planned: Plan;
     try {
-      await env.leases.removeDead();
-      const planned = plan(await takeInventory(env), options, matches);
-      await sweep(job, env, planned);
-      return report(planned);
-    } catch (error) {
-      throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
+      planned = await orStoreError(env, async () => {
+        await env.leases.removeDead();
+        const found = plan(await takeInventory(env), options, matches);
+        await sweep(job, env, found);
+        return found;
+      });
     } finally {
       await lock.release();
     }
+    return report(planned, await diskTotal(env.directory.root));
   });
 }
 
+async function orStoreError<T>(env: PruneEnv, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
+  }
+}
+
+function report({ inventory, removed, kept, freed }: Plan, remaining: number): PruneReport {
+  const gone = new Set(removed);
+  // Bytes that something else keeps do not come back, and are not told of.
+  const shared = inventory.shared.filter(
+    ({ items, also }) => also === undefined && [...items].every((item) => gone.has(item)),
+  );
+  return { removed: removed.map(publicItem), ...rowsOf(removed, shared), kept, freed, remaining };
+}
+
 interface Plan {
+  readonly inventory: Inventory;
   readonly removed: readonly InventoryItem[];
   /** Blobs to remove: unreferenced ones, and those that only removed images refer to. */
   readonly blobs: ReadonlyMap<Digest, string>;
+  readonly kept: PruneReport['kept'];
+  /** Bytes that come back. */
   readonly freed: number;
-  readonly remaining: number;
+  /** Bytes that leave the store: also those that links outside it keep. */
+  readonly gone: number;
 }
 
 function plan(inventory: Inventory, options: PruneOptions, matches: (item: StoreItem) => boolean): Plan {
-  const holders = countHolders(inventory);
-  const removed: InventoryItem[] = [];
-  const blobs = new Map<Digest, string>();
-  let total = totalOf(inventory);
-  const before = total;
-  const take = (item: InventoryItem): void => {
-    removed.push(item);
-    if (item.image === undefined) {
-      total -= item.size;
-      if (item.kind === 'blob') blobs.set(item.digest!, item.path);
-      return;
-    }
-    for (const digest of item.image.graph.blobs) {
-      const left = (holders.get(digest) ?? 1) - 1;
-      holders.set(digest, left);
-      const blob = inventory.blobs.get(digest);
-      if (left > 0 || blob === undefined || inventory.leases.has(blobResource(digest))) continue;
-      blobs.set(digest, blob.path);
-      total -= blob.size;
-    }
-  };
+  const removed = new Set<InventoryItem>();
+  const freeing = new Freeing(inventory.shared);
   const candidates = inventory.items.filter((item) => !item.leased && matches(item)).sort(leastRecentFirst);
   const { maxSize, keepDuration, all } = options;
   const oldest = keepDuration === undefined ? Number.POSITIVE_INFINITY : Date.now() - keepDuration;
   const byRule = all === true || keepDuration !== undefined;
   for (const item of candidates) {
     const goes = byRule ? item.lastUsed < oldest : maxSize === undefined && !item.referenced;
-    if (goes) take(item);
+    if (!goes) continue;
+    removed.add(item);
+    freeing.take(item);
   }
   if (maxSize !== undefined) {
-    const taken = new Set(removed);
     for (const item of candidates) {
-      if (total <= maxSize) break;
-      if (!taken.has(item)) take(item);
+      if (inventory.total - freeing.gone <= maxSize) break;
+      if (removed.has(item)) continue;
+      removed.add(item);
+      freeing.take(item);
     }
   }
-  return { removed, blobs, freed: before - total, remaining: total };
+  const whyKept = (item: InventoryItem): KeptReason => {
+    if (item.inUse.length > 0) return 'in use';
+    if (item.leased) return 'needed';
+    if (!matches(item)) return 'filtered';
+    if (maxSize !== undefined) return 'fits';
+    return byRule ? 'recent' : 'referenced';
+  };
+  const kept = keptRows(
+    inventory.items.filter((item) => !removed.has(item)),
+    inventory.shared,
+    whyKept,
+  );
+  const { freed, gone } = freeing;
+  return { inventory, removed: [...removed], blobs: blobsOf(removed, inventory), kept, freed, gone };
 }
 
-/** The number of images that refer to each blob. */
-function countHolders({ items }: Inventory): Map<Digest, number> {
-  const holders = new Map<Digest, number>();
-  for (const { image } of items) {
-    for (const digest of image?.graph.blobs ?? []) holders.set(digest, (holders.get(digest) ?? 0) + 1);
+/** What comes back as one item after the other goes. */
+class Freeing {
+  freed = 0;
+  gone = 0;
+  readonly #sharedOf = new Map<InventoryItem, SharedBytes<InventoryItem>[]>();
+  readonly #left = new Map<SharedBytes<InventoryItem>, number>();
+
+  constructor(shared: Inventory['shared']) {
+    for (const group of shared) {
+      this.#left.set(group, group.items.size);
+      for (const item of group.items) this.#sharedOf.set(item, [...(this.#sharedOf.get(item) ?? []), group]);
+    }
   }
-  return holders;
+
+  take(item: InventoryItem): void {
+    this.freed += item.own;
+    this.gone += item.own;
+    for (const group of this.#sharedOf.get(item) ?? []) {
+      const left = this.#left.get(group)! - 1;
+      this.#left.set(group, left);
+      if (left > 0 || group.also === 'a running process') continue;
+      this.gone += group.bytes;
+      if (group.also === undefined) this.freed += group.bytes;
+    }
+  }
 }
 
-/** Bytes of everything except running processes' files in `tmp`; content that images share is counted once. */
-function totalOf({ items, blobs }: Inventory): number {
-  return bytesOf([...blobs.values(), ...items.filter(({ kind }) => kind !== 'image' && kind !== 'blob')]);
+function keptRows(
+  items: readonly InventoryItem[],
+  shared: Inventory['shared'],
+  whyKept: (item: InventoryItem) => KeptReason,
+): PruneReport['kept'] {
+  const byReason = new Map<KeptReason, InventoryItem[]>();
+  for (const item of items) {
+    const why = whyKept(item);
+    byReason.set(why, [...(byReason.get(why) ?? []), item]);
+  }
+  return [...byReason].flatMap(([why, of]) => rowsOf(of, shared).rows.map((row) => ({ ...row, why })));
 }
 
-function bytesOf(items: readonly { readonly size: number }[]): number {
-  return items.reduce((bytes, { size }) => bytes + size, 0);
+/** The blobs that go with the items: a blob of an image when no image is left that has it, and no process uses it. */
+function blobsOf(removed: ReadonlySet<InventoryItem>, { items, view }: Inventory): Map<Digest, string> {
+  const stay = new Set(items.flatMap((item) => (removed.has(item) ? [] : [...(item.image?.graph.blobs ?? [])])));
+  const blobs = new Map<Digest, string>();
+  for (const { image, digest, kind } of removed) {
+    for (const blob of image?.graph.blobs ?? (kind === 'blob' ? [digest!] : [])) {
+      const path = view.blobs.get(blob)?.path;
+      if (path === undefined || stay.has(blob) || view.users.of(blobResource(blob)).length > 0) continue;
+      blobs.set(blob, path);
+    }
+  }
+  return blobs;
 }
 
 function leastRecentFirst(a: StoreItem, b: StoreItem): number {
@@ -135,76 +199,32 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
     await setImmediate();
     job.signal.throwIfAborted();
   }
-  for (const { kind, path } of removed) {
+  for (const item of removed) {
     job.signal.throwIfAborted();
-    if (kind === 'snapshot') await env.snapshotStore.remove(basename(path));
-    else if (kind === 'workspace') await removeTree(path);
-    else if (kind === 'record' || kind === 'partial' || kind === 'stat-cache') await rm(path, { force: true });
+    await removeItem(item, env.snapshotStore);
   }
-}
-
-function report({ removed, freed, remaining }: Plan): PruneReport {
-  return { removed: removed.map(publicItem), freed, remaining };
 }
 
 /** An item in the contract's form. */
-function publicItem({ kind, id, digest, size, lastUsed, leased, referenced }: InventoryItem): StoreItem {
-  return { kind, id, ...(digest === undefined ? {} : { digest }), size, lastUsed, leased, referenced };
+function publicItem(item: InventoryItem): StoreItem {
+  const { kind, id, name, digest, size, own, shared, length, lastUsed, leased, inUse, referenced } = item;
+  const measured = { size, own, shared, length, lastUsed, leased, inUse, referenced };
+  return { kind, id, name, ...(digest === undefined ? {} : { digest }), ...measured };
 }
 
 /** `StoreAdmin.list` of the contract. */
-export async function list(env: InventoryEnv): Promise<readonly StoreItem[]> {
+export async function list(env: InventoryEnv, filter?: readonly string[]): Promise<readonly StoreItem[]> {
+  const matches = parseFilters(filter);
   const { items } = await takeInventory(env);
-  return items.map(publicItem).sort((a, b) => b.lastUsed - a.lastUsed);
+  return items
+    .filter(matches)
+    .map(publicItem)
+    .sort((a, b) => b.lastUsed - a.lastUsed);
 }
 
 /** `StoreAdmin.usage` of the contract. */
-export async function usage(env: InventoryEnv): Promise<StoreUsage> {
+export async function usage(env: InventoryEnv, filter?: readonly string[]): Promise<UsageReport> {
+  const matches = parseFilters(filter);
   const inventory = await takeInventory(env);
-  const sum = (kinds: readonly StoreItem['kind'][]): SizeCount => {
-    const items = inventory.items.filter(({ kind }) => kinds.includes(kind));
-    return { bytes: bytesOf(items), count: items.length };
-  };
-  const blobs = { bytes: bytesOf([...inventory.blobs.values()]), count: inventory.blobs.size };
-  const [snapshots, records] = [sum(['snapshot']), sum(['record', 'stat-cache'])];
-  const temporary = add(sum(['partial', 'workspace']), inventory.temporary);
-  const total = [blobs, snapshots, records, temporary].reduce(add);
-  const { freed } = plan(inventory, {}, () => true);
-  return { blobs, snapshots, records, temporary, total, reclaimable: freed };
-}
-
-function add(a: SizeCount, b: SizeCount): SizeCount {
-  return { bytes: a.bytes + b.bytes, count: a.count + b.count };
-}
-
-const FILTER_NAMES = ['kind', 'id', 'digest'] as const;
-
-/** `NAME=VALUE`, `NAME!=VALUE` or `NAME~=REGULAR EXPRESSION`; all have to match. */
-function parseFilters(filters: readonly string[]): (item: StoreItem) => boolean {
-  const tests = filters.map((filter) => {
-    const match = /^([a-z]+)(!=|~=|=)(.*)$/s.exec(filter);
-    const name = FILTER_NAMES.find((candidate) => candidate === match?.[1]);
-    if (match === null || name === undefined) {
-      throw new CtxsrcError('E_USAGE', `filter ${JSON.stringify(filter)} is not understood`, {
-        hint: 'write kind=snapshot, id=NAME or id~=REGEX; names are kind, id and digest',
-      });
-    }
-    const [, , operator, value = ''] = match;
-    if (operator === '~=') {
-      const pattern = regularExpression(value, filter);
-      return (item: StoreItem) => pattern.test(item[name] ?? '');
-    }
-    return (item: StoreItem) => (item[name] === value) === (operator === '=');
-  });
-  return (item) => tests.every((test) => test(item));
-}
-
-function regularExpression(text: string, filter: string): RegExp {
-  try {
-    return new RegExp(text);
-  } catch (error) {
-    throw new CtxsrcError('E_USAGE', `filter ${JSON.stringify(filter)} has no valid regular expression`, {
-      cause: error,
-    });
-  }
+  return usageReport(inventory, matches, plan(inventory, {}, () => true).freed);
 }

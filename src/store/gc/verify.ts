@@ -11,8 +11,8 @@ import { namesIn, orAbsent, storeError } from '../layout.ts';
 import { parseRecord } from '../records.ts';
 import { readHeader } from '../snapshots/manifest.ts';
 import { imageGraph } from './image-graph.ts';
-import { textOf } from './inventory.ts';
 import type { PruneEnv } from './prune.ts';
+import { textOf } from './store-view.ts';
 
 export interface VerifyEnv extends PruneEnv {
   readonly blobs: FileBlobStore;

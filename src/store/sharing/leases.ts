@@ -94,18 +94,9 @@ export class Leases {
     this.#home = undefined;
   }
 
-  /** The resources that living processes lease. */
-  async resources(): Promise<ReadonlySet<string>> {
-    const found = new Set<string>();
-    for (const { name } of await this.#living()) {
-      for (const resource of namesIn(this.#directory.path('leases', name))) found.add(resource);
-    }
-    return found;
-  }
-
   /** Removes the leases and temporary files of dead processes. */
   async removeDead(): Promise<void> {
-    const living = (await this.#living()).map(({ owner }) => owner);
+    const living = (await this.living()).map(({ owner }) => owner);
     for (const name of namesIn(this.#directory.path('tmp'))) {
       const owner = ownerOf(name);
       if (owner !== undefined && living.some((other) => isSame(owner, other))) continue;
@@ -114,7 +105,8 @@ export class Leases {
     }
   }
 
-  async #living(): Promise<{ name: string; owner: Identity }[]> {
+  /** The running processes, with the names of their folders of leases. Those of dead processes are removed on the way. */
+  async living(): Promise<{ name: string; owner: Identity }[]> {
     const living: { name: string; owner: Identity }[] = [];
     for (const name of namesIn(this.#directory.path('leases'))) {
       const path = this.#directory.path('leases', name);

@@ -96,13 +96,13 @@ export class Locks {
     return (await this.#others(name, 'holding')).length > 0;
   }
 
-  /** The names of the locks that are held now. */
-  async heldNames(): Promise<ReadonlySet<string>> {
-    const names = new Set<string>();
+  /** The locks that are held now. */
+  async held(): Promise<LockFile[]> {
+    const found: LockFile[] = [];
     for (const file of this.#list()) {
-      if (file.role === 'holding' && (await this.#liveness(file)) !== undefined) names.add(file.name);
+      if (file.role === 'holding' && (await this.#liveness(file)) !== undefined) found.push(file);
     }
-    return names;
+    return found;
   }
 
   /** Removes the files of dead processes. */
@@ -255,7 +255,7 @@ export async function acquireAloud(job: JobContext, locks: Locks, name: string, 
   }
 }
 
-interface LockFile {
+export interface LockFile {
   readonly file: string;
   readonly name: string;
   readonly role: 'holding' | 'waiting';

@@ -80,6 +80,19 @@ describe('diff of builds', () => {
     expect(flags).toMatchObject({ code: 2, stderr: expect.stringContaining('mean nothing for two files') });
   });
 
+  it('compares a target of a bake file, with the targets that it is built from', async () => {
+    const bake = { target: { b: { context: 'lib' }, d: { context: 'app', contexts: { base: 'target:b' } } } };
+    write('bake.json', JSON.stringify(bake));
+    write('lib/Dockerfile', 'FROM scratch\nCOPY f /\n');
+    write('app/Dockerfile', 'FROM base\nLABEL a=b\n');
+    const from = ['--from', 'bake.json'];
+    expect(await run(['key', '--build', '--save', 'target.json', ...from, 'd'])).toMatchObject({ code: 0 });
+    write('lib/f', 'other\n');
+    const found = await run(['diff', ...from, 'target.json', 'd']);
+    expect(found).toMatchObject({ code: 0, stdout: expect.stringContaining('\n~ target b: f, other content\n') });
+    expect(await run(['diff', ...from, 'target.json', 'target.json'])).toMatchObject({ code: 2, stdout: '' });
+  });
+
   it('refuses a damaged file, another one, and a source', async () => {
     write('cut.json', readFileSync(join(dir, 'saved.json'), 'utf8').slice(0, -30));
     expect(await run(['diff', 'cut.json', 'app'])).toMatchObject({

@@ -1,4 +1,4 @@
-import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -83,16 +83,18 @@ describe('prune', () => {
     age(store.blobs.path(young.root.digest), 10);
     const other = await stranger();
     const { total } = await other.usage();
-    const report = await other.prune(testJob(), { maxSize: total.bytes - 1 });
+    const report = await other.prune(testJob(), { maxSize: total - 1 });
     expect(report.removed.map(({ id }) => id)).toEqual(['example.test/old:1']);
-    expect(report.remaining).toBeLessThan(total.bytes);
-    expect(report.remaining).toBe((await other.usage()).total.bytes);
+    expect(report.remaining).toBeLessThan(total);
+    expect(report.remaining).toBe((await other.usage()).total);
     expect(blobNames()).not.toContain(old.layers[1]!.digest.slice(7));
     expect(blobNames()).toContain(young.layers[0]!.digest.slice(7));
     const index = JSON.parse(await readFile(join(root, 'index.json'), 'utf8')) as { manifests: { digest: string }[] };
     expect(index.manifests.map(({ digest }) => digest)).toEqual([young.root.digest]);
     expect((await other.verify(testJob())).problems).toEqual([]);
-    expect((await other.prune(testJob(), { maxSize: 0 })).remaining).toBe(0);
+    const rest = await other.prune(testJob(), { maxSize: 0 });
+    expect(rest.kept).toMatchObject([{ kind: 'store', why: 'needed' }]);
+    expect((await other.usage()).rows).toMatchObject([{ kind: 'store', own: rest.remaining }]);
   });
 
   it('keeps what was used lately', async () => {
@@ -181,10 +183,12 @@ describe('what directories left in the store', () => {
     await mkdir(join(root, 'stat-cache'), { recursive: true });
     writeFileSync(join(root, 'stat-cache', 'a'), Buffer.alloc(100));
     const other = await stranger();
-    expect(await other.list()).toMatchObject([{ kind: 'stat-cache', id: 'a', size: 100, referenced: true }]);
-    expect((await other.usage()).records).toEqual({ bytes: 100, count: 1 });
+    const [cache] = await other.list(['kind=stat-cache']);
+    expect(cache).toMatchObject({ kind: 'stat-cache', id: 'a', length: 100, referenced: true });
+    const blocks = statSync(join(root, 'stat-cache', 'a')).blocks * 512;
+    expect((await other.usage(['kind=stat-cache'])).rows).toMatchObject([{ count: 1, length: 100, own: blocks }]);
     expect((await other.prune(testJob())).removed).toEqual([]);
-    expect((await other.prune(testJob(), { all: true })).freed).toBe(100);
+    expect((await other.prune(testJob(), { all: true })).freed).toBe(blocks);
     expect(readdirSync(join(root, 'stat-cache'))).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import { StoreDirectory } from '../../../src/store/layout.ts';
 import { ownIdentity } from '../../../src/store/process-identity.ts';
 import { Leases } from '../../../src/store/sharing/leases.ts';
 import { Locks } from '../../../src/store/sharing/locks.ts';
+import { findUsers } from '../../../src/store/sharing/users.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const QUICK = { interval: 40, voidAfter: 160 };
@@ -122,11 +123,12 @@ describe('a lease', () => {
     });
     await sleep(80);
     expect(taken).toBe(false);
-    expect(await new Leases(directory, theirs).resources()).toEqual(new Set(['blob-x']));
+    const seen = async () => (await findUsers(directory, new Leases(directory, theirs), theirs)).of('blob-x');
+    expect(await seen()).toEqual([{ pid: process.pid, here: true }]);
     await collecting.release();
     await taking;
     await leases.drop('blob-x');
-    expect(await leases.resources()).toEqual(new Set());
+    expect(await seen()).toEqual([]);
     await leases.close();
     expect(readdirSync(join(root, 'leases'))).toEqual([]);
   });
