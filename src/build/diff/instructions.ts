@@ -3,7 +3,7 @@ import type { InstructionDetail, Part, StageDetail } from '../build-detail.ts';
 import { gapsBetween } from './align.ts';
 import { type BuildDifference, paired } from './difference.ts';
 import type { ComparedBuild } from './saved.ts';
-import { identitiesOf, madeBy } from './steps.ts';
+import { madeByLine } from './steps.ts';
 
 /** A difference that may be without effect. */
 export interface Cause extends BuildDifference {
@@ -15,11 +15,12 @@ export interface Cause extends BuildDifference {
 export function instructionCauses(a: ComparedBuild, b: ComparedBuild, settings: ReadonlySet<string>): Cause[] {
   const left = reachedAlone(a.detail.stages, b.detail.stages);
   const arrived = reachedAlone(b.detail.stages, a.detail.stages);
+  const names = new Set(a.detail.stages.map(({ name }) => name));
   const compare = new InstructionComparison(a, b, settings);
   return [
     ...left.map((stage) => stageCause('-', stage, a.detail.file, 'which is not reached any more')),
     ...arrived.map((stage) => {
-      const wasThere = a.detail.stages.some(({ name }) => name === stage.name);
+      const wasThere = names.has(stage.name);
       return stageCause('+', stage, b.detail.file, wasThere ? 'which is reached now' : 'which is new');
     }),
     ...compare.causes(withoutStages(a.detail.instructions, left), withoutStages(b.detail.instructions, arrived)),
@@ -71,13 +72,13 @@ class InstructionComparison {
   readonly #a: ComparedBuild;
   readonly #b: ComparedBuild;
   readonly #settings: ReadonlySet<string>;
-  readonly #made: readonly [ReturnType<typeof identitiesOf>, ReturnType<typeof identitiesOf>];
+  readonly #made: readonly ReturnType<typeof madeByLine>[];
 
   constructor(a: ComparedBuild, b: ComparedBuild, settings: ReadonlySet<string>) {
     this.#a = a;
     this.#b = b;
     this.#settings = settings;
-    this.#made = [identitiesOf(a), identitiesOf(b)];
+    this.#made = [madeByLine(a), madeByLine(b)];
   }
 
   causes(a: readonly InstructionDetail[], b: readonly InstructionDetail[]): Cause[] {
@@ -119,8 +120,9 @@ class InstructionComparison {
         ? 'only blanks differ'
         : `changed in ${partsThatDiffer(before.parts, after.parts)}`;
     const cause = this.#cause('~', after, what);
-    const made = [madeBy(before.line, this.#a, this.#made[0]), madeBy(after.line, this.#b, this.#made[1])] as const;
-    const isSame = made[0].size > 0 && made[0].size === made[1].size && [...made[0]].every((one) => made[1].has(one));
+    const [earlier, later] = [this.#made[0]!.get(before.line), this.#made[1]!.get(after.line)];
+    const isSame =
+      earlier !== undefined && earlier.size === later?.size && [...earlier].every((digest) => later.has(digest));
     return isSame ? { ...cause, idle: true } : cause;
   }
 

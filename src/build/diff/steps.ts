@@ -6,9 +6,9 @@ import type { BuildDifference } from './difference.ts';
 import type { ComparedBuild } from './saved.ts';
 
 /** For each step, by platform and position, a digest of it with all steps before it. */
-export type Identities = ReadonlyMap<string, readonly string[]>;
+type Identities = ReadonlyMap<string, readonly string[]>;
 
-export function identitiesOf({ document }: ComparedBuild): Identities {
+function identitiesOf({ document }: ComparedBuild): Identities {
   return new Map(
     document.platforms.map(({ platform, steps }) => {
       const digests: string[] = [];
@@ -50,14 +50,16 @@ function newSteps(known: Identities, b: ComparedBuild): { readonly at: StepDetai
   );
 }
 
-/** What an instruction makes, by the digests of its steps; empty for one that makes none. */
-export function madeBy(
-  line: number,
-  { detail }: Pick<ComparedBuild, 'detail'>,
-  identities: Identities,
-): ReadonlySet<string> {
-  const own = detail.steps.filter((one) => one.line === line && one.onbuildOf === undefined);
-  return new Set(own.map(({ platform, step }) => `${platform} ${identities.get(platform)?.[step]}`));
+/** What the instruction of each line makes, by the digests of its steps; none for one that makes nothing. */
+export function madeByLine(build: ComparedBuild): ReadonlyMap<number, ReadonlySet<string>> {
+  const identities = identitiesOf(build);
+  const made = new Map<number, Set<string>>();
+  for (const { line, platform, step, onbuildOf } of build.detail.steps) {
+    if (onbuildOf !== undefined) continue;
+    const digests = made.get(line) ?? new Set();
+    made.set(line, digests.add(`${platform} ${identities.get(platform)?.[step]}`));
+  }
+  return made;
 }
 
 /** What differs in the documents themselves: the last resort where nothing else does. */
