@@ -4,17 +4,31 @@
  */
 import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
-import type { CacheKeyResult, JobContext, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
-import type { Loss, WriteLimits } from './contract/ref.ts';
-import { arrayOf, type Check, call, flag, given, having, members, nonEmpty, positive } from './core/check-options.ts';
-import { CtxsrcError } from './core/errors.ts';
+import type { JobContext, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
+import type { WriteLimits } from './contract/ref.ts';
+import {
+  arrayOf,
+  type Check,
+  call,
+  count,
+  flag,
+  given,
+  having,
+  members,
+  nonEmpty,
+  positive,
+} from './core/check-options.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
+import type { FileTree } from './image/entries/file-tree.ts';
+import type { ListedEntry } from './image/entries/listing.ts';
+import type { Keys, Resolution, SnapshotResult } from './snapshot/results.ts';
 import { NETWORK, WRITE } from './snapshot/write/option-checks.ts';
 import { writeLimits, writeSnapshot } from './snapshot/write/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
 import { checkAttributes } from './source/check-attributes.ts';
 import { type Environment, openEnvironment } from './source/environment.ts';
+import { refuseIncomplete, unseen } from './source/incomplete.ts';
 import {
   allKeys,
   type Resolved as ResolvedReference,
@@ -30,6 +44,8 @@ export { CtxsrcError, ERROR_EXITS, type ErrorCode, ioError, isCtxsrcError } from
 export { Once } from './core/once.ts';
 export type { Phase, Progress, ProgressEvent } from './core/progress.ts';
 export { VERSION } from './core/version.ts';
+export type { ListedEntry } from './image/entries/listing.ts';
+export type { Keys, Resolution, SnapshotResult } from './snapshot/results.ts';
 
 /**
  * The flags of the built-in sources by their names. Each source takes its own only; `ctxsrc sources` lists which. For a
@@ -107,48 +123,20 @@ export interface Options {
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
 
-/** What a reference points at now. */
-export interface Resolution {
-  readonly reference: string;
-  readonly scheme: string;
-  /** Normalised; it identifies the same. */
-  readonly identifier: string;
-  /** Root digest, as `ctxsrc digest` prints it. */
-  readonly digest: string;
-  readonly mediaType?: string | undefined;
-  /** The reference with its root digest; absent where there is no such form. */
-  readonly pinned?: string | undefined;
-}
-
-/** The keys of a reference. */
-export interface Keys {
-  /** Content key: the last of `keys`. */
-  readonly key: string;
-  readonly keys: readonly {
-    readonly key: string;
-    readonly pin: string;
-    readonly done: boolean;
-    readonly solver: string;
-  }[];
-  /** What could not be seen, for instance `xattrs`. */
-  readonly incomplete: readonly string[];
-}
-
 export interface SnapshotOptions extends Options {
   readonly force?: boolean | undefined;
   /** How files are written; limits that are not given are those of the command line. */
   readonly write?: (Partial<Omit<WriteOptions, 'limits'>> & { readonly limits?: Partial<WriteLimits> }) | undefined;
 }
 
-export interface SnapshotResult {
-  readonly key: string;
-  /** `unchanged`: the same snapshot was there, intact. */
-  readonly status: 'written' | 'unchanged';
-  readonly dir: string;
-  readonly files: number;
-  readonly bytes: number;
-  /** What the files lack, for instance owners when not root. */
-  readonly losses: readonly Loss[];
+export interface FilesOptions extends Options {
+  /** Of an image: one layer by itself, counted from the base, which is 1. */
+  readonly layer?: number | undefined;
+}
+
+export interface LsOptions extends FilesOptions {
+  /** All that is below, too. */
+  readonly recursive?: boolean | undefined;
 }
 
 /**
@@ -211,6 +199,44 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
   });
 }
 
+/**
+ * The entries of a reference's files: what is in the directory at `path`, else the one entry there. Of an image no more
+ * layers are fetched than that needs. Paths are byte strings.
+ */
+export async function ls(reference: string, path = '', options: LsOptions = {}): Promise<readonly ListedEntry[]> {
+  members(LS_OPTIONS)(options, '');
+  const { recursive = false, ...others } = options;
+  return withFiles(reference, others, ({ listFiles }, files, job) => listFiles(job, files, path, recursive));
+}
+
+/** The content of a file, verified; links are followed, inside the source only. */
+export async function cat(reference: string, path: string, options: FilesOptions = {}): Promise<Uint8Array> {
+  members(FILES_OPTIONS)(options, '');
+  return withFiles(reference, options, async ({ readFile }, files, job) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of readFile(job, files, path)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  });
+}
+
+type Listing = typeof import('./snapshot/list/source-files.ts');
+
+async function withFiles<T>(
+  reference: string,
+  { layer, ...options }: FilesOptions,
+  work: (listing: Listing, files: FileTree, job: JobContext) => Promise<T>,
+): Promise<T> {
+  return withSource(reference, options, async ({ resolved: { instance }, job, store }) => {
+    const listing = await import('./snapshot/list/source-files.ts');
+    const files = await listing.openFiles(job, { instance, store, limits: options.limits, layer });
+    try {
+      return await work(listing, files, job);
+    } finally {
+      await files.release();
+    }
+  });
+}
+
 const OPTIONS = {
   // Which there are says the source of the reference.
   attributes: having('an object', {}),
@@ -232,18 +258,8 @@ const OPTIONS = {
 
 const SNAPSHOT_OPTIONS = { ...OPTIONS, force: flag, write: WRITE } satisfies Record<keyof SnapshotOptions, Check>;
 
-const unseen = (keys: readonly CacheKeyResult[]): string[] => [
-  ...new Set(keys.flatMap((result) => result.incomplete ?? [])),
-];
-
-function refuseIncomplete(keys: readonly CacheKeyResult[]): void {
-  const incomplete = unseen(keys);
-  if (incomplete.length === 0) return;
-  throw new CtxsrcError('E_INCOMPLETE', `the key does not cover ${incomplete.join(', ')}`, {
-    hint: 'install the optional package koffi, or do without strict',
-    details: { incomplete },
-  });
-}
+const FILES_OPTIONS = { ...OPTIONS, layer: count(1) } satisfies Record<keyof FilesOptions, Check>;
+const LS_OPTIONS = { ...FILES_OPTIONS, recursive: flag } satisfies Record<keyof LsOptions, Check>;
 
 interface Work {
   readonly resolved: ResolvedReference;

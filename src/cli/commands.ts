@@ -6,6 +6,7 @@ import { Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
 import { BUILD_COMMANDS, BUILD_DIFF } from './build-commands.ts';
 import { type CommandSpec, safeOption } from './command-spec.ts';
+import { FILE_COMMANDS } from './file-commands.ts';
 import { addNetworkFlags, addWriteFlags, listOption } from './flags.ts';
 
 const githubOutput = new Option(
@@ -85,6 +86,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ['ctxsrc inspect docker-image://alpine:3.20', 'ctxsrc inspect --why node_modules/x .'],
     load: () => import('./commands/inspect.ts'),
   },
+  ...FILE_COMMANDS,
   {
     name: 'pull',
     args: '<ref>',

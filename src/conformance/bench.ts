@@ -164,6 +164,7 @@ function countedStore(store: Store, counters: Counters): Store {
   return {
     root: store.root,
     records: store.records,
+    entryIndexes: store.entryIndexes,
     blobs: {
       path: (digest) => store.blobs.path(digest),
       size: (digest) => counted('blobs.size', () => store.blobs.size(digest)),

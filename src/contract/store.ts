@@ -12,6 +12,7 @@ export interface Store {
   readonly root: string;
   readonly blobs: BlobStore;
   readonly records: RecordStore;
+  readonly entryIndexes: EntryIndexStore;
   /** A ref whose files a recipe makes on demand; refs with the same ID share their files. */
   ref(recipe: Recipe): Promise<ImmutableRef>;
   /**
@@ -38,6 +39,14 @@ export interface Store {
   tagImage(name: string, descriptor: Descriptor): Promise<void>;
   /** Releases the leases and removes the temporary files of this process. */
   close(): Promise<void>;
+}
+
+/** What the layers with these diff IDs consist of, so that they need not be read to be listed. */
+export interface EntryIndexStore {
+  /** The rows of a layer's entries, verified by their own digest; undefined if there are none. */
+  get(diffId: Digest): Promise<Buffer | undefined>;
+  /** Does nothing if the store is not writable, or the rows are too many to be kept. */
+  put(diffId: Digest, rows: Uint8Array): Promise<void>;
 }
 
 /** Small JSON records, one file each: validated when read, rebuildable, never trusted for integrity. */
@@ -77,11 +86,12 @@ export interface StoreItem {
     | 'snapshot'
     | 'record'
     | 'stat-cache'
+    | 'entries'
     | 'partial'
     | 'workspace'
     | 'temporary'
     | 'store';
-  /** Name of an image, digest of a blob, ID of a snapshot, kind and key of a record or workspace. */
+  /** Name of an image, digest of a blob, ID of a snapshot, kind and key of a record or workspace, diff ID of entries. */
   readonly id: string;
   /** What people call it: the image or address that it comes from, where that is known; else the ID. */
   readonly name: string;
@@ -177,7 +187,7 @@ export interface VerifyReport {
   readonly bytes: number;
   /** The problems found, one each, and all of them removed. */
   readonly problems: readonly {
-    readonly kind: 'blob' | 'snapshot' | 'record' | 'index';
+    readonly kind: 'blob' | 'snapshot' | 'record' | 'entries' | 'index';
     readonly id: string;
     readonly problem: string;
   }[];

@@ -10,7 +10,7 @@ import type {
   SourceInstance,
 } from '../contract/source.ts';
 import { chainIds } from '../core/chain-id.ts';
-import { type Digest, digestProblem } from '../core/digest.ts';
+import { type Digest, digestHex, digestProblem } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { Once } from '../core/once.ts';
@@ -179,6 +179,8 @@ export function imageInstance(request: ImageInstanceOptions): SourceInstance {
     await env.store.records.set('image', provider.storeName, {
       documents,
       layers: layers.map(({ descriptor }) => descriptor.digest),
+      // Without their algorithm they are no blobs: a layer that is not compressed has the digest of its content.
+      diffIds: layers.map(({ diffId }) => digestHex(diffId)),
       chainId: layers.at(-1)!.chainId,
     });
   }

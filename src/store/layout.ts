@@ -16,6 +16,7 @@ const MARKER = 'store.json';
 const SUBDIRECTORIES = [
   'blobs',
   'blobs/sha256',
+  'entries',
   'ingest',
   'leases',
   'locks',

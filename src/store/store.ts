@@ -56,6 +56,10 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     );
     return refs;
   };
+  const openEntryIndexes = async () => {
+    const { FileEntryIndexes } = await import('./entry-indexes.ts');
+    return new FileEntryIndexes(directory, (failure) => blobs.noteUnwritable(failure));
+  };
   const inventoryEnv = async () => {
     const { IndexFile } = await import('./index-file.ts');
     return { directory, locks, leases, index: new IndexFile(directory, locks) };
@@ -66,6 +70,10 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     root: directory.root,
     blobs,
     records,
+    entryIndexes: {
+      get: async (diffId) => (await openEntryIndexes()).get(diffId),
+      put: async (diffId, rows) => (await openEntryIndexes()).put(diffId, rows),
+    },
     ref: async (recipe: Recipe): Promise<ImmutableRef> => (await openRefs()).open(recipe),
     commit: async (dir, id): Promise<ImmutableRef> => (await openRefs()).commit(dir, id),
     tempDir: async () => {

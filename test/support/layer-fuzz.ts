@@ -15,7 +15,7 @@ import { type Inode, LayerModel, type ModelEntry, Refused } from './layer-model.
 import { tar } from './tar-builder.ts';
 import { listTree, type TreeEntry } from './tree.ts';
 
-interface FuzzCase {
+export interface FuzzCase {
   readonly layers: readonly (readonly ModelEntry[])[];
   /** How the archives are written and fed. */
   readonly long: 'auto' | 'pax' | 'gnu';
@@ -138,7 +138,7 @@ function withoutRefused(layers: readonly (readonly ModelEntry[])[]): ModelEntry[
   return kept;
 }
 
-const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
+export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
   layers: fc
     .tuple(
       fc.constantFrom(true, true, true, true, true, false),
@@ -194,27 +194,33 @@ function runFuzzCase(fuzz: FuzzCase, scratch: string): void {
   }
 }
 
-function applyLayers({ layers, long, chunk }: FuzzCase, dir: string): ReturnType<typeof unpackReport> {
+/** A layer of a case as an archive. */
+export function archiveOf(layer: readonly ModelEntry[], long: FuzzCase['long']): Buffer {
+  return tar(
+    layer.map((entry) => ({
+      name: entry.name,
+      type: entry.type,
+      mode: entry.mode,
+      uid: entry.uid,
+      gid: entry.gid,
+      linkname: entry.link,
+      content: entry.content,
+      devmajor: 1,
+      devminor: 3,
+      long,
+      ...(entry.mtime % 1_000_000_000n === 0n && entry.mtime >= 0n
+        ? { mtime: Number(entry.mtime / 1_000_000_000n) }
+        : { pax: { mtime: decimal(entry.mtime) } }),
+    })),
+  );
+}
+
+/** Applies a case to an empty directory. */
+export function applyLayers({ layers, long, chunk }: FuzzCase, dir: string): ReturnType<typeof unpackReport> {
   const applier = new LayerApplier(dir, WRITE_OPTIONS);
   try {
     for (const layer of layers) {
-      const archive = tar(
-        layer.map((entry) => ({
-          name: entry.name,
-          type: entry.type,
-          mode: entry.mode,
-          uid: entry.uid,
-          gid: entry.gid,
-          linkname: entry.link,
-          content: entry.content,
-          devmajor: 1,
-          devminor: 3,
-          long,
-          ...(entry.mtime % 1_000_000_000n === 0n && entry.mtime >= 0n
-            ? { mtime: Number(entry.mtime / 1_000_000_000n) }
-            : { pax: { mtime: decimal(entry.mtime) } }),
-        })),
-      );
+      const archive = archiveOf(layer, long);
       const reader = new TarReader(applier);
       applier.beginLayer();
       for (let at = 0; at < archive.length; at += chunk) reader.push(archive.subarray(at, at + chunk));

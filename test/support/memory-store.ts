@@ -43,6 +43,11 @@ export class MemoryStore implements Store {
     delete: async () => undefined,
   };
 
+  readonly entryIndexes: Store['entryIndexes'] = {
+    get: async () => undefined,
+    put: async () => undefined,
+  };
+
   async ref(recipe: Recipe): Promise<ImmutableRef> {
     this.recipes.push(recipe);
     return { id: recipe.id } as ImmutableRef;

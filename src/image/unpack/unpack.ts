@@ -6,29 +6,17 @@ import { setMaxListeners } from 'node:events';
 import type { RecipeLayer, WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import type { Store } from '../../contract/store.ts';
-import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
-import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { failureOf } from '../../core/progress.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { BlobTable } from '../../layer/threads/protocol.ts';
+import { isDamage, ofLayer } from '../layer-damage.ts';
 import { BlobFeed, explainMismatch } from './blob-feed.ts';
 import { UnpackProgress } from './progress.ts';
 import { UnpackThreads } from './threads.ts';
 
-/** True for errors that wrong bytes of a layer can cause. */
-const isDamage = (error: unknown): boolean =>
-  isCtxsrcError(error) && /^E_(?:ARCHIVE_INVALID|DIFF_ID_MISMATCH|UNSAFE)$/.test(error.code);
-
 async function isMissing(store: Store, { descriptor, file }: RecipeLayer): Promise<boolean> {
   return file === undefined && (await store.blobs.size(descriptor.digest)) === undefined;
-}
-
-/** Adds the digest of the layer to an error: the reader of archives does not know it. */
-function ofLayer(error: CtxsrcError, digest: Digest): CtxsrcError {
-  if (error.message.includes(digest)) return error;
-  const usual = error.code === 'E_ARCHIVE_INVALID' ? IMAGE_INVALID : undefined;
-  return error.with({ message: `layer ${digest}: ${error.message}`, hint: error.hint ?? usual });
 }
 
 /**

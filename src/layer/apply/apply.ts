@@ -23,11 +23,8 @@ import { LayerMetadata } from './metadata.ts';
 import { OtherEntries } from './other-entries.ts';
 import { parentFinder } from './parents.ts';
 import { selectPaths } from './select.ts';
-import { type Directory, leafOf, type Node, pathIn } from './tree.ts';
+import { type Directory, leafOf, MAX_LAYER_TIME, type Node, pathIn } from './tree.ts';
 import { checkNameLength, WrittenTree } from './written-tree.ts';
-
-/** The range of 63 bits of nanoseconds, in seconds: containerd changes a time after it, or before 1970, to 1970. */
-const MAX_LAYER_TIME = 9_223_372_036;
 
 export type ApplyOptions = Pick<WriteOptions, 'owner' | 'epoch' | 'limits' | 'filter'> & {
   /** False for an archive that is not a layer: names of whiteouts have no special meaning in it. */

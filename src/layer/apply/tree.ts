@@ -7,6 +7,9 @@
  */
 import type { Metadata } from '../../contract/entry.ts';
 
+/** The range of 63 bits of nanoseconds, in seconds: containerd changes a time after it, or before 1970, to 1970. */
+export const MAX_LAYER_TIME = 9_223_372_036;
+
 export type LeafType = 'file' | 'symlink' | 'char' | 'block' | 'fifo';
 
 /** Any entry but a directory, with its first name. */

@@ -14,11 +14,11 @@ import { type Directory, isMissing, leafOf, type Node, pathIn } from './tree.ts'
 /** The kernel's limits: of a path, of a name, and of links followed. */
 export const MAX_PATH = 4095;
 const MAX_NAME = 255;
-const MAX_LINKS = 255;
+export const MAX_LINKS = 255;
 /** Bytes of names, link texts and attributes that are kept in memory. */
-const MAX_METADATA = 512 << 20;
+export const MAX_METADATA = 512 << 20;
 /** Each level needs a descriptor. */
-const MAX_DEPTH = 1000;
+export const MAX_DEPTH = 1000;
 const MAX_OPEN_DIRECTORIES = 200;
 
 /** Methods throw CtxsrcError `E_ARCHIVE_INVALID`, `E_UNSAFE` or `E_LIMIT`, or errors of the system. */

@@ -1,10 +1,11 @@
 /** Reads the blobs of all layers in order, from files that may still grow, and decompresses them into the ring. */
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { digestAlgorithm, digestHex } from '../../core/digest.ts';
+import { digestAlgorithm } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { IMAGE_INVALID, SIZE_WRONG } from '../../core/integrity-hints.ts';
+import { SIZE_WRONG } from '../../core/integrity-hints.ts';
 import { decompressInto } from '../compress/decompress.ts';
+import { checkDiffId } from '../diff-id.ts';
 import { Condition } from './condition.ts';
 import { UnpackCounters } from './counters.ts';
 import { FileJobs } from './file-jobs.ts';
@@ -73,14 +74,7 @@ export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) 
       },
     };
     await decompressInto(source(), sink, job.options.limits.maxRatio);
-    const actual = hash.digest('hex');
-    if (actual !== digestHex(diffId)) {
-      throw new CtxsrcError(
-        'E_DIFF_ID_MISMATCH',
-        `the content of layer ${digest} has the digest ${digestAlgorithm(diffId)}:${actual}, but the image configuration says ${diffId}`,
-        { hint: IMAGE_INVALID },
-      );
-    }
+    checkDiffId(hash, digest, diffId);
     waitUntil(hasSpace);
     ring.endLayer();
     other.raise();

@@ -17,6 +17,8 @@ export interface ImageGraph {
   readonly blobs: ReadonlySet<Digest>;
   /** Digests that a present manifest needs but that are missing. */
   readonly missing: ReadonlySet<Digest>;
+  /** Diff IDs of the layers in its configurations. */
+  readonly diffIds: ReadonlySet<string>;
   /** Chain IDs of the layers in its configurations. */
   readonly chainIds: ReadonlySet<string>;
 }
@@ -32,6 +34,7 @@ export async function imageGraph(
 ): Promise<ImageGraph> {
   const blobs = new Set<Digest>();
   const missing = new Set<Digest>();
+  const diffs = new Set<string>();
   const chains = new Set<string>();
   const visit = async (
     { digest, mediaType }: Pick<Descriptor, 'digest' | 'mediaType'>,
@@ -44,14 +47,16 @@ export async function imageGraph(
     const isDocument = isIndexType(mediaType) || isManifestType(mediaType) || isConfigType(mediaType);
     if (size === undefined || size > MOST_BYTES || !isDocument) return;
     const document = await readJson(pathOf(digest));
-    for (const id of chainIds(strings(member(member(document, 'rootfs'), 'diff_ids')))) chains.add(id);
+    const diffIds = strings(member(member(document, 'rootfs'), 'diff_ids'));
+    for (const id of diffIds) diffs.add(id);
+    for (const id of chainIds(diffIds)) chains.add(id);
     // An index may list platforms that were not fetched; a manifest needs everything it lists.
     for (const child of descriptors(member(document, 'manifests'))) await visit(child, false);
     for (const child of descriptors([member(document, 'config')])) await visit(child, true);
     for (const child of descriptors(member(document, 'layers'))) await visit(child, true);
   };
   await visit(root, true);
-  return { blobs, missing, chainIds: chains };
+  return { blobs, missing, diffIds: diffs, chainIds: chains };
 }
 
 /** Undefined if the file vanished or is not JSON. */

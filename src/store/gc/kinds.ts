@@ -7,6 +7,7 @@ import { isObject } from '../../core/is-object.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
+import { ENTRIES } from '../entry-indexes.ts';
 import { namesIn } from '../layout.ts';
 import { headerPath, readHeader } from '../snapshots/manifest.ts';
 import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
@@ -44,6 +45,7 @@ const KINDS: readonly Kind[] = [
   { kind: 'record', list: records, remove: removeFile },
   { kind: 'partial', list: partials, remove: removeFile },
   { kind: 'stat-cache', list: (view) => files(view, 'stat-cache'), remove: removeFile },
+  { kind: 'entries', list: entries, remove: removeFile },
   { kind: 'workspace', list: workspaces, remove: removeTree },
   { kind: 'temporary', list: temporary },
   { kind: 'store', list: store },
@@ -191,6 +193,18 @@ function workspaces({ directory, users }: StoreView, names: Names): FoundItem[] 
       inUse: users.of(workspaceResource(folder)),
       paths: [path],
     };
+  });
+}
+
+function entries({ directory, images, records }: StoreView): FoundItem[] {
+  const owners = new Map(images.flatMap(({ name, graph }) => [...graph.diffIds].map((id) => [id, name] as const)));
+  const imageRecords = records.filter(({ kind }) => kind === 'image');
+  return namesIn(directory.path(ENTRIES)).map((file) => {
+    const path = directory.path(ENTRIES, file);
+    const id = file.replace('-', ':');
+    const name = owners.get(id) ?? imageRecords.find(({ text }) => text.includes(file.replace(/^.*-/, '')))?.key;
+    const referenced = name !== undefined;
+    return { kind: 'entries', id, name: name ?? id, lastUsed: mtimeOf(path), referenced, inUse: [], paths: [path] };
   });
 }
 

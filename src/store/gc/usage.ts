@@ -8,6 +8,7 @@ import type { Inventory, InventoryItem } from './inventory.ts';
 const SUMMED: Partial<Record<StoreRow['kind'], string>> = {
   record: 'what saves work',
   'stat-cache': 'files of directories as they were last seen',
+  entries: 'what layers consist of',
 };
 
 export interface Rows {

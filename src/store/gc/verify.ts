@@ -1,11 +1,12 @@
 /** `ctxsrc cache verify`: hashes everything again, and removes damaged items, so that the next run fetches them. */
 import { lstatSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { VerifyReport } from '../../contract/store.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { Task } from '../../core/progress.ts';
 import type { FileBlobStore } from '../blobs/blobs.ts';
+import { checkedIndex, ENTRIES } from '../entry-indexes.ts';
 import { imageName } from '../index-file.ts';
 import { namesIn, orAbsent, storeError } from '../layout.ts';
 import { parseRecord } from '../records.ts';
@@ -31,6 +32,7 @@ export async function verifyStore(job: JobContext, env: VerifyEnv): Promise<Veri
     const blobs = await verifyBlobs(job, env, problems, task);
     const snapshots = await verifySnapshots(job, env, problems, (bytes) => task.advance(blobs.bytes + bytes));
     await verifyRecords(env, problems);
+    await verifyEntryIndexes(env, problems);
     await verifyIndex(env, blobs.sizes, problems);
     await env.locks.removeDead();
     await env.leases.removeDead();
@@ -110,6 +112,16 @@ async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Pro
       await rm(path, { force: true });
       problems.push({ kind: 'record', id: `${kind} ${name}`, problem: 'cannot be read' });
     }
+  }
+}
+
+async function verifyEntryIndexes({ directory }: VerifyEnv, problems: Problem[]): Promise<void> {
+  for (const name of namesIn(directory.path(ENTRIES))) {
+    const path = directory.path(ENTRIES, name);
+    const bytes = await readFile(path).catch(orAbsent);
+    if (bytes === undefined || checkedIndex(bytes) !== undefined) continue;
+    await rm(path, { force: true });
+    problems.push({ kind: 'entries', id: name.replace('-', ':'), problem: 'has other content than its digest says' });
   }
 }
 

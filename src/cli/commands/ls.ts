@@ -1,0 +1,65 @@
+import type { ListedEntry } from '../../image/entries/listing.ts';
+import { listFiles, openFiles } from '../../snapshot/list/source-files.ts';
+import { identifierMembers } from '../document.ts';
+import { type Flags, limitsOf, textFlag } from '../flags.ts';
+import { entryDocument, longLines, shortLine } from '../listed-entry.ts';
+import { write } from '../output.ts';
+import { quotedName } from '../quoted-name.ts';
+import type { Run } from '../run.ts';
+import { parseCount } from '../values.ts';
+
+/** Characters of the answer that are written at once. */
+const PIECE = 64 * 1024;
+
+/** `ctxsrc ls <ref> [path]`: the paths, one a line. */
+export async function run(run: Run, [reference, path = '']: readonly string[], flags: Flags): Promise<undefined> {
+  const number = textFlag(flags, 'layer');
+  const layer = number === undefined ? undefined : parseCount('--layer', number, 1);
+  const resolved = await run.resolve([reference!]);
+  const { store } = await run.environment();
+  const job = await run.job();
+  const [entries] = await run.each(resolved, async ({ instance }) => {
+    const files = await openFiles(job, { instance, store, limits: limitsOf(flags), layer });
+    try {
+      return await listFiles(job, files, path, flags.recursive === true);
+    } finally {
+      await files.release();
+    }
+  });
+  if (run.json) {
+    const head = JSON.stringify(identifierMembers(resolved[0]!, run.defaultPlatform())).slice(0, -1);
+    await run.out(`${head},"entries":[`);
+    await inPieces(documents(entries!), (text) => run.out(text));
+    return run.out(']}\n');
+  }
+  const isNull = flags.null === true;
+  const lines = flags.long === true ? longLines(entries!) : entries!.map(shortLine);
+  if (isNull) {
+    const texts = lines.map(({ before, name, after = '', link = '' }) => `${before}${name}${after}${link}\0`);
+    return inPieces(texts, (text) => write(run.io.stdout, Buffer.from(text, 'latin1')));
+  }
+  const texts = lines.map(({ before, name, after = '', link }) => {
+    return `${before}${quotedName(name)}${after}${link === undefined ? '' : quotedName(link)}\n`;
+  });
+  return inPieces(texts, (text) => run.out(text));
+}
+
+function* documents(entries: readonly ListedEntry[]): Generator<string> {
+  let separator = '';
+  for (const entry of entries) {
+    yield `${separator}${JSON.stringify(entryDocument(entry))}`;
+    separator = ',';
+  }
+}
+
+async function inPieces(texts: Iterable<string>, out: (text: string) => Promise<unknown>): Promise<undefined> {
+  let piece = '';
+  for (const text of texts) {
+    piece += text;
+    if (piece.length < PIECE) continue;
+    await out(piece);
+    piece = '';
+  }
+  if (piece !== '') await out(piece);
+  return undefined;
+}

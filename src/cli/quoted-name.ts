@@ -1,0 +1,39 @@
+/** Names of files as lines of an answer. */
+import { printable } from '../core/printable.ts';
+import { type ByteString, isUtf8, textOfBytes } from '../fs/byte-string.ts';
+
+/** What GitHub Actions would take for a command of a workflow. */
+const COMMAND = /^\s*::|##\[/;
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\v': '\\v',
+  '\f': '\\f',
+  '\r': '\\r',
+  '"': '\\"',
+  '\\': '\\\\',
+};
+
+/**
+ * A name as git quotes it: as it is, or in double quotes with escapes as in C, where it could be misread. That is where
+ * it has control or invisible characters, quotes, backslashes, bytes that are not UTF-8, or the look of a command.
+ */
+export function quotedName(name: ByteString): string {
+  if (!isUtf8(name)) return `"${[...name].map((byte) => (byte > '~' ? octal(byte) : quotedCharacter(byte))).join('')}"`;
+  const text = textOfBytes(name);
+  if (!/["\\]/.test(text) && !COMMAND.test(text) && printable(text) === text) return text;
+  return `"${[...text].map(quotedCharacter).join('')}"`;
+}
+
+function quotedCharacter(character: string): string {
+  return ESCAPES[character] ?? (printable(character) === character ? character : octal(character));
+}
+
+/** The bytes of a character. */
+function octal(character: string): string {
+  const bytes = character <= '\u00ff' && character > '~' ? undefined : Buffer.from(character);
+  return [...(bytes ?? [character.charCodeAt(0)])].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+}

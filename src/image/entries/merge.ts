@@ -1,0 +1,192 @@
+/**
+ * Applies the entries of layers to a tree in memory, by the rules of `layer/apply/apply.ts`: the result has the entries
+ * that unpacking would write, for a user who may give files away.
+ */
+import type { Entry, Metadata } from '../../contract/entry.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { shortenedBytes } from '../../fs/byte-string.ts';
+import { AUFS_LINKS, cleanComponents, isOfAufs, whitedOut } from '../../layer/apply/entry-names.ts';
+import { MAX_LAYER_TIME } from '../../layer/apply/tree.ts';
+import { checkNameLength, MAX_PATH } from '../../layer/apply/written-tree.ts';
+import { archiveError } from '../../layer/tar/header.ts';
+import { NO_OWNER } from '../../layer/tar/reader.ts';
+import {
+  EntryTree,
+  type Inode,
+  LowerLayersNeeded,
+  type TreeDirectory,
+  type TreeNode,
+  UNDECLARED,
+} from './entry-tree.ts';
+
+export interface MergeLimits {
+  readonly maxBytes: number;
+  readonly maxFiles: number;
+}
+
+export class LayerMerge {
+  readonly tree: EntryTree;
+  readonly #limits: MergeLimits;
+  readonly #alone: boolean;
+  #layer = 0;
+  #bytes = 0;
+
+  /**
+   * @param complete false if lower layers stay unknown
+   * @param alone one layer by itself: whiteouts are entries like others, hard links may lead into lower layers
+   */
+  constructor(limits: MergeLimits, { complete, alone }: { readonly complete: boolean; readonly alone: boolean }) {
+    this.tree = new EntryTree(complete);
+    this.#limits = limits;
+    this.#alone = alone;
+  }
+
+  /**
+   * Applies one layer, the lowest first.
+   * @throws LowerLayersNeeded; CtxsrcError `E_ARCHIVE_INVALID`, `E_UNSAFE`, `E_LIMIT`
+   */
+  apply(layer: number, entries: Iterable<Entry>): void {
+    this.#layer = layer;
+    let index = 0;
+    for (const entry of entries) {
+      this.#entry(entry, index);
+      index += 1;
+    }
+    if (!this.#alone && this.tree.root.children.has(AUFS_LINKS)) this.tree.remove(this.tree.root, AUFS_LINKS, layer);
+  }
+
+  #entry(entry: Entry, index: number): void {
+    const components = cleanComponents(entry.path);
+    const name = components.pop();
+    if (name === undefined) return;
+    if (!this.#alone && isOfAufs(components, name, entry.type)) return;
+    const parent = this.tree.resolve(components, true, this.#layer)!;
+    const removed = this.#alone ? undefined : whitedOut(name);
+    this.tree.noteFloating(parent, removed ?? name);
+    if (removed === undefined) this.#create(parent, name, entry, index);
+    else if (removed === '') this.tree.removeOlder(parent, this.#layer);
+    else this.tree.remove(parent, removed, this.#layer);
+  }
+
+  #create(parent: TreeDirectory, name: string, entry: Entry, index: number): void {
+    checkNameLength(name);
+    this.tree.created += 1;
+    const { maxFiles, maxBytes } = this.#limits;
+    if (this.tree.created > maxFiles) refuse(`has more than ${maxFiles} files`, '--max-files');
+    const found = parent.children.get(name);
+    const existing = found?.kind === 'gone' ? undefined : found;
+    if (entry.type === 'hardlink') {
+      this.#hardlink(parent, name, existing, entry);
+      return;
+    }
+    if (entry.type === 'dir') {
+      this.#directory(parent, name, existing, entry);
+      return;
+    }
+    const { type, size, target, digest } = entry;
+    if (type === 'symlink' && target === undefined) throw archiveError('a symbolic link to nothing');
+    if (type === 'symlink' && target!.length > MAX_PATH) throw archiveError('a symbolic link of more than 4095 bytes');
+    if (type === 'file') {
+      this.#bytes += size;
+      if (this.#bytes > maxBytes) refuse(`unpacks to more than ${maxBytes} bytes`, '--max-bytes');
+    }
+    const meta = metaOf(entry, UNDECLARED);
+    if (type === 'symlink') meta.mode = 0o777;
+    this.tree.count(name, target ?? '', meta);
+    const place = { layer: this.#layer, index };
+    this.#put(parent, name, { type, meta, size, target, digest, place, names: 0 });
+  }
+
+  #directory(parent: TreeDirectory, name: string, existing: TreeNode | undefined, entry: Entry): void {
+    const isNew = existing?.kind !== 'dir';
+    const mayExist = existing === undefined ? !parent.complete && !parent.children.has(name) : !isNew;
+    const before = existing?.kind === 'dir' ? existing.meta : undefined;
+    // A directory of a lower layer keeps its owner if the entry has none.
+    const keepsOwner = entry.uid === NO_OWNER || entry.gid === NO_OWNER;
+    if (keepsOwner && mayExist && before === undefined) throw new LowerLayersNeeded();
+    const meta = metaOf(entry, before ?? UNDECLARED);
+    this.tree.count(name, '', meta);
+    if (existing?.kind !== 'dir') {
+      this.tree.mkdir(parent, name, meta, this.#layer);
+      return;
+    }
+    existing.meta = meta;
+    existing.declared = this.#layer;
+    this.tree.touch(existing, this.#layer);
+  }
+
+  #hardlink(parent: TreeDirectory, name: string, existing: TreeNode | undefined, entry: Entry): void {
+    const shown = shortenedBytes(entry.target ?? '');
+    const target = this.#linked(entry);
+    if (target === 'below') {
+      this.tree.put(parent, name, { kind: 'below', layer: this.#layer }, this.#layer);
+      return;
+    }
+    if (target === undefined) {
+      if (!this.#alone) throw archiveError(`a hard link to ${shown}, which does not exist`);
+      const meta = metaOf(entry, UNDECLARED);
+      const facts = { size: 0, target: linkPath(entry), digest: undefined, place: undefined, names: 0 };
+      this.#put(parent, name, { type: 'hardlink', meta, ...facts });
+      return;
+    }
+    const { node, dir } = target;
+    if (node.kind !== 'leaf') throw archiveError(`a hard link to ${shown}, which is a directory`);
+    if (node === existing) throw archiveError(`a hard link to itself, ${shown}`);
+    if (existing?.kind === 'dir' && isWithin(dir, existing)) {
+      throw archiveError(`a hard link to ${shown}, which it replaces`);
+    }
+    const { inode } = node;
+    const meta = metaOf(entry, inode.meta);
+    if (inode.type === 'symlink') meta.mode = inode.meta.mode;
+    this.tree.count(name, '', meta);
+    inode.meta = meta;
+    this.#put(parent, name, inode);
+  }
+
+  /** What a hard link leads to; `below` if that is in a layer that is not known. */
+  #linked(entry: Entry): { readonly node: TreeNode; readonly dir: TreeDirectory } | 'below' | undefined {
+    const components = (entry.target ?? '').split('/').filter((part) => part !== '' && part !== '.');
+    const name = components.pop();
+    if (name === undefined) return undefined;
+    try {
+      const dir = this.tree.resolve(components, false);
+      const node = dir?.children.get(name);
+      if (node?.kind === 'below' || (node === undefined && dir?.complete === false)) return 'below';
+      return dir === undefined || node === undefined || node.kind === 'gone' ? undefined : { node, dir };
+    } catch (error) {
+      if (error instanceof LowerLayersNeeded) return 'below';
+      throw error;
+    }
+  }
+
+  #put(parent: TreeDirectory, name: string, inode: Inode): void {
+    inode.names += 1;
+    this.tree.put(parent, name, { kind: 'leaf', inode, layer: this.#layer }, this.#layer);
+  }
+}
+
+function linkPath({ target }: Entry): string {
+  return cleanComponents(target ?? '').join('/');
+}
+
+function isWithin(dir: TreeDirectory, above: TreeDirectory): boolean {
+  for (let at: TreeDirectory | undefined = dir; at !== undefined; at = at.parent) if (at === above) return true;
+  return false;
+}
+
+/** @param before what an owner that the entry does not have stays */
+function metaOf({ mode, uid, gid, mtime, mtimeNs, xattrs }: Entry, before: Metadata): Metadata {
+  const isBounded = mtime < 0 || mtime > MAX_LAYER_TIME;
+  const time = isBounded ? { mtime: 0, mtimeNs: 0 } : { mtime, mtimeNs };
+  return {
+    mode,
+    uid: uid === NO_OWNER ? before.uid : uid,
+    gid: gid === NO_OWNER ? before.gid : gid,
+    ...time,
+    xattrs,
+  };
+}
+
+function refuse(what: string, flag: string): never {
+  throw new CtxsrcError('E_LIMIT', `the image ${what}`, { hint: `if that is meant to be so, raise ${flag}` });
+}
