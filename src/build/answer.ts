@@ -82,7 +82,7 @@ export interface BuildInput {
   readonly files?: number;
   readonly bytes?: number;
   readonly ignoreFile?: string;
-  /** False for an image that is asked for although none of its files reach the result: it is in no key. */
+  /** False for what is asked for although none of its files reach the result, as a context by its Dockerfile alone: it is in no key. */
   readonly used?: false;
 }
 

@@ -6,7 +6,7 @@ import { stableJson } from '../core/stable-json.ts';
 import type { BuildGraph, ImageRequest, Place, PlatformGraph, Vertex } from '../dockerfile/graph/types.ts';
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
 import type { BuildInput, InputPlace, UnkeyedInput } from './answer.ts';
-import type { ContextDirectory } from './contexts.ts';
+import { type ContextDirectory, MAIN_CONTEXT } from './contexts.ts';
 import { packageUrl } from './package-url.ts';
 import { isDirectory, type SourceKeys, targetOfVertex } from './source-keys.ts';
 import type { OpenSource } from './sources.ts';
@@ -23,7 +23,12 @@ export async function listInputs(graph: BuildGraph, file: string, keys: SourceKe
       ...vertices.filter(isTarget).map(async (vertex) => targetInput(vertex, file, keys)),
     ]),
   );
-  return merged(inputs).sort((a, b) => firstLine(a) - firstLine(b));
+  const listed = merged(inputs).sort((a, b) => firstLine(a) - firstLine(b));
+  const { remote } = keys;
+  // Its Dockerfile was read, whether or not a step takes a file of it.
+  if (remote === undefined || listed.some(({ ref }) => ref === remote.ref)) return listed;
+  const { kind, ref, digest } = remote;
+  return [...listed, { kind, name: MAIN_CONTEXT, ref, at: [], ...defined({ digest }), used: false }];
 }
 
 /** The references of a build alone. */
@@ -32,7 +37,8 @@ export async function listNames(graph: BuildGraph, keys: SourceKeys): Promise<st
     ...requests.map(async (request) => ({ name: shown(await keys.image(request)), at: request.places })),
     ...vertices.filter(isOther).map(async (vertex) => ({ name: await nameOf(vertex, keys), at: vertex.places })),
   ]);
-  return (await allOrFirstFailure(names)).sort((a, b) => firstLine(a) - firstLine(b)).map(({ name }) => name);
+  const sorted = (await allOrFirstFailure(names)).sort((a, b) => firstLine(a) - firstLine(b)).map(({ name }) => name);
+  return keys.remote === undefined ? sorted : [...sorted, keys.remote.ref];
 }
 
 /** What a build sees and no key can hold. */

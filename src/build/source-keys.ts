@@ -51,6 +51,11 @@ export class SourceKeys {
     this.#work = work;
   }
 
+  /** What the main context was fetched from, if it is not of this machine. */
+  get remote(): ContextDirectory['remote'] {
+    return this.#main.remote;
+  }
+
   /** What stands for the files that an operation takes of a source. An error is told with the place of the operation. */
   readonly keyOf = async (
     source: Vertex,

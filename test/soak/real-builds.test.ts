@@ -1,0 +1,97 @@
+/**
+ * Whole projects, built by a real BuildKit before and after each change: what was run, and whether the image is another.
+ * The answers that `test/build/projects/recorded.json` keeps must be the same; CTXSRC_RECORD=1 writes them anew, and
+ * CTXSRC_PROJECTS=NAME,NAME asks of some projects only.
+ */
+import { writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '../support/cli.ts';
+import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { needs, needsRoot, noteSkip, which } from '../support/needs.ts';
+import { type ImageServer, ProjectWorld } from '../support/project-world.ts';
+import { RealBuilder } from '../support/real-build.ts';
+import { type RecordedProject, readRecorded, recordedFile } from '../support/recorded-builds.ts';
+import { tempDir } from '../support/temp.ts';
+import { changed, type Project, type ProjectState, readProjects } from '../support/whole-project.ts';
+
+const isRecording = process.env.CTXSRC_RECORD === '1';
+const wanted = process.env.CTXSRC_PROJECTS?.split(',');
+const projects = readProjects().filter(({ name }) => wanted?.includes(name) ?? true);
+
+const daemon = ['buildkitd', 'runc', 'docker-buildx'].filter((tool) => which(tool) === undefined);
+const canBuild =
+  (daemon.length === 0 || noteSkip(`real builds: ${daemon.join(', ')} not in PATH`)) &&
+  needsRoot('real builds') &&
+  needs('docker-registry', 'skopeo', 'git');
+
+describe.skipIf(!canBuild)('whole projects, built by BuildKit', () => {
+  const recorded = readRecorded();
+  const builder = new RealBuilder();
+  let registry: DockerRegistry;
+  let world: ProjectWorld;
+
+  beforeAll(async () => {
+    registry = await startDockerRegistry();
+    world = await ProjectWorld.start(imageServer(registry));
+    await builder.start(registry.host);
+  });
+
+  afterAll(async () => {
+    await builder.stop();
+    await world?.stop();
+    await registry?.stop();
+    if (isRecording) writeFileSync(recordedFile, `${recordedText(recorded)}\n`);
+  });
+
+  it.each(projects)('$name', async (project) => {
+    const found = await buildAll(project);
+    if (isRecording) recorded[project.name] = found;
+    else expect(found).toEqual(recorded[project.name]);
+  });
+
+  async function buildAll(project: Project): Promise<RecordedProject> {
+    const build = async (state: ProjectState) => builder.build(await world.place(project, state));
+    const before = await build(project.state);
+    expect((await build(project.state)).ran, 'the same project in another directory').toEqual([]);
+    const changes: Record<string, RecordedProject['changes'][string]> = {};
+    for (const [name, change] of Object.entries(project.changes)) {
+      const after = await build(changed(project.state, change)).catch((error: unknown) => {
+        throw new Error(`${name}: ${String(error)}`);
+      });
+      const image = JSON.stringify(after.images) === JSON.stringify(before.images) ? 'same' : 'other';
+      changes[name] = { ran: after.ran, image };
+    }
+    return { materials: before.materials, changes };
+  }
+});
+
+function imageServer({ host }: DockerRegistry): ImageServer {
+  return {
+    host,
+    async push(layout, repository, tag, root) {
+      layout.tag(root, tag);
+      const dir = layout.write(tempDir('layout'));
+      const flags = ['copy', '--all', '--preserve-digests', '--dest-tls-verify=false', '--insecure-policy'];
+      const result = await run(which('skopeo')!, [
+        ...flags,
+        `oci:${dir}:${tag}`,
+        `docker://${host}/${repository}:${tag}`,
+      ]);
+      if (result.code !== 0) throw new Error(result.stderr);
+    },
+  };
+}
+
+/** One line for each change, so that a recording anew shows what became another. */
+function recordedText(recorded: Readonly<Record<string, RecordedProject>>): string {
+  const projects = Object.keys(recorded)
+    .sort()
+    .map((name) => {
+      const { materials, changes } = recorded[name]!;
+      const lines = Object.entries(changes).map(
+        ([change, answer]) => `   ${JSON.stringify(change)}: ${JSON.stringify(answer)}`,
+      );
+      return ` ${JSON.stringify(name)}: {"materials": ${JSON.stringify(materials, null, 1).replaceAll('\n', '\n  ')}, "changes": {\n${lines.join(',\n')}\n }}`;
+    });
+  return `{\n${projects.join(',\n')}\n}`;
+}
