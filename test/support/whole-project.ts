@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { ProjectImage } from './project-image.ts';
 
-export type ProjectFile = string | { readonly text?: string; readonly mode?: number; readonly link?: string };
+type ProjectFile = string | { readonly text?: string; readonly mode?: number; readonly link?: string };
 
 /** Everything that a build may see. */
 export interface ProjectState {
