@@ -146,6 +146,16 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     expect(await changed()).toBe('["a","b"]\n');
   });
 
+  it('asks for an image that several targets of a bake file use once', async () => {
+    const target = (line: string) => ({ 'dockerfile-inline': `FROM ${log.host}/team/base:1\nLABEL a=${line}` });
+    const file = { group: { default: { targets: ['a', 'b'] } }, target: { a: target('1'), b: target('2') } };
+    writeFileSync(join(dir, 'shared.json'), JSON.stringify(file));
+    await run('inputs', '--from', 'shared.json');
+    log.log.length = 0;
+    expect(await run('inputs', '--from', 'shared.json')).toMatchObject({ code: 0 });
+    expect(log.log.map(({ method }) => method)).toEqual(['HEAD']);
+  });
+
   it('says what to do about a base that only this machine has', async () => {
     writeFileSync(join(dir, 'local.Dockerfile'), `FROM ${log.host}/built/here:1\n`);
     const result = await run('key', '--build', '-f', 'local.Dockerfile', '.');

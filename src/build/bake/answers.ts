@@ -1,6 +1,6 @@
 /** Asks about all targets of a bake file: side by side, each once, and after those that it is built from. */
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
-import { printable, shortened } from '../../core/printable.ts';
+import { listed, printable, shortened } from '../../core/printable.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import type { TargetResult } from '../answer.ts';
 import { targetOfContext } from '../target-contexts.ts';
@@ -21,17 +21,9 @@ export async function answersOf<T extends TargetResult>(
   file: BakeFile,
   ask: AskTarget<T>,
 ): Promise<{ readonly target: BakeTarget; readonly answer: T }[]> {
-  const byName = new Map(file.targets.map((target) => [target.name, target]));
-  refuseCircles(byName, file);
   const answers = new Map<string, Promise<T>>();
-  const answerOf = (target: BakeTarget): Promise<T> => {
-    const answer = answers.get(target.name) ?? answered(target);
-    answers.set(target.name, answer);
-    return answer;
-  };
   const answered = async (target: BakeTarget): Promise<T> => {
-    const bases = basesOf(target).map((name) => byName.get(name)!);
-    const results = await Promise.all(bases.map(async (base) => [base.name, await answerOf(base)] as const));
+    const results = await Promise.all(basesOf(target).map(async (name) => [name, await answers.get(name)!] as const));
     try {
       return await ask(target, new Map(results));
     } catch (error) {
@@ -40,26 +32,47 @@ export async function answersOf<T extends TargetResult>(
         : error;
     }
   };
-  return allOrFirstFailure(file.targets.map(async (target) => ({ target, answer: await answerOf(target) })));
+  for (const target of basesFirst(file)) answers.set(target.name, answered(target));
+  return allOrFirstFailure(file.targets.map(async (target) => ({ target, answer: await answers.get(target.name)! })));
 }
 
 function basesOf({ contexts }: BakeTarget): string[] {
   return [...new Set([...contexts.values()].flatMap((value) => targetOfContext(value) ?? []))];
 }
 
-/** buildx refuses them, too; JSON from elsewhere may have them. */
-function refuseCircles(targets: ReadonlyMap<string, BakeTarget>, { name }: BakeFile): void {
-  const done = new Set<string>();
-  const visit = (target: BakeTarget, above: readonly string[]): void => {
-    if (done.has(target.name)) return;
-    if (above.includes(target.name)) {
-      const circle = [...above.slice(above.indexOf(target.name)), target.name].map(shortened).join(' → ');
-      throw new CtxsrcError('E_CONFIG', `${printable(name)}: targets are built from each other: ${circle}`, {
-        hint: 'let one of them not name the other as its context',
-      });
+/** Each target after those that it is built from. Without recursion: JSON from anywhere may hold long chains. */
+function basesFirst({ name: file, targets }: BakeFile): BakeTarget[] {
+  const users = new Map<string, BakeTarget[]>(targets.map(({ name }) => [name, []]));
+  const waitsFor = new Map<string, number>();
+  for (const target of targets) {
+    const bases = basesOf(target);
+    waitsFor.set(target.name, bases.length);
+    for (const base of bases) users.get(base)!.push(target);
+  }
+  const order = targets.filter(({ name }) => waitsFor.get(name) === 0);
+  // It grows while it is gone through.
+  for (const { name } of order) {
+    for (const user of users.get(name)!) {
+      const left = waitsFor.get(user.name)! - 1;
+      waitsFor.set(user.name, left);
+      if (left === 0) order.push(user);
     }
-    for (const base of basesOf(target)) visit(targets.get(base)!, [...above, target.name]);
-    done.add(target.name);
-  };
-  for (const target of targets.values()) visit(target, []);
+  }
+  if (order.length === targets.length) return order;
+  const stuck = new Map(targets.filter(({ name }) => waitsFor.get(name)! > 0).map((target) => [target.name, target]));
+  throw new CtxsrcError('E_CONFIG', `${printable(file)}: targets are built from each other: ${circleIn(stuck)}`, {
+    hint: 'let one of them not name the other as its context',
+  });
+}
+
+/** Names along a circle; each of the targets is built from another one of them. */
+function circleIn(stuck: ReadonlyMap<string, BakeTarget>): string {
+  const path = new Set<string>();
+  let [name = ''] = stuck.keys();
+  while (!path.has(name)) {
+    path.add(name);
+    name = basesOf(stuck.get(name)!).find((base) => stuck.has(base))!;
+  }
+  const names = [...path];
+  return listed([...names.slice(names.indexOf(name)), name]);
 }

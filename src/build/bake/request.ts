@@ -54,7 +54,7 @@ export async function targetRequest(
   const read = await readRequest(line, { ...options, env, cwd: folder });
   const { contexts, notes } = namedContexts(target, folder, options.cwd);
   const caches = target.withoutCache
-    ? [`target ${target.name}: it is built without a cache, whatever its key says`]
+    ? [`target ${printable(target.name)}: it is built without a cache, whatever its key says`]
     : [];
   const request = { ...read.request, contexts, targets: results };
   return { ...read, request, notes: [...read.notes, ...notes, ...caches] };
@@ -108,7 +108,7 @@ function namedContexts({ name: target, contexts }: BakeTarget, folder: string, c
     if (lookedUp !== image) {
       const instead =
         lookedUp === undefined ? '' : `: write ${lookedUp}${platform === undefined ? '' : `::${platform}`}`;
-      notes.push(`target ${target}: its context ${printable(name)} can never match${instead}`);
+      notes.push(`target ${printable(target)}: its context ${printable(name)} can never match${instead}`);
       continue;
     }
     found.set(name, contextOf(name, fromHere(value, cwd), folder));

@@ -25,14 +25,12 @@ export interface WrittenTarget {
 export function selectedTargets(document: Body, names: readonly string[], fail: Fail): WrittenTarget[] {
   const targets = blocks(document, 'target', fail);
   const groups = blocks(document, 'group', fail);
-  const asked = new Set(
-    (names.length === 0 ? ['default'] : names).flatMap((name) => members(name, groups, targets, fail)),
-  );
+  const asked = askedTargets(names, groups, targets, fail);
   const waiting = [...asked];
   const found = new Map<string, WrittenTarget>();
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
     if (found.has(name)) continue;
-    const target = writtenTarget(name, targets[name], asked.has(name), fail);
+    const target = writtenTarget(name, Object.hasOwn(targets, name) ? targets[name] : undefined, asked.has(name), fail);
     found.set(name, target);
     for (const value of target.contexts.values()) {
       const base = /^target:(.*)$/s.exec(value)?.[1];
@@ -52,21 +50,31 @@ function blocks(document: Body, kind: string, fail: Fail): Blocks {
   return value as Blocks;
 }
 
-function members(asked: string, groups: Blocks, targets: Blocks, fail: Fail): string[] {
+/** The targets that names mean, each group looked into once. */
+function askedTargets(names: readonly string[], groups: Blocks, targets: Blocks, fail: Fail): Set<string> {
+  const found = new Set<string>();
   const open = new Set<string>();
-  const resolve = (name: string): string[] => {
-    // For a group that contains the default one, bake prints a default group that contains itself.
-    if (open.has(name) && !Object.hasOwn(targets, name)) return unreferenced(targets);
-    const group = open.has(name) || !Object.hasOwn(groups, name) ? undefined : groups[name];
-    if (group === undefined) return [name];
-    open.add(name);
-    const list: unknown = group.targets;
-    if (!Array.isArray(list)) return fail(`the group ${name} has no list of targets`);
-    return list.flatMap((member: unknown) => resolve(literal(`the group ${name}`, member, fail)));
-  };
-  const names = resolve(asked);
-  const missing = names.find((name) => !Object.hasOwn(targets, name));
-  return missing === undefined ? names : fail(`it has no target ${missing}, which bake would build`);
+  const waiting = names.length === 0 ? ['default'] : [...names];
+  // It grows while it is gone through.
+  for (const name of waiting) {
+    if (!Object.hasOwn(groups, name)) {
+      if (!Object.hasOwn(targets, name)) return fail(`it has no target ${name}, which bake would build`);
+      found.add(name);
+    } else if (!open.has(name)) {
+      open.add(name);
+      const list: unknown = groups[name]!.targets;
+      if (!Array.isArray(list)) return fail(`the group ${name} has no list of targets`);
+      for (const member of list.map((one: unknown) => literal(`the group ${name}`, one, fail))) {
+        // A group may have the name of a target in it.
+        if (member === name && Object.hasOwn(targets, member)) found.add(member);
+        // Of a group that contains the default one bake prints a default group that contains itself.
+        else if (member === 'default' && open.has(member) && names.length === 0) {
+          for (const each of unreferenced(targets)) found.add(each);
+        } else waiting.push(member);
+      }
+    }
+  }
+  return found;
 }
 
 /** The targets that no other one is built from. */

@@ -5,7 +5,7 @@ import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
 import { parseJson } from '../../core/parse-json.ts';
-import { printable } from '../../core/printable.ts';
+import { printable, printableJson } from '../../core/printable.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
@@ -44,7 +44,7 @@ export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, mem
   }
   run.note(`${changed.length} of ${targets.length} targets changed`);
   if (run.json) return run.document({ changed, targets });
-  return run.out(`${JSON.stringify(changed)}\n`);
+  return run.out(printableJson(`${JSON.stringify(changed)}\n`));
 }
 
 /** The keys in a document; none when there is no document yet, as in the first run of a pipeline. */

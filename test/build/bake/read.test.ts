@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { answersOf } from '../../../src/build/bake/answers.ts';
 import { bakePrint, findBuildx } from '../../../src/build/bake/evaluate.ts';
 import { readBakeFile } from '../../../src/build/bake/read.ts';
 import type { BakeTarget } from '../../../src/build/bake/target.ts';
@@ -49,6 +50,19 @@ const documents: [what: string, document: Record<string, unknown>, names: string
     { group: { default: { targets: ['g', 'c'] }, g: { targets: ['b'] } }, target: { a: {}, b: {}, c: {} } },
     [],
   ],
+  [
+    'groups that are met twice',
+    {
+      group: {
+        default: { targets: ['g', 'h'] },
+        g: { targets: ['i'] },
+        h: { targets: ['i', 'h'] },
+        i: { targets: ['a'] },
+      },
+      target: { a: {}, b: {}, h: {} },
+    },
+    [],
+  ],
   ['names', { group: { g: { targets: ['b'] } }, target: { a: {}, b: {}, c: {} } }, ['g', 'a']],
   [
     'bases of bases',
@@ -83,6 +97,8 @@ describe('a bake file in JSON', () => {
     [{ target: { a: {} } }, /no target default/],
     [{ target: [] }, /it has no targets/],
     [{ target: { default: { contexts: { a: 'target:b' } } } }, /no target b/],
+    [{ target: { default: { contexts: { a: 'target:constructor' } } } }, /no target constructor/],
+    [{ group: { default: { targets: ['toString'] } }, target: {} }, /no target toString/],
     ['{', /it is no JSON/],
   ])('is left to buildx, or refused with how to pipe it: %j', async (document, what) => {
     await expect(read(document)).rejects.toMatchObject({
@@ -102,6 +118,34 @@ describe('a bake file in JSON', () => {
     };
     const { targets, evaluated } = await read({ target }, [], 'b.json', env);
     expect([evaluated, targets[0]!.args.get('x')]).toEqual([true, '1']);
+  });
+
+  it('takes of a print for a group with the default one everything that was printed, but not what it is built from', async () => {
+    const group = { default: { targets: ['all'] }, all: { targets: ['default', 'docs'] } };
+    const target = { base: {}, docs: {}, web: { contexts: { b: 'target:base' } } };
+    const { targets } = await read({ group, target });
+    expect(targets.map(({ name, asked }) => [name, asked])).toEqual([
+      ['base', false],
+      ['docs', true],
+      ['web', true],
+    ]);
+  });
+
+  it('reads long chains of groups and targets', async () => {
+    const names = Array.from({ length: 5000 }, (_, at) => `n${at}`);
+    const group = Object.fromEntries(
+      names.map((name, at) => [`g${name}`, { targets: [names[at], `g${names[at + 1]}`] }]),
+    );
+    const target = Object.fromEntries(names.map((name, at) => [name, { contexts: { b: `target:${names[at + 1]}` } }]));
+    const last = names.at(-1)!;
+    const document = {
+      group: { ...group, default: { targets: [`g${names[0]}`] }, [`g${last}`]: { targets: [last] } },
+      target: { ...target, [last]: {} },
+    };
+    const file = await read(document);
+    expect(file.targets).toHaveLength(names.length);
+    const answers = await answersOf(file, async () => ({ key: `sha256:${'0'.repeat(64)}` as const, images: [] }));
+    expect(answers).toHaveLength(names.length);
   });
 
   it('says what to install for what only buildx reads, and that a Dockerfile is none', async () => {

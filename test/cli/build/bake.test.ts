@@ -236,7 +236,7 @@ describe('inputs --from a bake file in JSON', () => {
         stdin: readFileSync(join(cwd, 'b.json')),
         env: PATH === undefined ? {} : { PATH },
       });
-    expect((await run(circle)).stderr).toContain('targets are built from each other: default → a → default');
+    expect((await run(circle)).stderr).toContain('targets are built from each other: default, a, default');
     const wrong = await run(of({ default: {} }));
     expect(wrong).toMatchObject({
       code: 2,

@@ -59,6 +59,10 @@ describe('the answer to a Tab', () => {
     ['key --build --targ', ['none 0', '--target']],
     ['key --build ', ['directories 0']],
     ['inputs --build-c', ['none 0', '--build-context']],
+    ['inputs --from ', ['files 0']],
+    ['inputs --changed', ['none 0', '--changed-since']],
+    ['lock --from ', ['files 0']],
+    ['lock --format d', ['none 0', 'dockerfile']],
     ['explain E_DIGEST_M', ['none 0', 'E_DIGEST_MISMATCH']],
     // Values of flags.
     ['snapshot --owner pre', ['none 0', 'preserve']],
