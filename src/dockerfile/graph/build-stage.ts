@@ -33,11 +33,11 @@ function beginStage(stage: Stage): void {
   }
   stage.done = true;
   const { config } = stage.image;
-  if (stage.os !== 'windows' && !config.Env.some((text) => splitVariable(text)[0] === 'PATH')) {
-    config.Env.push(`PATH=${defaultPath(stage.os)}`);
+  if (stage.os !== 'windows' && !config.variables.has('PATH')) {
+    config.variables.set('PATH', defaultPath(stage.os));
   }
   // The image's variables go behind the arguments of the base.
-  for (const variable of config.Env) stage.environment.set(...splitVariable(variable));
+  for (const variable of config.variables.list) stage.environment.set(...splitVariable(variable));
   if (config.WorkingDir !== '') enterDirectory(stage, config.WorkingDir);
   if (config.User !== '') stage.user = config.User;
 }

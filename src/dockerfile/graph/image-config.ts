@@ -8,6 +8,7 @@ import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { normalizePlatform, type Platform } from '../../core/platform.ts';
 import { HISTORY, RUN_CONFIG } from '../../oci/decode.ts';
 import type { HealthcheckInstruction } from '../parse/instruction.ts';
+import { ImageVariables } from './environment.ts';
 import { present } from './operation.ts';
 import type { ImageConfig } from './types.ts';
 
@@ -23,7 +24,7 @@ interface History {
 interface RunConfig {
   User: string;
   exposedPorts: Set<string>;
-  Env: string[];
+  readonly variables: ImageVariables;
   Entrypoint: readonly string[];
   Cmd: readonly string[];
   volumes: Set<string>;
@@ -84,7 +85,7 @@ export function readImage(config: ImageConfig, reference: string): Image {
       hint: IMAGE_INVALID,
     });
   });
-  const { ExposedPorts, Volumes, Labels, ...rest } = decoded.config;
+  const { Env, ExposedPorts, Volumes, Labels, ...rest } = decoded.config;
   return {
     author: decoded.author,
     architecture: decoded.architecture,
@@ -96,7 +97,7 @@ export function readImage(config: ImageConfig, reference: string): Image {
     history: decoded.history.map((entry) => ({ ...entry, created: entry.created && goTime(entry.created) })),
     config: {
       ...rest,
-      Env: [...rest.Env],
+      variables: new ImageVariables(Env),
       OnBuild: [...rest.OnBuild],
       exposedPorts: new Set(ExposedPorts.keys()),
       volumes: new Set(Volumes.keys()),
@@ -110,7 +111,7 @@ export function emptyImage(platform: Platform): Image {
   const image = { ...blankImage(), rootfs: { type: 'layers', diff_ids: undefined } };
   setPlatform(image, platform);
   image.config.WorkingDir = '/';
-  if (platform.os !== 'windows') image.config.Env.push(`PATH=${defaultPath(platform.os)}`);
+  if (platform.os !== 'windows') image.config.variables.set('PATH', defaultPath(platform.os));
   return image;
 }
 
@@ -127,7 +128,7 @@ export function inheritedImage(base: Image): Image {
     history: [...base.history],
     config: {
       ...config,
-      Env: [...config.Env],
+      variables: new ImageVariables(config.variables.list),
       exposedPorts: new Set(config.exposedPorts),
       volumes: new Set(config.volumes),
       labels: new Map(config.labels),
@@ -146,14 +147,6 @@ export function defaultPath(os: string): string {
   return os === 'windows'
     ? 'c:\\Windows\\System32;c:\\Windows;C:\\Windows\\System32\\WindowsPowerShell\\v1.0'
     : '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-}
-
-/** Sets a variable of the image where it stands, or adds it. */
-export function setImageVariable(image: Image, name: string, value: string): void {
-  const { Env } = image.config;
-  const at = Env.findIndex((text) => text === name || text.startsWith(`${name}=`));
-  if (at < 0) Env.push(`${name}=${value}`);
-  else Env[at] = `${name}=${value}`;
 }
 
 /** The platform that an image says it is for; undefined if it does not say. */
@@ -199,7 +192,7 @@ export function writeImage(image: Image): ImageConfig {
     config: present({
       User: config.User,
       ExposedPorts: nonEmpty(Object.fromEntries([...exposedPorts].sort().map((port) => [port, {}]))),
-      Env: config.Env,
+      Env: config.variables.list,
       Entrypoint: config.Entrypoint,
       Cmd: config.Cmd,
       Volumes: nonEmpty(Object.fromEntries([...volumes].sort().map((volume) => [volume, {}]))),

@@ -5,7 +5,7 @@ import { DockerfileProblem } from '../problem.ts';
 import type { Build } from './build.ts';
 import { duration, plainList, quotedList } from './go-format.ts';
 import { addHistory } from './history.ts';
-import { type Image, setImageVariable } from './image-config.ts';
+import type { Image } from './image-config.ts';
 import { parsePorts } from './ports.ts';
 import { checkSignal } from './signals.ts';
 import type { Stage } from './stages.ts';
@@ -101,7 +101,7 @@ function expandPairs(
 function setVariables(stage: Stage, pairs: Pairs): string {
   for (const [name, value] of pairs) {
     stage.environment.set(name, value);
-    setImageVariable(stage.image, name, value);
+    stage.image.config.variables.set(name, value);
   }
   return `ENV ${pairs.map((pair) => pair.join('=')).join(' ')}`;
 }

@@ -45,6 +45,12 @@ describe('the configuration of a base image', () => {
     });
   });
 
+  it('keeps a variable where its name first stood, and adds one whose name holds an equals sign each time', async () => {
+    const Env = ['PATH=/bin', 'A', 'A=2', 'B=1'];
+    const config = await configOf({ rootfs: LAYER, config: { Env } }, 'ENV N=A=B', 'ENV $N=1', 'ENV $N=2 B=2 A=3');
+    expect(config.config).toEqual({ Env: ['PATH=/bin', 'A=3', 'A=2', 'B=2', 'N=A=B', 'A=B=1', 'A=B=2'] });
+  });
+
   it('loses its command when an entry point is set, unless the Dockerfile sets one', async () => {
     const base = { rootfs: LAYER, config: { Cmd: ['a'] } };
     expect(await configOf(base, 'ENTRYPOINT ["b"]')).not.toHaveProperty('config.Cmd');
