@@ -77,6 +77,11 @@ describe('files', () => {
     expect(builds.lines(other)).toEqual(['~ .dockerignore, which leaves out other files', '- src/util.go']);
     const same = await builds.changed(dir, twice(file), () => ignore('*/util.*\n'));
     expect(same).toMatchObject({ same: true, sentence: 'the same: nothing that the build reaches differs' });
+    const beside = await builds.changed(dir, twice(file), () => {
+      ignore('src/util.*\n');
+      put(dir, 'src/main.go', 'changed');
+    });
+    expect(builds.lines(beside)).toEqual(['~ src/main.go, other content']);
   });
 
   it('may all be the same where a pattern of --exclude is not', async () => {
