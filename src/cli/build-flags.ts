@@ -106,7 +106,8 @@ export function buildLineOf(dir: string | undefined, flags: Flags): BuildLine {
   const list = (name: string): readonly string[] => (flags[name] as readonly string[] | undefined) ?? [];
   return {
     context: dir ?? '.',
-    file: textFlag(flags, 'file'),
+    // As with buildx an empty one is none.
+    file: textFlag(flags, 'file') || undefined,
     target: textFlag(flags, 'target'),
     buildArgs: list('buildArg'),
     platforms: list('platform'),

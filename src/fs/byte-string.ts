@@ -31,14 +31,19 @@ export function isUtf8(bytes: ByteString): boolean {
   return !NOT_ASCII.test(bytes) || bytesOfText(textOfBytes(bytes)) === bytes;
 }
 
-/** The bytes for a report: as UTF-8 where they are, without control characters. */
+/** The bytes for a person: as UTF-8 where they are, else a character for each. */
+export function readableBytes(bytes: ByteString): string {
+  return isUtf8(bytes) ? textOfBytes(bytes) : bytes;
+}
+
+/** As `readableBytes`, without control characters. */
 export function printableBytes(bytes: ByteString): string {
-  return printable(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
+  return printable(readableBytes(bytes));
 }
 
 /** As `printableBytes`, and cut where it is long. */
 export function shortenedBytes(bytes: ByteString): string {
-  return shortened(isUtf8(bytes) ? textOfBytes(bytes) : bytes);
+  return shortened(readableBytes(bytes));
 }
 
 /** The bytes as `node:fs` accepts a path: text if that is the same, else a buffer. */

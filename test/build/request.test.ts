@@ -73,7 +73,7 @@ describe('context and Dockerfile', () => {
     [{ context: 'app/Dockerfile' }, 'E_USAGE'],
     [{ context: 'app/docs' }, 'E_PATH_NOT_FOUND'],
     [{ file: 'other' }, 'E_PATH_NOT_FOUND'],
-    [{ file: 'app' }, 'E_UNSAFE'],
+    [{ file: 'app' }, 'E_USAGE'],
     [{ file: 'https://example.com/Dockerfile' }, 'E_USAGE'],
   ])('refuses %j', async (line, code) => {
     expect(await failureCode(read(line))).toBe(code);

@@ -54,23 +54,35 @@ export const arbitraryPair: fc.Arbitrary<readonly [Build, Build]> = fc
     file: fc.nat(FILES.length - 1),
     at: fc.nat(3),
     position: fc.nat(3),
+    numbers: fc.record({ file: fc.nat(FILES.length - 1), stage: fc.nat(2), name: fc.nat(1), word }),
     instruction,
     ...lists,
   })
-  .chain(({ build, file, at, position, instruction: other, files, given, dress }) => {
-    const stages = build.stages.map((one, index) => {
-      if (index !== at % build.stages.length) return one;
-      const instructions = [...one.instructions];
-      instructions.splice(position % (instructions.length + 1), 1, other);
-      return { ...one, instructions };
-    });
+  .chain(({ build, file, at, position, numbers, instruction: other, files, given, dress }) => {
+    const edited = (edit: (old: Instruction) => Instruction[]): readonly [Build, Build] => {
+      const stages = build.stages.map((one, index) =>
+        index === at % build.stages.length
+          ? { ...one, instructions: one.instructions.flatMap((old, place) => (place === position ? edit(old) : [old])) }
+          : one,
+      );
+      return [build, { ...build, stages }];
+    };
     return fc.constantFrom<readonly [Build, Build]>(
       [build, { ...build, dress }],
       [build, { ...build, given }],
-      [build, { ...build, stages }],
       [build, { ...build, files: build.files.map((one, index) => (index === file ? files[index]! : one)) }],
+      edited((old) => [old, other]),
+      edited(() => []),
+      ...Array.from({ length: 3 }, () => edited((old) => [withNumbers(old, numbers)])),
     );
   });
+
+/** The same kind of instruction with other numbers. */
+function withNumbers(old: Instruction, numbers: Readonly<Record<string, number>>): Instruction {
+  return Object.fromEntries(
+    Object.entries(old).map(([member, value]) => [member, numbers[member] ?? value]),
+  ) as unknown as Instruction;
+}
 
 /** The text of the Dockerfile. */
 export function dockerfileOf({ stages, dress }: Build): string {

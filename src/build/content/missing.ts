@@ -1,7 +1,8 @@
 /** The error for a path that a build asks for and its context does not have, with what may be the reason. */
+import { lstatSync } from 'node:fs';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { type ByteString, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
+import { type ByteString, fsPath, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
 import { PatternMatcher, type PlaceOf } from '../../fs/match/patterns.ts';
 import type { ContentTree } from './tree.ts';
 
@@ -20,6 +21,7 @@ export function missingPath(path: ByteString, tree: ContentTree, root: ByteStrin
     hint:
       linkHint(path, tree) ??
       exclusionHint(path, exclusion) ??
+      unsentHint(path, root) ??
       `the path is taken from ${printable(textOfBytes(root))}, wherever the Dockerfile lies`,
   });
 }
@@ -28,6 +30,16 @@ function linkHint(path: ByteString, tree: ContentTree): string | undefined {
   const link = tree.find(path);
   if (link === undefined || tree.type(link) !== 'symlink') return undefined;
   return `it is a link to ${printableBytes(tree.target(link))}, which is not in the context`;
+}
+
+/** A directory is sent with what is taken of it. */
+function unsentHint(path: ByteString, root: ByteString): string | undefined {
+  try {
+    lstatSync(fsPath(root + path));
+  } catch {
+    return undefined;
+  }
+  return 'it is there, but nothing in it matches, so that BuildKit fails too: copy all of it, or add a file that matches';
 }
 
 /** Names the pattern that leaves the path out. */

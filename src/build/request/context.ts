@@ -137,6 +137,11 @@ async function readDockerfile(
     const path = resolve(cwd, name);
     return stream ? { name: 'Dockerfile', bytes, path: undefined } : { name: shownName(name, cwd), bytes, path };
   } catch (error) {
+    if (!stream && isDirectory(name, cwd)) {
+      throw new CtxsrcError('E_USAGE', `the Dockerfile ${JSON.stringify(asked)} is a directory`, {
+        hint: `name the file in it: -f ${shellWord(join(asked, 'Dockerfile'))}`,
+      });
+    }
     if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
     throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no Dockerfile ${JSON.stringify(asked)}`, {
       cause: error,

@@ -31,11 +31,7 @@ const SET_UID = 0o4000;
 const SET_GID = 0o2000;
 
 /** The metadata of an entry before it is written; absent members are unknown. */
-export interface Present extends Readonly<Owner> {
-  readonly mode?: number | undefined;
-  readonly mtime?: number;
-  readonly mtimeNs?: number;
-}
+type Present = Readonly<Owner & Partial<Time> & { mode?: number | undefined }>;
 
 /** An open file or directory, or a path: of a symbolic link only if the entry is one. */
 export type Target = number | string | Buffer;

@@ -2,6 +2,7 @@
  * Reads a tar archive that is pushed into it piece by piece: ustar, PAX, GNU long names and sparse files. Synchronous,
  * over buffers; it holds only the current header in memory, whatever an archive claims.
  */
+import type { Metadata } from '../../contract/entry.ts';
 import { ExtendedHeaders } from './extended-headers.ts';
 import {
   archiveError,
@@ -15,25 +16,15 @@ import {
 } from './header.ts';
 import { OldSparseReader, SparseMapReader, type SparsePiece, sparseRecords, validateSparse } from './sparse.ts';
 
-/** One entry. Texts are byte strings, exactly as in the archive. */
-export interface TarEntry {
+/** One entry. Texts are byte strings, exactly as in the archive. An owner that is `NO_OWNER` stays as it is. */
+export interface TarEntry extends Readonly<Metadata> {
   readonly name: string;
   readonly type: EntryType;
-  /** Permission bits with setuid, setgid and sticky. */
-  readonly mode: number;
-  /** `NO_OWNER` means that an existing owner stays. The same for `gid`. */
-  readonly uid: number;
-  readonly gid: number;
   /** Bytes of content, including holes; 0 for all types but files. */
   readonly size: number;
-  /** Seconds since the epoch, rounded down, and nanoseconds. */
-  readonly mtime: number;
-  readonly mtimeNs: number;
   readonly linkName: string;
   readonly devMajor: number;
   readonly devMinor: number;
-  /** Names and values are byte strings. */
-  readonly xattrs: ReadonlyMap<string, string> | undefined;
   /** The pieces that `data` will deliver, if the file has holes. */
   readonly sparse: readonly SparsePiece[] | undefined;
 }

@@ -9,7 +9,7 @@ import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type Advance, failureOf, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
-import { type ByteString, bytesOfText, fsPath, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
+import { type ByteString, bytesOfText, fsPath, readableBytes } from '../../fs/byte-string.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { type EntryType, entryOf, type TreeEntry, typeOf } from '../../fs/entry/tree-entry.ts';
 import { loadNative, type Native } from '../../fs/native/native.ts';
@@ -166,7 +166,7 @@ class Comparison {
     this.#compareModeAndOwner(key, stat, entry);
     if (entry.type === 'hardlink') {
       if (this.#inodes.get(entry.target ?? '') !== inode) {
-        this.#differs(entry.path, 'target', `it is no longer the same file as ${shown(entry.target ?? '')}`);
+        this.#differs(entry.path, 'target', `it is no longer the same file as ${readableBytes(entry.target ?? '')}`);
       }
       return;
     }
@@ -183,7 +183,7 @@ class Comparison {
     for (const detail of attributes.differences) this.#differs(key, 'xattr', detail);
     // The mtime of a directory changes with its files, whose changes are reported already.
     if (type !== 'dir' && Math.abs(stat.mtimeMs - entry.mtime * 1000 - entry.mtimeNs / 1e6) > 0.002) {
-      this.notes.push(shown(entry.path));
+      this.notes.push(readableBytes(entry.path));
     }
   }
 
@@ -207,7 +207,11 @@ class Comparison {
 
   #compareTarget(entry: Entry, is: string): void {
     if (is !== (entry.target ?? '')) {
-      this.#differs(entry.path, 'target', `it is ${shown(is)}, it was ${shown(entry.target ?? 'unknown')}`);
+      this.#differs(
+        entry.path,
+        'target',
+        `it is ${readableBytes(is)}, it was ${readableBytes(entry.target ?? 'unknown')}`,
+      );
     }
   }
 
@@ -255,13 +259,8 @@ class Comparison {
   }
 
   #differs(path: ByteString, kind: Difference['kind'], detail: string): void {
-    this.differences.push({ path: shown(path), kind, detail });
+    this.differences.push({ path: readableBytes(path), kind, detail });
   }
-}
-
-/** Bytes as text if they are UTF-8, else as a byte string. */
-function shown(key: ByteString): string {
-  return isUtf8(key) ? textOfBytes(key) : key;
 }
 
 function isReadable(path: string | Buffer): boolean {

@@ -14,7 +14,7 @@ import { LayerApplier } from '../../layer/apply/apply.ts';
 import { packEntries, unpackReport } from '../../layer/apply/report.ts';
 import { archiveCompression, decompressArchive } from '../../layer/compress/archive-compression.ts';
 import { BLOCK, parseHeader } from '../../layer/tar/header.ts';
-import { type TarEntry, type TarHandler, TarReader } from '../../layer/tar/reader.ts';
+import { type TarHandler, TarReader } from '../../layer/tar/reader.ts';
 import { readZip } from './zip.ts';
 import { endsAsZip } from './zip-directory.ts';
 
@@ -42,14 +42,17 @@ export async function unpackArchive(
   try {
     await Task.run(job, 'unpack', label, async (task) => {
       const filter = new PathFilter(options.filter);
-      const selector = new Selector(applier, strip, filter);
+      let found = false;
+      const selector = selecting(applier, strip, filter, () => {
+        found = true;
+      });
       applier.beginLayer();
       const { size } = await stat(from);
       const onRead = (bytes: number): void =>
         task.advance(applier.bytes, { files: applier.entries, ...(size === 0 ? {} : { part: bytes / size }) });
       await readArchive(job.signal, from, selector, options.limits.maxRatio, onRead);
       applier.endLayer();
-      if (filter.subpath !== '' && !selector.found) {
+      if (filter.subpath !== '' && !found) {
         throw new CtxsrcError('E_PATH_NOT_FOUND', `${filter.subpath} is not in the archive`);
       }
       applier.finish();
@@ -122,63 +125,47 @@ async function firstBytes(from: string): Promise<Buffer> {
   }
 }
 
-/** Passes on the selected entries under their new names. */
-class Selector implements TarHandler {
-  readonly #applier: LayerApplier;
-  readonly #strip: number;
-  readonly #filter: PathFilter;
-  #passing = false;
-  /** True if an entry was at or below the subpath. */
-  found = false;
+/** Passes on the selected entries under their new names; `found` is called for each at or below the subpath. */
+function selecting(applier: LayerApplier, strip: number, filter: PathFilter, found: () => void): TarHandler {
+  let passing = false;
 
-  constructor(applier: LayerApplier, strip: number, filter: PathFilter) {
-    this.#applier = applier;
-    this.#strip = strip;
-    this.#filter = filter;
-  }
-
-  entry(entry: TarEntry): void {
-    // The name of the whole archive is not a file, as in GNU tar.
-    if (entry.type === 'label') {
-      this.#passing = false;
-      return;
-    }
-    const name = this.#place(entry.name);
-    this.#passing = name !== undefined;
-    if (name === undefined) return;
-    if (entry.type !== 'hardlink') {
-      this.#applier.entry({ ...entry, name });
-      return;
-    }
-    const linkName = this.#place(entry.linkName);
-    if (linkName === undefined) {
-      const what = `the hard link ${JSON.stringify(shortenedBytes(entry.name))}`;
-      throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} leads to something that is not written`, {
-        hint: 'write more of the archive: widen --include, --subpath or --strip-components',
-      });
-    }
-    this.#applier.entry({ ...entry, name, linkName });
-  }
-
-  data(chunk: Buffer, offset: number): void {
-    if (this.#passing) this.#applier.data(chunk, offset);
-  }
-
-  fileEnd(): void {
-    if (this.#passing) this.#applier.fileEnd();
-  }
-
-  #place(name: string): string | undefined {
+  function placeOf(name: string): string | undefined {
     const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-    if (parts.includes('..'))
-      throw new CtxsrcError(
-        'E_UNSAFE',
-        `the archive has the name ${JSON.stringify(shortened(name))}, which leads out of it`,
-      );
-    if (parts.length <= this.#strip) return undefined;
-    const place = this.#filter.writtenPath(parts.slice(this.#strip).join('/'));
+    if (parts.includes('..')) {
+      const message = `the archive has the name ${JSON.stringify(shortened(name))}, which leads out of it`;
+      throw new CtxsrcError('E_UNSAFE', message);
+    }
+    if (parts.length <= strip) return undefined;
+    const place = filter.writtenPath(parts.slice(strip).join('/'));
     if (place === undefined) return undefined;
-    this.found = true;
-    return place === '' || !this.#filter.wants(place) ? undefined : place;
+    found();
+    return place === '' || !filter.wants(place) ? undefined : place;
   }
+
+  return {
+    entry(entry) {
+      // The name of the whole archive is not a file, as in GNU tar.
+      const name = entry.type === 'label' ? undefined : placeOf(entry.name);
+      passing = name !== undefined;
+      if (name === undefined) return;
+      if (entry.type !== 'hardlink') {
+        applier.entry({ ...entry, name });
+        return;
+      }
+      const linkName = placeOf(entry.linkName);
+      if (linkName === undefined) {
+        const what = `the hard link ${JSON.stringify(shortenedBytes(entry.name))}`;
+        throw new CtxsrcError('E_ARCHIVE_INVALID', `${what} leads to something that is not written`, {
+          hint: 'write more of the archive: widen --include, --subpath or --strip-components',
+        });
+      }
+      applier.entry({ ...entry, name, linkName });
+    },
+    data(chunk, offset) {
+      if (passing) applier.data(chunk, offset);
+    },
+    fileEnd() {
+      if (passing) applier.fileEnd();
+    },
+  };
 }

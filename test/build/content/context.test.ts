@@ -273,6 +273,11 @@ describe('what is not there', () => {
     await expect(digest([taking('/no/*.go')])).rejects.toMatchObject({
       message: 'there is no no in the build context',
     });
+    // The client sends a directory with the files that are asked for, as here those of `*.go`.
+    await expect(digest([taking('/d/*.go')], { followPaths: ['d/*.go', 'other'] })).rejects.toMatchObject({
+      message: 'there is no d in the build context',
+      hint: expect.stringContaining('nothing in it matches'),
+    });
   });
 
   test('is the directory itself', async () => {

@@ -65,6 +65,7 @@ describe('key --build', () => {
     const same = [
       ['--build-arg', 'UNDECLARED=1'],
       ['--target', 'RELEASE'],
+      ['-f', ''],
       ['--network', 'default'],
       ['--build-context', 'unused=./docs'],
       ['-t', 'app:1', '--push', '--pull=true', '--no-cache=false', '--secret', 'id=x,src=y', '--cache-from', 'a/b'],
