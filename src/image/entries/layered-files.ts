@@ -110,6 +110,8 @@ export class LayeredFiles implements FileTree {
       }
     }
     this.#tree = { lowest, tree: merge.tree };
+    // The whole tree answers everything else.
+    if (isWhole) this.#entries.clear();
     return merge.tree;
   }
 
