@@ -4,6 +4,7 @@ import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { buildGraph } from '../dockerfile/graph/build-graph.ts';
 import type { BuildGraph } from '../dockerfile/graph/types.ts';
 import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
+import { Slices } from '../fs/walk/slices.ts';
 import type { BuildAnswer, BuildInput, BuildNames, BuildRequest, BuildWork } from './answer.ts';
 import type { BuildDetail } from './build-detail.ts';
 import { type ContextDirectory, openContexts, openMainContext } from './contexts.ts';
@@ -31,7 +32,7 @@ export async function buildKey(
   const { read, main, graph, keys, frontend } = open;
   const file = request.dockerfile.name;
   const [platforms, inputs, findings, listed, foreign] = await allOrFirstFailure([
-    builtPlatforms(graph, keys),
+    builtPlatforms(graph, keys, work.job.signal),
     listInputs(graph, file, keys),
     read === undefined ? [] : findingsOf(read, main, keys),
     frontend && listedFrontend(frontend, work),
@@ -94,7 +95,10 @@ export async function openBuild(
   if (frontend !== undefined && !frontend.isDockers) {
     return { read: undefined, main, graph: { frontend: undefined, results: [] }, keys, frontend };
   }
+  // Of a Dockerfile of megabytes each of these takes seconds: an abort is heard in between.
+  const slices = new Slices(work.job.signal, () => undefined);
   const dockerfile = parseDockerfile(request.dockerfile.bytes, request.dockerfile.name);
+  if (slices.over) await slices.pause();
   const options = {
     ...request,
     fileName: request.dockerfile.name,
@@ -102,15 +106,16 @@ export async function openBuild(
     contextExcludes: main.ignores.exclude,
   };
   const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked));
+  if (slices.over) await slices.pause();
   return { read: { dockerfile, options, graph }, main, graph, keys, frontend };
 }
 
-async function builtPlatforms(graph: BuildGraph, keys: SourceKeys): Promise<BuiltPlatform[]> {
+async function builtPlatforms(graph: BuildGraph, keys: SourceKeys, signal: AbortSignal): Promise<BuiltPlatform[]> {
   return allOrFirstFailure(
     graph.results.map(async (result) => ({
       platform: result.platform,
       imageConfig: result.imageConfig,
-      steps: await stepsOf(result, keys.keyOf),
+      steps: await stepsOf(result, keys.keyOf, signal),
     })),
   );
 }

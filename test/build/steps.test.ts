@@ -205,3 +205,14 @@ it('a graph of ten thousand steps is walked without recursion', async () => {
   const { steps } = await stepsOf(graph(base, ...many), keyOf);
   expect(steps).toHaveLength(10_000);
 });
+
+it('of tens of thousands of instructions are given up when that is asked for', async () => {
+  const vertices = Array.from({ length: 20_000 }, (_, index) =>
+    exec(index === 0 ? [] : [index - 1], { meta: { args: [`${index}`] } }),
+  );
+  const graph = { vertices, result: from(vertices.length - 1)[0] } as unknown as PlatformGraph;
+  const stopped = new AbortController();
+  setImmediate(() => stopped.abort(new Error('stopped')));
+  const keyOf: KeyOfSource = async () => ({ key: '', ofFiles: false });
+  await expect(stepsOf(graph, keyOf, stopped.signal)).rejects.toThrow('stopped');
+});

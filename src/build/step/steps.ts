@@ -3,6 +3,7 @@ import { type Digest, sha256 } from '../../core/digest.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { stableJson } from '../../core/stable-json.ts';
 import type { Place, PlatformGraph, Vertex } from '../../dockerfile/graph/types.ts';
+import { Slices } from '../../fs/walk/slices.ts';
 import { operationDigest } from './cache-view.ts';
 import { inputsOf, ROOT, type SelectedInput, type Selection, takesAll } from './selection.ts';
 
@@ -46,8 +47,13 @@ export interface Steps {
 /**
  * The steps that the result of a graph needs, each after its inputs and each once. Neither names, nor the order in which
  * stages were written, nor what the result does not need, changes them.
+ * @throws what `keyOf` throws; the reason of the signal
  */
-export async function stepsOf({ vertices, result }: PlatformGraph, keyOf: KeyOfSource): Promise<Steps> {
+export async function stepsOf(
+  { vertices, result }: PlatformGraph,
+  keyOf: KeyOfSource,
+  signal?: AbortSignal,
+): Promise<Steps> {
   if (result === undefined) return { steps: [], vertices: [], result: undefined };
   const order = postOrder(vertices, result.vertex).filter((index) => vertices[index]!.kind !== 'source');
   const inputs = new Map(order.map((index) => [index, inputsOf(vertices[index]!)]));
@@ -68,7 +74,9 @@ export async function stepsOf({ vertices, result }: PlatformGraph, keyOf: KeyOfS
         : {}),
     };
   };
+  const slices = new Slices(signal, () => undefined);
   for (const index of order) {
+    if (slices.over) await slices.pause();
     const step = { operation: operationDigest(vertices[index]!), inputs: inputs.get(index)!.map(describe) };
     const text = stableJson(step);
     const position = known.get(text) ?? steps.push(step) - 1;
