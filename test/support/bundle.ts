@@ -17,7 +17,7 @@ const common = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
-interface Mutation {
+export interface Mutation {
   readonly file: string;
   readonly from: string;
   readonly to: string;
