@@ -220,6 +220,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/export.ts'),
   },
   {
+    name: 'push',
+    args: '<ref> <destination>',
+    summary: 'put an image, byte for byte, into a registry or an OCI layout, and print its reference by digest',
+    takesReferences: true,
+    flags: (command) => {
+      command
+        .addOption(new Option('--all-platforms', 'push the whole index, not only the manifest of one platform'))
+        .addOption(new Option('--dry-run', 'only say what would be sent'))
+        .addOption(githubOutput);
+    },
+    examples: [
+      'ctxsrc push oci-layout://./base docker-image://registry.example/team/base:1.0',
+      'ctxsrc push --all-platforms docker-image://alpine:3.20 oci-layout://./images:alpine',
+    ],
+    load: () => import('./commands/push.ts'),
+  },
+  {
     name: 'cache',
     args: '<ls|du|prune|verify|path>',
     summary: 'the store: list it, measure it, make room, hash everything again, say where it is',

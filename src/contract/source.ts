@@ -151,6 +151,8 @@ export interface SourceInstance {
   files?(job: JobContext): Promise<FilesInPlace>;
   /** The manifest and configuration of the chosen platform, their bytes as received, to export an image unchanged. */
   image?(job: JobContext): Promise<ImageDocuments>;
+  /** The image as it lies there, and a way to each of its blobs, to push it byte for byte. */
+  content?(job: JobContext): Promise<ImageContent>;
   /** Possible completions of the reference (tags of a layout, platforms of an index), for errors and completion. */
   candidates?(job: JobContext): Promise<readonly string[]>;
 }
@@ -173,6 +175,20 @@ export interface FilesInPlace {
 export interface ImageDocuments {
   readonly manifest: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
+}
+
+/** The documents and blobs of an image, as received. Nothing beyond the root is read before it is asked for. */
+export interface ImageContent {
+  /** An index, or a manifest. */
+  readonly root: Descriptor;
+  /** The repository of a registry that has the content, if that is where it lies. */
+  readonly repository?: { readonly host: string; readonly repository: string } | undefined;
+  /** The manifest of the chosen platform. Errors: those of `cacheKey`. */
+  manifest(job: JobContext): Promise<Descriptor>;
+  /** An index, manifest or configuration, verified. */
+  document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array>;
+  /** A file with the bytes of a blob, which is brought into the store unless it lies on this machine; not verified. */
+  file(job: JobContext, descriptor: Descriptor): Promise<string>;
 }
 
 /** The digests of one reference. `manifest` and `config` only for images. */

@@ -7,7 +7,17 @@ import { CtxsrcError, type ErrorCode, isAbort } from './errors.ts';
 import { monotonicMs } from './monotonic.ts';
 
 /** What a task is doing. `wait` is waiting for another process that does the same work. */
-export type Phase = 'resolve' | 'download' | 'verify' | 'unpack' | 'hash' | 'copy' | 'export' | 'wait' | 'collect';
+export type Phase =
+  | 'resolve'
+  | 'download'
+  | 'verify'
+  | 'unpack'
+  | 'hash'
+  | 'copy'
+  | 'export'
+  | 'upload'
+  | 'wait'
+  | 'collect';
 
 /** What a task's `done` and `total` count. */
 export type ProgressUnit = 'bytes' | 'files' | 'layers';

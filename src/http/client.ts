@@ -20,16 +20,16 @@ import { type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
 import { type RetryPolicy, retry, TransientError } from './retry.ts';
 import { busyError, isBusy } from './retry-after.ts';
 import { createTransport } from './transport/choose.ts';
-import type { TransportResponse } from './transport/transport.ts';
+import type { Method, SentBody, TransportResponse } from './transport/transport.ts';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: Method;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Headers with secrets: sent only to the origin of `url`, dropped at a redirect to any other. */
   readonly secretHeaders?: Readonly<Record<string, string>> | undefined;
-  /** Form data of a POST. A redirect does not repeat it. */
-  readonly body?: string | undefined;
+  /** Form data of a POST, which a redirect does not repeat; or what is uploaded. */
+  readonly body?: string | SentBody | undefined;
   readonly subject: RequestSubject;
   /**
    * The zone of the server that named the URL, or `OPEN` if a file did; absent if the user did. The URL must lead to an
@@ -99,7 +99,11 @@ export function createHttpClient(options: {
       url = nextUrl(url, location, request.subject);
       // Also for the same host: its name may have another address by now.
       namedBy = response.zone;
-      if (method === 'POST') {
+      if (method !== 'GET' && method !== 'HEAD' && typeof body !== 'string') {
+        if (response.status !== 307 && response.status !== 308) {
+          throw redirectError(request.subject, 'it redirects an upload to something else', 'E_REGISTRY_PROTOCOL');
+        }
+      } else if (method === 'POST') {
         if (response.status === 307 || response.status === 308) {
           throw redirectError(request.subject, 'it redirects a request with credentials in it');
         }

@@ -12,7 +12,7 @@ export interface RequestSubject {
   readonly host: string;
   /** What is requested, for instance `the manifest of docker.io/library/alpine:3.20`. */
   readonly what: string;
-  readonly kind: 'manifest' | 'tag' | 'blob' | 'token' | 'tags' | 'ping' | 'file';
+  readonly kind: 'manifest' | 'tag' | 'blob' | 'token' | 'tags' | 'ping' | 'file' | 'upload';
 }
 
 const LONGEST_TEXT = 300;
@@ -101,7 +101,11 @@ export function answerError(subject: RequestSubject, answer: BadAnswer): CtxsrcE
     case 'E_NOT_FOUND':
       return notFound(subject, errors, said, fail);
     case 'E_SERVER':
-      return fail(code, `${host} failed to give ${what}: status ${answer.status}${said}`, 'try again later');
+      return fail(
+        code,
+        `${host} failed to ${subject.kind === 'upload' ? 'take' : 'give'} ${what}: status ${answer.status}${said}`,
+        'try again later',
+      );
     default:
       return fail(
         code,

@@ -32,7 +32,7 @@ export function connectionError(
   const trouble = ofSubject(troubleOf(error, subject.host), subject);
   const typed = new CtxsrcError(
     trouble.code,
-    `cannot get ${subject.what} from ${subject.host}: ${trouble.text}${through}`,
+    `cannot ${subject.kind === 'upload' ? 'push' : 'get'} ${subject.what} ${subject.kind === 'upload' ? 'to' : 'from'} ${subject.host}: ${trouble.text}${through}`,
     {
       cause: error,
       hint:

@@ -1,5 +1,4 @@
 /** The instance that all image sources share: keys, digests, description, pull and snapshot of a provider's content. */
-import type { Recipe, RecipeLayer } from '../contract/ref.ts';
 import type { JobContext } from '../contract/session.ts';
 import type {
   CacheKeyResult,
@@ -9,10 +8,8 @@ import type {
   SourceEnv,
   SourceInstance,
 } from '../contract/source.ts';
-import { chainIds } from '../core/chain-id.ts';
-import { type Digest, digestHex, digestProblem } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { IMAGE_INVALID } from '../core/integrity-hints.ts';
 import { Once } from '../core/once.ts';
 import { formatPlatformAll, normalizePlatform, type Platform } from '../core/platform.ts';
 import { platformMatcher } from '../core/platform-match.ts';
@@ -22,7 +19,7 @@ import { DEFAULT_MAX_BYTES } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { isElsewhere } from './foreign-layer.ts';
 import { configKey, limitLayers, manifestKey } from './keys.ts';
-import { type ContentProvider, documentName } from './provider.ts';
+import type { ContentProvider } from './provider.ts';
 import { fetchLayer, refuseLarger } from './pull.ts';
 import { platformNames, type SelectedImage, selectImage } from './select.ts';
 
@@ -44,7 +41,7 @@ export interface ImageInstanceOptions {
 }
 
 /** A selected image, with everything its keys and layers depend on. */
-interface LoadedImage extends SelectedImage {
+export interface LoadedImage extends SelectedImage {
   /** Limited by `layer-limit`, as are the next two members. */
   readonly layers: readonly Descriptor[];
   readonly diffIds: readonly string[];
@@ -113,28 +110,8 @@ export function imageInstance(request: ImageInstanceOptions): SourceInstance {
 
     async describe(job) {
       const loaded = await getImage(job);
-      const total = loaded.layers.reduce((sum, layer) => sum + layer.size, 0);
-      return {
-        identifier: String(identifier),
-        platform: formatPlatformAll(keyPlatform(loaded)),
-        imagePlatform: formatPlatformAll(loaded.config.value.platform),
-        digest: rootDigest(loaded),
-        mediaType: loaded.root.mediaType,
-        pinned: identifier.pinned?.(rootDigest(loaded)),
-        manifest: loaded.manifest.descriptor.digest,
-        config: loaded.config.descriptor.digest,
-        platforms: platformNames(loaded.offered.length > 0 ? loaded.offered : (provider.offered?.() ?? [])),
-        layers: loaded.layers.map((layer, i) => ({
-          digest: layer.digest,
-          mediaType: layer.mediaType,
-          size: layer.size,
-          diffId: loaded.diffIds[i],
-        })),
-        size: total,
-        annotations: loaded.manifest.value.annotations,
-        // For display only; nothing is decided by this parse of the bytes.
-        configuration: JSON.parse(Buffer.from(loaded.config.bytes).toString()) as unknown,
-      };
+      const { describeImage } = await import('./describe.ts');
+      return describeImage(request, loaded, { digest: rootDigest(loaded), platform: keyPlatform(loaded) });
     },
 
     async image(job) {
@@ -143,6 +120,15 @@ export function imageInstance(request: ImageInstanceOptions): SourceInstance {
         manifest: { descriptor: manifest.descriptor, bytes: manifest.bytes },
         config: { descriptor: config.descriptor, bytes: config.bytes },
       };
+    },
+
+    async content(job) {
+      const { imageContent } = await import('./content.ts');
+      return imageContent(request, {
+        root: await getRoot(job),
+        manifest: async (job) => (await getImage(job)).manifest.descriptor,
+        layerFile,
+      });
     },
 
     async candidates(job) {
@@ -167,43 +153,10 @@ export function imageInstance(request: ImageInstanceOptions): SourceInstance {
     async snapshot(job) {
       const loaded = await getImage(job);
       if (loaded.layers.length === 0) return null;
-      const layers = await recipeLayers(loaded);
-      if (layers.some(({ file }) => file === undefined)) await remember(loaded, layers);
-      return env.store.ref(recipe(layers));
+      const { imageRecipe } = await import('./recipe.ts');
+      return env.store.ref(await imageRecipe(request, loaded, layerFile));
     },
   };
-
-  /** The record refers to the blobs that the snapshot adds to the store: they are not collected while it exists. */
-  async function remember(loaded: LoadedImage, layers: readonly RecipeLayer[]): Promise<void> {
-    const documents = [...loaded.indexes, loaded.manifest, loaded.config].map(({ descriptor }) => descriptor.digest);
-    await env.store.records.set('image', provider.storeName, {
-      documents,
-      layers: layers.map(({ descriptor }) => descriptor.digest),
-      // Without their algorithm they are no blobs: a layer that is not compressed has the digest of its content.
-      diffIds: layers.map(({ diffId }) => digestHex(diffId)),
-      chainId: layers.at(-1)!.chainId,
-    });
-  }
-
-  async function recipeLayers({ layers, diffIds, config }: LoadedImage): Promise<readonly RecipeLayer[]> {
-    const chain = chainIds(diffIds);
-    return Promise.all(
-      layers.map(async (descriptor, i): Promise<RecipeLayer> => {
-        const problem = digestProblem(diffIds[i]!);
-        if (problem !== undefined) {
-          const message = `${documentName('image configuration', config.descriptor.digest, provider)}: rootfs.diff_ids[${i}]: ${problem}`;
-          throw new CtxsrcError('E_IMAGE_CONFIG_INVALID', message, { hint: IMAGE_INVALID });
-        }
-        return {
-          descriptor,
-          diffId: diffIds[i] as Digest,
-          chainId: chain[i]!,
-          file: await layerFile(descriptor),
-          fetch: (job, growth) => fetchLayer(job, env, provider, descriptor, { growth }),
-        };
-      }),
-    );
-  }
 
   /** Undefined also for a layer that is not in the user's layout. */
   async function layerFile(descriptor: Descriptor): Promise<string | undefined> {
@@ -213,30 +166,6 @@ export function imageInstance(request: ImageInstanceOptions): SourceInstance {
       if (isElsewhere(error, descriptor)) return undefined;
       throw error;
     }
-  }
-
-  /** Only layers that have to be downloaded count: what the local ones unpack to is counted when they are read. */
-  async function refuseFetchingMore(layers: readonly RecipeLayer[], maxBytes: number): Promise<void> {
-    const elsewhere = layers
-      .map(({ descriptor }) => descriptor)
-      .filter(({ urls }) => provider.phase === 'download' || urls !== undefined);
-    const sizes = await Promise.all(elsewhere.map(({ digest }) => env.store.blobs.size(digest)));
-    const missing = elsewhere.filter((_, i) => sizes[i] === undefined);
-    refuseLarger(missing, maxBytes, provider.storeName);
-  }
-
-  function recipe(layers: readonly RecipeLayer[]): Recipe {
-    return {
-      id: layers.at(-1)!.chainId,
-      layers,
-      produce: async (job, dir, options) => {
-        await refuseFetchingMore(layers, options.limits.maxBytes);
-        // Keys need no code that reads archives.
-        const { unpackLayers } = await import('./unpack/unpack.ts');
-        return unpackLayers(job, env.store, layers, dir, options);
-      },
-      prefix: (count) => recipe(layers.slice(0, count)),
-    };
   }
 }
 

@@ -8,23 +8,29 @@ import { readStart } from '../http/body.ts';
 import type { HttpAnswer, HttpClient, HttpRequest, HttpResponse } from '../http/client.ts';
 import type { Clock } from '../http/clock.ts';
 import { answerError, type RequestSubject } from '../http/errors.ts';
-import { type Authorizer, type AuthResponse, createAuthorizer } from './auth/authorizer.ts';
+import { type Authorizer, type AuthResponse, createAuthorizer, type ScopesOf } from './auth/authorizer.ts';
 import type { Endpoint } from './mirrors.ts';
 import { type Scheme, schemesOf } from './scheme.ts';
 
-export interface ApiRequest extends Pick<HttpRequest, 'method' | 'headers' | 'subject' | 'stream' | 'retries'> {
+export interface ApiRequest
+  extends Pick<HttpRequest, 'method' | 'headers' | 'subject' | 'stream' | 'retries' | 'body'> {
   /** The path below the repository, for instance `manifests/latest`. */
   readonly path: string;
+  /** The URL that the registry named for this request, instead of the path. Another host gets no credential. */
+  readonly at?: URL | undefined;
+  /** Try it once: a failure that may pass is thrown as `TransientError`. */
+  readonly once?: boolean | undefined;
 }
 
 export type Api = ReturnType<typeof createApi>;
 
-export function createApi(http: HttpClient, network: NetworkOptions, clock: Clock) {
+/** @param scopes what tokens for a repository are asked for; default: what the registry's challenge says */
+export function createApi(http: HttpClient, network: NetworkOptions, clock: Clock, scopes?: ScopesOf) {
   const withScheme = schemesOf(network);
   const authorizers = new Map<string, Authorizer>();
   const zones = new Map<string, Zone>();
   const authorizerOf = ({ host, api }: Endpoint): Authorizer =>
-    getOrMake(authorizers, host, () => createAuthorizer({ host, api, http, clock }));
+    getOrMake(authorizers, host, () => createAuthorizer({ host, api, http, clock, scopes }));
 
   async function send<T extends AuthResponse>(
     job: JobContext,
@@ -33,13 +39,19 @@ export function createApi(http: HttpClient, network: NetworkOptions, clock: Cloc
     sendOne: (request: HttpRequest) => Promise<T>,
   ): Promise<T> {
     const authorizer = authorizerOf(endpoint);
+    const { at } = request;
+    if (at !== undefined && at.host !== new URL(`${at.protocol}//${endpoint.api}`).host) {
+      const headers = { 'accept-encoding': 'identity', ...request.headers };
+      const namedBy = zones.get(endpoint.host) ?? OPEN;
+      return sendOne({ ...request, url: at, headers, namedBy, identify: false });
+    }
     // If a mirror fails, the registry itself is asked next.
     const retries = endpoint.mirror ? 1 : undefined;
     const answer = await authorizer.run(job, endpoint.repository, request.subject, (secretHeaders) =>
       withScheme(endpoint.api, (scheme, settled) =>
         sendOne({
           ...request,
-          url: urlOf(scheme, endpoint, request.path),
+          url: at ?? urlOf(scheme, endpoint, request.path),
           headers: { 'accept-encoding': 'identity', ...request.headers },
           secretHeaders,
           secrets: authorizer.secrets,
@@ -71,7 +83,7 @@ export function createApi(http: HttpClient, network: NetworkOptions, clock: Cloc
 
     /** The head of the response, whatever its status. Errors: those of `HttpClient.request` and of the token. */
     open: (job: JobContext, endpoint: Endpoint, request: ApiRequest): Promise<HttpResponse> =>
-      send(job, endpoint, request, (one) => http.request(job, one)),
+      send(job, endpoint, request, (one) => (request.once === true ? http.attempt(job, one) : http.request(job, one))),
 
     /**
      * The response of status 200 with its body; another status is an error. Errors: as `open`, E_LIMIT over `maxBytes`.

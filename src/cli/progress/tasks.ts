@@ -11,6 +11,7 @@ export const VERBS: Readonly<Record<Phase, { readonly doing: string; readonly do
   hash: { doing: 'hashing', done: 'hashed' },
   copy: { doing: 'copying', done: 'copied' },
   export: { doing: 'exporting', done: 'exported' },
+  upload: { doing: 'uploading', done: 'uploaded' },
   wait: { doing: 'waiting for', done: 'waited for' },
   collect: { doing: 'collecting', done: 'collected' },
 };

@@ -18,7 +18,8 @@ export function makeDirectory(path: string, mode = 0o777): void {
     const parent = dirname(path);
     if (code !== 'ENOENT' || parent === path || isDirectory(parent)) throw error;
     makeDirectory(parent, mode);
-    mkdirSync(path, { mode });
+    // Another process may have made it meanwhile.
+    makeDirectory(path, mode);
   }
 }
 

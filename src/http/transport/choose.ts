@@ -25,6 +25,8 @@ export function createTransport(network: NetworkOptions, env: Variables): Transp
       } catch (error) {
         // The server closed a kept connection at the moment of its reuse. On a new connection a failure is a real one.
         if (!first.stale || !BROKEN.has(errorCode(error)) || request.signal.aborted || closed) throw error;
+        // Part of it may have arrived: its sender asks what did.
+        if (typeof request.body === 'object') throw error;
         return transport.send(request, { stale: false });
       }
     },

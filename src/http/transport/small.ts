@@ -46,7 +46,7 @@ export function createSmallTransport(network: NetworkOptions, router: Router): O
         headers: {
           host: url.host,
           ...headers,
-          ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+          ...lengthOf(method, body),
           ...target.headers,
         },
       });
@@ -56,7 +56,7 @@ export function createSmallTransport(network: NetworkOptions, router: Router): O
         headers: headersOf(answer),
         zone: common.zone,
         forwarder: forwarderOf(route),
-        ...readAhead(unlessDripping(bodyOf(answer, stallTimeout), stallTimeout)),
+        ...readAhead(unlessDripping(bodyOf(answer, outgoing, stallTimeout), stallTimeout)),
       };
     } catch (error) {
       if (outgoing === undefined) release();
@@ -99,17 +99,21 @@ function answerTo(
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     let open: ClientRequest | IncomingMessage = outgoing;
+    let answered = false;
     const end = (error: unknown): void => {
       reject(error);
       open.destroy(error as Error);
     };
     const abort = (): void => end(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
-    outgoing.once('socket', () => {
+    const wait = (): void => {
+      clearTimeout(timer);
       timer = setTimeout(() => end(failure(NO_ANSWER, 'no answer in time')), timeout);
-    });
+    };
+    outgoing.once('socket', wait);
     outgoing.once('response', (answer) => {
       clearTimeout(timer);
+      answered = true;
       open = answer;
       resolve(answer);
     });
@@ -122,12 +126,25 @@ function answerTo(
       reject(failure(CLOSED, 'closed without an answer'));
       over();
     });
-    outgoing.end(body);
+    if (typeof body !== 'object') outgoing.end(body);
+    else
+      import('./send-body.ts')
+        .then(({ sendBody }) =>
+          sendBody(outgoing, body, { isOver: () => answered || outgoing.destroyed, onSent: wait }),
+        )
+        .catch(end);
   });
 }
 
+/** GET and HEAD have no body; of any other method a server wants to know the length, 0 too. */
+function lengthOf(method: string, body: TransportRequest['body']): Record<string, number> {
+  if (typeof body === 'object') return { 'content-length': body.length };
+  if (body !== undefined) return { 'content-length': Buffer.byteLength(body) };
+  return method === 'GET' || method === 'HEAD' ? {} : { 'content-length': 0 };
+}
+
 /** The body, with a timeout for each chunk. */
-async function* bodyOf(answer: IncomingMessage, timeout: number): AsyncGenerator<Uint8Array> {
+async function* bodyOf(answer: IncomingMessage, request: ClientRequest, timeout: number): AsyncGenerator<Uint8Array> {
   const stalled = (): unknown => answer.destroy(failure(STALLED, 'the transfer stalled'));
   let timer = setTimeout(stalled, timeout);
   try {
@@ -138,6 +155,8 @@ async function* bodyOf(answer: IncomingMessage, timeout: number): AsyncGenerator
     }
   } finally {
     clearTimeout(timer);
+    // The server answered before it had the whole request: the connection is of no further use.
+    if (!request.writableEnded) request.destroy();
   }
 }
 

@@ -56,7 +56,12 @@ export function createStreamingTransport(network: NetworkOptions, router: Router
     if (used) await setImmediate();
     try {
       server.pool.dispatch(
-        { method, path: target.path, headers: { ...headers, host: url.host, ...target.headers }, body: body ?? null },
+        {
+          method,
+          path: target.path,
+          headers: { ...headers, host: url.host, ...target.headers },
+          body: typeof body === 'string' ? body : null,
+        },
         answer,
       );
       const { status, headers: answered } = await answer.head;

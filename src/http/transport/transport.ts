@@ -6,11 +6,20 @@ import type { NamedProxy } from '../proxy.ts';
 /** Connections to a server beyond those for downloads, so that stalled downloads do not block other requests. */
 export const SPARE_CONNECTIONS = 4;
 
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** A body that is sent from where it lies, its length first. Each try opens it anew. */
+export interface SentBody {
+  readonly length: number;
+  open(): AsyncIterable<Uint8Array>;
+}
+
 export interface TransportRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: Method;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  /** `SentBody` only without `stream`. */
+  readonly body?: string | SentBody | undefined;
   readonly signal: AbortSignal;
   /** The body may have any size; other bodies are read at once. */
   readonly stream: boolean;

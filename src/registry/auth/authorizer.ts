@@ -27,9 +27,13 @@ interface Received {
   readonly from: Pick<HttpResponse, 'url' | 'zone'>;
 }
 
+/** The scopes of a token for a repository. */
+export type ScopesOf = (repository: string) => readonly string[];
+
 export type Authorizer = ReturnType<typeof createAuthorizer>;
 
 /**
+ * @param options.scopes what tokens are asked for, whatever the challenge says; by default pulling, or what it says
  * @param options.host the registry's name, under which credentials are stored
  * @param options.api `host[:port]` of the registry's server; challenges of other servers, after a redirect, are not
  * answered
@@ -39,6 +43,7 @@ export function createAuthorizer(options: {
   readonly api: string;
   readonly http: HttpClient;
   readonly clock: Clock;
+  readonly scopes?: ScopesOf | undefined;
 }) {
   const { host, api, http, clock } = options;
   /** The last challenge of the server, by repository. */
@@ -68,7 +73,9 @@ export function createAuthorizer(options: {
     const first = await headersFor(job, repository, subject, false);
     let answer = await send(first);
     // The second challenge asks for a new token instead of an expired one, or for another scope.
-    for (let challenges = 0; challenges < 2 && answer.status === 401 && answer.url.host === api; challenges += 1) {
+    // A fresh token for a scope that is settled is refused for good: another one would be, too.
+    const most = options.scopes === undefined ? 2 : 1;
+    for (let challenges = 0; challenges < most && answer.status === 401 && answer.url.host === api; challenges += 1) {
       const offered = parseChallenges(headerValues(answer.headers, 'www-authenticate'));
       const challenge = offered.find((one) => one.kind === 'bearer') ?? offered.find((one) => one.kind === 'basic');
       if (challenge === undefined) return answer;
@@ -145,7 +152,9 @@ export function createAuthorizer(options: {
     // A token that the user provided is sent as it is; there is no server that could renew it.
     if (credential?.kind === 'bearer') return renew ? {} : { authorization: `Bearer ${credential.token}` };
     const scope = repository === '' ? undefined : `repository:${repository}:pull`;
-    const wanted = tokenRequest(challenge, from, scope, host);
+    const scopes = repository === '' ? undefined : options.scopes?.(repository);
+    const asked = tokenRequest(challenge, from, scope, host);
+    const wanted = scopes === undefined ? asked : { ...asked, scopes };
     const token = await tokenFor(job, wanted, credential, subject, repository, renew);
     return { authorization: `Bearer ${token.value}` };
   }

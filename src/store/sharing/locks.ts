@@ -38,8 +38,11 @@ const DEFAULT_TIMEOUT = 15 * 60_000;
 const POLL_FIRST = 15;
 const POLL_MAX = 120;
 
+/** Where the files of locks lie: below `locks` of the store, or where another owner wants them. */
+type LockDirectory = Pick<StoreDirectory, 'ensure' | 'path' | 'step'>;
+
 export class Locks {
-  readonly #directory: StoreDirectory;
+  readonly #directory: LockDirectory;
   readonly #heartbeat: Heartbeat;
   readonly #held = new Set<string>();
   /** Contenders within this process queue here, so that only one of them competes with other processes. */
@@ -48,7 +51,7 @@ export class Locks {
   readonly #silentSince = new Map<string, { mtime: number; seen: number }>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(directory: StoreDirectory, heartbeat: Heartbeat = HEARTBEAT) {
+  constructor(directory: LockDirectory, heartbeat: Heartbeat = HEARTBEAT) {
     this.#directory = directory;
     this.#heartbeat = heartbeat;
   }

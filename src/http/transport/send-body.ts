@@ -1,0 +1,59 @@
+/** Sends the body of an upload, piece by piece, as fast as the server takes it. */
+import type { ClientRequest } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
+import { failure } from '../failures.ts';
+import type { SentBody } from './transport.ts';
+
+/** How long a server may take to say that it wants the body (RFC 9110, 10.1.1), in milliseconds. */
+const CONTINUE = 1000;
+
+/**
+ * Sends the body to its end, or until the server has answered: a server that refuses an upload answers and then closes
+ * the connection.
+ * @param one.isOver true when nothing more needs to be sent
+ * @param one.onSent called after each piece
+ * @throws what reading the body throws
+ */
+export async function sendBody(
+  request: ClientRequest,
+  body: SentBody,
+  { isOver, onSent }: { readonly isOver: () => boolean; readonly onSent: () => void },
+): Promise<void> {
+  if (request.hasHeader('expect')) await continued(request);
+  let length = 0;
+  for await (const piece of body.open()) {
+    length += piece.length;
+    if (length > body.length) throw failure('ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'the body is longer than its length');
+    // An answer that is here already would be lost if this write found the connection closed.
+    await setImmediate();
+    if (isOver()) return;
+    if (!request.write(piece)) await drained(request);
+    if (isOver()) return;
+    onSent();
+  }
+  if (length < body.length) throw failure('ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'the body is shorter than its length');
+  request.end();
+}
+
+function continued(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, CONTINUE);
+    const go = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    for (const event of ['continue', 'response', 'close']) request.once(event, go);
+    request.flushHeaders();
+  });
+}
+
+/** Until the connection takes more, or there is no use in more. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      for (const event of ['drain', 'response', 'close']) request.off(event, go);
+      resolve();
+    };
+    for (const event of ['drain', 'response', 'close']) request.once(event, go);
+  });
+}

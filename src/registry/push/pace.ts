@@ -1,0 +1,47 @@
+/** How much is asked of one registry at once, and when: less as soon as it suffers. */
+import type { Clock } from '../../http/clock.ts';
+
+export class Pace {
+  readonly #clock: Clock;
+  #limit: number;
+  #notBefore = 0;
+
+  constructor(parallel: number, clock: Clock) {
+    this.#limit = Math.max(1, parallel);
+    this.#clock = clock;
+  }
+
+  /** Called when the registry was busy or lost an upload. `wait`: milliseconds that it asked everybody to wait. */
+  suffer(wait: number | undefined): void {
+    this.#limit = Math.max(1, Math.floor(this.#limit / 2));
+    if (wait !== undefined) this.#notBefore = Math.max(this.#notBefore, this.#clock.now() + wait);
+  }
+
+  /** Waits until the registry may be asked again. */
+  async ready(signal: AbortSignal): Promise<void> {
+    for (let wait = this.#wait(); wait > 0; wait = this.#wait()) await this.#clock.sleep(wait, signal);
+  }
+
+  #wait(): number {
+    return this.#notBefore - this.#clock.now();
+  }
+
+  /** Works on all items, as many at once as the registry bears. The first failure ends the rest, and is thrown. */
+  async each<T>(items: readonly T[], work: (item: T, stop: AbortSignal) => Promise<void>): Promise<void> {
+    const queue = [...items];
+    const stop = new AbortController();
+    const errors: unknown[] = [];
+    const worker = async (number: number): Promise<void> => {
+      while (queue.length > 0 && errors.length === 0 && number < this.#limit) {
+        try {
+          await work(queue.shift()!, stop.signal);
+        } catch (error) {
+          errors.push(error);
+          stop.abort();
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: this.#limit }, (_, number) => worker(number)));
+    if (errors.length > 0) throw errors[0];
+  }
+}

@@ -1,0 +1,118 @@
+/** `ctxsrc push`: an image, byte for byte, into a registry or an OCI layout. */
+import type { JobContext } from '../../contract/session.ts';
+import type { SourceEnv, SourceInstance } from '../../contract/source.ts';
+import type { Digest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { Task } from '../../core/progress.ts';
+import type { OutgoingBlob } from '../../registry/push/blob.ts';
+import type { Destination } from '../../source/destination.ts';
+import { type PushPlan, planImage } from './plan.ts';
+
+export interface PushRequest {
+  readonly instance: SourceInstance;
+  readonly env: SourceEnv;
+  readonly destination: Destination;
+  /** The index with everything in it, instead of one platform's manifest. */
+  readonly allPlatforms: boolean;
+  /** Only find out what would be sent. */
+  readonly dryRun: boolean;
+}
+
+/** `mounted`: the registry took it from another repository of its own. */
+export type Outcome = 'sent' | 'present' | 'mounted';
+
+export interface PushedItem {
+  readonly digest: Digest;
+  readonly size: number;
+  /** `layer`, `configuration` or `manifest`. */
+  readonly kind: string;
+  readonly outcome: Outcome;
+}
+
+export interface PushResult {
+  /** The destination with the digest of what it names now. */
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** The index that the pushed manifest was taken from: it has another digest, and was not pushed. */
+  readonly index: Digest | undefined;
+  /** Attestations in that index. */
+  readonly attestations: number;
+  /** False if the tag named this digest before. */
+  readonly moved: boolean;
+  readonly items: readonly PushedItem[];
+  /** Bytes of what was sent, or would be. */
+  readonly sent: number;
+}
+
+/** What a destination tells of each blob and manifest. */
+export interface Transfer {
+  readonly dryRun: boolean;
+  tell(item: Omit<OutgoingBlob, 'content'>, outcome: Outcome): void;
+}
+
+/** What a destination says in the end. */
+export interface Pushed {
+  readonly moved: boolean;
+}
+
+/**
+ * Pushes an image. The tag is the last thing that changes.
+ * @throws E_USAGE for a source that is no image; errors of reading the image, and of the destination
+ */
+export async function pushImage(job: JobContext, request: PushRequest): Promise<PushResult> {
+  const { instance, destination, allPlatforms, dryRun } = request;
+  if (instance.content === undefined) {
+    throw new CtxsrcError('E_USAGE', 'only images can be pushed, and this source is none', {
+      hint: 'ctxsrc sources lists what names an image; ctxsrc export writes the files of any source as one archive',
+    });
+  }
+  const content = await instance.content(job);
+  const plan = await planImage(job, content, { allPlatforms });
+  tellWhatStays(job, plan);
+  const items: PushedItem[] = [];
+  const total = [...plan.blobs].reduce((sum, { size }) => sum + size, 0);
+  const label = destination.reference(plan.root.digest);
+  const { moved } = await Task.run(
+    job,
+    'upload',
+    label,
+    async (task) => {
+      let done = 0;
+      const transfer: Transfer = {
+        dryRun,
+        tell({ digest, size, kind }, outcome) {
+          items.push({ digest, size, kind, outcome });
+          done += size;
+          task.advance(Math.min(done, total));
+        },
+      };
+      if (destination.kind === 'layout') {
+        const { pushToLayout } = await import('./to-layout.ts');
+        return pushToLayout(job, plan, destination, transfer);
+      }
+      const { pushToRegistry } = await import('./to-registry.ts');
+      return pushToRegistry(job, plan, destination, { ...transfer, env: request.env, from: content.repository });
+    },
+    { total },
+  );
+  const { digest, mediaType } = plan.root;
+  return {
+    reference: label,
+    digest,
+    mediaType,
+    index: plan.index?.digest,
+    attestations: plan.attestations,
+    moved,
+    items,
+    sent: items.reduce((sum, { size, outcome }) => (outcome === 'sent' ? sum + size : sum), 0),
+  };
+}
+
+function tellWhatStays(job: JobContext, { root, index, attestations }: PushPlan): void {
+  if (index === undefined) return;
+  const besides =
+    attestations === 0 ? '' : `, and so do ${attestations} ${attestations === 1 ? 'attestation' : 'attestations'}`;
+  const text = `one platform is pushed, ${root.digest}; the index ${index.digest} stays behind${besides}`;
+  job.progress.emit({ type: 'message', level: 'note', text, hint: '--all-platforms pushes the whole index' });
+}

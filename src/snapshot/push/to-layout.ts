@@ -1,0 +1,216 @@
+/**
+ * Adds an image to an OCI layout on disk, beside other processes that do the same and may be killed: a blob gets its
+ * name when its bytes were hashed and synced, and `index.json` is read, changed and replaced under a lock.
+ */
+import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { JobContext } from '../../contract/session.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
+import { CtxsrcError, localError } from '../../core/errors.ts';
+import { isObject, jsonObject } from '../../core/is-object.ts';
+import { printable } from '../../core/printable.ts';
+import { shellWord } from '../../core/shell-word.ts';
+import { makeDirectory } from '../../fs/write/make-directory.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
+import { checkMarker, indexEntries, MAX_INDEX_BYTES } from '../../image/layout/directory.ts';
+import { REF_NAME } from '../../oci/annotations.ts';
+import { MEDIA_TYPE } from '../../oci/media-types.ts';
+import { contentOfBytes, contentOfFile, type OutgoingBlob, verified } from '../../registry/push/blob.ts';
+import { syncDirectory } from '../../store/layout.ts';
+import { Locks } from '../../store/sharing/locks.ts';
+import { newStaging, removeDeadParts } from '../write/beside.ts';
+import type { PushPlan } from './plan.ts';
+import type { Pushed, Transfer } from './push.ts';
+
+const INDEX = 'index.json';
+const MARKER = 'oci-layout';
+
+export interface LayoutDestination {
+  /** Absolute. */
+  readonly path: string;
+  readonly tag: string;
+}
+
+/**
+ * Writes what the layout lacks, then moves the tag.
+ * @throws E_TARGET_EXISTS for a directory that is no layout, E_LAYOUT_INVALID, E_LOCK_TIMEOUT, errors of reading the
+ * image, and those of the disk
+ */
+export async function pushToLayout(
+  job: JobContext,
+  plan: PushPlan,
+  { path, tag }: LayoutDestination,
+  transfer: Transfer,
+): Promise<Pushed> {
+  const layout = new LayoutWriter(path);
+  try {
+    if (!transfer.dryRun) await layout.create();
+    const documents = [...plan.children, plan.root].map(
+      ({ digest, bytes }): OutgoingBlob => ({
+        digest,
+        size: bytes.length,
+        kind: 'manifest',
+        content: async () => contentOfBytes(bytes),
+      }),
+    );
+    for (const blob of [...plan.blobs, ...documents]) {
+      job.signal.throwIfAborted();
+      if (await layout.has(blob)) transfer.tell(blob, 'present');
+      else {
+        if (!transfer.dryRun) await layout.add(job, blob);
+        transfer.tell(blob, 'sent');
+      }
+    }
+    const moved = transfer.dryRun ? !(await layout.names(tag, plan.root.digest)) : await layout.moveTag(job, tag, plan);
+    return { moved };
+  } catch (error) {
+    throw localError(error, `cannot push into the OCI layout ${printable(path)}`);
+  }
+}
+
+class LayoutWriter {
+  readonly #root: string;
+  readonly #locks: Locks;
+
+  constructor(root: string) {
+    this.#root = root;
+    // Files of the lock lie in the layout itself, for its writers may have different stores.
+    this.#locks = new Locks({
+      ensure: async () => undefined,
+      path: (_folder, ...names) => join(root, ...names),
+      step: () => undefined,
+    });
+  }
+
+  /** Makes the directory a layout unless it is one. */
+  async create(): Promise<void> {
+    makeDirectory(this.#root);
+    const marker = await readFile(join(this.#root, MARKER)).catch(absent);
+    if (marker === undefined) {
+      const strange = (await readdir(this.#root)).filter((name) => !OWN.test(name));
+      if (strange.length > 0 && (await readFile(join(this.#root, MARKER)).catch(absent)) === undefined) {
+        const message = `${printable(this.#root)} exists and is no OCI layout`;
+        throw new CtxsrcError('E_TARGET_EXISTS', message, { hint: 'name a new directory, or a layout' });
+      }
+      await this.#replace(MARKER, '{"imageLayoutVersion":"1.0.0"}');
+    } else checkMarker(marker, (problem) => this.#invalid(problem));
+    await removeDeadParts(join(this.#root, INDEX));
+  }
+
+  /** True if the blob is there and its bytes are right: a killed writer of another kind may have left a part. */
+  async has(blob: OutgoingBlob): Promise<boolean> {
+    const path = this.#path(blob.digest);
+    const found = await stat(path).catch(absent);
+    if (found === undefined || !found.isFile() || found.size !== blob.size) return false;
+    try {
+      for await (const _ of verified(blob, contentOfFile(path)));
+      return true;
+    } catch (error) {
+      if (error instanceof CtxsrcError) return false;
+      throw error;
+    }
+  }
+
+  async add(job: JobContext, blob: OutgoingBlob): Promise<void> {
+    const content = await blob.content();
+    const path = this.#path(blob.digest);
+    makeDirectory(join(this.#root, 'blobs'));
+    makeDirectory(dirname(path));
+    await this.#write(path, verified(blob, content), job.signal);
+  }
+
+  /** True if the tag already names the digest. */
+  async names(tag: string, digest: Digest): Promise<boolean> {
+    const bytes = await readFile(join(this.#root, INDEX)).catch(absent);
+    if (bytes === undefined) return false;
+    return this.#parse(bytes).some((entry) => isTagged(entry, tag) && entry.digest === digest);
+  }
+
+  /** @returns false if the tag was there already */
+  async moveTag(job: JobContext, tag: string, { root }: PushPlan): Promise<boolean> {
+    const lock = await this.#locks.acquire(`.${INDEX}`, { signal: job.signal });
+    try {
+      const before = await readFile(join(this.#root, INDEX)).catch(absent);
+      const document: Record<string, unknown> =
+        before === undefined
+          ? { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] }
+          : this.#document(before);
+      const entries = document.manifests as readonly Record<string, unknown>[];
+      const same = entries.filter((entry) => isTagged(entry, tag));
+      if (same.length === 1 && same[0]!.digest === root.digest) return false;
+      const { mediaType, digest, bytes } = root;
+      const entry = { mediaType, digest, size: bytes.length, annotations: { [REF_NAME]: tag } };
+      const manifests = [...entries.filter((one) => !isTagged(one, tag)), entry];
+      await this.#replace(INDEX, JSON.stringify({ ...document, manifests }));
+      return true;
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** The document as it is, with members that this program does not know. */
+  #document(bytes: Buffer): Record<string, unknown> {
+    this.#parse(bytes);
+    const document = jsonObject(bytes.toString());
+    if (document === undefined || !Array.isArray(document.manifests) || !document.manifests.every(isObject)) {
+      throw this.#invalid(`${INDEX} has no list of manifests`);
+    }
+    return document;
+  }
+
+  #parse(bytes: Buffer) {
+    if (bytes.length > MAX_INDEX_BYTES) throw this.#invalid(`${INDEX} has ${bytes.length} bytes`);
+    return indexEntries(bytes, (problem) => this.#invalid(problem));
+  }
+
+  #invalid(problem: string): CtxsrcError {
+    return new CtxsrcError('E_LAYOUT_INVALID', `${printable(this.#root)} is no valid OCI layout: ${problem}`, {
+      hint: `push into a new directory, or mend this one: ${shellWord(join(this.#root, INDEX))}`,
+    });
+  }
+
+  #path(digest: Digest): string {
+    return join(this.#root, 'blobs', digestAlgorithm(digest), digestHex(digest));
+  }
+
+  #replace(name: string, text: string): Promise<void> {
+    const bytes = async function* () {
+      yield Buffer.from(text);
+    };
+    return this.#write(join(this.#root, name), bytes());
+  }
+
+  /** The file appears whole, and survives a loss of power. */
+  async #write(path: string, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
+    const { part } = newStaging(join(this.#root, INDEX));
+    try {
+      const file = await open(part, 'wx', 0o644);
+      try {
+        for await (const piece of pieces) {
+          signal?.throwIfAborted();
+          await file.writeFile(piece);
+        }
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(part, path);
+      await syncDirectory(dirname(path));
+    } catch (error) {
+      await removeTree(part);
+      throw error;
+    }
+  }
+}
+
+/** Names that another writer of this kind makes before the marker is there. */
+const OWN = /^(?:blobs|\.index\.json.*)$/;
+
+function isTagged(entry: { readonly annotations?: unknown }, tag: string): boolean {
+  return isObject(entry.annotations) && entry.annotations[REF_NAME] === tag;
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code === 'ENOENT') return undefined;
+  throw error;
+}

@@ -1,0 +1,90 @@
+/** The order of a push into a registry: blobs side by side, then manifests, then the tag. */
+import { setMaxListeners } from 'node:events';
+import type { JobContext } from '../../contract/session.ts';
+import type { SourceEnv } from '../../contract/source.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import type { Clock } from '../../http/clock.ts';
+import type { RepositoryName } from '../../registry/mirrors.ts';
+import { createPushClient, type PushClient } from '../../registry/push/client.ts';
+import type { OutgoingManifest } from '../../registry/push/manifest.ts';
+import type { RegistryTarget } from '../../source/destination.ts';
+import type { PushPlan } from './plan.ts';
+import type { Pushed, Transfer } from './push.ts';
+
+/** Several registries take no blob beyond this size; what a registry takes only it knows. */
+const OFTEN_TOO_LARGE = 10e9;
+
+interface ToRegistry extends Transfer {
+  readonly env: Pick<SourceEnv, 'network' | 'offline'>;
+  /** The repository that the content comes from. */
+  readonly from: RepositoryName | undefined;
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Sends what the repository lacks, then puts the root under the tag.
+ * @throws E_OFFLINE; errors of reading the image; those of `PushClient`
+ */
+export async function pushToRegistry(
+  job: JobContext,
+  plan: PushPlan,
+  { name, tag }: RegistryTarget,
+  transfer: ToRegistry,
+): Promise<Pushed> {
+  const { env, from, dryRun, tell, clock } = transfer;
+  if (env.offline) {
+    throw new CtxsrcError('E_OFFLINE', `nothing can be pushed to ${name.host}, for --offline forbids asking it`, {
+      hint: 'leave --offline out, or push into a layout: ctxsrc push --help',
+    });
+  }
+  for (const { digest, size, kind } of plan.blobs) {
+    if (size <= OFTEN_TOO_LARGE) continue;
+    const text = `${kind} ${digest} has ${Math.round(size / 1e9)} GB: many registries take at most 10 GB in one`;
+    job.progress.emit({ type: 'message', level: 'note', text });
+  }
+  const client = createPushClient({ network: env.network, name, from, clock });
+  try {
+    if ((await client.tagged(job, plan.root.digest, tag)) === plan.root.digest) {
+      for (const blob of plan.blobs) tell(blob, 'present');
+      for (const manifest of [...plan.children, plan.root]) tell(itemOf(manifest), 'present');
+      return { moved: false };
+    }
+    await client.pace.each(plan.blobs, async (blob, stop) => {
+      const one: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop]) };
+      setMaxListeners(0, one.signal);
+      if (await client.hasBlob(one, blob)) tell(blob, 'present');
+      else tell(blob, dryRun ? 'sent' : await client.upload(one, blob));
+    });
+    for (const manifest of plan.children) {
+      const there = await client.hasManifest(job, manifest.digest);
+      if (!there && !dryRun) await put(job, client, plan, manifest, manifest.digest);
+      tell(itemOf(manifest), there ? 'present' : 'sent');
+    }
+    if (!dryRun) await put(job, client, plan, plan.root, tag);
+    tell(itemOf(plan.root), 'sent');
+    return { moved: true };
+  } finally {
+    await client.close();
+  }
+}
+
+function put(
+  job: JobContext,
+  client: PushClient,
+  plan: PushPlan,
+  manifest: OutgoingManifest,
+  reference: string,
+): Promise<void> {
+  return client.put(job, manifest, reference, async (missing) => {
+    const isMissing = ({ digest }: { readonly digest: string }): boolean => missing.size === 0 || missing.has(digest);
+    for (const blob of plan.blobs.filter(isMissing)) await client.upload(job, blob);
+    for (const child of plan.children) {
+      if (child !== manifest && isMissing(child)) await put(job, client, plan, child, child.digest);
+    }
+  });
+}
+
+function itemOf({ digest, bytes }: OutgoingManifest) {
+  return { digest, size: bytes.length, kind: 'manifest' };
+}

@@ -1,0 +1,227 @@
+/** `ctxsrc push` as it is typed: into layouts and registries, what other tools make of it, and what is refused. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { expectFailure } from '../support/cli-expect.ts';
+import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
+import { needs } from '../support/needs.ts';
+import { tar } from '../support/tar-builder.ts';
+import { tempDir } from '../support/temp.ts';
+
+const hello = `oci-layout://${join(packageRoot, 'fixtures', 'layouts', 'hello')}`;
+const everything = `oci-layout://${join(packageRoot, 'fixtures', 'layouts', 'everything')}`;
+const amd64 = ['--platform', 'linux/amd64'];
+
+async function ok(args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  const result = await ctxsrc(args);
+  expect(result.code, result.stderr).toBe(0);
+  return result;
+}
+
+interface IndexFile {
+  readonly manifests: readonly { readonly digest: string; readonly annotations?: Readonly<Record<string, string>> }[];
+}
+
+function indexOf(layout: string): IndexFile {
+  return JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as IndexFile;
+}
+
+function tagsOf(layout: string): (string | undefined)[] {
+  return indexOf(layout).manifests.map(({ annotations }) => annotations?.['org.opencontainers.image.ref.name']);
+}
+
+describe('push into a layout', () => {
+  it('writes the image as it is, keeps what is there, and moves a tag', async () => {
+    const layout = join(tempDir('push'), 'deep', 'layout');
+    const { stdout } = await ok(['push', hello, `oci-layout://${layout}:a`]);
+    const [, digest] = /@(sha256:[0-9a-f]{64})\n$/.exec(stdout)!;
+    expect(stdout).toBe(`oci-layout://${layout}:a@${digest}\n`);
+    expect((await ok(['digest', `oci-layout://${layout}:a`])).stdout).toBe(`${digest}\n`);
+    expect((await ok(['key', `oci-layout://${layout}:a`])).stdout).toBe((await ok(['key', hello])).stdout);
+    const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as object;
+    writeFileSync(join(layout, 'index.json'), JSON.stringify({ ...index, unknown: { kept: true } }));
+    await ok(['push', '--all-platforms', everything, `oci-layout://${layout}`]);
+    expect(tagsOf(layout)).toEqual(['a', 'latest']);
+    await ok(['push', '--all-platforms', everything, `oci-layout://${layout}:a`]);
+    expect(tagsOf(layout)).toEqual(['latest', 'a']);
+    expect(indexOf(layout)).toMatchObject({ unknown: { kept: true } });
+    expect(readdirSync(layout).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
+  it('says that an index has another digest, and what stays behind', async () => {
+    const layout = join(tempDir('push'), 'layout');
+    const { stdout, stderr } = await ok(['push', ...amd64, everything, `oci-layout://${layout}`]);
+    expect(stderr).toMatch(/one platform is pushed, sha256:\w+; the index sha256:\w+ stays behind/);
+    expect(stderr).toContain('--all-platforms');
+    const { stdout: json } = await ok(['push', '--json', ...amd64, everything, `oci-layout://${layout}`]);
+    const { pushed } = JSON.parse(json) as { pushed: Record<string, unknown> };
+    expect(pushed).toMatchObject({ reference: stdout.trim(), moved: false, sent: 0, dryRun: false });
+    expect(pushed.index).toMatch(/^sha256:/);
+    expect(pushed.index).not.toBe(pushed.digest);
+  });
+
+  it('--dry-run writes nothing', async () => {
+    const layout = join(tempDir('push'), 'layout');
+    const { stdout, stderr } = await ok(['push', '--dry-run', hello, `oci-layout://${layout}:a`]);
+    expect(stdout).toMatch(/^(send {2}sha256:\w{64} (layer|configuration|manifest), .*\n)+oci-layout:\/\/.*\n$/);
+    expect(stderr).toContain('nothing was');
+    expect(existsSync(layout)).toBe(false);
+  });
+
+  it('replaces a blob with wrong bytes, and trusts none', async () => {
+    const layout = join(tempDir('push'), 'layout');
+    await ok(['push', hello, `oci-layout://${layout}:a`]);
+    const blobs = join(layout, 'blobs', 'sha256');
+    for (const name of readdirSync(blobs)) {
+      const bytes = readFileSync(join(blobs, name));
+      writeFileSync(join(blobs, name), name < '8' ? bytes.subarray(1) : Buffer.alloc(bytes.length));
+    }
+    await ok(['push', hello, `oci-layout://${layout}:b`]);
+    for (const name of readdirSync(blobs)) expect(digestOf(readFileSync(join(blobs, name)))).toBe(`sha256:${name}`);
+  });
+
+  it('a wrong blob of the source is exit 5, and the tag does not appear', async () => {
+    const builder = new LayoutBuilder();
+    const layer = builder.layer(tar([{ name: 'a', content: 'a' }]));
+    const source = builder.tag(builder.image({ layers: [layer] }), 'x').write(tempDir('source'));
+    const file = join(source, 'blobs', layer.descriptor.digest.replace(':', '/'));
+    writeFileSync(file, Buffer.alloc(layer.descriptor.size));
+    const layout = join(tempDir('push'), 'layout');
+    await expectFailure(['push', `oci-layout://${source}:x`, `oci-layout://${layout}`], {
+      code: 'E_DIGEST_MISMATCH',
+      message: new RegExp(layer.descriptor.digest),
+    });
+    expect(existsSync(join(layout, 'index.json'))).toBe(false);
+    expect(readdirSync(layout).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('eight processes at once, some killed on the way: eight names', { timeout: 120_000 }, async () => {
+    const layout = join(tempDir('push'), 'layout');
+    const builder = new LayoutBuilder();
+    const names = Array.from({ length: 8 }, (_, number) => `image-${number}`);
+    for (const name of names) {
+      builder.tag(builder.image({ layers: [builder.layer(tar([{ name, content: Buffer.alloc(3e6, name) }]))] }), name);
+    }
+    const source = builder.write(tempDir('source'));
+    const push = async (name: string, patience: number): Promise<void> => {
+      const started = performance.now();
+      const kill = { when: () => performance.now() - started > patience, signal: 'SIGKILL' } as const;
+      const args = ['push', `oci-layout://${source}:${name}`, `oci-layout://${layout}:${name}`];
+      const { signal, code, stderr } = await ctxsrc(args, { kill });
+      if (existsSync(join(layout, 'index.json'))) indexOf(layout);
+      if (signal === 'SIGKILL') return push(name, patience * 2);
+      expect(code, stderr).toBe(0);
+    };
+    await Promise.all(names.map((name, number) => push(name, number % 2 === 0 ? 60_000 : 100 + 40 * number)));
+    expect(tagsOf(layout).sort()).toEqual(names);
+    for (const { digest } of indexOf(layout).manifests) {
+      expect(digestOf(readFileSync(join(layout, 'blobs', digest.replace(':', '/'))))).toBe(digest);
+    }
+    await ok(['push', `oci-layout://${source}:image-0`, `oci-layout://${layout}:image-0`]);
+    expect(readdirSync(layout).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
+  it.skipIf(!needs('umoci', 'skopeo'))('umoci and skopeo read it', async () => {
+    const dir = tempDir('push');
+    await ok(['push', '--all-platforms', everything, `oci-layout://${dir}/layout:a`]);
+    await ok(['push', ...amd64, everything, `oci-layout://${dir}/layout:b`]);
+    execFileSync('skopeo', ['inspect', '--raw', `oci:${dir}/layout:a`], { stdio: 'pipe' });
+    execFileSync('umoci', ['unpack', '--rootless', '--image', `${dir}/layout:b`, join(dir, 'bundle')], {
+      stdio: 'pipe',
+    });
+    expect(readdirSync(join(dir, 'bundle', 'rootfs')).length).toBeGreaterThan(0);
+  });
+});
+
+describe('what push refuses', () => {
+  it('sources that are no images, places that are none, and wrong names', async () => {
+    const dir = tempDir('push');
+    const to = `oci-layout://${dir}/layout`;
+    await expectFailure(['push', dir, to], { code: 'E_USAGE', message: /only images can be pushed/ });
+    await expectFailure(['push', hello, dir], { code: 'E_USAGE', message: /no place to push to/ });
+    await expectFailure(['push', hello, 'docker-image://h.example/App:1'], {
+      code: 'E_REFERENCE',
+      message: /lower case/,
+    });
+    await expectFailure(['push', hello, 'docker-image://h.example/app:1+2'], { code: 'E_REFERENCE', message: /./ });
+    const pinned = `docker-image://h.example/app@${digestOf('')}`;
+    await expectFailure(['push', hello, pinned], { code: 'E_USAGE', message: /names a digest/ });
+    await expectFailure(['push', '--layer-limit', '1', hello, to], { code: 'E_USAGE', message: /layer limit/ });
+    await expectFailure(['push', '--offline', hello, 'docker-image://h.example/app:1'], {
+      code: 'E_OFFLINE',
+      message: /h\.example/,
+    });
+  });
+
+  it('a directory that holds something else', async () => {
+    const dir = tempDir('push');
+    mkdirSync(join(dir, 'mine'));
+    await expectFailure(['push', hello, `oci-layout://${dir}`], {
+      code: 'E_TARGET_EXISTS',
+      message: /is no OCI layout/,
+    });
+    expect(readdirSync(dir)).toEqual(['mine']);
+  });
+});
+
+describe.skipIf(!needs('docker-registry', 'skopeo'))('push into docker-registry', () => {
+  let registry: DockerRegistry;
+  beforeAll(async () => {
+    registry = await startDockerRegistry();
+  });
+  afterAll(() => registry.stop());
+
+  it('is what skopeo and this program read; other repositories mount it', async () => {
+    const { stdout } = await ok(['push', '--all-platforms', everything, `docker-image://${registry.host}/team/app:1`]);
+    const { stdout: digest } = await ok(['digest', everything]);
+    expect(stdout).toBe(`docker-image://${registry.host}/team/app:1@${digest}`);
+    expect((await ok(['digest', `docker-image://${registry.host}/team/app:1`])).stdout).toBe(digest);
+    const raw = execFileSync('skopeo', [
+      'inspect',
+      '--raw',
+      '--tls-verify=false',
+      `docker://${registry.host}/team/app:1`,
+    ]);
+    expect(`${digestOf(raw)}\n`).toBe(digest);
+    const copy = join(tempDir('copy'), 'copy');
+    execFileSync(
+      'skopeo',
+      [
+        '--insecure-policy',
+        'copy',
+        '--all',
+        '--src-tls-verify=false',
+        `docker://${registry.host}/team/app:1`,
+        `oci:${copy}:x`,
+      ],
+      { stdio: 'pipe' },
+    );
+    const from = stdout.trim();
+    const { stderr } = await ok([
+      'push',
+      '-v',
+      '--all-platforms',
+      from,
+      `docker-image://${registry.host}/team/other:1`,
+    ]);
+    expect(stderr).toMatch(/POST .*uploads\/ 201/);
+    expect(stderr).not.toMatch(/PUT .*\/blobs\//);
+  });
+
+  it('a docker archive and an OCI archive, too', async () => {
+    const dir = tempDir('archives');
+    const { stdout: exported } = await ok(['export', hello, '-o', `type=oci,dest=${dir}/oci.tar`]);
+    const { stdout } = await ok(['push', `oci-archive://${dir}/oci.tar`, `docker-image://${registry.host}/archive:1`]);
+    expect(stdout).toBe(`docker-image://${registry.host}/archive:1@${exported}`);
+    const source = `oci:${hello.replace('oci-layout://', '')}`;
+    execFileSync('skopeo', ['--insecure-policy', 'copy', source, `docker-archive:${dir}/docker.tar:x:1`], {
+      stdio: 'pipe',
+    });
+    await ok(['push', `docker-archive://${dir}/docker.tar`, `docker-image://${registry.host}/archive:2`]);
+    const { stdout: key } = await ok(['key', hello]);
+    expect((await ok(['key', `docker-image://${registry.host}/archive:2`])).stdout).toBe(key);
+  });
+});
