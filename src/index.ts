@@ -22,12 +22,14 @@ import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
 import type { FileTree } from './image/entries/file-tree.ts';
 import type { ListedEntry } from './image/entries/listing.ts';
+import type { PushResult } from './snapshot/push/push.ts';
 import type { Keys, Resolution, SnapshotResult } from './snapshot/results.ts';
 import { NETWORK, WRITE } from './snapshot/write/option-checks.ts';
 import { writeLimits, writeSnapshot } from './snapshot/write/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
 import { checkAttributes } from './source/check-attributes.ts';
-import { type Environment, openEnvironment } from './source/environment.ts';
+import { parseDestination } from './source/destination.ts';
+import { openEnvironment } from './source/environment.ts';
 import { refuseIncomplete, unseen } from './source/incomplete.ts';
 import {
   allKeys,
@@ -45,6 +47,7 @@ export { Once } from './core/once.ts';
 export type { Phase, Progress, ProgressEvent } from './core/progress.ts';
 export { VERSION } from './core/version.ts';
 export type { ListedEntry } from './image/entries/listing.ts';
+export type { PushResult } from './snapshot/push/push.ts';
 export type { Keys, Resolution, SnapshotResult } from './snapshot/results.ts';
 
 /**
@@ -178,7 +181,7 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
   const { force = false, strict = false, write = {}, ...common } = options;
   const { limits: most = {}, ...others } = given(write);
   const limits = common.limits ?? { maxBytes: most.maxBytes, maxFiles: most.maxFiles };
-  return withSource(reference, { ...common, limits, strict }, async ({ resolved, job, store }) => {
+  return withSource(reference, { ...common, limits, strict }, async ({ resolved, job, env }) => {
     const keys = await allKeys(resolved.instance, job);
     if (strict) refuseIncomplete(keys);
     const { source, identifier, instance } = resolved;
@@ -188,7 +191,7 @@ export async function snapshot(reference: string, dir: string, options: Snapshot
       identifier,
       instance,
       keys,
-      store,
+      store: env.store,
       target: dir,
       options: { owner: 'auto', mode: 'auto', ...others, limits: writeLimits(given(most)) },
       force,
@@ -226,14 +229,29 @@ async function withFiles<T>(
   { layer, ...options }: FilesOptions,
   work: (listing: Listing, files: FileTree, job: JobContext) => Promise<T>,
 ): Promise<T> {
-  return withSource(reference, options, async ({ resolved: { instance }, job, store }) => {
+  return withSource(reference, options, async ({ resolved: { instance }, job, env }) => {
     const listing = await import('./snapshot/list/source-files.ts');
-    const files = await listing.openFiles(job, { instance, store, limits: options.limits, layer });
+    const files = await listing.openFiles(job, { instance, store: env.store, limits: options.limits, layer });
     try {
       return await work(listing, files, job);
     } finally {
       await files.release();
     }
+  });
+}
+
+/** `allPlatforms`: the index with everything in it; `dryRun`: only find out what would be sent. */
+export type PushOptions = Options & { readonly allPlatforms?: boolean; readonly dryRun?: boolean };
+
+/** Puts an image, byte for byte, into a registry (`docker-image://HOST/NAME:TAG`) or a layout (`oci-layout://DIR[:TAG]`). */
+export async function push(reference: string, destination: string, options: PushOptions = {}): Promise<PushResult> {
+  members({ ...OPTIONS, allPlatforms: flag, dryRun: flag })(options, '');
+  nonEmpty(destination, 'destination');
+  const { allPlatforms = false, dryRun = false, ...common } = options;
+  const target = parseDestination(destination, process.cwd());
+  return withSource(reference, common, async ({ resolved: { instance }, job, env }) => {
+    const { pushImage } = await import('./snapshot/push/push.ts');
+    return pushImage(job, { instance, env, destination: target, allPlatforms, dryRun });
   });
 }
 
@@ -261,11 +279,7 @@ const SNAPSHOT_OPTIONS = { ...OPTIONS, force: flag, write: WRITE } satisfies Rec
 const FILES_OPTIONS = { ...OPTIONS, layer: count(1) } satisfies Record<keyof FilesOptions, Check>;
 const LS_OPTIONS = { ...FILES_OPTIONS, recursive: flag } satisfies Record<keyof LsOptions, Check>;
 
-interface Work {
-  readonly resolved: ResolvedReference;
-  readonly job: JobContext;
-  readonly store: Environment['store'];
-}
+type Work = Readonly<{ resolved: ResolvedReference; job: JobContext; env: SourceEnv }>;
 
 async function withSource<T>(reference: string, options: Options, work: (given: Work) => Promise<T>): Promise<T> {
   members(OPTIONS)(options, '');
@@ -289,7 +303,7 @@ async function withSource<T>(reference: string, options: Options, work: (given: 
     // One signal may end many calls at once, and each of them listens in several places.
     setMaxListeners(0, signal);
     const job = { session: environment.session, signal, progress, strict };
-    return await work({ resolved, job, store: environment.store });
+    return await work({ resolved, job, env: environment.env });
   } catch (error) {
     throw withReference(error, reference);
   } finally {

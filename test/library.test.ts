@@ -39,6 +39,7 @@ describe('the exports', () => {
       'isDigest',
       'ls',
       'parseDigest',
+      'push',
       'resolve',
       'snapshot',
     ]);
@@ -58,6 +59,8 @@ describe('the exports', () => {
       'Phase',
       'Progress',
       'ProgressEvent',
+      'PushOptions',
+      'PushResult',
       'Resolution',
       'SnapshotOptions',
       'SnapshotResult',

@@ -195,7 +195,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'print which credential would be used, and why the others were passed over',
     takesReferences: false,
     flags: (command) => {
-      command.addOption(new Option('--test', 'try it with one request'));
+      command
+        .addOption(new Option('--test', 'try it with one request'))
+        .addOption(new Option('--push <repository>', 'for pushing to this repository'));
       addNetworkFlags(command);
     },
     examples: ['ctxsrc auth docker.io', 'ctxsrc auth --test registry.example:5000'],

@@ -16,7 +16,7 @@ export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
   6: 'drift: lock file or --checksum',
   7: 'no such platform',
   8: 'refused: unsafe, over a limit, or lossy or incomplete under --strict',
-  9: 'the target exists and is something else',
+  9: 'the target exists and is something else, or a tag does not move',
   74: 'local I/O: disk full, permission',
   75: 'temporary: network, server, stalled, lock held too long',
   76: 'rate limit that does not clear in time',

@@ -1,11 +1,17 @@
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { withoutUser } from '../../core/shown-reference.ts';
+import { parseNormalizedReference } from '../../oci/reference.ts';
 import { explainCredentials } from '../../registry/auth/credentials.ts';
 import type { CredentialTest } from '../../registry/credential-test.ts';
-import type { Flags } from '../flags.ts';
+import { pushScope } from '../../registry/push/scope.ts';
+import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 
-const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
+/** What a test came to; `push`: an upload could be begun, and was ended. */
+type Tested = CredentialTest | 'push';
+
+const OUTCOMES: Readonly<Record<Tested, string>> = {
+  push: 'lets an upload begin',
   accepted: 'accepts it',
   anonymous: 'asks for none',
   'anonymous-token': 'asks for a token and gives one to anybody',
@@ -14,20 +20,24 @@ const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
 /** `ctxsrc auth <registry>`: which credential would be used, and why not the others. Never prints the secret. */
 export async function run(run: Run, [registry]: readonly string[], flags: Flags): Promise<undefined> {
   checkRegistry(registry!);
+  const asked = textFlag(flags, 'push');
+  const repository = asked === undefined ? undefined : repositoryOf(registry!, asked);
   const report = await explainCredentials({
     registry: registry!,
+    repository,
     registryConfig: run.registryConfig(),
     env: run.io.env,
   });
   const { credential, passedOver } = report;
   if (run.json) {
-    const tested = flags.test === true ? await test(run, registry!) : undefined;
+    const tested = flags.test === true ? await test(run, registry!, repository) : undefined;
     const shown = credential && {
       kind: credential.kind,
       origin: credential.origin,
       ...('username' in credential ? { username: credential.username } : {}),
     };
-    return run.document({ registry: report.registry, credential: shown ?? null, passedOver, tested });
+    const push = repository === undefined ? undefined : { repository, scope: pushScope(repository) };
+    return run.document({ registry: report.registry, credential: shown ?? null, passedOver, push, tested });
   }
   await run.line(
     credential === undefined
@@ -37,7 +47,14 @@ export async function run(run: Run, [registry]: readonly string[], flags: Flags)
   for (const { place, reason, hint } of passedOver) {
     await run.line(`  passed over: ${place}: ${reason}${hint === undefined ? '' : `; ${hint}`}`);
   }
-  if (flags.test === true) await run.line(`  tested: the registry ${OUTCOMES[await test(run, registry!)]}`);
+  if (repository !== undefined)
+    await run.line(`  for pushing, a token is asked for with the scope ${pushScope(repository)}`);
+  if (flags.test === true) await run.line(`  tested: the registry ${OUTCOMES[await test(run, registry!, repository)]}`);
+}
+
+/** @throws E_REFERENCE unless it can be the name of a repository */
+function repositoryOf(registry: string, repository: string): string {
+  return parseNormalizedReference(`${registry}/${repository}`).path;
 }
 
 function described(credential: { readonly kind: string; readonly username?: string }): string {
@@ -45,10 +62,20 @@ function described(credential: { readonly kind: string; readonly username?: stri
 }
 
 /** One request; a refused credential is exit 4. */
-async function test(run: Run, registry: string): Promise<CredentialTest> {
+async function test(run: Run, registry: string, repository: string | undefined): Promise<Tested> {
   const { testCredentials } = await import('../../registry/credential-test.ts');
   const { env } = await run.environment();
   try {
+    if (repository !== undefined) {
+      const { createPushClient } = await import('../../registry/push/client.ts');
+      const client = createPushClient({ network: env.network, name: { host: registry, repository }, from: undefined });
+      try {
+        await client.mayPush(await run.job());
+      } finally {
+        await client.close();
+      }
+      return 'push';
+    }
     return await testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
   } catch (error) {
     if (!isCtxsrcError(error) || error.hint?.includes('ctxsrc auth') !== true) throw error;

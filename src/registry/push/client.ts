@@ -10,8 +10,9 @@ import { endpointsFor, type RepositoryName } from '../mirrors.ts';
 import type { OutgoingBlob } from './blob.ts';
 import { losesContent, MissingContent, named, type OutgoingManifest, putManifest } from './manifest.ts';
 import { Pace } from './pace.ts';
+import { pushScope } from './scope.ts';
 import type { PushTarget } from './target.ts';
-import { hasBlob, uploadBlob } from './upload.ts';
+import { hasBlob, testUpload, uploadBlob } from './upload.ts';
 
 export interface PushClient {
   readonly pace: Pace;
@@ -31,6 +32,8 @@ export interface PushClient {
     reference: string,
     repair: (missing: ReadonlySet<string>) => Promise<void>,
   ): Promise<void>;
+  /** Begins an upload and ends it, to see whether this caller may push. Errors: those of `uploadBlob`. */
+  mayPush(job: JobContext): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,12 +52,11 @@ export function createPushClient(options: {
 }): PushClient {
   const { network, name, from, clock = systemClock } = options;
   const http = createHttpClient(options);
-  const both = (repository: string): string => `repository:${repository}:pull,push`;
   // A mirror has copies; what is pushed goes to the registry itself.
   const [endpoint] = endpointsFor(name, []);
   const besides = from?.host === name.host && from.repository !== name.repository ? from.repository : undefined;
   const target: PushTarget = {
-    api: createApi(http, network, clock, (repository) => [both(repository)]),
+    api: createApi(http, network, clock, (repository) => [pushScope(repository)]),
     endpoint,
     policy: http.policy,
     pace: new Pace(network.parallel, clock),
@@ -62,7 +64,7 @@ export function createPushClient(options: {
       besides === undefined
         ? undefined
         : {
-            api: createApi(http, network, clock, (repository) => [both(repository), `repository:${besides}:pull`]),
+            api: createApi(http, network, clock, (repository) => [pushScope(repository), `repository:${besides}:pull`]),
             from: besides,
           },
     chunk: undefined,
@@ -89,6 +91,7 @@ export function createPushClient(options: {
         throw error instanceof MissingContent ? losesContent(error, target) : error;
       }
     },
+    mayPush: (job) => testUpload(job, target),
     close: () => http.close(),
   };
 }

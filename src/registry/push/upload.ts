@@ -113,6 +113,25 @@ async function send(
   throw await refuse(job, target, subject, answer);
 }
 
+/** Begins an upload and gives it up. A registry that cannot give it up forgets it in time. */
+export async function testUpload(job: JobContext, target: PushTarget): Promise<void> {
+  const { host, repository } = target.endpoint;
+  const subject: RequestSubject = { host, kind: 'upload', what: `an upload to ${host}/${repository}` };
+  // Not `ask`: the first request also finds out how the server is spoken to.
+  const answer = await target.api.open(job, target.endpoint, { method: 'POST', path: 'blobs/uploads/', subject });
+  const url = isAccepted(answer.status) ? nextLocation(answer, subject) : undefined;
+  if (url === undefined) throw await refuse(job, target, subject, answer);
+  answer.discard();
+  const ended = await target.api.open(job, target.endpoint, {
+    method: 'DELETE',
+    path: '',
+    at: url,
+    subject,
+    retries: 0,
+  });
+  ended.discard();
+}
+
 async function begin(job: JobContext, target: PushTarget, subject: RequestSubject): Promise<UploadSession> {
   const answer = await ask(job, target, { method: 'POST', path: 'blobs/uploads/', subject });
   const url = isAccepted(answer.status) ? nextLocation(answer, subject) : undefined;
