@@ -111,8 +111,8 @@ export async function pushImage(job: JobContext, request: PushRequest): Promise<
 
 function tellWhatStays(job: JobContext, { root, index, attestations }: PushPlan): void {
   if (index === undefined) return;
-  const besides =
-    attestations === 0 ? '' : `, and so do ${attestations} ${attestations === 1 ? 'attestation' : 'attestations'}`;
-  const text = `one platform is pushed, ${root.digest}; the index ${index.digest} stays behind${besides}`;
+  const inIt =
+    attestations === 0 ? '' : `, with ${attestations} ${attestations === 1 ? 'attestation' : 'attestations'} in it`;
+  const text = `one platform is pushed, ${root.digest}; the index ${index.digest} stays behind${inIt}`;
   job.progress.emit({ type: 'message', level: 'note', text, hint: '--all-platforms pushes the whole index' });
 }
