@@ -249,10 +249,10 @@ export async function push(reference: string, destination: string, options: Push
   nonEmpty(destination, 'destination');
   const { allPlatforms = false, dryRun = false, ...common } = options;
   const target = parseDestination(destination, process.cwd());
-  return withSource(reference, common, async ({ resolved: { instance }, job, env }) => {
-    const { pushImage } = await import('./snapshot/push/push.ts');
-    return pushImage(job, { instance, env, destination: target, allPlatforms, dryRun });
-  });
+  const { pushImage } = await import('./snapshot/push/push.ts');
+  return withSource(reference, common, ({ resolved: { instance }, job, env }) =>
+    pushImage(job, { instance, env, destination: target, allPlatforms, dryRun }),
+  );
 }
 
 const OPTIONS = {

@@ -19,7 +19,7 @@ export interface RegistryTarget extends Named {
   readonly name: RepositoryName;
 }
 
-export interface LayoutTarget extends Named {
+interface LayoutTarget extends Named {
   readonly kind: 'layout';
   /** Absolute. */
   readonly path: string;

@@ -211,6 +211,15 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('push into docker-registry'
     expect(stderr).not.toMatch(/PUT .*\/blobs\//);
   });
 
+  it('auth --push says what is asked for, and tries it', async () => {
+    const { stdout } = await ok(['auth', '--push', 'team/app', '--test', registry.host]);
+    expect(stdout).toContain('  for pushing, a token is asked for with the scope repository:team/app:pull,push\n');
+    expect(stdout).toContain('  tested: the registry lets an upload begin\n');
+    const json = JSON.parse((await ok(['auth', '--json', '--push', 'team/app', registry.host])).stdout) as object;
+    expect(json).toMatchObject({ push: { repository: 'team/app', scope: 'repository:team/app:pull,push' } });
+    await expectFailure(['auth', '--push', 'Team/App', registry.host], { code: 'E_REFERENCE', message: /lower case/ });
+  });
+
   it('a docker archive and an OCI archive, too', async () => {
     const dir = tempDir('archives');
     const { stdout: exported } = await ok(['export', hello, '-o', `type=oci,dest=${dir}/oci.tar`]);

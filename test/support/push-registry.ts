@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { digestOf } from './layout-builder.ts';
 
-export interface PushRequest {
+interface PushRequest {
   readonly method: string;
   /** Path with query. */
   readonly url: string;

@@ -335,6 +335,7 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
     check: [
       '--force replaces it, when the new one is whole.',
       'The current directory and mount points are never replaced.',
+      'push: the registry does not move this tag; another tag, or the same image, is taken.',
     ],
     example: 'ctxsrc snapshot --force docker-image://alpine:3.20 ./rootfs',
   },

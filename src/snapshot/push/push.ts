@@ -19,9 +19,9 @@ export interface PushRequest {
 }
 
 /** `mounted`: the registry took it from another repository of its own. */
-export type Outcome = 'sent' | 'present' | 'mounted';
+type Outcome = 'sent' | 'present' | 'mounted';
 
-export interface PushedItem {
+interface PushedItem {
   readonly digest: Digest;
   readonly size: number;
   /** `layer`, `configuration` or `manifest`. */
