@@ -69,6 +69,7 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       expect(recipes.map(({ text }) => text.split('\n')[0])).toEqual([
         '# skip-build',
         '# skip-build-list',
+        '# changed-targets',
         '# github-output',
         '# cache-snapshot',
         '# pin',
@@ -132,6 +133,47 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       } finally {
         registry.intercept = undefined;
       }
+    });
+
+    it('changed-targets builds the targets of a bake file whose tag is not there', async () => {
+      const machine = machineHere();
+      const checkout = await machine.checkout(origin, '022');
+      const other = { 'dockerfile-inline': 'FROM scratch\nCOPY Dockerfile /\n' };
+      const bake = { group: { default: { targets: ['app', 'other'] } }, target: { app: {}, other } };
+      writeFileSync(join(checkout, 'docker-bake.json'), JSON.stringify(bake));
+      const built = async (): Promise<{ target: string | undefined; tag: string }[]> => {
+        const before = machine.dockerLog().length;
+        const ran = await runIn(machine, checkout, 'changed-targets');
+        expect(ran.code, ran.stderr).toBe(0);
+        return machine
+          .dockerLog()
+          .slice(before)
+          .map((line) => {
+            const form =
+              /^docker buildx bake -f docker-bake.json --push --set (\w+)\.tags=\S+:(ctxsrc-[0-9a-f]{64}) (\w+)$/;
+            const [, set, tag = '', target] = form.exec(line) ?? [];
+            expect(set, line).toBe(target);
+            return { target, tag };
+          });
+      };
+      const first = await built();
+      expect(first.map(({ target }) => target)).toEqual(['app', 'other']);
+      for (const { tag } of first) registry.push(layout, 'team/app', tag, image);
+      expect(await built()).toEqual([]);
+      appendFileSync(join(checkout, 'src', 'run.sh'), '# other\n');
+      expect((await built()).map(({ target }) => target)).toEqual(['app']);
+      registry.manifests.delete('team/app');
+    });
+
+    it('changed-targets fails where nothing can be decided', async () => {
+      const machine = machineHere();
+      const checkout = await machine.checkout(origin, '022');
+      writeFileSync(
+        join(checkout, 'docker-bake.json'),
+        JSON.stringify({ target: { default: { dockerfile: 'none' } } }),
+      );
+      expect(await runIn(machine, checkout, 'changed-targets')).toMatchObject({ code: 3, stdout: '' });
+      expect(machine.dockerLog()).toEqual([]);
     });
 
     it('skip-build-list does the same with a list', async () => {
