@@ -6,25 +6,14 @@ import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
 import type { JobContext, NetworkOptions, Source, SourceEnv, WriteOptions } from './contract/index.ts';
 import type { WriteLimits } from './contract/ref.ts';
-import {
-  arrayOf,
-  type Check,
-  call,
-  count,
-  flag,
-  given,
-  having,
-  members,
-  nonEmpty,
-  positive,
-} from './core/check-options.ts';
+import { type Check, count, flag, given, having, members, nonEmpty } from './core/check-options.ts';
 import { type ProgressEvent, silentProgress } from './core/progress.ts';
 import { solverDigest } from './core/solver-digest.ts';
 import type { FileTree } from './image/entries/file-tree.ts';
 import type { ListedEntry } from './image/entries/listing.ts';
 import type { PushResult } from './snapshot/push/push.ts';
 import type { Keys, Resolution, SnapshotResult } from './snapshot/results.ts';
-import { NETWORK, WRITE } from './snapshot/write/option-checks.ts';
+import { COMMON, WRITE } from './snapshot/write/option-checks.ts';
 import { writeLimits, writeSnapshot } from './snapshot/write/write-snapshot.ts';
 import { defaultCacheDir } from './source/cache-dir.ts';
 import { checkAttributes } from './source/check-attributes.ts';
@@ -49,6 +38,17 @@ export { VERSION } from './core/version.ts';
 export type { ListedEntry } from './image/entries/listing.ts';
 export type { PushResult } from './snapshot/push/push.ts';
 export type { Keys, Resolution, SnapshotResult } from './snapshot/results.ts';
+export type { DoctorCheck } from './upkeep/check.ts';
+export type { DoctorReport } from './upkeep/doctor.ts';
+export {
+  type DoctorOptions,
+  doctor,
+  listStore,
+  type PruneStoreOptions,
+  pruneStore,
+  type StoreOptions,
+  storeUsage,
+} from './upkeep/library.ts';
 
 /**
  * The flags of the built-in sources by their names. Each source takes its own only; `ctxsrc sources` lists which. For a
@@ -258,20 +258,7 @@ export async function push(reference: string, destination: string, options: Push
 const OPTIONS = {
   // Which there are says the source of the reference.
   attributes: having('an object', {}),
-  cacheDir: nonEmpty,
-  offline: flag,
-  network: NETWORK,
-  limits: members({ maxBytes: positive, maxFiles: positive } satisfies Record<
-    keyof NonNullable<SourceEnv['limits']>,
-    Check
-  >),
-  registryConfig: nonEmpty,
-  sources: arrayOf(
-    having('a source', { schemes: 'object', attributes: 'object', identify: 'function', resolve: 'function' }),
-  ),
-  strict: flag,
-  signal: having('an AbortSignal', { aborted: 'boolean', addEventListener: 'function' }),
-  onProgress: call,
+  ...COMMON,
 } satisfies Record<keyof Options, Check>;
 
 const SNAPSHOT_OPTIONS = { ...OPTIONS, force: flag, write: WRITE } satisfies Record<keyof SnapshotOptions, Check>;

@@ -20,6 +20,7 @@ const ORDER = [
   'dockerfile',
   'build',
   'snapshot',
+  'upkeep',
   'conformance',
   'index',
   'cli',

@@ -34,14 +34,18 @@ describe('the exports', () => {
       'VERSION',
       'cacheKey',
       'cat',
+      'doctor',
       'ioError',
       'isCtxsrcError',
       'isDigest',
+      'listStore',
       'ls',
       'parseDigest',
+      'pruneStore',
       'push',
       'resolve',
       'snapshot',
+      'storeUsage',
     ]);
     expect(Object.keys(await load('conformance')).sort()).toEqual(['RULES', 'runConformance']);
   });
@@ -50,6 +54,9 @@ describe('the exports', () => {
     const types = (names: string[]) => names.filter((name) => !(name in library) && name !== 'RULES');
     expect(types(exportedNames('src/index.ts'))).toEqual([
       'Digest',
+      'DoctorCheck',
+      'DoctorOptions',
+      'DoctorReport',
       'ErrorCode',
       'FilesOptions',
       'Keys',
@@ -59,12 +66,16 @@ describe('the exports', () => {
       'Phase',
       'Progress',
       'ProgressEvent',
+<<<<<<< HEAD
       'PushOptions',
       'PushResult',
+=======
+      'PruneStoreOptions',
       'Resolution',
       'SnapshotOptions',
       'SnapshotResult',
       'SourceAttributes',
+      'StoreOptions',
     ]);
     expect(types(exportedNames('src/conformance/kit.ts'))).toEqual([
       'CheckResult',

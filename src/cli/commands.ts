@@ -263,6 +263,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/cache.ts'),
   },
   {
+    name: 'doctor',
+    args: '',
+    summary: 'say what of this machine helps or hinders, with the command that mends it',
+    takesReferences: false,
+    flags: (command) => {
+      command.addOption(new Option('--test', 'try the configured registries'));
+      addNetworkFlags(command);
+    },
+    examples: ['ctxsrc doctor --test'],
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
     name: 'sources',
     args: '[test] [module]',
     summary: 'list the schemes with their grammar; test runs the conformance kit on a source module',

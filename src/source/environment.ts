@@ -7,7 +7,7 @@ import { claimTemporaryCacheDir } from './cache-dir.ts';
 import { createSession } from './session.ts';
 
 /** Default retries, waits and limits. */
-const DEFAULT_NETWORK: NetworkOptions = {
+export const DEFAULT_NETWORK: NetworkOptions = {
   plainHttp: [],
   insecure: [],
   mirrors: [],

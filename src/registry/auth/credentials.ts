@@ -128,18 +128,19 @@ function createExplainer(options: CredentialOptions): (host: string, repository?
 function placesOf(options: CredentialOptions): readonly Place[] {
   const { env = process.env, registryConfig, helperTimeout = HELPER_TIMEOUT } = options;
   const helpers = createHelpers(env, helperTimeout);
-  const home = homeOf(env);
   const file = (name: string, path: string, required = false): Place => filePlace(name, path, required, helpers);
   const places: Place[] = [];
   if (registryConfig !== undefined) places.push(file(`--registry-config ${registryConfig}`, registryConfig, true));
   places.push(environmentPlace(env), documentPlace(env.DOCKER_AUTH_CONFIG, helpers));
-  const dockerDir = env.DOCKER_CONFIG || (home && join(home, '.docker'));
-  if (dockerDir !== undefined) {
-    const dockerConfig = join(dockerDir, 'config.json');
-    places.push(file(dockerConfig, dockerConfig));
-  }
-  for (const path of containersFiles(env, home)) places.push(file(path, path));
+  for (const path of configFiles(env)) places.push(file(path, path));
   return places;
+}
+
+/** The files of docker and podman that may name credentials, in the order in which they are looked at. */
+export function configFiles(env: Variables): readonly string[] {
+  const home = homeOf(env);
+  const dockerDir = env.DOCKER_CONFIG || (home && join(home, '.docker'));
+  return [...(dockerDir === undefined ? [] : [join(dockerDir, 'config.json')]), ...containersFiles(env, home)];
 }
 
 function containersFiles(env: Variables, home: string | undefined): readonly string[] {

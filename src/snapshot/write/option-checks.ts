@@ -1,11 +1,13 @@
-/** The options of network and writing that the library accepts. */
-import type { NetworkOptions, WriteOptions } from '../../contract/index.ts';
+/** The options that the library accepts. */
+import type { NetworkOptions, SourceEnv, WriteOptions } from '../../contract/index.ts';
 import type { WriteFilter, WriteLimits } from '../../contract/ref.ts';
 import {
   arrayOf,
   type Check,
   call,
   count,
+  flag,
+  having,
   list,
   members,
   milliseconds,
@@ -32,6 +34,26 @@ export const NETWORK: Check = members({
   stallTimeout: milliseconds,
   parallel: count(1),
 } satisfies Record<keyof NetworkOptions, Check>);
+
+export const SIGNAL: Check = having('an AbortSignal', { aborted: 'boolean', addEventListener: 'function' });
+
+/** What every function that takes a reference takes, but for the attributes of its source. */
+export const COMMON = {
+  cacheDir: nonEmpty,
+  offline: flag,
+  network: NETWORK,
+  limits: members({ maxBytes: positive, maxFiles: positive } satisfies Record<
+    keyof NonNullable<SourceEnv['limits']>,
+    Check
+  >),
+  registryConfig: nonEmpty,
+  sources: arrayOf(
+    having('a source', { schemes: 'object', attributes: 'object', identify: 'function', resolve: 'function' }),
+  ),
+  strict: flag,
+  signal: SIGNAL,
+  onProgress: call,
+};
 
 const LIMITS = { maxBytes: positive, maxFiles: positive, maxRatio: positive } satisfies Record<
   keyof WriteLimits,

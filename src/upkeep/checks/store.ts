@@ -1,0 +1,121 @@
+/** Checks of the store: where it lies, whether it can be used, and what room there is. */
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { isCtxsrcError } from '../../core/errors.ts';
+import { defaultCacheDir } from '../../source/cache-dir.ts';
+import { StoreDirectory } from '../../store/layout.ts';
+import { type Finding, homely, homelyWord, type Surroundings } from '../check.ts';
+
+/** `f_type` of file systems by name, and of those that are far away. */
+const NAMES: Readonly<Record<number, string>> = {
+  61267: 'ext4',
+  1481003842: 'xfs',
+  2435016766: 'btrfs',
+  16914836: 'tmpfs',
+  801189825: 'zfs',
+  2035054128: 'overlay',
+  4076150800: 'f2fs',
+  26985: 'nfs',
+  4283649346: 'cifs',
+  4266872130: 'smb',
+  1702057286: 'fuse',
+};
+const REMOTE: readonly (string | undefined)[] = ['nfs', 'cifs', 'smb', 'fuse'];
+
+interface FileSystem {
+  readonly type: number;
+  readonly bsize: number;
+  readonly bavail: number;
+  readonly ffree: number;
+  readonly files: number;
+}
+
+/** @param look what the system says of a path's file system */
+export function store({ env, cacheDir }: Surroundings, look: (path: string) => FileSystem = statfsSync): Finding {
+  const shown = homely(cacheDir, env);
+  const mend = `export CTXSRC_CACHE_DIR=${homelyWord(elsewhere(cacheDir, env), env)}`;
+  let strangers: string | undefined;
+  try {
+    strangers = new StoreDirectory(cacheDir).inspect();
+  } catch (error) {
+    if (!isCtxsrcError(error)) throw error;
+    return { status: 'fault', text: homely(error.message, env), facts: { code: error.code }, exit: error.exit, mend };
+  }
+  const at = nearest(cacheDir);
+  const type = NAMES[look(at).type];
+  const facts = { path: shown, exists: at === cacheDir, fileSystem: type ?? null };
+  try {
+    accessSync(at, constants.W_OK | constants.X_OK);
+  } catch {
+    return { status: 'fault', text: `${shown} cannot be written`, facts, exit: 74, mend };
+  }
+  if (strangers !== undefined) {
+    // Only a wrong mode is mended in place: a directory of somebody else stays as it is.
+    const mine = strangers.startsWith('everybody');
+    return {
+      status: 'warn',
+      text: homely(strangers, env),
+      facts,
+      mend: mine ? `chmod o-w ${homelyWord(cacheDir, env)}` : mend,
+    };
+  }
+  if (REMOTE.includes(type)) {
+    return {
+      status: 'warn',
+      text: `${shown} is on ${type}: every file of a snapshot goes over the network`,
+      facts,
+      mend,
+    };
+  }
+  return {
+    status: 'ok',
+    text: `${shown}${facts.exists ? '' : ', not made yet,'}${type === undefined ? '' : ` on ${type}`}`,
+    facts,
+  };
+}
+
+/** A directory for a new store, on a disk of this machine. */
+function elsewhere(cacheDir: string, env: Surroundings['env']): string {
+  const usual = defaultCacheDir({ HOME: env.HOME });
+  const local = join(existsSync('/var/tmp') ? '/var/tmp' : tmpdir(), `ctxsrc-${process.geteuid?.() ?? 'user'}`);
+  const candidates = [usual, local].flatMap((path) => [path, `${path}-2`, `${path}-3`]);
+  return candidates.find((path) => path !== cacheDir && isFree(path)) ?? local;
+}
+
+function isFree(path: string): boolean {
+  if (existsSync(path)) return false;
+  try {
+    const above = nearest(path);
+    accessSync(above, constants.W_OK);
+    return !REMOTE.includes(NAMES[statfsSync(above).type]);
+  } catch {
+    return false;
+  }
+}
+
+/** The path itself, or the directory above it that exists. */
+function nearest(path: string): string {
+  let at = path;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  return at;
+}
+
+/** Less than this is soon full. */
+const LOW_BYTES = 500_000_000;
+const LOW_INODES = 10_000;
+
+export function space({ env, cacheDir }: Surroundings): Finding {
+  const { bsize, bavail, ffree, files } = statfsSync(nearest(cacheDir));
+  const free = bsize * bavail;
+  const facts = { free, inodes: files === 0 ? null : ffree, limit: env.CTXSRC_CACHE_MAX_SIZE ?? null };
+  const inodes = files === 0 ? '' : ` and ${ffree.toLocaleString('en')} inodes`;
+  const limit = env.CTXSRC_CACHE_MAX_SIZE ? `; limit ${env.CTXSRC_CACHE_MAX_SIZE}` : '';
+  const text = `${(free / 1e9).toFixed(1)} GB${inodes} free${limit}`;
+  const isFull = free < 1_000_000 || (files > 0 && ffree < 100);
+  const isLow = free < LOW_BYTES || (files > 0 && ffree < LOW_INODES);
+  if (!isFull && !isLow) return { status: 'ok', text, facts };
+  const mend = 'ctxsrc cache prune --all';
+  if (isFull) return { status: 'fault', text: `the disk is full: ${text}`, facts, exit: 74, mend };
+  return { status: 'warn', text: `the disk is nearly full: ${text}`, facts, mend };
+}

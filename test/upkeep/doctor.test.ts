@@ -1,0 +1,303 @@
+/** `ctxsrc doctor`: each command that it prints is run where it is printed, and the row is ok afterwards. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { doctorText } from '../../src/cli/doctor-table.ts';
+import { type Screen, widthOf } from '../../src/cli/screen.ts';
+import { CtxsrcError } from '../../src/core/errors.ts';
+import { DEFAULT_NETWORK } from '../../src/source/environment.ts';
+import { type DoctorCheck, homely, homelyWord, runCheck, type Surroundings } from '../../src/upkeep/check.ts';
+import { store } from '../../src/upkeep/checks/store.ts';
+import type { DoctorReport } from '../../src/upkeep/doctor.ts';
+import { doctor, listStore, pruneStore, storeUsage } from '../../src/upkeep/library.ts';
+import { cliEnv, cliHome, cliPath, ctxsrc, packageRoot, run } from '../support/cli.ts';
+import { mayMount } from '../support/mount.ts';
+import { TestRegistry } from '../support/registry.ts';
+import { tempDir } from '../support/temp.ts';
+
+const IDS = ['node', 'native', 'store', 'space', 'identity', 'tools', 'proxy'];
+
+/** A shell with `ctxsrc` on its PATH, in a home of its own. */
+class Machine {
+  readonly home = cliHome();
+  readonly bin = join(this.home, 'bin');
+  readonly env: Record<string, string>;
+
+  constructor(env: Readonly<Record<string, string | undefined>> = {}, program = cliPath()) {
+    mkdirSync(this.bin);
+    this.env = cliEnv(this.home, { PATH: `${this.bin}:/usr/bin:/bin`, ...env });
+    this.program('ctxsrc', `exec '${process.execPath}' '${program}' "$@"`);
+  }
+
+  program(name: string, script: string): void {
+    writeFileSync(join(this.bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+
+  async report(before = '', args = ''): Promise<DoctorReport> {
+    const { code, stdout } = await run(
+      '/bin/sh',
+      ['-c', `${before === '' ? '' : `${before} >&2 && `}ctxsrc doctor --json ${args}`],
+      {
+        env: this.env,
+      },
+    );
+    const report = JSON.parse(stdout) as DoctorReport;
+    expect(code).toBe(report.exit);
+    return report;
+  }
+
+  /** The row before and after its command, typed into a shell. */
+  async mended(id: string, args = ''): Promise<{ before: DoctorCheck; after: DoctorCheck }> {
+    const find = ({ checks }: DoctorReport): DoctorCheck => checks.find((check) => check.id === id)!;
+    const before = find(await this.report('', args));
+    expect(before.mend, before.text).toBeDefined();
+    return { before, after: find(await this.report(before.mend, args)) };
+  }
+}
+
+describe('the commands that mend', () => {
+  it('authorities that cannot be read', async () => {
+    const { before, after } = await new Machine({ NODE_EXTRA_CA_CERTS: '/nowhere.pem' }).mended('node');
+    expect([before.status, after.status]).toEqual(['warn', 'ok']);
+  });
+
+  it('the native package is missing', async () => {
+    const program = join(tempDir('program'), 'ctxsrc');
+    for (const name of ['bin', 'dist', 'package.json'])
+      cpSync(join(packageRoot, name), join(program, name), { recursive: true });
+    const machine = new Machine({}, join(program, 'bin', 'ctxsrc.js'));
+    const modules = join(packageRoot, 'node_modules');
+    // Stands for npm, which would ask the network.
+    machine.program(
+      'npm',
+      `[ "$1 $2 $3" = 'install --no-save --prefix' ] && mkdir -p "$4/node_modules" && cp -r '${modules}/koffi' '${modules}/@koromix' "$4/node_modules/"`,
+    );
+    const { before, after } = await machine.mended('native');
+    const { koffi } = (
+      JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { optionalDependencies: { koffi: string } }
+    ).optionalDependencies;
+    expect(before.mend).toMatch(new RegExp(`koffi@${koffi}$`));
+    expect([before.status, after.status]).toEqual(['warn', 'ok']);
+  });
+
+  it.each<[string, string, (dir: string) => void, number]>([
+    ['holds something else', 'fault', (dir) => writeFileSync(join(dir, 'file'), ''), 2],
+    ['is of a newer version', 'fault', (dir) => writeFileSync(join(dir, 'store.json'), '{"version": 99}'), 8],
+    ['leads elsewhere', 'fault', (dir) => symlinkSync('/tmp', join(dir, 'blobs')), 8],
+    ['may be written by everybody', 'warn', (dir) => chmodSync(dir, 0o777), 0],
+  ])('a store that %s', async (_, status, spoil, exit) => {
+    const machine = new Machine();
+    const dir = join(machine.home, 'cache', 'ctxsrc');
+    mkdirSync(dir);
+    spoil(dir);
+    const { before, after } = await machine.mended('store');
+    expect([before.status, before.exit ?? 0, after.status], after.text).toEqual([status, exit, 'ok']);
+  });
+
+  it('a store on the other side of a network', async () => {
+    const machine = new Machine();
+    const given = surroundings(machine.env);
+    const found = store(given, () => ({ type: 0x6969, bsize: 1, bavail: 1, ffree: 1, files: 1 }));
+    expect(found).toMatchObject({ status: 'warn', text: expect.stringContaining('is on nfs') });
+    const after = (await machine.report(found.mend)).checks[2]!;
+    expect([after.status, after.facts.path]).toEqual(['ok', found.mend!.replace('export CTXSRC_CACHE_DIR=', '')]);
+  });
+
+  it('a disk that is nearly full', async (context) => {
+    if (!mayMount()) context.skip();
+    const dir = tempDir('full');
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=600m', 'tmpfs', dir]);
+    try {
+      const machine = new Machine({ CTXSRC_CACHE_DIR: join(dir, 'cache') });
+      mkdirSync(join(dir, 'cache', 'stat-cache'), { recursive: true });
+      writeFileSync(join(dir, 'cache', 'stat-cache', 'a'), Buffer.alloc(150_000_000));
+      const { before, after } = await machine.mended('space');
+      expect([before.status, after.status]).toEqual(['warn', 'ok']);
+      writeFileSync(join(dir, 'other'), '');
+      execFileSync('sh', ['-c', `dd if=/dev/zero of='${join(dir, 'other')}' bs=1M 2>/dev/null || true`]);
+      expect((await machine.report()).checks[3]).toMatchObject({ status: 'fault', exit: 74 });
+    } finally {
+      execFileSync('umount', [dir]);
+    }
+  });
+
+  it.each([
+    ['apt-get', 'install -y git openssh-client'],
+    ['apk', 'add git openssh-client'],
+    ['dnf', 'install -y git openssh-clients'],
+  ])('git and ssh are missing: %s', async (installer, words) => {
+    const machine = new Machine();
+    machine.env.PATH = machine.bin;
+    const script = (name: string, says: string): string =>
+      `printf '#!/bin/sh\\necho ${says}\\n' > '${machine.bin}/${name}'; /bin/chmod +x '${machine.bin}/${name}'`;
+    machine.program(
+      installer,
+      `[ "$*" = '${words}' ] || exit 1\n${script('git', 'git version 2.47.3')}\n${script('ssh', 'OpenSSH_10.0p1')}`,
+    );
+    const { before, after } = await machine.mended('tools');
+    expect([before.status, after.status, after.text]).toEqual(['warn', 'ok', 'git 2.47.3, OpenSSH 10.0p1']);
+  });
+
+  it.each(['HTTPS_PROXY', 'all_proxy'])('a proxy that cannot be used: %s', async (name) => {
+    const { before, after } = await new Machine({ [name]: 'socks5://bob:pw@p.example' }).mended('proxy');
+    expect([before.status, before.exit, after.status]).toEqual(['fault', 2, 'ok']);
+    expect(JSON.stringify(before)).not.toContain('pw');
+  });
+
+  describe('a registry', () => {
+    let registry: TestRegistry;
+    beforeAll(async () => {
+      registry = await TestRegistry.start({ auth: { kind: 'basic', username: 'ana', password: 'secret' } });
+    });
+    afterAll(() => registry.stop());
+
+    it('that wants a credential', async () => {
+      const machine = new Machine({ CTXSRC_PLAIN_HTTP: registry.host });
+      const auth = Buffer.from('ana:secret').toString('base64');
+      machine.program(
+        'docker',
+        `mkdir -p ~/.docker && printf '{"auths":{"%s":{"auth":"${auth}"}}}' "$2" > ~/.docker/config.json`,
+      );
+      const { before, after } = await machine.mended(`registry:${registry.host}`, '--test');
+      expect([before.status, before.exit, before.mend]).toEqual(['fault', 4, `docker login ${registry.host}`]);
+      expect([after.status, after.facts.outcome]).toEqual(['ok', 'accepted']);
+    });
+
+    it('that is not there does not end the others', async () => {
+      const machine = new Machine({
+        CTXSRC_PLAIN_HTTP: `127.0.0.1:1,${registry.host}`,
+        CTXSRC_USERNAME: 'ana',
+        CTXSRC_PASSWORD: 'secret',
+        CTXSRC_REGISTRY: registry.host,
+      });
+      const report = await machine.report('', '--test');
+      expect(report.checks.map(({ id }) => id)).toEqual([
+        ...IDS,
+        ...['127.0.0.1:1', registry.host].sort().map((host) => `registry:${host}`),
+      ]);
+      const statuses = Object.fromEntries(report.checks.map(({ id, status }) => [id, status]));
+      expect([statuses['registry:127.0.0.1:1'], statuses[`registry:${registry.host}`], report.exit]).toEqual([
+        'fault',
+        'ok',
+        75,
+      ]);
+    });
+  });
+});
+
+const surroundings = (env: Surroundings['env']): Surroundings => ({
+  env,
+  cacheDir: join(env.HOME!, 'cache', 'ctxsrc'),
+  network: DEFAULT_NETWORK,
+  registryConfig: undefined,
+  signal: new AbortController().signal,
+});
+
+describe('the report', () => {
+  it('of a machine without faults is seven rows, all ok, always in this order; nothing is made by it', async () => {
+    const machine = new Machine();
+    for (const id of ['git', 'ssh']) machine.program(id, 'echo git version 2.47.3 OpenSSH_10.0');
+    const { checks, exit } = await machine.report();
+    expect(checks.map(({ id, status }) => `${id} ${status}`)).toEqual(IDS.map((id) => `${id} ok`));
+    expect(exit).toBe(0);
+    expect(readdirSync(join(machine.home, 'cache'))).toEqual([]);
+  });
+
+  it('can be pasted: no secret, no home, the proxy without its user', async () => {
+    const secrets = {
+      CTXSRC_PASSWORD: 'hunter2',
+      CTXSRC_USERNAME: 'u',
+      CTXSRC_REGISTRY: 'r.example',
+      DOCKER_AUTH_CONFIG: '{"auths":{"x.example":{"auth":"aHVudGVyMg=="}}}',
+    };
+    const machine = new Machine({
+      ...secrets,
+      HTTPS_PROXY: 'http://bob:hunter2@proxy.example:3128',
+      NO_PROXY: '.corp,\x1b[31m',
+    });
+    const text = (await run('/bin/sh', ['-c', 'ctxsrc doctor; ctxsrc doctor --json'], { env: machine.env })).stdout;
+    for (const hidden of ['hunter2', 'aHVudGVyMg', machine.home, '\x1b', 'bob']) expect(text).not.toContain(hidden);
+    expect(text).toContain('https by http://***@proxy.example:3128 (HTTPS_PROXY); not for .corp,\\x1b[31m');
+    expect(homely('/home/ana/x:/home/ana:/home/anabel', { HOME: '/home/ana' })).toBe('~/x:~:/home/anabel');
+    expect(homelyWord("/home/ana/it's", { HOME: '/home/ana' })).toBe("~/'it'\\''s'");
+  });
+
+  it('goes on where a check throws, or takes too long', async () => {
+    const given = surroundings({ HOME: '/home/ana' });
+    const failing = { id: 'a', run: () => Promise.reject(new Error('no /home/ana/x')) };
+    expect(await runCheck(failing, given)).toEqual({
+      id: 'a',
+      status: 'fault',
+      text: 'no ~/x (a defect of this check)',
+      facts: {},
+      exit: 1,
+    });
+    const typed = {
+      id: 'b',
+      run: () => {
+        throw new CtxsrcError('E_CONFIG', 'bad');
+      },
+    };
+    expect(await runCheck(typed, given)).toMatchObject({ status: 'fault', text: 'bad', exit: 2 });
+    const slow = { id: 'c', run: () => new Promise<never>(() => undefined) };
+    expect(await runCheck(slow, given, 20)).toMatchObject({
+      id: 'c',
+      status: 'fault',
+      text: 'no answer within 0.02 s',
+      exit: 75,
+    });
+    const aborted = { ...given, signal: AbortSignal.abort(new Error('enough')) };
+    await expect(runCheck(failing, aborted)).rejects.toThrow('enough');
+  });
+});
+
+const plain: Screen = { width: 80, color: false, ascii: false };
+const report: DoctorReport = {
+  checks: [
+    { id: 'node', status: 'ok', text: 'as it should be '.repeat(10).trim(), facts: {} },
+    { id: 'store', status: 'warn', text: 'on nfs', facts: {}, mend: 'export CTXSRC_CACHE_DIR=/var/tmp/ctxsrc' },
+    { id: 'registry:\x1b[31m漢.example', status: 'fault', text: 'no\n::x', facts: {}, hint: 'look', exit: 4 },
+  ],
+  exit: 4,
+};
+
+describe('its rows', () => {
+  it.each([20, 40, 80, 200])('fit %i columns but for the commands, which are never broken', (width) => {
+    for (const ascii of [false, true]) {
+      const text = doctorText(report, true, { ...plain, width, ascii });
+      for (const line of text.split('\n'))
+        if (!line.includes('mend:')) expect(widthOf(line), line).toBeLessThanOrEqual(width);
+      expect(text).toContain('mend: export CTXSRC_CACHE_DIR=/var/tmp/ctxsrc\n');
+      expect(text).not.toMatch(/\x1b|^::/m);
+      if (ascii) expect(text).toMatch(/^[\x20-\x7e\n]*$/);
+    }
+  });
+
+  it('say the same with colours and without', () => {
+    const colored = doctorText(report, false, { ...plain, color: true });
+    expect(colored).toContain('\x1b[31mFAULT');
+    expect(colored.replace(/\x1b\[[0-9;]*m/g, '')).toBe(doctorText(report, false, plain));
+    expect(colored).toContain('3 checks: 1 ok, 1 warning, 1 fault, registries not tried: --test');
+  });
+});
+
+describe('the library', () => {
+  it('does the same without printing, and refuses what it does not know', async () => {
+    const cacheDir = join(tempDir('library'), 'cache');
+    expect((await doctor({ cacheDir })).checks.map(({ id }) => id)).toEqual(IDS);
+    expect(await listStore({ cacheDir })).toEqual([]);
+    mkdirSync(join(cacheDir, 'stat-cache'), { recursive: true });
+    writeFileSync(join(cacheDir, 'stat-cache', 'a'), Buffer.alloc(5000));
+    const { rows, total } = await storeUsage({ cacheDir, filter: ['kind=stat-cache'] });
+    expect(rows).toMatchObject([{ own: total, length: 5000 }]);
+    expect(await pruneStore({ cacheDir, all: true, dryRun: true })).toMatchObject({ freed: total, leftovers: [] });
+    for (const call of [doctor, listStore, storeUsage, pruneStore])
+      await expect(call({ cachedir: cacheDir } as object)).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+
+  it('takes --help and completion like every command', async () => {
+    expect((await ctxsrc(['doctor', '--help'])).stdout).toContain('--test');
+    expect((await ctxsrc(['doctor', 'x'])).code).toBe(2);
+  });
+});
