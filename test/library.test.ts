@@ -66,11 +66,9 @@ describe('the exports', () => {
       'Phase',
       'Progress',
       'ProgressEvent',
-<<<<<<< HEAD
+      'PruneStoreOptions',
       'PushOptions',
       'PushResult',
-=======
-      'PruneStoreOptions',
       'Resolution',
       'SnapshotOptions',
       'SnapshotResult',

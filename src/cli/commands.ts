@@ -8,6 +8,7 @@ import { BUILD_COMMANDS, BUILD_DIFF } from './build-commands.ts';
 import { type CommandSpec, safeOption } from './command-spec.ts';
 import { FILE_COMMANDS } from './file-commands.ts';
 import { addNetworkFlags, addWriteFlags, listOption } from './flags.ts';
+import { UPKEEP_COMMANDS } from './upkeep-commands.ts';
 
 const githubOutput = new Option(
   '--github-output',
@@ -238,42 +239,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('./commands/push.ts'),
   },
-  {
-    name: 'cache',
-    args: '<ls|du|prune|verify|path>',
-    summary: 'the store: list it, measure it, make room, hash everything again, say where it is',
-    details:
-      'prune without flags removes what nothing refers to and no running process uses. verify removes what is bad (exit 5): the next run fetches it again.',
-    takesReferences: false,
-    reach: 'store',
-    flags: (command) => {
-      command
-        .addOption(
-          new Option('--max-size <size>', 'prune: the size of the store afterwards; least recently used goes first'),
-        )
-        .addOption(new Option('--keep-duration <duration>', 'prune: keep what was used within this time'))
-        .addOption(new Option('--all', 'prune: everything that no running process uses'))
-        .addOption(new Option('--dry-run', 'prune: only say what would go'))
-        .addOption(
-          listOption('--filter <filter>', 'ls, du, prune: only what matches, e.g. kind=snapshot or name~=alpine'),
-        );
-    },
-    words: ['ls', 'du', 'prune', 'verify', 'path'],
-    examples: ['ctxsrc cache du', 'ctxsrc cache prune --max-size 5GB', 'ctxsrc cache prune --dry-run --all'],
-    load: () => import('./commands/cache.ts'),
-  },
-  {
-    name: 'doctor',
-    args: '',
-    summary: 'say what of this machine helps or hinders, with the command that mends it',
-    takesReferences: false,
-    flags: (command) => {
-      command.addOption(new Option('--test', 'try the configured registries'));
-      addNetworkFlags(command);
-    },
-    examples: ['ctxsrc doctor --test'],
-    load: () => import('./commands/doctor.ts'),
-  },
+  ...UPKEEP_COMMANDS,
   {
     name: 'sources',
     args: '[test] [module]',
