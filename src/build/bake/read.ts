@@ -13,7 +13,7 @@ import { selectedTargets } from './selected-targets.ts';
 import { type BakeTarget, bakeTarget } from './target.ts';
 
 /** Limit of a file in bytes: bake and compose write smaller ones, and parsing this many takes a second. */
-export const MAX_DESCRIPTION_BYTES = 1 << 20;
+const MAX_DESCRIPTION_BYTES = 1 << 20;
 
 export interface BakeFile {
   /** As the user named it; `-` for standard input. */

@@ -1,6 +1,7 @@
 /**
  * Quotes, escapes and variables of one word, as BuildKit's shell lexer reads them. Most of its users want the expanded
- * text; here-documents are found by the words that it splits a line into.
+ * text; here-documents are found by the words that it splits a line into. All of it reads on from one position, so it
+ * is one class, a little longer than 300 lines.
  */
 import { isGoSpace } from '../../core/go/text.ts';
 import { DockerfileProblem } from '../problem.ts';

@@ -31,7 +31,7 @@ export interface TreeLeaf {
 }
 
 /** A name that a known layer removed, or whose file is in a lower layer. */
-export interface TreeMark {
+interface TreeMark {
   readonly kind: 'gone' | 'below';
   readonly layer: number | undefined;
 }
@@ -267,7 +267,7 @@ export class EntryTree {
 }
 
 /** The path of a child below the root. */
-export function pathIn(directory: TreeDirectory, name: string): string {
+function pathIn(directory: TreeDirectory, name: string): string {
   let path = name;
   for (let dir: TreeDirectory | undefined = directory; dir?.parent !== undefined; dir = dir.parent) {
     path = `${dir.name}/${path}`;

@@ -231,3 +231,13 @@ class Pool {
     return new ThreadGroup({ name: 'worker-clone', data: this.#waiting.map(() => spec), signal, onSaid });
   }
 }
+
+/**
+ * True if the error shows that the files have changed: the list is invalid, or a path has another type. Any other error
+ * is a failure of this machine.
+ */
+export function isDamage(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  const byPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL', 'ENXIO', 'ENAMETOOLONG'];
+  return error instanceof Error && (code === undefined || byPath.includes(code));
+}

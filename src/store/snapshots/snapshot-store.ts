@@ -18,7 +18,7 @@ import { removeTree } from '../../fs/write/remove-tree.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
-import { cloneTree, problemOf, restateLines } from './clone.ts';
+import { cloneTree, isDamage, problemOf, restateLines } from './clone.ts';
 import { isUnable } from './clone-metadata.ts';
 import { cloneSpec, createdIn, emptied, ownUid } from './clone-spec.ts';
 import { chooseMethod, methodError, noteSharing } from './copy-method.ts';
@@ -297,14 +297,4 @@ export class SnapshotStore {
       // A store that cannot be written costs time: the next run checks the files again.
     }
   }
-}
-
-/**
- * True if the error shows that the files have changed: the list is invalid, or a path has another type. Any other error
- * is a failure of this machine.
- */
-function isDamage(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  const byPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'EINVAL', 'ENXIO', 'ENAMETOOLONG'];
-  return error instanceof Error && (code === undefined || byPath.includes(code));
 }
