@@ -32,6 +32,8 @@ export async function foreignFrontend(
     options: sha256(stableJson(optionsOf(request, commandLine))),
   };
   if (request.context !== undefined) given.context = await keys.wholeKey(request.context);
+  // It may ask which commit or download a fetched context is, and for its time.
+  if (request.remote?.key !== undefined) given.remote = sha256(request.remote.key);
   const folder = folderOutside(request);
   if (folder !== undefined) given['dockerfile:folder'] = await keys.wholeKey(folder);
   for (const [name, value] of request.contexts) {
@@ -70,6 +72,7 @@ function optionsOf(request: BuildRequest, commandLine: string): unknown {
     labels: Object.fromEntries(labels),
     frontendOptions: Object.fromEntries(frontendOptions),
     filename: fileNameOf(request),
+    context: request.remote?.ref,
   };
 }
 

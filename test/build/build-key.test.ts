@@ -274,6 +274,17 @@ describe('a front end', () => {
     keys.push(await key());
     expect(new Set(keys).size).toBe(4);
   });
+
+  it('of another kind is told which commit and address its context is, so both count', async () => {
+    push('lang:3', 'front end');
+    const dir = projectOf({ a: 'A' });
+    const file = `# syntax=${registry.host}/lang:3`;
+    const keyOf = (ref: string, key: string) => ask.key(dir, file, { remote: { kind: 'git', ref, key } });
+    const keys = [await ask.key(dir, file), await keyOf('git://h/r.git', '1'), await keyOf('git://h/r.git', '2')];
+    keys.push(await keyOf('git://h/other.git', '1'));
+    expect(new Set(keys).size).toBe(4);
+    expect(await keyOf('git://h/r.git', '1')).toBe(keys[1]);
+  });
 });
 
 describe('the list of inputs', () => {

@@ -80,5 +80,8 @@ describe('sources', () => {
     expect(builds.lines(moved)).toEqual([expect.stringMatching(/^~ front end \S+ sha256:D → sha256:D$/)]);
     const text = await builds.changed(undefined, [file, `${file}\n# comment`]);
     expect(builds.lines(text)).toEqual([expect.stringContaining(', which is given another Dockerfile')]);
+    const fetched = (key: string) => ({ remote: { kind: 'git', ref: 'git://h/r.git', digest: key, key } });
+    const commits = await builds.changed(projectOf({ a: 'A' }), twice(file), () => {}, [fetched('1'), fetched('2')]);
+    expect(builds.lines(commits)).toContainEqual(expect.stringContaining('another commit or download as its context'));
   });
 });

@@ -102,6 +102,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   dockerfile: 'another Dockerfile',
   options: 'other options',
   context: 'other files of the context',
+  remote: 'another commit or download as its context',
 };
 
 /** A front end that is not docker's own: everything that it is given counts. */
