@@ -1,6 +1,7 @@
 /** Sources of ADD that are fetched: files by URL and git repositories. */
 import { digestProblem } from '../../core/digest.ts';
 import { baseName, joinPath } from '../../core/go/path.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import type { GitReference } from '../../source/git/url.ts';
 import type { AddInstruction, CopyInstruction } from '../parse/instruction.ts';
 import { textOf } from '../parse/text.ts';
@@ -54,7 +55,7 @@ export class RemoteSources {
 
   /** The source's operation. @throws DockerfileProblem */
   fetch(source: string): Fetched {
-    if (this.#kind === 'COPY') throw new DockerfileProblem(`COPY takes no URL: ${source}`, 'write ADD');
+    if (this.#kind === 'COPY') throw new DockerfileProblem(`COPY takes no URL: ${shownReference(source)}`, 'write ADD');
     const repository = repositoryOf(source);
     return repository === undefined ? this.#file(source) : this.#repository(repository);
   }

@@ -1,6 +1,7 @@
 /** Our rules: what makes a key worthless or a build unrepeatable, and BuildKit does not warn of. */
 import { cleanPath, joinPath } from '../../core/go/path.ts';
 import { listed, shortened } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { PatternMatcher } from '../../fs/match/patterns.ts';
 import type { OrderedVariables } from '../graph/environment.ts';
 import type { Place } from '../graph/types.ts';
@@ -64,7 +65,7 @@ export class OwnRules {
           this.#report.own(
             'AddWithoutChecksum',
             this.#spot(place),
-            `${shortened(identifier)} can change: write ADD --checksum=sha256:…`,
+            `${shortened(shownReference(identifier))} can change: write ADD --checksum=sha256:…`,
           );
         }
         if (
@@ -75,7 +76,7 @@ export class OwnRules {
           this.#report.own(
             'AddWithoutCommit',
             this.#spot(place),
-            `${shortened(identifier)} can move: name a commit, or write ADD --checksum=COMMIT`,
+            `${shortened(shownReference(identifier))} can move: name a commit, or write ADD --checksum=COMMIT`,
           );
         }
       }

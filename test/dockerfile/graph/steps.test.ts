@@ -238,7 +238,7 @@ describe('COPY and ADD', () => {
   });
 
   it.each([
-    ['COPY https://h/f /', 'COPY takes no URL'],
+    ['COPY https://bob:hunter2@h/f /', 'COPY takes no URL: https://***@h/f'],
     ['COPY git@h:o/r.git /', 'COPY takes no URL'],
     ['ADD --checksum=sha256:0 f /', '--checksum is for a URL'],
     ['ADD --checksum=sha256:0 https://h/f https://h/g /', '--checksum is for one source'],

@@ -131,6 +131,16 @@ describe('a rule of ours', () => {
     expect(named(await check(input(file, more)), false)).toEqual([want]);
   });
 
+  it.each([
+    ['a signed address', 'ADD https://example.com/a?sig=$T /'],
+    ['the user of an address', 'ADD https://bob:$T@example.com/a /'],
+  ])('does not show the secret of %s', async (_, add) => {
+    const findings = await check(input(`${FROM}\nARG T\n${add}`, { buildArgs: { T: 'hunter2' } }));
+    expect(findings).toHaveLength(1);
+    expect(findings[0]?.message).toContain('***');
+    expect(findings[0]?.message).not.toContain('hunter2');
+  });
+
   it('tells of .git where it is copied, unless it is ignored', async () => {
     const git = async (file: string, ignored = '') => {
       const files = { context: { '.dockerignore': ignored } };
