@@ -9,6 +9,7 @@ import { expectFailure, layoutRef } from '../support/cli-expect.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
 import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
+import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { type TarEntry, tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -239,7 +240,7 @@ describe('other sources', () => {
     expect(await unpack('cat', `${origin}/pkg.tar`, 'pkg/read.me')).toBe('hello\n');
   });
 
-  it('a git repository, and a blob', async () => {
+  it.skipIf(!needs('git'))('a git repository', async () => {
     const repositories = tempDir('git');
     initBare(join(repositories, 'repo.git'));
     commit(join(repositories, 'repo.git'), 'refs/heads/main', { 'a/b': 'content' });
@@ -250,6 +251,9 @@ describe('other sources', () => {
     } finally {
       await git.close();
     }
+  });
+
+  it('a blob', async () => {
     const { built, ref: layout } = image([file('x')]);
     const { digest, size } = built[0]!.descriptor;
     const blob = `${layout.replace('oci-layout', 'oci-layout+blob')}@${digest}`;
