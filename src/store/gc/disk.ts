@@ -4,7 +4,7 @@
  */
 import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { isAbsent } from '../layout.ts';
+import { orAbsent } from '../layout.ts';
 
 /** Bytes that do not come back when one item alone is removed. */
 export interface SharedBytes<Item> {
@@ -65,15 +65,24 @@ export async function measure<Item>(
     }
     read += 1;
     if (read % BATCH === 0) await setImmediate();
-    for (const entry of entriesOf(next.path) ?? sum.skip()) {
-      const path = Buffer.concat([next.path, Buffer.from('/'), entry.name]);
-      if (entry.isDirectory()) pending.push({ path, claim });
-      else {
-        const owner = claims.get(path.toString()) ?? claim;
-        const found = lstatSync(path, { throwIfNoEntry: false });
-        if (owner !== undefined && found !== undefined) sum.file(owner, found);
+    const below: Buffer[] = [];
+    try {
+      for (const entry of entriesOf(next.path)) {
+        const path = Buffer.concat([next.path, Buffer.from('/'), entry.name]);
+        if (entry.isDirectory()) below.push(path);
+        else {
+          const owner = claims.get(path.toString()) ?? claim;
+          const found = lstatSync(path, { throwIfNoEntry: false });
+          if (owner !== undefined && found !== undefined) sum.file(owner, found);
+        }
       }
+    } catch (error) {
+      // An image may have a folder that this user may not list, or may list but not search.
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+      sum.unread += 1;
+      continue;
     }
+    for (const path of below) pending.push({ path, claim });
   }
   return sum.finish();
 }
@@ -84,29 +93,23 @@ export async function diskTotal(root: string): Promise<number> {
   return (await measure(root, new Map([[root, claim]]), new Map())).total;
 }
 
-/** None for a folder that is gone; undefined for one that this user may not read, such as an image may have. */
-function entriesOf(path: Buffer): Dirent<Buffer>[] | undefined {
+/** None for a folder that is gone. */
+function entriesOf(path: Buffer): Dirent<Buffer>[] {
   try {
     return readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
   } catch (error) {
-    if (isAbsent(error)) return [];
-    if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
-    throw error;
+    return orAbsent(error) ?? [];
   }
 }
 
 class DiskSum<Item> {
+  /** Folders left out. */
+  unread = 0;
   readonly #of = new Map<Item, { own: number; length: number }>();
   readonly #linked = new Map<string, LinkedFile<Item>>();
   readonly #shared = new Map<string, SharedBytes<Item>>();
   readonly #numbers = new Map<Item, number>();
   #total = 0;
-  #unread = 0;
-
-  skip(): [] {
-    this.#unread += 1;
-    return [];
-  }
 
   file(claim: Claim<Item>, { dev, ino, nlink, blocks, size }: Stats): void {
     const bytes = blocks * BLOCK;
@@ -138,7 +141,7 @@ class DiskSum<Item> {
       this.#give(items, bytes, pinned ? 'a running process' : links > seen ? 'links outside the store' : undefined);
     }
     const shared = [...this.#shared.values()].filter(({ bytes }) => bytes > 0);
-    return { of: this.#of, shared, total: this.#total, unread: this.#unread };
+    return { of: this.#of, shared, total: this.#total, unread: this.unread };
   }
 
   #give(items: ReadonlySet<Item>, bytes: number, also: SharedBytes<Item>['also']): void {

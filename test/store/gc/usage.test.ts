@@ -1,5 +1,15 @@
 /** What the store says it takes of the disk, against the disk. */
-import { linkSync, lstatSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -165,6 +175,38 @@ describe('what the store takes of the disk', () => {
       { kind: 'stat-cache', count: 3, own: total, length: 3 * (1 << 30) },
       { kind: 'store' },
     ]);
+  });
+
+  it.each([
+    ['listed but not searched', 0o444],
+    ['neither listed nor searched', 0o000],
+  ])('is told without a folder that can be %s, which goes like any other', async (_, mode) => {
+    const root = join(tempDir('usage'), 'cache');
+    const store = await openStore({ root });
+    await store.blobs.put(sha256('loose'), Buffer.from('loose'));
+    await store.close();
+    const closed = join(root, 'snapshots', 'x', 'fs', 'closed');
+    mkdirSync(join(closed, 'below'), { recursive: true });
+    for (const name of ['a', 'b', 'below/c']) writeFileSync(join(closed, name), Buffer.alloc(5000, 1));
+    const asRoot = process.getuid?.() === 0;
+    if (asRoot)
+      for (const path of ['.', ...readdirSync(root, { recursive: true })])
+        chownSync(join(root, `${path}`), 65534, 65534);
+    chmodSync(closed, mode);
+    if (asRoot) process.seteuid!(65534);
+    try {
+      const other = await openStore({ root });
+      const { rows, unread } = await other.usage();
+      expect(unread).toBe(1);
+      expect(rows).toContainEqual(expect.objectContaining({ kind: 'snapshot', length: 0 }));
+      expect((await other.list()).map(({ kind }) => kind)).toContain('snapshot');
+      const report = await other.prune(testJob());
+      expect(report.removed.map(({ kind }) => kind).sort()).toEqual(['blob', 'snapshot']);
+      expect(readdirSync(join(root, 'snapshots'))).toEqual([]);
+      await other.close();
+    } finally {
+      if (asRoot) process.seteuid!(0);
+    }
   });
 
   it('is called by the names that people know, with the processes that use it', async () => {
