@@ -69,6 +69,7 @@ export async function pushToRegistry(
   }
 }
 
+/** What is put again on the way repairs nothing itself: two manifests would repair each other without end. */
 function put(
   job: JobContext,
   client: PushClient,
@@ -79,9 +80,8 @@ function put(
   return client.put(job, manifest, reference, async (missing) => {
     const isMissing = ({ digest }: { readonly digest: string }): boolean => missing.size === 0 || missing.has(digest);
     for (const blob of plan.blobs.filter(isMissing)) await client.upload(job, blob);
-    for (const child of plan.children) {
-      if (child !== manifest && isMissing(child)) await put(job, client, plan, child, child.digest);
-    }
+    const before = manifest === plan.root ? plan.children : plan.children.slice(0, plan.children.indexOf(manifest));
+    for (const child of before.filter(isMissing)) await client.put(job, child, child.digest, async () => undefined);
   });
 }
 

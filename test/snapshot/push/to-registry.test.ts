@@ -306,6 +306,23 @@ describe('a push to a registry', () => {
   });
 
   it.each([
+    ['the first of two children', 0, 5],
+    ['the second, and the first when it is sent again', 1, 9],
+  ])('a registry that refuses %s without a word of what it lacks is exit 75', async (_, there, puts) => {
+    const children = [image(layer(1)), image(layer(2))].map(({ root }) => root);
+    for (const { digest, bytes } of children.slice(0, there)) {
+      registry.manifestsOf('team/app').set(digest, Buffer.from(bytes));
+    }
+    registry.rule = ({ method, url, raw }, response) => {
+      if (method !== 'PUT' || !url.includes('/manifests/')) return undefined;
+      raw.resume();
+      return send(response, problem(404, 'MANIFEST_BLOB_UNKNOWN'));
+    };
+    expect(await failure({ ...image(), children })).toMatchObject({ code: 'E_SERVER', exit: 75 });
+    expect(registry.count('PUT', /manifests/)).toBe(puts);
+  });
+
+  it.each([
     [409, 'TAG_EXISTS', 'conflict'],
     [400, 'TAG_INVALID', 'The image tag already exists and cannot be overwritten because the repository is immutable'],
     [412, 'PRECONDITION', 'configured as immutable, cannot be updated'],
