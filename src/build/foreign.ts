@@ -2,6 +2,7 @@
 import { basename, dirname, relative } from 'node:path';
 import { sha256 } from '../core/digest.ts';
 import { warnOrRefuse } from '../core/progress.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { stableJson } from '../core/stable-json.ts';
 import type { BuildRequest, BuildWork } from './answer.ts';
 import type { ForeignFrontend } from './document.ts';
@@ -20,10 +21,12 @@ export async function foreignFrontend(
   keys: SourceKeys,
   { job }: BuildWork,
 ): Promise<ForeignFrontend> {
+  // The command line may be the value of a build argument: only the reference is shown.
+  const shown = shownReference(String(frontend.resolved.identifier));
   warnOrRefuse(
     job,
     'E_DOUBTFUL',
-    `${request.dockerfile.name}: the front end ${commandLine} is not docker's own: what it reads cannot be known`,
+    `${request.dockerfile.name}: the front end ${shown} is not docker's own: what it reads cannot be known`,
     'the key holds the front end, the Dockerfile, all options and every file of the contexts',
   );
   const config = await (await frontend.digests()).config?.();

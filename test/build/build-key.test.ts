@@ -252,7 +252,12 @@ describe('a front end', () => {
     push('lang:1', 'another version');
     others.push(await ask.key(dir, file));
     expect(new Set([before.key, ...others]).size).toBe(5);
-    await expect(ask.key(dir, file, { strict: true })).rejects.toMatchObject({ code: 'E_DOUBTFUL' });
+    // What follows the reference can be the value of an argument.
+    const buildArgs = new Map([['BUILDKIT_SYNTAX', `${registry.host}/lang:1 hunter2`]]);
+    await expect(ask.key(dir, file, { buildArgs, strict: true })).rejects.toMatchObject({
+      code: 'E_DOUBTFUL',
+      message: `Dockerfile: the front end docker-image://${registry.host}/lang:1 is not docker's own: what it reads cannot be known`,
+    });
   });
 
   it('of another kind sees all platforms of a named image, and what lies beside a Dockerfile elsewhere', async () => {

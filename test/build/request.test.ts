@@ -130,8 +130,6 @@ describe('flags', () => {
     { ulimits: ['nofile=-1:5'] },
     { ulimits: ['nofile=1:2:3'] },
     { network: 'bridge' },
-    { buildArgs: ['=x'] },
-    { labels: ['=x'] },
     { salts: ['x'] },
     { salts: ['x=1', 'x=2'] },
     { buildArgs: ['BUILDKIT_SYNTAX= '] },
@@ -141,6 +139,17 @@ describe('flags', () => {
     { buildContexts: ['base=app/Dockerfile'] },
   ])('refuses %j', async (line) => {
     expect(await failureCode(read(line))).toBe('E_USAGE');
+  });
+
+  it.each([
+    [{ buildArgs: ['=hunter2'] }, '--build-arg'],
+    [{ labels: ['=hunter2'] }, '--label'],
+    [{ salts: ['=hunter2'] }, '--with'],
+  ])('refuses %j without showing the value', async (line, flag) => {
+    await expect(read(line)).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: `${flag} has an argument without a name`,
+    });
   });
 
   it('--platform: several, by commas or one by one, normalised and each once; local is this machine', async () => {

@@ -110,7 +110,7 @@ function literal(where: string, value: unknown, fail: Fail): string {
 /** As `literal`; the text may be empty. */
 export function unescaped(where: string, value: unknown, fail: Fail): string {
   if (typeof value !== 'string') return fail(`${where} has no text where one has to be`);
-  // Only bake itself knows the meaning of three or more of them.
-  if (/(?:^|[^$])\$\{|\$\$\$\{|(?:^|[^%])%\{|%%%\{/.test(value)) return fail(`${where} uses a variable: ${value}`);
+  // Only bake itself knows the meaning of three or more of them. The value is not shown: it may hold a secret.
+  if (/(?:^|[^$])\$\{|\$\$\$\{|(?:^|[^%])%\{|%%%\{/.test(value)) return fail(`${where} uses a variable`);
   return value.replace(/([$%])\1\{/g, '$1{');
 }

@@ -6,7 +6,7 @@ export function splitPair(flag: string, text: string): readonly [name: string, v
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);
   if (name === '') {
-    throw new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(text)} has no name`, {
+    throw new CtxsrcError('E_USAGE', `${flag} has an argument without a name`, {
       hint: `write ${flag} NAME=VALUE`,
     });
   }

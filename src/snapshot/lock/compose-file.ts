@@ -31,14 +31,18 @@ function pairs(where: string, contexts: unknown, fail: Fail): [name: string, val
   return contexts.map((item: unknown) => {
     const text = String(item);
     const equals = text.indexOf('=');
-    if (equals < 0) return fail(`the context ${text} of ${where} is no text`);
-    return [literal(`the context ${text} of ${where}`, text.slice(0, equals), fail), text.slice(equals + 1)];
+    const name = text.slice(0, equals);
+    if (equals < 0) return fail(`a context of ${where} is not NAME=VALUE`);
+    return [literal(`the name ${name} of a context of ${where}`, name, fail), text.slice(equals + 1)];
   });
 }
 
-/** `$$` is a dollar sign; any other `$`, and `~`, depends on the machine that runs compose. */
+/**
+ * `$$` is a dollar sign; any other `$`, and `~`, depends on the machine that runs compose. No error shows the value: it
+ * may hold a secret.
+ */
 function literal(where: string, value: string, fail: Fail): string {
-  if (/^~/.test(value)) return fail(`${where} lies in a home directory: ${value}`);
-  if (value.replaceAll('$$', '').includes('$')) return fail(`${where} uses a variable: ${value}`);
+  if (/^~/.test(value)) return fail(`${where} lies in a home directory`);
+  if (value.replaceAll('$$', '').includes('$')) return fail(`${where} uses a variable`);
   return value.replaceAll('$$', '$');
 }

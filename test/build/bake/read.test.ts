@@ -108,6 +108,11 @@ describe('a bake file in JSON', () => {
     });
   });
 
+  it('is refused without the value that is not plain', async () => {
+    const document = { target: { default: { args: { TOKEN: `hunter2\${b}` } } } };
+    await expect(read(document)).rejects.toThrow(/: args\.TOKEN of the target default uses a variable$/);
+  });
+
   it.skipIf(withoutBuildx)('is evaluated by buildx where it is not plain', async () => {
     // The last of what is inherited wins.
     const target = {

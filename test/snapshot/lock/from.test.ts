@@ -107,6 +107,18 @@ describe('contexts of bake and compose files are what bake prints', () => {
   });
 
   it.each([
+    [{ a: 'https://bob:hunter2@$HOST/r.git' }, 'the context a of the service web uses a variable'],
+    [{ a: '~/hunter2' }, 'the context a of the service web lies in a home directory'],
+    [['$a=hunter2'], 'the name $a of a context of the service web uses a variable'],
+    [['hunter2'], 'a context of the service web is not NAME=VALUE'],
+  ])('%j is refused without its value', async (contexts, message) => {
+    const text = JSON.stringify({ services: { web: { build: { additional_contexts: contexts } } } });
+    await expect(read('compose.yml', text)).rejects.toMatchObject({
+      message: `cannot read contexts from compose.yml: ${message}`,
+    });
+  });
+
+  it.each([
     ['compose.yml', 'a: 1', 'no services'],
     ['compose.yml', 'a: [', ''],
     ['b.json', '[]', 'no targets'],
