@@ -55,10 +55,17 @@ export class LayeredFiles implements FileTree {
     const { only, layers } = this.#options;
     if (only !== undefined) return;
     const waiting = layers.keys();
+    const stop = new AbortController();
+    const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
     const lane = async (): Promise<void> => {
-      for (const layer of waiting) await this.#entriesOf(job, layer);
+      for (const layer of waiting) await this.#entriesOf(shared, layer);
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    // The failure of the first stops the others: its error is the one that counts.
+    const lanes = Array.from({ length: LANES }, lane);
+    for (const one of lanes) one.catch((error: unknown) => stop.abort(error));
+    await Promise.allSettled(lanes);
+    job.signal.throwIfAborted();
+    stop.signal.throwIfAborted();
     await this.#treeFrom(job, 0);
   }
 

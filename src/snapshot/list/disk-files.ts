@@ -1,7 +1,8 @@
 /** The files of a directory on this machine, as a tree that can be asked. */
-import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs';
-import type { FilesInPlace, JobContext, Owner } from '../../contract/index.ts';
-import { ioError } from '../../core/errors.ts';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, read } from 'node:fs';
+import { promisify } from 'node:util';
+import type { FilesInPlace, JobContext, Owner, Store } from '../../contract/index.ts';
+import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, printableBytes, textOfBytes } from '../../fs/byte-string.ts';
@@ -14,8 +15,11 @@ import { at, closeDirectory, openChild, openRoot } from '../../fs/write/confined
 import { keptMode } from '../../fs/write/kept-mode.ts';
 import { EntryTree, type Inode, type TreeDirectory } from '../../image/entries/entry-tree.ts';
 import type { FileTree } from '../../image/entries/file-tree.ts';
+import { openSpool, type Spool } from '../../image/entries/spool.ts';
 
 export interface DiskFilesOptions {
+  /** Keeps what is read of a large file until all of it is. */
+  readonly store: Store;
   readonly files: FilesInPlace;
   /** Whose the files are in the source; as on disk unless given. */
   readonly owner?: Owner | undefined;
@@ -31,7 +35,7 @@ const NANOSECONDS = 1_000_000;
  * @throws CtxsrcError `E_PERMISSION`, `E_IO`, `E_PATTERN`, `E_LIMIT`
  */
 export async function openDiskFiles(job: JobContext, options: DiskFilesOptions): Promise<FileTree> {
-  const { files, limits, release } = options;
+  const { store, files, limits, release } = options;
   const tree = new EntryTree(true);
   const paths = new Map<Inode, ByteString>();
   const reader = new DiskReader(files.root);
@@ -47,7 +51,7 @@ export async function openDiskFiles(job: JobContext, options: DiskFilesOptions):
   return {
     ask: async (_job, answer) => answer(tree),
     readAll: async () => undefined,
-    read: (reading, inode) => readFile(reading, files.root, paths.get(inode)!),
+    read: (reading, inode) => readFile(reading, store, files.root, paths.get(inode)!),
     release,
   };
 }
@@ -110,18 +114,53 @@ class TreeBuilder {
   }
 }
 
-/** Reads a file below the root without following a link on the way. */
-async function* readFile(job: JobContext, root: ByteString, path: ByteString): AsyncGenerator<Uint8Array> {
+/** Reads a file below the root without following a link on the way: all of it before the first byte is given. */
+async function* readFile(
+  job: JobContext,
+  store: Store,
+  root: ByteString,
+  path: ByteString,
+): AsyncGenerator<Uint8Array> {
   const fd = openBelow(root, path);
+  let spool: Spool | undefined;
   try {
-    const stream = createReadStream('', { fd, autoClose: false, highWaterMark: READ_SIZE, signal: job.signal });
-    yield* stream as AsyncIterable<Buffer>;
-  } catch (error) {
-    job.signal.throwIfAborted();
-    throw ioError(error, `cannot read ${printableBytes(path)}`);
+    const before = fstatSync(fd, { bigint: true });
+    spool = await openSpool(store, Number(before.size));
+    let length = 0;
+    for await (const chunk of chunksOf(job, fd, path)) {
+      if (BigInt(length + chunk.length) > before.size) throw changed(path);
+      spool.write(chunk, length);
+      length += chunk.length;
+    }
+    if (BigInt(length) !== before.size || !isSame(before, fstatSync(fd, { bigint: true }))) throw changed(path);
+    yield* spool.read();
   } finally {
     closeSync(fd);
+    await spool?.close();
   }
+}
+
+/** The pieces of a file, each overwritten by the next. */
+async function* chunksOf(job: JobContext, fd: number, path: ByteString): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafe(READ_SIZE);
+  for (;;) {
+    job.signal.throwIfAborted();
+    const { bytesRead } = await promisify(read)(fd, buffer, 0, READ_SIZE, null).catch((error: unknown) => {
+      throw ioError(error, `cannot read ${printableBytes(path)}`);
+    });
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+function isSame(before: BigIntStats, after: BigIntStats): boolean {
+  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs;
+}
+
+function changed(path: ByteString): CtxsrcError {
+  return new CtxsrcError('E_IO', `${printableBytes(path)} changed while it was read`, {
+    hint: 'run it again when nothing writes there',
+  });
 }
 
 function openBelow(root: ByteString, path: ByteString): number {

@@ -30,7 +30,8 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
     const { openDiskFiles } = await import('./disk-files.ts');
     // A directory's files belong to root in a build.
     const owner = { uid: 0, gid: 0 };
-    return openDiskFiles(job, { files: await instance.files(job), owner, limits, release: async () => undefined });
+    const files = await instance.files(job);
+    return openDiskFiles(job, { store, files, owner, limits, release: async () => undefined });
   }
   const ref = await instance.snapshot(job);
   if (ref === null) {
@@ -51,7 +52,7 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
       return new LayeredFiles({ store, layers, limits: most, only, release });
     }
     if (layer !== undefined) throw noLayers();
-    return await openMounted(job, ref, limits);
+    return await openMounted(job, store, ref, limits);
   } catch (error) {
     await release();
     throw error;
@@ -60,6 +61,7 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
 
 async function openMounted(
   job: JobContext,
+  store: Store,
   ref: NonNullable<Awaited<ReturnType<SourceInstance['snapshot']>>>,
   limits: ReadLimits,
 ): Promise<FileTree> {
@@ -70,7 +72,13 @@ async function openMounted(
   };
   const { openDiskFiles } = await import('./disk-files.ts');
   const files = { root: bytesOfText(mount.path), modes: 'exact', excludedBy: () => '' } as const;
-  return openDiskFiles(job, { files, limits, release });
+  try {
+    return await openDiskFiles(job, { store, files, limits, release });
+  } catch (error) {
+    // The caller still has the ref, and releases it.
+    await mount.release();
+    throw error;
+  }
 }
 
 const EMPTY = new EntryTree(true);
