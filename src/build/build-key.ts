@@ -12,7 +12,7 @@ import { type BuiltPlatform, keyDocument } from './document.ts';
 import { findingsOf, type ReadBuild } from './findings.ts';
 import { foreignFrontend } from './foreign.ts';
 import { type AskedFrontend, askedFrontend, listedFrontend } from './frontend.ts';
-import { listInputs, listNames, listUnkeyed } from './list-inputs.ts';
+import { listInputs, listNames, listUnkeyed, takesContextTime } from './list-inputs.ts';
 import { buildResolver, type Unasked } from './resolver.ts';
 import { SourceKeys } from './source-keys.ts';
 import { BuildSources } from './sources.ts';
@@ -41,7 +41,7 @@ export async function buildKey(
       : undefined,
   ] as const);
   return {
-    ...keyDocument({ platforms, foreign, salts: request.salts }),
+    ...keyDocument({ platforms, foreign, salts: [...request.salts, ...timeOfContext(graph, request)] }),
     images: graph.results,
     detail: () => detailOf(request, open, platforms, inputs, listed),
     file,
@@ -118,6 +118,11 @@ async function builtPlatforms(graph: BuildGraph, keys: SourceKeys, signal: Abort
       steps: await stepsOf(result, keys.keyOf, signal),
     })),
   );
+}
+
+/** Where the time of a fetched context counts, it is which commit or download it is that decides. */
+function timeOfContext(graph: BuildGraph, { remote }: BuildRequest): [name: string, value: string][] {
+  return takesContextTime(graph) && remote?.key !== undefined ? [['SOURCE_DATE_EPOCH', remote.key]] : [];
 }
 
 async function detailOf(

@@ -27,8 +27,14 @@ export async function listInputs(graph: BuildGraph, file: string, keys: SourceKe
   const { remote } = keys;
   // Its Dockerfile was read, whether or not a step takes a file of it.
   if (remote === undefined || listed.some(({ ref }) => ref === remote.ref)) return listed;
-  const { kind, ref, digest } = remote;
-  return [...listed, { kind, name: MAIN_CONTEXT, ref, at: [], ...defined({ digest }), used: false }];
+  const { kind, ref, digest, key } = remote;
+  const isKeyed = takesContextTime(graph) ? defined({ key }) : { used: false as const };
+  return [...listed, { kind, name: MAIN_CONTEXT, ref, at: [], ...defined({ digest }), ...isKeyed }];
+}
+
+/** Whether the time of the main context counts, whatever files are taken of it. */
+export function takesContextTime({ results }: BuildGraph): boolean {
+  return results.some((result) => result.takesContextTime);
 }
 
 /** The references of a build alone. */

@@ -5,7 +5,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { BuildWork } from '../../src/build/answer.ts';
+import type { BuildAnswer, BuildWork } from '../../src/build/answer.ts';
+import { buildKey } from '../../src/build/build-key.ts';
 import type { BuildLine } from '../../src/build/request/line.ts';
 import { type ReadRequest, readRequest } from '../../src/build/request/read.ts';
 import { openRemote, type RemoteContext } from '../../src/build/request/remote.ts';
@@ -18,6 +19,7 @@ import { newEnv, newJob, newStore } from '../support/source-env.ts';
 import { tempDir } from '../support/temp.ts';
 
 const DOCKERFILE = 'FROM scratch\nCOPY a /\n';
+const TIMED_BY_DEFAULT = 'ARG WHAT=context\nARG SOURCE_DATE_EPOCH=$WHAT\nFROM scratch\nWORKDIR /w\n';
 const opened: RemoteContext[] = [];
 let work: BuildWork;
 
@@ -48,8 +50,8 @@ describe.skipIf(!needs('git'))('a git repository', () => {
   let server: GitServer;
   let url: string;
   let head: string;
+  const root = tempDir('git');
   beforeAll(async () => {
-    const root = tempDir('git');
     initBare(join(root, 'r.git'));
     head = commit(join(root, 'r.git'), 'refs/heads/main', {
       Dockerfile: DOCKERFILE,
@@ -86,9 +88,23 @@ describe.skipIf(!needs('git'))('a git repository', () => {
   });
 
   it('counts as a whole where its time is asked for', async () => {
-    const { request } = await read({ context: url, buildArgs: ['SOURCE_DATE_EPOCH=context'] });
-    expect(request.salts).toEqual([['SOURCE_DATE_EPOCH', request.remote!.key]]);
-    expect((await read({ context: url, buildArgs: ['SOURCE_DATE_EPOCH=1'] })).request.salts).toEqual([]);
+    const files = { Dockerfile: DOCKERFILE, 'global/Dockerfile': TIMED_BY_DEFAULT, a: 'a' };
+    const builds: Partial<BuildLine>[] = [
+      { context: `${url}#time`, buildArgs: ['SOURCE_DATE_EPOCH=context'] },
+      { context: `${url}#time`, file: 'global/Dockerfile' },
+      { context: `${url}#time`, buildArgs: ['SOURCE_DATE_EPOCH=1'] },
+      { context: `${url}#time`, file: 'global/Dockerfile', buildArgs: ['SOURCE_DATE_EPOCH=1'] },
+    ];
+    const answers = async (): Promise<BuildAnswer[]> =>
+      Promise.all(builds.map(async (line) => buildKey((await read(line)).request, work)));
+    commit(join(root, 'r.git'), 'refs/heads/time', files);
+    const before = await answers();
+    commit(join(root, 'r.git'), 'refs/heads/time', { ...files, other: 'b' });
+    const after = await answers();
+    expect(after.map(({ key }, index) => key !== before[index]!.key)).toEqual([true, true, false, false]);
+    // Of the files nothing is taken: which commit it is counts nevertheless, and is told.
+    expect(after[1]!.inputs).toEqual([expect.objectContaining({ kind: 'git', key: expect.any(String) })]);
+    expect(after[1]!.inputs[0]).not.toHaveProperty('used');
   });
 
   it('leads to no file outside of it', async () => {

@@ -67,6 +67,7 @@ function graph(...vertices: Vertex[]): PlatformGraph {
     imageConfig: {},
     requests: [],
     context: undefined,
+    takesContextTime: false,
     unkeyed: [],
   };
 }

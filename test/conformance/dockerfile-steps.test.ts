@@ -43,6 +43,7 @@ function graphOf(ops: readonly Operation[]): PlatformGraph {
     imageConfig: {},
     requests: [],
     context: undefined,
+    takesContextTime: false,
     unkeyed: [],
   };
 }

@@ -51,19 +51,10 @@ export async function readRequest(line: BuildLine, { env, cwd, fetch, signal }: 
       contexts,
       labels: new Map([...found.labels, ...readPairs('--label', line.labels)]),
       frontendOptions: frontendOptions(line, found.buildArgs),
-      salts: [...salts, ...timeOfContext(found.buildArgs, main.remote)],
+      salts,
       modes: line.modes,
     },
     notes: [...main.notes, ...found.notes],
     doubts: found.doubts,
   };
-}
-
-/** SOURCE_DATE_EPOCH=context means the time of a fetched context: which commit or download it is decides then. */
-function timeOfContext(
-  buildArgs: ReadonlyMap<string, string>,
-  remote: BuildRequest['remote'],
-): [name: string, value: string][] {
-  const epoch = 'SOURCE_DATE_EPOCH';
-  return buildArgs.get(epoch) === 'context' && remote?.key !== undefined ? [[epoch, remote.key]] : [];
 }

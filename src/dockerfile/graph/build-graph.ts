@@ -81,6 +81,7 @@ function finished(build: Build, target: Stage, reached: ReadonlySet<Stage>): Pla
     imageConfig: writeImage(image),
     requests: build.requests.list().map((request) => ({ ...request, used: isUsed(request, vertices) })),
     context: contextOf(build, vertices),
+    takesContextTime: build.takesContextTime,
     unkeyed: build.unkeyed,
   };
 }

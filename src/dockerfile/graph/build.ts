@@ -37,6 +37,7 @@ export class Build {
   readonly #contextPlaces = new PlaceList();
   /** SOURCE_DATE_EPOCH in seconds. */
   epoch: number | undefined;
+  takesContextTime = false;
   readonly #unkeyed = new Map<
     string,
     { readonly kind: UnkeyedKind; readonly id?: string; readonly places: PlaceList }

@@ -16,6 +16,7 @@ const NAME = 'SOURCE_DATE_EPOCH';
 export async function resolveEpoch(build: Build, dockerfile: Dockerfile): Promise<void> {
   const value = build.buildArgs.get(NAME) ?? build.globals.get(NAME);
   if (value === undefined || (value === '' && !build.buildArgs.has(NAME))) return;
+  build.takesContextTime = value === 'context';
   build.epoch = await secondsOf(value, build, dockerfile);
   for (const values of [build.buildArgs, build.globals]) {
     if (values.get(NAME) === undefined) continue;

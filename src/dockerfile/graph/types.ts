@@ -92,6 +92,8 @@ export interface PlatformGraph {
   readonly requests: readonly (ImageRequest & { readonly places: readonly Place[]; readonly used: boolean })[];
   /** The main context: undefined when nothing uses it; without `followPaths` it is used whole. */
   readonly context: { readonly followPaths?: readonly string[]; readonly exclude?: readonly string[] } | undefined;
+  /** SOURCE_DATE_EPOCH is the time of the main context. A directory has none; of a fetched one the graph does not know it. */
+  readonly takesContextTime: boolean;
   /** What a build sees and no key can hold: secrets, ssh, caches, what RUN fetches. */
   readonly unkeyed: readonly {
     readonly kind: 'secret' | 'ssh' | 'cache' | 'network';

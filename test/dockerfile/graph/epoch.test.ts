@@ -45,11 +45,12 @@ describe('SOURCE_DATE_EPOCH', () => {
     expect(times(await graphOf('', LINES))).toEqual([-1, undefined, 'ARG SOURCE_DATE_EPOCH', undefined, 'WORKDIR /w']);
   });
 
-  it('as context has no time here, for a directory has none', async () => {
-    expect(times(await graphOf('context', LINES))).toEqual([
-      -1,
-      ...[undefined, 'ARG SOURCE_DATE_EPOCH', undefined, 'WORKDIR /w'],
-    ]);
+  it('as context has no time here, for a directory has none; the graph says that it counts', async () => {
+    const graph = await graphOf('context', LINES);
+    expect(times(graph)).toEqual([-1, ...[undefined, 'ARG SOURCE_DATE_EPOCH', undefined, 'WORKDIR /w']]);
+    const byDefault = ['ARG WHAT=context', 'ARG SOURCE_DATE_EPOCH=$WHAT', ...LINES];
+    const all = [graph, await graphOf('', byDefault, { buildArgs: {} }), await graphOf('1', byDefault)];
+    expect(all.map(({ takesContextTime }) => takesContextTime)).toEqual([true, true, false]);
   });
 
   it.each([
