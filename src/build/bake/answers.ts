@@ -13,6 +13,14 @@ export type AskTarget<T extends TargetResult> = (
   results: ReadonlyMap<string, TargetResult>,
 ) => Promise<T>;
 
+/** A target with what was answered about it. */
+export interface AnsweredTarget<T> {
+  readonly target: BakeTarget;
+  readonly answer: T;
+  /** It, or what it is built from, is built without a cache: what a build makes of it is new each time. */
+  readonly withoutCache: boolean;
+}
+
 /**
  * The answers, in the order of the targets.
  * @throws CtxsrcError that names file and target; `E_CONFIG` for targets that are built from each other
@@ -20,7 +28,7 @@ export type AskTarget<T extends TargetResult> = (
 export async function answersOf<T extends TargetResult>(
   file: BakeFile,
   ask: AskTarget<T>,
-): Promise<{ readonly target: BakeTarget; readonly answer: T }[]> {
+): Promise<AnsweredTarget<T>[]> {
   const answers = new Map<string, Promise<T>>();
   const answered = async (target: BakeTarget): Promise<T> => {
     const results = await Promise.all(basesOf(target).map(async (name) => [name, await answers.get(name)!] as const));
@@ -32,8 +40,18 @@ export async function answersOf<T extends TargetResult>(
         : error;
     }
   };
-  for (const target of basesFirst(file)) answers.set(target.name, answered(target));
-  return allOrFirstFailure(file.targets.map(async (target) => ({ target, answer: await answers.get(target.name)! })));
+  const withoutCache = new Set<string>();
+  for (const target of basesFirst(file)) {
+    const { name } = target;
+    if (target.withoutCache || basesOf(target).some((base) => withoutCache.has(base))) withoutCache.add(name);
+    answers.set(name, answered(target));
+  }
+  return allOrFirstFailure(
+    file.targets.map(async (target) => {
+      const { name } = target;
+      return { target, answer: await answers.get(name)!, withoutCache: withoutCache.has(name) };
+    }),
+  );
 }
 
 function basesOf({ contexts }: BakeTarget): string[] {

@@ -1,9 +1,8 @@
 /** What `inputs` and `key --build` do with `--from`: the file read, its targets asked, notes told once. */
 import type { BuildRequest, BuildWork, TargetResult } from '../../build/answer.ts';
-import { answersOf } from '../../build/bake/answers.ts';
+import { type AnsweredTarget, answersOf } from '../../build/bake/answers.ts';
 import { type BakeFile, readBakeFile } from '../../build/bake/read.ts';
 import { targetRequest } from '../../build/bake/request.ts';
-import type { BakeTarget } from '../../build/bake/target.ts';
 import type { RemoteContext } from '../../build/request/remote.ts';
 import { BuildSources } from '../../build/sources.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
@@ -14,7 +13,7 @@ import type { Run } from '../run.ts';
 export interface BakeAnswers<T> {
   readonly file: BakeFile;
   /** In the order of the file. */
-  readonly answers: readonly { readonly target: BakeTarget; readonly answer: T }[];
+  readonly answers: readonly AnsweredTarget<T>[];
 }
 
 /**

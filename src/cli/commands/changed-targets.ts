@@ -31,7 +31,7 @@ export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, mem
   // Nobody pushes what is only built for another target.
   const asked = bake.answers.filter(({ target }) => target.asked);
   const targets = await allOrFirstFailure(
-    asked.map(async ({ target: { name, withoutCache }, answer: { key } }) => {
+    asked.map(async ({ target: { name }, answer: { key }, withoutCache }) => {
       // What is built without a cache is built anew, whatever was built before.
       return { target: name, key, known: !withoutCache && (await memory(key)) };
     }),

@@ -286,6 +286,22 @@ describe('inputs --changed-since a document', () => {
     expect(await changed(cwd, 'b.json', 'a', '--changed-since', 'saved.json')).toEqual([]);
   });
 
+  it('lists what is built from a target without a cache, however far below it that is', async () => {
+    const built = {
+      group: { default: { targets: ['top', 'other'] } },
+      target: {
+        top: { 'dockerfile-inline': 'FROM mid', contexts: { mid: 'target:mid' } },
+        mid: { 'dockerfile-inline': 'FROM base', contexts: { base: 'target:base' } },
+        base: { 'dockerfile-inline': 'FROM scratch\nLABEL b=1', 'no-cache': true },
+        other: { 'dockerfile-inline': 'FROM scratch\nLABEL o=1' },
+      },
+    };
+    const cwd = projectOf({ 'b.json': JSON.stringify(built) });
+    const saved = await ctxsrc(['inputs', '--json', '--from', 'b.json'], { cwd });
+    put(cwd, 'saved.json', saved.stdout);
+    expect(await changed(cwd, 'b.json', '--changed-since', 'saved.json')).toEqual(['top']);
+  });
+
   it('gives a step of GitHub Actions the list for its matrix, and people a table', async () => {
     const cwd = projectOf({
       'b.json': JSON.stringify(document()),
