@@ -1,4 +1,5 @@
 import type { BuildAnswer } from '../../build/answer.ts';
+import type { AnsweredTarget } from '../../build/bake/answers.ts';
 import { buildKey } from '../../build/build-key.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { listed } from '../../core/printable.ts';
@@ -11,12 +12,12 @@ export async function keyOfTarget<T>(
   run: Run,
   names: readonly string[],
   flags: Flags,
-  print: (answer: BuildAnswer) => Promise<T>,
+  print: (answered: AnsweredTarget<BuildAnswer>) => Promise<T>,
 ): Promise<T> {
   return withBake(run, names, flags, buildKey, async ({ answers }) => {
     const asked = names[0] ?? 'default';
     const found = answers.length === 1 ? answers[0] : answers.find(({ target }) => target.name === asked);
-    if (found !== undefined && names.length < 2) return print(found.answer);
+    if (found !== undefined && names.length < 2) return print(found);
     throw new CtxsrcError('E_USAGE', 'key --build prints the key of one target', {
       hint: `name one of ${listed(answers.map(({ target }) => target.name))}; all of them: ctxsrc inputs --from FILE`,
     });

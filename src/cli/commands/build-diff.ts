@@ -76,7 +76,7 @@ async function live(
   try {
     if (flags.from !== undefined) {
       const { keyOfTarget } = await import('./bake-key.ts');
-      return await keyOfTarget(run, [dir], flags, compared);
+      return await keyOfTarget(run, [dir], flags, ({ answer }) => compared(answer));
     }
     return await withBuild(run, dir, flags, async (request, work) => compared(await buildKey(request, work)));
   } catch (error) {

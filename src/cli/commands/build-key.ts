@@ -20,7 +20,9 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
   const memory = memoryOf(run, flags);
   if (flags.from !== undefined) {
     const { keyOfTarget } = await import('./bake-key.ts');
-    return keyOfTarget(run, args, flags, (answer) => print(run, answer, memory, flags));
+    return keyOfTarget(run, args, flags, ({ answer, withoutCache }) =>
+      print(run, answer, memory && withoutCache ? withoutMemory : memory, flags),
+    );
   }
   const [dir] = args;
   return withBuild(run, dir, flags, async (request, work) => print(run, await buildKey(request, work), memory, flags));
@@ -64,6 +66,9 @@ interface Found {
 }
 
 type Memory = (key: Digest) => Promise<Found>;
+
+/** What is built without a cache is built anew, whatever was built before. */
+const withoutMemory: Memory = async () => ({ known: false, because: 'the target is built without a cache' });
 
 /** What remembers keys: a registry or a file. Undefined when nothing was asked. The flags are checked at once. */
 function memoryOf(run: Run, flags: Flags): Memory | undefined {

@@ -300,6 +300,18 @@ describe('inputs --changed-since a document', () => {
     const saved = await ctxsrc(['inputs', '--json', '--from', 'b.json'], { cwd });
     put(cwd, 'saved.json', saved.stdout);
     expect(await changed(cwd, 'b.json', '--changed-since', 'saved.json')).toEqual(['top']);
+    const lines = saved.stdout.match(/sha256:[0-9a-f]{64}/g)!;
+    put(cwd, 'keys', `${lines.join('\n')}\n`);
+    const known = ['key', '--build', '--from', 'b.json', '--known-file', 'keys', '--exit-code'];
+    expect(await ctxsrc([...known, 'top'], { cwd })).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining('note: changed: the target is built without a cache\n'),
+    });
+    expect(await ctxsrc([...known, 'other'], { cwd })).toMatchObject({ code: 0 });
+    expect(await ctxsrc(['key', '--build', '--from', 'b.json', 'top'], { cwd })).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('changed'),
+    });
   });
 
   it('gives a step of GitHub Actions the list for its matrix, and people a table', async () => {
