@@ -40,7 +40,7 @@ export function chunkFor(size: number): number | undefined {
 
 /**
  * Sends a blob in parts of `target.chunk` bytes, the last one with the closing request.
- * @throws TransientError when the session is lost: the blob needs a new one; E_LIMIT for a part that is too large
+ * @throws TransientError when the session is lost, or does not grow: the blob needs a new one; E_LIMIT for a part that is too large
  */
 export async function sendChunks(
   job: JobContext,
@@ -58,6 +58,7 @@ export async function sendChunks(
   const budget = new RetryBudget(target.policy);
   let { url } = session;
   let offset = 0;
+  let furthest = 0;
   let size = Math.max(target.chunk ?? LARGE, session.least);
   let refused = 0;
   while (blob.size - offset > size) {
@@ -74,9 +75,15 @@ export async function sendChunks(
     if (isAccepted(answer.status)) {
       answer.discard();
       url = nextLocation(answer, subject) ?? url;
-      offset = reached(answer, subject, end) ?? end;
-      refused = 0;
-      budget.restore();
+      const now = reached(answer, subject, end) ?? end;
+      if (now <= offset) throw stuck(target, subject, now);
+      offset = now;
+      // What was had before and lost is no progress: a registry that forgets parts would be tried without end.
+      if (offset > furthest) {
+        furthest = offset;
+        refused = 0;
+        budget.restore();
+      }
     } else if (answer.status === 416 && refused < 2) {
       answer.discard();
       refused += 1;
@@ -119,6 +126,14 @@ function reached(answer: HttpResponse, subject: RequestSubject, most: number): n
   if (offset <= most) return offset;
   const message = `${subject.host} has got ${offset} bytes of ${subject.what}, and only ${most} were sent`;
   throw new TransientError(new CtxsrcError('E_SERVER', message, { hint: 'try again later' }));
+}
+
+/** The failure of an upload that does not grow by the parts that the registry accepts. */
+function stuck({ pace }: PushTarget, { host, what }: RequestSubject, offset: number): TransientError {
+  pace.suffer(undefined);
+  const message = `${host} accepted a part of ${what}, and has no more than ${offset} bytes of it`;
+  const hint = `try again later, or have what stands before ${host} take the blob whole`;
+  return new TransientError(new CtxsrcError('E_SERVER', message, { hint }));
 }
 
 /** The failure of an upload that the registry no longer knows. */

@@ -208,6 +208,28 @@ describe('a push to a registry', () => {
   });
 
   it.each([
+    ['no part that it accepted', 'E_SERVER', 3, () => ({ status: 202, headers: { range: '0-0' } })],
+    [
+      'a part only until the next one',
+      'E_REGISTRY_PROTOCOL',
+      6,
+      (number: number) =>
+        number % 2 === 1 ? { status: 202, headers: { range: '0-9' } } : problem(416, 'RANGE_INVALID'),
+    ],
+  ])('a registry that has %s is not tried for ever', async (_, code, parts, answer) => {
+    registry.rule = ({ method, url, number, raw }, response) => {
+      const whole = method === 'PUT' && url.includes('/blobs/');
+      if (method !== 'PATCH' && !whole) return undefined;
+      raw.resume();
+      return send(response, whole ? { status: 413 } : number <= 20 ? answer(number) : problem(400, 'TOO_OFTEN'));
+    };
+    const plan = image(layer(2 * MIB));
+    registry.blobsOf('team/app').set(plan.blobs[0]!.digest, layer(24));
+    expect((await failure(plan, { retry: 2 })).code).toBe(code);
+    expect(registry.count('PATCH', /./)).toBe(parts);
+  });
+
+  it.each([
     ['a size that is refused', 413, 'SIZE_INVALID', 'too large', 'E_LIMIT'],
     ['a quota', 403, 'DENIED', 'the quota of the project is used up', 'E_LIMIT'],
     ['a quota that is told as a defect of the server', 500, 'UNKNOWN', 'quota exceeded', 'E_LIMIT'],
