@@ -81,6 +81,8 @@ export class Terminal {
       DOCKER_DEFAULT_PLATFORM: 'linux/amd64',
       ...env,
     };
+    // Pages show the keys of modes that the usual umask gives, whatever this checkout was made under.
+    this.run('chmod -R u=rwX,go=rX fixtures');
   }
 
   /** Adds a program to the PATH. */
@@ -94,7 +96,7 @@ export class Terminal {
   }
 
   run(script: string): { readonly code: number | null; readonly output: string } {
-    const { status, stdout } = spawnSync('bash', ['-c', `exec 2>&1\n${script}`], {
+    const { status, stdout } = spawnSync('bash', ['-c', `exec 2>&1\numask 022\n${script}`], {
       cwd: this.cwd,
       env: this.env,
       encoding: 'utf8',
