@@ -164,6 +164,14 @@ describe('the commands that mend', () => {
       expect([after.status, after.facts.outcome]).toEqual(['ok', 'accepted']);
     });
 
+    it('is not asked offline', async () => {
+      const machine = new Machine({ CTXSRC_PLAIN_HTTP: registry.host });
+      const before = registry.log.length;
+      const { code, stdout, stderr } = await ctxsrc(['doctor', '--test', '--offline'], { env: machine.env });
+      expect([code, stdout, registry.log.length]).toEqual([2, '', before]);
+      expect(stderr).toContain('leave one of them out');
+    });
+
     it('that is not there does not end the others', async () => {
       const machine = new Machine({
         CTXSRC_PLAIN_HTTP: `127.0.0.1:1,${registry.host}`,

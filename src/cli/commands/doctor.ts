@@ -1,3 +1,4 @@
+import { CtxsrcError } from '../../core/errors.ts';
 import { DEFAULT_NETWORK } from '../../source/environment.ts';
 import { examine } from '../../upkeep/doctor.ts';
 import { doctorText } from '../doctor-table.ts';
@@ -10,6 +11,11 @@ import { screenOf } from '../screen.ts';
 export async function run(run: Run, _args: readonly string[], flags: Flags): Promise<number> {
   const { io, config, signal } = run;
   const test = flags.test === true;
+  if (test && flags.offline === true) {
+    throw new CtxsrcError('E_USAGE', '--test asks the registries, and --offline forbids to open a connection', {
+      hint: 'leave one of them out',
+    });
+  }
   const surroundings = {
     env: io.env,
     cacheDir: run.cacheDir(),
