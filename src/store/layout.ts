@@ -155,10 +155,10 @@ export class StoreDirectory {
   async #create(): Promise<void> {
     makeDirectory(this.root, 0o700);
     if (this.#version() === STORE_VERSION) {
-      await access(this.path('tmp'), constants.W_OK);
       // A restored cache may lack empty directories, and after a power loss a small file that was not synced may be
       // empty.
       await this.#makeDirectories();
+      await access(this.path('tmp'), constants.W_OK);
       await this.#makeLayout();
       return;
     }

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/digest.ts';
@@ -134,6 +134,23 @@ describe('a store', () => {
     writeFileSync(join(base, 'home/file'), '');
     await expect(openStore({ root: join(base, 'home') })).rejects.toMatchObject({ code: 'E_USAGE' });
     expect(readdirSync(join(base, 'home'))).toEqual(['file']);
+  });
+
+  it('that was restored without its empty directories is written to again', async () => {
+    const root = join(tempDir('restored'), 'cache');
+    const before = await openStore({ root });
+    await before.blobs.put(sha256('x'), Buffer.from('x'));
+    await before.close();
+    const empty = readdirSync(root, { withFileTypes: true }).filter(
+      (entry) => entry.isDirectory() && readdirSync(join(root, entry.name)).length === 0,
+    );
+    expect(empty.map(({ name }) => name)).toContain('tmp');
+    for (const { name } of empty) rmdirSync(join(root, name));
+    const store = await openStore({ root });
+    await store.blobs.put(sha256('y'), Buffer.from('y'));
+    expect(await store.blobs.size(sha256('y'))).toBe(1);
+    expect((await store.list()).map(({ kind }) => kind)).toContain('blob');
+    await store.close();
   });
 
   it('is not made by reading', async () => {
