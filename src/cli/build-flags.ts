@@ -185,12 +185,12 @@ export function firstBuildFlag(flags: Flags): string | undefined {
   return name === undefined ? undefined : `--${name}`;
 }
 
-/** The flags among those given that change nothing, in one sentence; undefined when there are none. */
-export function idleNote(flags: Flags): string | undefined {
+/** The flags among those given that do not change `what`, in one sentence; undefined when there are none. */
+export function idleNote(flags: Flags, what = 'a key'): string | undefined {
   const given = [...IDLE_SWITCHES, ...IDLE_VALUES].filter((name) => flags[camelCase(name)] !== undefined);
   return given.length === 0
     ? undefined
-    : `${given.map((name) => `--${name}`).join(', ')}: taken, and without effect on a key`;
+    : `${given.map((name) => `--${name}`).join(', ')}: taken, and without effect on ${what}`;
 }
 
 const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());

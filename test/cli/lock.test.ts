@@ -103,6 +103,18 @@ describe('writing', () => {
     expect(unknown.stderr).toContain('app, base');
   });
 
+  it('names the flags of a build line that change nothing of what a Dockerfile takes, but not its own', async () => {
+    writeFileSync(join(dir, 'Dockerfile'), 'FROM scratch\nCOPY --from=app . /\n');
+    const line = ['lock', '--from', 'Dockerfile', '--build-context', 'app=app'];
+    const idle = await at([...line, '--push', '-t', 'x']);
+    expect([idle.code, idle.stderr]).toEqual([
+      0,
+      expect.stringContaining('note: --push, --tag: taken, and without effect on what is locked\n'),
+    ]);
+    const checked = await at([...line, '--check']);
+    expect([checked.code, checked.stderr]).toEqual([0, expect.not.stringContaining('without effect')]);
+  });
+
   it('takes contexts from bake files and compose files', async () => {
     const expected = ['app', 'base'];
     const contexts = { app: 'cwd://app', base: 'oci-layout://base:latest', up: 'target:y' };

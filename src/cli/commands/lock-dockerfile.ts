@@ -3,7 +3,7 @@ import { type BuildPin, buildPins } from '../../build/pins.ts';
 import { readRequest } from '../../build/request/read.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { warnOrRefuse } from '../../core/progress.ts';
-import { buildLineOf } from '../build-flags.ts';
+import { buildLineOf, idleNote } from '../build-flags.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 
@@ -41,7 +41,9 @@ export async function readDockerfile(run: Run, name: string, bytes: Uint8Array, 
     },
   });
   const job = await run.job();
-  for (const note of read.notes) run.note(note);
+  // `--check` is a flag of `lock` itself.
+  const idle = idleNote({ ...flags, check: undefined }, 'what is locked');
+  for (const note of idle === undefined ? read.notes : [idle, ...read.notes]) run.note(note);
   for (const { text, hint } of read.doubts) warnOrRefuse(job, 'E_DOUBTFUL', text, hint);
   const request = { ...read.request, dockerfile: { name, bytes, path: undefined } };
   const work = { table: run.table, env: (await run.environment()).env, job };
