@@ -1,6 +1,7 @@
 /**
  * What the key of a build was made of, finer than its document and by digests: `diff` names the path, the instruction or
- * the flag by it. No value, no secret and no path of this machine is in it. Types only.
+ * the flag by it. No secret, no path of this machine and no value of an argument is in it, unless that is part of an
+ * image's name or of a path in a context. Types only.
  */
 import type { Digest } from '../core/digest.ts';
 import type { EntryType } from '../fs/entry/tree-entry.ts';

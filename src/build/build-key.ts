@@ -142,7 +142,7 @@ async function detailOf(
     graph,
     ...(frontend && { frontend }),
     platforms,
-    inputs: await inputDetail(inputs, graph, keys),
+    inputs: await inputDetail(inputs, graph, keys, read?.dockerfile),
     ignores: await keys.ignores(),
     paths: [...(await keys.paths()), ...(await pathsOfTargets(request))],
   });

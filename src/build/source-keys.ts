@@ -208,6 +208,6 @@ function isDownload({ attrs }: Vertex): boolean {
 }
 
 /** Keys of git name directories of the repository; a document holds digests alone. */
-function printedKey(key: string): string {
+export function printedKey(key: string): string {
   return isDigest(key) ? key : sha256(key);
 }

@@ -45,11 +45,26 @@ describe('sources', () => {
     expect(builds.lines(moved)).toEqual(['~ copied image HOST/tools:1 sha256:D → sha256:D']);
   });
 
-  it('are downloads, whose queries are not kept', async () => {
+  it.each([
+    ['a query', '', 'ADD http://HOST/file.txt?x=$T /f', 'http://HOST/file.txt?…'],
+    ['a path', '', 'ADD http://HOST/file.txt/$T /f', 'http://HOST/file.txt/$T'],
+    ['a fragment', '', 'ADD http://HOST/file.txt#$T /f', 'http://HOST/file.txt#$T'],
+    ['one of two', '', 'ADD http://HOST/file.txt/$T http://HOST/file.txt#$T /f/', 'http://127.0.0.1/D'],
+    ['a trigger', 'ARG T\nADD http://HOST/file.txt/$T /f', 'RUN true', 'http://127.0.0.1/D'],
+  ])('are downloads, of which a saved build holds no argument: %s', async (_, triggers, add, name) => {
+    const here = (text: string): string => text.replaceAll('HOST', builds.registry.host);
+    const base = builds.push('triggers', 'one', { OnBuild: here(triggers).split('\n').filter(Boolean) });
+    const file = `FROM ${base}\nARG T\n${here(add)}`;
+    const a = await builds.ask.answer(undefined, file, { buildArgs: new Map([['T', 'hunter2']]) });
+    const detail = await a.detail();
+    expect(savedText(a.document, detail)).not.toContain('hunter2');
+    const downloads = detail.inputs.filter(({ kind }) => kind === 'http').map((one) => builds.hidden(one.name));
+    expect(new Set(downloads)).toEqual(new Set([name]));
+  });
+
+  it('are downloads that change where they lie', async () => {
     const file = `FROM scratch\nARG T\nADD http://${builds.registry.host}/file.txt?x=$T /f`;
     const given = { buildArgs: new Map([['T', 'hunter2']]) };
-    const a = await builds.ask.answer(undefined, file, given);
-    expect(savedText(a.document, await a.detail())).not.toContain('hunter2');
     const change = () => {
       download = 'other';
     };
@@ -61,14 +76,16 @@ describe('sources', () => {
     const root = tempDir('git');
     const repository = join(root, 'r.git');
     initBare(repository);
-    commit(repository, 'refs/heads/main', { f: '1' });
+    commit(repository, 'refs/heads/main', { 'hunter2/f': '1' });
     const server = await serveGit(root);
     try {
-      const file = `FROM scratch\nADD ${server.origin}/r.git#main /`;
-      const found = await builds.changed(undefined, twice(file), () =>
-        commit(repository, 'refs/heads/main', { f: '2' }),
-      );
-      expect(builds.lines(found)).toEqual([expect.stringMatching(/^~ git source \S+ D → D$/)]);
+      const file = `FROM scratch\nARG T\nADD ${server.origin}/r.git#main:$T /`;
+      const given = { buildArgs: new Map([['T', 'hunter2']]) };
+      const a = await builds.ask.answer(undefined, file, given);
+      expect(savedText(a.document, await a.detail())).not.toContain('hunter2');
+      const change = (): unknown => commit(repository, 'refs/heads/main', { 'hunter2/f': '2' });
+      const found = await builds.changed(undefined, twice(file), change, [given, given]);
+      expect(builds.lines(found)).toEqual(['~ git source http://GIT/r.git#main:$T D → D']);
     } finally {
       await server.close();
     }
