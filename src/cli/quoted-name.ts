@@ -1,6 +1,6 @@
 /** Names of files as lines of an answer. */
 import { printable } from '../core/printable.ts';
-import { type ByteString, isUtf8, textOfBytes } from '../fs/byte-string.ts';
+import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 
 /** What GitHub Actions would take for a command of a workflow. */
 const COMMAND = /^\s*::|##\[/;
@@ -22,6 +22,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
  * it has control or invisible characters, quotes, backslashes, bytes that are not UTF-8, or the look of a command.
  */
 export function quotedName(name: ByteString): string {
+  // Among bytes that are not UTF-8, each byte above ASCII is written as itself.
   if (!isUtf8(name)) return `"${[...name].map((byte) => (byte > '~' ? octal(byte) : quotedCharacter(byte))).join('')}"`;
   const text = textOfBytes(name);
   if (!/["\\]/.test(text) && !COMMAND.test(text) && printable(text) === text) return text;
@@ -29,11 +30,9 @@ export function quotedName(name: ByteString): string {
 }
 
 function quotedCharacter(character: string): string {
-  return ESCAPES[character] ?? (printable(character) === character ? character : octal(character));
+  return ESCAPES[character] ?? (printable(character) === character ? character : octal(bytesOfText(character)));
 }
 
-/** The bytes of a character. */
-function octal(character: string): string {
-  const bytes = character <= '\u00ff' && character > '~' ? undefined : Buffer.from(character);
-  return [...(bytes ?? [character.charCodeAt(0)])].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+function octal(bytes: ByteString): string {
+  return [...bytes].map((byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`).join('');
 }

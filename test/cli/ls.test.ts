@@ -164,7 +164,18 @@ describe('an image', () => {
 });
 
 describe('names', () => {
-  const names = ['plain', 'caf\u00e9', 'new\nline', 'quote"', 'back\\slash', '::error::x', 'a##[b', '\u202egnp'];
+  const names = [
+    'plain',
+    '\u0085',
+    '\u00adshy',
+    'caf\u00e9',
+    'new\nline',
+    'quote"',
+    'back\\slash',
+    '::error::x',
+    'a##[b',
+    '\u202egnp',
+  ];
 
   it('are quoted as git does, and with --null they are not', async () => {
     const { ref } = image([...names, Buffer.from([0xff])].map((name) => ({ name })));
@@ -176,6 +187,8 @@ describe('names', () => {
       '"new\\nline"',
       'plain',
       '"quote\\""',
+      '"\\302\\205"',
+      '"\\302\\255shy"',
       '"\\342\\200\\256gnp"',
       '"\\377"',
     ]);
