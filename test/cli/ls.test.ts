@@ -111,6 +111,23 @@ describe('an image', () => {
     }
   });
 
+  it('whose blob in the store was damaged: cat fetches it again, as ls does', async () => {
+    const { layout, built } = image([file('a', 'content')]);
+    const registry = await TestRegistry.start();
+    const home = cliHome();
+    try {
+      registry.push(layout, 'team/app', 'latest', layout.manifests[0]!);
+      const ref = `docker-image://${registry.host}/team/app`;
+      expect((await ctxsrc(['cat', ref, 'a', ...quiet], { home })).stdout).toBe('content');
+      const { digest, size } = built[0]!.descriptor;
+      const blob = join(home, 'cache', 'ctxsrc', 'blobs', 'sha256', digest.slice(7));
+      writeFileSync(blob, Buffer.alloc(size));
+      expect(await ctxsrc(['cat', ref, 'a', ...quiet], { home })).toMatchObject({ code: 0, stdout: 'content' });
+    } finally {
+      await registry.stop();
+    }
+  });
+
   it('follows links inside the root only', async () => {
     const { ref } = image(
       [dir('usr'), dir('usr/lib'), file('usr/lib/os-release', 'ID=debian\n'), link('lib', 'usr/lib'), dir('etc')],

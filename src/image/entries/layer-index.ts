@@ -6,12 +6,12 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import type { Store } from '../../contract/store.ts';
-import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { entriesOfRows, ROW_SEPARATOR, rowOf } from '../../fs/entry/json-rows.ts';
 import { archiveError } from '../../layer/tar/header.ts';
 import type { TarEntry, TarHandler } from '../../layer/tar/reader.ts';
 import type { MergeLimits } from './merge.ts';
-import { type OpenLayer, readLayerArchive } from './read-layer.ts';
+import { mended, type OpenLayer, readLayerArchive } from './read-layer.ts';
 
 /**
  * The entries of a layer: from the store, else by reading the layer.
@@ -25,16 +25,13 @@ export async function layerEntries(
 ): Promise<readonly Entry[]> {
   const stored = await storedEntries(store, layer);
   if (stored !== undefined) return stored;
-  const collector = new EntryCollector(limits);
-  try {
+  const entries = await mended(async () => {
+    const collector = new EntryCollector(limits);
     await readLayerArchive(job, store, layer, collector, limits.maxRatio);
-  } catch (error) {
-    if (!isCtxsrcError(error, 'E_STORE_CORRUPT')) throw error;
-    // The damaged blob was removed: this time it is fetched.
-    return layerEntries(job, store, layer, limits);
-  }
-  await store.entryIndexes.put(layer.diffId, Buffer.from(collector.entries.map(rowOf).join(ROW_SEPARATOR)));
-  return collector.entries;
+    return collector.entries;
+  });
+  await store.entryIndexes.put(layer.diffId, Buffer.from(entries.map(rowOf).join(ROW_SEPARATOR)));
+  return entries;
 }
 
 async function storedEntries(store: Store, { diffId }: OpenLayer): Promise<readonly Entry[] | undefined> {

@@ -12,8 +12,8 @@ import { type EntryTree, type Inode, LowerLayersNeeded } from './entry-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { layerEntries } from './layer-index.ts';
 import { LayerMerge, type MergeLimits } from './merge.ts';
-import { type OpenLayer, readLayerArchive } from './read-layer.ts';
-import { openSpool } from './spool.ts';
+import { mended, type OpenLayer, readLayerArchive } from './read-layer.ts';
+import { openSpool, type Spool } from './spool.ts';
 
 export interface LayeredFilesOptions {
   readonly store: Store;
@@ -70,12 +70,21 @@ export class LayeredFiles implements FileTree {
   }
 
   async *read(job: JobContext, { place, size }: Inode): AsyncGenerator<Uint8Array> {
-    const { layers, limits, store } = this.#options;
     if (place === undefined) {
       throw new CtxsrcError('E_PATH_NOT_FOUND', 'the file is a hard link into a lower layer', {
         hint: 'leave --layer out',
       });
     }
+    const spool = await mended(() => this.#spooled(job, place, size));
+    try {
+      yield* spool.read();
+    } finally {
+      await spool.close();
+    }
+  }
+
+  async #spooled(job: JobContext, place: NonNullable<Inode['place']>, size: number): Promise<Spool> {
+    const { layers, limits, store } = this.#options;
     const spool = await openSpool(store, size);
     try {
       let index = -1;
@@ -89,9 +98,10 @@ export class LayeredFiles implements FileTree {
         fileEnd: () => undefined,
       };
       await readLayerArchive(job, store, layers[place.layer]!, handler, limits.maxRatio);
-      yield* spool.read();
-    } finally {
+      return spool;
+    } catch (error) {
       await spool.close();
+      throw error;
     }
   }
 
