@@ -51,7 +51,7 @@ export async function buildKey(
     inputs,
     unkeyed: listUnkeyed(graph, file),
     findings,
-    incomplete: await keys.incomplete(),
+    incomplete: keys.incomplete,
   };
 }
 

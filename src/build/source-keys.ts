@@ -36,6 +36,7 @@ export class SourceKeys {
   readonly #request: BuildRequest;
   readonly #work: BuildWork;
   readonly #directories = new Map<string, Promise<TakenDirectory>>();
+  readonly #incomplete = new Set<string>();
 
   constructor(
     sources: BuildSources,
@@ -147,10 +148,9 @@ export class SourceKeys {
     );
   }
 
-  /** Properties that could not be read. */
-  async incomplete(): Promise<string[]> {
-    const taken = await Promise.all(this.#directories.values());
-    return [...new Set(taken.flatMap(({ content }) => content?.incomplete ?? []))];
+  /** Properties that could not be read of what was read so far. */
+  get incomplete(): readonly string[] {
+    return [...this.#incomplete];
   }
 
   async #take(local: string, followPaths: readonly string[] | undefined): Promise<TakenDirectory> {
@@ -164,11 +164,16 @@ export class SourceKeys {
     return local === MAIN_CONTEXT ? this.#main : this.contexts.directory(local);
   }
 
-  #read(path: string, taken: Pick<ContextOptions, 'exclude' | 'excludedBy' | 'followPaths'>): Promise<ContextContent> {
+  async #read(
+    path: string,
+    taken: Pick<ContextOptions, 'exclude' | 'excludedBy' | 'followPaths'>,
+  ): Promise<ContextContent> {
     const { env, job } = this.#work;
     const { signal, progress } = job;
-    const { modes } = this.#request;
-    return openContext(path, { ...taken, modes, statCache: statCacheOf(env), signal, progress, limits: env.limits });
+    const options = { modes: this.#request.modes, statCache: statCacheOf(env), signal, progress, limits: env.limits };
+    const content = await openContext(path, { ...taken, ...options });
+    for (const one of content.incomplete) this.#incomplete.add(one);
+    return content;
   }
 
   /** The image of a request. */
