@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { BuildLine } from '../../src/build/request/line.ts';
 import { type ReadRequest, readRequest } from '../../src/build/request/read.ts';
 import { HOST } from '../../src/core/platform.ts';
+import { printable } from '../../src/core/printable.ts';
 import { failureCode } from '../support/failure-code.ts';
 import { needs } from '../support/needs.ts';
 import { tempDir } from '../support/temp.ts';
@@ -242,6 +243,25 @@ describe('environment', () => {
       expect(await args(proxies, { buildArgs: ['http_proxy=y'] })).toEqual({ http_proxy: 'y', NO_PROXY: 'x' });
       expect(await args(proxies, {}, { DOCKER_HOST: 'tcp://other:2375' })).toEqual({ FTP_PROXY: 'ftp://o' });
       expect(await args('{"proxies":{"default":[]}}')).toEqual({});
+    });
+
+    it('of the daemon of a docker context are a doubt, where another daemon could have others', async () => {
+      const byDaemon = JSON.parse(proxies) as { proxies: { default: object } };
+      const current = JSON.stringify({ ...byDaemon, currentContext: 'far\u001b' });
+      const told = async (...given: Parameters<typeof configured>) => (await configured(...given)).doubts;
+      const doubt = (name: string) => ({
+        text: `the proxies of the docker context ${name} are not read`,
+        hint: 'set DOCKER_HOST, or give --build-arg HTTP_PROXY=…',
+      });
+      expect(await told(current)).toEqual([doubt(printable('far\u001b'))]);
+      expect(await told(proxies, {}, { DOCKER_CONTEXT: 'near' })).toEqual([doubt('near')]);
+      expect(await told(current, {}, { DOCKER_CONTEXT: 'default' })).toEqual([]);
+      expect(await told(current, {}, { DOCKER_HOST: 'tcp://other:2375' })).toEqual([]);
+      expect(await told(proxies)).toEqual([]);
+      const forAll = { proxies: { default: byDaemon.proxies.default }, currentContext: 'far' };
+      expect(await told(JSON.stringify(forAll))).toEqual([]);
+      const buildArgs = ['http_proxy=a', 'NO_PROXY=b', 'FTP_PROXY=c'];
+      expect(await told(current, { buildArgs })).toEqual([]);
     });
 
     it('that cannot be read are a doubt, which repeats nothing of the file', async () => {

@@ -48,7 +48,7 @@ export async function readEnvironment(
     notes.push('SOURCE_DATE_EPOCH of the environment is a build argument, as with buildx');
   }
   const given = new Set([...buildArgs.keys()].map((name) => name.toUpperCase()));
-  for (const [name, value] of proxies(env, doubts)) if (!given.has(name)) buildArgs.set(name, value);
+  for (const [name, value] of proxies(env, given, doubts)) buildArgs.set(name, value);
   if (env.EXPERIMENTAL_BUILDKIT_SOURCE_POLICY) {
     doubts.push({
       text: 'EXPERIMENTAL_BUILDKIT_SOURCE_POLICY is set and not read: that policy may exchange sources',
@@ -73,8 +73,8 @@ const PROXIES = [
   ['ftpProxy', 'FTP_PROXY'],
 ] as const;
 
-/** The proxies for the daemon that DOCKER_HOST names, else those for all. */
-function proxies(env: Environment, doubts: Doubt[]): [string, string][] {
+/** The proxies for the daemon that DOCKER_HOST names, else those for all; without arguments that are given. */
+function proxies(env: Environment, given: ReadonlySet<string>, doubts: Doubt[]): [string, string][] {
   const home = homeOf(env);
   const folder = env.DOCKER_CONFIG || (home && join(home, '.docker'));
   if (folder === undefined) return [];
@@ -90,12 +90,23 @@ function proxies(env: Environment, doubts: Doubt[]): [string, string][] {
     }
     return [];
   }
-  const all = isObject(document) && isObject(document.proxies) ? document.proxies : {};
+  if (!isObject(document) || !isObject(document.proxies)) return [];
+  const all = document.proxies;
+  const argumentsOf = (daemon: unknown): [string, string][] =>
+    PROXIES.flatMap(([member, name]): [string, string][] => {
+      const value = isObject(daemon) ? daemon[member] : undefined;
+      return typeof value === 'string' && value !== '' && !given.has(name) ? [[name, value]] : [];
+    });
+  const context = env.DOCKER_CONTEXT || document.currentContext;
+  // The daemon of a context is written in files of its own, which are not read.
+  const elsewhere = !env.DOCKER_HOST && typeof context === 'string' && context !== '' && context !== 'default';
+  const differ = Object.keys(all).some((daemon) => daemon !== 'default');
+  if (elsewhere && differ && Object.values(all).some((daemon) => argumentsOf(daemon).length > 0)) {
+    doubts.push({
+      text: `the proxies of the docker context ${printable(context)} are not read`,
+      hint: 'set DOCKER_HOST, or give --build-arg HTTP_PROXY=…',
+    });
+  }
   const host = env.DOCKER_HOST || 'unix:///var/run/docker.sock';
-  const chosen = Object.hasOwn(all, host) ? all[host] : all.default;
-  if (!isObject(chosen)) return [];
-  return PROXIES.flatMap(([member, name]): [string, string][] => {
-    const value = chosen[member];
-    return typeof value === 'string' && value !== '' ? [[name, value]] : [];
-  });
+  return argumentsOf(Object.hasOwn(all, host) ? all[host] : all.default);
 }
