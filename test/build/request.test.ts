@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BuildLine } from '../../src/build/request/line.ts';
 import { type ReadRequest, readRequest } from '../../src/build/request/read.ts';
+import type { CtxsrcError } from '../../src/core/errors.ts';
 import { HOST } from '../../src/core/platform.ts';
 import { printable } from '../../src/core/printable.ts';
 import { failureCode } from '../support/failure-code.ts';
@@ -140,6 +141,16 @@ describe('flags', () => {
     { buildContexts: ['base=app/Dockerfile'] },
   ])('refuses %j', async (line) => {
     expect(await failureCode(read(line))).toBe('E_USAGE');
+  });
+
+  it.each([
+    { buildContexts: ['https://example.com/a?sig=hunter2'] },
+    { buildContexts: ['UPPER=https://example.com/a?sig=hunter2'] },
+    { file: 'https://example.com/Dockerfile?sig=hunter2' },
+  ])('refuses %j without showing what signs the address', async (line) => {
+    const refused: unknown = await read(line).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'E_USAGE', message: expect.stringContaining('sig=***') });
+    expect((refused as CtxsrcError).hint).not.toContain('hunter2');
   });
 
   it.each([

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { withoutUser } from '../../core/shown-reference.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { contextName, referenceOfContext } from '../../source/foreign-forms.ts';
 import type { TargetResult } from '../answer.ts';
 import type { BuildLine, Environment } from '../request/line.ts';
@@ -126,4 +126,4 @@ function fromHere(path: string, cwd: string): string {
 
 const pairsOf = (map: ReadonlyMap<string, string>): string[] => [...map].map(([name, value]) => `${name}=${value}`);
 
-const shown = (context: string): string => JSON.stringify(withoutUser(context));
+const shown = (context: string): string => JSON.stringify(shownReference(context));

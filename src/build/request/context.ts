@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:pat
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { withoutUser } from '../../core/shown-reference.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { readNamedFile, readSmallFileSync, streamOf } from '../../fs/small-file.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
 import { forgePage } from '../../source/repository-forms.ts';
@@ -29,8 +29,8 @@ export async function readMainContext(
 ): Promise<Main> {
   const { context: given, file, inline } = line;
   if (file !== undefined && isOnWeb(file)) {
-    throw new CtxsrcError('E_USAGE', `the Dockerfile ${withoutUser(file)} is on the web`, {
-      hint: `pipe it: curl -fsSL ${shellWord(withoutUser(file))} | ctxsrc … -f -`,
+    throw new CtxsrcError('E_USAGE', `the Dockerfile ${shownReference(file)} is on the web`, {
+      hint: `pipe it: curl -fsSL ${shellWord(shownReference(file))} | ctxsrc … -f -`,
     });
   }
   if (given === '-') return fromStream(file, signal);
@@ -97,7 +97,7 @@ function contextDirectory(given: string, cwd: string): string {
   const path = resolve(cwd, given);
   const info = given === '' ? undefined : statSync(path, { throwIfNoEntry: false });
   if (info?.isDirectory()) return path;
-  const shown = JSON.stringify(withoutUser(given));
+  const shown = JSON.stringify(shownReference(given));
   if (info !== undefined) {
     throw new CtxsrcError('E_USAGE', `the build context ${shown} is not a directory`, {
       hint: `for a Dockerfile give -f and its context: -f ${shellWord(given)} ${shellWord(dirname(given))}`,

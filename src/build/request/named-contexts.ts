@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { withoutUser } from '../../core/shown-reference.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { contextName, imageOf, referenceOfContext } from '../../source/foreign-forms.ts';
 import { splitPair } from './pairs.ts';
 
@@ -40,21 +40,21 @@ export function located(name: string, value: string, cwd: string): string {
 
 function directory(name: string, value: string, cwd: string): string {
   const path = resolve(cwd, value);
-  const what = `the directory ${printable(withoutUser(value))} of --build-context ${printable(name)}`;
+  const what = `the directory ${printable(shownReference(value))} of --build-context ${printable(name)}`;
   try {
     if (statSync(path).isDirectory()) return path;
   } catch (error) {
     throw ioError(
       error,
       `cannot read ${what}`,
-      `a directory's path is relative to the current one; for an image write ${shellWord(`${name}=${imageOf(withoutUser(value))}`)}`,
+      `a directory's path is relative to the current one; for an image write ${shellWord(`${name}=${imageOf(shownReference(value))}`)}`,
     );
   }
   throw new CtxsrcError('E_USAGE', `${what} is a file`, { hint: 'name the directory that holds it' });
 }
 
 function refuse(text: string, why: string): CtxsrcError {
-  return new CtxsrcError('E_USAGE', `--build-context ${JSON.stringify(withoutUser(text))} is not valid: ${why}`, {
+  return new CtxsrcError('E_USAGE', `--build-context ${JSON.stringify(shownReference(text))} is not valid: ${why}`, {
     hint: `for instance --build-context base=${imageOf('alpine:3.20')}, or --build-context docs=./docs`,
   });
 }
