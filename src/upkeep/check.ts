@@ -28,6 +28,8 @@ export type Finding = Omit<DoctorCheck, 'id'>;
 export interface Surroundings {
   readonly env: Variables;
   readonly cacheDir: string;
+  /** The caller named the store: no variable of the environment chooses another. */
+  readonly cacheDirGiven: boolean;
   readonly network: NetworkOptions;
   readonly registryConfig: string | undefined;
   readonly signal: AbortSignal;

@@ -14,7 +14,7 @@ const CHECKS: readonly NamedCheck[] = [
   { id: 'node', run: node },
   { id: 'native', run: native },
   { id: 'store', run: (given) => store(given) },
-  { id: 'space', run: space },
+  { id: 'space', run: (given) => space(given) },
   { id: 'identity', run: identity },
   { id: 'tools', run: tools },
   { id: 'proxy', run: proxy },

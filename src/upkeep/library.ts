@@ -92,6 +92,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
   const surroundings = {
     env: process.env,
     cacheDir: storeOf(cacheDir),
+    cacheDirGiven: cacheDir !== undefined,
     network: { ...DEFAULT_NETWORK, ...given(network) },
     registryConfig,
     signal,

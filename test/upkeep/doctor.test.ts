@@ -8,7 +8,7 @@ import { type Screen, widthOf } from '../../src/cli/screen.ts';
 import { CtxsrcError } from '../../src/core/errors.ts';
 import { DEFAULT_NETWORK } from '../../src/source/environment.ts';
 import { type DoctorCheck, homely, homelyWord, runCheck, type Surroundings } from '../../src/upkeep/check.ts';
-import { store } from '../../src/upkeep/checks/store.ts';
+import { space, store } from '../../src/upkeep/checks/store.ts';
 import type { DoctorReport } from '../../src/upkeep/doctor.ts';
 import { doctor, listStore, pruneStore, storeUsage } from '../../src/upkeep/library.ts';
 import { cliEnv, cliHome, cliPath, ctxsrc, packageRoot, run } from '../support/cli.ts';
@@ -122,6 +122,28 @@ describe('the commands that mend', () => {
     }
   });
 
+  it('a store that --cache-dir names, which no variable moves', async () => {
+    const machine = new Machine();
+    const cacheDir = join(machine.home, "it's mine");
+    mkdirSync(join(cacheDir, 'stat-cache'), { recursive: true });
+    writeFileSync(join(cacheDir, 'stat-cache', 'a'), '');
+    const given = { ...surroundings(machine.env), cacheDir, cacheDirGiven: true };
+    const low = { type: 0x6969, bsize: 1, bavail: 1e8, ffree: 1, files: 0 };
+    const far = store(given, () => low);
+    expect(far).toMatchObject({ status: 'warn', hint: expect.stringContaining('such as --cache-dir ') });
+    expect(far.mend).toBeUndefined();
+    const { mend } = space(given, () => low);
+    expect(mend).toBe("ctxsrc cache prune --all --cache-dir ~/'it'\\''s mine'");
+    await run('/bin/sh', ['-c', mend!], { env: machine.env });
+    expect(readdirSync(join(cacheDir, 'stat-cache'))).toEqual([]);
+    const empty = space(given, () => low);
+    expect(empty.hint).toMatch(/^make room on .*it's mine: /);
+    expect(empty.mend).toBeUndefined();
+    const report = await machine.report('', '--cache-dir ~/bin');
+    expect(report.checks[2]).toMatchObject({ status: 'fault', hint: expect.stringContaining('--cache-dir ') });
+    expect(report.checks[2]!.mend).toBeUndefined();
+  });
+
   it.each([
     ['apt-get', 'install -y git openssh-client'],
     ['apk', 'add git openssh-client'],
@@ -197,6 +219,7 @@ describe('the commands that mend', () => {
 const surroundings = (env: Surroundings['env']): Surroundings => ({
   env,
   cacheDir: join(env.HOME!, 'cache', 'ctxsrc'),
+  cacheDirGiven: false,
   network: DEFAULT_NETWORK,
   registryConfig: undefined,
   signal: new AbortController().signal,

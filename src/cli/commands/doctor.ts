@@ -2,7 +2,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { DEFAULT_NETWORK } from '../../source/environment.ts';
 import { examine } from '../../upkeep/doctor.ts';
 import { doctorText } from '../doctor-table.ts';
-import { type Flags, networkOptions } from '../flags.ts';
+import { type Flags, networkOptions, textFlag } from '../flags.ts';
 import { withEnvironment } from '../network-environment.ts';
 import type { Run } from '../run.ts';
 import { screenOf } from '../screen.ts';
@@ -19,6 +19,7 @@ export async function run(run: Run, _args: readonly string[], flags: Flags): Pro
   const surroundings = {
     env: io.env,
     cacheDir: run.cacheDir(),
+    cacheDirGiven: Boolean(textFlag(flags, 'cacheDir')),
     network: { ...DEFAULT_NETWORK, ...networkOptions(flags, withEnvironment(io.env, config.network)) },
     registryConfig: run.registryConfig(),
     signal,

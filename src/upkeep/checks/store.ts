@@ -1,5 +1,5 @@
 /** Checks of the store: where it lies, whether it can be used, and what room there is. */
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isCtxsrcError } from '../../core/errors.ts';
@@ -32,15 +32,27 @@ interface FileSystem {
 }
 
 /** @param look what the system says of a path's file system */
-export function store({ env, cacheDir }: Surroundings, look: (path: string) => FileSystem = statfsSync): Finding {
+export function store(
+  { env, cacheDir, cacheDirGiven }: Surroundings,
+  look: (path: string) => FileSystem = statfsSync,
+): Finding {
   const shown = homely(cacheDir, env);
-  const mend = `export CTXSRC_CACHE_DIR=${homelyWord(elsewhere(cacheDir, env), env)}`;
+  const other = homelyWord(elsewhere(cacheDir, env), env);
+  const help = cacheDirGiven
+    ? { hint: `choose another directory, such as --cache-dir ${other}` }
+    : { mend: `export CTXSRC_CACHE_DIR=${other}` };
   let strangers: string | undefined;
   try {
     strangers = new StoreDirectory(cacheDir).inspect();
   } catch (error) {
     if (!isCtxsrcError(error)) throw error;
-    return { status: 'fault', text: homely(error.message, env), facts: { code: error.code }, exit: error.exit, mend };
+    return {
+      status: 'fault',
+      text: homely(error.message, env),
+      facts: { code: error.code },
+      exit: error.exit,
+      ...help,
+    };
   }
   const at = nearest(cacheDir);
   const type = NAMES[look(at).type];
@@ -48,7 +60,7 @@ export function store({ env, cacheDir }: Surroundings, look: (path: string) => F
   try {
     accessSync(at, constants.W_OK | constants.X_OK);
   } catch {
-    return { status: 'fault', text: `${shown} cannot be written`, facts, exit: 74, mend };
+    return { status: 'fault', text: `${shown} cannot be written`, facts, exit: 74, ...help };
   }
   if (strangers !== undefined) {
     // Only a wrong mode is mended in place: a directory of somebody else stays as it is.
@@ -57,7 +69,7 @@ export function store({ env, cacheDir }: Surroundings, look: (path: string) => F
       status: 'warn',
       text: homely(strangers, env),
       facts,
-      mend: mine ? `chmod o-w ${homelyWord(cacheDir, env)}` : mend,
+      ...(mine ? { mend: `chmod o-w ${homelyWord(cacheDir, env)}` } : help),
     };
   }
   if (REMOTE.includes(type)) {
@@ -65,7 +77,7 @@ export function store({ env, cacheDir }: Surroundings, look: (path: string) => F
       status: 'warn',
       text: `${shown} is on ${type}: every file of a snapshot goes over the network`,
       facts,
-      mend,
+      ...help,
     };
   }
   return {
@@ -105,8 +117,13 @@ function nearest(path: string): string {
 const LOW_BYTES = 500_000_000;
 const LOW_INODES = 10_000;
 
-export function space({ env, cacheDir }: Surroundings): Finding {
-  const { bsize, bavail, ffree, files } = statfsSync(nearest(cacheDir));
+/** @param look what the system says of a path's file system */
+export function space(
+  { env, cacheDir, cacheDirGiven }: Surroundings,
+  look: (path: string) => FileSystem = statfsSync,
+): Finding {
+  const at = nearest(cacheDir);
+  const { bsize, bavail, ffree, files } = look(at);
   const free = bsize * bavail;
   const facts = { free, inodes: files === 0 ? null : ffree, limit: env.CTXSRC_CACHE_MAX_SIZE ?? null };
   const inodes = files === 0 ? '' : ` and ${ffree.toLocaleString('en')} inodes`;
@@ -115,7 +132,24 @@ export function space({ env, cacheDir }: Surroundings): Finding {
   const isFull = free < 1_000_000 || (files > 0 && ffree < 100);
   const isLow = free < LOW_BYTES || (files > 0 && ffree < LOW_INODES);
   if (!isFull && !isLow) return { status: 'ok', text, facts };
-  const mend = 'ctxsrc cache prune --all';
-  if (isFull) return { status: 'fault', text: `the disk is full: ${text}`, facts, exit: 74, mend };
-  return { status: 'warn', text: `the disk is nearly full: ${text}`, facts, mend };
+  const chosen = cacheDirGiven ? ` --cache-dir ${homelyWord(cacheDir, env)}` : '';
+  const help = holdsNothing(cacheDir)
+    ? { hint: `make room on the file system of ${homely(at, env)}: the store holds nothing that could go` }
+    : { mend: `ctxsrc cache prune --all${chosen}` };
+  if (isFull) return { status: 'fault', text: `the disk is full: ${text}`, facts, exit: 74, ...help };
+  return { status: 'warn', text: `the disk is nearly full: ${text}`, facts, ...help };
+}
+
+/** Where the store keeps what takes room and can be removed. */
+const ROOMS = ['blobs/sha256', 'entries', 'ingest', 'snapshots', 'stat-cache', 'workspaces'];
+
+/** True if `cache prune --all` would free next to nothing. What this user cannot list he cannot remove. */
+function holdsNothing(cacheDir: string): boolean {
+  return ROOMS.every((room) => {
+    try {
+      return readdirSync(join(cacheDir, room)).length === 0;
+    } catch {
+      return true;
+    }
+  });
 }
