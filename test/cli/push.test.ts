@@ -1,6 +1,6 @@
 /** `ctxsrc push` as it is typed: into layouts and registries, what other tools make of it, and what is refused. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ctxsrc, packageRoot } from '../support/cli.ts';
@@ -13,6 +13,7 @@ import { tempDir } from '../support/temp.ts';
 
 const hello = `oci-layout://${join(packageRoot, 'fixtures', 'layouts', 'hello')}`;
 const everything = `oci-layout://${join(packageRoot, 'fixtures', 'layouts', 'everything')}`;
+const marker = '{"imageLayoutVersion":"1.0.0"}';
 const amd64 = ['--platform', 'linux/amd64'];
 
 async function ok(args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
@@ -65,10 +66,27 @@ describe('push into a layout', () => {
 
   it('--dry-run writes nothing', async () => {
     const layout = join(tempDir('push'), 'layout');
-    const { stdout, stderr } = await ok(['push', '--dry-run', hello, `oci-layout://${layout}:a`]);
+    const output = join(tempDir('output'), 'output');
+    const args = ['push', '--dry-run', '--github-output', hello, `oci-layout://${layout}:a`];
+    const { code, stdout, stderr } = await ctxsrc(args, { env: { GITHUB_OUTPUT: output } });
+    expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^(send {2}sha256:\w{64} (layer|configuration|manifest), .*\n)+oci-layout:\/\/.*\n$/);
     expect(stderr).toContain('nothing was');
     expect(existsSync(layout)).toBe(false);
+    expect(existsSync(output)).toBe(false);
+  });
+
+  it('--dry-run says that a tag moves where it stands for two digests', async () => {
+    const layout = join(tempDir('push'), 'layout');
+    await ok(['push', hello, `oci-layout://${layout}:a`]);
+    const { manifests, ...rest } = indexOf(layout);
+    const twice = [...manifests, { ...manifests[0], digest: digestOf('another') }];
+    writeFileSync(join(layout, 'index.json'), JSON.stringify({ ...rest, manifests: twice }));
+    for (const flags of [['--dry-run'], []]) {
+      const { stdout } = await ok(['push', '--json', ...flags, hello, `oci-layout://${layout}:a`]);
+      expect(JSON.parse(stdout)).toMatchObject({ pushed: { moved: true } });
+    }
+    expect(tagsOf(layout)).toEqual(['a']);
   });
 
   it('replaces a blob with wrong bytes, and trusts none', async () => {
@@ -156,14 +174,17 @@ describe('what push refuses', () => {
     });
   });
 
-  it('a directory that holds something else', async () => {
+  it.each([
+    ['something else', { mine: '' }, 'E_TARGET_EXISTS', /is no OCI layout/],
+    ['a layout of another version', { 'oci-layout': '{"imageLayoutVersion":"2.0.0"}' }, 'E_LAYOUT_INVALID', /2\.0\.0/],
+    ['a layout without a list', { 'index.json': '{}', 'oci-layout': marker }, 'E_LAYOUT_INVALID', /no list/],
+  ] as const)('a directory that holds %s, in a dry run too', async (_, files, code, message) => {
     const dir = tempDir('push');
-    mkdirSync(join(dir, 'mine'));
-    await expectFailure(['push', hello, `oci-layout://${dir}`], {
-      code: 'E_TARGET_EXISTS',
-      message: /is no OCI layout/,
-    });
-    expect(readdirSync(dir)).toEqual(['mine']);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
+    for (const flags of [['--dry-run'], []]) {
+      await expectFailure(['push', ...flags, hello, `oci-layout://${dir}`], { code, message });
+    }
+    expect(readdirSync(dir).sort()).toEqual(Object.keys(files));
   });
 });
 

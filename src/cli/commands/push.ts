@@ -16,7 +16,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
     pushImage(job, { instance, env, destination, allPlatforms: flags.allPlatforms === true, dryRun }),
   );
   const { items, ...facts } = pushed!;
-  await run.githubOutputs(resolved, [{ digest: facts.digest, pinned: facts.reference }]);
+  if (!dryRun) await run.githubOutputs(resolved, [{ digest: facts.digest, pinned: facts.reference }]);
   if (run.json) {
     return run.document({
       ...identifierMembers(resolved[0]!, run.defaultPlatform()),

@@ -25,6 +25,10 @@ import type { Pushed, Transfer } from './push.ts';
 const INDEX = 'index.json';
 const MARKER = 'oci-layout';
 
+interface IndexDocument extends Readonly<Record<string, unknown>> {
+  readonly manifests: readonly Readonly<Record<string, unknown>>[];
+}
+
 export interface LayoutDestination {
   /** Absolute. */
   readonly path: string;
@@ -44,7 +48,8 @@ export async function pushToLayout(
 ): Promise<Pushed> {
   const layout = new LayoutWriter(path);
   try {
-    if (!transfer.dryRun) await layout.create();
+    await layout.check();
+    if (!transfer.dryRun) await layout.make();
     const documents = [...plan.children, plan.root].map(
       ({ digest, bytes }): OutgoingBlob => ({
         digest,
@@ -82,18 +87,28 @@ class LayoutWriter {
     });
   }
 
-  /** Makes the directory a layout unless it is one. */
-  async create(): Promise<void> {
-    makeDirectory(this.#root);
-    const marker = await readFile(join(this.#root, MARKER)).catch(absent);
-    if (marker === undefined) {
-      const strange = (await readdir(this.#root)).filter((name) => !OWN.test(name));
-      if (strange.length > 0 && (await readFile(join(this.#root, MARKER)).catch(absent)) === undefined) {
+  /**
+   * Checks that the directory is a layout, or can become one; nothing is written.
+   * @throws E_TARGET_EXISTS, E_LAYOUT_INVALID
+   */
+  async check(): Promise<void> {
+    const marker = await this.#read(MARKER);
+    if (marker !== undefined) checkMarker(marker, (problem) => this.#invalid(problem));
+    else {
+      const strange = ((await readdir(this.#root).catch(absent)) ?? []).filter((name) => !OWN.test(name));
+      // Another writer may have made it a layout meanwhile.
+      if (strange.length > 0 && (await this.#read(MARKER)) === undefined) {
         const message = `${printable(this.#root)} exists and is no OCI layout`;
         throw new CtxsrcError('E_TARGET_EXISTS', message, { hint: 'name a new directory, or a layout' });
       }
-      await this.#replace(MARKER, '{"imageLayoutVersion":"1.0.0"}');
-    } else checkMarker(marker, (problem) => this.#invalid(problem));
+    }
+    await this.#document();
+  }
+
+  /** Makes the directory a layout unless it is one. */
+  async make(): Promise<void> {
+    makeDirectory(this.#root);
+    if ((await this.#read(MARKER)) === undefined) await this.#replace(MARKER, '{"imageLayoutVersion":"1.0.0"}');
     await removeDeadParts(join(this.#root, INDEX));
   }
 
@@ -119,28 +134,20 @@ class LayoutWriter {
     await this.#write(path, verified(blob, content), job.signal);
   }
 
-  /** True if the tag already names the digest. */
+  /** True if the tag already names the digest, and nothing else. */
   async names(tag: string, digest: Digest): Promise<boolean> {
-    const bytes = await readFile(join(this.#root, INDEX)).catch(absent);
-    if (bytes === undefined) return false;
-    return this.#parse(bytes).some((entry) => isTagged(entry, tag) && entry.digest === digest);
+    return namesOnly((await this.#document()).manifests, tag, digest);
   }
 
   /** @returns false if the tag was there already */
   async moveTag(job: JobContext, tag: string, { root }: PushPlan): Promise<boolean> {
     const lock = await this.#locks.acquire(`.${INDEX}`, { signal: job.signal });
     try {
-      const before = await readFile(join(this.#root, INDEX)).catch(absent);
-      const document: Record<string, unknown> =
-        before === undefined
-          ? { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] }
-          : this.#document(before);
-      const entries = document.manifests as readonly Record<string, unknown>[];
-      const same = entries.filter((entry) => isTagged(entry, tag));
-      if (same.length === 1 && same[0]!.digest === root.digest) return false;
+      const document = await this.#document();
       const { mediaType, digest, bytes } = root;
+      if (namesOnly(document.manifests, tag, digest)) return false;
       const entry = { mediaType, digest, size: bytes.length, annotations: { [REF_NAME]: tag } };
-      const manifests = [...entries.filter((one) => !isTagged(one, tag)), entry];
+      const manifests = [...document.manifests.filter((one) => !isTagged(one, tag)), entry];
       await this.#replace(INDEX, JSON.stringify({ ...document, manifests }));
       return true;
     } finally {
@@ -148,19 +155,21 @@ class LayoutWriter {
     }
   }
 
-  /** The document as it is, with members that this program does not know. */
-  #document(bytes: Buffer): Record<string, unknown> {
-    this.#parse(bytes);
+  /** The index as it is, with members that this program does not know; an empty one if there is none. */
+  async #document(): Promise<IndexDocument> {
+    const bytes = await this.#read(INDEX);
+    if (bytes === undefined) return { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [] };
+    if (bytes.length > MAX_INDEX_BYTES) throw this.#invalid(`${INDEX} has ${bytes.length} bytes`);
+    indexEntries(bytes, (problem) => this.#invalid(problem));
     const document = jsonObject(bytes.toString());
     if (document === undefined || !Array.isArray(document.manifests) || !document.manifests.every(isObject)) {
       throw this.#invalid(`${INDEX} has no list of manifests`);
     }
-    return document;
+    return { ...document, manifests: document.manifests };
   }
 
-  #parse(bytes: Buffer) {
-    if (bytes.length > MAX_INDEX_BYTES) throw this.#invalid(`${INDEX} has ${bytes.length} bytes`);
-    return indexEntries(bytes, (problem) => this.#invalid(problem));
+  #read(name: string): Promise<Buffer | undefined> {
+    return readFile(join(this.#root, name)).catch(absent);
   }
 
   #invalid(problem: string): CtxsrcError {
@@ -205,6 +214,11 @@ class LayoutWriter {
 
 /** Names that another writer of this kind makes before the marker is there. */
 const OWN = /^(?:blobs|\.index\.json.*)$/;
+
+function namesOnly(entries: IndexDocument['manifests'], tag: string, digest: Digest): boolean {
+  const same = entries.filter((entry) => isTagged(entry, tag));
+  return same.length === 1 && same[0]!.digest === digest;
+}
 
 function isTagged(entry: { readonly annotations?: unknown }, tag: string): boolean {
   return isObject(entry.annotations) && entry.annotations[REF_NAME] === tag;
