@@ -143,6 +143,8 @@ class LayoutWriter {
   async moveTag(job: JobContext, tag: string, { root }: PushPlan): Promise<boolean> {
     const lock = await this.#locks.acquire(`.${INDEX}`, { signal: job.signal });
     try {
+      // Looking for others that wait removes the files of those that were killed.
+      await lock.waiters();
       const document = await this.#document();
       const { mediaType, digest, bytes } = root;
       if (namesOnly(document.manifests, tag, digest)) return false;
