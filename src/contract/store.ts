@@ -45,8 +45,8 @@ export interface Store {
 export interface EntryIndexStore {
   /** The rows of a layer's entries, verified by their own digest; undefined if there are none. */
   get(diffId: Digest): Promise<Buffer | undefined>;
-  /** Does nothing if the store is not writable, or the rows are too many to be kept. */
-  put(diffId: Digest, rows: Uint8Array): Promise<void>;
+  /** Does nothing if the store is not writable, or the rows, given in pieces, are too many to be kept. */
+  put(diffId: Digest, rows: Iterable<Uint8Array>): Promise<void>;
 }
 
 /** Small JSON records, one file each: validated when read, rebuildable, never trusted for integrity. */

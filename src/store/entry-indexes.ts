@@ -42,9 +42,15 @@ export class FileEntryIndexes implements EntryIndexStore {
     }
   }
 
-  async put(diffId: Digest, rows: Uint8Array): Promise<void> {
-    if (rows.length > MAX_ROWS) return;
-    const compressed = await promisify(gzip)(rows, { level: 3 });
+  async put(diffId: Digest, rows: Iterable<Uint8Array>): Promise<void> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for (const piece of rows) {
+      length += piece.length;
+      if (length > MAX_ROWS) return;
+      pieces.push(piece);
+    }
+    const compressed = await promisify(gzip)(Buffer.concat(pieces), { level: 3 });
     if (compressed.length > MAX_COMPRESSED) return;
     try {
       await this.#directory.ensure();

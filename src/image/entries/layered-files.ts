@@ -8,6 +8,7 @@ import type { Store } from '../../contract/store.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { TarHandler } from '../../layer/tar/reader.ts';
 import { isDamage, ofLayer } from '../layer-damage.ts';
+import { MetadataSum } from './entry-collector.ts';
 import { type EntryTree, type Inode, LowerLayersNeeded } from './entry-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { layerEntries } from './layer-index.ts';
@@ -32,6 +33,7 @@ const LANES = 3;
 export class LayeredFiles implements FileTree {
   readonly #options: LayeredFilesOptions;
   readonly #entries = new Map<number, readonly Entry[]>();
+  readonly #metadata = new MetadataSum();
   /** The tree of the lowest layer so far and all above it. */
   #tree: { readonly lowest: number; readonly tree: EntryTree } | undefined;
 
@@ -134,7 +136,7 @@ export class LayeredFiles implements FileTree {
 
   async #entriesOf(job: JobContext, layer: number): Promise<readonly Entry[]> {
     const { store, layers, limits } = this.#options;
-    const known = this.#entries.get(layer) ?? (await layerEntries(job, store, layers[layer]!, limits));
+    const known = this.#entries.get(layer) ?? (await layerEntries(job, store, layers[layer]!, limits, this.#metadata));
     this.#entries.set(layer, known);
     return known;
   }
