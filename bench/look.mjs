@@ -19,7 +19,7 @@ function header(name, size, type) {
   const block = Buffer.alloc(512);
   block.write(`${name}\0`, 0);
   block.write('0000644\0' + '0000000\0' + '0000000\0', 100);
-  block.write(`${size.toString(8).padStart(11, '0')}\0` + '14371470000\0' + `        ${type}`, 124);
+  block.write([size.toString(8).padStart(11, '0'), '14371470000', `        ${type}`].join('\0'), 124);
   block.write('ustar\0' + '00', 257);
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
