@@ -3,7 +3,6 @@ import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { type Digest, digestHex } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { type ImageReference, nameOf } from '../oci/reference.ts';
-import { sharedClient } from '../registry/shared-client.ts';
 import { imageOf, imageRepository } from '../source/foreign-forms.ts';
 
 /** The tag under which the image of a key is pushed. */
@@ -40,6 +39,7 @@ export async function isPushed(
       },
     );
   }
+  const { sharedClient } = await import('../registry/shared-client.ts');
   const client = await sharedClient(env.network);
   return client.hasTag(job, { host, repository: path }, knownTag(key));
 }
