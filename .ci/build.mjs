@@ -93,8 +93,7 @@ const leanAssert = `
   });`;
 
 // Each chunk costs a start about a millisecond: what a key of a layout needs, what a directory needs beside it, and what a
-// registry needs, are one chunk each. So is each package that most commands do not need, and how programs are found, which
-// a registry shares with a build that asks none.
+// registry needs, are one chunk each. So is each package that most commands do not need.
 const packages = ['undici', 'ora', 'tar', 'yaml'];
 const groups = {
   version: ['src/core/version.ts'],
@@ -107,7 +106,6 @@ const groups = {
     'src/store/store.ts',
   ],
   local: ['src/source/local/source.ts'],
-  programs: ['src/core/programs.ts'],
   registry: ['src/source/docker-image/source.ts', 'src/registry/client.ts', 'src/registry/auth/credentials.ts'],
 };
 

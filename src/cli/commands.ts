@@ -134,9 +134,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: '<a> <b>',
     summary: 'print why two keys differ: options, digests, layers, paths',
     details:
-      'Each side is a reference, a directory or a snapshot. Directories and snapshots are compared path by path; ' +
-      'of images no layer is read without --files. The exit code is 0 unless --exit-code asks for 6. ' +
-      'Paths are added, deleted, ignored or unignored, or differ in type, content, mode, owner, target, device or xattr.',
+      'Each side is a reference, a directory or a snapshot. Directories and snapshots are compared path by path. ' +
+      'The exit code is 0 unless --exit-code asks for 6.',
     takesReferences: true,
     flags: (command) => {
       command
@@ -159,7 +158,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write ctxsrc.lock: what each named context points at now',
     details:
       'Arguments and the contexts of --from are added; without any, all entries are resolved anew. ' +
-      'With --format alone the existing lock file is printed in the words of another tool.',
+      'With --format alone the lock file is printed for another tool.',
     takesReferences: true,
     builds: true,
     flags: (command) => {

@@ -5,7 +5,6 @@ import { homeOf } from '../../core/home.ts';
 import { isObject } from '../../core/is-object.ts';
 import { printable } from '../../core/printable.ts';
 import { readSmallFileSync } from '../../fs/small-file.ts';
-import { gitLabels } from './git-labels.ts';
 import type { BuildLine, Environment } from './line.ts';
 import { splitPair } from './pairs.ts';
 
@@ -61,8 +60,20 @@ export async function readEnvironment(
       hint: 'unset it: the old builder has other rules',
     });
   }
-  const labels = await gitLabels(line, env, cwd, signal);
+  const labels = await labelsOf(line, env, cwd, signal);
   return { buildArgs, labels, notes, doubts };
+}
+
+/** The labels that BUILDX_GIT_LABELS asks for; what asks git for them is loaded only then. */
+async function labelsOf(
+  line: BuildLine,
+  env: Environment,
+  cwd: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  if ((env.BUILDX_GIT_LABELS ?? '') === '') return new Map();
+  const { gitLabels } = await import('./git-labels.ts');
+  return gitLabels(line, env, cwd, signal);
 }
 
 /** The members of `proxies` in docker's configuration, and the build arguments that buildx makes of them. */
