@@ -232,7 +232,8 @@ describe('the report', () => {
     const { checks, exit } = await machine.report();
     expect(checks.map(({ id, status }) => `${id} ${status}`)).toEqual(IDS.map((id) => `${id} ok`));
     expect(exit).toBe(0);
-    expect(readdirSync(join(machine.home, 'cache'))).toEqual([]);
+    // Newer versions of Node keep compiled code there at each start.
+    expect(readdirSync(join(machine.home, 'cache')).filter((name) => name !== 'ctxsrc-code')).toEqual([]);
   });
 
   it('can be pasted: no secret, no home, the proxy without its user', async () => {
