@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { inputsOf } from '../../src/build/step/selection.ts';
 import { type KeyOfSource, stepsOf } from '../../src/build/step/steps.ts';
 import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/types.ts';
+import { platformGraph } from '../support/platform-graph.ts';
 
 const from = (...vertices: number[]) => vertices.map((vertex) => ({ vertex, output: 0 }));
 const source = (identifier: string): Vertex => ({ kind: 'source', inputs: [], op: { identifier }, places: [] });
@@ -59,17 +60,7 @@ const copyOwn = (src: string): Vertex => ({
 /** The last vertex is the result. */
 function graph(...vertices: Vertex[]): PlatformGraph {
   const result = vertices.length === 0 ? undefined : { vertex: vertices.length - 1, output: 0 };
-  return {
-    platform: '',
-    vertices,
-    result,
-    reachable: [],
-    imageConfig: {},
-    requests: [],
-    context: undefined,
-    takesContextTime: false,
-    unkeyed: [],
-  };
+  return platformGraph(vertices, result);
 }
 
 /** Directories are compared by their files, which are all the same here; other sources by their identifier. */

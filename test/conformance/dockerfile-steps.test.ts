@@ -3,6 +3,7 @@ import { stepsOf } from '../../src/build/step/steps.ts';
 import { stableJson } from '../../src/core/stable-json.ts';
 import type { PlatformGraph, Vertex } from '../../src/dockerfile/graph/types.ts';
 import { type BuildCaseInput, chainOf } from '../support/build-case.ts';
+import { platformGraph } from '../support/platform-graph.ts';
 import { vectors } from './vectors.ts';
 
 interface Operation {
@@ -35,17 +36,7 @@ function graphOf(ops: readonly Operation[]): PlatformGraph {
     .slice(0, -1)
     .map((one) => ({ ...one, kind: one.kind as Vertex['kind'], op: one.op!, inputs: inputs(one), places: [] }));
   const result = inputs(ops.at(-1)!)[0];
-  return {
-    platform: '',
-    vertices,
-    result,
-    reachable: [],
-    imageConfig: {},
-    requests: [],
-    context: undefined,
-    takesContextTime: false,
-    unkeyed: [],
-  };
+  return platformGraph(vertices, result);
 }
 
 describe('BuildKit vectors: steps of dockerfile', () => {
