@@ -8,6 +8,8 @@ export interface Screen {
   readonly color: boolean;
   /** Only ASCII, for terminals that would show more as garbage. */
   readonly ascii: boolean;
+  /** False for those who have the screen read to them (`ACCESSIBLE=1`). */
+  readonly bars: boolean;
 }
 
 const DEFAULT_WIDTH = 80;
@@ -26,6 +28,7 @@ export function screenOf(
   return {
     width,
     color: takesColor(stdout.isTTY === true && !dumb, env, colorFlag),
+    bars: !env.ACCESSIBLE || env.ACCESSIBLE === '0',
     ascii: dumb || !/utf-?8/i.test(locale),
   };
 }
@@ -36,7 +39,7 @@ function takesColor(byTerminal: boolean, env: Variables, flag: unknown): boolean
   return env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : byTerminal;
 }
 
-const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], cyan: [36, 39] } as const;
+const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], cyan: [36, 39] } as const;
 
 /** A text in a style of the terminal's own; never the only sign of what it means. */
 export function styled(screen: Screen, style: keyof typeof STYLES, text: string): string {

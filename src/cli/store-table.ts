@@ -1,5 +1,6 @@
 /** The store as tables for people: `cache ls`, `du` and `prune`. */
 import type { KeptReason, PruneReport, StoreItem, StoreRow, UsageReport, UsingProcess } from '../contract/store.ts';
+import { barOf } from './bar.ts';
 import { formatAge, formatBytes } from './format.ts';
 import { fitted, type Screen, shown, styled, widthOf, wrapped } from './screen.ts';
 
@@ -69,7 +70,7 @@ const WHY: Readonly<Record<KeptReason, string>> = {
 function table(rows: readonly Row[], first: string, screen: Screen, total?: number): string[] {
   const { width } = screen;
   const shownRows = width === undefined ? rows : rows.slice(0, MOST_ROWS);
-  const hasBar = total !== undefined && total > 0 && width !== undefined && width >= 100;
+  const hasBar = screen.bars && total !== undefined && total > 0 && width !== undefined && width >= 100;
   const hasShared = width === undefined || width >= 72;
   const hasUse = width === undefined || width >= 60;
   const used = (row: Row): string => (row.inUse.length > 0 ? 'in use' : formatAge(Date.now() - row.lastUsed));
@@ -83,7 +84,7 @@ function table(rows: readonly Row[], first: string, screen: Screen, total?: numb
     ].join('  ');
   const head = cellsOf(first, '', 'SHARED', 'LAST USED');
   const lines = shownRows.map((row) => {
-    const bar = hasBar ? barOf((row.own + row.shared) / total, screen) : '';
+    const bar = hasBar ? barOf((row.own + row.shared) / total, BAR, screen) : '';
     const cells = cellsOf(formatBytes(row.own), bar, row.shared === 0 ? '-' : formatBytes(row.shared), used(row));
     const why = row.why === undefined ? '' : `: ${row.why}`;
     return cells + fitted(screen, `${row.kind}  ${row.name}${why}`, width && width - cells.length);
@@ -95,12 +96,6 @@ function table(rows: readonly Row[], first: string, screen: Screen, total?: numb
     ...lines,
     ...(rest.length === 0 ? [] : [`${rest.length.toLocaleString('en')} more, ${formatBytes(bytes)}`]),
   ];
-}
-
-/** A share as a bar of whole and half cells. */
-function barOf(share: number, { ascii }: Screen): string {
-  const halves = Math.round(Math.min(1, share) * BAR * 2);
-  return (ascii ? '#' : '█').repeat(Math.floor(halves / 2)) + (halves % 2 === 0 ? '' : ascii ? '.' : '▌');
 }
 
 function shares(shared: UsageReport['shared'], screen: Screen): string[] {

@@ -11,7 +11,7 @@ import { openStore } from '../../src/store/store.ts';
 import { storeImage } from '../store/image.ts';
 import { cliHome, ctxsrc } from '../support/cli.ts';
 
-const plain: Screen = { width: 80, color: false, ascii: false };
+const plain: Screen = { width: 80, color: false, ascii: false, bars: true };
 const row = (name: string, own: number, more: Partial<StoreRow> = {}): StoreRow => ({
   kind: 'image',
   name,
@@ -140,25 +140,31 @@ describe('the table of the store', () => {
 describe('the screen', () => {
   const terminal = { isTTY: true, columns: 100 };
   it.each([
-    [terminal, { LANG: 'de_DE.UTF-8' }, undefined, { width: 100, color: true, ascii: false }],
-    [terminal, { LANG: 'C', COLUMNS: '40' }, undefined, { width: 40, color: true, ascii: true }],
-    [terminal, { LANG: 'en_US.UTF-8', LC_ALL: 'C' }, undefined, { width: 100, color: true, ascii: true }],
-    [terminal, { LC_CTYPE: 'C.utf8', TERM: 'dumb' }, undefined, { width: 100, color: false, ascii: true }],
+    [terminal, { LANG: 'de_DE.UTF-8' }, undefined, { width: 100, color: true, ascii: false, bars: true }],
+    [terminal, { LANG: 'C', COLUMNS: '40' }, undefined, { width: 40, color: true, ascii: true, bars: true }],
+    [terminal, { LANG: 'en_US.UTF-8', LC_ALL: 'C' }, undefined, { width: 100, color: true, ascii: true, bars: true }],
+    [terminal, { LC_CTYPE: 'C.utf8', TERM: 'dumb' }, undefined, { width: 100, color: false, ascii: true, bars: true }],
     [
       terminal,
       { LANG: 'C.UTF-8', NO_COLOR: '1', FORCE_COLOR: '1' },
       undefined,
-      { width: 100, color: false, ascii: false },
+      { width: 100, color: false, ascii: false, bars: true },
     ],
-    [terminal, { LANG: 'C.UTF-8', FORCE_COLOR: '0' }, undefined, { width: 100, color: false, ascii: false }],
-    [terminal, { LANG: 'C.UTF-8', FORCE_COLOR: '1' }, false, { width: 100, color: false, ascii: false }],
+    [
+      terminal,
+      { LANG: 'C.UTF-8', FORCE_COLOR: '0' },
+      undefined,
+      { width: 100, color: false, ascii: false, bars: true },
+    ],
+    [terminal, { LANG: 'C.UTF-8', FORCE_COLOR: '1' }, false, { width: 100, color: false, ascii: false, bars: true }],
     [
       {},
       { LANG: 'C.UTF-8', FORCE_COLOR: '1', COLUMNS: '40' },
       undefined,
-      { width: undefined, color: true, ascii: false },
+      { width: undefined, color: true, ascii: false, bars: true },
     ],
-    [{}, {}, undefined, { width: undefined, color: false, ascii: true }],
+    [{}, {}, undefined, { width: undefined, color: false, ascii: true, bars: true }],
+    [terminal, { LANG: 'C.UTF-8', ACCESSIBLE: '1' }, undefined, { width: 100, color: true, ascii: false, bars: false }],
   ])('%# is as the terminal, the environment and the flag say', (stdout, env, flag, wanted) => {
     expect(screenOf(stdout, env, flag)).toEqual(wanted);
   });

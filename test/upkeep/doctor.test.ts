@@ -284,7 +284,7 @@ describe('the report', () => {
   });
 });
 
-const plain: Screen = { width: 80, color: false, ascii: false };
+const plain: Screen = { width: 80, color: false, ascii: false, bars: true };
 const report: DoctorReport = {
   checks: [
     { id: 'node', status: 'ok', text: 'as it should be '.repeat(10).trim(), facts: {} },
