@@ -87,6 +87,8 @@ async function runCommand(
   io: Io,
   signal: AbortSignal,
 ): Promise<number> {
+  // A step whose outputs cannot be written must fail before it has pushed or written anything.
+  if (invocation.flags.githubOutput === true) (await import('./github-output.ts')).checkGithubOutput(io.env);
   const run = new Run({
     io,
     reporter: await createReporter(invocation.flags, io),

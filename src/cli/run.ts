@@ -14,6 +14,7 @@ import type { SourceTable } from '../source/table.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
+import type { StepOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
 import { withEnvironment } from './network-environment.ts';
 import type { Reporter } from './progress/reporter.ts';
@@ -205,34 +206,17 @@ export class Run {
   }
 
   /** Appends outputs to the file in `$GITHUB_OUTPUT`. Called before the answer: if it fails, there is none. */
-  async githubOutput(values: Readonly<Record<string, string | undefined>>): Promise<void> {
+  async githubOutput(values: StepOutputs): Promise<void> {
     if (this.flags.githubOutput !== true) return;
-    const file = this.io.env.GITHUB_OUTPUT;
-    if (!file) {
-      throw new CtxsrcError('E_USAGE', '--github-output was given, but GITHUB_OUTPUT is not set', {
-        hint: 'leave the flag out outside of GitHub Actions',
-      });
-    }
     const { appendGithubOutputs } = await import('./github-output.ts');
-    await appendGithubOutputs(file, values);
+    await appendGithubOutputs(this.io.env, values);
   }
 
   /** As `githubOutput` for each reference; of several, named ones get `-NAME` added, others `-1`, `-2`, …. */
-  async githubOutputs(
-    resolved: readonly Resolved[],
-    values: readonly Readonly<Record<string, string | undefined>>[],
-  ): Promise<void> {
-    const outputs = resolved.flatMap((one, index) => {
-      const suffix = resolved.length === 1 ? '' : `-${one.ref.name ?? index + 1}`;
-      return Object.entries(values[index]!).map(([word, value]) => [`${word}${suffix}`, value] as const);
-    });
-    const byName = Object.fromEntries(outputs);
-    if (this.flags.githubOutput === true && Object.keys(byName).length < outputs.length) {
-      throw new CtxsrcError('E_USAGE', 'two references would have the same outputs of the step', {
-        hint: 'give each reference a NAME of its own: NAME=REF',
-      });
-    }
-    await this.githubOutput(byName);
+  async githubOutputs(resolved: readonly Resolved[], values: readonly StepOutputs[]): Promise<void> {
+    if (this.flags.githubOutput !== true) return;
+    const { outputsByName } = await import('./github-output.ts');
+    await this.githubOutput(outputsByName(resolved, values));
   }
 
   /** Properties that a key could not cover are a warning, or exit 8 with `--strict`. */

@@ -1,9 +1,9 @@
 /** What is appended to `$GITHUB_OUTPUT`, read as the runner of GitHub Actions reads it. */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { outputLines } from '../../src/cli/github-output.ts';
-import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { cliHome, ctxsrc, packageRoot } from '../support/cli.ts';
 import { readGithubOutput } from '../support/github-output.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -66,5 +66,35 @@ describe('--github-output', () => {
     // The path once, and in no words of Node.
     expect(result.stderr).not.toMatch(/E[A-Z]{4,}|, open/);
     expect(readFileSync(file, 'utf8')).toBe('');
+  });
+
+  // Each command by its first words; none of them may have begun when the outputs cannot be written.
+  it.each([
+    ['push', ['layout', 'oci-layout://./made:latest']],
+    ['pull', ['layout']],
+    ['snapshot', ['layout', './made']],
+    ['digest', ['layout']],
+    ['key', ['layout']],
+    ['key', ['--combined', 'layout']],
+    ['key', ['--build', '--save', 'made', './app']],
+    ['inputs', ['--from', 'bake.json', '--changed-since', 'none.json']],
+  ])('%s %j does nothing where the outputs cannot be written', async (command, args) => {
+    const layout = `oci-layout://${join(packageRoot, 'fixtures', 'layouts', 'hello')}`;
+    const home = cliHome();
+    for (const [place, code] of [
+      [undefined, 2],
+      [join(dir, 'nowhere', 'output'), 74],
+      [dir, 74],
+    ] as const) {
+      const given = args.map((arg) => (arg === 'layout' ? layout : arg));
+      const result = await ctxsrc([command, '--github-output', ...given], {
+        cwd: dir,
+        home,
+        env: { GITHUB_OUTPUT: place },
+      });
+      expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringContaining('GITHUB_OUTPUT') });
+      expect(existsSync(join(dir, 'made'))).toBe(false);
+      expect(existsSync(join(home, 'cache', 'ctxsrc'))).toBe(false);
+    }
   });
 });
