@@ -22,6 +22,7 @@ const ORDER = [
   'snapshot',
   'upkeep',
   'conformance',
+  'library',
   'index',
   'cli',
 ];
@@ -260,7 +261,7 @@ describe('files', () => {
       [/\bas any\b|: any\b|<any>|\bany\[\]/, undefined],
       [/@ts-ignore|@ts-expect-error|@ts-nocheck|\bTODO\b|\bFIXME\b/, undefined],
       [
-        /\bconsole\.\w+\(|process\.(?:stdout|stderr)\.write|process\.exit\(/,
+        /\bconsole\b|process\.(?:stdout|stderr|exit|exitCode|reallyExit|abort|emitWarning)\b|node:(?:process|console)\b/,
         /^cli\/|^conformance\/conformance-child\.ts$/,
       ],
       [/process\.(?:chdir|umask|setuid|setgid)\(|setGlobalDispatcher/, /^conformance\/conformance-child\.ts$/],

@@ -2,25 +2,34 @@
  * What the types of the library refuse: nothing here runs, `tsc` reads it, and every line that it should refuse and does
  * not is an error (`npm run check`).
  */
-import { cacheKey, type Options, resolve, type SnapshotOptions, snapshot } from '../src/index.ts';
+import { cacheKey, ls, type Options, parse, resolve, type SnapshotOptions, snapshot } from '../src/index.ts';
 
 declare module '../src/index.ts' {
   // As a source from outside tells of its flags.
-  interface SourceAttributes {
-    readonly 'my-flag'?: boolean | undefined;
+  interface AttributesByScheme {
+    readonly mine: { readonly 'my-flag'?: boolean | undefined };
   }
 }
 
-export async function right(options: Options, write: SnapshotOptions): Promise<void> {
+export async function right(options: Options, write: SnapshotOptions, reference: string, dir: string): Promise<void> {
   await cacheKey('./app', { attributes: { exclude: ['*.log'], modes: 'exec', 'no-ignore-file': true } });
   await resolve('docker-image://alpine', { attributes: { platform: 'linux/arm64', 'layer-limit': 1 }, strict: true });
+  await resolve('base=docker-image://alpine', { attributes: { checksum: 'sha256:…' } });
   await snapshot('./app', './out', { write: { owner: 'current', limits: { maxBytes: 1 } }, force: true });
   await cacheKey('mine://x', { attributes: { 'my-flag': true } });
-  await cacheKey('./app', { ...options, attributes: { platform: undefined } });
+  await parse('git@example.org:a/b.git', { attributes: { 'keep-git-dir': true } });
+  await parse('https://example.org/a.tgz', { attributes: { unpack: true, 'strip-components': 1 } });
+  await parse('https://example.org/a.git', { attributes: { 'skip-submodules': true } });
+  await parse('docker-image+blob://example.org/a@sha256:…', { attributes: { perm: '0644' } });
+  await ls(`oci-layout://${dir}`, 'etc', { attributes: { platform: 'linux/arm64' }, recursive: true });
+  // What is not known before the program runs may have all of them.
+  await cacheKey(reference, { attributes: { platform: 'linux/arm64', exclude: ['*.log'], unpack: true } });
+  await cacheKey('unheard://x', { attributes: { platform: 'linux/arm64' } });
+  await cacheKey('./app', { ...options, attributes: { exclude: undefined } });
   await snapshot('./app', './out', write);
 }
 
-export async function wrong(): Promise<void> {
+export async function wrong(dir: string): Promise<void> {
   // @ts-expect-error a slip of the pen
   await cacheKey('./app', { attributes: { exlude: ['src'] } });
   // @ts-expect-error a name as JavaScript would write it
@@ -33,6 +42,22 @@ export async function wrong(): Promise<void> {
   await cacheKey('./app', { attributes: { modes: 'exakt' } });
   // @ts-expect-error a flag
   await cacheKey('git://x/y.git', { attributes: { 'keep-git-dir': 'yes' } });
+  // @ts-expect-error a flag of images
+  await cacheKey('./app', { attributes: { platform: 'linux/arm64' } });
+  // @ts-expect-error a flag of directories
+  await cacheKey('docker-image://alpine', { attributes: { exclude: ['*.log'] } });
+  // @ts-expect-error the same with a name before it
+  await cacheKey('base=docker-image://alpine', { attributes: { exclude: ['*.log'] } });
+  // @ts-expect-error a flag of registries: a layout is not asked for a checksum
+  await cacheKey('oci-layout://dir', { attributes: { checksum: 'sha256:…' } });
+  // @ts-expect-error a flag of files on the web
+  await cacheKey('git@example.org:a/b.git', { attributes: { unpack: true } });
+  // @ts-expect-error a flag of another source, for one from outside
+  await cacheKey('mine://x', { attributes: { platform: 'linux/arm64' } });
+  // @ts-expect-error a flag of directories, where only the path of a layout is not known
+  await cacheKey(`oci-layout://${dir}`, { attributes: { exclude: ['*.log'] } });
+  // @ts-expect-error a flag that no source has, whatever the reference is
+  await cacheKey(dir, { attributes: { exlude: ['*.log'] } });
   // @ts-expect-error an option that is not there
   await cacheKey('./app', { cachedir: '/x' });
   // @ts-expect-error an option of snapshots

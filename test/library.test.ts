@@ -1,10 +1,10 @@
 /** What the package exports: deliberate, documented, silent, abortable, usable many times at once. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SourceTable } from '../src/source/table.ts';
-import { packageRoot, run } from './support/cli.ts';
+import { ctxsrc, packageRoot, run } from './support/cli.ts';
 import { directory, layoutRef } from './support/cli-expect.ts';
 import { digestOf, gzip, LayoutBuilder, layerType } from './support/layout-builder.ts';
 import { tar } from './support/tar-builder.ts';
@@ -15,16 +15,6 @@ const load = (name: string): Promise<Record<string, unknown>> =>
   import(pathToFileURL(join(packageRoot, 'dist', `${name}.js`)).href);
 const library = (await load('index')) as unknown as Library;
 
-/** Every name that a module exports, those of types included. */
-function exportedNames(file: string): string[] {
-  const text = readFileSync(join(packageRoot, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
-  const own = [...text.matchAll(/^export (?:async )?(?:function|class|const|interface|type) (\w+)/gm)].map(
-    (m) => m[1]!,
-  );
-  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap((m) => m[1]!.split(','));
-  return [...own, ...lists.map((name) => name.trim().replace(/^type /, ''))].filter((name) => name !== '').sort();
-}
-
 describe('the exports', () => {
   it('are these and no others', async () => {
     expect(Object.keys(library).sort()).toEqual([
@@ -34,61 +24,26 @@ describe('the exports', () => {
       'VERSION',
       'cacheKey',
       'cat',
+      'digest',
       'doctor',
+      'exportTo',
       'ioError',
       'isCtxsrcError',
       'isDigest',
       'listStore',
       'ls',
+      'openEnvironment',
+      'parse',
       'parseDigest',
       'pruneStore',
+      'pull',
       'push',
       'resolve',
       'snapshot',
       'storeUsage',
+      'verify',
     ]);
     expect(Object.keys(await load('conformance')).sort()).toEqual(['RULES', 'runConformance']);
-  });
-
-  it('with their types', () => {
-    const types = (names: string[]) => names.filter((name) => !(name in library) && name !== 'RULES');
-    expect(types(exportedNames('src/index.ts'))).toEqual([
-      'Digest',
-      'DoctorCheck',
-      'DoctorOptions',
-      'DoctorReport',
-      'ErrorCode',
-      'FilesOptions',
-      'Keys',
-      'ListedEntry',
-      'LsOptions',
-      'Options',
-      'Phase',
-      'Progress',
-      'ProgressEvent',
-      'PruneStoreOptions',
-      'PushOptions',
-      'PushResult',
-      'Resolution',
-      'SnapshotOptions',
-      'SnapshotResult',
-      'SourceAttributes',
-      'StoreOptions',
-    ]);
-    expect(types(exportedNames('src/conformance/kit.ts'))).toEqual([
-      'CheckResult',
-      'ConformanceReport',
-      'Prepared',
-      'Subject',
-      'runConformance',
-    ]);
-  });
-
-  it('are all in docs/library.md', () => {
-    const page = readFileSync(join(packageRoot, 'docs', 'library.md'), 'utf8');
-    const names = [...exportedNames('src/index.ts'), ...exportedNames('src/conformance/kit.ts')];
-    expect(names.length).toBeGreaterThan(20);
-    expect(names.filter((name) => !page.includes(`\`${name}`))).toEqual([]);
   });
 });
 
@@ -246,13 +201,115 @@ describe('what is handed over', () => {
     await expect(library.snapshot(hello, target, { ...options, strict: true })).rejects.toMatchObject({ exit: 7 });
   });
 
-  it('SourceAttributes has the attributes of all sources, and no others', async () => {
-    const declared = new Set<string>();
-    for (const source of await new SourceTable().loadAll())
-      for (const { name } of source.attributes) declared.add(name);
-    const types = readFileSync(join(packageRoot, 'src', 'index.ts'), 'utf8');
-    const [, body] = /interface SourceAttributes \{\n([\s\S]*?)\n\}/.exec(types)!;
-    const typed = [...body!.matchAll(/^ {2}readonly '?([a-z-]+)'?\?: /gm)].map(([, name]) => name);
-    expect(typed.sort()).toEqual([...declared].sort());
+  it('AttributesByScheme has the attributes of each source, and no others', async () => {
+    const text = readFileSync(join(packageRoot, 'src', 'library', 'attributes.ts'), 'utf8');
+    const bodies = new Map<string, { names: string[]; from: string[] }>();
+    for (const [, name, parents = '', body] of text.matchAll(
+      /^export interface (\w+)(?:\s+extends ([^{]*))? \{\n([\s\S]*?)^\}/gm,
+    )) {
+      const names = [...body!.matchAll(/^ {2}readonly '?([a-z+-]+)'?\?: /gm)].map((match) => match[1]!);
+      bodies.set(name!, { names, from: parents.split(/[,\s]+/).filter((parent) => parent !== '') });
+    }
+    const namesOf = (type: string): string[] => {
+      const { names, from } = bodies.get(type)!;
+      return [...new Set([...names, ...from.flatMap(namesOf)])];
+    };
+    const table = /interface AttributesByScheme \{\n([\s\S]*?)^\}/m.exec(text)![1]!;
+    const typed = new Map(
+      [...table.matchAll(/^ {2}readonly '?([a-z+-]+)'?: (\w+)/gm)].map((match) => [match[1]!, namesOf(match[2]!)]),
+    );
+    for (const { schemes, attributes } of await new SourceTable().loadAll()) {
+      const declared = attributes.map(({ name }) => name).sort();
+      for (const scheme of schemes) expect([scheme, typed.get(scheme)?.sort()]).toEqual([scheme, declared]);
+    }
+  });
+});
+
+describe('an environment', () => {
+  it('is shared by calls, which find what others fetched, until it is closed', async () => {
+    const cacheDir = tempDir('library-cache');
+    const environment = await library.openEnvironment({ cacheDir });
+    const [pulled, keys] = await Promise.all([
+      library.pull(layoutRef('hello'), { environment }),
+      library.cacheKey(layoutRef('hello'), { environment }),
+    ]);
+    expect([environment.cacheDir, pulled.digest]).toEqual([cacheDir, keys.keys[0]!.pin]);
+    // Its lease holds what was pulled, even against a collection of everything.
+    const { removed } = await library.pruneStore({ cacheDir, all: true });
+    expect(removed).toEqual([]);
+    await environment[Symbol.asyncDispose]();
+    await environment.close();
+    const closed = library.cacheKey(layoutRef('hello'), { environment });
+    await expect(closed).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringContaining('is closed') });
+    expect((await library.pruneStore({ cacheDir, all: true })).removed.length).toBeGreaterThan(0);
+  });
+
+  it('excludes the options that it was opened with', async () => {
+    await using environment = await library.openEnvironment({ cacheDir: tempDir('library-cache') });
+    const both = library.parse('./x', { environment, offline: true });
+    await expect(both).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: 'offline and environment exclude each other',
+    });
+    const unknown = library.openEnvironment({ cachedir: '/x' } as object);
+    await expect(unknown).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+});
+
+describe('what the commands do', () => {
+  const cacheDir = tempDir('library-cache');
+  const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout } = await ctxsrc([...args, '--json', '--cache-dir', cacheDir]);
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+  it('parse, digest, key and pull: the documents of --json', async () => {
+    const hello = layoutRef('hello');
+    const [parsed, digests, keys] = await Promise.all([
+      json('parse', hello),
+      json('digest', hello),
+      json('key', hello),
+    ]);
+    expect({ schema: 'ctxsrc/v1', ...(plain(await library.parse(hello, { cacheDir })) as object) }).toEqual(parsed);
+    expect(plain(await library.digest(hello, { cacheDir }))).toEqual(digests);
+    expect(plain(await library.pull(hello, { cacheDir }))).toEqual(digests);
+    const { key, keys: all, incomplete } = await library.cacheKey(hello, { cacheDir });
+    expect(plain({ key, keys: all, incomplete })).toEqual({
+      key: keys.key,
+      keys: keys.keys,
+      incomplete: keys.incomplete,
+    });
+    expect((await library.cacheKey(hello, { cacheDir, preimages: true })).keys[0]!.preimage).toContain('{');
+  });
+
+  it('verify: the document of --json', async () => {
+    const dir = join(tempDir('library'), 'out');
+    await library.snapshot(layoutRef('hello'), dir, { cacheDir, write: { owner: 'current' } });
+    expect((await library.verify(dir, { cacheDir })).intact).toBe(true);
+    writeFileSync(join(dir, 'more'), '');
+    const report = await library.verify(dir, { cacheDir });
+    expect(report).toMatchObject({ intact: false, differences: [{ path: 'more', kind: 'added' }] });
+    expect({ schema: 'ctxsrc/v1', ...report }).toEqual(await json('verify', dir));
+  });
+
+  it('export: the digest of the command', async () => {
+    const dir = tempDir('library');
+    for (const type of ['tar', 'oci'] as const) {
+      const { stdout } = await ctxsrc([
+        'export',
+        layoutRef('hello'),
+        '-o',
+        `type=${type},dest=${join(dir, `a.${type}`)}`,
+      ]);
+      const exported = await library.exportTo(layoutRef('hello'), join(dir, `b.${type}`), { cacheDir, type });
+      expect(exported.digest).toBe(stdout.trim());
+      expect(readFileSync(join(dir, `a.${type}`))).toEqual(readFileSync(join(dir, `b.${type}`)));
+    }
+    await library.exportTo(layoutRef('hello'), join(dir, 'layout'), { cacheDir, directory: true });
+    const again = await library.digest(`oci-layout://${join(dir, 'layout')}`, { cacheDir });
+    expect(again.manifest).toBe((await library.digest(layoutRef('hello'), { cacheDir })).manifest);
+    const both = library.exportTo(layoutRef('hello'), join(dir, 'x'), { cacheDir, type: 'tar', directory: true });
+    await expect(both).rejects.toMatchObject({ code: 'E_USAGE' });
   });
 });

@@ -5,6 +5,7 @@
 import type {
   Attributes,
   CacheKeyResult,
+  Digests,
   Identifier,
   JobContext,
   SchemeRef,
@@ -73,6 +74,11 @@ export async function allKeys(instance: SourceInstance, job: JobContext): Promis
     if (result.done) return keys;
   }
   throw new CtxsrcError('E_INTERNAL', `the source was not done after ${MAX_INDEX} keys`);
+}
+
+/** The digests of an instance; a source without a cheaper way has only its pin. */
+export async function digestsOf(instance: SourceInstance, job: JobContext): Promise<Digests> {
+  return (await instance.digests?.(job)) ?? { digest: (await allKeys(instance, job)).at(-1)!.pin };
 }
 
 /** Adds the reference to an error, without the secrets in it. */

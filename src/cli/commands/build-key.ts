@@ -7,7 +7,7 @@ import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { nameOf } from '../../oci/reference.ts';
-import { safeKey } from '../document.ts';
+import { safeKey } from '../../source/document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { checkCovered, findingText, inputsMembers, withBuild } from './build-run.ts';

@@ -1,7 +1,7 @@
 import { formatPlatformAll, normalizePlatform, parsePlatform } from '../../core/platform.ts';
 import { combinedKey } from '../../source/combined-key.ts';
+import { choosesPlatform, identifierMembers, safeKey } from '../../source/document.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
-import { choosesPlatform, identifierMembers, safeKey } from '../document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { parsePair } from '../values.ts';

@@ -4,8 +4,8 @@ import { diffSources, type SourceComparison, type SourceDifference } from '../..
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
 import { diffSide } from '../../snapshot/diff/side.ts';
 import type { PathDifference } from '../../snapshot/diff/trees.ts';
+import { identifierMembers } from '../../source/document.ts';
 import type { Resolved } from '../../source/resolve.ts';
-import { identifierMembers } from '../document.ts';
 import { type Flags, limitsOf } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';

@@ -1,8 +1,8 @@
 import type { Digests } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shownReference } from '../../core/shown-reference.ts';
-import { allKeys, type Resolved } from '../../source/resolve.ts';
-import { digestMembers, identifierMembers } from '../document.ts';
+import { digestMembers, identifierMembers } from '../../source/document.ts';
+import { digestsOf, type Resolved } from '../../source/resolve.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 
@@ -10,7 +10,7 @@ import type { Run } from '../run.ts';
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<undefined> {
   const resolved = await run.resolve(references);
   const answers = await run.each(resolved, async (one) => {
-    const digests = await digestsOf(run, one);
+    const digests = await digestsOf(one.instance, await run.job());
     const line = await chosenDigest(digests, one, flags);
     const document = run.json
       ? { ...identifierMembers(one, run.defaultPlatform()), ...(await digestMembers(digests, undefined)) }
@@ -25,13 +25,6 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     if (document === undefined) await run.line(line);
     else await run.document(document);
   }
-}
-
-/** The digests of a reference; a source without a cheaper way has only its pin. */
-export async function digestsOf(run: Run, one: Resolved): Promise<Digests> {
-  if (one.instance.digests !== undefined) return one.instance.digests(await run.job());
-  const keys = await allKeys(one.instance, await run.job());
-  return { digest: keys.at(-1)!.pin };
 }
 
 async function chosenDigest(digests: Digests, one: Resolved, flags: Flags): Promise<string> {

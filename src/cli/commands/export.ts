@@ -2,7 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import { CtxsrcError } from '../../core/errors.ts';
 import { exportRef } from '../../snapshot/export/export.ts';
 import { parseExportOutput } from '../../snapshot/export/output.ts';
-import { identifierMembers } from '../document.ts';
+import { identifierMembers } from '../../source/document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { write } from '../output.ts';
 import type { Run } from '../run.ts';

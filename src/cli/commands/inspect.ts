@@ -1,5 +1,5 @@
+import { identifierMembers } from '../../source/document.ts';
 import { allKeys } from '../../source/resolve.ts';
-import { identifierMembers } from '../document.ts';
 import { type Facts, renderFacts } from '../facts.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';

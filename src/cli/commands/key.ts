@@ -1,10 +1,9 @@
 import type { CacheKeyResult } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { allKeys, type Resolved } from '../../source/resolve.ts';
-import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
+import { digestMembers, identifierMembers, keyMembers, safeKey } from '../../source/document.ts';
+import { allKeys, digestsOf, type Resolved } from '../../source/resolve.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { digestsOf } from './digest.ts';
 
 /** `ctxsrc key <ref>…` */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<undefined> {
@@ -34,7 +33,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
 
 interface KeyAnswer {
   readonly keys: readonly CacheKeyResult[];
-  readonly document: Record<string, unknown> | undefined;
+  readonly document: object | undefined;
   readonly pinned: string | undefined;
 }
 
@@ -42,7 +41,7 @@ async function keysOf(run: Run, one: Resolved, definitionOnly: boolean): Promise
   const job = await run.job();
   const keys = definitionOnly ? [await one.instance.cacheKey(job, 0)] : await allKeys(one.instance, job);
   if (!run.json && run.flags.githubOutput !== true) return { keys, document: undefined, pinned: undefined };
-  const digests = definitionOnly && one.instance.digests === undefined ? undefined : await digestsOf(run, one);
+  const digests = definitionOnly && one.instance.digests === undefined ? undefined : await digestsOf(one.instance, job);
   if (!run.json) return { keys, document: undefined, pinned: digests?.pinned };
   const document = {
     ...identifierMembers(one, run.defaultPlatform()),

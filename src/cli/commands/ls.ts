@@ -1,6 +1,6 @@
 import type { ListedEntry } from '../../image/entries/listing.ts';
 import { listFiles, openFiles } from '../../snapshot/list/source-files.ts';
-import { identifierMembers } from '../document.ts';
+import { identifierMembers } from '../../source/document.ts';
 import { type Flags, limitsOf, textFlag } from '../flags.ts';
 import { entryDocument, longLines, shortLine } from '../listed-entry.ts';
 import { write } from '../output.ts';

@@ -1,4 +1,4 @@
-import { identifierMembers } from '../document.ts';
+import { identifierMembers } from '../../source/document.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc parse <ref>` */

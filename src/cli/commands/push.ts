@@ -1,6 +1,6 @@
 import { pushImage } from '../../snapshot/push/push.ts';
 import { parseDestination } from '../../source/destination.ts';
-import { identifierMembers } from '../document.ts';
+import { identifierMembers } from '../../source/document.ts';
 import type { Flags } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';

@@ -1,7 +1,7 @@
 import { sidecarPath } from '../../snapshot/sidecar/sidecar.ts';
 import { writeSnapshot } from '../../snapshot/write/write-snapshot.ts';
+import { digestMembers, identifierMembers, keyMembers, safeKey } from '../../source/document.ts';
 import { allKeys } from '../../source/resolve.ts';
-import { digestMembers, identifierMembers, keyMembers, safeKey } from '../document.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { writeOptions } from '../write-options.ts';

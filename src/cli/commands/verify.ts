@@ -1,31 +1,25 @@
 import { ERROR_EXITS } from '../../core/errors.ts';
-import { verifySnapshot } from '../../snapshot/verify/verify.ts';
+import { verifyReport } from '../../snapshot/verify/report.ts';
 import { type Flags, limitsOf } from '../flags.ts';
 import type { Run } from '../run.ts';
 
 /** `ctxsrc verify <dir>`: the content key, or, with exit 5, the paths that differ. */
 export async function run(run: Run, [dir]: readonly string[], flags: Flags): Promise<number | undefined> {
-  const { sidecar, differences, notes, incomplete } = await verifySnapshot(await run.job(), dir!, limitsOf(flags));
+  const report = await verifyReport(await run.job(), dir!, limitsOf(flags));
+  const { key, intact, differences, touched, incomplete } = report;
   const strict = run.flags.strict === true;
   if (incomplete.length > 0 && strict) run.incomplete(`could not look at ${incomplete.join(', ')} of ${dir}`);
-  const exit = differences.length === 0 ? undefined : ERROR_EXITS.E_TREE_DIFFERS;
+  const exit = intact ? undefined : ERROR_EXITS.E_TREE_DIFFERS;
   if (run.json) {
-    await run.document({
-      dir,
-      ref: sidecar.reference,
-      identifier: sidecar.identifier,
-      key: sidecar.key,
-      intact: differences.length === 0,
-      differences,
-      touched: notes,
-      incomplete,
-    });
+    await run.document(report);
     return exit;
   }
-  if (notes.length > 0) run.note(`only the mtime of ${notes.length} ${notes.length === 1 ? 'path' : 'paths'} changed`);
+  if (touched.length > 0) {
+    run.note(`only the mtime of ${touched.length} ${touched.length === 1 ? 'path' : 'paths'} changed`);
+  }
   if (incomplete.length > 0) run.note(`could not be looked at: ${incomplete.join(', ')}`, 'warning');
-  if (exit === undefined) {
-    await run.line(sidecar.key);
+  if (intact) {
+    await run.line(key);
     return undefined;
   }
   for (const { kind, path, detail } of differences)

@@ -20,9 +20,11 @@ import { readSidecar } from '../sidecar/sidecar.ts';
 import { hashFiles } from './hash-files.ts';
 import { compareXattrs } from './xattrs.ts';
 
-interface Difference {
+/** One path that is not as it was written. */
+export interface Difference {
   /** Relative; bytes that are not UTF-8 as latin-1. `.` is the directory itself. */
   readonly path: string;
+  /** What differs. */
   readonly kind: 'added' | 'missing' | 'type' | 'content' | 'mode' | 'owner' | 'target' | 'xattr';
   /** For people: the current and the recorded state. */
   readonly detail: string;

@@ -7,10 +7,10 @@ import type { PruneOptions, PruneReport, Store, StoreAdmin, StoreItem, UsageRepo
 import { type Check, call, flag, given, list, members, nonEmpty, positive } from '../core/check-options.ts';
 import { type ProgressEvent, silentProgress } from '../core/progress.ts';
 import { clearLeftovers } from '../snapshot/write/leftovers.ts';
-import { NETWORK, SIGNAL } from '../snapshot/write/option-checks.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
 import { DEFAULT_NETWORK, openEnvironment } from '../source/environment.ts';
-import { type DoctorReport, examine } from './doctor.ts';
+import { type DoctorReport, examine } from '../upkeep/doctor.ts';
+import { NETWORK, SIGNAL } from './option-checks.ts';
 
 export interface StoreOptions {
   /** The store; the one that the command line would use when absent. */

@@ -1,6 +1,6 @@
 /** The options that the library accepts. */
-import type { NetworkOptions, SourceEnv, WriteOptions } from '../../contract/index.ts';
-import type { WriteFilter, WriteLimits } from '../../contract/ref.ts';
+import type { NetworkOptions, SourceEnv, WriteOptions } from '../contract/index.ts';
+import type { WriteFilter, WriteLimits } from '../contract/ref.ts';
 import {
   arrayOf,
   type Check,
@@ -16,7 +16,7 @@ import {
   positive,
   text,
   wholeNumber,
-} from '../../core/check-options.ts';
+} from '../core/check-options.ts';
 
 const MIRROR = { host: nonEmpty, mirror: nonEmpty } satisfies Record<keyof NetworkOptions['mirrors'][number], Check>;
 

@@ -1,0 +1,37 @@
+/** `ctxsrc push`. */
+import { type Check, flag, members, nonEmpty } from '../core/check-options.ts';
+import type { PushResult } from '../snapshot/push/push.ts';
+import { parseDestination } from '../source/destination.ts';
+import { OPTIONS, type Options } from './options.ts';
+import { withSource } from './place.ts';
+
+/** Options of `push`. */
+export interface PushOptions<Reference extends string = string> extends Options<Reference> {
+  /** The index with everything in it, instead of one platform's image. */
+  readonly allPlatforms?: boolean | undefined;
+  /** Only finds out what would be sent. */
+  readonly dryRun?: boolean | undefined;
+}
+
+const PUSH_OPTIONS = { ...OPTIONS, allPlatforms: flag, dryRun: flag } satisfies Record<keyof PushOptions, Check>;
+
+/**
+ * Puts an image, byte for byte, into a registry or a layout.
+ * @param reference the image, as on the command line
+ * @param destination `docker-image://HOST/NAME:TAG` or `oci-layout://DIR[:TAG]`
+ * @throws CtxsrcError `E_NOT_AN_IMAGE`, `E_UNAUTHORIZED`, `E_FORBIDDEN`, `E_TARGET_EXISTS` for a tag that must not move, and those of `digest`
+ */
+export async function push<Reference extends string>(
+  reference: Reference,
+  destination: string,
+  options: PushOptions<Reference> = {},
+): Promise<PushResult> {
+  members(PUSH_OPTIONS)(options, '');
+  nonEmpty(destination, 'destination');
+  const { allPlatforms = false, dryRun = false, ...common } = options;
+  const target = parseDestination(destination, process.cwd());
+  const { pushImage } = await import('../snapshot/push/push.ts');
+  return withSource(reference, common, ({ instance }, { env, job }) =>
+    pushImage(job, { instance, env, destination: target, allPlatforms, dryRun }),
+  );
+}
