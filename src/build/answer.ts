@@ -99,6 +99,8 @@ export interface BuildAnswer extends TargetResult {
   /** Asked for when it is needed: it lists every file. */
   detail(): Promise<BuildDetail>;
   readonly file: string;
+  /** Where the Dockerfile lies, absolute; undefined for one from a stream or a context that was fetched. */
+  readonly path: string | undefined;
   /** The target as it was asked for, else the name of the last stage; empty for one without a name. */
   readonly target: string;
   readonly platforms: readonly string[];

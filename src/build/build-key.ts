@@ -45,6 +45,7 @@ export async function buildKey(
     images: graph.results,
     detail: () => detailOf(request, open, platforms, inputs, listed),
     file,
+    path: request.dockerfile.path,
     target: request.target ?? read?.dockerfile.stages.at(-1)?.name ?? '',
     platforms: request.targetPlatforms.length > 0 ? request.targetPlatforms : [request.buildPlatform],
     frontend: listed,

@@ -4,7 +4,7 @@ import type { AttributeSpec, Attributes, CacheKeyResult, Identifier, JobContext 
 import { CtxsrcError, type ErrorOptions } from '../core/errors.ts';
 import { defaultPlatform } from '../core/platform.ts';
 import { printable, printableJson } from '../core/printable.ts';
-import { warnOrRefuse } from '../core/progress.ts';
+import { type MessagePlace, warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
@@ -194,8 +194,8 @@ export class Run {
   }
 
   /** Writes a message for a person to stderr. */
-  note(text: string, level: 'note' | 'warning' = 'note'): void {
-    this.#reporter.emit({ type: 'message', level, text });
+  note(text: string, level: 'note' | 'warning' = 'note', place?: MessagePlace): void {
+    this.#reporter.emit({ type: 'message', level, text, place });
   }
 
   /** Reports a doubtful reference: a warning, or exit 8 with `--strict`. For commands that call no source. */

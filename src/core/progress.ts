@@ -46,7 +46,13 @@ export type ProgressEvent =
   /** The piece of work is over. `cached`: there was nothing to do. */
   | { type: 'end'; id: string; status: 'done' | 'cached' | 'failed' | 'aborted' }
   /** Something a person should know. Levels: debug (-vv), verbose (-v), note, warning. */
-  | { type: 'message'; level: 'debug' | 'verbose' | 'note' | 'warning'; text: string; hint?: string | undefined }
+  | {
+      type: 'message';
+      level: 'debug' | 'verbose' | 'note' | 'warning';
+      text: string;
+      hint?: string | undefined;
+      place?: MessagePlace | undefined;
+    }
   /** One request to a server, for -v. The URL has no query and no credentials. */
   | {
       type: 'request';
@@ -57,6 +63,14 @@ export type ProgressEvent =
       bytes?: number | undefined;
       error?: string;
     };
+
+/** The lines of a file that a message speaks of. */
+export interface MessagePlace {
+  /** Absolute. */
+  readonly path: string;
+  readonly line?: number | undefined;
+  readonly lastLine?: number | undefined;
+}
 
 export interface Advance {
   readonly total?: number | undefined;

@@ -6,7 +6,7 @@ import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
 import { type BakeAnswers, withBake } from './bake-run.ts';
-import { checkCovered, findingText, inputsMembers, tellUnasked } from './build-run.ts';
+import { checkCovered, findingText, inputsMembers, tellFinding, tellUnasked } from './build-run.ts';
 
 /** `ctxsrc inputs --from FILE [TARGET…]` */
 export async function run(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
@@ -50,14 +50,18 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
 }
 
 function tellFindings(run: Run, { answers }: BakeAnswers<BuildAnswer>): void {
-  const texts = new Set<string>();
+  // Targets share Dockerfiles.
+  const findings = new Map<string, () => void>();
   for (const { answer } of answers) {
     checkCovered(run, answer);
     for (const finding of answer.findings) {
-      if (finding.unrepeatable || run.verbose > 0) texts.add(findingText(answer, finding));
+      if (!finding.unrepeatable && run.verbose === 0) continue;
+      findings.set(`${answer.path}\n${findingText(answer, finding)}`, () =>
+        tellFinding(run, answer, finding, 'warning'),
+      );
     }
   }
-  for (const text of texts) run.note(text, 'warning');
+  for (const tell of findings.values()) tell();
 }
 
 /** The members of the document: of each target those of a build, and its name. */

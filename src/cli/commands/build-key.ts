@@ -10,7 +10,7 @@ import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../../source/document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, findingText, inputsMembers, withBuild } from './build-run.ts';
+import { checkCovered, inputsMembers, tellFinding, withBuild } from './build-run.ts';
 
 /** The rule about a `--build-arg` that no ARG declares. */
 const IDLE_ARGUMENT = 'UndeclaredBuildArg';
@@ -36,7 +36,7 @@ async function print(
 ): Promise<number | undefined> {
   checkCovered(run, answer);
   // The others are for `inputs`; this one is a key that does not depend on what was meant to change it.
-  for (const finding of answer.findings) if (finding.rule === IDLE_ARGUMENT) run.note(findingText(answer, finding));
+  for (const finding of answer.findings) if (finding.rule === IDLE_ARGUMENT) tellFinding(run, answer, finding, 'note');
   const found = await memory?.(answer.key);
   const save = textFlag(flags, 'save');
   if (save !== undefined) {

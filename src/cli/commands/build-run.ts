@@ -52,6 +52,18 @@ export function findingText({ file }: BuildAnswer, { rule, lines, message }: Bui
   return `${file}${lines === undefined ? '' : `:${lines.first}`}: ${rule}: ${message}`;
 }
 
+/** Tells what is doubtful in a Dockerfile, with its place. */
+export function tellFinding(
+  run: Run,
+  answer: BuildAnswer,
+  finding: BuildAnswer['findings'][number],
+  level: 'note' | 'warning',
+): void {
+  const { path } = answer;
+  const place = path === undefined ? undefined : { path, line: finding.lines?.first, lastLine: finding.lines?.last };
+  run.note(findingText(answer, finding), level, place);
+}
+
 /** The members of the document of `inputs --json`. */
 export function inputsMembers(answer: BuildAnswer) {
   const { file, target, platforms, key, frontend, inputs, unkeyed, incomplete } = answer;

@@ -4,7 +4,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, findingText, inputsMembers, tellUnasked, withBuild } from './build-run.ts';
+import { checkCovered, inputsMembers, tellFinding, tellUnasked, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
@@ -35,6 +35,6 @@ async function printInputs(run: Run, request: BuildRequest, work: BuildWork): Pr
   const answer = await buildKey(request, work);
   checkCovered(run, answer);
   const findings = answer.findings.filter(({ unrepeatable }) => unrepeatable || run.verbose > 0);
-  for (const finding of findings) run.note(findingText(answer, finding), 'warning');
+  for (const finding of findings) tellFinding(run, answer, finding, 'warning');
   return run.json ? run.document(inputsMembers(answer)) : run.out(inputsTable(answer, run.verbose > 0));
 }

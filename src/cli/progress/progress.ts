@@ -1,8 +1,6 @@
 /** Which view of the progress a run gets. */
 
 import { CtxsrcError } from '../../core/errors.ts';
-import { monotonicMs } from '../../core/monotonic.ts';
-import { printableJson } from '../../core/printable.ts';
 import { type Flags, PROGRESS_MODES } from '../flags.ts';
 import type { Io } from '../io.ts';
 import { type MessageChoice, messageLine } from './messages.ts';
@@ -11,32 +9,38 @@ import type { LineSink, Reporter } from './reporter.ts';
 
 /**
  * `--progress`, else `BUILDKIT_PROGRESS`, else `auto`: a live view for a person at a terminal, plain lines elsewhere.
- * `--quiet` shows only errors. The view is made when there is something to show, and the live view is loaded only for a
- * terminal.
+ * `--quiet` shows only errors. The view is made when there is something to show; the live view is loaded only for a
+ * terminal, and what the logs of CI systems understand only there.
  */
 export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   const verbose = (flags.verbose as number | undefined) ?? 0;
-  const stderr: LineSink = { write: (text) => io.stderr.write(text) };
-  if (flags.quiet === true) return messagesOnly(stderr, { level: 'none', verbose: 0 });
+  const isCi = Boolean(io.env.GITHUB_ACTIONS || io.env.GITLAB_CI);
+  const lines = async (choice: MessageChoice): Promise<Reporter> => {
+    const make = (stream: LineSink): Reporter =>
+      choice.level === 'note' ? whenNeeded(() => plainView(stream, verbose)) : messagesOnly(stream, choice);
+    if (isCi) return (await import('../ci/log-view.ts')).logView(io, choice, make);
+    return make({ write: (text) => io.stderr.write(text) });
+  };
+  if (flags.quiet === true) return lines({ level: 'none', verbose: 0 });
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
-  const plain = (): Reporter => plainView(stderr, verbose);
   const liveView = async (): Promise<() => Reporter> => {
     const { LiveView } = await import('./live.ts');
     return () => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
   };
   switch (wanted) {
     case 'auto': {
-      if (!mayBeForPerson(io)) return whenNeeded(plain);
+      const plain = await lines({ level: 'note', verbose });
+      if (isCi || !mayBeForPerson(io)) return plain;
       const live = await liveView();
-      return whenNeeded(() => (io.stderr.isTTY ? live() : plain()));
+      return whenNeeded(() => (io.stderr.isTTY ? live() : plain));
     }
     case 'none':
     case 'quiet':
-      return messagesOnly(stderr, { level: 'warning', verbose });
+      return lines({ level: 'warning', verbose });
     case 'rawjson':
-      return rawJson(io);
+      return (await import('./raw-json.ts')).rawJson(io);
     case 'plain':
-      return whenNeeded(plain);
+      return lines({ level: 'note', verbose });
     case 'tty':
       return whenNeeded(await liveView());
     default:
@@ -78,15 +82,4 @@ function mayBeForPerson(io: Io): boolean {
 function usesColor(flags: Flags, io: Io): boolean {
   if (flags.color === false || io.env.NO_COLOR) return false;
   return Boolean(io.env.FORCE_COLOR) || io.stderr.isTTY;
-}
-
-/** Every event as one line of JSON, with the milliseconds since the start. */
-function rawJson(io: Io): Reporter {
-  const start = monotonicMs();
-  return {
-    emit: (event) => {
-      const line = JSON.stringify({ schema: 'ctxsrc/v1', at: Math.round(monotonicMs() - start), ...event });
-      io.stderr.write(`${printableJson(line)}\n`);
-    },
-  };
 }
