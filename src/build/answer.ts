@@ -65,7 +65,7 @@ export interface BuildInput {
   /** The identifier, after expansion and overrides. */
   readonly ref: string;
   readonly platform?: string;
-  /** Package URL, as provenance spells it. */
+  /** Package URL of an image, as provenance spells it. */
   readonly purl?: string;
   readonly at: readonly InputPlace[];
   /** The digest that the Dockerfile itself demands. */

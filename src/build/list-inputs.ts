@@ -76,7 +76,7 @@ async function imageInput(request: Request, file: string, keys: SourceKeys): Pro
     name: imageName(request, image, keys),
     ref: shown(image),
     platform,
-    ...(store === undefined ? { purl: packageUrl(ref, platform) } : {}),
+    purl: packageUrl(ref, platform, store === undefined ? 'docker' : 'oci'),
     at: placesOf(places, file),
     digest: digests.digest,
     ...defined({ mediaType: digests.mediaType, pinned: digests.pinned, config: await digests.config?.() }),

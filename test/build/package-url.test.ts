@@ -12,3 +12,9 @@ it.each([
 ])('the package URL of %s for %s is that of provenance', (ref, platform, expected) => {
   expect(packageUrl(ref, platform)).toBe(expected);
 });
+
+it('the package URL of an image of a layout is that of provenance', () => {
+  expect(packageUrl(`docker.io/library/base@${digest}`, 'linux/amd64', 'oci')).toBe(
+    `pkg:oci/base?digest=${digest}&platform=linux%2Famd64`,
+  );
+});

@@ -18,20 +18,44 @@ export interface ProjectImage {
   readonly compression?: LayerCompression;
   /** A note in its index. */
   readonly note?: string;
+  /** It is a front end: that of CTXSRC_FRONTEND, which real builds need; keys are content with any file. */
+  readonly frontend?: boolean;
 }
 
 /** `sh` of its source beside it, for linux/amd64. */
 const SHELL = readFileSync(join(import.meta.dirname, 'shell', 'sh'));
 
+/** What BuildKit's own image of its front end says of it. */
+const FRONTEND_CONFIG = {
+  Entrypoint: ['/bin/dockerfile-frontend'],
+  Labels: {
+    'moby.buildkit.frontend.network.none': 'true',
+    'moby.buildkit.frontend.caps': 'moby.buildkit.frontend.inputs,moby.buildkit.frontend.contexts',
+  },
+};
+
+function frontendProgram(): string | Buffer {
+  const { CTXSRC_FRONTEND: path } = process.env;
+  return path === undefined ? 'a front end' : readFileSync(path);
+}
+
 /** @param name makes the image another than every other */
 export function buildImage(name: string, image: ProjectImage): { layout: LayoutBuilder; root: Descriptor } {
-  const { files = {}, config = {}, platforms = ['linux/amd64', 'linux/arm64'], others = '', note } = image;
+  const {
+    files = {},
+    config = {},
+    platforms = ['linux/amd64', 'linux/arm64'],
+    others = '',
+    note,
+    frontend = false,
+  } = image;
   const layout = new LayoutBuilder();
   const manifests = platforms.map((text, index) => {
     const [os = '', architecture = '', variant] = text.split('/');
     const entries = [
       { name: 'bin/sh', mode: 0o755, content: SHELL },
       { name: 'etc/image', content: `${name} ${text} ${index === 0 ? '' : others}` },
+      ...(frontend ? [{ name: 'bin/dockerfile-frontend', mode: 0o755, content: frontendProgram() }] : []),
       ...Object.entries(files).map(([path, content]) => ({ name: path, content })),
     ];
     const layer = layout.layer(tar(entries), image.compression);
@@ -39,7 +63,7 @@ export function buildImage(name: string, image: ProjectImage): { layout: LayoutB
     const configBytes = JSON.stringify({
       created: image.created ?? '2024-01-01T00:00:00Z',
       ...platform,
-      config: { Env: ['PATH=/usr/bin:/bin'], ...config },
+      config: { Env: ['PATH=/usr/bin:/bin'], ...(frontend ? FRONTEND_CONFIG : {}), ...config },
       rootfs: { type: 'layers', diff_ids: [layer.diffId] },
       history: [{ created: '2024-01-01T00:00:00Z', created_by: `made for ${digestOf(name)}` }],
     });

@@ -1,12 +1,12 @@
 /** What stands around whole projects: a registry whose tags move, a web server and repositories that change. */
 import { chmodSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Descriptor } from '../../src/oci/types.ts';
 import { type GitServer, serveGit } from './git-http.ts';
 import { commit, initBare } from './git-repository.ts';
 import { digestOf, type LayoutBuilder } from './layout-builder.ts';
 import { put } from './project.ts';
-import { buildImage } from './project-image.ts';
+import { buildImage, type ProjectImage } from './project-image.ts';
 import { removeTree, tempDir } from './temp.ts';
 import type { Project, ProjectState } from './whole-project.ts';
 
@@ -81,9 +81,10 @@ export class ProjectWorld {
         symlinkSync(link, join(dir, path));
       }
     }
+    writeLayouts(name, state.layouts, dir);
     return {
       dir,
-      args: filled(state.args).trim().split(/\s+/),
+      args: filled(state.args).replaceAll('{dir}', dir).trim().split(/\s+/),
       env: Object.fromEntries(
         Object.entries(state.env).map(([variable, value]) => [variable, filled(value).replaceAll('{dir}', dir)]),
       ),
@@ -120,4 +121,20 @@ export class ProjectWorld {
       this.#pushed.set(`${project}/${name}`, root.digest);
     }
   }
+}
+
+/** Of the same last part of the name, an image has the same bytes in every layout and in the registry. */
+function writeLayouts(project: string, layouts: Readonly<Record<string, ProjectImage>>, dir: string): void {
+  const written = new Map<string, LayoutBuilder>();
+  for (const [name, image] of Object.entries(layouts)) {
+    const [path = '', tag = 'latest'] = name.split(':');
+    const { layout, root } = buildImage(`${project}/${basename(path)}:${tag}`, image);
+    const whole = written.get(path);
+    if (whole === undefined) written.set(path, layout.tag(root, tag));
+    else {
+      for (const [digest, bytes] of layout.blobs) whole.blobs.set(digest, bytes);
+      whole.tag(root, tag);
+    }
+  }
+  for (const [path, layout] of written) layout.write(join(dir, path));
 }

@@ -14,7 +14,7 @@ export interface RealBuild {
   readonly ran: readonly string[];
   /** Configurations of the images without times and history, one for each platform. */
   readonly images: readonly string[];
-  /** Images, git and http sources by their provenance: URI and digest. */
+  /** Images, git and http sources by their provenance, but for a front end: URI and digest. */
   readonly materials: readonly string[];
 }
 

@@ -16,6 +16,8 @@ export interface ProjectState {
   readonly args: string;
   readonly env: Readonly<Record<string, string>>;
   readonly images: Readonly<Record<string, ProjectImage>>;
+  /** Images in layouts among the files, by `PATH:TAG`. */
+  readonly layouts: Readonly<Record<string, ProjectImage>>;
   /** Texts by path below `{web}`. */
   readonly web: Readonly<Record<string, string>>;
   /** Of each repository below `{git}` the files of its commits, oldest first. */
@@ -27,6 +29,8 @@ export interface ProjectChange extends Partial<ProjectState> {
   readonly edit?: Readonly<Record<string, readonly [from: string, to: string]>>;
   /** Why the key changes although nothing has to be built; docs/build.md lists it. */
   readonly needless?: string;
+  /** Why the key stays although something has to be built; docs/build.md lists it. */
+  readonly unseen?: string;
 }
 
 export interface Project {
@@ -47,14 +51,13 @@ export function readProjects(): Project[] {
   });
 }
 
-const EMPTY: ProjectState = { files: {}, args: '.', env: {}, images: {}, web: {}, git: {} };
+const EMPTY: ProjectState = { files: {}, args: '.', env: {}, images: {}, layouts: {}, web: {}, git: {} };
 
 /** The state after a change: members are merged, a file that is null is gone. */
-export function changed(state: ProjectState, { edit = {}, needless: _, ...change }: ProjectChange): ProjectState {
-  const images = Object.entries(change.images ?? {}).map(([name, image]) => [
-    name,
-    { ...state.images[name], ...image },
-  ]);
+export function changed(
+  state: ProjectState,
+  { edit = {}, needless: _, unseen: __, ...change }: ProjectChange,
+): ProjectState {
   const edited = Object.entries(edit).map(([path, [from, to]]) => {
     const file = state.files[path];
     const text = typeof file === 'string' ? file : (file?.text ?? '');
@@ -66,8 +69,14 @@ export function changed(state: ProjectState, { edit = {}, needless: _, ...change
     files: { ...state.files, ...Object.fromEntries(edited), ...change.files },
     args: change.args ?? state.args,
     env: { ...state.env, ...change.env },
-    images: { ...state.images, ...Object.fromEntries(images) },
+    images: changedImages(state.images, change.images),
+    layouts: changedImages(state.layouts, change.layouts),
     web: { ...state.web, ...change.web },
     git: { ...state.git, ...change.git },
   };
+}
+
+function changedImages(before: ProjectState['images'], change: ProjectState['images'] = {}): ProjectState['images'] {
+  const images = Object.entries(change).map(([name, image]) => [name, { ...before[name], ...image }]);
+  return { ...before, ...Object.fromEntries(images) };
 }
