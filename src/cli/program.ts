@@ -88,7 +88,7 @@ async function runCommand(
   signal: AbortSignal,
 ): Promise<number> {
   // A step whose outputs cannot be written must fail before it has pushed or written anything.
-  if (invocation.flags.githubOutput === true) (await import('./github-output.ts')).checkGithubOutput(io.env);
+  if (invocation.flags.githubOutput === true) (await import('./ci/github-output.ts')).checkGithubOutput(io.env);
   const run = new Run({
     io,
     reporter: await createReporter(invocation.flags, io),

@@ -11,10 +11,10 @@ import { defaultCacheDir } from '../source/cache-dir.ts';
 import { type Environment, openEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
+import type { StepOutputs } from './ci/github-output.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
-import type { StepOutputs } from './github-output.ts';
 import type { Io } from './io.ts';
 import { withEnvironment } from './network-environment.ts';
 import type { Reporter } from './progress/reporter.ts';
@@ -208,14 +208,14 @@ export class Run {
   /** Appends outputs to the file in `$GITHUB_OUTPUT`. Called before the answer: if it fails, there is none. */
   async githubOutput(values: StepOutputs): Promise<void> {
     if (this.flags.githubOutput !== true) return;
-    const { appendGithubOutputs } = await import('./github-output.ts');
+    const { appendGithubOutputs } = await import('./ci/github-output.ts');
     await appendGithubOutputs(this.io.env, values);
   }
 
   /** As `githubOutput` for each reference; of several, named ones get `-NAME` added, others `-1`, `-2`, …. */
   async githubOutputs(resolved: readonly Resolved[], values: readonly StepOutputs[]): Promise<void> {
     if (this.flags.githubOutput !== true) return;
-    const { outputsByName } = await import('./github-output.ts');
+    const { outputsByName } = await import('./ci/github-output.ts');
     await this.githubOutput(outputsByName(resolved, values));
   }
 

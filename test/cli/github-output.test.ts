@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { outputLines } from '../../src/cli/github-output.ts';
+import { outputLines } from '../../src/cli/ci/github-output.ts';
 import { cliHome, ctxsrc, packageRoot } from '../support/cli.ts';
 import { readGithubOutput } from '../support/github-output.ts';
 import { tempDir } from '../support/temp.ts';

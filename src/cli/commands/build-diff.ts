@@ -13,6 +13,7 @@ import { printable } from '../../core/printable.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
 import { buildLineOf } from '../build-flags.ts';
+import { appendStepSummary } from '../ci/step-summary.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { checkCovered, withBuild } from './build-run.ts';
@@ -34,8 +35,16 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
   const comparison = compareBuilds(a, b);
   if (known !== undefined && !comparison.same) tellMissing(run, known, known === a ? b : a);
   await print(run, args, [a, b], comparison);
+  await appendStepSummary(run, {
+    title: `ctxsrc diff: ${comparison.same ? 'the build is the same' : 'the build changed'}`,
+    changed: !comparison.same,
+    header: ['change', 'what'],
+    rows: comparison.differences.map((one) => [CHANGES[one.mark], differenceText(one)]),
+  });
   return comparison.same || flags.exitCode !== true ? undefined : ERROR_EXITS.E_DRIFT;
 }
+
+const CHANGES = { '~': 'changed', '+': 'added', '-': 'gone' } as const;
 
 /** A directory, a repository or an archive; everything else is a file. */
 function describesBuild(run: Run, arg: string): boolean {

@@ -9,8 +9,8 @@ import { printable, printableJson } from '../../core/printable.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
+import { appendStepSummary } from '../ci/step-summary.ts';
 import type { Run } from '../run.ts';
-import { appendStepSummary } from '../step-summary.ts';
 import type { BakeAnswers } from './bake-run.ts';
 
 /** Whether a build with this key was done. */
@@ -38,10 +38,12 @@ export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, mem
   );
   const changed = targets.filter(({ known }) => !known).map(({ target }) => target);
   await run.githubOutput({ targets: JSON.stringify(changed) });
-  if (changed.length > 0) {
-    const rows = targets.map(({ target, key, known }) => [target, known ? 'known' : 'changed', key]);
-    await appendStepSummary(run.io.env, ['target', 'build', 'key'], rows);
-  }
+  await appendStepSummary(run, {
+    title: `ctxsrc inputs: ${changed.length === 0 ? 'none' : changed.length} of ${targets.length} targets changed`,
+    changed: changed.length > 0,
+    header: ['target', 'key'],
+    rows: targets.filter(({ known }) => !known).map(({ target, key }) => [target, key]),
+  });
   run.note(`${changed.length} of ${targets.length} targets changed`);
   if (run.json) return run.document({ changed, targets });
   return run.out(printableJson(`${JSON.stringify(changed)}\n`));

@@ -7,8 +7,8 @@ import type { LockEntry } from '../../snapshot/lock/lock.ts';
 import { entryReference, type OpenLock, type Understood } from '../../snapshot/lock/references.ts';
 import { withoutDigest } from '../../source/foreign-forms.ts';
 import { identify } from '../../source/resolve.ts';
+import { appendStepSummary } from '../ci/step-summary.ts';
 import type { Run } from '../run.ts';
-import { appendStepSummary } from '../step-summary.ts';
 import { type Asked, forPlatforms, identifyAsked, platformsBeside } from './lock.ts';
 
 /**
@@ -29,10 +29,14 @@ export async function check(run: Run, lock: OpenLock, asked: Asked | undefined):
   drifts.push(...found.filter((drift) => drift !== undefined));
   for (const drift of drifts) tell(run, drift, entries.get(drift.name));
   const counted = drifts.filter(({ what }) => what !== 'list' || run.flags.strict === true);
-  if (counted.length > 0) {
-    const rows = counted.map(({ name, what, from, to }) => [name, what, from, to]);
-    await appendStepSummary(run.io.env, ['context', 'what', 'was', 'is'], rows);
-  }
+  const moved = new Set(counted.map(({ name }) => name)).size;
+  const all = new Set([...entries.keys(), ...counted.map(({ name }) => name)]).size;
+  await appendStepSummary(run, {
+    title: `ctxsrc lock: ${moved === 0 ? 'none' : moved} of ${all} ${all === 1 ? 'context' : 'contexts'} moved`,
+    changed: moved > 0,
+    header: ['context', 'what', 'was', 'is'],
+    rows: counted.map(({ name, what, from, to }) => [name, what, from, to]),
+  });
   if (run.json) await run.document({ drift: drifts });
   else
     for (const { name, what, from, to } of counted)

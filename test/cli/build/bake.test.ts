@@ -328,7 +328,7 @@ describe('inputs --changed-since a document', () => {
     await ctxsrc(['inputs', '--from', 'b.json', '--changed-since', 'x.json', '--github-output'], { cwd, env });
     expect(readGithubOutput(readFileSync(join(cwd, 'out'), 'utf8'))).toEqual({ targets: '["a","b","c"]' });
     expect(readFileSync(join(cwd, 'summary'), 'utf8')).toMatch(
-      /^\n\| target \| build \| key \|\n\| --- \| --- \| --- \|\n\| a \| changed \| sha256:[0-9a-f]{64} \|\n/,
+      /^\n### ctxsrc inputs: 3 of 3 targets changed\n\n\| target \| key \|\n\| --- \| --- \|\n\| `a` \| `[0-9a-f]{8}` \|\n/,
     );
   });
 

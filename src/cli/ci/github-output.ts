@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { CtxsrcError, localError } from '../core/errors.ts';
-import type { Variables } from '../core/home.ts';
-import { printable } from '../core/printable.ts';
-import type { Resolved } from '../source/resolve.ts';
+import { CtxsrcError, localError } from '../../core/errors.ts';
+import type { Variables } from '../../core/home.ts';
+import { printable } from '../../core/printable.ts';
+import type { Resolved } from '../../source/resolve.ts';
 
 /** Outputs by their names; undefined ones are left out. */
 export type StepOutputs = Readonly<Record<string, string | undefined>>;
