@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { appendStepSummary, type StepTable } from '../../src/cli/ci/step-summary.ts';
-import type { Run } from '../../src/cli/run.ts';
 import { printable } from '../../src/core/printable.ts';
 import { ctxsrc } from '../support/cli.ts';
 import { tempDir } from '../support/temp.ts';
@@ -22,7 +21,7 @@ async function summaryOf(
   writeFileSync(file, before);
   const notes: string[] = [];
   const io = { env: { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: file, ...env } };
-  const run = { io, note: (text: string) => notes.push(text) } as unknown as Run;
+  const run = { io, note: (text: string) => void notes.push(text) };
   await appendStepSummary(run, { title: 'title', changed: true, header: ['a', 'b'], rows: [['x', 'y']], ...table });
   return { text: readFileSync(file, 'utf8'), notes };
 }

@@ -1,7 +1,13 @@
 /** The summary of a GitHub Actions step: what changed, for people, in the file that `$GITHUB_STEP_SUMMARY` names. */
 import { appendFile, stat } from 'node:fs/promises';
 import { printable, shortened } from '../../core/printable.ts';
-import type { Run } from '../run.ts';
+import type { Io } from '../io.ts';
+
+/** A run in a step. */
+export interface Step {
+  readonly io: Pick<Io, 'env'>;
+  note(text: string, level?: 'note' | 'warning'): void;
+}
 
 export interface StepTable {
   /** One sentence that answers, in words of ours. */
@@ -23,7 +29,7 @@ const MOST_OF_A_STEP = 1000 * 1024;
  * Appends a table where the program runs in GitHub Actions: what other commands of the step have written stays.
  * `CTXSRC_SUMMARY` is `changed` unless set, `always` or `never`. That it cannot be written is a warning: the answer holds.
  */
-export async function appendStepSummary(run: Run, table: StepTable): Promise<void> {
+export async function appendStepSummary(run: Step, table: StepTable): Promise<void> {
   const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY: file, CTXSRC_SUMMARY: when } = run.io.env;
   if (!GITHUB_ACTIONS || !file || when === 'never' || (!table.changed && when !== 'always')) return;
   try {
