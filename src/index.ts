@@ -2,6 +2,8 @@
  * ctxsrc as a library: keys, digests and snapshots of build-context sources. Nothing is printed, nothing of the process
  * is changed; every function takes an `AbortSignal` and tells its progress as typed events.
  */
+export type { BuildInput, InputPlace, UnkeyedInput } from './build/answer.ts';
+export type { InputsReport } from './build/report.ts';
 export type * from './contract/index.ts';
 export { type Digest, isDigest, parseDigest } from './core/digest.ts';
 export { CtxsrcError, ERROR_EXITS, type ErrorCode, ioError, isCtxsrcError } from './core/errors.ts';
@@ -11,6 +13,16 @@ export { VERSION } from './core/version.ts';
 export type { ListedEntry } from './image/entries/listing.ts';
 // With the star a program can add to the flags by `declare module`.
 export type * from './library/attributes.ts';
+export {
+  type Build,
+  type BuildKey,
+  buildKey,
+  type CombinedOptions,
+  combinedKey,
+  inputs,
+  isBuilt,
+  type Named,
+} from './library/build.ts';
 export {
   cat,
   type ExportOptions,
@@ -26,6 +38,18 @@ export {
   type WriteChoices,
 } from './library/files.ts';
 export { cacheKey, digest, type KeyOptions, parse, resolve } from './library/keys.ts';
+export {
+  checkLock,
+  createLock,
+  type FormatLockOptions,
+  formatLock,
+  type LockCheck,
+  type LockContext,
+  type LockOptions,
+  type LockReport,
+  type UpdateLockOptions,
+  updateLock,
+} from './library/lock.ts';
 export type { CallOptions, Environment, EnvironmentOptions, Options, PlaceOptions } from './library/options.ts';
 export { openEnvironment } from './library/place.ts';
 export { type PushOptions, push } from './library/push.ts';
@@ -38,9 +62,14 @@ export {
   type StoreOptions,
   storeUsage,
 } from './library/store.ts';
+export type { Drift } from './snapshot/lock/entry.ts';
+export type { Omitted, Rendered } from './snapshot/lock/formats.ts';
+export type { LockEntry } from './snapshot/lock/lock.ts';
+export type { LockFormat } from './snapshot/lock/render.ts';
 export type { PushResult } from './snapshot/push/push.ts';
 export type { Resolution, SnapshotResult } from './snapshot/results.ts';
 export type { VerifyReport } from './snapshot/verify/report.ts';
+export type { CombinedContextReport, CombinedReport } from './source/combined-report.ts';
 export type { DigestReport, KeyReport, Keys, ReferenceReport } from './source/document.ts';
 export type { DoctorCheck } from './upkeep/check.ts';
 export type { DoctorReport } from './upkeep/doctor.ts';

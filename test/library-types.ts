@@ -2,7 +2,17 @@
  * What the types of the library refuse: nothing here runs, `tsc` reads it, and every line that it should refuse and does
  * not is an error (`npm run check`).
  */
-import { cacheKey, ls, type Options, parse, resolve, type SnapshotOptions, snapshot } from '../src/index.ts';
+import {
+  buildKey,
+  cacheKey,
+  createLock,
+  ls,
+  type Options,
+  parse,
+  resolve,
+  type SnapshotOptions,
+  snapshot,
+} from '../src/index.ts';
 
 declare module '../src/index.ts' {
   // As a source from outside tells of its flags.
@@ -27,6 +37,9 @@ export async function right(options: Options, write: SnapshotOptions, reference:
   await cacheKey('unheard://x', { attributes: { platform: 'linux/arm64' } });
   await cacheKey('./app', { ...options, attributes: { exclude: undefined } });
   await snapshot('./app', './out', write);
+  await createLock({ base: 'docker-image://alpine', app: { reference: './app', attributes: { exclude: ['*.log'] } } });
+  await createLock({ base: { reference: 'docker-image://alpine', attributes: { platform: 'linux/arm64' } } });
+  await buildKey({ context: dir, buildArgs: { VERSION: '1' }, modes: 'exec' }, { strict: true });
 }
 
 export async function wrong(dir: string): Promise<void> {
@@ -58,6 +71,10 @@ export async function wrong(dir: string): Promise<void> {
   await cacheKey(`oci-layout://${dir}`, { attributes: { exclude: ['*.log'] } });
   // @ts-expect-error a flag that no source has, whatever the reference is
   await cacheKey(dir, { attributes: { exlude: ['*.log'] } });
+  // @ts-expect-error a flag of directories, of a context
+  await createLock({ base: { reference: 'docker-image://alpine', attributes: { exclude: ['*.log'] } } });
+  // @ts-expect-error a name of buildx's flag
+  await buildKey({ context: '.', 'build-arg': {} });
   // @ts-expect-error an option that is not there
   await cacheKey('./app', { cachedir: '/x' });
   // @ts-expect-error an option of snapshots

@@ -1,10 +1,10 @@
 /** What the package exports: deliberate, documented, silent, abortable, usable many times at once. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { SourceTable } from '../src/source/table.ts';
-import { ctxsrc, packageRoot, run } from './support/cli.ts';
+import { packageRoot, run } from './support/cli.ts';
 import { directory, layoutRef } from './support/cli-expect.ts';
 import { digestOf, gzip, LayoutBuilder, layerType } from './support/layout-builder.ts';
 import { tar } from './support/tar-builder.ts';
@@ -22,12 +22,19 @@ describe('the exports', () => {
       'ERROR_EXITS',
       'Once',
       'VERSION',
+      'buildKey',
       'cacheKey',
       'cat',
+      'checkLock',
+      'combinedKey',
+      'createLock',
       'digest',
       'doctor',
       'exportTo',
+      'formatLock',
+      'inputs',
       'ioError',
+      'isBuilt',
       'isCtxsrcError',
       'isDigest',
       'listStore',
@@ -41,6 +48,7 @@ describe('the exports', () => {
       'resolve',
       'snapshot',
       'storeUsage',
+      'updateLock',
       'verify',
     ]);
     expect(Object.keys(await load('conformance')).sort()).toEqual(['RULES', 'runConformance']);
@@ -253,63 +261,5 @@ describe('an environment', () => {
     });
     const unknown = library.openEnvironment({ cachedir: '/x' } as object);
     await expect(unknown).rejects.toMatchObject({ code: 'E_USAGE' });
-  });
-});
-
-describe('what the commands do', () => {
-  const cacheDir = tempDir('library-cache');
-  const json = async (...args: string[]): Promise<Record<string, unknown>> => {
-    const { stdout } = await ctxsrc([...args, '--json', '--cache-dir', cacheDir]);
-    return JSON.parse(stdout) as Record<string, unknown>;
-  };
-  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
-
-  it('parse, digest, key and pull: the documents of --json', async () => {
-    const hello = layoutRef('hello');
-    const [parsed, digests, keys] = await Promise.all([
-      json('parse', hello),
-      json('digest', hello),
-      json('key', hello),
-    ]);
-    expect({ schema: 'ctxsrc/v1', ...(plain(await library.parse(hello, { cacheDir })) as object) }).toEqual(parsed);
-    expect(plain(await library.digest(hello, { cacheDir }))).toEqual(digests);
-    expect(plain(await library.pull(hello, { cacheDir }))).toEqual(digests);
-    const { key, keys: all, incomplete } = await library.cacheKey(hello, { cacheDir });
-    expect(plain({ key, keys: all, incomplete })).toEqual({
-      key: keys.key,
-      keys: keys.keys,
-      incomplete: keys.incomplete,
-    });
-    expect((await library.cacheKey(hello, { cacheDir, preimages: true })).keys[0]!.preimage).toContain('{');
-  });
-
-  it('verify: the document of --json', async () => {
-    const dir = join(tempDir('library'), 'out');
-    await library.snapshot(layoutRef('hello'), dir, { cacheDir, write: { owner: 'current' } });
-    expect((await library.verify(dir, { cacheDir })).intact).toBe(true);
-    writeFileSync(join(dir, 'more'), '');
-    const report = await library.verify(dir, { cacheDir });
-    expect(report).toMatchObject({ intact: false, differences: [{ path: 'more', kind: 'added' }] });
-    expect({ schema: 'ctxsrc/v1', ...report }).toEqual(await json('verify', dir));
-  });
-
-  it('export: the digest of the command', async () => {
-    const dir = tempDir('library');
-    for (const type of ['tar', 'oci'] as const) {
-      const { stdout } = await ctxsrc([
-        'export',
-        layoutRef('hello'),
-        '-o',
-        `type=${type},dest=${join(dir, `a.${type}`)}`,
-      ]);
-      const exported = await library.exportTo(layoutRef('hello'), join(dir, `b.${type}`), { cacheDir, type });
-      expect(exported.digest).toBe(stdout.trim());
-      expect(readFileSync(join(dir, `a.${type}`))).toEqual(readFileSync(join(dir, `b.${type}`)));
-    }
-    await library.exportTo(layoutRef('hello'), join(dir, 'layout'), { cacheDir, directory: true });
-    const again = await library.digest(`oci-layout://${join(dir, 'layout')}`, { cacheDir });
-    expect(again.manifest).toBe((await library.digest(layoutRef('hello'), { cacheDir })).manifest);
-    const both = library.exportTo(layoutRef('hello'), join(dir, 'x'), { cacheDir, type: 'tar', directory: true });
-    await expect(both).rejects.toMatchObject({ code: 'E_USAGE' });
   });
 });

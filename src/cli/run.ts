@@ -7,9 +7,10 @@ import { printable, printableJson } from '../core/printable.ts';
 import { type MessagePlace, warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
+import type { LockWork } from '../snapshot/lock/renew.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
 import { type Environment, openEnvironment } from '../source/environment.ts';
-import { type Identified, identify, type Resolved, withReference } from '../source/resolve.ts';
+import { forEach, type Identified, identify, type Resolved } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { StepOutputs } from './ci/github-output.ts';
 import type { UserConfig } from './config.ts';
@@ -135,14 +136,11 @@ export class Run {
   /** Makes the instances of identified references. */
   async bind(understood: readonly Understood[]): Promise<Resolved[]> {
     const { env } = await this.environment();
-    return Promise.all(
-      understood.map(async ({ held, ...one }) => {
-        const instance = one.source.resolve(one.identifier, env);
-        if (held === undefined) return { ...one, instance };
-        const { heldToLock } = await import('../snapshot/lock/entry.ts');
-        return { ...one, instance: heldToLock(instance, one.ref.name!, held) };
-      }),
-    );
+    if (understood.every(({ held }) => held === undefined)) {
+      return understood.map((one) => ({ ...one, instance: one.source.resolve(one.identifier, env) }));
+    }
+    const { bind } = await import('../snapshot/lock/references.ts');
+    return bind(understood, env);
   }
 
   /** The context of parsing references; flags override the attributes in `defaults`. */
@@ -154,13 +152,14 @@ export class Run {
     };
   }
 
+  /** What locking contexts needs. */
+  async lockWork(): Promise<LockWork> {
+    return { site: this.site(), env: (await this.environment()).env, job: await this.job() };
+  }
+
   /** Runs `work` for all references concurrently. All succeed, or the error of the first failed reference is thrown. */
   async each<T>(resolved: readonly Resolved[], work: (one: Resolved) => Promise<T>): Promise<T[]> {
-    const results = await Promise.allSettled(resolved.map((one) => work(one)));
-    return results.map((result, index) => {
-      if (result.status === 'fulfilled') return result.value;
-      throw withReference(result.reason, resolved[index]!.ref.text);
-    });
+    return forEach(resolved, work);
   }
 
   #refuseIdleFlags(identified: readonly Identified[]): void {

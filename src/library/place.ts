@@ -60,7 +60,8 @@ export async function openEnvironment(options: EnvironmentOptions = {}): Promise
   return handle;
 }
 
-const cacheDirOf = ({ cacheDir }: EnvironmentOptions): string =>
+/** The store's directory, absolute. */
+export const cacheDirOf = ({ cacheDir }: EnvironmentOptions): string =>
   cacheDir === undefined ? defaultCacheDir(process.env) : resolvePath(cacheDir);
 
 async function open(options: EnvironmentOptions, { limits, onProgress }: PlaceOptions): Promise<Shared> {
@@ -135,7 +136,7 @@ export async function withSource<T>(
 }
 
 /** The instance of a reference. */
-async function bound({ table, env }: Place, reference: string, attributes: unknown): Promise<Resolved> {
+export async function bound({ table, env }: Place, reference: string, attributes: unknown): Promise<Resolved> {
   const identified = await understand(table, reference, attributes);
   try {
     return { ...identified, instance: identified.source.resolve(identified.identifier, env) };

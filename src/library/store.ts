@@ -1,42 +1,40 @@
 /** The store and the machine for programs: what `ctxsrc cache ls`, `du`, `prune` and `ctxsrc doctor` do. */
-import { setMaxListeners } from 'node:events';
-import { resolve } from 'node:path';
-import type { JobContext } from '../contract/session.ts';
 import type { NetworkOptions } from '../contract/source.ts';
-import type { PruneOptions, PruneReport, Store, StoreAdmin, StoreItem, UsageReport } from '../contract/store.ts';
+import type { PruneOptions, PruneReport, StoreItem, UsageReport } from '../contract/store.ts';
 import { type Check, call, flag, given, list, members, nonEmpty, positive } from '../core/check-options.ts';
-import { type ProgressEvent, silentProgress } from '../core/progress.ts';
 import { clearLeftovers } from '../snapshot/write/leftovers.ts';
-import { defaultCacheDir } from '../source/cache-dir.ts';
-import { DEFAULT_NETWORK, openEnvironment } from '../source/environment.ts';
+import { DEFAULT_NETWORK } from '../source/environment.ts';
 import { type DoctorReport, examine } from '../upkeep/doctor.ts';
 import { NETWORK, SIGNAL } from './option-checks.ts';
+import { PLACE, type PlaceOptions } from './options.ts';
+import { cacheDirOf, inPlace } from './place.ts';
 
-export interface StoreOptions {
-  /** The store; the one that the command line would use when absent. */
-  readonly cacheDir?: string | undefined;
+/** Options of `listStore` and `storeUsage`. */
+export interface StoreOptions extends Pick<PlaceOptions, 'cacheDir' | 'environment' | 'signal' | 'onProgress'> {
   /** Only items that match every filter: `kind=snapshot`, `name~=regular expression`. */
   readonly filter?: readonly string[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
 
-/** Sizes in bytes, durations in milliseconds. */
+/** Options of `pruneStore`: sizes in bytes, durations in milliseconds. */
 export interface PruneStoreOptions extends StoreOptions, Omit<PruneOptions, 'estimate' | 'filter'> {}
 
+/** Options of `doctor`. */
 export interface DoctorOptions {
   /** The store; the one that the command line would use when absent. */
   readonly cacheDir?: string | undefined;
+  /** Retries, mirrors, TLS; durations in milliseconds. */
   readonly network?: Partial<NetworkOptions> | undefined;
   /** A docker config.json with credentials. */
   readonly registryConfig?: string | undefined;
   /** Also try the configured registries, by one request each. */
   readonly test?: boolean | undefined;
+  /** Ends the call: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const STORE = {
-  cacheDir: nonEmpty,
+  cacheDir: PLACE.cacheDir,
+  environment: PLACE.environment,
   filter: list,
   signal: SIGNAL,
   onProgress: call,
@@ -58,61 +56,62 @@ const DOCTOR = {
   signal: SIGNAL,
 } satisfies Record<keyof DoctorOptions, Check>;
 
-/** The items of the store, last used first. */
+/**
+ * The items of the store, last used first.
+ * @throws CtxsrcError `E_USAGE` for a filter that is not understood, `E_IO`
+ */
 export async function listStore(options: StoreOptions = {}): Promise<readonly StoreItem[]> {
   members(STORE)(options, '');
-  return withStore(options, (store) => store.list(options.filter));
+  return inPlace(placeOf(options), ({ store }) => store.list(options.filter));
 }
 
-/** What the store takes of the disk, by name. */
+/**
+ * What the store takes of the disk, by name, in bytes.
+ * @throws CtxsrcError `E_USAGE` for a filter that is not understood, `E_IO`
+ */
 export async function storeUsage(options: StoreOptions = {}): Promise<UsageReport> {
   members(STORE)(options, '');
-  return withStore(options, (store) => store.usage(options.filter));
+  return inPlace(placeOf(options), ({ store }) => store.usage(options.filter));
 }
 
 /**
  * Removes what the options choose, and what killed runs left beside their targets (`leftovers`); by default what
  * nothing refers to. What a running process uses stays.
+ * @throws CtxsrcError `E_USAGE` for a filter that is not understood, `E_IO`
  */
 export async function pruneStore(
   options: PruneStoreOptions = {},
 ): Promise<PruneReport & { readonly leftovers: readonly string[] }> {
   members(PRUNE)(options, '');
-  const { cacheDir: _dir, signal: _signal, onProgress: _call, ...chosen } = options;
-  return withStore(options, async (store, job) => {
+  const { cacheDir: _dir, environment: _opened, signal: _signal, onProgress: _call, ...chosen } = options;
+  return inPlace(placeOf(options), async ({ store, job }) => {
     const leftovers = await clearLeftovers(job, store, chosen.dryRun === true);
     return { ...(await store.prune(job, chosen)), leftovers };
   });
 }
 
-/** Checks this machine and its settings; a fault is in the report, not thrown. */
+/**
+ * Checks this machine and its settings; a fault is in the report, not thrown.
+ * @throws CtxsrcError `E_USAGE` for an option that is not known
+ */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   members(DOCTOR)(options, '');
   const { cacheDir, network = {}, registryConfig, test = false, signal = new AbortController().signal } = options;
+  signal.throwIfAborted();
   const surroundings = {
     env: process.env,
-    cacheDir: storeOf(cacheDir),
+    cacheDir: cacheDirOf({ cacheDir }),
     cacheDirGiven: cacheDir !== undefined,
     network: { ...DEFAULT_NETWORK, ...given(network) },
     registryConfig,
     signal,
   };
-  return examine(surroundings, test);
+  const report = await examine(surroundings, test);
+  // An aborted check is a row like any other: the report would be of something that nobody waited for.
+  signal.throwIfAborted();
+  return report;
 }
 
-const storeOf = (cacheDir: string | undefined): string =>
-  cacheDir === undefined ? defaultCacheDir(process.env) : resolve(cacheDir);
-
-async function withStore<T>(
-  { cacheDir, signal = new AbortController().signal, onProgress }: StoreOptions,
-  work: (store: Store & StoreAdmin, job: JobContext) => Promise<T>,
-): Promise<T> {
-  const progress = onProgress === undefined ? silentProgress : { emit: onProgress };
-  const environment = await openEnvironment({ cacheDir: storeOf(cacheDir), progress });
-  setMaxListeners(0, signal);
-  try {
-    return await work(environment.store, { session: environment.session, signal, progress, strict: false });
-  } finally {
-    await environment.close();
-  }
+function placeOf({ cacheDir, environment, signal, onProgress }: StoreOptions): PlaceOptions {
+  return { cacheDir, environment, signal, onProgress };
 }

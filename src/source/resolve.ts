@@ -81,6 +81,18 @@ export async function digestsOf(instance: SourceInstance, job: JobContext): Prom
   return (await instance.digests?.(job)) ?? { digest: (await allKeys(instance, job)).at(-1)!.pin };
 }
 
+/** Works on all references side by side. All succeed, or the error of the first in order that failed is thrown. */
+export async function forEach<R extends Identified, T>(
+  references: readonly R[],
+  work: (one: R) => Promise<T>,
+): Promise<T[]> {
+  const results = await Promise.allSettled(references.map((one) => work(one)));
+  return results.map((result, index) => {
+    if (result.status === 'fulfilled') return result.value;
+    throw withReference(result.reason, references[index]!.ref.text);
+  });
+}
+
 /** Adds the reference to an error, without the secrets in it. */
 export function withReference(error: unknown, text: string): unknown {
   if (isCtxsrcError(error)) error.ref ??= shownReference(text);

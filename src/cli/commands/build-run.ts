@@ -1,10 +1,9 @@
 /** What `key --build` and `inputs` have in common: the build line read, its notes told, the answer checked. */
 import type { BuildAnswer, BuildRequest, BuildWork } from '../../build/answer.ts';
-import { readRequest } from '../../build/request/read.ts';
-import type { RemoteContext } from '../../build/request/remote.ts';
+import { type InputsReport, inputsReport } from '../../build/report.ts';
+import { withRequest } from '../../build/request/with-request.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { warnOrRefuse } from '../../core/progress.ts';
 import { buildLineOf, idleNote } from '../build-flags.ts';
 import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
@@ -17,28 +16,13 @@ export async function withBuild<T>(
   use: (request: BuildRequest, work: BuildWork) => Promise<T>,
 ): Promise<T> {
   const line = buildLineOf(dir, flags);
-  const job = await run.job();
-  const work = { table: run.table, env: (await run.environment()).env, job };
-  let remote: RemoteContext | undefined;
-  try {
-    const { env, cwd } = run.io;
-    const { request, notes, doubts } = await readRequest(line, {
-      env,
-      cwd,
-      signal: run.signal,
-      fetch: async (ref, keepGitDir) => {
-        const { openRemote } = await import('../../build/request/remote.ts');
-        remote = await openRemote(ref, keepGitDir, work);
-        return remote;
-      },
-    });
+  const work = { table: run.table, env: (await run.environment()).env, job: await run.job() };
+  const { env, cwd } = run.io;
+  return withRequest(line, work, { env, cwd }, async (request, notes) => {
     const idle = idleNote(flags);
     for (const note of idle === undefined ? notes : [idle, ...notes]) run.note(note);
-    for (const { text, hint } of doubts) warnOrRefuse(job, 'E_DOUBTFUL', text, hint);
-    return await use(request, work);
-  } finally {
-    await remote?.release();
-  }
+    return use(request, work);
+  });
 }
 
 /** Properties of files that the key could not cover are a warning, or exit 8 with `--strict`. */
@@ -65,9 +49,8 @@ export function tellFinding(
 }
 
 /** The members of the document of `inputs --json`. */
-export function inputsMembers(answer: BuildAnswer) {
-  const { file, target, platforms, key, frontend, inputs, unkeyed, incomplete } = answer;
-  return { file, target, platforms, key, frontend: frontend ?? null, inputs, unkeyed, incomplete };
+export function inputsMembers(answer: BuildAnswer): InputsReport {
+  return inputsReport(answer);
 }
 
 /** Bases that could not be asked offline are a warning, or exit 3 with `--strict`. */

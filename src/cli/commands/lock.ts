@@ -1,20 +1,14 @@
-import { dirname, resolve as resolvePath } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 import type { Attributes } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
-import { lockEntry } from '../../snapshot/lock/entry.ts';
 import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
-import { encodeLock, isContextName, type Lock, type LockEntry } from '../../snapshot/lock/lock.ts';
-import {
-  entryReference,
-  type OpenLock,
-  openLock,
-  openLockIfThere,
-  type Understood,
-} from '../../snapshot/lock/references.ts';
+import { encodeLock, isContextName } from '../../snapshot/lock/lock.ts';
+import { type OpenLock, openLock, openLockIfThere, type Understood } from '../../snapshot/lock/references.ts';
+import { isOfOnePlatform, withContexts, writtenContexts } from '../../snapshot/lock/renew.ts';
 import { parseReference } from '../../source/parse.ts';
-import { identify, type Resolved } from '../../source/resolve.ts';
+import { identify } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import type { ReadDockerfile } from './lock-dockerfile.ts';
@@ -155,66 +149,22 @@ async function renewed(
   asked: Asked | undefined,
   updates: readonly string[] | undefined,
 ): Promise<OpenLock> {
-  const existing =
-    asked === undefined
-      ? await openLock(run.site(), path)
-      : ((await openLockIfThere(run.site(), path)) ?? { path, entries: new Map() });
-  const stale = updates !== undefined && updates.length > 0 ? updates : [...existing.entries.keys()];
-  const resolved =
-    asked === undefined
-      ? await resolveEntries(run, existing, stale)
-      : await run.bind(await identifyAsked(run, asked.contexts, { platform: run.defaultPlatform() }));
-  const job = await run.job();
-  const keys = await run.each(resolved, async (one) => {
-    const name = one.ref.name!;
-    const others = asked?.contexts.get(name)?.platforms?.slice(1) ?? platformsBeside(existing.entries.get(name));
-    return lockEntry(job, one, run.io.cwd, dirname(path), await forPlatforms(run, one, others));
-  });
-  const entries = new Map<string, LockEntry>(existing.entries);
-  for (const [index, one] of resolved.entries()) {
-    const { name } = one.ref;
-    entries.set(name!, keys[index]!);
-    tellSinglePlatform(run, name!, keys[index]!);
+  const work = await run.lockWork();
+  if (asked === undefined) {
+    const lock = await openLock(work.site, path);
+    const names = updates !== undefined && updates.length > 0 ? updates : [...lock.entries.keys()];
+    return tellSinglePlatforms(run, names, await withContexts(work, lock, await writtenContexts(work, lock, names)));
   }
-  return { path, entries: sorted(entries) };
+  const lock = (await openLockIfThere(work.site, path)) ?? { path, entries: new Map() };
+  const understood = await identifyAsked(run, asked.contexts, { platform: run.defaultPlatform() });
+  const contexts = understood.map((one) => ({ one, platforms: asked.contexts.get(one.ref.name!)?.platforms }));
+  return tellSinglePlatforms(run, [...asked.contexts.keys()], await withContexts(work, lock, contexts));
 }
 
-/** Whoever builds for another platform gets this one, or nothing. */
-function tellSinglePlatform(run: Run, name: string, { digest, manifest, attributes }: LockEntry): void {
-  if (manifest !== digest || attributes?.platform === undefined) return;
-  run.note(`${printable(name)} is pinned for a single platform: there is no index, only an image`);
-}
-
-/** Platforms that an entry has manifests of, beside its own. */
-export function platformsBeside(entry: LockEntry | undefined): string[] {
-  return Object.keys(entry?.manifests ?? {});
-}
-
-/** The same reference for other platforms, by platform. */
-export async function forPlatforms(
-  run: Run,
-  one: Understood | Resolved,
-  platforms: readonly string[],
-): Promise<Map<string, Resolved>> {
-  const { name, text } = one.ref;
-  const others = new Map<string, Resolved>();
-  for (const platform of platforms) {
-    const understood = await identify(run.table, text.startsWith(`${name}=`) ? text : `${name}=${text}`, {
-      ...one.identifier.attributes,
-      platform,
-    });
-    others.set(platform, (await run.bind([understood]))[0]!);
+function tellSinglePlatforms(run: Run, names: readonly string[], lock: OpenLock): OpenLock {
+  for (const name of names) {
+    if (!isOfOnePlatform(lock.entries.get(name)!)) continue;
+    run.note(`${printable(name)} is pinned for a single platform: there is no index, only an image`);
   }
-  return others;
-}
-
-function sorted(entries: Lock): Lock {
-  return new Map([...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
-}
-
-/** Resolves entries as they were written, not as they are pinned. */
-async function resolveEntries(run: Run, lock: OpenLock, names: readonly string[]): Promise<Resolved[]> {
-  const references = [];
-  for (const name of names) references.push(await entryReference(run.site(), lock, name, 'written'));
-  return run.bind(references);
+  return lock;
 }

@@ -18,12 +18,17 @@ export type Contexts = ReadonlyMap<string, Pinnable>;
 
 /** The text for another tool, and the contexts that its format cannot express. */
 export interface Rendered {
+  /** What the other tool reads. */
   readonly text: string;
+  /** What is not in it. */
   readonly omitted: readonly Omitted[];
 }
 
-interface Omitted {
+/** A context that a format cannot express. */
+export interface Omitted {
+  /** Its name. */
   readonly name: string;
+  /** For people. */
   readonly why: string;
 }
 

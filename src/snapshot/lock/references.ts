@@ -1,12 +1,12 @@
 /** From entries of a lock file to references for sources: paths rebased, roots pinned. */
 import { dirname } from 'node:path';
-import type { Attributes } from '../../contract/index.ts';
+import type { Attributes, SourceEnv } from '../../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { listed } from '../../core/printable.ts';
 import { parseReference } from '../../source/parse.ts';
-import { type Identified, identify } from '../../source/resolve.ts';
+import { type Identified, identify, type Resolved } from '../../source/resolve.ts';
 import type { SourceTable } from '../../source/table.ts';
-import { checkEntry, rebasedAttributes } from './entry.ts';
+import { checkEntry, heldToLock, rebasedAttributes } from './entry.ts';
 import { readLock } from './file.ts';
 import { isContextName, type Lock, type LockEntry } from './lock.ts';
 
@@ -27,6 +27,14 @@ export interface ReferenceSite {
 /** An identified reference; `held`: only its key is locked, so the key has to be that of this entry. */
 export interface Understood extends Identified {
   readonly held?: LockEntry | undefined;
+}
+
+/** The instances of references; one of which only the key is locked returns no content under another key. */
+export function bind(understood: readonly Understood[], env: SourceEnv): Resolved[] {
+  return understood.map(({ held, ...one }) => {
+    const instance = one.source.resolve(one.identifier, env);
+    return { ...one, instance: held === undefined ? instance : heldToLock(instance, one.ref.name!, held) };
+  });
 }
 
 /** Reads a lock file that must exist: `E_PATH_NOT_FOUND`, `E_CONFIG`, `E_UNSAFE` if it contradicts itself. */

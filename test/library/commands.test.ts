@@ -1,0 +1,220 @@
+/** The library does what the commands do: the same documents, and an end when it is asked for. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { directory, layoutRef } from '../support/cli-expect.ts';
+import { digestOf } from '../support/layout-builder.ts';
+import { tempDir } from '../support/temp.ts';
+
+const library = (await import(
+  pathToFileURL(join(packageRoot, 'dist', 'index.js')).href
+)) as typeof import('../../src/index.ts');
+
+describe('the library answers as the command line does', () => {
+  const cacheDir = tempDir('library-cache');
+  const json = async (...args: string[]): Promise<Record<string, unknown>> => {
+    const { stdout } = await ctxsrc([...args, '--json', '--cache-dir', cacheDir]);
+    return JSON.parse(stdout) as Record<string, unknown>;
+  };
+  const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+  it('parse, digest, key and pull: the documents of --json', async () => {
+    const hello = layoutRef('hello');
+    const [parsed, digests, keys] = await Promise.all([
+      json('parse', hello),
+      json('digest', hello),
+      json('key', hello),
+    ]);
+    expect({ schema: 'ctxsrc/v1', ...(plain(await library.parse(hello, { cacheDir })) as object) }).toEqual(parsed);
+    expect(plain(await library.digest(hello, { cacheDir }))).toEqual(digests);
+    expect(plain(await library.pull(hello, { cacheDir }))).toEqual(digests);
+    const { key, keys: all, incomplete } = await library.cacheKey(hello, { cacheDir });
+    expect(plain({ key, keys: all, incomplete })).toEqual({
+      key: keys.key,
+      keys: keys.keys,
+      incomplete: keys.incomplete,
+    });
+    expect((await library.cacheKey(hello, { cacheDir, preimages: true })).keys[0]!.preimage).toContain('{');
+  });
+
+  it('verify: the document of --json', async () => {
+    const dir = join(tempDir('library'), 'out');
+    await library.snapshot(layoutRef('hello'), dir, { cacheDir, write: { owner: 'current' } });
+    expect((await library.verify(dir, { cacheDir })).intact).toBe(true);
+    writeFileSync(join(dir, 'more'), '');
+    const report = await library.verify(dir, { cacheDir });
+    expect(report).toMatchObject({ intact: false, differences: [{ path: 'more', kind: 'added' }] });
+    expect({ schema: 'ctxsrc/v1', ...report }).toEqual(await json('verify', dir));
+  });
+
+  it('export: the digest of the command', async () => {
+    const dir = tempDir('library');
+    for (const type of ['tar', 'oci'] as const) {
+      const { stdout } = await ctxsrc([
+        'export',
+        layoutRef('hello'),
+        '-o',
+        `type=${type},dest=${join(dir, `a.${type}`)}`,
+      ]);
+      const exported = await library.exportTo(layoutRef('hello'), join(dir, `b.${type}`), { cacheDir, type });
+      expect(exported.digest).toBe(stdout.trim());
+      expect(readFileSync(join(dir, `a.${type}`))).toEqual(readFileSync(join(dir, `b.${type}`)));
+    }
+    await library.exportTo(layoutRef('hello'), join(dir, 'layout'), { cacheDir, directory: true });
+    const again = await library.digest(`oci-layout://${join(dir, 'layout')}`, { cacheDir });
+    expect(again.manifest).toBe((await library.digest(layoutRef('hello'), { cacheDir })).manifest);
+    const both = library.exportTo(layoutRef('hello'), join(dir, 'x'), { cacheDir, type: 'tar', directory: true });
+    await expect(both).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+
+  it('key --combined: the document of --json', async () => {
+    const [base, app] = [`base=${layoutRef('hello')}`, directory('app')];
+    const dir = tempDir('library');
+    writeFileSync(join(dir, 'Dockerfile'), 'FROM base\n');
+    const file = join(dir, 'Dockerfile');
+    const report = await library.combinedKey([base, app], {
+      cacheDir,
+      files: [file],
+      with: { A: 'b=c' },
+      attributes: { exclude: ['x'], file },
+    });
+    const args = ['key', '--combined', base, app, '-f', file, '--with', 'A=b=c', '--exclude', 'x'];
+    expect({ schema: 'ctxsrc/v1', ...(plain(report) as object) }).toEqual(await json(...args));
+    const idle = library.combinedKey([app], { cacheDir, attributes: { checksum: 'x' } });
+    await expect(idle).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringContaining('checksum') });
+  });
+
+  it('key --build and inputs: the document of --json', async () => {
+    const dir = tempDir('library');
+    writeFileSync(join(dir, 'Dockerfile'), 'ARG BASE\nFROM base AS one\nCOPY a /\nRUN x\nFROM scratch AS two\n');
+    writeFileSync(join(dir, 'a'), 'a');
+    const build = {
+      context: dir,
+      target: 'one',
+      platforms: ['linux/amd64'],
+      contexts: { base: layoutRef('hello') },
+      buildArgs: { BASE: '1' },
+      labels: { l: '1' },
+      hosts: { h: '10.0.0.1' },
+      ulimits: ['nofile=1024'],
+      network: 'none',
+      shmSize: '128m',
+      with: { rebuild: '2' },
+      modes: 'exec',
+    } as const;
+    const { document, findings, ...report } = await library.buildKey(build, { cacheDir });
+    const args = [
+      ...[
+        'inputs',
+        dir,
+        '--target',
+        'one',
+        '--platform',
+        'linux/amd64',
+        '--build-context',
+        `base=${layoutRef('hello')}`,
+      ],
+      ...['--build-arg', 'BASE=1', '--label', 'l=1', '--add-host', 'h:10.0.0.1', '--ulimit', 'nofile=1024'],
+      ...['--network', 'none', '--shm-size', '128m', '--with', 'rebuild=2', '--modes', 'exec'],
+    ];
+    expect({ schema: 'ctxsrc/v1', ...(plain(report) as object) }).toEqual(await json(...args));
+    expect(digestOf(document)).toBe(report.key);
+    expect(findings).toEqual([]);
+    expect(await library.inputs(build, { cacheDir })).toEqual(report.inputs);
+    expect((await library.buildKey({ context: dir, dockerfile: 'FROM scratch\n' }, { cacheDir })).inputs).toEqual([]);
+    const unknown = library.buildKey({ buildArg: {} } as object);
+    await expect(unknown).rejects.toMatchObject({ code: 'E_USAGE', message: 'build.buildArg is not known' });
+  });
+
+  it('lock, --check, --update and --format: the same file and the same words', async () => {
+    const dir = tempDir('library');
+    const [mine, theirs] = [join(dir, 'mine.lock'), join(dir, 'theirs.lock')];
+    const [base, app] = [layoutRef('hello'), join(dir, 'app')];
+    mkdirSync(app);
+    const contexts = { base: { reference: base, attributes: { platform: 'linux/amd64' } }, app };
+    const first = await library.createLock(contexts, { cacheDir, path: mine });
+    await ctxsrc(['lock', `base=${base}`, `app=${app}`, '--platform', 'linux/amd64', '--lock', theirs]);
+    expect(readFileSync(mine, 'utf8')).toBe(readFileSync(theirs, 'utf8'));
+    expect([first.lock, first.written, Object.keys(first.contexts)]).toEqual([mine, true, ['app', 'base']]);
+    expect((await library.createLock(contexts, { cacheDir, path: mine })).written).toBe(false);
+    expect(await library.checkLock(contexts, { cacheDir, path: mine })).toEqual({ upToDate: true, drift: [] });
+
+    writeFileSync(join(app, 'new'), '');
+    const check = await library.checkLock(undefined, { cacheDir, path: mine });
+    expect(check).toMatchObject({ upToDate: false, drift: [{ name: 'app', what: 'key' }] });
+    expect({ schema: 'ctxsrc/v1', drift: check.drift }).toEqual(await json('lock', '--check', '--lock', theirs));
+    expect((await library.checkLock({ more: base }, { cacheDir, path: mine })).drift).toMatchObject([
+      { name: 'more', what: 'added' },
+      { name: 'app' },
+    ]);
+
+    const updated = await library.updateLock({ cacheDir, path: mine, names: ['app'] });
+    expect(updated.contexts.app!.key).toBe(check.drift[0]!.to);
+    expect(updated.contexts.base).toEqual(first.contexts.base);
+    for (const format of ['build-contexts', 'bake', 'buildkit-policy'] as const) {
+      const { text, omitted } = await library.formatLock(format, { cacheDir, path: mine });
+      const { stdout, stderr } = await ctxsrc(['lock', '--lock', mine, '--format', format], { cwd: process.cwd() });
+      expect(text).toBe(stdout);
+      for (const { name, why } of omitted) expect(stderr).toContain(`${name} is left out of the ${format}: ${why}`);
+    }
+    const strict = library.formatLock('buildkit-policy', { cacheDir, path: mine, strict: true });
+    await expect(strict).rejects.toMatchObject({ code: 'E_INCOMPLETE' });
+    await expect(library.createLock({ 'a b': base }, { path: mine })).rejects.toMatchObject({ code: 'E_USAGE' });
+    const missing = library.updateLock({ cacheDir, path: mine, names: ['nope'] });
+    await expect(missing).rejects.toMatchObject({ code: 'E_NOT_FOUND' });
+  });
+});
+
+describe('a signal', () => {
+  const reason = new Error('enough');
+  const signal = AbortSignal.abort(reason);
+  const cacheDir = join(tempDir('library'), 'never-made');
+  const options = { cacheDir, signal };
+  const target = join(tempDir('library'), 'out');
+  const hello = layoutRef('hello');
+  const calls: Record<string, () => Promise<unknown>> = {
+    parse: () => library.parse(hello, options),
+    resolve: () => library.resolve(hello, options),
+    digest: () => library.digest(hello, options),
+    cacheKey: () => library.cacheKey(hello, options),
+    combinedKey: () => library.combinedKey([hello], options),
+    buildKey: () => library.buildKey(directory('app'), options),
+    inputs: () => library.inputs(directory('app'), options),
+    isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
+    pull: () => library.pull(hello, options),
+    snapshot: () => library.snapshot(hello, target, options),
+    exportTo: () => library.exportTo(hello, target, options),
+    verify: () => library.verify(target, options),
+    ls: () => library.ls(hello, '', options),
+    cat: () => library.cat(hello, 'x', options),
+    push: () => library.push(hello, `oci-layout://${target}:x`, options),
+    createLock: () => library.createLock({ a: hello }, { ...options, path: target }),
+    updateLock: () => library.updateLock({ ...options, path: target }),
+    checkLock: () => library.checkLock(undefined, { ...options, path: target }),
+    formatLock: () => library.formatLock('bake', { ...options, path: target }),
+    listStore: () => library.listStore(options),
+    storeUsage: () => library.storeUsage(options),
+    pruneStore: () => library.pruneStore(options),
+    doctor: () => library.doctor(options),
+  };
+
+  it.each(Object.keys(calls))('ends %s before anything is done', async (name) => {
+    await expect(calls[name]!()).rejects.toBe(reason);
+    expect([existsSync(target), existsSync(cacheDir)]).toEqual([false, false]);
+  });
+
+  it('is taken by every function that does work', () => {
+    const others = ['ioError', 'isCtxsrcError', 'isDigest', 'openEnvironment', 'parseDigest'];
+    const functions = Object.entries(library).filter(
+      ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name),
+    );
+    expect(
+      functions
+        .map(([name]) => name)
+        .filter((name) => !others.includes(name))
+        .sort(),
+    ).toEqual(Object.keys(calls).sort());
+  });
+});
