@@ -92,12 +92,15 @@ export interface UnkeyedInput {
   readonly at: readonly InputPlace[];
 }
 
-export interface BuildAnswer extends TargetResult {
+/** The key of a build, without the list of what it is made of. */
+export interface BuildKey extends TargetResult {
   /** sha256 of the bytes of `document`. */
   readonly key: Digest;
   readonly document: string;
   /** Asked for when it is needed: it lists every file. */
   detail(): Promise<BuildDetail>;
+  /** Asked for when it is needed. */
+  listing(): Promise<BuildListing>;
   readonly file: string;
   /** Where the Dockerfile lies, absolute; undefined for one from a stream or a context that was fetched. */
   readonly path: string | undefined;
@@ -105,14 +108,22 @@ export interface BuildAnswer extends TargetResult {
   readonly target: string;
   readonly platforms: readonly string[];
   readonly frontend: { readonly ref: string; readonly digest?: string } | undefined;
+  /** Of the findings those that say that the key does not depend on what was given for it. */
+  readonly idle: readonly Finding[];
+  /** Properties of files that could not be read, for instance `xattrs`. */
+  readonly incomplete: readonly string[];
+}
+
+/** What a build is made of, and what is doubtful in it. */
+export interface BuildListing {
   /** In the order of first use. */
   readonly inputs: readonly BuildInput[];
   readonly unkeyed: readonly UnkeyedInput[];
   /** What is doubtful in the Dockerfile. */
   readonly findings: readonly Finding[];
-  /** Properties of files that could not be read, for instance `xattrs`. */
-  readonly incomplete: readonly string[];
 }
+
+export interface BuildAnswer extends BuildKey, BuildListing {}
 
 /** The names that a Dockerfile leads to, without digests or keys. */
 export interface BuildNames extends Pick<TargetResult, 'images'> {

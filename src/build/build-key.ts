@@ -1,20 +1,14 @@
 /** One key over every input of a build: `ctxsrc key --build`, and the list of the inputs. */
-import { shownReference } from '../core/shown-reference.ts';
 import { allOrFirstFailure } from '../core/side-by-side.ts';
-import { buildGraph } from '../dockerfile/graph/build-graph.ts';
 import type { BuildGraph } from '../dockerfile/graph/types.ts';
-import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
-import { Slices } from '../fs/walk/slices.ts';
-import type { BuildAnswer, BuildInput, BuildNames, BuildRequest, BuildWork } from './answer.ts';
+import { checkText } from '../dockerfile/lint/check-text.ts';
+import type { BuildAnswer, BuildKey, BuildListing, BuildRequest, BuildWork } from './answer.ts';
 import type { BuildDetail } from './build-detail.ts';
-import { type ContextDirectory, openContexts, openMainContext } from './contexts.ts';
-import { type BuiltPlatform, keyDocument } from './document.ts';
-import { findingsOf, type ReadBuild } from './findings.ts';
-import { foreignFrontend } from './foreign.ts';
-import { type AskedFrontend, askedFrontend, listedFrontend } from './frontend.ts';
-import { listInputs, listNames, listUnkeyed, takesContextTime } from './list-inputs.ts';
-import { buildResolver, type Unasked } from './resolver.ts';
-import { SourceKeys } from './source-keys.ts';
+import { timeOfContext } from './context-time.ts';
+import { type BuiltPlatform, type ForeignFrontend, keyDocument } from './document.ts';
+import { listedFrontend } from './frontend.ts';
+import { type OpenBuild, openBuild } from './open-build.ts';
+import type { SourceKeys } from './source-keys.ts';
 import { BuildSources } from './sources.ts';
 import { stepsOf } from './step/steps.ts';
 
@@ -23,92 +17,82 @@ import { stepsOf } from './step/steps.ts';
  * @param sources those of other builds, where several share what they ask
  * @throws CtxsrcError; `E_DOCKERFILE` names the line and the instruction
  */
+export async function keyOfBuild(
+  request: BuildRequest,
+  work: BuildWork,
+  sources = new BuildSources(work),
+): Promise<BuildKey> {
+  const open = await openBuild(request, work, sources);
+  return answered(request, work, open, lister(request, open));
+}
+
+/** As `keyOfBuild`, with the list of what the key is made of, which is asked for beside it. */
 export async function buildKey(
   request: BuildRequest,
   work: BuildWork,
   sources = new BuildSources(work),
 ): Promise<BuildAnswer> {
   const open = await openBuild(request, work, sources);
-  const { read, main, graph, keys, frontend } = open;
-  const file = request.dockerfile.name;
-  const [platforms, inputs, findings, listed, foreign] = await allOrFirstFailure([
+  const listing = lister(request, open);
+  const [answer, listed] = await allOrFirstFailure([answered(request, work, open, listing), listing()] as const);
+  return { ...answer, ...listed };
+}
+
+type Lister = () => Promise<BuildListing>;
+
+/** Lists once, however many ask. */
+function lister({ dockerfile }: BuildRequest, open: OpenBuild): Lister {
+  let listed: Promise<BuildListing> | undefined;
+  return () => {
+    listed ??= import('./listing.ts').then(({ listBuild }) => listBuild(open, dockerfile.name));
+    return listed;
+  };
+}
+
+async function answered(request: BuildRequest, work: BuildWork, open: OpenBuild, listing: Lister): Promise<BuildKey> {
+  const { read, graph, keys, frontend } = open;
+  const [platforms, idle, listed, foreign] = await allOrFirstFailure([
     builtPlatforms(graph, keys, work.job.signal),
-    listInputs(graph, file, keys),
-    read === undefined ? [] : findingsOf(read, main, keys),
+    idleFindings(request, open, listing),
     frontend && listedFrontend(frontend, work),
-    frontend && !frontend.isDockers
-      ? foreignFrontend(frontend.image, frontend.commandLine, request, keys, work)
-      : undefined,
+    foreignOf(request, work, open),
   ] as const);
   return {
     ...keyDocument({ platforms, foreign, salts: [...request.salts, ...timeOfContext(graph, request)] }),
     images: graph.results,
-    detail: () => detailOf(request, open, platforms, inputs, listed),
-    file,
+    detail: () => detailOf(request, open, platforms, listing, listed),
+    listing,
+    file: request.dockerfile.name,
     path: request.dockerfile.path,
     target: request.target ?? read?.dockerfile.stages.at(-1)?.name ?? '',
     platforms: request.targetPlatforms.length > 0 ? request.targetPlatforms : [request.buildPlatform],
     frontend: listed,
-    inputs,
-    unkeyed: listUnkeyed(graph, file),
-    findings,
+    idle,
     incomplete: keys.incomplete,
   };
 }
 
-/** The references of a build alone. Configurations of bases are asked for; with `offline` those in the store only. */
-export async function buildNames(
-  request: BuildRequest,
-  work: BuildWork,
-  sources = new BuildSources(work),
-): Promise<BuildNames> {
-  const unasked: Unasked = new Set();
-  const { graph, keys, frontend } = await openBuild(request, work, sources, unasked);
-  const refs = await listNames(graph, keys);
-  return {
-    refs: [...new Set([...(frontend === undefined ? [] : [String(frontend.image.resolved.identifier)]), ...refs])],
-    unasked: [...unasked].map(shownReference),
-    images: graph.results,
-  };
+/** The rule about a `--build-arg` that no ARG declares. */
+const IDLE_ARGUMENT = 'UndeclaredBuildArg';
+
+/** The Dockerfile is checked only where a check can say something about the key, or refuse the build. */
+async function idleFindings(
+  { buildArgs }: BuildRequest,
+  { read }: OpenBuild,
+  listing: Lister,
+): Promise<BuildKey['idle']> {
+  if (read === undefined || (buildArgs.size === 0 && checkText(read.dockerfile, read.options) === '')) return [];
+  return (await listing()).findings.filter(({ rule }) => rule === IDLE_ARGUMENT);
 }
 
-/** A build whose sources are asked for, and whose files are not read. */
-export interface OpenBuild {
-  /** Undefined where another front end than docker's reads the file. */
-  readonly read: ReadBuild | undefined;
-  readonly main: ContextDirectory;
-  readonly graph: BuildGraph;
-  readonly keys: SourceKeys;
-  readonly frontend: AskedFrontend | undefined;
-}
-
-/** @param unasked collects the bases that cannot be asked for; without it that is an error */
-export async function openBuild(
+async function foreignOf(
   request: BuildRequest,
   work: BuildWork,
-  sources: BuildSources,
-  unasked?: Unasked,
-): Promise<OpenBuild> {
-  const frontend = await askedFrontend(request, sources);
-  const contexts = await openContexts(request, sources, work);
-  const main = await openMainContext(request, work);
-  const keys = new SourceKeys(sources, contexts, main, request, work);
-  if (frontend !== undefined && !frontend.isDockers) {
-    return { read: undefined, main, graph: { frontend: undefined, results: [] }, keys, frontend };
-  }
-  // Of a Dockerfile of megabytes each of these takes seconds: an abort is heard in between.
-  const slices = new Slices(work.job.signal, () => undefined);
-  const dockerfile = parseDockerfile(request.dockerfile.bytes, request.dockerfile.name);
-  if (slices.over) await slices.pause();
-  const options = {
-    ...request,
-    fileName: request.dockerfile.name,
-    namedContexts: contexts.values,
-    contextExcludes: main.ignores.exclude,
-  };
-  const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked));
-  if (slices.over) await slices.pause();
-  return { read: { dockerfile, options, graph }, main, graph, keys, frontend };
+  { frontend, keys }: OpenBuild,
+): Promise<ForeignFrontend | undefined> {
+  if (frontend === undefined || frontend.isDockers) return undefined;
+  const { foreignFrontend } = await import('./foreign.ts');
+  return foreignFrontend(frontend.image, frontend.commandLine, request, keys, work);
 }
 
 async function builtPlatforms(graph: BuildGraph, keys: SourceKeys, signal: AbortSignal): Promise<BuiltPlatform[]> {
@@ -121,21 +105,17 @@ async function builtPlatforms(graph: BuildGraph, keys: SourceKeys, signal: Abort
   );
 }
 
-/** Where the time of a fetched context counts, it is which commit or download it is that decides. */
-function timeOfContext(graph: BuildGraph, { remote }: BuildRequest): [name: string, value: string][] {
-  return takesContextTime(graph) && remote?.key !== undefined ? [['SOURCE_DATE_EPOCH', remote.key]] : [];
-}
-
 async function detailOf(
   request: BuildRequest,
   { read, graph, keys }: OpenBuild,
   platforms: readonly BuiltPlatform[],
-  inputs: readonly BuildInput[],
-  frontend: BuildAnswer['frontend'],
+  listing: Lister,
+  frontend: BuildKey['frontend'],
 ): Promise<BuildDetail> {
-  const [{ buildDetail }, { inputDetail }] = await Promise.all([
+  const [{ buildDetail }, { inputDetail }, { inputs }] = await Promise.all([
     import('./detail/detail.ts'),
     import('./detail/inputs.ts'),
+    listing(),
   ]);
   return buildDetail({
     request,

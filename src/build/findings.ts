@@ -2,17 +2,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { stableJson } from '../core/stable-json.ts';
-import type { BuildGraph, BuildOptions, ImageConfig, ImageRequest } from '../dockerfile/graph/types.ts';
+import type { ImageConfig, ImageRequest } from '../dockerfile/graph/types.ts';
 import { type Finding, lint } from '../dockerfile/lint/lint.ts';
-import type { Dockerfile } from '../dockerfile/parse/instruction.ts';
 import type { ContextDirectory } from './contexts.ts';
+import type { ReadBuild } from './open-build.ts';
 import type { SourceKeys } from './source-keys.ts';
-
-export interface ReadBuild {
-  readonly dockerfile: Dockerfile;
-  readonly options: BuildOptions;
-  readonly graph: BuildGraph;
-}
 
 /**
  * The findings for all platforms, each once.

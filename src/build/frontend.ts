@@ -2,7 +2,6 @@
 import { isCtxsrcError } from '../core/errors.ts';
 import { chosenFrontend, isDockersOwn } from '../dockerfile/graph/frontend.ts';
 import { frontendOf } from '../dockerfile/parse/directives.ts';
-import { registryReference } from '../source/foreign-forms.ts';
 import type { BuildAnswer, BuildRequest, BuildWork } from './answer.ts';
 import type { BuildSources, OpenSource } from './sources.ts';
 
@@ -24,6 +23,7 @@ export async function askedFrontend(
 ): Promise<AskedFrontend | undefined> {
   const chosen = chosenFrontend(frontendOf(dockerfile.bytes), { buildArgs, fileName: dockerfile.name });
   if (chosen === undefined) return undefined;
+  const { registryReference } = await import('../source/foreign-forms.ts');
   const image = await sources.open(registryReference(chosen.source), { platform: buildPlatform });
   return { image, commandLine: chosen.commandLine, isDockers: isDockersOwn(chosen.source) };
 }

@@ -6,6 +6,7 @@ import { stableJson } from '../core/stable-json.ts';
 import type { BuildGraph, ImageRequest, Place, PlatformGraph, Vertex } from '../dockerfile/graph/types.ts';
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
 import type { BuildInput, InputPlace, UnkeyedInput } from './answer.ts';
+import { takesContextTime } from './context-time.ts';
 import { type ContextDirectory, MAIN_CONTEXT } from './contexts.ts';
 import { packageUrl } from './package-url.ts';
 import { isDirectory, type SourceKeys, targetOfVertex } from './source-keys.ts';
@@ -30,11 +31,6 @@ export async function listInputs(graph: BuildGraph, file: string, keys: SourceKe
   const { kind, ref, digest, key } = remote;
   const isKeyed = takesContextTime(graph) ? defined({ key }) : { used: false as const };
   return [...listed, { kind, name: MAIN_CONTEXT, ref, at: [], ...defined({ digest }), ...isKeyed }];
-}
-
-/** Whether the time of the main context counts, whatever files are taken of it. */
-export function takesContextTime({ results }: BuildGraph): boolean {
-  return results.some((result) => result.takesContextTime);
 }
 
 /** The references of a build alone. */

@@ -6,7 +6,7 @@ import { allOrFirstFailure } from '../core/side-by-side.ts';
 import type { ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
 import { contextName, imageOf } from '../source/foreign-forms.ts';
 import type { BuildRequest, BuildWork } from './answer.ts';
-import { type OpenBuild, openBuild } from './build-key.ts';
+import { type OpenBuild, openBuild } from './open-build.ts';
 import { BuildSources, referenceOf } from './sources.ts';
 
 export interface BuildPin {

@@ -5,7 +5,6 @@ import { shellWord } from '../core/shell-word.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import type { BuildResolver, ImageRequest, ResolvedImage } from '../dockerfile/graph/types.ts';
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
-import { parseHttpTime } from '../source/http/last-modified.ts';
 import type { SourceKeys } from './source-keys.ts';
 
 /** References of images that could not be asked for. */
@@ -34,7 +33,9 @@ export function buildResolver(keys: SourceKeys, { strict }: JobContext, unasked?
       const source = await keys.open({ kind: 'source', inputs: [], op: { identifier }, attrs, places: [] });
       if (attrs['http.filename'] !== undefined) {
         const { lastModified } = await source.describe();
-        return typeof lastModified === 'string' ? parseHttpTime(lastModified)?.seconds : undefined;
+        if (typeof lastModified !== 'string') return undefined;
+        const { parseHttpTime } = await import('../source/http/last-modified.ts');
+        return parseHttpTime(lastModified)?.seconds;
       }
       // A commit's time is in the commit, which a key does not need to fetch.
       throw new CtxsrcError('E_DOCKERFILE', `the time of ${shownReference(identifier)} is not asked for`, {

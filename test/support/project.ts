@@ -2,7 +2,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BuildAnswer, BuildNames, BuildRequest, BuildWork } from '../../src/build/answer.ts';
-import { buildKey, buildNames } from '../../src/build/build-key.ts';
+import { buildKey } from '../../src/build/build-key.ts';
+import { buildNames } from '../../src/build/build-names.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
 import { SourceTable } from '../../src/source/table.ts';
 import { newEnv, newJob, newStore } from './source-env.ts';

@@ -6,7 +6,6 @@ import type { BuildRequest } from '../answer.ts';
 import { type FetchContext, readMainContext } from './context.ts';
 import { type Doubt, readEnvironment } from './environment.ts';
 import type { BuildLine, Environment } from './line.ts';
-import { readNamedContexts } from './named-contexts.ts';
 import { frontendOptions } from './option-values.ts';
 import { isTrue, readPairs, readSalts } from './pairs.ts';
 import { readBuildPlatform, readTargetPlatforms } from './platforms.ts';
@@ -33,7 +32,7 @@ export interface ReadRequest {
  */
 export async function readRequest(line: BuildLine, { env, cwd, fetch, signal }: ReadOptions): Promise<ReadRequest> {
   const targetPlatforms = readTargetPlatforms(line.platforms, env);
-  const contexts = readNamedContexts(line.buildContexts, cwd);
+  const contexts = await namedContexts(line, cwd);
   const salts = readSalts(line.salts);
   const found = await readEnvironment(line, env, cwd, signal);
   const keepGitDir = isTrue(found.buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR'));
@@ -57,4 +56,11 @@ export async function readRequest(line: BuildLine, { env, cwd, fetch, signal }: 
     notes: [...main.notes, ...found.notes],
     doubts: found.doubts,
   };
+}
+
+/** What reads them is loaded only where there are some. */
+async function namedContexts({ buildContexts }: BuildLine, cwd: string): Promise<BuildRequest['contexts']> {
+  if (buildContexts.length === 0) return new Map();
+  const { readNamedContexts } = await import('./named-contexts.ts');
+  return readNamedContexts(buildContexts, cwd);
 }

@@ -1,5 +1,6 @@
 import type { BuildAnswer } from '../../build/answer.ts';
-import { buildKey, buildNames } from '../../build/build-key.ts';
+import { buildKey } from '../../build/build-key.ts';
+import { buildNames } from '../../build/build-names.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type Flags, textFlag } from '../flags.ts';

@@ -1,6 +1,6 @@
-import type { BuildAnswer } from '../../build/answer.ts';
+import type { BuildKey } from '../../build/answer.ts';
 import type { AnsweredTarget } from '../../build/bake/answers.ts';
-import { buildKey } from '../../build/build-key.ts';
+import { keyOfBuild } from '../../build/build-key.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { listed } from '../../core/printable.ts';
 import type { Flags } from '../flags.ts';
@@ -12,9 +12,9 @@ export async function keyOfTarget<T>(
   run: Run,
   names: readonly string[],
   flags: Flags,
-  print: (answered: AnsweredTarget<BuildAnswer>) => Promise<T>,
+  print: (answered: AnsweredTarget<BuildKey>) => Promise<T>,
 ): Promise<T> {
-  return withBake(run, names, flags, buildKey, async ({ answers }) => {
+  return withBake(run, names, flags, keyOfBuild, async ({ answers }) => {
     const asked = names[0] ?? 'default';
     const found = answers.length === 1 ? answers[0] : answers.find(({ target }) => target.name === asked);
     if (found !== undefined && names.length < 2) return print(found);

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { BuildAnswer } from '../../build/answer.ts';
-import { buildKey } from '../../build/build-key.ts';
+import type { BuildKey } from '../../build/answer.ts';
+import { keyOfBuild } from '../../build/build-key.ts';
 import { type BuildComparison, compareBuilds } from '../../build/diff/compare.ts';
 import { differenceText } from '../../build/diff/difference.ts';
 import { type ComparedBuild, comparedBuild, readSaved } from '../../build/diff/saved.ts';
@@ -78,7 +78,7 @@ async function live(
   line: BuildLine,
   saved: ComparedBuild | undefined,
 ): Promise<ComparedBuild> {
-  const compared = async (answer: BuildAnswer): Promise<ComparedBuild> => {
+  const compared = async (answer: BuildKey): Promise<ComparedBuild> => {
     checkCovered(run, answer);
     return comparedBuild(answer.document, await answer.detail(), printable(dir));
   };
@@ -87,7 +87,7 @@ async function live(
       const { keyOfTarget } = await import('./bake-key.ts');
       return await keyOfTarget(run, [dir], flags, ({ answer }) => compared(answer));
     }
-    return await withBuild(run, dir, flags, async (request, work) => compared(await buildKey(request, work)));
+    return await withBuild(run, dir, flags, async (request, work) => compared(await keyOfBuild(request, work)));
   } catch (error) {
     const given = givenFlags(line);
     const missing = (saved?.detail.settings ?? [])

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
-import type { BuildAnswer } from '../../build/answer.ts';
-import { buildKey } from '../../build/build-key.ts';
-import { isListed, isPushed, knownRepository, knownTag } from '../../build/known.ts';
+import type { BuildKey } from '../../build/answer.ts';
+import { keyOfBuild } from '../../build/build-key.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -12,12 +11,9 @@ import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { checkCovered, inputsMembers, tellFinding, withBuild } from './build-run.ts';
 
-/** The rule about a `--build-arg` that no ARG declares. */
-const IDLE_ARGUMENT = 'UndeclaredBuildArg';
-
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
-  const memory = memoryOf(run, flags);
+  const memory = await memoryOf(run, flags);
   if (flags.from !== undefined) {
     const { keyOfTarget } = await import('./bake-key.ts');
     return keyOfTarget(run, args, flags, ({ answer, withoutCache }) =>
@@ -25,18 +21,20 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
     );
   }
   const [dir] = args;
-  return withBuild(run, dir, flags, async (request, work) => print(run, await buildKey(request, work), memory, flags));
+  return withBuild(run, dir, flags, async (request, work) =>
+    print(run, await keyOfBuild(request, work), memory, flags),
+  );
 }
 
 async function print(
   run: Run,
-  answer: BuildAnswer,
+  answer: BuildKey,
   memory: Memory | undefined,
   flags: Flags,
 ): Promise<number | undefined> {
   checkCovered(run, answer);
-  // The others are for `inputs`; this one is a key that does not depend on what was meant to change it.
-  for (const finding of answer.findings) if (finding.rule === IDLE_ARGUMENT) tellFinding(run, answer, finding, 'note');
+  // The other findings are for `inputs`.
+  for (const finding of answer.idle) tellFinding(run, answer, finding, 'note');
   const found = await memory?.(answer.key);
   const save = textFlag(flags, 'save');
   if (save !== undefined) {
@@ -51,7 +49,12 @@ async function print(
   await run.githubOutput({ key, ...(found === undefined ? {} : { known: String(found.known) }) });
   if (found !== undefined) run.note(`${found.known ? 'known' : 'changed'}: ${found.because}`);
   const hashed = run.verbose > 0 ? answer.document : undefined;
-  if (run.json) await run.document({ ...inputsMembers(answer), known: found?.known, document: hashed });
+  if (run.json)
+    await run.document({
+      ...inputsMembers({ ...answer, ...(await answer.listing()) }),
+      known: found?.known,
+      document: hashed,
+    });
   else {
     if (hashed !== undefined) run.note(`hashed: ${hashed}`);
     await run.line(key);
@@ -71,12 +74,13 @@ type Memory = (key: Digest) => Promise<Found>;
 const withoutMemory: Memory = async () => ({ known: false, because: 'the target is built without a cache' });
 
 /** What remembers keys: a registry or a file. Undefined when nothing was asked. The flags are checked at once. */
-function memoryOf(run: Run, flags: Flags): Memory | undefined {
+async function memoryOf(run: Run, flags: Flags): Promise<Memory | undefined> {
   const [known, file] = [textFlag(flags, 'known'), textFlag(flags, 'knownFile')];
   if (known !== undefined && file !== undefined) {
     throw new CtxsrcError('E_USAGE', '--known and --known-file exclude each other', { hint: 'leave one of them out' });
   }
   if (known !== undefined) {
+    const { isPushed, knownRepository, knownTag } = await import('../../build/known.ts');
     const repository = knownRepository(known);
     return async (key) => {
       const is = await isPushed(await run.job(), (await run.environment()).env, repository, key);
@@ -84,6 +88,7 @@ function memoryOf(run: Run, flags: Flags): Memory | undefined {
     };
   }
   if (file !== undefined) {
+    const { isListed } = await import('../../build/known.ts');
     return async (key) => {
       const list = await readList(run, file);
       const is = list !== undefined && isListed(list, key);

@@ -1,5 +1,5 @@
 /** What `key --build` and `inputs` have in common: the build line read, its notes told, the answer checked. */
-import type { BuildAnswer, BuildRequest, BuildWork } from '../../build/answer.ts';
+import type { BuildAnswer, BuildKey, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { type InputsReport, inputsReport } from '../../build/report.ts';
 import { withRequest } from '../../build/request/with-request.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -26,20 +26,23 @@ export async function withBuild<T>(
 }
 
 /** Properties of files that the key could not cover are a warning, or exit 8 with `--strict`. */
-export function checkCovered(run: Run, { file, incomplete }: BuildAnswer): void {
+export function checkCovered(run: Run, { file, incomplete }: BuildKey): void {
   if (incomplete.length === 0) return;
   run.incomplete(`the key of ${printable(file)} does not cover ${incomplete.join(', ')}`, { details: { incomplete } });
 }
 
 /** `Dockerfile:7: RuleName: what is doubtful` */
-export function findingText({ file }: BuildAnswer, { rule, lines, message }: BuildAnswer['findings'][number]): string {
+export function findingText(
+  { file }: Pick<BuildKey, 'file'>,
+  { rule, lines, message }: BuildAnswer['findings'][number],
+): string {
   return `${file}${lines === undefined ? '' : `:${lines.first}`}: ${rule}: ${message}`;
 }
 
 /** Tells what is doubtful in a Dockerfile, with its place. */
 export function tellFinding(
   run: Run,
-  answer: BuildAnswer,
+  answer: Pick<BuildKey, 'file' | 'path'>,
   finding: BuildAnswer['findings'][number],
   level: 'note' | 'warning',
 ): void {

@@ -1,5 +1,6 @@
 import type { BuildRequest, BuildWork } from '../../build/answer.ts';
-import { buildKey, buildNames } from '../../build/build-key.ts';
+import { buildKey } from '../../build/build-key.ts';
+import { buildNames } from '../../build/build-names.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';

@@ -5,6 +5,7 @@
 import { at, dockerfileError } from '../error.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
 import { type CheckOptions, parseCheckOptions } from './check-options.ts';
+import { checkText } from './check-text.ts';
 import type { Finding, LintFacts } from './finding.ts';
 import { checkBasePlatforms, checkFrom, globalArguments } from './from-rules.ts';
 import { InstructionRules } from './instruction-rules.ts';
@@ -38,10 +39,8 @@ export function lint(dockerfile: Dockerfile, facts: LintFacts): readonly Finding
   return findings;
 }
 
-/** The build argument BUILDKIT_DOCKERFILE_CHECK replaces `# check=`. */
 function checkOptions(dockerfile: Dockerfile, { options }: LintFacts): CheckOptions {
-  const text = options.buildArgs.get('BUILDKIT_DOCKERFILE_CHECK') ?? dockerfile.check ?? '';
-  return at({ fileName: options.fileName, line: 1 }, () => parseCheckOptions(text));
+  return at({ fileName: options.fileName, line: 1 }, () => parseCheckOptions(checkText(dockerfile, options)));
 }
 
 function refuse(findings: readonly Finding[], fileName: string): void {
