@@ -6,11 +6,8 @@ import { dirname, join, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { homeOf, type Variables } from '../core/home.ts';
-import { isObject } from '../core/is-object.ts';
-import { parseJson } from '../core/parse-json.ts';
 import { printable } from '../core/printable.ts';
 import { readSmallFileSync } from '../fs/small-file.ts';
-import { checkHost } from './values.ts';
 
 export interface UserConfig {
   /** The directory of the file; modules are relative to it. */
@@ -35,7 +32,7 @@ function configPath(env: Variables): string | undefined {
  * Reads the configuration; a missing file is empty, unless `$CTXSRC_CONFIG` names it. `E_CONFIG` says where an error
  * is.
  */
-export function readConfig(env: Variables): UserConfig {
+export async function readConfig(env: Variables): Promise<UserConfig> {
   const path = configPath(env);
   if (path === undefined) return { directory: '/', sources: [], network: {} };
   const hint = env.CTXSRC_CONFIG ? 'correct or unset CTXSRC_CONFIG' : 'remove it, or name another with CTXSRC_CONFIG';
@@ -49,54 +46,6 @@ export function readConfig(env: Variables): UserConfig {
     }
     throw new CtxsrcError('E_CONFIG', error.message, { cause: error, hint });
   }
+  const { decodeConfig } = await import('./config-document.ts');
   return decodeConfig(text, path);
-}
-
-function decodeConfig(text: string, path: string): UserConfig {
-  const fail = (what: string): never => {
-    throw new CtxsrcError('E_CONFIG', `the configuration file ${path} is not valid: ${what}`, {
-      hint: 'its members are mirrors, sources, plainHttp, insecure, allowAddress, caFile, netrc, retry and parallel',
-    });
-  };
-  let document: unknown;
-  try {
-    document = parseJson(text);
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-  if (!isObject(document)) return fail('it is no JSON object');
-  const members = document as Record<string, unknown>;
-  const strings = (name: string): string[] => {
-    const value = members[name] ?? [];
-    if (!Array.isArray(value) || value.some((item) => typeof item !== 'string'))
-      return fail(`${name} is no list of texts`);
-    return value as string[];
-  };
-  const network: { -readonly [K in keyof NetworkOptions]?: NetworkOptions[K] } = {
-    plainHttp: strings('plainHttp').map((host) => checkHost(`plainHttp in ${path}:`, host)),
-    insecure: strings('insecure').map((host) => checkHost(`insecure in ${path}:`, host)),
-    allowAddress: strings('allowAddress'),
-  };
-  for (const name of Object.keys(members)) {
-    const value = members[name];
-    if (name === 'mirrors') {
-      if (!isObject(value)) return fail('mirrors is no object of HOST: MIRROR');
-      network.mirrors = Object.entries(value).flatMap(([host, mirror]) => {
-        const list: unknown[] = Array.isArray(mirror) ? mirror : [mirror];
-        if (list.some((item) => typeof item !== 'string'))
-          return fail(`mirrors.${host} is neither a text nor a list of texts`);
-        return list.map((item) => ({ host, mirror: item as string }));
-      });
-    } else if (name === 'caFile' || name === 'netrc') {
-      if (typeof value !== 'string') return fail(`${name} is no text`);
-      network[name] = resolve(dirname(path), value);
-    } else if (name === 'retry' || name === 'parallel') {
-      if (!Number.isSafeInteger(value) || (value as number) < (name === 'retry' ? 0 : 1))
-        return fail(`${name} is no count`);
-      network[name] = value as number;
-    } else if (!['sources', 'plainHttp', 'insecure', 'allowAddress'].includes(name)) {
-      return fail(`there is no member ${JSON.stringify(name)}`);
-    }
-  }
-  return { directory: dirname(path), sources: strings('sources'), network };
 }

@@ -57,7 +57,7 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   const calm = abortOnStrayErrors(abort, async (error) => process.exit(await fail(error)));
   try {
     const table = new SourceTable();
-    const config = readConfig(io.env);
+    const config = await readConfig(io.env);
     if (config.sources.length > 0 || argv.some((arg) => /^--source(?:=|$)/.test(arg))) {
       const { loadSourceModules } = await import('./source-modules.ts');
       await loadSourceModules(table, argv, config, io.cwd, commandsAlone);

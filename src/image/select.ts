@@ -59,7 +59,7 @@ export async function selectImage(
     }
     const bytes = await fetchDocument(job, provider, descriptor);
     const entries = decodeIndex(bytes, descriptor.mediaType, what).value.manifests;
-    refuseCacheIndex(entries, what);
+    await refuseCacheIndex(entries, what);
     if (indexes.length === 0) offered = entries;
     indexes.push({ descriptor, bytes });
     const best = bestEntry(entries, matcher);
@@ -79,7 +79,7 @@ export async function selectImage(
   }
   const what = documentName('manifest', descriptor.digest, provider);
   const manifest = decodeManifest(await fetchDocument(job, provider, descriptor), descriptor.mediaType, what);
-  refuseNoImage(manifest.value, what, provider);
+  await refuseNoImage(manifest.value, what, provider);
   const config = await readConfig(job, provider, manifest.value.config);
   if (indexes.length > 0 && descriptor.platform === undefined && !matcher.matches(config.value.platform)) {
     throw noMatch(requested, what, [{ ...descriptor, platform: config.value.platform }]);

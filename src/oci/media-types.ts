@@ -32,4 +32,11 @@ export function isSchema1Type(mediaType: string): boolean {
   return mediaType === MEDIA_TYPE.dockerSchema1 || mediaType === MEDIA_TYPE.dockerSchema1Signed;
 }
 
+export function isEncryptedType(mediaType: string): boolean {
+  return mediaType.endsWith('+encrypted');
+}
+
+/** The index entry by which BuildKit recognises its cache. */
+export const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
+
 export type Compression = 'none' | 'gzip' | 'zstd';

@@ -82,7 +82,7 @@ export function layoutProvider(
       // A digest alone needs no `index.json`: it may be missing or too large.
       if (tag !== undefined) warnWhenMoved(job, tag, named, await layout.entries());
       const bytes = await layout.readBlob(named, MAX_DOCUMENT_BYTES);
-      refusePart(bytes, named, provider);
+      await refusePart(bytes, named, provider);
       return rootOf(layout, { mediaType: '', digest: named, size: bytes.length });
     },
 
@@ -137,13 +137,13 @@ export function layoutProvider(
       const bytes = await layout.readBlob(root.digest, MAX_DOCUMENT_BYTES);
       if (isIndexType(root.mediaType)) {
         const { manifests } = decodeIndex(bytes, root.mediaType, `index ${root.digest}`).value;
-        refuseCacheIndex(manifests, root.digest);
+        await refuseCacheIndex(manifests, root.digest);
         const images = manifests.filter((one) => !liesBeside(one));
         const platforms = images.flatMap(({ platform }) => (platform === undefined ? [] : [platform]));
         return platforms.length === 0 && images.length > 0 ? undefined : platforms;
       }
       const manifest = decodeManifest(bytes, root.mediaType, `manifest ${root.digest}`).value;
-      if (!isEncrypted(manifest)) refuseNoImage(manifest, root.digest, provider);
+      if (!isEncrypted(manifest)) await refuseNoImage(manifest, root.digest, provider);
       const { config } = manifest;
       const { platform } = decodeConfig(await fetchDocument(job, provider, config), config.digest).value;
       return platform.architecture === '' ? undefined : [platform];

@@ -19,12 +19,12 @@ const ENV = {
   CTXSRC_CA_FILE: '/env.pem',
 };
 
-it('come from all three, in this order', () => {
+it('come from all three, in this order', async () => {
   const dir = tempDir('config');
   const path = join(dir, 'config.json');
   writeFileSync(path, JSON.stringify(FILE));
   const env = { CTXSRC_CONFIG: path, ...ENV };
-  const config = readConfig(env).network;
+  const { network: config } = await readConfig(env);
   const flags = { mirror: ['docker.io=flag.example'], plainHttp: ['flag.example'], caFile: '/flag.pem' };
   expect(networkOptions(flags, withEnvironment(env, config))).toMatchObject({
     mirrors: [
@@ -44,15 +44,18 @@ it('come from all three, in this order', () => {
   expect(networkOptions({}, withEnvironment({}, config)).caFile).toBe(join(dir, 'company.pem'));
 });
 
-it.each(['https://r.example', 'bob:PW-typed@r.example', 'r.example/team', ''])('%j is no host without TLS', (text) => {
-  const wrong = expect.objectContaining({ code: 'E_USAGE', message: expect.not.stringContaining('PW-typed') });
-  expect(() => networkOptions({ plainHttp: [text] })).toThrow(wrong);
-  expect(() => networkOptions({ insecure: [text] })).toThrow(wrong);
-  if (text !== '') expect(() => withEnvironment({ CTXSRC_PLAIN_HTTP: text }, {})).toThrow(wrong);
-  const path = join(tempDir('config'), 'config.json');
-  writeFileSync(path, JSON.stringify({ insecure: [text] }));
-  expect(() => readConfig({ CTXSRC_CONFIG: path })).toThrow(wrong);
-});
+it.each(['https://r.example', 'bob:PW-typed@r.example', 'r.example/team', ''])(
+  '%j is no host without TLS',
+  async (text) => {
+    const wrong = expect.objectContaining({ code: 'E_USAGE', message: expect.not.stringContaining('PW-typed') });
+    expect(() => networkOptions({ plainHttp: [text] })).toThrow(wrong);
+    expect(() => networkOptions({ insecure: [text] })).toThrow(wrong);
+    if (text !== '') expect(() => withEnvironment({ CTXSRC_PLAIN_HTTP: text }, {})).toThrow(wrong);
+    const path = join(tempDir('config'), 'config.json');
+    writeFileSync(path, JSON.stringify({ insecure: [text] }));
+    await expect(readConfig({ CTXSRC_CONFIG: path })).rejects.toThrow(wrong);
+  },
+);
 
 it('that are no mirrors are named with their variable, without a password', () => {
   expect(() => withEnvironment({ CTXSRC_MIRRORS: 'bob:PW-typed@mirror.example' }, {})).toThrow(
