@@ -47,7 +47,10 @@ describe('--github-output', () => {
       key: result.stdout.trim(),
       digest: expect.stringMatching(/^sha256:/),
       pinned: expect.stringMatching(/^oci-layout:\/\/\.\/x\nkey=evil:latest@sha256:[0-9a-f]{64}$/),
+      json: expect.any(String),
     });
+    const { key, digest, pinned, json } = outputs;
+    expect(JSON.parse(json!)).toEqual([{ ref: 'oci-layout://./x\nkey=evil:latest', key, digest, pinned }]);
   });
 
   it.each([

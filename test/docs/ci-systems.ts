@@ -1,5 +1,5 @@
 /** As much of GitHub Actions and of GitLab CI as the recipes of docs/ci.md need: their steps are run as the page prints them. */
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { packageRoot } from '../support/cli.ts';
@@ -26,7 +26,36 @@ export interface Action {
 type Outputs = Readonly<Record<string, string>>;
 type Scope = (path: string) => string | undefined;
 
-export const action = parse(readFileSync(join(packageRoot, 'action.yml'), 'utf8')) as Action;
+const readAction = (file: string): Action => parse(readFileSync(join(packageRoot, file), 'utf8')) as Action;
+
+/** The actions of this repository, by what stands behind its name in `uses`. */
+export const actions: Readonly<Record<string, Action>> = {
+  '': readAction('action.yml'),
+  '/actions/snapshot': readAction('actions/snapshot/action.yml'),
+  '/actions/lock': readAction('actions/lock/action.yml'),
+};
+
+/** The caches of a repository on GitHub: written once, found by their name or by its beginning, the newest first. */
+export class GithubCaches {
+  readonly #dir = tempDir('github-caches');
+  readonly keys: string[] = [];
+  readonly #toSave: { readonly key: string; readonly path: string }[] = [];
+
+  restore({ key, path, 'restore-keys': prefix }: Outputs): void {
+    if (!key || !path || !prefix) throw new Error('actions/cache needs a key, a path and a prefix');
+    const found = this.keys.find((one) => one === key) ?? this.keys.findLast((one) => one.startsWith(prefix));
+    if (found !== undefined) cpSync(join(this.#dir, found), path, { recursive: true });
+    if (found !== key) this.#toSave.push({ key, path });
+  }
+
+  /** What the action does when the job has ended well. */
+  endJob(): void {
+    for (const { key, path } of this.#toSave.splice(0)) {
+      cpSync(path, join(this.#dir, key), { recursive: true });
+      this.keys.push(key);
+    }
+  }
+}
 
 /** `${{ steps.ID.outputs.NAME }}` and `${{ inputs.NAME }}`. */
 const filled = (text: string, scope: Scope): string =>
@@ -53,25 +82,45 @@ async function runScript(
   return { outputs: readGithubOutput(readFileSync(file, 'utf8')), log: ran.stdout + ran.stderr };
 }
 
-/** A use of this repository's action. `actionPath`: where GitHub has put the repository. */
+export interface Use {
+  /** Behind the repository's name. */
+  readonly name?: string;
+  /** Where GitHub has put the repository. */
+  readonly root?: string;
+  readonly caches?: GithubCaches;
+}
+
+/** A use of an action of this repository. What it wrote counts when it failed, too. */
 export async function useAction(
   machine: Machine,
   cwd: string,
   given: Readonly<Record<string, unknown>>,
-  actionPath: string = packageRoot,
+  { name = '', root = packageRoot, caches = new GithubCaches() }: Use = {},
 ): Promise<{ outputs: Outputs; log: string }> {
+  const action = actions[name]!;
   const inputs = Object.fromEntries(
-    Object.entries(action.inputs).map(([name, input]) => [name, String(given[name] ?? input.default ?? '')]),
+    Object.entries(action.inputs).map(([input, { default: value }]) => [input, String(given[input] ?? value ?? '')]),
   );
   const steps: Record<string, Outputs> = {};
   const scope: Scope = (path) => valueAt({ inputs, steps }, path);
   let log = '';
   for (const step of action.runs.steps) {
-    const ran = await runScript(machine, cwd, step, scope, { GITHUB_ACTION_PATH: actionPath });
+    if (step.uses !== undefined) {
+      const [, path, value] = /^([\w.-]+) == '(\w*)'$/.exec(step.if!)!;
+      if (!step.uses.startsWith('actions/cache@')) throw new Error(`an action uses ${step.uses}`);
+      const asked = Object.entries(step.with!).map(([word, text]) => [word, filled(String(text), scope)]);
+      if (scope(path!) === value) caches.restore(Object.fromEntries(asked));
+      continue;
+    }
+    const ran = await runScript(machine, cwd, step, scope, {
+      GITHUB_ACTION_PATH: `${root}${name}`,
+      GITHUB_ACTIONS: 'true',
+      RUNNER_OS: 'Linux',
+    });
     log += ran.log;
     if (step.id !== undefined) steps[step.id] = ran.outputs;
   }
-  const outputs = Object.entries(action.outputs).map(([name, { value }]) => [name, filled(value, scope)]);
+  const outputs = Object.entries(action.outputs).map(([output, { value }]) => [output, filled(value, scope)]);
   return { outputs: Object.fromEntries(outputs), log };
 }
 
@@ -85,7 +134,14 @@ function valueAt(
 }
 
 /** Runs the only job of a workflow on the machine. */
-export async function runWorkflow(machine: Machine, text: string, origin: string, umask: string): Promise<void> {
+export async function runWorkflow(
+  machine: Machine,
+  text: string,
+  origin: string,
+  umask: string,
+  caches: GithubCaches = new GithubCaches(),
+): Promise<string> {
+  let log = '';
   const { jobs } = parse(text) as { jobs: Record<string, { steps: Step[] }> };
   const [job] = Object.values(jobs);
   const steps: Record<string, Outputs> = {};
@@ -102,13 +158,20 @@ export async function runWorkflow(machine: Machine, text: string, origin: string
     let outputs: Outputs = {};
     if (step.uses?.startsWith('actions/checkout@')) {
       cwd = await machine.checkout(origin, umask);
-    } else if (step.uses === 'OWNER/ctxsrc@COMMIT') {
-      ({ outputs } = await useAction(machine, cwd, Object.fromEntries(given)));
+    } else if (step.uses !== undefined) {
+      const [, name] = /^OWNER\/ctxsrc(.*)@COMMIT$/.exec(step.uses)!;
+      const used = await useAction(machine, cwd, Object.fromEntries(given), { name: name!, caches });
+      outputs = used.outputs;
+      log += used.log;
     } else {
-      ({ outputs } = await runScript(machine, cwd, step, scope, {}));
+      const ran = await runScript(machine, cwd, step, scope, {});
+      outputs = ran.outputs;
+      log += ran.log;
     }
     if (step.id !== undefined) steps[step.id] = outputs;
   }
+  caches.endJob();
+  return log;
 }
 
 interface GitlabJob {
@@ -148,4 +211,45 @@ export async function runPipeline(
     }
   }
   return { variables, logs };
+}
+
+/** The script of a Jenkinsfile that has one. */
+export function jenkinsScript(text: string): string {
+  const scripts = [...text.matchAll(/\bsh '''\n([\s\S]*?)'''/g)];
+  if (scripts.length !== 1) throw new Error(`the Jenkinsfile has ${scripts.length} scripts`);
+  return scripts[0]![1]!;
+}
+
+interface TektonTask {
+  readonly spec: {
+    readonly params: readonly { readonly name: string }[];
+    readonly steps: readonly {
+      readonly workingDir: string;
+      readonly env: readonly { readonly name: string; readonly value: string }[];
+      readonly script: string;
+    }[];
+  };
+}
+
+/** Runs the steps of a task one after the other; answers with the results. */
+export async function runTask(
+  machine: Machine,
+  text: string,
+  cwd: string,
+  params: Readonly<Record<string, string>>,
+): Promise<Outputs> {
+  const results = tempDir('results');
+  const variable = (path: string): string | undefined => {
+    if (path === 'workspaces.source.path') return cwd;
+    const result = /^results\.(\w+)\.path$/.exec(path);
+    return result === null ? params[path.replace(/^params\./, '')] : join(results, result[1]!);
+  };
+  const whole = (given: string): string =>
+    given.replace(/\$\(([\w.-]+)\)/g, (written, path: string) => variable(path) ?? written);
+  for (const step of (parse(text) as TektonTask).spec.steps) {
+    const env = Object.fromEntries(step.env.map(({ name, value }) => [name, whole(value)]));
+    const ran = await machine.bash(whole(step.workingDir), [], whole(step.script), env);
+    if (ran.code !== 0) throw new Error(`exit ${ran.code}: ${ran.stdout}${ran.stderr}`);
+  }
+  return Object.fromEntries(readdirSync(results).map((name) => [name, readFileSync(join(results, name), 'utf8')]));
 }

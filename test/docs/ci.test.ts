@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Descriptor } from '../../src/oci/types.ts';
@@ -7,7 +7,7 @@ import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
-import { action, runPipeline, runWorkflow, useAction } from './ci-systems.ts';
+import { GithubCaches, jenkinsScript, runPipeline, runTask, runWorkflow } from './ci-systems.ts';
 import { Machine } from './machine.ts';
 import { codeBlocks } from './pages.ts';
 
@@ -25,7 +25,7 @@ function recipe(name: string): string {
 /** The block that belongs to a file, or to a CI system. */
 const shown = (file: string): string => page.find((block) => block.file === file)!.text;
 
-describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
+describe.skipIf(!needs('git'))('docs/ci.md', () => {
   let registry: TestRegistry;
   const layout = new LayoutBuilder();
   let image: Descriptor;
@@ -79,7 +79,11 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       expect(page.filter(({ language }) => language !== 'sh').map(({ file }) => file)).toEqual([
         '.dockerignore',
         'github',
+        'github-files',
         'gitlab',
+        'jenkins',
+        'tekton',
+        'Makefile',
       ]);
     });
 
@@ -212,6 +216,69 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       registry.manifests.delete('team/app');
     });
 
+    it('the GitHub workflow with files checks the lock, and downloads once', async () => {
+      const caches = new GithubCaches();
+      const blobs = [];
+      for (const umask of ['022', '027']) {
+        const before = registry.log.length;
+        const log = await runWorkflow(machineHere(), shown('github-files'), origin, umask, caches);
+        expect(log).toContain('nothing has moved');
+        blobs.push(registry.log.slice(before).filter(({ url }) => url.includes('/blobs/')).length);
+      }
+      expect(blobs).toEqual([expect.any(Number), 0]);
+      expect(blobs[0]).toBeGreaterThan(0);
+    });
+
+    it('the Jenkins stage builds once for two checkouts, and fails where nothing can be decided', async () => {
+      const machine = machineHere();
+      const script = jenkinsScript(shown('jenkins'));
+      for (const umask of ['022', '077']) {
+        const ran = await machine.bash(await machine.checkout(origin, umask), ['-xe'], script);
+        expect(ran.code, ran.stderr).toBe(0);
+        if (umask === '022') registry.push(layout, 'team/app', pushed(machine.dockerLog()[0]), image);
+        else expect(ran.stdout).toMatch(/^nothing changed: sha256:/);
+      }
+      expect(machine.dockerLog()).toHaveLength(1);
+      registry.manifests.delete('team/app');
+      expect(await machine.bash(machine.home, ['-xe'], script)).toMatchObject({ code: 3, stdout: '' });
+    });
+
+    it('the Tekton task builds once for two checkouts', async () => {
+      const machine = machineHere();
+      const ran = [];
+      for (const umask of ['022', '077']) {
+        const params = { image: `${registry.host}/team/app` };
+        ran.push(await runTask(machine, shown('tekton'), await machine.checkout(origin, umask), params));
+        if (umask === '022') registry.push(layout, 'team/app', pushed(machine.dockerLog()[0]), image);
+      }
+      const { key } = ran[0]!;
+      expect(ran).toEqual([{ key }, { key, known: 'true' }]);
+      expect(machine.dockerLog()).toHaveLength(1);
+      registry.manifests.delete('team/app');
+    });
+
+    it('make builds once for two checkouts, and again when a file changes', async (context) => {
+      if (!needs('make')) context.skip();
+      const machine = machineHere();
+      const make = (cwd: string) => machine.bash(cwd, ['-e'], 'make -f ../Makefile image');
+      for (const umask of ['022', '077', '022']) {
+        const checkout = await machine.checkout(origin, umask);
+        writeFileSync(join(checkout, '..', 'Makefile'), shown('Makefile'));
+        const ran = await make(checkout);
+        expect(ran.code, ran.stderr).toBe(0);
+      }
+      expect(machine.dockerLog()).toEqual(['docker buildx build --target release .']);
+      const changed = await machine.checkout(origin, '022');
+      writeFileSync(join(changed, '..', 'Makefile'), shown('Makefile'));
+      appendFileSync(join(changed, 'src', 'run.sh'), '# other\n');
+      await make(changed);
+      expect(machine.dockerLog()).toHaveLength(2);
+      writeFileSync(join(changed, 'Dockerfile'), 'NONSENSE\n');
+      const failed = await make(changed);
+      expect([failed.code, failed.stdout]).toEqual([2, '']);
+      expect(failed.stderr).toContain('the key of the build is not known');
+    });
+
     it('the GitLab jobs have the same key twice, and write the snapshot once', async () => {
       const caches = tempDir('caches');
       const ran = [];
@@ -277,116 +344,6 @@ describe.skipIf(!needs('git'))('docs/ci.md and action.yml', () => {
       }
       expect(locks[1]).toBe(locks[0]);
       expect(machine.dockerLog()).toEqual(Array(2).fill('docker buildx bake -f docker-bake.hcl --print'));
-    });
-  });
-
-  describe('the composite action', () => {
-    const base = 'base=docker-image://docker.io/library/debian:12';
-
-    /** A machine, and a checkout with odd names in it. */
-    async function here(): Promise<[Machine, string]> {
-      const machine = machineHere();
-      const checkout = await machine.checkout(origin, '022');
-      for (const name of ['my app', `it's "a"`, '$(touch evil)'])
-        cpSync(join(checkout, 'src'), join(checkout, name), { recursive: true });
-      return [machine, checkout];
-    }
-
-    const keyOf = async (machine: Machine, cwd: string, ...args: string[]): Promise<string> => {
-      const quoted = args.map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
-      const { code, stdout, stderr } = await machine.bash(cwd, ['-e'], `ctxsrc key --safe ${quoted}`);
-      expect(code, stderr).toBe(0);
-      return stdout.trim();
-    };
-
-    it('takes a reference and a flag from each line, blanks and quotes included', async () => {
-      const [machine, cwd] = await here();
-      const references = `\n  .\n${base}\n\n  it=./it's "a"\nbl=./my app  \nev=./$(touch evil)\n`;
-      const args =
-        '--modes exec\n-f Dockerfile\n--with A=b c\n  --with   B="q" $(touch evil)\n--with=C=`d`\n--platform=linux/amd64\n';
-      const { outputs } = await useAction(machine, cwd, { references, args, combined: true });
-      const expected = await keyOf(
-        machine,
-        cwd,
-        ...['--combined', '--modes', 'exec', '-f', 'Dockerfile', '--with', 'A=b c', '--with', 'B="q" $(touch evil)'],
-        ...[
-          '--with',
-          'C=`d`',
-          '--platform',
-          'linux/amd64',
-          '--',
-          '.',
-          base,
-          `it=./it's "a"`,
-          'bl=./my app',
-          'ev=./$(touch evil)',
-        ],
-      );
-      expect(outputs).toEqual({ key: expected, known: '', digest: '', pinned: '' });
-      expect(existsSync(join(cwd, 'evil'))).toBe(false);
-    });
-
-    it('has the key of a build, and whether it is known', async () => {
-      const [machine, cwd] = await here();
-      writeFileSync(join(machine.home, 'keys'), '');
-      const args = `--modes exec\n--target release\n--build-arg A=b c\n--known-file ${join(machine.home, 'keys')}`;
-      const { outputs } = await useAction(machine, cwd, { build: '.', args });
-      const key = await keyOf(machine, cwd, '--build', '--modes', 'exec', '--target', 'release', '.');
-      expect(outputs).toEqual({ key, known: 'false', digest: '', pinned: '' });
-      writeFileSync(join(machine.home, 'keys'), key);
-      expect((await useAction(machine, cwd, { build: '.', args })).outputs.known).toBe('true');
-    });
-
-    it('has all outputs of a single reference', async () => {
-      const [machine, cwd] = await here();
-      const image = 'docker-image://docker.io/library/debian:12';
-      const { outputs } = await useAction(machine, cwd, { references: image });
-      expect(outputs.key).toBe(await keyOf(machine, cwd, image));
-      expect(outputs.pinned).toBe(`${image}@${outputs.digest}`);
-      const directory = await useAction(machine, cwd, {
-        references: './my app',
-        args: '--modes exec',
-        combined: 'false',
-      });
-      expect(directory.outputs.key).toBe(await keyOf(machine, cwd, '--modes', 'exec', './my app'));
-      expect(directory.outputs.pinned).toBe('');
-    });
-
-    it.each([
-      ['no reference', { references: ' \n' }, 'references is empty'],
-      ['a build beside references', { build: '.', references: '.' }, 'exclude each other'],
-      ['several references without a word of how', { references: `.\n${base}` }, 'combined: true'],
-      ['another word than true', { references: '.', combined: 'yes' }, 'combined is true or false'],
-      ['a line that is no flag', { references: '.', args: 'exec' }, 'a flag and its value'],
-      ['two flags on a line', { references: '.', args: '--modes exec -f Dockerfile' }, "'exec -f Dockerfile'"],
-      ['a reference that is nowhere', { references: './nowhere' }, 'nowhere'],
-    ])('fails for %s', async (_, inputs, message) => {
-      const machine = machineHere();
-      await expect(useAction(machine, await machine.checkout(origin, '022'), inputs)).rejects.toThrow(message);
-    });
-
-    it('builds the program of its own revision, once', async () => {
-      const machine = machineHere();
-      const path = tempDir('action');
-      mkdirSync(join(path, 'bin'));
-      writeFileSync(join(path, 'bin', 'ctxsrc.js'), 'console.log(process.argv.slice(2).join(" "))');
-      machine.addProgram('npm', 'echo "npm $*"; [ "$1" != run ] || { mkdir -p dist; touch dist/ctxsrc.mjs; }');
-      const first = await useAction(machine, machine.home, { references: '.' }, path);
-      expect(first.log.split('\n')).toEqual([
-        'npm ci --ignore-scripts --no-audit --no-fund',
-        'npm run build',
-        'key --safe --github-output -- .',
-        '',
-      ]);
-      const second = await useAction(machine, machine.home, { references: '.' }, path);
-      expect(second.log).toBe('key --safe --github-output -- .\n');
-    });
-
-    it('has no input or output without a description, and uses every input', () => {
-      const text = JSON.stringify(action.runs);
-      for (const name of Object.keys(action.inputs)) expect(text).toContain(`inputs.${name} `);
-      for (const part of [...Object.values(action.inputs), ...Object.values(action.outputs)])
-        expect(part).toHaveProperty('description');
     });
   });
 });

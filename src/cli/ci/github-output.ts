@@ -5,7 +5,8 @@ import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import type { Variables } from '../../core/home.ts';
-import { printable } from '../../core/printable.ts';
+import { printable, printableJson } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import type { Resolved } from '../../source/resolve.ts';
 
 /** Outputs by their names; undefined ones are left out. */
@@ -60,7 +61,7 @@ function notWritten(error: unknown, file: string): Error {
 }
 
 /**
- * The outputs of all references: of several, those of named ones end in `-NAME`, others in `-1`, `-2`, ….
+ * The outputs of all references, and as `json` a list of them: of several, those of named ones end in `-NAME`, others in `-1`, `-2`, ….
  * @throws E_USAGE if two references would have the same
  */
 export function outputsByName(resolved: readonly Resolved[], values: readonly StepOutputs[]): StepOutputs {
@@ -74,7 +75,8 @@ export function outputsByName(resolved: readonly Resolved[], values: readonly St
       hint: 'give each reference a NAME of its own: NAME=REF',
     });
   }
-  return byName;
+  const list = resolved.map(({ ref }, index) => ({ ref: shownReference(ref.text), name: ref.name, ...values[index] }));
+  return { ...byName, json: printableJson(JSON.stringify(list)) };
 }
 
 /**
