@@ -28,6 +28,8 @@ export interface CommandSpec {
   readonly flags?: (command: Command) => void;
   /** Attributes that the command uses itself, so that they are accepted with any reference. */
   readonly uses?: (flags: Flags) => readonly string[];
+  /** Flags of its own that some source has an attribute of the same name for. */
+  readonly owns?: readonly string[];
   readonly examples: readonly string[];
   /** Loads the command. It writes its answer to stdout and returns an exit code other than 0. */
   readonly load: () => Promise<{ run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> }>;

@@ -250,7 +250,9 @@ export function buildProgram(specs: readonly DeclaredAttribute[], options: Progr
     if (builds) buildFlags?.(command, takesReferences);
     if (limited) addLimitFlags(command);
     let attributes: AttributeSpec[] = [];
-    if (takesReferences) attributes = addAttributeFlags(command, specs);
+    if (takesReferences) {
+      attributes = addAttributeFlags(command, specs).filter(({ name }) => spec.owns?.includes(name) !== true);
+    }
     if (takesReferences || builds) addNetworkFlags(command, used.network);
     addSettingFlags(command, used);
     command.addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`);

@@ -30,7 +30,8 @@ function writeFilter(one: Resolved, flags: Flags): WriteFilter | undefined {
   return Object.values(filter).some((value) => value !== undefined) ? filter : undefined;
 }
 
-function sourceDateEpoch(text: string | undefined): number | undefined {
+/** The value of the variable, in seconds; undefined if it is not set. */
+export function sourceDateEpoch(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   if (/^\d{1,12}$/.test(text)) return Number(text);
   throw new CtxsrcError('E_USAGE', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}`, {

@@ -1,5 +1,5 @@
 /** `ctxsrc push`. */
-import { type Check, flag, members, nonEmpty } from '../core/check-options.ts';
+import { type Check, count, flag, list, members, nonEmpty } from '../core/check-options.ts';
 import type { PushResult } from '../snapshot/push/push.ts';
 import { parseDestination } from '../source/destination.ts';
 import { OPTIONS, type Options } from './options.ts';
@@ -11,13 +11,23 @@ export interface PushOptions<Reference extends string = string> extends Options<
   readonly allPlatforms?: boolean | undefined;
   /** Only finds out what would be sent. */
   readonly dryRun?: boolean | undefined;
+  /** The time of all files of a source that is no image, in seconds since 1970, instead of the fixed one. */
+  readonly epoch?: number | undefined;
+  /** Annotations for a source that is no image, as `--annotation` takes them. */
+  readonly annotations?: readonly string[] | undefined;
 }
 
-const PUSH_OPTIONS = { ...OPTIONS, allPlatforms: flag, dryRun: flag } satisfies Record<keyof PushOptions, Check>;
+const PUSH_OPTIONS = {
+  ...OPTIONS,
+  allPlatforms: flag,
+  dryRun: flag,
+  epoch: count(0),
+  annotations: list,
+} satisfies Record<keyof PushOptions, Check>;
 
 /**
- * Puts an image, byte for byte, into a registry or a layout.
- * @param reference the image, as on the command line
+ * Puts an image byte for byte, or the files of any other source as an image of one layer, into a registry or a layout.
+ * @param reference the source, as on the command line
  * @param destination `docker-image://HOST/NAME:TAG` or `oci-layout://DIR[:TAG]`
  * @throws CtxsrcError `E_NOT_AN_IMAGE`, `E_UNAUTHORIZED`, `E_FORBIDDEN`, `E_TARGET_EXISTS` for a tag that must not move, and those of `digest`
  */
@@ -28,10 +38,10 @@ export async function push<Reference extends string>(
 ): Promise<PushResult> {
   members(PUSH_OPTIONS)(options, '');
   nonEmpty(destination, 'destination');
-  const { allPlatforms = false, dryRun = false, ...common } = options;
+  const { allPlatforms = false, dryRun = false, epoch, annotations, ...common } = options;
   const target = parseDestination(destination, process.cwd());
-  const { pushImage } = await import('../snapshot/push/push.ts');
+  const { pushSource } = await import('../snapshot/push/push.ts');
   return withSource(reference, common, ({ instance }, { env, job }) =>
-    pushImage(job, { instance, env, destination: target, allPlatforms, dryRun }),
+    pushSource(job, { instance, env, destination: target, allPlatforms, dryRun, tree: { epoch, annotations } }),
   );
 }

@@ -157,10 +157,15 @@ describe('push into a layout', () => {
 });
 
 describe('what push refuses', () => {
-  it('sources that are no images, places that are none, and wrong names', async () => {
+  it('flags that mean nothing, places that are none, and wrong names', async () => {
     const dir = tempDir('push');
     const to = `oci-layout://${dir}/layout`;
-    await expectFailure(['push', dir, to], { code: 'E_USAGE', message: /only images can be pushed/ });
+    await expectFailure(['push', '--all-platforms', dir, to], { code: 'E_USAGE', message: /no image/ });
+    await expectFailure(['push', '--mtime', 'epoch', dir, to], { code: 'E_USAGE', message: /SOURCE_DATE_EPOCH/ });
+    await expectFailure(['push', '--annotation', 'a.b=c', hello, to], { code: 'E_USAGE', message: /for an image/ });
+    for (const name of ['dev.ctxsrc.pin=x', 'plain=x', 'org.example.nothing']) {
+      await expectFailure(['push', '--annotation', name, dir, to], { code: 'E_USAGE', message: /the annotation "/ });
+    }
     await expectFailure(['push', hello, dir], { code: 'E_USAGE', message: /no place to push to/ });
     await expectFailure(['push', hello, 'docker-image://h.example/App:1'], {
       code: 'E_REFERENCE',

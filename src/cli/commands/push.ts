@@ -1,9 +1,12 @@
-import { pushImage } from '../../snapshot/push/push.ts';
+import { CtxsrcError } from '../../core/errors.ts';
+import { pushSource } from '../../snapshot/push/push.ts';
+import type { TreeFacts } from '../../snapshot/push/tree/pack.ts';
 import { parseDestination } from '../../source/destination.ts';
 import { identifierMembers } from '../../source/document.ts';
 import type { Flags } from '../flags.ts';
 import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';
+import { sourceDateEpoch } from '../write-options.ts';
 
 /** `ctxsrc push <ref> <destination>` */
 export async function run(run: Run, [reference, target]: readonly string[], flags: Flags): Promise<undefined> {
@@ -11,9 +14,11 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   const resolved = await run.resolve([reference!]);
   const { env } = await run.environment();
   const dryRun = flags.dryRun === true;
+  const annotations = flags.annotation as readonly string[] | undefined;
+  const tree = { annotations, epoch: flags.mtime === 'epoch' ? epochOf(run) : undefined };
   const job = await run.job();
   const [pushed] = await run.each(resolved, ({ instance }) =>
-    pushImage(job, { instance, env, destination, allPlatforms: flags.allPlatforms === true, dryRun }),
+    pushSource(job, { instance, env, destination, allPlatforms: flags.allPlatforms === true, dryRun, tree }),
   );
   const { items, ...facts } = pushed!;
   if (!dryRun) await run.githubOutputs(resolved, [{ digest: facts.digest, pinned: facts.reference }]);
@@ -24,6 +29,7 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
     });
   }
   if (dryRun) {
+    if (facts.tree !== undefined) await printTree(run, facts.tree);
     for (const { outcome, kind, digest, size } of items) {
       const fate = outcome === 'sent' ? 'send' : 'there';
       await run.line(`${fate.padEnd(5)} ${digest} ${kind}, ${formatBytes(size)}`);
@@ -31,4 +37,21 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
     run.note(`${formatBytes(facts.sent)} would be sent; nothing was`);
   }
   await run.line(facts.reference);
+}
+
+/** What of the files makes the layer large. */
+async function printTree(run: Run, { files, bytes, layer, folders }: TreeFacts): Promise<void> {
+  await run.line(`files ${files}, ${formatBytes(bytes)}; as a layer ${formatBytes(layer.size)}`);
+  for (const folder of folders) await run.line(`      ${formatBytes(folder.bytes).padStart(8)} ${folder.path}`);
+}
+
+function epochOf(run: Run): number {
+  const epoch = sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH);
+  if (epoch === undefined) {
+    throw new CtxsrcError('E_USAGE', '--mtime epoch was given, but SOURCE_DATE_EPOCH is not set', {
+      hint: 'set it to seconds since 1970, or leave the flag out',
+    });
+  }
+  run.note('the digest is the same for as long as SOURCE_DATE_EPOCH is: without --mtime it would be for ever');
+  return epoch;
 }

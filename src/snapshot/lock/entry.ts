@@ -196,4 +196,4 @@ export function heldToLock(instance: SourceInstance, name: string, entry: LockEn
 }
 
 /** The methods of an instance that return content. */
-const CONTENT = ['digests', 'pull', 'describe', 'files', 'image'] as const;
+const CONTENT = ['digests', 'pull', 'describe', 'files', 'image', 'content'] as const;

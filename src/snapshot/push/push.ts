@@ -1,12 +1,13 @@
-/** `ctxsrc push`: an image, byte for byte, into a registry or an OCI layout. */
+/** `ctxsrc push`: an image byte for byte, or the files of any other source as one, into a registry or an OCI layout. */
 import type { JobContext } from '../../contract/session.ts';
-import type { SourceEnv, SourceInstance } from '../../contract/source.ts';
+import type { ImageContent, SourceEnv, SourceInstance } from '../../contract/source.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import type { OutgoingBlob } from '../../registry/push/blob.ts';
 import type { Destination } from '../../source/destination.ts';
 import { type PushPlan, planImage } from './plan.ts';
+import type { TreeFacts, TreeOptions } from './tree/pack.ts';
 
 export interface PushRequest {
   readonly instance: SourceInstance;
@@ -16,6 +17,8 @@ export interface PushRequest {
   readonly allPlatforms: boolean;
   /** Only find out what would be sent. */
   readonly dryRun: boolean;
+  /** How the files of a source that is no image are packed. */
+  readonly tree?: TreeOptions | undefined;
 }
 
 /** `mounted`: the registry took it from another repository of its own. */
@@ -43,6 +46,8 @@ export interface PushResult {
   readonly items: readonly PushedItem[];
   /** Bytes of what was sent, or would be. */
   readonly sent: number;
+  /** Absent for an image. */
+  readonly tree?: TreeFacts | undefined;
 }
 
 /** What a destination tells of each blob and manifest. */
@@ -57,19 +62,40 @@ export interface Pushed {
 }
 
 /**
- * Pushes an image. The tag is the last thing that changes.
- * @throws E_USAGE for a source that is no image; errors of reading the image, and of the destination
+ * Pushes a source. The tag is the last thing that changes.
+ * @throws E_USAGE for options that mean nothing for the source; errors of reading it, and of the destination
  */
-export async function pushImage(job: JobContext, request: PushRequest): Promise<PushResult> {
-  const { instance, destination, allPlatforms, dryRun } = request;
-  if (instance.content === undefined) {
-    throw new CtxsrcError('E_USAGE', 'only images can be pushed, and this source is none', {
-      hint: 'ctxsrc sources lists what names an image; ctxsrc export writes the files of any source as one archive',
+export async function pushSource(job: JobContext, request: PushRequest): Promise<PushResult> {
+  const { instance, env, allPlatforms, tree = {} } = request;
+  if (instance.content !== undefined) {
+    refuseTreeOptions(tree);
+    const content = await instance.content(job);
+    const plan = await planImage(job, content, { allPlatforms });
+    tellWhatStays(job, plan);
+    return send(job, request, plan, content.repository);
+  }
+  if (allPlatforms) {
+    throw new CtxsrcError('E_USAGE', '--all-platforms means nothing for a source that is no image', {
+      hint: 'leave it out: what is pushed fits every platform',
     });
   }
-  const content = await instance.content(job);
-  const plan = await planImage(job, content, { allPlatforms });
-  tellWhatStays(job, plan);
+  const { packTree } = await import('./tree/pack.ts');
+  const packed = await packTree(job, { instance, env, options: tree });
+  try {
+    const result = await send(job, request, packed.plan, undefined);
+    return { ...result, tree: packed.facts };
+  } finally {
+    await packed.release();
+  }
+}
+
+/** @param from the repository that the content comes from */
+async function send(
+  job: JobContext,
+  { env, destination, dryRun }: PushRequest,
+  plan: PushPlan,
+  from: ImageContent['repository'],
+): Promise<PushResult> {
   const items: PushedItem[] = [];
   const total = [...plan.blobs].reduce((sum, { size }) => sum + size, 0);
   const label = destination.reference(plan.root.digest);
@@ -92,7 +118,7 @@ export async function pushImage(job: JobContext, request: PushRequest): Promise<
         return pushToLayout(job, plan, destination, transfer);
       }
       const { pushToRegistry } = await import('./to-registry.ts');
-      return pushToRegistry(job, plan, destination, { ...transfer, env: request.env, from: content.repository });
+      return pushToRegistry(job, plan, destination, { ...transfer, env, from });
     },
     { total },
   );
@@ -107,6 +133,14 @@ export async function pushImage(job: JobContext, request: PushRequest): Promise<
     items,
     sent: items.reduce((sum, { size, outcome }) => (outcome === 'sent' ? sum + size : sum), 0),
   };
+}
+
+function refuseTreeOptions({ epoch, annotations = [] }: TreeOptions): void {
+  const given = epoch !== undefined ? '--mtime' : annotations.length > 0 ? '--annotation' : undefined;
+  if (given === undefined) return;
+  throw new CtxsrcError('E_USAGE', `${given} means nothing for an image`, {
+    hint: 'an image is pushed byte for byte: leave the flag out',
+  });
 }
 
 function tellWhatStays(job: JobContext, { root, index, attestations }: PushPlan): void {
