@@ -33,6 +33,7 @@ const PACKAGES: Record<string, RegExp> = {
   koffi: /^fs\/native\/native\.ts$/,
   yaml: /^build\/bake\/description\.ts$/,
   tar: /^layer\/tar\/writer\.ts$/,
+  fflate: /^layer\//,
   fzstd: /^layer\//,
   commander: /^cli\//,
   ora: /^cli\//,

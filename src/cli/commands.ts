@@ -224,20 +224,19 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'push',
     args: '<ref> <destination>',
-    summary: 'put an image, or the files of any source as one, into a registry or an OCI layout; print it by digest',
+    summary: 'put an image, or any files as one, into a registry or OCI layout; print it by digest',
     takesReferences: true,
     flags: (command) => {
       command
         .addOption(new Option('--all-platforms', 'push the whole index, not only the manifest of one platform'))
         .addOption(new Option('--dry-run', 'only say what would be sent'))
-        .addOption(new Option('--mtime <which>', 'files: $SOURCE_DATE_EPOCH as their time').choices(['epoch']))
-        .addOption(listOption('--annotation <name[=value]>', 'files: an annotation of the manifest'))
+        .addOption(new Option('--mtime <which>', '$SOURCE_DATE_EPOCH as time of files').choices(['epoch']))
+        .addOption(listOption('--annotation <name[=value]>', 'for an image of files'))
         .addOption(githubOutput);
     },
     owns: ['mtime'],
     examples: [
-      'ctxsrc push ./app docker-image://registry.example/team/app-context:1.0',
-      'ctxsrc push oci-layout://./base docker-image://registry.example/team/base:1.0',
+      'ctxsrc push ./app docker-image://registry.example/team/app:1',
       'ctxsrc push --all-platforms docker-image://alpine:3.20 oci-layout://./images:alpine',
     ],
     load: () => import('./commands/push.ts'),

@@ -1,7 +1,7 @@
 /** The annotations of a pushed source that somebody asked for. */
 import { CtxsrcError } from '../../../core/errors.ts';
 import { shownReference } from '../../../core/shown-reference.ts';
-import { TREE_PIN } from '../../../oci/annotations.ts';
+import { TREE_PIN } from '../../../oci/tree-annotations.ts';
 
 const REVISION = 'org.opencontainers.image.revision';
 const SOURCE = 'org.opencontainers.image.source';

@@ -1,8 +1,8 @@
 /** The image around the one layer of a source's files: its bytes are a function of the layer and the annotations. */
 import { type Digest, sha256 } from '../../../core/digest.ts';
 import { FORMAT } from '../../../layer/format/tar.ts';
-import { CREATED, TREE_FORMAT, TREE_KEY } from '../../../oci/annotations.ts';
 import { MEDIA_TYPE } from '../../../oci/media-types.ts';
+import { CREATED, TREE_FORMAT, TREE_KEY } from '../../../oci/tree-annotations.ts';
 import type { Descriptor } from '../../../oci/types.ts';
 import { contentOfBytes, contentOfFile } from '../../../registry/push/blob.ts';
 import type { PushPlan } from '../plan.ts';

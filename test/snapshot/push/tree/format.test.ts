@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { silentProgress, Task } from '../../../../src/core/progress.ts';
-import { TarReader } from '../../../../src/layer/tar/reader.ts';
 import { FIXED_TIME } from '../../../../src/layer/format/tar.ts';
+import { TarReader } from '../../../../src/layer/tar/reader.ts';
 import { planTree } from '../../../../src/snapshot/push/tree/image.ts';
 import { type Layer, type PackedEntry, writeLayer } from '../../../../src/snapshot/push/tree/layer.ts';
 import { failure } from '../../../support/failure-code.ts';
@@ -92,12 +92,12 @@ describe('format 1', () => {
       configuration: blobs[0]!.digest,
       manifest: root.digest,
     }).toEqual({
-        configuration: 'sha256:b4bbcd8cd9a27c333740f267f823f8e709765ebb75cc1dc310f490de0a6257d9',
-        diffId: 'sha256:81af0cede74979653fc5bf9c10cb8695797d0e93897766bbec5a890cfdda82f5',
-        key: 'sha256:ee3753ceabe409e05e9e6850e0b692f382028bbcae0f48d73d63d7f564293e99',
-        layer: 'sha256:464ae1db3ea545a1681a0576a86aadcff8fd60a3efb85f4d64bb6d8f38e20ede',
-        manifest: 'sha256:53d210b85bd494a4fbf5395d9c7e43d2db4f2f6014a68e4633ba83a6eac74091',
-      });
+      configuration: 'sha256:b4bbcd8cd9a27c333740f267f823f8e709765ebb75cc1dc310f490de0a6257d9',
+      diffId: 'sha256:81af0cede74979653fc5bf9c10cb8695797d0e93897766bbec5a890cfdda82f5',
+      key: 'sha256:ee3753ceabe409e05e9e6850e0b692f382028bbcae0f48d73d63d7f564293e99',
+      layer: 'sha256:464ae1db3ea545a1681a0576a86aadcff8fd60a3efb85f4d64bb6d8f38e20ede',
+      manifest: 'sha256:53d210b85bd494a4fbf5395d9c7e43d2db4f2f6014a68e4633ba83a6eac74091',
+    });
   });
 
   it('gives these bytes for no files, and for another time', async () => {
@@ -105,15 +105,15 @@ describe('format 1', () => {
     const later = await pack(everyKind(tempDir('kinds')), 1_700_000_000);
     const manifest = (layer: Layer, time: number) => planTree(layer, '', { time, annotations: {} }).root.digest;
     expect([empty.digest, empty.key, manifest(empty, FIXED_TIME)]).toEqual([
-        'sha256:f71a241ed3c3dfa6d3aec89d3c64b07debc79cd2539f3e3b0de0eb2b70d3252b',
-        'sha256:0e5db88383bce812f795689f5318a2b2f4fde740ef31c2a2365a46368aafddd2',
-        'sha256:8b67153c1472e37aac6dee42f563ddc437b4aa4cc7babc0c8f9dcd3ca4afc2c4',
-      ]);
+      'sha256:f71a241ed3c3dfa6d3aec89d3c64b07debc79cd2539f3e3b0de0eb2b70d3252b',
+      'sha256:0e5db88383bce812f795689f5318a2b2f4fde740ef31c2a2365a46368aafddd2',
+      'sha256:8b67153c1472e37aac6dee42f563ddc437b4aa4cc7babc0c8f9dcd3ca4afc2c4',
+    ]);
     expect([later.digest, later.key, manifest(later, 1_700_000_000)]).toEqual([
-        'sha256:c6c67305f20a94d36f7752a4b186ab25a2ca0c5e08c5a757c056bacea80923d6',
-        'sha256:ee3753ceabe409e05e9e6850e0b692f382028bbcae0f48d73d63d7f564293e99',
-        'sha256:d15343beb89e700b0e5cd84c24694b68ed19d9221f125906f49bb64dff7af297',
-      ]);
+      'sha256:c6c67305f20a94d36f7752a4b186ab25a2ca0c5e08c5a757c056bacea80923d6',
+      'sha256:ee3753ceabe409e05e9e6850e0b692f382028bbcae0f48d73d63d7f564293e99',
+      'sha256:d15343beb89e700b0e5cd84c24694b68ed19d9221f125906f49bb64dff7af297',
+    ]);
   });
 
   it('has a header of gzip without time, name and flags, in members of 1 MiB', async () => {
@@ -133,7 +133,8 @@ describe('format 1', () => {
     const reader = new TarReader({
       entry({ name, type, mode, size, linkName, devMajor, devMinor, uid, gid, mtime, mtimeNs, xattrs }) {
         expect([uid, gid, mtime, mtimeNs]).toEqual([0, 0, FIXED_TIME, 0]);
-        const target = type === 'symlink' ? linkName : type === 'char' || type === 'block' ? `${devMajor}:${devMinor}` : undefined;
+        const target =
+          type === 'symlink' ? linkName : type === 'char' || type === 'block' ? `${devMajor}:${devMinor}` : undefined;
         found.push({ path: name.replace(/\/$/, ''), type, mode, size, target, xattrs });
       },
       data: () => undefined,
@@ -145,7 +146,10 @@ describe('format 1', () => {
     const wanted = entries.map(({ path, type, mode, size, target, xattrs }) => {
       return { path, type, mode: type === 'symlink' ? 0o777 : mode, size, target, xattrs };
     });
-    expect(found).toEqual([{ path: '.', type: 'dir', mode: 0o755, size: 0, target: undefined, xattrs: undefined }, ...wanted]);
+    expect(found).toEqual([
+      { path: '.', type: 'dir', mode: 0o755, size: 0, target: undefined, xattrs: undefined },
+      ...wanted,
+    ]);
   });
 
   it.each<[string, Partial<PackedEntry>, RegExp]>([
