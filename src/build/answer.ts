@@ -48,9 +48,13 @@ export interface BuildWork {
   readonly job: JobContext;
 }
 
+/** A line of a Dockerfile. */
 export interface InputPlace {
+  /** As errors name it. */
   readonly file: string;
+  /** From 1 on. */
   readonly line: number;
+  /** Its text. */
   readonly instruction: string;
   /** The base image whose ONBUILD trigger this is. */
   readonly onbuildOf?: string;
@@ -64,14 +68,19 @@ export interface BuildInput {
   readonly name: string;
   /** The identifier, after expansion and overrides. */
   readonly ref: string;
+  /** What it is asked for, `os/arch[/variant]`. */
   readonly platform?: string;
   /** Package URL of an image, as provenance spells it. */
   readonly purl?: string;
+  /** The lines that ask for it. */
   readonly at: readonly InputPlace[];
   /** The digest that the Dockerfile itself demands. */
   readonly checksum?: string;
+  /** Root digest. */
   readonly digest?: string;
+  /** Media type of what has the root digest. */
   readonly mediaType?: string;
+  /** Content key. */
   readonly key?: string;
   /** Digest of the image's configuration. */
   readonly config?: string;
@@ -79,16 +88,23 @@ export interface BuildInput {
   readonly pinned?: string;
   /** What is taken of a directory, below `/`. Absent: everything. */
   readonly paths?: readonly string[];
+  /** Number of files that are taken. */
   readonly files?: number;
+  /** Their bytes. */
   readonly bytes?: number;
+  /** The ignore file that holds. */
   readonly ignoreFile?: string;
   /** False for what is asked for although none of its files reach the result, as a context by its Dockerfile alone: it is in no key. */
   readonly used?: false;
 }
 
+/** Something that a build uses, and that no key can hold. */
 export interface UnkeyedInput {
+  /** What it is. */
   readonly kind: 'secret' | 'ssh' | 'cache' | 'network';
+  /** Its name in the Dockerfile. */
   readonly id?: string;
+  /** The lines that ask for it. */
   readonly at: readonly InputPlace[];
 }
 

@@ -30,6 +30,7 @@ const CHECKS: readonly Check[] = [...KEY_CHECKS, ...ATTRIBUTE_CHECKS, ...SNAPSHO
 
 /**
  * Runs every check on a source.
+ * @param subject the source, and what makes its input
  * @param onCheck called after each check
  * @param signal ends the run early, with its reason
  * @throws E_SOURCE_MODULE if the source declares an existing scheme or flag, or if `prepare` returns nothing to test

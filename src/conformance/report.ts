@@ -13,21 +13,29 @@ export const RULES: Readonly<Record<number, string>> = {
   10: 'the source itself is never written to',
 };
 
+/** One check of the kit. */
 export interface CheckResult {
+  /** The rule, from 1 to 10. */
   readonly rule: number;
   /** What was tried. */
   readonly name: string;
+  /** How it ended. */
   readonly status: 'passed' | 'failed' | 'skipped';
   /** The fault, or why the check was skipped. */
   readonly detail?: string | undefined;
 }
 
+/** A run of the kit. */
 export interface ConformanceReport {
+  /** Of the source. */
   readonly schemes: readonly string[];
+  /** Each check, in the order of the rules. */
   readonly checks: readonly CheckResult[];
   /** Checks that ran; none is a failure. */
   readonly executed: number;
+  /** Checks that failed. */
   readonly failed: number;
+  /** At least one check ran, and none failed. */
   readonly passed: boolean;
   /** Rules with a failed check. */
   readonly brokenRules: readonly number[];

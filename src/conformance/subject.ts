@@ -9,6 +9,7 @@ import { toldFailure } from './failure.ts';
 export interface Prepared {
   /** A reference with content. */
   readonly reference: string;
+  /** The flags that the reference is used with. */
   readonly attributes?: Attributes | undefined;
   /**
    * Added to `attributes`, one after another: together they contain every attribute that the source declares. Each
@@ -32,7 +33,9 @@ export interface Prepared {
   readonly close?: (() => Promise<void>) | undefined;
 }
 
+/** A source to check. */
 export interface Subject {
+  /** The source. */
   readonly source: Source;
   /**
    * Makes the references in an empty directory of the kit. It is called several times; the content must be the same
@@ -41,6 +44,7 @@ export interface Subject {
   readonly prepare: (dir: string) => Promise<Prepared>;
   /** How another process loads the source: a module that exports `source`, as a URL, or a built-in scheme. */
   readonly origin: { readonly module: string } | { readonly scheme: string };
+  /** How it reaches its servers. */
   readonly network?: Partial<NetworkOptions> | undefined;
   /** Moments of a snapshot at which an abort is tried; 12 when absent. */
   readonly aborts?: number | undefined;

@@ -16,11 +16,13 @@ export interface AttributeSpec {
   readonly kind: 'text' | 'number' | 'flag' | 'list';
   /** Placeholder in help, for instance `os/arch[/variant]`. */
   readonly placeholder?: string;
+  /** One letter, with `-` before it. */
   readonly short?: string;
   /** One line for `--help`. */
   readonly help: string;
   /** A working value, for help and errors. */
   readonly example?: string;
+  /** The values that are taken; all when absent. */
   readonly choices?: readonly string[];
   /**
    * How a lock file stores the value. Absent: as it is. `path`: relative to the lock file. `never`: not at all, because

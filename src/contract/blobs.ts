@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Digest } from '../core/digest.ts';
 import type { JobContext } from './session.ts';
 
+/** Blobs by digest. */
 export interface BlobStore {
   /** The path of a blob, whether it is there or not. */
   path(digest: Digest): string;
@@ -56,6 +57,7 @@ export type BlobGrowth = (path: string, bytes: number) => void;
 export interface IngestSource {
   /** A chunk is valid until the next one is asked for; copy it to keep it. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Where the body begins, in bytes. */
   readonly offset: number;
   /** Size of the whole blob in bytes, if the origin states it. For progress only. */
   readonly size?: number | undefined;

@@ -4,8 +4,11 @@
  */
 import type { Digest } from '../core/digest.ts';
 
+/** The owner of an entry. */
 export interface Owner {
+  /** Number of the user. */
   uid: number;
+  /** Number of the group. */
   gid: number;
 }
 
@@ -24,13 +27,17 @@ export type Xattrs = ReadonlyMap<string, string>;
 export interface Metadata extends Owner, Time {
   /** Permission bits with setuid, setgid and sticky. */
   mode: number;
+  /** Undefined where they were not read. */
   xattrs: Xattrs | undefined;
 }
 
+/** An entry of a tree, as it was written. */
 export interface Entry extends Readonly<Metadata> {
   /** Relative to the root, `/` between components. */
   readonly path: string;
+  /** `hardlink`: a further name of a file that stands earlier. */
   readonly type: 'file' | 'dir' | 'symlink' | 'hardlink' | 'char' | 'block' | 'fifo';
+  /** Bytes of a file; 0 for all others. */
   readonly size: number;
   /** `sha256:` of a file's content. */
   readonly digest?: Digest | undefined;
@@ -38,6 +45,7 @@ export interface Entry extends Readonly<Metadata> {
   readonly target?: string | undefined;
   /** Inode number and ctime (milliseconds) of a file in the store. */
   readonly ino?: number | undefined;
+  /** When that inode was last changed. */
   readonly ctime?: number | undefined;
 }
 

@@ -8,6 +8,7 @@ import type { BlobGrowth } from './blobs.ts';
 import type { Entries } from './entry.ts';
 import type { JobContext } from './session.ts';
 
+/** A counted handle of the files of a source, which need not exist yet. */
 export interface ImmutableRef {
   /** ID of the files: a chain ID for images, else a digest derived from the content key. */
   readonly id: string;
@@ -32,12 +33,15 @@ export interface ImmutableRef {
   writeTo(job: JobContext, dir: string, options: WriteOptions): Promise<WriteReport>;
 }
 
+/** How descriptors of a ref are made. */
 export interface RemoteOptions {
   /** Make blobs for content that exists only as files. */
   readonly create: boolean;
 }
 
+/** The layers of a ref as blobs. */
 export interface Remote {
+  /** Base first, each with the digest of its uncompressed archive. */
   readonly descriptors: readonly { readonly descriptor: Descriptor; readonly diffId: Digest }[];
   /** The bytes of one of the descriptors, verified. */
   read(job: JobContext, descriptor: Descriptor): AsyncIterable<Uint8Array>;
@@ -49,6 +53,7 @@ export interface WriteOptions {
   readonly owner: 'auto' | 'preserve' | 'current';
   /** How files of the store are cloned. `auto` never hard-links. */
   readonly mode: 'auto' | 'copy' | 'reflink' | 'hardlink';
+  /** The most that is written (`E_LIMIT`). */
   readonly limits: WriteLimits;
   /** Write only the matching entries. */
   readonly filter?: WriteFilter | undefined;
@@ -63,6 +68,7 @@ export interface WriteOptions {
 
 /** A snapshot outside the store, which may have been changed since. */
 export interface EarlierTree {
+  /** Its directory, absolute. */
   readonly dir: string;
   /** The report of that run. */
   readonly report: WriteReport;
@@ -75,6 +81,7 @@ export interface EarlierTree {
   readonly settled: number;
 }
 
+/** The most that a snapshot may come to. */
 export interface WriteLimits {
   /** Bytes of file content written in total. */
   readonly maxBytes: number;
@@ -84,10 +91,13 @@ export interface WriteLimits {
   readonly maxRatio: number;
 }
 
+/** Which part of the files is written. */
 export interface WriteFilter {
   /** A directory inside the source that becomes the root of what is written. */
   readonly subpath?: string | undefined;
+  /** Patterns of what is written; everything when absent. */
   readonly include?: readonly string[] | undefined;
+  /** Patterns of what is left out. */
   readonly exclude?: readonly string[] | undefined;
 }
 
@@ -96,15 +106,21 @@ export const LOSS_KINDS = ['owner', 'device', 'capability', 'xattr', 'setuid', '
 
 /** A property of the source that the written files do not have. */
 export interface Loss {
+  /** From the root of the snapshot. */
   readonly path: string;
+  /** What could not be kept. */
   readonly kind: (typeof LOSS_KINDS)[number];
   /** The lost value, for people: for instance `char 1:3` or `0:0`. */
   readonly detail: string;
 }
 
+/** What was written. */
 export interface WriteReport {
+  /** Number of entries. */
   readonly files: number;
+  /** Bytes of the files. */
   readonly bytes: number;
+  /** What the files do not have of their source. */
   readonly losses: readonly Loss[];
   /** Number of losses by kind. `losses` may be cut after some thousand; these counts are complete. */
   readonly lossCounts: Readonly<Record<string, number>>;
@@ -120,6 +136,7 @@ export interface WriteReport {
 
 /** How to make the files of a ref. The store decides where and when. */
 export interface Recipe {
+  /** Names the content: recipes with the same ID make the same files. */
   readonly id: string;
   /** Base first, for images; absent for content without layers. */
   readonly layers?: readonly RecipeLayer[] | undefined;
@@ -129,8 +146,11 @@ export interface Recipe {
   prefix?(count: number): Recipe;
 }
 
+/** A layer of a recipe. */
 export interface RecipeLayer {
+  /** Its blob. */
   readonly descriptor: Descriptor;
+  /** Digest of its uncompressed archive. */
   readonly diffId: Digest;
   /** Chain ID of the layers up to and including this one. */
   readonly chainId: string;

@@ -29,8 +29,11 @@ export interface Session {
 
 /** Passed to every call that does work. */
 export interface JobContext {
+  /** Credentials and secrets of whoever asks. */
   readonly session: Session;
+  /** Ends the job. */
   readonly signal: AbortSignal;
+  /** Where its events go. */
   readonly progress: Progress;
   /** `--strict`: a doubtful answer is an error (`warnOrRefuse`). */
   readonly strict?: boolean | undefined;

@@ -12,8 +12,11 @@ import type { Store } from './store.ts';
 
 /** A reference split at its scheme; `text` is what the user typed, `rest` what follows `scheme://`. */
 export interface SchemeRef {
+  /** What stands before `://`; `local` for a path. */
   readonly scheme: string;
+  /** What stands behind it. */
   readonly rest: string;
+  /** What was typed. */
   readonly text: string;
   /** NAME of `NAME=REF`. */
   readonly name?: string | undefined;
@@ -21,6 +24,7 @@ export interface SchemeRef {
 
 /** Turns references of its schemes into instances. One object per kind of source, registered in one table. */
 export interface Source {
+  /** Those that no other source has. */
   readonly schemes: readonly string[];
   /** One line per scheme for `ctxsrc sources`: its grammar and an example. */
   readonly grammar: readonly {
@@ -29,6 +33,7 @@ export interface Source {
     readonly example: string;
     readonly summary: string;
   }[];
+  /** The flags that it takes. */
   readonly attributes: readonly AttributeSpec[];
   /**
    * No I/O, except the check whether a local path exists. The same text and attributes give the same identifier. Throws
@@ -46,6 +51,7 @@ export interface Source {
 
 /** The parsed, normalised reference, with the attributes that change its content. */
 export interface Identifier {
+  /** Of its source. */
   readonly scheme: string;
   /** All attributes that the source understood: lock files, sidecars and other processes take them from here. */
   readonly attributes: Attributes;
@@ -72,6 +78,7 @@ export interface Identifier {
 
 /** The environment of a source. */
 export interface SourceEnv {
+  /** The store of this run. */
   readonly store: Store;
   /** Open no socket; missing content is `E_OFFLINE`. */
   readonly offline: boolean;
@@ -95,10 +102,15 @@ export interface SourceEnv {
 
 /** Options for everything that opens a connection. Durations are milliseconds. */
 export interface NetworkOptions {
+  /** Hosts that are spoken to without TLS, `HOST[:PORT]`. */
   readonly plainHttp: readonly string[];
+  /** Hosts whose certificate is not verified. */
   readonly insecure: readonly string[];
+  /** Path of further certificate authorities (PEM). */
   readonly caFile?: string | undefined;
+  /** Path of the client certificate (PEM). */
   readonly clientCert?: string | undefined;
+  /** Path of its key (PEM). */
   readonly clientKey?: string | undefined;
   /**
    * Addresses, or ranges (`127.0.0.0/8`), to which servers may redirect this program although they are closed by
@@ -109,9 +121,13 @@ export interface NetworkOptions {
   readonly netrc?: string | undefined;
   /** In order of preference: `{ host: 'docker.io', mirror: 'mirror.example/prefix' }`. */
   readonly mirrors: readonly { readonly host: string; readonly mirror: string }[];
+  /** How often a failed request is repeated. */
   readonly retry: number;
+  /** Milliseconds: the longest wait that a server may ask for. */
   readonly maxWait: number;
+  /** Milliseconds: a connection that is silent for longer is given up. */
   readonly stallTimeout: number;
+  /** Downloads at a time for each host. */
   readonly parallel: number;
 }
 
@@ -123,6 +139,7 @@ export interface CacheKeyResult {
   readonly pin: string;
   /** True when no further index exists. */
   readonly done: boolean;
+  /** What later steps need; it is in no key. */
   readonly opts: CacheOpts;
   /** The exact text whose hash is in `key`, if the key is a hash of one text (`--json -v`). */
   readonly preimage?: string | undefined;
@@ -130,6 +147,7 @@ export interface CacheKeyResult {
   readonly incomplete?: readonly string[] | undefined;
 }
 
+/** A source bound to one identifier. */
 export interface SourceInstance {
   /**
    * Called with index 0, 1, … until done. Read-only and repeatable. The result is remembered, and so is a failure
@@ -161,9 +179,13 @@ export interface SourceInstance {
 export interface FilesInPlace {
   /** Absolute, without links, as a byte string. */
   readonly root: string;
+  /** Patterns of what belongs to it; everything when absent. */
   readonly include?: readonly string[] | undefined;
+  /** Patterns of what does not. */
   readonly exclude?: readonly string[] | undefined;
+  /** Paths that belong to it with every link on the way. */
   readonly follow?: readonly string[] | undefined;
+  /** How modes count. */
   readonly modes: 'exact' | 'exec';
   /** Folder of the stat cache; absent: digests are not remembered. */
   readonly statCache?: string | undefined;
@@ -173,7 +195,9 @@ export interface FilesInPlace {
 
 /** The two documents of an image: its manifest and its configuration. */
 export interface ImageDocuments {
+  /** The manifest. */
   readonly manifest: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
+  /** The configuration. */
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
 }
 
@@ -193,8 +217,11 @@ export interface ImageContent {
 
 /** The digests of one reference. `manifest` and `config` only for images. */
 export interface Digests {
+  /** Root digest. */
   readonly digest: string;
+  /** Media type of what has the root digest. */
   readonly mediaType?: string | undefined;
+  /** Its bytes. */
   readonly size?: number | undefined;
   /**
    * The reference with the root digest; undefined if the source has no such form (directories, http, docker-archive).
@@ -202,6 +229,7 @@ export interface Digests {
   readonly pinned?: string | undefined;
   /** Digests of the chosen platform's manifest and configuration; each call may cost a request. */
   manifest?(): Promise<Digest | undefined>;
+  /** Digest of the configuration. */
   config?(): Promise<Digest | undefined>;
   /** The platform in the configuration of the chosen image, which may differ from the platform asked for. */
   imagePlatform?(): Promise<string | undefined>;
@@ -209,13 +237,16 @@ export interface Digests {
 
 /** Free-form, JSON-safe facts; the common members are declared. */
 export interface Description {
+  /** The normalised reference. */
   readonly identifier: string;
   readonly [fact: string]: unknown;
 }
 
 /** How to get one layer of which only the descriptor is known. */
 export interface DescriptorHandler {
+  /** The blob. */
   readonly descriptor: Descriptor;
+  /** Digest of the uncompressed archive; undefined where it is not known. */
   readonly diffId: string | undefined;
   /** Makes the blob present, verified, in the store. */
   fetch(job: JobContext): Promise<void>;
@@ -227,4 +258,5 @@ export interface DescriptorHandler {
  */
 export type CacheOpts = ReadonlyMap<Digest, DescriptorHandler>;
 
+/** For sources without layers. */
 export const NO_CACHE_OPTS: CacheOpts = new Map();

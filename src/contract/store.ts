@@ -7,11 +7,15 @@ import type { JobContext } from './session.ts';
 
 export type { BlobGrowth, BlobStore, IngestSource } from './blobs.ts';
 
+/** The cache directory, as sources use it. */
 export interface Store {
   /** The cache directory, absolute. */
   readonly root: string;
+  /** Blobs by digest. */
   readonly blobs: BlobStore;
+  /** Small documents by kind and key. */
   readonly records: RecordStore;
+  /** What is in layers that were read. */
   readonly entryIndexes: EntryIndexStore;
   /** A ref whose files a recipe makes on demand; refs with the same ID share their files. */
   ref(recipe: Recipe): Promise<ImmutableRef>;
@@ -51,8 +55,11 @@ export interface EntryIndexStore {
 
 /** Small JSON records, one file each: validated when read, rebuildable, never trusted for integrity. */
 export interface RecordStore {
+  /** The document; undefined if there is none. */
   get(kind: string, key: string): Promise<unknown>;
+  /** Puts a document in the place of an earlier one. */
   set(kind: string, key: string, value: unknown): Promise<void>;
+  /** Removes a document, if there is one. */
   delete(kind: string, key: string): Promise<void>;
 }
 
@@ -70,11 +77,13 @@ export interface StoreAdmin {
 
 /** A running process that uses something of the store. */
 export interface UsingProcess {
+  /** Its number. */
   readonly pid: number;
   /** False for a process of another container or machine, where the number means another one. */
   readonly here: boolean;
 }
 
+/** One thing in the store. */
 export interface StoreItem {
   /**
    * `temporary` is what running processes write, `store` the lists, locks and leases of the store itself; neither is
@@ -95,6 +104,7 @@ export interface StoreItem {
   readonly id: string;
   /** What people call it: the image or address that it comes from, where that is known; else the ID. */
   readonly name: string;
+  /** Of a blob or an image. */
   readonly digest?: Digest | undefined;
   /** Bytes on disk, `own` and `shared`. Content that images share is counted for each of them. */
   readonly size: number;
@@ -139,13 +149,17 @@ export interface UsageReport {
   readonly unread: number;
 }
 
+/** Bytes that several rows have. */
 export interface SharedUsage {
+  /** How many, counted once. */
   readonly bytes: number;
+  /** Whose they are. */
   readonly rows: readonly Pick<StoreRow, 'kind' | 'name'>[];
   /** What keeps the bytes even if all of these rows go. */
   readonly also?: 'links outside the store' | 'a running process' | undefined;
 }
 
+/** What is removed from the store. */
 export interface PruneOptions {
   /** The store holds at most this many bytes afterwards; the least recently used items go first. */
   readonly maxSize?: number | undefined;
@@ -161,7 +175,9 @@ export interface PruneOptions {
   readonly estimate?: boolean | undefined;
 }
 
+/** What was removed, and what stays. */
 export interface PruneReport {
+  /** What was removed, or would be. */
   readonly removed: readonly StoreItem[];
   /** The same, summed as `cache du` shows them: the `own` of all, and `shared` once each, is what comes back. */
   readonly rows: readonly StoreRow[];
@@ -169,6 +185,7 @@ export interface PruneReport {
   readonly shared: readonly SharedUsage[];
   /** What stays, and why. */
   readonly kept: readonly (StoreRow & { readonly why: KeptReason })[];
+  /** Bytes that came back, or would. */
   readonly freed: number;
   /** Bytes that remain. */
   readonly remaining: number;

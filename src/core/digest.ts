@@ -6,6 +6,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { CtxsrcError } from './errors.ts';
 import { smallSha256 } from './small-sha256.ts';
 
+/** `sha256:HEX`, or the same of sha384 or sha512. */
 export type Digest = `${string}:${string}`;
 
 /**
@@ -33,12 +34,19 @@ export function digestProblem(text: string): string | undefined {
   return /^[a-f0-9]+$/.test(hex) ? undefined : 'invalid checksum digest format';
 }
 
-/** True when the text is a digest this program can verify. */
+/**
+ * True when the text is a digest this program can verify.
+ * @param text for instance `sha256:…`
+ */
 export function isDigest(text: string): text is Digest {
   return digestProblem(text) === undefined;
 }
 
-/** The text as a digest, or a usage error (`E_DIGEST_INVALID`) that says what is wrong with it. */
+/**
+ * The text as a digest.
+ * @param text for instance `sha256:…`
+ * @throws CtxsrcError `E_DIGEST_INVALID`, which says what is wrong with it
+ */
 export function parseDigest(text: string): Digest {
   const problem = digestProblem(text);
   if (problem !== undefined) {

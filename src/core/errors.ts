@@ -91,6 +91,7 @@ export const ERROR_EXITS = {
   E_TERMINATED: 143,
 } as const;
 
+/** The names of all failures. */
 export type ErrorCode = keyof typeof ERROR_EXITS;
 
 export interface ErrorOptions {
@@ -107,9 +108,13 @@ const BRAND = Symbol.for('ctxsrc.error');
 
 /** A failure with a stable code, one sentence that says what happened to what, and a hint that says what to type next. */
 export class CtxsrcError extends Error {
+  /** The stable name of the failure. */
   readonly code: ErrorCode;
+  /** What to type next. */
   readonly hint: string | undefined;
+  /** Facts for programs, by name. */
   readonly details: Record<string, unknown> | undefined;
+  /** The reference that it is about, without secrets. */
   ref: string | undefined;
   readonly [BRAND] = true;
 
@@ -141,6 +146,8 @@ export class CtxsrcError extends Error {
 /**
  * True for a CtxsrcError, with the given code when one is named. A source from outside may bring a copy of this package:
  * its errors count too.
+ * @param error anything that was thrown
+ * @param code the only code that counts; all when absent
  */
 export function isCtxsrcError(error: unknown, code?: ErrorCode): error is CtxsrcError {
   const ours =
@@ -160,6 +167,7 @@ export function isAbort(error: unknown): boolean {
 /**
  * Turns a failed file-system call on something that the user named into a typed error: exit 3 when it does not exist,
  * otherwise as `localError`. An error that is already typed, or an abort, is returned unchanged.
+ * @param error what the call threw
  * @param what the operation and its object, for instance `cannot read ./app/file`
  * @param hint what to type or check next, instead of the usual hint
  */

@@ -4,6 +4,7 @@
  */
 import { isAbort } from './errors.ts';
 
+/** Work that is done once and joined by all who ask. */
 export class Once<T> {
   #promise: Promise<T> | undefined;
 

@@ -31,6 +31,7 @@ export interface TaskPlace {
   readonly layers?: number | undefined;
 }
 
+/** An event of progress. None carries a secret, and none influences a result. */
 export type ProgressEvent =
   /** A piece of work begins. `id` is unique in the run; `total` is in bytes unless `unit` says otherwise. */
   | ({
@@ -81,7 +82,9 @@ export interface Advance {
   readonly part?: number | undefined;
 }
 
+/** Where events of progress go. */
 export interface Progress {
+  /** Takes one event; what it throws ends the work. */
   emit(event: ProgressEvent): void;
 }
 

@@ -7,6 +7,7 @@ import { shellWord } from '../core/shell-word.ts';
 
 /** A line of the report. The ids never change: `node`, `native`, …, `registry:HOST`. */
 export interface DoctorCheck {
+  /** What is checked; it never changes. */
   readonly id: string;
   /** `warn`: a result is another, or takes more than twice the time. `fault`: what needs this fails. */
   readonly status: 'ok' | 'warn' | 'fault';

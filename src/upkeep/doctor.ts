@@ -3,6 +3,7 @@ import { type DoctorCheck, type NamedCheck, runCheck, type Surroundings } from '
 import { identity, native, node, proxy, tools } from './checks/machine.ts';
 import { space, store } from './checks/store.ts';
 
+/** What helps and what hinders on this machine. */
 export interface DoctorReport {
   /** In an order that never changes: the seven of this machine, then one for each registry that was tried. */
   readonly checks: readonly DoctorCheck[];

@@ -10,8 +10,9 @@ import {
   UNDECLARED,
 } from './entry-tree.ts';
 
-/** An entry, and the number of the layer that wrote it, the base being 1; absent without layers. */
+/** An entry, and which layer wrote it. */
 export interface ListedEntry extends Entry {
+  /** The number of the layer, the base being 1; absent without layers. */
   readonly layer?: number | undefined;
 }
 

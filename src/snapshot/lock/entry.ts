@@ -13,13 +13,16 @@ import type { LockEntry } from './lock.ts';
 
 /** One difference to the lock file. */
 export interface Drift {
+  /** The entry. */
   readonly name: string;
   /**
    * `list`: the index has moved, and the image of no platform that is built for; `tag`: what a digest stands beside, so
    * that the build stays as it is.
    */
   readonly what: 'digest' | 'list' | 'tag' | 'key' | 'reference' | 'added';
+  /** What the lock file says; empty for what is not in it. */
   readonly from: string;
+  /** What it is now. */
   readonly to: string;
 }
 

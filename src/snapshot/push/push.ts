@@ -32,10 +32,13 @@ interface PushedItem {
   readonly outcome: Outcome;
 }
 
+/** What was pushed. */
 export interface PushResult {
   /** The destination with the digest of what it names now. */
   readonly reference: string;
+  /** What the destination names now. */
   readonly digest: Digest;
+  /** Media type of that. */
   readonly mediaType: string;
   /** The index that the pushed manifest was taken from: it has another digest, and was not pushed. */
   readonly index: Digest | undefined;
@@ -43,6 +46,7 @@ export interface PushResult {
   readonly attestations: number;
   /** False if the tag named this digest before. */
   readonly moved: boolean;
+  /** Each blob and manifest, in the order of sending. */
   readonly items: readonly PushedItem[];
   /** Bytes of what was sent, or would be. */
   readonly sent: number;
