@@ -6,7 +6,7 @@ import { Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
 import { BUILD_COMMANDS, BUILD_DIFF } from './build-commands.ts';
 import { type CommandSpec, safeOption } from './command-spec.ts';
-import { FILE_COMMANDS } from './file-commands.ts';
+import { FILE_COMMANDS, layerOption } from './file-commands.ts';
 import { addNetworkFlags, addWriteFlags, listOption } from './flags.ts';
 import { UPKEEP_COMMANDS } from './upkeep-commands.ts';
 
@@ -79,12 +79,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'show what is known without reading layers',
     takesReferences: true,
     flags: (command) => {
-      command.addOption(
-        new Option('--why <path>', 'for a directory: which line of which ignore file decides on a path'),
-      );
+      command
+        .addOption(new Option('--files', 'read the layers: largest files, with --json all'))
+        .addOption(new Option('--hidden', 'read the layers: files that later ones hide'))
+        .addOption(layerOption())
+        .addOption(new Option('--why <path>', 'for a directory: which line of which ignore file decides on a path'));
     },
     limited: true,
-    examples: ['ctxsrc inspect docker-image://alpine:3.20', 'ctxsrc inspect --why node_modules/x .'],
+    examples: [
+      'ctxsrc inspect docker-image://alpine:3.20',
+      'ctxsrc inspect --hidden oci-layout://./base',
+      'ctxsrc inspect --why node_modules/x .',
+    ],
     load: () => import('./commands/inspect.ts'),
   },
   ...FILE_COMMANDS,

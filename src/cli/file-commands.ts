@@ -2,8 +2,8 @@
 import { Option } from 'commander';
 import type { CommandSpec } from './command-spec.ts';
 
-const layerOption = (): Option =>
-  new Option('--layer <n>', 'of an image: this layer by itself, counted from the base, which is 1');
+export const layerOption = (): Option =>
+  new Option('--layer <n>', 'of an image: this layer by itself, counted from the base (1)');
 
 export const FILE_COMMANDS: readonly CommandSpec[] = [
   {

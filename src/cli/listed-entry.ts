@@ -74,6 +74,7 @@ export function entryDocument({ path, type, size, mode, uid, gid, mtime, mtimeNs
   };
 }
 
-function bytesMember(name: string, bytes: ByteString): object {
+/** Bytes as a member of a document: latin-1, and said to be, if they are no UTF-8. */
+export function bytesMember(name: string, bytes: ByteString): object {
   return isUtf8(bytes) ? { [name]: textOfBytes(bytes) } : { [name]: bytes, [`${name}Bytes`]: true };
 }

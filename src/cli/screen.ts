@@ -76,6 +76,19 @@ export function fitted(screen: Screen, text: string, width: number | undefined):
   return `${head.join('')}${gap}${tail.reverse().join('')}`.slice(0, width < gap.length ? width : undefined);
 }
 
+/** As `fitted`, but the beginning alone, on one line: for commands. */
+export function begun(screen: Screen, text: string, width: number | undefined): string {
+  const most = width === undefined ? text : text.slice(0, 8 * Math.max(0, width));
+  const safe = shown(screen, most.replace(/\s+/g, ' ').trim());
+  if (width === undefined || (widthOf(safe) <= width && most === text)) return safe;
+  const gap = screen.ascii ? '...' : '…';
+  const parts = [...graphemes.segment(safe)].map(({ segment }) => segment);
+  return `${taken(parts, Math.max(0, width - gap.length)).join('')}${gap}`.slice(
+    0,
+    width < gap.length ? width : undefined,
+  );
+}
+
 /**
  * A sentence in lines that fit, each of them indented; words are never cut, so that commands can be copied.
  * @param indent columns before each line

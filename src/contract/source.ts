@@ -164,7 +164,7 @@ export interface SourceInstance {
   /** Makes all content of the source present in the store. */
   pull?(job: JobContext): Promise<void>;
   /** The facts that `inspect` shows and that `diff` compares without content. */
-  describe?(job: JobContext, options?: { readonly why?: string | undefined }): Promise<Description>;
+  describe?(job: JobContext, options?: DescribeOptions): Promise<Description>;
   /** The files, if they are on this machine already: `diff` compares them in place, without a copy. */
   files?(job: JobContext): Promise<FilesInPlace>;
   /** The manifest and configuration of the chosen platform, their bytes as received, to export an image unchanged. */
@@ -233,6 +233,13 @@ export interface Digests {
   config?(): Promise<Digest | undefined>;
   /** The platform in the configuration of the chosen image, which may differ from the platform asked for. */
   imagePlatform?(): Promise<string | undefined>;
+}
+
+export interface DescribeOptions {
+  /** A path of a directory: what decides on it. */
+  readonly why?: string | undefined;
+  /** Also the facts that only a person looks at; they are not compared. */
+  readonly detailed?: boolean | undefined;
 }
 
 /** Free-form, JSON-safe facts; the common members are declared. */

@@ -67,12 +67,24 @@ export interface RecordStore {
 export interface StoreAdmin {
   /** The items of the store that match every filter, last used first. `E_USAGE` for an invalid filter. */
   list(filter?: readonly string[]): Promise<readonly StoreItem[]>;
+  /** The images that it lists, each platform that is there. */
+  images(): Promise<readonly StoredImage[]>;
   /** What it takes of the disk. `E_USAGE` for an invalid filter. */
   usage(filter?: readonly string[]): Promise<UsageReport>;
   /** Removes content, but nothing that a running process leases. Without options: content that nothing refers to. */
   prune(job: JobContext, options?: PruneOptions): Promise<PruneReport>;
   /** Hashes everything again. Damaged items are reported and removed, so that the next run fetches them again. */
   verify(job: JobContext): Promise<VerifyReport>;
+}
+
+/** An image in the store. */
+export interface StoredImage {
+  readonly name: string;
+  /** Its root. */
+  readonly digest: Digest;
+  readonly manifest: Digest;
+  /** Of its layers, base first. */
+  readonly diffIds: readonly string[];
 }
 
 /** A running process that uses something of the store. */

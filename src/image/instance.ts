@@ -108,10 +108,11 @@ export function imageInstance(request: ImageInstanceOptions): SourceInstance {
       };
     },
 
-    async describe(job) {
+    async describe(job, { detailed = false } = {}) {
       const loaded = await getImage(job);
       const { describeImage } = await import('./describe.ts');
-      return describeImage(request, loaded, { digest: rootDigest(loaded), platform: keyPlatform(loaded) });
+      const shown = { digest: rootDigest(loaded), platform: keyPlatform(loaded) };
+      return describeImage(request, loaded, shown, detailed);
     },
 
     async image(job) {

@@ -112,6 +112,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       await leases.close();
     },
     list: async (filter) => (await import('./gc/prune.ts')).list(await inventoryEnv(), filter),
+    images: async () => (await import('./stored-images.ts')).storedImages((await inventoryEnv()).index, blobs),
     usage: async (filter) => (await import('./gc/prune.ts')).usage(await inventoryEnv(), filter),
     prune: async (job, pruneOptions) => (await import('./gc/prune.ts')).prune(job, await adminEnv(), pruneOptions),
     verify: async (job) => (await import('./gc/verify.ts')).verifyStore(job, await adminEnv()),

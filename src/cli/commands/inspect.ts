@@ -1,20 +1,64 @@
+import { CtxsrcError } from '../../core/errors.ts';
+import { inspect } from '../../snapshot/inspect/inspect.ts';
+import type { ImageReport, InspectReport } from '../../snapshot/inspect/report.ts';
 import { identifierMembers } from '../../source/document.ts';
-import { allKeys } from '../../source/resolve.ts';
-import { type Facts, renderFacts } from '../facts.ts';
-import type { Flags } from '../flags.ts';
+import { type Flags, limitsOf, textFlag } from '../flags.ts';
+import { writeImageDocument } from '../inspect/document.ts';
+import { imagePage, layerPage } from '../inspect/image.ts';
+import { decisionPage, directoryPage, sourcePage } from '../inspect/source.ts';
 import type { Run } from '../run.ts';
+import { type Screen, screenOf } from '../screen.ts';
+import { parseCount } from '../values.ts';
 
 /** `ctxsrc inspect <ref>` */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<undefined> {
   const resolved = await run.resolve(references);
-  const why = flags.why as string | undefined;
-  const [facts] = await run.each(resolved, async ({ instance, identifier }) => {
-    const job = await run.job();
-    if (instance.describe !== undefined) return instance.describe(job, { why });
-    const keys = await allKeys(instance, job);
-    return { identifier: identifier.toString(), digest: keys.at(-1)!.pin, key: keys.at(-1)!.key };
+  const number = textFlag(flags, 'layer');
+  const layer = number === undefined ? undefined : parseCount('--layer', number, 1);
+  const [withFiles, hidden] = [flags.files === true, flags.hidden === true];
+  const { store } = await run.environment();
+  const job = await run.job();
+  const [inspected] = await run.each(resolved, async (one) => {
+    const why = textFlag(flags, 'why');
+    const found = await inspect(job, {
+      resolved: one,
+      store,
+      limits: limitsOf(flags),
+      files: withFiles || hidden,
+      layered: layer !== undefined,
+      why,
+    });
+    if (layer !== undefined) checkLayer(found.report as ImageReport, layer);
+    return found;
   });
-  if (run.json) return run.document({ ...identifierMembers(resolved[0]!, run.defaultPlatform()), ...facts });
-  const asked = why === undefined ? undefined : (facts as { why?: Facts }).why;
-  await run.out(renderFacts(asked ?? (facts as Facts)));
+  const { report, files } = inspected!;
+  const options = { hidden, files: withFiles };
+  if (run.json) {
+    const members = identifierMembers(resolved[0]!, run.defaultPlatform());
+    if (report.kind !== 'image') return run.document({ ...members, ...report });
+    return writeImageDocument(run, { ...members, ...report }, files!, { ...options, layer });
+  }
+  await run.out(pageOf(report, layer, options, screenOf(run.io.stdout, run.io.env, flags.color)));
+}
+
+function checkLayer({ layers }: ImageReport, layer: number): void {
+  if (layer <= layers.length) return;
+  const has = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
+  throw new CtxsrcError('E_USAGE', `there is no layer ${layer}: the image has ${has}`, {
+    hint: 'layers are numbered from the base, which is 1',
+  });
+}
+
+function pageOf(
+  report: InspectReport,
+  layer: number | undefined,
+  options: { readonly hidden: boolean; readonly files: boolean },
+  screen: Screen,
+): string {
+  if (report.kind === 'image' && layer !== undefined) {
+    return layerPage(report, report.layers[layer - 1]!, options, screen);
+  }
+  if (report.kind === 'image') return imagePage(report, options, screen);
+  if (report.kind === 'source') return sourcePage(report, screen);
+  return report.why === undefined ? directoryPage(report, screen) : decisionPage(report.why, screen);
 }

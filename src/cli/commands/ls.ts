@@ -4,12 +4,10 @@ import { identifierMembers } from '../../source/document.ts';
 import { type Flags, limitsOf, textFlag } from '../flags.ts';
 import { entryDocument, longLines, shortLine } from '../listed-entry.ts';
 import { write } from '../output.ts';
+import { inPieces } from '../pieces.ts';
 import { quotedName } from '../quoted-name.ts';
 import type { Run } from '../run.ts';
 import { parseCount } from '../values.ts';
-
-/** Characters of the answer that are written at once. */
-const PIECE = 64 * 1024;
 
 /** `ctxsrc ls <ref> [path]`: the paths, one a line. */
 export async function run(run: Run, [reference, path = '']: readonly string[], flags: Flags): Promise<undefined> {
@@ -50,16 +48,4 @@ function* documents(entries: readonly ListedEntry[]): Generator<string> {
     yield `${separator}${JSON.stringify(entryDocument(entry))}`;
     separator = ',';
   }
-}
-
-async function inPieces(texts: Iterable<string>, out: (text: string) => Promise<unknown>): Promise<undefined> {
-  let piece = '';
-  for (const text of texts) {
-    piece += text;
-    if (piece.length < PIECE) continue;
-    await out(piece);
-    piece = '';
-  }
-  if (piece !== '') await out(piece);
-  return undefined;
 }

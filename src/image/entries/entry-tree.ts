@@ -19,9 +19,13 @@ export interface Inode {
   readonly digest: Digest | undefined;
   /** The layer that has the content, and the number of its entry there. */
   readonly place: { readonly layer: number; readonly index: number } | undefined;
-  /** Number of names that were made for it. */
+  /** Number of names that were made for it, and that it lost. */
   names: number;
+  lost?: number;
 }
+
+/** Told of each name that a file, link or device loses. @param by what took its place, if anything did */
+export type OnLost = (inode: Inode, path: string, by: Inode | undefined) => void;
 
 export interface TreeLeaf {
   readonly kind: 'leaf';
@@ -76,9 +80,11 @@ export class EntryTree {
   /** Number of names made so far. */
   created = 0;
   #metadataBytes = 0;
+  readonly #onLost: OnLost | undefined;
 
   /** @param complete false if there are lower layers that are not known */
-  constructor(complete: boolean) {
+  constructor(complete: boolean, onLost?: OnLost) {
+    this.#onLost = onLost;
     const none = { name: '', parent: undefined, depth: 0, declared: undefined, layer: undefined };
     this.root = { kind: 'dir', ...none, children: new Map(), meta: UNDECLARED, complete };
   }
@@ -153,8 +159,20 @@ export class EntryTree {
   }
 
   put(parent: TreeDirectory, name: string, node: TreeNode, layer?: number): void {
+    this.#noteLost(parent, name, node);
     parent.children.set(name, node);
     this.touch(parent, layer);
+  }
+
+  #noteLost(parent: TreeDirectory, name: string, by?: TreeNode): void {
+    const node = parent.children.get(name);
+    if (this.#onLost === undefined || node === undefined) return;
+    const taker = by?.kind === 'leaf' ? by.inode : undefined;
+    const walk = (one: TreeNode, path: string): void => {
+      if (one.kind === 'leaf') this.#onLost!(one.inode, path, taker);
+      else if (one.kind === 'dir') for (const [child, below] of one.children) walk(below, `${path}/${child}`);
+    };
+    walk(node, pathIn(parent, name));
   }
 
   /** Notes that the layer wrote the directory or something in it. */
@@ -166,6 +184,7 @@ export class EntryTree {
 
   /** Removes a name, whether it is known or in a lower layer. */
   remove(parent: TreeDirectory, name: string, layer: number | undefined): void {
+    this.#noteLost(parent, name);
     if (parent.complete) parent.children.delete(name);
     else parent.children.set(name, { kind: 'gone', layer });
   }
@@ -176,8 +195,10 @@ export class EntryTree {
     if (this.#floating.size > 0) this.#floating.set('', new Set());
     directory.complete = true;
     for (const [name, node] of directory.children) {
-      if (node.kind === 'gone' || node.layer !== layer) directory.children.delete(name);
-      else if (node.kind === 'dir') this.removeOlder(node, layer);
+      if (node.kind === 'gone' || node.layer !== layer) {
+        this.#noteLost(directory, name);
+        directory.children.delete(name);
+      } else if (node.kind === 'dir') this.removeOlder(node, layer);
     }
   }
 

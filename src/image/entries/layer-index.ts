@@ -5,6 +5,7 @@
 import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import type { Store } from '../../contract/store.ts';
+import type { Digest } from '../../core/digest.ts';
 import { entriesOfRows, ROW_SEPARATOR, rowOf } from '../../fs/entry/json-rows.ts';
 import { EntryCollector, type MetadataSum } from './entry-collector.ts';
 import type { MergeLimits } from './merge.ts';
@@ -24,11 +25,24 @@ export async function layerEntries(
   limits: MergeLimits & { readonly maxRatio: number },
   metadata: MetadataSum,
 ): Promise<readonly Entry[]> {
-  const stored = await storedEntries(store, layer);
-  if (stored !== undefined) {
-    for (const entry of stored) metadata.add(entry);
-    return stored;
-  }
+  const stored = await storedEntries(store, layer.diffId);
+  if (stored === undefined) return readEntries(job, store, layer, limits, metadata);
+  const entries = [...stored];
+  for (const entry of entries) metadata.add(entry);
+  return entries;
+}
+
+/**
+ * The entries of a layer by reading it; the store keeps them.
+ * @throws CtxsrcError as `readLayerArchive`
+ */
+export async function readEntries(
+  job: JobContext,
+  store: Store,
+  layer: OpenLayer,
+  limits: MergeLimits & { readonly maxRatio: number },
+  metadata: MetadataSum,
+): Promise<readonly Entry[]> {
   const entries = await mended(async () => {
     const collector = new EntryCollector(limits, metadata);
     await readLayerArchive(job, store, layer, collector, limits.maxRatio);
@@ -38,10 +52,11 @@ export async function layerEntries(
   return entries;
 }
 
-async function storedEntries(store: Store, { diffId }: OpenLayer): Promise<readonly Entry[] | undefined> {
+/** The entries of a layer that the store has an index of, each decoded when its turn comes. */
+export async function storedEntries(store: Store, diffId: Digest): Promise<Iterable<Entry> | undefined> {
   const rows = await store.entryIndexes.get(diffId);
   if (rows === undefined) return undefined;
-  return rows.length === 0 ? [] : [...entriesOfRows([rows])];
+  return rows.length === 0 ? [] : entriesOfRows([rows]);
 }
 
 /** The rows of entries in pieces: as one text they could be longer than a text may be. */

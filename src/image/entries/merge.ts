@@ -14,6 +14,7 @@ import {
   EntryTree,
   type Inode,
   LowerLayersNeeded,
+  type OnLost,
   type TreeDirectory,
   type TreeNode,
   UNDECLARED,
@@ -24,10 +25,20 @@ export interface MergeLimits {
   readonly maxFiles: number;
 }
 
+/** What an entry of a layer does to the tree below; `none`: it makes nothing. */
+export type Change = 'none' | 'add' | 'replace' | 'remove' | 'opaque';
+
+/** Told of what the layers do to each other. */
+export interface MergeObserver {
+  entry(index: number, change: Change): void;
+  readonly lost: OnLost;
+}
+
 export class LayerMerge {
   readonly tree: EntryTree;
   readonly #limits: MergeLimits;
   readonly #alone: boolean;
+  readonly #observer: MergeObserver | undefined;
   #layer = 0;
   #bytes = 0;
 
@@ -35,8 +46,13 @@ export class LayerMerge {
    * @param complete false if lower layers stay unknown
    * @param alone one layer by itself: whiteouts are entries like others, hard links may lead into lower layers
    */
-  constructor(limits: MergeLimits, { complete, alone }: { readonly complete: boolean; readonly alone: boolean }) {
-    this.tree = new EntryTree(complete);
+  constructor(
+    limits: MergeLimits,
+    { complete, alone }: { readonly complete: boolean; readonly alone: boolean },
+    observer?: MergeObserver,
+  ) {
+    this.tree = new EntryTree(complete, observer?.lost);
+    this.#observer = observer;
     this.#limits = limits;
     this.#alone = alone;
   }
@@ -49,23 +65,32 @@ export class LayerMerge {
     this.#layer = layer;
     let index = 0;
     for (const entry of entries) {
-      this.#entry(entry, index);
+      const change = this.#entry(entry, index);
+      this.#observer?.entry(index, change);
       index += 1;
     }
     if (!this.#alone && this.tree.root.children.has(AUFS_LINKS)) this.tree.remove(this.tree.root, AUFS_LINKS, layer);
   }
 
-  #entry(entry: Entry, index: number): void {
+  #entry(entry: Entry, index: number): Change {
     const components = cleanComponents(entry.path);
     const name = components.pop();
-    if (name === undefined) return;
-    if (!this.#alone && isOfAufs(components, name, entry.type)) return;
+    if (name === undefined) return 'none';
+    if (!this.#alone && isOfAufs(components, name, entry.type)) return 'none';
     const parent = this.tree.resolve(components, true, this.#layer)!;
     const removed = this.#alone ? undefined : whitedOut(name);
     this.tree.noteFloating(parent, removed ?? name);
-    if (removed === undefined) this.#create(parent, name, entry, index);
-    else if (removed === '') this.tree.removeOlder(parent, this.#layer);
-    else this.tree.remove(parent, removed, this.#layer);
+    if (removed === '') {
+      this.tree.removeOlder(parent, this.#layer);
+      return 'opaque';
+    }
+    if (removed !== undefined) {
+      this.tree.remove(parent, removed, this.#layer);
+      return 'remove';
+    }
+    const before = parent.children.get(name)?.kind;
+    this.#create(parent, name, entry, index);
+    return before === undefined || before === 'gone' ? 'add' : 'replace';
   }
 
   #create(parent: TreeDirectory, name: string, entry: Entry, index: number): void {

@@ -26,12 +26,16 @@ export function isOfAufs(parents: readonly string[], name: string, type: string)
   return isAufs && !(parents.length === 1 && parents[0] === AUFS_LINKS && type === 'file');
 }
 
+export function isWhiteout(name: string): boolean {
+  return name.startsWith(WHITEOUT);
+}
+
 /**
  * The name that a whiteout removes, `''` for all older names; undefined if it is no whiteout.
  * @throws CtxsrcError `E_UNSAFE` if it names no file
  */
 export function whitedOut(name: string): string | undefined {
-  if (!name.startsWith(WHITEOUT)) return undefined;
+  if (!isWhiteout(name)) return undefined;
   if (name === OPAQUE) return '';
   const victim = name.slice(WHITEOUT.length);
   if (victim !== '' && victim !== '.' && victim !== '..') return victim;

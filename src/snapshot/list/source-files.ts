@@ -1,5 +1,5 @@
 /** The files of a source, listed and read without a snapshot. */
-import type { JobContext, SourceInstance, Store } from '../../contract/index.ts';
+import type { ImmutableRef, JobContext, SourceInstance, Store } from '../../contract/index.ts';
 import { closest } from '../../core/closest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -9,6 +9,8 @@ import { EntryTree, type FoundNode, type Lookup } from '../../image/entries/entr
 import type { FileTree } from '../../image/entries/file-tree.ts';
 import { LayeredFiles } from '../../image/entries/layered-files.ts';
 import { type ListedEntry, listDirectory, listOne } from '../../image/entries/listing.ts';
+import type { MergeLimits } from '../../image/entries/merge.ts';
+import type { OpenLayer } from '../../image/entries/read-layer.ts';
 
 export interface FilesRequest {
   readonly instance: SourceInstance;
@@ -40,14 +42,10 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
   }
   const release = (): Promise<void> => ref.release();
   try {
-    const [remote] = await ref.getRemotes(job, { create: false });
-    if (remote !== undefined) {
-      const layers = remote.descriptors.map(({ descriptor, diffId }) => {
-        return { descriptor, diffId, read: (reader: JobContext) => remote.read(reader, descriptor) };
-      });
+    const layers = await layersOf(job, ref);
+    if (layers !== undefined) {
       if (layer !== undefined && layer > layers.length) throw tooHigh(layer, layers.length);
-      const { maxBytes = DEFAULT_MAX_BYTES, maxFiles = DEFAULT_MAX_FILES } = limits;
-      const most = { maxBytes, maxFiles, maxRatio: maxRatio(limits.maxBytes) };
+      const most = listingLimits(limits);
       const only = layer === undefined ? undefined : layer - 1;
       return new LayeredFiles({ store, layers, limits: most, only, release });
     }
@@ -59,12 +57,21 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
   }
 }
 
-async function openMounted(
-  job: JobContext,
-  store: Store,
-  ref: NonNullable<Awaited<ReturnType<SourceInstance['snapshot']>>>,
-  limits: ReadLimits,
-): Promise<FileTree> {
+/** The layers of an image, base first, each to be read when it is needed; undefined if the source has none. */
+export async function layersOf(job: JobContext, ref: ImmutableRef): Promise<OpenLayer[] | undefined> {
+  const [remote] = await ref.getRemotes(job, { create: false });
+  return remote?.descriptors.map(({ descriptor, diffId }) => {
+    return { descriptor, diffId, read: (reader: JobContext) => remote.read(reader, descriptor) };
+  });
+}
+
+/** Limits on what is listed of an image, as of what is unpacked. */
+export function listingLimits(limits: ReadLimits): MergeLimits & { readonly maxRatio: number } {
+  const { maxBytes = DEFAULT_MAX_BYTES, maxFiles = DEFAULT_MAX_FILES } = limits;
+  return { maxBytes, maxFiles, maxRatio: maxRatio(limits.maxBytes) };
+}
+
+async function openMounted(job: JobContext, store: Store, ref: ImmutableRef, limits: ReadLimits): Promise<FileTree> {
   const mount = await ref.mount(job);
   const release = async (): Promise<void> => {
     await mount.release();

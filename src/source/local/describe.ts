@@ -13,6 +13,7 @@ import type { Pattern } from '../../fs/match/patterns.ts';
 import type { TreeFilter } from '../../fs/walk/filter.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 import { walkInSteps } from '../../fs/walk/walk.ts';
+import { FolderSums } from './folder-sums.ts';
 import type { IgnoreFile } from './ignore.ts';
 import { VERSION_CONTROL } from './version-control.ts';
 
@@ -46,7 +47,7 @@ function addTo(sample: Sample, path: ByteString): void {
 export async function describeTree(
   job: JobContext,
   directory: FilteredDirectory,
-  options: { readonly why: string | undefined; readonly limits: ReadLimits | undefined },
+  options: { readonly why: string | undefined; readonly detailed: boolean; readonly limits: ReadLimits | undefined },
   hash: () => Promise<HashedTree>,
 ): Promise<Record<string, unknown>> {
   const survey = new Survey(directory);
@@ -60,6 +61,7 @@ export async function describeTree(
     ...(directory.ignoreFile === undefined ? {} : { ignoreFile: directory.ignoreFile.name }),
     ignored: survey.ignoredFacts(),
     largest: survey.largest(),
+    ...(options.detailed ? { folders: survey.folders.rows() } : {}),
     machineDependent: survey.machineDependent(),
     ...(options.why === undefined ? {} : { why: survey.why(options.why) }),
   };
@@ -94,6 +96,7 @@ class Survey {
   files = 0;
   directories = 0;
   bytes = 0;
+  readonly folders = new FolderSums();
   readonly #samples = new Map(KINDS.map((kind): [string, Sample] => [kind, { count: 0, paths: [] }]));
 
   constructor(directory: FilteredDirectory) {
@@ -114,8 +117,13 @@ class Survey {
     this.#taken.add(path);
     // The parent of a re-included path is sent although a pattern matches it.
     this.#ignored.delete(path);
-    if (type === 'dir') this.directories += 1;
-    else this.files += 1;
+    if (type === 'dir') {
+      this.directories += 1;
+      this.folders.addFolder(path);
+    } else {
+      this.files += 1;
+      this.folders.addFile(path, type === 'file' ? entry.size : 0);
+    }
     const note = (kind: (typeof KINDS)[number]): void => addTo(this.#samples.get(kind)!, path);
     if (type === 'socket') note('sockets');
     if (type === 'char' || type === 'block') note('devices');

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type CacheKeyResult,
+  type DescribeOptions,
   type Description,
   type Digests,
   type FilesInPlace,
@@ -83,12 +84,11 @@ export class LocalInstance implements SourceInstance {
     });
   }
 
-  async describe(job: JobContext, options: { readonly why?: string | undefined } = {}): Promise<Description> {
+  async describe(job: JobContext, { why, detailed = false }: DescribeOptions = {}): Promise<Description> {
     const directory = await this.#filtered(job);
     const { describeTree } = await import('./describe.ts');
-    const facts = await describeTree(job, directory, { why: options.why, limits: this.#subject.env.limits }, () =>
-      this.#hash(job),
-    );
+    const { limits } = this.#subject.env;
+    const facts = await describeTree(job, directory, { why, detailed, limits }, () => this.#hash(job));
     return { identifier: String(this.#subject.identifier), ...facts };
   }
 

@@ -1,0 +1,77 @@
+/** The document of an image (`inspect --json`); with its files it is written piece by piece, for they may be many. */
+
+import type { Entry } from '../../contract/entry.ts';
+import { CHANGES, type HiddenFile } from '../../image/entries/weigh.ts';
+import { cleanComponents } from '../../layer/apply/entry-names.ts';
+import type { LayerFiles } from '../../snapshot/inspect/layer-files.ts';
+import type { ImageReport } from '../../snapshot/inspect/report.ts';
+import { bytesMember, entryDocument } from '../listed-entry.ts';
+import { inPieces } from '../pieces.ts';
+import type { Run } from '../run.ts';
+
+export interface DocumentOptions {
+  /** With the entries of each layer. */
+  readonly files: boolean;
+  /** With the paths that are hidden. */
+  readonly hidden: boolean;
+  /** The number of the one layer that is asked for. */
+  readonly layer: number | undefined;
+}
+
+export async function writeImageDocument(
+  run: Run,
+  report: ImageReport,
+  files: LayerFiles,
+  { files: withFiles, hidden: withHidden, layer: only }: DocumentOptions,
+): Promise<undefined> {
+  const { layers, hidden, largest, ...facts } = report;
+  const paths = hidden?.paths.filter(({ layer }) => only === undefined || layer === only) ?? [];
+  const document = {
+    ...facts,
+    hidden:
+      hidden === null
+        ? null
+        : {
+            ...hidden,
+            paths: withHidden
+              ? paths.map(({ path, ...rest }) => ({ ...bytesMember('path', path), ...rest }))
+              : undefined,
+          },
+    largest: largest?.map(({ path, ...rest }) => ({ ...bytesMember('path', path), ...rest })) ?? null,
+  };
+  const chosen = layers.filter(({ number }) => only === undefined || number === only);
+  if (!withFiles) return run.out(`${JSON.stringify({ ...document, layers: chosen })}\n`);
+  await run.out(`${JSON.stringify(document).slice(0, -1)},"layers":[`);
+  for (const [i, layer] of chosen.entries()) {
+    await run.out(`${i === 0 ? '' : ','}${JSON.stringify(layer).slice(0, -1)},"entries":[`);
+    const texts = entryTexts(await files.entries(layer.number - 1), files, layer.number - 1);
+    await inPieces(texts, (text) => run.out(text));
+    await run.out(']}');
+  }
+  return run.out(']}\n');
+}
+
+function* entryTexts(entries: Iterable<Entry>, { weights }: LayerFiles, layer: number): Generator<string> {
+  const hidden = new Map<number, HiddenFile>();
+  for (const file of weights?.hidden ?? []) if (file.layer === layer) hidden.set(file.index, file);
+  let index = -1;
+  let separator = '';
+  for (const entry of entries) {
+    index += 1;
+    const change = CHANGES[weights?.layers[layer]?.changes[index] ?? 0]!;
+    if (change === 'none') continue;
+    const by = hidden.get(index)?.by;
+    const more = by === undefined ? {} : { hiddenBy: by + 1 };
+    yield `${separator}${JSON.stringify({ change, ...entryMembers(entry, change), ...more })}`;
+    separator = ',';
+  }
+}
+
+/** Of a whiteout the path that it is about, without what marks it. */
+function entryMembers(entry: Entry, change: (typeof CHANGES)[number]): object {
+  const components = cleanComponents(entry.path);
+  const path = components.join('/');
+  if (change !== 'remove' && change !== 'opaque') return entryDocument({ ...entry, path });
+  const name = components.pop()!.replace(/^\.wh\./, '');
+  return bytesMember('path', [...components, ...(change === 'remove' ? [name] : [])].join('/'));
+}
