@@ -80,10 +80,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('--files', 'read the layers: largest files, with --json all'))
-        .addOption(new Option('--hidden', 'read the layers: files that later ones hide'))
+        .addOption(new Option('--files', 'read the layers: the largest files; all in --json'))
+        .addOption(new Option('--hidden', 'read the layers: what later ones hide'))
         .addOption(layerOption())
-        .addOption(new Option('--why <path>', 'for a directory: which line of which ignore file decides on a path'));
+        .addOption(new Option('--why <path>', 'of a directory: which line decides on a path'));
     },
     limited: true,
     examples: [
@@ -119,10 +119,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       addWriteFlags(command);
     },
     uses: () => ['include', 'exclude'],
-    examples: [
-      'ctxsrc snapshot docker-image://alpine:3.20 ./rootfs',
-      'ctxsrc snapshot --subpath etc oci-layout://./base ./etc',
-    ],
+    examples: ['ctxsrc snapshot docker-image://alpine:3.20 ./rootfs'],
     load: () => import('./commands/snapshot.ts'),
   },
   {
@@ -261,25 +258,21 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'explain',
     args: '[code]',
-    summary: 'explain an error code (cause, what to check, an example) or an exit code',
+    summary: 'explain an error code or an exit code',
     takesReferences: false,
     reach: 'nothing',
-    examples: ['ctxsrc explain E_DIGEST_MISMATCH', 'ctxsrc explain 75'],
+    examples: ['ctxsrc explain 75'],
     words: Object.keys(ERROR_EXITS),
     load: () => import('./commands/explain.ts'),
   },
   {
     name: 'completion',
     args: '<bash|zsh|fish|man> [line]',
-    summary: 'print the completion script for bash, zsh or fish; man prints the manual page',
+    summary: 'print the completion script, or the manual page',
     takesReferences: false,
     reach: 'nothing',
     words: ['bash', 'zsh', 'fish', 'man'],
-    examples: [
-      'eval "$(ctxsrc completion bash)"',
-      'ctxsrc completion fish | source',
-      'ctxsrc completion man | man -l -',
-    ],
+    examples: ['eval "$(ctxsrc completion bash)"', 'ctxsrc completion man | man -l -'],
     load: () => import('./commands/completion.ts'),
   },
 ];

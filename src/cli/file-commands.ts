@@ -2,8 +2,7 @@
 import { Option } from 'commander';
 import type { CommandSpec } from './command-spec.ts';
 
-export const layerOption = (): Option =>
-  new Option('--layer <n>', 'of an image: this layer by itself, counted from the base (1)');
+export const layerOption = (): Option => new Option('--layer <n>', 'one layer by itself; the base is 1');
 
 export const FILE_COMMANDS: readonly CommandSpec[] = [
   {
@@ -11,22 +10,17 @@ export const FILE_COMMANDS: readonly CommandSpec[] = [
     args: '<ref> [path]',
     summary: 'list the files of a source, without a snapshot',
     details:
-      'Of a directory what is in it, else the path itself. Of an image no more layers are fetched than the answer needs, ' +
-      'and a layer that was read once is not read again. Names that could be misread are quoted as git does.',
+      'Of an image no more layers are fetched than the answer needs. Names that could be misread are quoted as git does.',
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('-l, --long', 'type, mode, owner, size, time in UTC, and where links lead'))
+        .addOption(new Option('-l, --long', 'type, mode, owner, size, time in UTC, target'))
         .addOption(new Option('-R, --recursive', 'all that is below, too'))
         .addOption(new Option('-0, --null', 'end each line with NUL, and quote nothing').conflicts(['json']))
         .addOption(layerOption());
     },
     limited: true,
-    examples: [
-      'ctxsrc ls docker-image://alpine:3.20 etc',
-      'ctxsrc ls -lR ./app',
-      'ctxsrc ls --layer 2 oci-layout://./base',
-    ],
+    examples: ['ctxsrc ls docker-image://alpine:3.20 etc', 'ctxsrc ls -lR ./app'],
     load: () => import('./commands/ls.ts'),
   },
   {

@@ -6,7 +6,7 @@ import { isDamage, ofLayer } from '../layer-damage.ts';
 import type { Inode, TreeDirectory } from './entry-tree.ts';
 import { type Change, LayerMerge, type MergeLimits } from './merge.ts';
 
-export interface WeighedLayer {
+interface WeighedLayer {
   /** Bytes and number of the files in its archive. */
   readonly bytes: number;
   readonly files: number;
@@ -29,7 +29,7 @@ export interface HiddenFile {
   readonly how: 'replaced' | 'removed' | 'metadata';
 }
 
-export interface FoundFile {
+interface FoundFile {
   readonly path: string;
   readonly size: number;
   readonly layer: number;

@@ -128,7 +128,7 @@ export interface HiddenPath {
   readonly how: 'replaced' | 'removed' | 'metadata';
 }
 
-export interface AliveFile {
+interface AliveFile {
   /** A byte string. */
   readonly path: string;
   readonly size: number;
@@ -153,7 +153,7 @@ export interface DirectoryReport {
   readonly why?: PathDecision | undefined;
 }
 
-export interface FolderSum {
+interface FolderSum {
   /** Empty for the directory itself. */
   readonly path: string;
   readonly bytes: number;
