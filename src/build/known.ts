@@ -2,6 +2,7 @@
 import type { JobContext, SourceEnv } from '../contract/index.ts';
 import { type Digest, digestHex } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
+import { shownReference } from '../core/shown-reference.ts';
 import { type ImageReference, nameOf } from '../oci/reference.ts';
 import { imageOf, imageRepository } from '../source/foreign-forms.ts';
 
@@ -17,9 +18,13 @@ export function knownTag(key: Digest): string {
 export function knownRepository(text: string, flag = '--known'): ImageReference {
   const repository = imageRepository(text);
   if (repository !== undefined) return repository;
-  throw new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(text)} is not valid: it takes a repository without tag`, {
-    hint: `write ${flag} ${imageOf('HOST/REPOSITORY')}; the tag is made of the key`,
-  });
+  throw new CtxsrcError(
+    'E_USAGE',
+    `${flag} ${JSON.stringify(shownReference(text))} is not valid: it takes a repository without tag`,
+    {
+      hint: `write ${flag} ${imageOf('HOST/REPOSITORY')}; the tag is made of the key`,
+    },
+  );
 }
 
 /** Whether the repository has the tag of this key. A repository that is not there has no tag. */

@@ -1,7 +1,7 @@
 /** Parsers of flag values: durations, sizes, counts. Each throws a usage error with the flag and a valid value. */
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { withoutUser } from '../core/shown-reference.ts';
+import { shownReference } from '../core/shown-reference.ts';
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -75,5 +75,5 @@ export function checkHost(flag: string, text: string): string {
 }
 
 function badValue(flag: string, text: string, wanted: string): CtxsrcError {
-  return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(withoutUser(text))} is not valid: it takes ${wanted}`);
+  return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(shownReference(text))} is not valid: it takes ${wanted}`);
 }

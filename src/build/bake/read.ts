@@ -4,6 +4,7 @@ import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
 import { printable, shortened } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import type { Environment } from '../request/line.ts';
 import { isTrue } from '../request/pairs.ts';
@@ -16,7 +17,7 @@ import { type BakeTarget, bakeTarget } from './target.ts';
 const MAX_DESCRIPTION_BYTES = 1 << 20;
 
 export interface BakeFile {
-  /** As the user named it; `-` for standard input. */
+  /** As the user named it, without secrets; `-` for standard input. */
   readonly name: string;
   /** In the order of the file. */
   readonly targets: readonly BakeTarget[];
@@ -47,16 +48,16 @@ export async function readBakeFile(
   // A URL there would be a bake file on the web.
   const odd = names.find((name) => !/^[\w*?]+([\w*?.-]*)$/.test(name));
   if (odd !== undefined) {
-    throw new CtxsrcError('E_USAGE', `${JSON.stringify(odd)} is no name of a target or group`, {
+    throw new CtxsrcError('E_USAGE', `${JSON.stringify(shownReference(odd))} is no name of a target or group`, {
       hint: 'with --from the arguments are names of targets: the file says where their contexts lie',
     });
   }
   const piped = streamOf(from) !== undefined;
-  const name = piped ? '-' : from;
+  const name = piped ? '-' : shownReference(from);
   const path = resolve(cwd, from);
   const folder = !piped && isTrue(env.BUILDX_BAKE_FILE_RELATIVE_PATHS) ? dirname(path) : cwd;
   const text = (
-    await readNamedFile(from, { what: printable(from), maxBytes: MAX_DESCRIPTION_BYTES, cwd, signal })
+    await readNamedFile(from, { what: printable(name), maxBytes: MAX_DESCRIPTION_BYTES, cwd, signal })
   ).toString('utf8');
   const extension = extname(from).toLowerCase();
   const isJson = piped ? text.trimStart().startsWith('{') : extension === '.json';
@@ -71,7 +72,7 @@ export async function readBakeFile(
     }
   }
   if (!piped && /^(?:dockerfile|containerfile)|\.(?:dockerfile|containerfile)$/i.test(basename(from))) {
-    throw new CtxsrcError('E_USAGE', `${printable(from)} is a Dockerfile: --from takes a bake or compose file`, {
+    throw new CtxsrcError('E_USAGE', `${printable(name)} is a Dockerfile: --from takes a bake or compose file`, {
       hint: `leave --from out: -f ${shellWord(from)}`,
     });
   }

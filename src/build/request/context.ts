@@ -133,7 +133,7 @@ async function readDockerfile(
   const stream = streamOf(asked) !== undefined;
   const name = stream ? asked : inThisCase(asked, cwd);
   try {
-    const bytes = await readNamedFile(name, { what: `the Dockerfile ${printable(name)}`, cwd, signal });
+    const bytes = await readNamedFile(name, { what: `the Dockerfile ${printable(shownReference(name))}`, cwd, signal });
     const path = resolve(cwd, name);
     return stream ? { name: 'Dockerfile', bytes, path: undefined } : { name: shownName(name, cwd), bytes, path };
   } catch (error) {
@@ -143,7 +143,7 @@ async function readDockerfile(
       });
     }
     if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
-    throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no Dockerfile ${JSON.stringify(asked)}`, {
+    throw new CtxsrcError('E_PATH_NOT_FOUND', `there is no Dockerfile ${JSON.stringify(shownReference(asked))}`, {
       cause: error,
       hint: 'name it with -f FILE, relative to the current directory as with buildx; -f - is standard input',
     });

@@ -19,7 +19,8 @@ export function readNamedContexts(texts: readonly string[], cwd: string): Map<st
     const [given, value] = splitPair('--build-context', text);
     if (value === undefined) throw refuse(text, 'it takes NAME=REF');
     const name = lookedUpName(given);
-    if (name === undefined) throw refuse(text, `${JSON.stringify(given)} can be no name of an image or stage`);
+    if (name === undefined)
+      throw refuse(text, `${JSON.stringify(shownReference(given))} can be no name of an image or stage`);
     contexts.set(name, located(name, value, cwd));
   }
   return contexts;

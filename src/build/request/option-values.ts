@@ -1,6 +1,7 @@
 /** Flags of `RUN`'s surroundings, checked as docker checks them and spelled as BuildKit's front end wants them. */
 import { isIP } from 'node:net';
 import { CtxsrcError } from '../../core/errors.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import type { BuildLine } from './line.ts';
 
 /** Options of the front end. Those that were not given are absent, as an empty one can mean something else. */
@@ -70,5 +71,7 @@ function ulimits(texts: readonly string[]): string {
 }
 
 function bad(flag: string, text: string, wanted: string): CtxsrcError {
-  return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(text)} is not valid`, { hint: `it takes ${wanted}` });
+  return new CtxsrcError('E_USAGE', `${flag} ${JSON.stringify(shownReference(text))} is not valid`, {
+    hint: `it takes ${wanted}`,
+  });
 }

@@ -1,5 +1,6 @@
 /** `NAME=VALUE` as flags of a build hold it, and their values. */
 import { CtxsrcError } from '../../core/errors.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 
 /** Splits at the first `=`; without one the value is undefined. E_USAGE for an empty name. */
 export function splitPair(flag: string, text: string): readonly [name: string, value: string | undefined] {
@@ -24,7 +25,7 @@ export function readSalts(texts: readonly string[]): [name: string, value: strin
   for (const text of texts) {
     const [name, value] = splitPair('--with', text);
     if (value === undefined) {
-      throw new CtxsrcError('E_USAGE', `--with ${JSON.stringify(text)} has no value`, {
+      throw new CtxsrcError('E_USAGE', `--with ${JSON.stringify(shownReference(text))} has no value`, {
         hint: 'write --with NAME=VALUE',
       });
     }

@@ -10,6 +10,7 @@ import type { Rebuilt } from '../../build/diff/steps.ts';
 import type { BuildLine } from '../../build/request/line.ts';
 import { CtxsrcError, ERROR_EXITS, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
 import { buildLineOf } from '../build-flags.ts';
@@ -50,9 +51,13 @@ const CHANGES = { '~': 'changed', '+': 'added', '-': 'gone' } as const;
 function describesBuild(run: Run, arg: string): boolean {
   if (/^https?:\/\//.test(arg)) return true;
   if (arg.includes('://') && !isGitReference(arg)) {
-    throw new CtxsrcError('E_USAGE', `${JSON.stringify(arg)} is no build: a build is compared with another one`, {
-      hint: 'give a directory with a Dockerfile, or a file of ctxsrc key --build --save',
-    });
+    throw new CtxsrcError(
+      'E_USAGE',
+      `${JSON.stringify(shownReference(arg))} is no build: a build is compared with another one`,
+      {
+        hint: 'give a directory with a Dockerfile, or a file of ctxsrc key --build --save',
+      },
+    );
   }
   const info = statSync(resolve(run.io.cwd, arg), { throwIfNoEntry: false });
   return info === undefined ? isGitReference(arg) : info.isDirectory();
@@ -65,7 +70,7 @@ function isFile(run: Run, arg: string): boolean {
 }
 
 async function readFile(run: Run, arg: string): Promise<ComparedBuild> {
-  const what = `the file ${printable(arg)}`;
+  const what = `the file ${printable(shownReference(arg))}`;
   const { cwd } = run.io;
   const bytes = await readNamedFile(arg, { what, cwd, signal: run.signal, maxBytes: MAX_SAVED_BYTES });
   return readSaved(bytes.toString('utf8'), what);
@@ -80,7 +85,7 @@ async function live(
 ): Promise<ComparedBuild> {
   const compared = async (answer: BuildKey): Promise<ComparedBuild> => {
     checkCovered(run, answer);
-    return comparedBuild(answer.document, await answer.detail(), printable(dir));
+    return comparedBuild(answer.document, await answer.detail(), printable(shownReference(dir)));
   };
   try {
     if (flags.from !== undefined) {
@@ -137,7 +142,8 @@ async function print(
 ): Promise<undefined> {
   const { sentence, differences, rebuilt, same, note } = comparison;
   if (run.json) {
-    const keys = { a: { name: args[0], key: a.key }, b: { name: args[1], key: b.key } };
+    const [nameOfA = '', nameOfB = ''] = args.map(shownReference);
+    const keys = { a: { name: nameOfA, key: a.key }, b: { name: nameOfB, key: b.key } };
     return run.document({ ...keys, same, sentence, differences, rebuilt, note });
   }
   await run.line(sentence);

@@ -4,6 +4,7 @@ import { keyOfBuild } from '../../build/build-key.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../../source/document.ts';
@@ -43,7 +44,7 @@ async function print(
       import('../../build/diff/saved.ts'),
     ]);
     const text = savedText(answer.document, await answer.detail());
-    await replaceFile(resolve(run.io.cwd, save), text, `the file ${printable(save)} of --save`);
+    await replaceFile(resolve(run.io.cwd, save), text, `the file ${printable(shownReference(save))} of --save`);
   }
   const key = flags.safe === true ? safeKey(answer.key) : answer.key;
   await run.githubOutput({ key, ...(found === undefined ? {} : { known: String(found.known) }) });
@@ -94,7 +95,7 @@ async function memoryOf(run: Run, flags: Flags): Promise<Memory | undefined> {
       const is = list !== undefined && isListed(list, key);
       return {
         known: is,
-        because: `${file} ${list === undefined ? 'is not there' : is ? 'lists it' : 'does not list it'}`,
+        because: `${shownReference(file)} ${list === undefined ? 'is not there' : is ? 'lists it' : 'does not list it'}`,
       };
     };
   }
@@ -107,7 +108,7 @@ async function memoryOf(run: Run, flags: Flags): Promise<Memory | undefined> {
 /** The list of keys; undefined when there is none yet, as in the first run of a pipeline. */
 async function readList(run: Run, file: string): Promise<string | undefined> {
   try {
-    const what = `the list of keys ${printable(file)}`;
+    const what = `the list of keys ${printable(shownReference(file))}`;
     return (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
   } catch (error) {
     if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;

@@ -6,6 +6,7 @@ import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { printable, printableJson } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
@@ -51,13 +52,13 @@ export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, mem
 
 /** The keys in a document; none when there is no document yet, as in the first run of a pipeline. */
 async function savedKeys(run: Run, file: string): Promise<ReadonlySet<unknown>> {
-  const what = `the document ${printable(file)} of --changed-since`;
+  const what = `the document ${printable(shownReference(file))} of --changed-since`;
   let text: string;
   try {
     text = (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
   } catch (error) {
     if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
-    run.note(`${printable(file)} is not there: all targets count as changed`);
+    run.note(`${printable(shownReference(file))} is not there: all targets count as changed`);
     return new Set();
   }
   const targets = targetsOf(text);

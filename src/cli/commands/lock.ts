@@ -2,6 +2,7 @@ import { resolve as resolvePath } from 'node:path';
 import type { Attributes } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
 import { encodeLock, isContextName } from '../../snapshot/lock/lock.ts';
@@ -81,7 +82,7 @@ async function askedContexts(
     const equals = arg.indexOf('=');
     const name = arg.slice(0, Math.max(equals, 0));
     if (!isContextName(name)) {
-      throw new CtxsrcError('E_USAGE', `lock takes NAME=REF, not ${JSON.stringify(arg)}`, {
+      throw new CtxsrcError('E_USAGE', `lock takes NAME=REF, not ${JSON.stringify(shownReference(arg))}`, {
         hint: 'for instance: ctxsrc lock base=docker-image://alpine:3.20',
       });
     }
@@ -95,7 +96,7 @@ async function contextsOf(run: Run, from: string, flags: Flags): Promise<Asked> 
   const { cwd } = run.io;
   // References from a stream are relative to the current directory.
   const path = resolvePath(cwd, streamOf(from) === undefined ? from : '-');
-  const limits = { what: printable(from), maxBytes: MAX_DESCRIPTION_BYTES, cwd, signal: run.signal };
+  const limits = { what: printable(shownReference(from)), maxBytes: MAX_DESCRIPTION_BYTES, cwd, signal: run.signal };
   const bytes = await readNamedFile(from, limits);
   if (isDockerfile(path, bytes.toString('utf8'))) {
     const { readDockerfile } = await import('./lock-dockerfile.ts');
@@ -103,12 +104,12 @@ async function contextsOf(run: Run, from: string, flags: Flags): Promise<Asked> 
     const contexts = dockerfile.pins.map(
       ({ name, ref, attributes, platforms }) => [name, { reference: ref, attributes, platforms }] as const,
     );
-    if (contexts.length === 0) run.note(`${printable(from)} builds from nothing that could be locked`);
+    if (contexts.length === 0) run.note(`${printable(shownReference(from))} builds from nothing that could be locked`);
     return { contexts: new Map(contexts), dockerfile };
   }
   const { contexts, skipped } = await readNamedContexts(path, bytes.toString('utf8'), cwd);
   for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
-  if (contexts.size === 0) run.note(`${printable(from)} names no contexts to lock`);
+  if (contexts.size === 0) run.note(`${printable(shownReference(from))} names no contexts to lock`);
   return {
     contexts: new Map([...contexts].map(([name, reference]) => [name, { reference }])),
     dockerfile: undefined,
