@@ -5,26 +5,18 @@
  */
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../support/cli.ts';
-import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
-import { needs, needsRoot, noteSkip, which } from '../support/needs.ts';
-import { type ImageServer, ProjectWorld } from '../support/project-world.ts';
-import { RealBuilder } from '../support/real-build.ts';
+import { type DockerRegistry, imageServer, startDockerRegistry } from '../support/docker-registry.ts';
+import { noteSkip } from '../support/needs.ts';
+import { ProjectWorld } from '../support/project-world.ts';
+import { canBuild, RealBuilder } from '../support/real-build.ts';
 import { type RecordedProject, readRecorded, recordedFile } from '../support/recorded-builds.ts';
-import { tempDir } from '../support/temp.ts';
 import { changed, type Project, type ProjectState, readProjects } from '../support/whole-project.ts';
 
 const isRecording = process.env.CTXSRC_RECORD === '1';
 const wanted = process.env.CTXSRC_PROJECTS?.split(',');
 const projects = readProjects().filter(({ name }) => wanted?.includes(name) ?? true);
 
-const daemon = ['buildkitd', 'runc', 'docker-buildx'].filter((tool) => which(tool) === undefined);
-const canBuild =
-  (daemon.length === 0 || noteSkip(`real builds: ${daemon.join(', ')} not in PATH`)) &&
-  needsRoot('real builds') &&
-  needs('docker-registry', 'skopeo', 'git');
-
-describe.skipIf(!canBuild)('whole projects, built by BuildKit', () => {
+describe.skipIf(!canBuild())('whole projects, built by BuildKit', () => {
   const recorded = readRecorded();
   const builder = new RealBuilder();
   let registry: DockerRegistry;
@@ -73,23 +65,6 @@ describe.skipIf(!canBuild)('whole projects, built by BuildKit', () => {
 
 function needsFrontend({ state: { images } }: Project): boolean {
   return Object.values(images).some(({ frontend = false }) => frontend);
-}
-
-function imageServer({ host }: DockerRegistry): ImageServer {
-  return {
-    host,
-    async push(layout, repository, tag, root) {
-      layout.tag(root, tag);
-      const dir = layout.write(tempDir('layout'));
-      const flags = ['copy', '--all', '--preserve-digests', '--dest-tls-verify=false', '--insecure-policy'];
-      const result = await run(which('skopeo')!, [
-        ...flags,
-        `oci:${dir}:${tag}`,
-        `docker://${host}/${repository}:${tag}`,
-      ]);
-      if (result.code !== 0) throw new Error(result.stderr);
-    },
-  };
 }
 
 /** One line for each change, so that a recording anew shows what became another. */

@@ -4,7 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { run } from './cli.ts';
 import { which } from './needs.ts';
+import type { ImageServer } from './project-world.ts';
 import { tempDir } from './temp.ts';
 
 export interface DockerRegistryOptions {
@@ -97,4 +99,22 @@ async function stop(child: ChildProcess): Promise<void> {
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.kill('SIGKILL');
   await gone;
+}
+
+/** Pushes images to it by skopeo. */
+export function imageServer({ host }: DockerRegistry): ImageServer {
+  return {
+    host,
+    async push(layout, repository, tag, root) {
+      layout.tag(root, tag);
+      const dir = layout.write(tempDir('layout'));
+      const flags = ['copy', '--all', '--preserve-digests', '--dest-tls-verify=false', '--insecure-policy'];
+      const result = await run(which('skopeo')!, [
+        ...flags,
+        `oci:${dir}:${tag}`,
+        `docker://${host}/${repository}:${tag}`,
+      ]);
+      if (result.code !== 0) throw new Error(result.stderr);
+    },
+  };
 }

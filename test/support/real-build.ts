@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { stableJson } from '../../src/core/stable-json.ts';
 import { run } from './cli.ts';
-import { which } from './needs.ts';
+import { needs, needsRoot, noteSkip, which } from './needs.ts';
 import type { PlacedProject } from './project-world.ts';
 import { tempDir } from './temp.ts';
 
@@ -24,6 +24,16 @@ interface Vertex {
   readonly inputs?: readonly string[];
   readonly started?: string;
   readonly cached?: boolean;
+}
+
+/** True where a daemon can run; otherwise a loud skip. */
+export function canBuild(): boolean {
+  const missing = ['buildkitd', 'runc', 'docker-buildx'].filter((tool) => which(tool) === undefined);
+  return (
+    (missing.length === 0 || noteSkip(`real builds: ${missing.join(', ')} not in PATH`)) &&
+    needsRoot('real builds') &&
+    needs('docker-registry', 'skopeo', 'git')
+  );
 }
 
 export class RealBuilder {
@@ -59,10 +69,12 @@ export class RealBuilder {
     await gone;
   }
 
-  async build({ dir, args, env, shown }: PlacedProject): Promise<RealBuild> {
+  async build({ dir, args, env, shown }: PlacedProject, command: 'build' | 'bake' = 'build'): Promise<RealBuild> {
     const output = tempDir('image');
-    const flags = ['--builder', 'real', '--provenance', 'mode=max', '--output', `type=oci,tar=false,dest=${output}`];
-    const log = await this.#buildx(['build', ...flags, '--progress', 'rawjson', ...args], dir, env);
+    const layout = `type=oci,tar=false,dest=${output}`;
+    const flags = command === 'build' ? ['--output', layout] : ['--set', `*.output=${layout}`];
+    const common = ['--builder', 'real', '--provenance', 'mode=max', '--progress', 'rawjson'];
+    const log = await this.#buildx([command, ...common, ...flags, ...args], dir, env);
     const read = (digest: string): unknown =>
       JSON.parse(readFileSync(join(output, 'blobs', digest.replace(':', '/')), 'utf8'));
     const manifests = manifestsOf(JSON.parse(readFileSync(join(output, 'index.json'), 'utf8')) as Index, read);
