@@ -37,6 +37,7 @@ export {
   verify,
   type WriteChoices,
 } from './library/files.ts';
+export { type InspectOptions, inspect } from './library/inspect.ts';
 export { cacheKey, digest, type KeyOptions, parse, resolve } from './library/keys.ts';
 export {
   checkLock,
@@ -62,6 +63,7 @@ export {
   type StoreOptions,
   storeUsage,
 } from './library/store.ts';
+export type * from './snapshot/inspect/report.ts';
 export type { Drift } from './snapshot/lock/entry.ts';
 export type { Omitted, Rendered } from './snapshot/lock/formats.ts';
 export type { LockEntry } from './snapshot/lock/lock.ts';

@@ -33,6 +33,7 @@ describe('the exports', () => {
       'exportTo',
       'formatLock',
       'inputs',
+      'inspect',
       'ioError',
       'isBuilt',
       'isCtxsrcError',

@@ -235,6 +235,7 @@ export interface Digests {
   imagePlatform?(): Promise<string | undefined>;
 }
 
+/** What is asked of a description. */
 export interface DescribeOptions {
   /** A path of a directory: what decides on it. */
   readonly why?: string | undefined;

@@ -79,9 +79,11 @@ export interface StoreAdmin {
 
 /** An image in the store. */
 export interface StoredImage {
+  /** As it was asked for. */
   readonly name: string;
   /** Its root. */
   readonly digest: Digest;
+  /** Digest of its manifest. */
   readonly manifest: Digest;
   /** Of its layers, base first. */
   readonly diffIds: readonly string[];

@@ -39,6 +39,18 @@ describe('the library answers as the command line does', () => {
     expect((await library.cacheKey(hello, { cacheDir, preimages: true })).keys[0]!.preimage).toContain('{');
   });
 
+  it('inspect: the document of --json', async () => {
+    const [hello, app] = [layoutRef('hello'), directory('app')];
+    const image = await library.inspect(hello, { cacheDir, files: true });
+    // The paths of what is hidden are printed on request.
+    const { paths: _, ...hidden } = image.hidden as { paths: unknown };
+    expect(plain({ ...image, hidden })).toEqual(await json('inspect', hello));
+    expect(plain(await library.inspect(app, { cacheDir }))).toEqual(await json('inspect', app));
+    expect(await library.inspect(app, { cacheDir, why: 'logs' })).toMatchObject({ why: { path: 'logs' } });
+    const files = library.inspect(app, { cacheDir, files: true });
+    await expect(files).rejects.toMatchObject({ code: 'E_ATTRIBUTE' });
+  });
+
   it('verify: the document of --json', async () => {
     const dir = join(tempDir('library'), 'out');
     await library.snapshot(layoutRef('hello'), dir, { cacheDir, write: { owner: 'current' } });
@@ -183,6 +195,7 @@ describe('a signal', () => {
     buildKey: () => library.buildKey(directory('app'), options),
     inputs: () => library.inputs(directory('app'), options),
     isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
+    inspect: () => library.inspect(hello, options),
     pull: () => library.pull(hello, options),
     snapshot: () => library.snapshot(hello, target, options),
     exportTo: () => library.exportTo(hello, target, options),
