@@ -45,6 +45,7 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
             'names',
           ]),
         )
+        .addOption(new Option('--code-quality <file>', 'write the warnings for GitLab').conflicts(['names']))
         .addOption(new Option('--github-output', 'also append targets= to $GITHUB_OUTPUT'));
     },
     limited: true,

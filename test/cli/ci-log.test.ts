@@ -1,5 +1,5 @@
 /** What a run says in the logs of GitHub Actions and GitLab: annotations, groups, sections. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { annotation, defused } from '../../src/cli/ci/workflow-commands.ts';
@@ -119,6 +119,47 @@ describe('under GitHub Actions', () => {
     expect(commandsIn(stderr)).toMatchObject([{ name: 'notice', data: expect.stringContaining('nothing has moved') }]);
     expect((await check('--quiet')).stderr).toBe('');
     expect((await check('--progress', 'none')).stderr).toBe('');
+  });
+});
+
+describe('--code-quality', () => {
+  const top = tempDir('gitlab');
+  const dir = join(top, 'app');
+  mkdirSync(dir);
+  writeFileSync(join(dir, 'a'), '');
+  const report = async (dockerfile: string, ...flags: string[]) => {
+    writeFileSync(join(dir, 'Dockerfile'), dockerfile);
+    const env = { GITLAB_CI: 'true', CI_PROJECT_DIR: top };
+    const ran = await ctxsrc(['inputs', '--code-quality', 'report.json', ...flags, '.'], { cwd: dir, env });
+    expect(ran.code, ran.stderr).toBe(0);
+    return JSON.parse(readFileSync(join(dir, 'report.json'), 'utf8')) as { fingerprint: string }[];
+  };
+
+  it('holds the warnings, each with a fingerprint of its own that a moved line keeps', async () => {
+    const lines = ['FROM scratch', 'COPY a$NO /', 'COPY a$NO /b'];
+    const found = await report(`${lines.join('\n')}\n`);
+    const entry = (begin: number) => ({
+      description: 'nothing sets the variable $NO',
+      check_name: 'UndefinedVar',
+      severity: 'minor',
+      location: { path: 'app/Dockerfile', lines: { begin } },
+      fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(found).toEqual([entry(2), entry(3)]);
+    expect(found[0]!.fingerprint).not.toBe(found[1]!.fingerprint);
+    const moved = await report(`# a comment\n\n${lines.join('\n')}\n`);
+    expect(moved).toEqual([entry(4), entry(5)]);
+    expect(moved.map(({ fingerprint }) => fingerprint)).toEqual(found.map(({ fingerprint }) => fingerprint));
+  });
+
+  it('is an empty list where there is nothing to say, and has style with -v', async () => {
+    expect(await report('FROM scratch\nCOPY a /\n')).toEqual([]);
+    expect(await report('FROM scratch\ncopy a /\n')).toEqual([]);
+    expect(await report('FROM scratch\ncopy a /\n', '-v')).toMatchObject([{ severity: 'info' }]);
+  });
+
+  it('means nothing beside --names', async () => {
+    expect(await ctxsrc(['inputs', '--names', '--code-quality', 'x', '.'], { cwd: dir })).toMatchObject({ code: 2 });
   });
 });
 

@@ -176,18 +176,19 @@ export async function runWorkflow(
 
 interface GitlabJob {
   readonly script: readonly string[];
-  readonly artifacts?: { readonly reports: { readonly dotenv: string } };
+  readonly artifacts?: { readonly reports: { readonly dotenv?: string; readonly codequality?: string } };
   readonly cache?: { readonly key: { readonly files: readonly string[] }; readonly paths: readonly string[] };
 }
 
-/** Runs all jobs, each in a checkout of its own; answers with the variables of their dotenv reports, and their logs. */
+/** Runs all jobs, each in a checkout of its own; answers with the variables of their dotenv reports, their logs and what they say of quality. */
 export async function runPipeline(
   machine: Machine,
   text: string,
   origin: string,
   umask: string,
   caches: string,
-): Promise<{ variables: Outputs; logs: Outputs }> {
+): Promise<{ variables: Outputs; logs: Outputs; quality: readonly unknown[] }> {
+  const quality: unknown[] = [];
   let variables: Outputs = {};
   const logs: Record<string, string> = {};
   for (const [name, job] of Object.entries(parse(text) as Record<string, GitlabJob>)) {
@@ -200,7 +201,9 @@ export async function runPipeline(
     const ran = await machine.bash(cwd, ['-eo', 'pipefail'], job.script.join('\n'), variables);
     if (ran.code !== 0) throw new Error(`${name}: exit ${ran.code}: ${ran.stdout}${ran.stderr}`);
     logs[name] = ran.stdout + ran.stderr;
-    const report = job.artifacts?.reports.dotenv;
+    const { dotenv: report, codequality } = job.artifacts?.reports ?? {};
+    if (codequality !== undefined)
+      quality.push(...(JSON.parse(readFileSync(join(cwd, codequality), 'utf8')) as unknown[]));
     if (report !== undefined) {
       const lines = readFileSync(join(cwd, report), 'utf8').trim().split('\n');
       variables = { ...variables, ...Object.fromEntries(lines.map((line) => line.split('=', 2) as [string, string])) };
@@ -210,7 +213,7 @@ export async function runPipeline(
       cpSync(join(cwd, path), join(kept, path), { recursive: true, verbatimSymlinks: true, force: true });
     }
   }
-  return { variables, logs };
+  return { variables, logs, quality };
 }
 
 /** The script of a Jenkinsfile that has one. */

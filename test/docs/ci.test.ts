@@ -289,6 +289,10 @@ describe.skipIf(!needs('git'))('docs/ci.md', () => {
       expect(second!.variables).toEqual(first!.variables);
       expect(readFileSync(join(caches, 'rootfs', 'rootfs', 'etc', 'motd'), 'utf8')).toBe('welcome\n');
       expect(first!.logs.rootfs).toContain('ctxsrc.json');
+      expect(first!.quality).toEqual([
+        expect.objectContaining({ location: { path: 'Dockerfile', lines: { begin: 1 } } }),
+      ]);
+      expect(second!.quality).toEqual(first!.quality);
       // Nothing is written again; times of folders are what caches lose.
       expect(second!.logs.rootfs).toMatch(/^sha256:[0-9a-f]{64}\n(?:note: only the mtime of .*\n)?$/);
     });

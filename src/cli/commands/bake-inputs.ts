@@ -7,7 +7,7 @@ import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
 import { type BakeAnswers, withBake } from './bake-run.ts';
-import { checkCovered, findingText, inputsMembers, tellFinding, tellUnasked } from './build-run.ts';
+import { inputsMembers, tellFindings, tellUnasked } from './build-run.ts';
 
 /** `ctxsrc inputs --from FILE [TARGET…]` */
 export async function run(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
@@ -41,28 +41,14 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
   const changed = since === undefined ? undefined : await import('./changed-targets.ts');
   const memory = await changed?.memoryOf(run, since!);
   return withBake(run, names, flags, buildKey, async (bake) => {
-    tellFindings(run, bake);
+    const answers = bake.answers.map(({ answer }) => answer);
+    await tellFindings(run, answers, flags);
     if (memory !== undefined) return changed!.printChanged(run, bake, memory);
     if (run.json) return run.document(bakeMembers(bake));
     for (const [index, { target, answer }] of bake.answers.entries()) {
       await run.out(`${index === 0 ? '' : '\n'}== ${printable(target.name)}\n${inputsTable(answer, run.verbose > 0)}`);
     }
   });
-}
-
-function tellFindings(run: Run, { answers }: BakeAnswers<BuildAnswer>): void {
-  // Targets share Dockerfiles.
-  const findings = new Map<string, () => void>();
-  for (const { answer } of answers) {
-    checkCovered(run, answer);
-    for (const finding of answer.findings) {
-      if (!finding.unrepeatable && run.verbose === 0) continue;
-      findings.set(`${answer.path}\n${findingText(answer, finding)}`, () =>
-        tellFinding(run, answer, finding, 'warning'),
-      );
-    }
-  }
-  for (const tell of findings.values()) tell();
 }
 
 /** The members of the document: of each target those of a build, and its name. */

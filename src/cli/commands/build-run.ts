@@ -1,11 +1,13 @@
 /** What `key --build` and `inputs` have in common: the build line read, its notes told, the answer checked. */
+import { resolve } from 'node:path';
 import type { BuildAnswer, BuildKey, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { type InputsReport, inputsReport } from '../../build/report.ts';
 import { withRequest } from '../../build/request/with-request.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { buildLineOf, idleNote } from '../build-flags.ts';
-import type { Flags } from '../flags.ts';
+import type { FoundIn } from '../ci/code-quality.ts';
+import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 
 /** Reads the build that the arguments describe, and hands it to `use` with what answers questions about it. */
@@ -32,7 +34,7 @@ export function checkCovered(run: Run, { file, incomplete }: BuildKey): void {
 }
 
 /** `Dockerfile:7: RuleName: what is doubtful` */
-export function findingText(
+function findingText(
   { file }: Pick<BuildKey, 'file'>,
   { rule, lines, message }: BuildAnswer['findings'][number],
 ): string {
@@ -49,6 +51,30 @@ export function tellFinding(
   const { path } = answer;
   const place = path === undefined ? undefined : { path, line: finding.lines?.first, lastLine: finding.lines?.last };
   run.note(findingText(answer, finding), level, place);
+}
+
+/**
+ * Tells what is doubtful in the Dockerfiles of builds, each finding once (targets share files), and writes it to the
+ * file of `--code-quality`.
+ */
+export async function tellFindings(run: Run, answers: readonly BuildAnswer[], flags: Flags): Promise<void> {
+  const found = new Map<string, FoundIn>();
+  for (const answer of answers) {
+    checkCovered(run, answer);
+    for (const finding of answer.findings) {
+      if (!finding.unrepeatable && run.verbose === 0) continue;
+      found.set(`${answer.path}\n${findingText(answer, finding)}`, { answer, finding });
+    }
+  }
+  for (const { answer, finding } of found.values()) tellFinding(run, answer, finding, 'warning');
+  const file = textFlag(flags, 'codeQuality');
+  if (file === undefined) return;
+  const [{ replaceFile }, { codeQualityReport }] = await Promise.all([
+    import('../../snapshot/write/replace-file.ts'),
+    import('../ci/code-quality.ts'),
+  ]);
+  const report = codeQualityReport(run.io, [...found.values()]);
+  await replaceFile(resolve(run.io.cwd, file), report, `the file ${printable(file)} of --code-quality`);
 }
 
 /** The members of the document of `inputs --json`. */

@@ -5,7 +5,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, inputsMembers, tellFinding, tellUnasked, withBuild } from './build-run.ts';
+import { inputsMembers, tellFindings, tellUnasked, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
@@ -21,7 +21,7 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
     });
   }
   return withBuild(run, dir, flags, (request, work) =>
-    (flags.names === true ? printNames : printInputs)(run, request, work),
+    (flags.names === true ? printNames : printInputs)(run, request, work, flags),
   );
 }
 
@@ -32,10 +32,8 @@ async function printNames(run: Run, request: BuildRequest, work: BuildWork): Pro
   for (const ref of refs) await run.line(ref);
 }
 
-async function printInputs(run: Run, request: BuildRequest, work: BuildWork): Promise<undefined> {
+async function printInputs(run: Run, request: BuildRequest, work: BuildWork, flags: Flags): Promise<undefined> {
   const answer = await buildKey(request, work);
-  checkCovered(run, answer);
-  const findings = answer.findings.filter(({ unrepeatable }) => unrepeatable || run.verbose > 0);
-  for (const finding of findings) tellFinding(run, answer, finding, 'warning');
+  await tellFindings(run, [answer], flags);
   return run.json ? run.document(inputsMembers(answer)) : run.out(inputsTable(answer, run.verbose > 0));
 }
