@@ -69,7 +69,7 @@ async function missingOf(
   for (const [index, descriptor] of layers.entries()) {
     const known = wanted.get(descriptor.digest);
     if (known !== undefined) known.layers.push(index);
-    else if ((await env.store.blobs.size(descriptor.digest)) !== undefined) isThere(index);
+    else if ((await env.store.blobs.size(descriptor.digest)) === descriptor.size) isThere(index);
     else wanted.set(descriptor.digest, { descriptor, layers: [index] });
   }
   return [...wanted.values()];

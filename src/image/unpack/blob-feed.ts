@@ -124,7 +124,7 @@ export class BlobFeed {
     const { descriptor, fetch, file } = this.#layers[layer]!;
     const { job, store, progress } = this.#options;
     job.signal.throwIfAborted();
-    if ((await store.blobs.size(descriptor.digest)) !== undefined) {
+    if ((await store.blobs.size(descriptor.digest)) === descriptor.size) {
       this.#cached.add(layer);
     } else if (file !== undefined) {
       return this.#readInPlace(layer, file);

@@ -16,7 +16,7 @@ import { UnpackProgress } from './progress.ts';
 import { UnpackThreads } from './threads.ts';
 
 async function isMissing(store: Store, { descriptor, file }: RecipeLayer): Promise<boolean> {
-  return file === undefined && (await store.blobs.size(descriptor.digest)) === undefined;
+  return file === undefined && (await store.blobs.size(descriptor.digest)) !== descriptor.size;
 }
 
 /**

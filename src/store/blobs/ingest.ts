@@ -1,7 +1,9 @@
 /**
  * Adds a blob to the store: bytes are written to `ingest/<algorithm>-<hex>` and hashed on the way; a file that is
- * complete, verified and synced is renamed. An interrupted download stays and is resumed, by this process or a later
- * one.
+ * complete and verified is renamed. An interrupted download stays and is resumed, by this process or a later one.
+ *
+ * Nothing waits for the disk: after a power cut a blob may be cut short, or zeros. It is hashed again whenever it is used,
+ * and then fetched again, which costs less than the disk's answer for every blob of every run.
  *
  * Only one ingest works on a blob at a time. Callers in this process join it; other processes wait for its lock, watch
  * the file grow, and continue with its file if it dies. So the file needs no unique name: it belongs to the holder of
@@ -33,6 +35,8 @@ type Produce = Parameters<BlobStore['ingest']>[2];
 /** The part of the blob store that an ingest uses. */
 interface BlobFiles {
   path(digest: Digest): string;
+  matches(digest: Digest): Promise<boolean>;
+  discard(digest: Digest): Promise<void>;
   size(digest: Digest): Promise<number | undefined>;
   makeParent(digest: Digest): Promise<void>;
 }
@@ -87,11 +91,15 @@ export class Ingests {
     const found = await this.#blobs.size(digest);
     if (found === undefined) return false;
     if (size === undefined || found === size) return true;
+    if (!(await this.#blobs.matches(digest))) {
+      await this.#blobs.discard(digest);
+      return false;
+    }
     throw new CtxsrcError(
       'E_SIZE_MISMATCH',
       `blob ${digest} has ${found} bytes in the cache, and ${size} were announced`,
       {
-        hint: 'the manifest that announced the size is wrong, or the cache is damaged: run ctxsrc cache verify',
+        hint: 'the manifest that announced the size is wrong: whoever published the image has to mend it',
       },
     );
   }
@@ -177,8 +185,6 @@ export class Ingests {
           { hint: CONTENT_DAMAGED },
         );
       }
-      await file.datasync();
-      this.#directory.step('ingest:synced');
       await file.close();
       file = undefined;
       // The note is removed first: after a crash here the part is fetched anew, and no orphaned note stays.
