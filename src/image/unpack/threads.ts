@@ -34,12 +34,13 @@ export class UnpackThreads {
   failedLayer: number | undefined;
 
   constructor({ dir, options, layers, blobs, counters, signal, onLayer, onApplied }: UnpackOptions) {
+    const ring = ringMemory();
     const shared = {
       dir,
       options: { owner: options.owner, epoch: options.epoch, limits: options.limits, filter: options.filter },
       layers: layers.map(({ descriptor, diffId }) => ({ digest: descriptor.digest, size: descriptor.size, diffId })),
-      ring: ringMemory(),
-      jobs: jobMemory(),
+      ring,
+      jobs: jobMemory(ring.data),
       blobs: blobs.memory,
       counters: counters.memory,
       decompressCondition: this.#wake.memory,

@@ -89,6 +89,11 @@ export class LayerApplier implements TarHandler {
     return this.#files.bytes;
   }
 
+  /** The part of the content pushed so far that must stay where it is. */
+  get kept(): Buffer | undefined {
+    return this.#files.kept;
+  }
+
   beginLayer(): void {
     this.#tree.layer += 1;
   }

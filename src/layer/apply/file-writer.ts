@@ -1,6 +1,6 @@
 /**
- * Writes the contents of files, one file after another, and hashes them. A file whose whole content arrives in one call
- * may be written by another thread.
+ * Writes the contents of files, one file after another, and hashes them. A plain file whose content stays in memory may
+ * be written by another thread.
  */
 
 import { createHash, type Hash } from 'node:crypto';
@@ -11,7 +11,7 @@ import { writeAllSync } from '../../fs/write/write-all.ts';
 import type { TarEntry } from '../tar/reader.ts';
 import type { DigestTable } from './digest-table.ts';
 import type { LayerMetadata } from './metadata.ts';
-import { type PlainFile, writePlainFile } from './plain-file.ts';
+import { type PlainFile, type PlainMetadata, writePlainFile } from './plain-file.ts';
 import { type Directory, pathIn } from './tree.ts';
 import type { WrittenTree } from './written-tree.ts';
 
@@ -26,8 +26,12 @@ interface ComingFile {
   readonly size: number;
   readonly meta: Metadata;
   readonly sparse: boolean;
+  /** Undefined if the file needs more than a plain file. */
+  readonly plain: PlainMetadata | undefined;
   /** Index in the table of digests. */
   readonly digest: number;
+  /** The content so far, while no byte of it is written. */
+  kept: Buffer;
   fd: number;
   hash: Hash | undefined;
   /** Bytes hashed, including holes. */
@@ -39,6 +43,8 @@ interface ComingFile {
 /** Another thread that writes files. */
 export interface FileHelper {
   readonly digests: DigestTable;
+  /** The pieces of a file of at most so many bytes stay where they are until the whole file is offered or written. */
+  readonly keeps: number;
   /** @returns false if it does not take the file; otherwise the digest is in the table when `drain` returns */
   offer(file: PlainFile, digest: number): boolean;
   /** Waits until every accepted file is written. */
@@ -51,6 +57,7 @@ export class FileWriter {
   readonly #metadata: LayerMetadata;
   readonly #digests: DigestTable;
   readonly #helper: FileHelper | undefined;
+  readonly #keeps: number;
   #file: ComingFile | undefined;
   /** The metadata of the last file as it was written: files with equal metadata share the object. */
   #lastMeta: Metadata | undefined;
@@ -62,11 +69,17 @@ export class FileWriter {
     this.#metadata = metadata;
     this.#digests = digests;
     this.#helper = helper;
+    this.#keeps = helper?.keeps ?? 0;
   }
 
   /** The path of the file that is being written; undefined if none is. */
   get path(): string | undefined {
     return this.#file?.path;
+  }
+
+  /** The part of a file's content that must stay where it is; undefined if there is none. */
+  get kept(): Buffer | undefined {
+    return this.#file === undefined || this.#file.kept.length === 0 ? undefined : this.#file.kept;
   }
 
   begin(parent: Directory, name: string, entry: TarEntry, meta: Metadata): void {
@@ -77,7 +90,9 @@ export class FileWriter {
       size: entry.size,
       meta,
       sparse: entry.sparse !== undefined,
+      plain: entry.sparse === undefined ? this.#metadata.plain(meta) : undefined,
       digest: this.#digests.reserve(),
+      kept: EMPTY,
       fd: -1,
       hash: undefined,
       hashed: 0,
@@ -89,8 +104,7 @@ export class FileWriter {
   write(chunk: Buffer, offset: number): void {
     const file = this.#file;
     if (file === undefined) return;
-    const isWhole = file.fd === -1 && chunk.length === file.size;
-    if (!isWhole || !this.#writePlain(file, chunk)) this.#writePiece(file, chunk, offset);
+    if (!this.#keep(file, chunk)) this.#writePiece(file, chunk, offset);
     this.bytes += chunk.length;
   }
 
@@ -98,7 +112,8 @@ export class FileWriter {
   end(): void {
     const file = this.#file;
     if (file === undefined) return;
-    if (!file.written && (file.size > 0 || !this.#writePlain(file, EMPTY))) this.#endFile(file);
+    if (file.size === 0 && file.plain !== undefined) this.#writePlain(file, file.plain);
+    if (!file.written) this.#endFile(file);
     this.#file = undefined;
     const { size, digest } = file;
     const meta = this.#shared(file.meta);
@@ -136,18 +151,30 @@ export class FileWriter {
   }
 
   /**
-   * Writes a file whose whole content is in memory, or gives it to the helper.
-   * @returns false if the file needs more than that
+   * Keeps a piece of a plain file until all of it is there, and then has the file written.
+   * @returns false if that cannot be: the piece has to be written, and what was kept before it is
    */
-  #writePlain(file: ComingFile, content: Buffer): boolean {
-    const chmod = this.#metadata.plain(file.meta);
-    if (chmod === undefined) return false;
-    const { mode, mtime } = file.meta;
+  #keep(file: ComingFile, chunk: Buffer): boolean {
+    if (file.plain === undefined || file.fd !== -1) return false;
+    const isWhole = chunk.length === file.size;
+    const content = isWhole ? chunk : file.size > this.#keeps ? undefined : joined(file.kept, chunk);
+    if (content === undefined) {
+      if (file.kept.length > 0) this.#writePiece(file, file.kept, 0);
+      file.kept = EMPTY;
+      return false;
+    }
+    file.kept = content;
+    if (content.length === file.size) this.#writePlain(file, file.plain);
+    return true;
+  }
+
+  /** Writes a file whose whole content is kept, or gives it to the helper. */
+  #writePlain(file: ComingFile, metadata: PlainMetadata): void {
     const path = at(this.#tree.handle(file.parent), file.name);
-    const plain: PlainFile = { path, mode, chmod, mtime, content };
+    const plain: PlainFile = { path, metadata, content: file.kept };
     if (this.#helper?.offer(plain, file.digest) !== true) this.#digests.set(file.digest, writePlainFile(plain));
     file.written = true;
-    return true;
+    file.kept = EMPTY;
   }
 
   #endFile(file: ComingFile): void {
@@ -175,4 +202,11 @@ export class FileWriter {
       file.hashed += n;
     }
   }
+}
+
+/** Two pieces of memory as one if the second follows the first. */
+function joined(first: Buffer, second: Buffer): Buffer | undefined {
+  if (first.length === 0) return second;
+  const follows = first.buffer === second.buffer && first.byteOffset + first.length === second.byteOffset;
+  return follows ? Buffer.from(first.buffer, first.byteOffset, first.length + second.length) : undefined;
 }

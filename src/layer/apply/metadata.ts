@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, unlinkSync } from 'node:fs';
 import type { Metadata, Owner } from '../../contract/entry.ts';
 import type { WriteOptions } from '../../contract/ref.ts';
+import { loadNative } from '../../fs/native/native.ts';
 import { at, createFile, type OpenDirectory } from '../../fs/write/confined.ts';
 import type { LossSink } from '../../fs/write/losses.ts';
 import {
@@ -12,6 +13,7 @@ import {
   SPECIAL_BITS,
   type Target,
 } from '../../fs/write/metadata.ts';
+import type { PlainMetadata } from './plain-file.ts';
 import type { Leaf, LeafType } from './tree.ts';
 
 /** What the kernel gives a file that this process creates. */
@@ -23,6 +25,8 @@ interface Created extends Owner {
 export class LayerMetadata {
   readonly #writer: MetadataWriter;
   readonly #created: Created;
+  /** Owners that the system gave to a file, and so gives to others. */
+  readonly #granted = new Set<string>();
 
   /** Makes and removes a file in `root` to see what creation does there. */
   constructor(root: OpenDirectory, options: Pick<WriteOptions, 'owner' | 'epoch'>, losses: LossSink) {
@@ -48,25 +52,29 @@ export class LayerMetadata {
   }
 
   /**
-   * Whether a file will need neither a change of owner, nor special bits, nor attributes, nor fractions of a second: then
-   * it can be made as a `PlainFile`, and `meta` becomes what it will have.
-   * @returns whether its mode must be set again after creation; undefined when it is not that plain
+   * What a file gets that needs neither special bits, nor attributes, nor an owner that may be refused: then it can be made
+   * as a `PlainFile`, and `meta` becomes what it will have. Undefined when it is not that plain.
    */
-  plain(meta: Metadata): boolean | undefined {
-    if (meta.mtimeNs !== 0 || meta.mtime < 0 || meta.xattrs !== undefined) return undefined;
-    if ((meta.mode & SPECIAL_BITS) !== 0) return undefined;
+  plain(meta: Metadata): PlainMetadata | undefined {
+    const { mode, mtime, mtimeNs } = meta;
+    if (mtime < 0 || meta.xattrs !== undefined || (mode & SPECIAL_BITS) !== 0) return undefined;
+    if (mtimeNs !== 0 && loadNative() === undefined) return undefined;
+    let chown = false;
     if (!isOwnedBy(meta, this.#created)) {
-      if (this.#writer.keepsOwners) return undefined;
-      meta.uid = this.#created.uid;
-      meta.gid = this.#created.gid;
+      if (!this.#writer.keepsOwners) {
+        meta.uid = this.#created.uid;
+        meta.gid = this.#created.gid;
+      } else if (this.#granted.has(ownerKey(meta))) chown = true;
+      else return undefined;
     }
-    return (meta.mode & this.#created.umask) !== 0;
+    return { mode, uid: meta.uid, gid: meta.gid, mtime, mtimeNs, chown, chmod: (mode & this.#created.umask) !== 0 };
   }
 
   /** What was just created with `creationMode`, and has its content. Changes `meta` to what it really has. */
   created(target: Target, path: string, type: LeafType, meta: Metadata): void {
     const { uid, gid, umask } = this.#created;
-    this.#writer.finish(target, path, type, meta, { uid, gid, mode: this.creationMode(meta.mode) & ~umask });
+    const present = { uid, gid, mode: this.creationMode(meta.mode) & ~umask };
+    if (this.#writer.finish(target, path, type, meta, present)) this.#granted.add(ownerKey(meta));
   }
 
   /** Finishes an open directory, after its content. */
@@ -103,6 +111,10 @@ export class LayerMetadata {
       (!keepsOwners || had.xattrs?.has(CAPABILITY) !== true || xattrs.has(CAPABILITY))
     );
   }
+}
+
+function ownerKey({ uid, gid }: Owner): string {
+  return `${uid}:${gid}`;
 }
 
 function probe(root: OpenDirectory): Created {

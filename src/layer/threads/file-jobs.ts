@@ -1,141 +1,169 @@
 /**
- * Files that one thread has read and another may write. The thread that applies layers offers a file. Either thread may
- * claim it: the decompressing thread when it has nothing to decompress, or the offering thread when it has to wait.
- * Everything is in shared memory; a job contains a copy of its file's content. Without it a snapshot of many small files
- * takes 1.4 times as long (bench/RESULTS.md).
+ * Files that one thread has read and any thread may write. The thread that applies layers offers them, in order, their
+ * content where it lies in the ring. Either thread claims the oldest one: the decompressing thread when it has nothing to
+ * decompress, or the offering thread when it has to wait. Without it a snapshot of many small files takes 1.4 times as
+ * long (bench/RESULTS.md).
  */
 import type { DigestTable } from '../apply/digest-table.ts';
 import { type PlainFile, writePlainFile } from '../apply/plain-file.ts';
 
-const JOBS = 64;
-const JOB_SIZE = 32 << 10;
-/** Header of a job, before path and content: 32-bit numbers, the time as a double, and room for the digest. */
-const PATH_LENGTH = 0;
+const JOBS = 128;
+/** A job: numbers as doubles, then room for the digest, then a path. */
+const JOB_SIZE = 1024;
+const CONTENT_AT = 0;
 const CONTENT_LENGTH = 1;
-const MODE = 2;
-const CHMOD = 3;
-const IS_TEXT = 4;
-/** Index in doubles. */
-const MTIME = 3;
-const DIGEST_AT = 32;
+const PATH_LENGTH = 2;
+const FLAGS = 3;
+const MODE = 4;
+const UID = 5;
+const GID = 6;
+const MTIME = 7;
+const MTIME_NS = 8;
+const NUMBERS = 9;
+const DIGEST_AT = 8 * NUMBERS;
 const DIGEST_LENGTH = 32;
-const BODY_AT = DIGEST_AT + DIGEST_LENGTH;
+const PATH_AT = DIGEST_AT + DIGEST_LENGTH;
 
-const FREE = 0;
-const OFFERED = 1;
-const TAKEN = 2;
-const DONE = 3;
+const CHMOD = 1;
+const CHOWN = 2;
+const TEXT = 4;
+
+/** Counters, and for each job whether it is done. */
+const OFFERED = 0;
+const CLAIMED = 1;
+const FIRST_DONE = 2;
 
 export interface JobMemory {
-  readonly data: SharedArrayBuffer;
+  readonly jobs: SharedArrayBuffer;
   readonly states: SharedArrayBuffer;
+  /** Where the contents of the offered files lie. */
+  readonly contents: SharedArrayBuffer;
 }
 
-export function jobMemory(): JobMemory {
-  return { data: new SharedArrayBuffer(JOBS * JOB_SIZE), states: new SharedArrayBuffer(4 * JOBS) };
+export function jobMemory(contents: SharedArrayBuffer): JobMemory {
+  return {
+    jobs: new SharedArrayBuffer(JOBS * JOB_SIZE),
+    states: new SharedArrayBuffer(4 * (FIRST_DONE + JOBS)),
+    contents,
+  };
+}
+
+/** The parts of a job as it lies in memory. */
+interface Job {
+  readonly numbers: Float64Array;
+  readonly bytes: Buffer;
 }
 
 export class FileJobs {
+  readonly #contents: SharedArrayBuffer;
   readonly #states: Int32Array;
-  readonly #jobs: Buffer[];
-  readonly #numbers: Int32Array[];
-  readonly #times: Float64Array[];
-  /** Where the search for the next free job begins, and for the next job to do. */
-  #nextOffer = 0;
-  #nextWork = 0;
+  readonly #jobs: readonly Job[];
   readonly #digests: DigestTable | undefined;
-  /** Index in the table for the digest of each offered job. */
+  /** The offering thread: how many jobs it has collected, and for each that is not, the index for its digest. */
+  #collected = 0;
   readonly #places = new Int32Array(JOBS);
+  /** In which slot of the ring each job's content begins. */
+  readonly #slots = new Float64Array(JOBS);
 
-  /** @param digests receives the digests of offered files */
-  constructor({ data, states }: JobMemory, digests?: DigestTable) {
+  /** @param digests receives the digests of offered files; of the offering thread alone */
+  constructor({ jobs, states, contents }: JobMemory, digests?: DigestTable) {
+    this.#contents = contents;
     this.#states = new Int32Array(states);
-    this.#jobs = Array.from({ length: JOBS }, (_, i) => Buffer.from(data, i * JOB_SIZE, JOB_SIZE));
-    this.#numbers = this.#jobs.map((job) => new Int32Array(data, job.byteOffset, DIGEST_AT / 4));
-    this.#times = this.#jobs.map((job) => new Float64Array(data, job.byteOffset, DIGEST_AT / 8));
+    this.#jobs = Array.from({ length: JOBS }, (_, index) => ({
+      numbers: new Float64Array(jobs, index * JOB_SIZE, NUMBERS),
+      bytes: Buffer.from(jobs, index * JOB_SIZE, JOB_SIZE),
+    }));
     this.#digests = digests;
   }
 
   /**
-   * Offers a file, with the index for its digest.
-   * @returns false if it is too large or no job is free: then the caller has to write it
+   * Offers a file, whose content stays where it is until the job is collected.
+   * @param place the index for its digest
+   * @param slot the number of the ring's slot in which the content begins
+   * @returns false if its path is too long or there are too many jobs: then the caller has to write it
    */
-  offer(file: PlainFile, place: number): boolean {
-    const { path, mode, chmod, mtime, content } = file;
-    if (BODY_AT + path.length + content.length > JOB_SIZE) return false;
-    const index = this.#nextOffer;
-    const state = Atomics.load(this.#states, index);
-    if (state === DONE) this.#collect(index);
-    else if (state !== FREE) return false;
-    const job = this.#jobs[index]!;
-    const numbers = this.#numbers[index]!;
-    numbers[PATH_LENGTH] = path.length;
+  offer({ path, metadata, content }: PlainFile, place: number, slot: number): boolean {
+    const offered = this.#states[OFFERED]!;
+    if (PATH_AT + path.length > JOB_SIZE) return false;
+    if (offered - this.#collected >= JOBS) this.collect();
+    if (offered - this.#collected >= JOBS) return false;
+    const index = offered % JOBS;
+    const { numbers, bytes } = this.#jobs[index]!;
+    const { mode, uid, gid, chmod, chown, mtime, mtimeNs } = metadata;
+    const isText = typeof path === 'string';
+    numbers[CONTENT_AT] = content.length === 0 ? 0 : content.byteOffset;
     numbers[CONTENT_LENGTH] = content.length;
+    numbers[PATH_LENGTH] = path.length;
+    numbers[FLAGS] = (chmod ? CHMOD : 0) | (chown ? CHOWN : 0) | (isText ? TEXT : 0);
     numbers[MODE] = mode;
-    numbers[CHMOD] = chmod ? 1 : 0;
-    numbers[IS_TEXT] = typeof path === 'string' ? 1 : 0;
-    this.#times[index]![MTIME] = mtime;
-    if (typeof path === 'string') job.write(path, BODY_AT, 'latin1');
-    else path.copy(job, BODY_AT);
-    content.copy(job, BODY_AT + path.length);
+    numbers[UID] = uid;
+    numbers[GID] = gid;
+    numbers[MTIME] = mtime;
+    numbers[MTIME_NS] = mtimeNs;
+    if (isText) bytes.write(path, PATH_AT, 'latin1');
+    else path.copy(bytes, PATH_AT);
     this.#places[index] = place;
-    Atomics.store(this.#states, index, OFFERED);
-    this.#nextOffer = (index + 1) % JOBS;
+    this.#slots[index] = slot;
+    Atomics.store(this.#states, FIRST_DONE + index, 0);
+    Atomics.store(this.#states, OFFERED, offered + 1);
     return true;
   }
 
   /**
-   * Claims one job and does it. A failed job of the offering thread is free again, so that `collectAll` can become true
-   * after a failure; one of the other thread stays taken, because its digest is missing.
+   * Claims the oldest job and does it. A job that fails in the offering thread is done, so that `collect` can become true
+   * after a failure; one that fails in the other thread never is, because its digest is missing.
    * @returns false if there is none
    */
   work(): boolean {
-    for (let i = 0; i < JOBS; i += 1) {
-      const index = (this.#nextWork + i) % JOBS;
-      if (Atomics.load(this.#states, index) !== OFFERED) continue;
-      if (Atomics.compareExchange(this.#states, index, OFFERED, TAKEN) !== OFFERED) continue;
-      this.#nextWork = (index + 1) % JOBS;
+    for (;;) {
+      const claimed = Atomics.load(this.#states, CLAIMED);
+      if (claimed === Atomics.load(this.#states, OFFERED)) return false;
+      if (Atomics.compareExchange(this.#states, CLAIMED, claimed, claimed + 1) !== claimed) continue;
+      const index = claimed % JOBS;
+      let isDone = this.#digests !== undefined;
       try {
-        this.#run(index);
-      } catch (error) {
-        if (this.#digests !== undefined) Atomics.store(this.#states, index, FREE);
-        throw error;
+        this.#run(this.#jobs[index]!);
+        isDone = true;
+      } finally {
+        if (isDone) Atomics.store(this.#states, FIRST_DONE + index, 1);
       }
-      Atomics.store(this.#states, index, DONE);
       return true;
     }
-    return false;
   }
 
-  /** For the offering thread: collects digests of written files; true if all offered files are written. */
-  collectAll(): boolean {
-    let all = true;
-    for (let index = 0; index < JOBS; index += 1) {
-      const state = Atomics.load(this.#states, index);
-      if (state === DONE) this.#collect(index);
-      else if (state !== FREE) all = false;
+  /** The offering thread: takes the digests of written files, in order; true if all offered files are written. */
+  collect(): boolean {
+    const offered = this.#states[OFFERED]!;
+    for (; this.#collected !== offered; this.#collected += 1) {
+      const index = this.#collected % JOBS;
+      if (Atomics.load(this.#states, FIRST_DONE + index) === 0) return false;
+      this.#digests!.copy(this.#places[index]!, this.#jobs[index]!.bytes, DIGEST_AT);
     }
-    return all;
+    return true;
   }
 
-  #collect(index: number): void {
-    this.#digests!.copy(this.#places[index]!, this.#jobs[index]!, DIGEST_AT);
-    Atomics.store(this.#states, index, FREE);
+  /** The offering thread: the slot in which the content of the oldest job begins that is not collected. */
+  get oldestSlot(): number | undefined {
+    return this.#collected === this.#states[OFFERED] ? undefined : this.#slots[this.#collected % JOBS];
   }
 
-  #run(index: number): void {
-    const job = this.#jobs[index]!;
-    const numbers = this.#numbers[index]!;
-    const pathEnd = BODY_AT + numbers[PATH_LENGTH]!;
-    const isText = numbers[IS_TEXT] === 1;
+  #run({ numbers, bytes }: Job): void {
+    const flags = numbers[FLAGS]!;
+    const pathEnd = PATH_AT + numbers[PATH_LENGTH]!;
     const digest = writePlainFile({
       // Copied, because file system functions do not accept a path in shared memory.
-      path: isText ? job.toString('latin1', BODY_AT, pathEnd) : Buffer.from(job.subarray(BODY_AT, pathEnd)),
-      content: job.subarray(pathEnd, pathEnd + numbers[CONTENT_LENGTH]!),
-      mode: numbers[MODE]!,
-      chmod: numbers[CHMOD] === 1,
-      mtime: this.#times[index]![MTIME]!,
+      path: flags & TEXT ? bytes.toString('latin1', PATH_AT, pathEnd) : Buffer.from(bytes.subarray(PATH_AT, pathEnd)),
+      content: Buffer.from(this.#contents, numbers[CONTENT_AT]!, numbers[CONTENT_LENGTH]!),
+      metadata: {
+        mode: numbers[MODE]!,
+        uid: numbers[UID]!,
+        gid: numbers[GID]!,
+        mtime: numbers[MTIME]!,
+        mtimeNs: numbers[MTIME_NS]!,
+        chmod: (flags & CHMOD) !== 0,
+        chown: (flags & CHOWN) !== 0,
+      },
     });
-    job.write(digest, DIGEST_AT, DIGEST_LENGTH, 'latin1');
+    bytes.write(digest, DIGEST_AT, DIGEST_LENGTH, 'latin1');
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The threads that unpack an image, and what they share. One reads and decompresses the blobs and verifies diff IDs;
- * the other applies the archives. Both block, on `Condition`s in shared memory. The main thread fetches and never waits
+ * The threads that unpack an image, and what they share. One reads and decompresses the blobs; the other verifies diff
+ * IDs and applies the archives. Both block, on `Condition`s in shared memory. The main thread fetches and never waits
  * for them; they report to it by messages.
  */
 import type { Digest } from '../../core/digest.ts';

@@ -1,6 +1,7 @@
 /**
- * Decompressed bytes on their way from the thread that makes them to the thread that writes files: a ring of slots in
- * shared memory, filled and read in place. One producer, one consumer.
+ * Decompressed bytes on their way from the thread that makes them to the thread that reads archives: a ring of slots in
+ * shared memory, filled and read in place. One producer, one consumer. Slots are numbered from 0 on; what was read stays
+ * until it is released, so that files can be written from it later.
  */
 
 /** Bytes of a slot: they fit into the cache of a core. */
@@ -9,7 +10,7 @@ const SLOTS = 16;
 
 /** Indices of the counters. */
 const PRODUCED = 0;
-const CONSUMED = 1;
+const RELEASED = 1;
 const FIRST_LENGTH = 2;
 /** Added to the length of a layer's last slot. */
 const LAST = 1 << 30;
@@ -29,8 +30,10 @@ export function ringMemory(): RingMemory {
 export class SlotRing {
   readonly #counters: Int32Array;
   readonly #slots: Buffer[];
-  /** Bytes in the slot that is being filled. */
+  /** Producer: bytes in the slot that is being filled. */
   #fill = 0;
+  /** Consumer: number of slots read, which is the number of the next one. */
+  #read = 0;
 
   constructor({ data, counters }: RingMemory) {
     this.#counters = new Int32Array(counters);
@@ -39,12 +42,12 @@ export class SlotRing {
 
   /** Producer: true if there is a slot to fill. */
   get hasSpace(): boolean {
-    return this.#produced - this.#consumed < SLOTS;
+    return this.#produced - Atomics.load(this.#counters, RELEASED) < SLOTS;
   }
 
   /** Consumer: true if there is a slot to read. */
   get hasData(): boolean {
-    return this.#produced !== this.#consumed;
+    return this.#produced !== this.#read;
   }
 
   /** Producer: the slot that is being filled, and the offset of its free part. Only while `hasSpace`. */
@@ -68,16 +71,35 @@ export class SlotRing {
     this.#publish(this.#fill | LAST);
   }
 
-  /** Consumer: the bytes of the oldest slot, until `release`. Only while `hasData`. */
-  get oldest(): { readonly bytes: Buffer; readonly last: boolean } {
-    const slot = this.#consumed % SLOTS;
+  /** Consumer: the number of the slot that `next` returns. */
+  get number(): number {
+    return this.#read;
+  }
+
+  /** Consumer: the slot to read. Only while `hasData`. */
+  get next(): { readonly bytes: Buffer; readonly last: boolean } {
+    const slot = this.#read % SLOTS;
     const length = Atomics.load(this.#counters, FIRST_LENGTH + slot);
     return { bytes: this.#slots[slot]!.subarray(0, length & ~LAST), last: (length & LAST) !== 0 };
   }
 
-  /** Consumer: frees the oldest slot. */
-  release(): void {
-    Atomics.add(this.#counters, CONSUMED, 1);
+  /** Consumer: goes on to the following slot. */
+  advance(): void {
+    this.#read += 1;
+  }
+
+  /** Consumer: the number of the slot, read last or before, in which these bytes of the ring begin. */
+  slotOf(bytes: Buffer): number {
+    const behind = (this.#read - Math.floor(bytes.byteOffset / SLOT_SIZE)) % SLOTS;
+    return this.#read - behind;
+  }
+
+  /**
+   * Consumer: frees the slots before this one.
+   * @returns true if there were any
+   */
+  release(before: number): boolean {
+    return Atomics.exchange(this.#counters, RELEASED, before) !== before;
   }
 
   #publish(length: number): void {
@@ -86,12 +108,7 @@ export class SlotRing {
     Atomics.add(this.#counters, PRODUCED, 1);
   }
 
-  // Unsigned, so that the counters may wrap.
   get #produced(): number {
-    return Atomics.load(this.#counters, PRODUCED) >>> 0;
-  }
-
-  get #consumed(): number {
-    return Atomics.load(this.#counters, CONSUMED) >>> 0;
+    return Atomics.load(this.#counters, PRODUCED);
   }
 }

@@ -1,4 +1,5 @@
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -91,6 +92,34 @@ describe('unpackLayers', () => {
     expect(readFileSync(join(dir, 'd', '299'), 'utf8')).toBe('file 299 '.repeat(299));
     const entry = [...report.entries].find(({ path }) => path === 'd/299')!;
     expect(entry.digest).toBe(sha256('file 299 '.repeat(299)));
+  });
+
+  it('writes files of every size, owner and time with either thread', async () => {
+    const isRoot = process.getuid!() === 0;
+    // Sizes beside those of a slot of the ring, of what stays in memory, and so many that the ring is passed several times.
+    const sizes = [0, 1, 511, 512, 262_143, 262_144, 262_145, 700_000, 1_048_576, 1_048_577, 3_000_000];
+    const entries = Array.from({ length: 66 }, (_, i) => ({
+      name: `f${i}`,
+      content: randomBytes(sizes[i % sizes.length]!),
+      uid: isRoot && i % 3 === 0 ? 1234 : process.getuid!(),
+      gid: isRoot && i % 3 === 0 ? 4321 : process.getgid!(),
+      mode: i % 2 ? 0o644 : 0o600,
+      mtime: 1_600_000_000 + i,
+      ...(i % 4 === 0 ? { pax: { mtime: `${1_600_000_000 + i}.123456789` } } : {}),
+    }));
+    const { store, layer, path, blob } = layerOf(tar(entries), async () => undefined);
+    writeFileSync(path, blob);
+    const dir = tempDir('unpack');
+    const report = await unpackLayers(jobOf(), store, [layer], dir, { ...OPTIONS, owner: 'preserve' });
+    const listed = new Map([...report.entries].map((entry) => [entry.path, entry]));
+    for (const { name, content, uid, gid, mode, mtime, pax } of entries) {
+      const stat = lstatSync(join(dir, name), { bigint: true });
+      const ns = BigInt(mtime) * 1_000_000_000n + (pax === undefined ? 0n : 123_456_789n);
+      const found = [Number(stat.uid), Number(stat.gid), Number(stat.mode) & 0o7777, stat.mtimeNs];
+      expect(found, name).toEqual([uid, gid, mode, ns]);
+      expect(readFileSync(join(dir, name)).equals(content), name).toBe(true);
+      expect(listed.get(name), name).toMatchObject({ digest: sha256(content), uid, gid, size: content.length });
+    }
   });
 
   it('refuses another diff ID', async () => {

@@ -8,26 +8,27 @@ import { WRITE_OPTIONS } from '../../support/fake-ref.ts';
 import { tempDir } from '../../support/temp.ts';
 
 function offered(): { memory: ReturnType<typeof jobMemory>; jobs: FileJobs } {
-  const memory = jobMemory();
+  const memory = jobMemory(new SharedArrayBuffer(8));
   const digests = new DigestTable();
   const jobs = new FileJobs(memory, digests);
   const path = join(tempDir('jobs'), 'none', 'file');
-  const file = { path, mode: 0o644, chmod: false, mtime: 0, content: Buffer.from('x') };
-  expect(jobs.offer(file, digests.reserve())).toBe(true);
+  const metadata = { mode: 0o644, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, chmod: false, chown: false };
+  const file = { path, metadata, content: Buffer.from(memory.contents, 0, 1) };
+  expect(jobs.offer(file, digests.reserve(), 0)).toBe(true);
   return { memory, jobs };
 }
 
 test('a job that fails in the offering thread is over', () => {
   const { jobs } = offered();
-  expect(jobs.collectAll()).toBe(false);
+  expect(jobs.collect()).toBe(false);
   expect(() => jobs.work()).toThrow('ENOENT');
-  expect(jobs.collectAll()).toBe(true);
+  expect(jobs.collect()).toBe(true);
 });
 
 test('a job that fails in the other thread is never taken for written', () => {
   const { memory, jobs } = offered();
   expect(() => new FileJobs(memory).work()).toThrow('ENOENT');
-  expect(jobs.collectAll()).toBe(false);
+  expect(jobs.collect()).toBe(false);
 });
 
 test('directories are closed when the other thread is idle, whatever failed before', () => {
@@ -35,6 +36,7 @@ test('directories are closed when the other thread is idle, whatever failed befo
   let isIdle = false;
   const applier = new LayerApplier(tempDir('applied'), WRITE_OPTIONS, {
     digests: new DigestTable(),
+    keeps: 0,
     offer: () => false,
     drain() {
       if (failures > 0) {
