@@ -114,7 +114,7 @@ function targetInput(vertex: Vertex, file: string, keys: SourceKeys): BuildInput
 
 async function directoryInput(vertex: Vertex, keys: SourceKeys): Promise<Omit<BuildInput, 'at'>> {
   const { directory, followPaths, content } = await keys.directory(vertex);
-  const { kind = 'local', digest, key = content?.key } = directory.remote ?? {};
+  const { kind = 'local', digest, key = content.key } = directory.remote ?? {};
   return {
     kind,
     name: directory.name,
@@ -122,8 +122,8 @@ async function directoryInput(vertex: Vertex, keys: SourceKeys): Promise<Omit<Bu
     ...defined({
       digest,
       key,
-      files: content?.files,
-      bytes: content?.bytes,
+      files: content.files,
+      bytes: content.bytes,
       paths: followPaths?.map((one) => `/${one}`),
       ignoreFile: directory.ignores.name,
     }),

@@ -8,6 +8,7 @@ import { statCacheOf } from '../source/local/instance.ts';
 import type { BuildRequest, BuildWork } from './answer.ts';
 import type { BuildDetail, PathDetail } from './build-detail.ts';
 import { type ContextContent, type ContextOptions, openContext } from './content/context.ts';
+import { emptyContext } from './content/empty.ts';
 import { type ContextDirectory, MAIN_CONTEXT, type NamedContexts } from './contexts.ts';
 import { type BuildSources, type OpenSource, referenceOf } from './sources.ts';
 import { type Selection, takesAll } from './step/selection.ts';
@@ -19,8 +20,7 @@ export interface TakenDirectory {
   readonly directory: ContextDirectory;
   /** Absent: everything. */
   readonly followPaths: readonly string[] | undefined;
-  /** Undefined for a context without files. */
-  readonly content: ContextContent | undefined;
+  readonly content: ContextContent;
   /** What steps take, as far as they were asked for. */
   readonly selections: Selection[];
 }
@@ -79,9 +79,7 @@ export class SourceKeys {
   async #keyOfFiles(source: Vertex, selections: readonly Selection[]): Promise<SourceKey> {
     const taken = await this.directory(source);
     taken.selections.push(...selections);
-    // Without files there is nothing to compare: the paths count.
     const { content } = taken;
-    if (content === undefined) return { key: sha256(''), ofFiles: false };
     // One by one: together they would be sorted, and two sources of one name could change places unseen.
     const digests = await allOrFirstFailure(selections.map((selection) => content.digest([selection])));
     return { key: digests.length === 1 ? digests[0]! : sha256(digests.join('\n')), ofFiles: true };
@@ -132,7 +130,7 @@ export class SourceKeys {
   /** Every path that a step takes. Files are read for it: the digests of the key hold content and mode together. */
   async paths(): Promise<PathDetail[]> {
     const lists = (await Promise.all(this.#directories.values())).map(async ({ directory, content, selections }) =>
-      ((await content?.entries(selections)) ?? []).map(({ path, type, digest, mode, content: bytes }) => {
+      (await content.entries(selections)).map(({ path, type, digest, mode, content: bytes }) => {
         const entry = { context: directory.name, path, type, mode: mode.toString(8).padStart(4, '0'), digest };
         return bytes === undefined ? entry : { ...entry, content: bytes };
       }),
@@ -156,7 +154,7 @@ export class SourceKeys {
   async #take(local: string, followPaths: readonly string[] | undefined): Promise<TakenDirectory> {
     const directory = await this.#directoryAt(local);
     const { path, ignores } = directory;
-    const content = path === undefined ? undefined : await this.#read(path, { ...ignores, followPaths });
+    const content = path === undefined ? emptyContext() : await this.#read(path, { ...ignores, followPaths });
     return { directory, followPaths, content, selections: [] };
   }
 

@@ -133,6 +133,19 @@ describe('the key of a build', () => {
     expect(await mounted('a', 'b')).not.toBe(await mounted('b', 'a'));
   });
 
+  it('without a context is that of an empty directory, of which no file can be copied', async () => {
+    const empty = projectOf({ '.dockerignore': '*\n' });
+    for (const taken of ['COPY . /', 'COPY *.txt /', 'RUN --mount=target=/x true']) {
+      const file = `FROM ${base}\n${taken}`;
+      expect(await ask.key(undefined, file)).toBe(await ask.key(empty, file));
+    }
+    await expect(ask.key(undefined, `FROM ${base}\nCOPY etc /`)).rejects.toMatchObject({
+      code: 'E_PATH_NOT_FOUND',
+      message: 'Dockerfile:2: COPY: there is no etc: the build context is empty',
+      hint: expect.stringContaining('-f - DIR'),
+    });
+  });
+
   it('reads the ignore file of each context at its own root', async () => {
     const dir = projectOf({ '.dockerignore': '*\n' });
     const named = projectOf({ f: 'F', g: 'G', '.dockerignore': 'g\n', 'Dockerfile.dockerignore': 'f\n' });

@@ -1,5 +1,6 @@
 /** The files of a local build context: read once, then asked what each COPY, ADD and bind mount takes of them. */
 import { type Digest, sha256 } from '../../core/digest.ts';
+import type { CtxsrcError } from '../../core/errors.ts';
 import type { Progress } from '../../core/progress.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, textOfBytes } from '../../fs/byte-string.ts';
@@ -73,13 +74,19 @@ export class ContextContent {
   readonly #selected = new Map<string, Selected>();
   readonly #notFound: (path: ByteString) => Error;
 
-  constructor(root: ByteString, hashed: HashedEntries, options: ContextOptions) {
+  /** @param notFound the error for a path that is not there */
+  constructor(
+    root: ByteString,
+    hashed: HashedEntries,
+    options: ContextOptions,
+    notFound?: (path: ByteString) => CtxsrcError,
+  ) {
     const disk = new DiskReader(root);
     this.#disk = disk;
     this.#tree = new ContentTree(hashed, (chunk, at) => readTarget(disk, chunk, at));
     this.#hashed = hashed.tree;
     this.#options = options;
-    this.#notFound = (path) => missingPath(path, this.#tree, root, options);
+    this.#notFound = notFound ?? ((path) => missingPath(path, this.#tree, root, options));
   }
 
   /** The content key of all that was read, as a directory with the same filters has it. */
