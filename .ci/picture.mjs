@@ -12,7 +12,7 @@ const COMMANDS = [
   'ctxsrc key --build --save was.json --build-context alpine:3.20=oci-layout://hello app',
   "echo 'echo more' >> app/bin/start.sh",
   'ctxsrc diff was.json --build-context alpine:3.20=oci-layout://hello app',
-  'ctxsrc ls -l oci-layout://hello etc',
+  'ctxsrc inspect --files oci-layout://hello',
   'ctxsrc snapshot --quiet oci-layout://hello ./rootfs',
   'echo changed > rootfs/etc/motd',
   'ctxsrc verify ./rootfs',
@@ -66,7 +66,7 @@ function drawn(commands) {
     return `<text class="${kind}" x="${MARGIN}" y="${y}" textLength="${length}" xml:space="preserve">${escaped(text)}</text>\n`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title">
-<title id="title">ctxsrc in a terminal: a build whose key changed, and why; files of an image; a snapshot that was changed</title>
+<title id="title">ctxsrc in a terminal: a build whose key changed, and why; layers and files of an image; a snapshot that was changed</title>
 <style>
 rect { fill: #f6f8fa; stroke: #d1d9e0; }
 text { font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328; }
