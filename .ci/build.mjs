@@ -95,7 +95,7 @@ const leanAssert = `
 // Each chunk costs a start about a millisecond: what a key of a layout needs, what a directory needs beside it, what a build
 // needs beside both, and what a registry needs, are one chunk each, but for what others need of them. So is each package
 // that most commands do not need.
-const packages = ['undici', 'ora', 'tar', 'yaml', 'fflate'];
+const packages = ['undici', 'ora', 'tar', 'yaml', 'fflate', 'diff'];
 const groups = {
   version: ['src/core/version.ts'],
   base: [

@@ -31,6 +31,7 @@ const ORDER = [
 const PACKAGES: Record<string, RegExp> = {
   undici: /^http\/transport\//,
   koffi: /^fs\/native\/native\.ts$/,
+  diff: /^snapshot\/diff\/patch\.ts$/,
   yaml: /^build\/bake\/description\.ts$/,
   tar: /^layer\/tar\/writer\.ts$/,
   fflate: /^layer\//,
@@ -40,10 +41,10 @@ const PACKAGES: Record<string, RegExp> = {
 };
 
 /** Imported by one file only, so that there is one place to look at and to replace. */
-const ONE_FILE = ['undici', 'koffi', 'tar', 'yaml', 'ora'];
+const ONE_FILE = ['undici', 'koffi', 'tar', 'yaml', 'ora', 'diff'];
 
 /** Loaded when needed, never with the module that needs it. */
-const LAZY = ['undici', 'koffi', 'yaml', 'ora'];
+const LAZY = ['undici', 'koffi', 'yaml', 'ora', 'diff'];
 
 interface Import {
   readonly specifier: string;

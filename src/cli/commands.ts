@@ -134,16 +134,24 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'diff',
-    args: '<a> <b>',
+    args: '<a> [b]',
     summary: 'print why two keys differ: options, digests, layers, paths',
     details:
-      'Each side is a reference, a directory or a snapshot. Directories and snapshots are compared path by path. ' +
-      'The exit code is 0 unless --exit-code asks for 6.',
+      'Each side is a reference, a directory or a snapshot; one image with --platform A,B is compared with itself. ' +
+      'Directories and snapshots are compared path by path, images by their layers unless --files or a flag that ' +
+      'needs files is given. --exit-code: 6 when the content keys differ, with --only or --ignore when anything else does.',
     takesReferences: true,
     flags: (command) => {
       command
         .addOption(new Option('--files', 'compare the files of images too: reads their layers'))
+        .addOption(new Option('--stat', 'fold folders, draw bars'))
+        .addOption(new Option('--patch', 'print patches of text files'))
+        .addOption(new Option('--markdown', 'print a table for GitHub').conflicts(['json', 'patch']))
+        .addOption(listOption('--only <kinds>', 'content, mode, owner, link, xattr, time, config, …'))
+        .addOption(listOption('--ignore <what>', 'leave out such kinds, or paths by a pattern'))
+        .addOption(new Option('--max-growth <size>', 'exit 8 when it has grown by more: 10MB, 5%'))
         .addOption(new Option('--build', 'compare builds: ctxsrc diff --build --help'))
+        .addOption(new Option('--definition', 'with --exit-code: of the definition keys'))
         .addOption(new Option('--exit-code', 'exit 6 when they differ'));
     },
     limited: true,

@@ -1,18 +1,6 @@
 /** Numbers for people. */
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
-
-/** Bytes with three digits, powers of 1000: `61.2 MB`. */
-export function formatBytes(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  if (unit === 0) return `${bytes} B`;
-  return `${value >= 99.95 ? value.toFixed(0) : value.toFixed(1)} ${UNITS[unit]}`;
-}
+export { formatBytes } from '../core/format-bytes.ts';
 
 /** Milliseconds as `0.4s`, `12s` or `3m05s`. */
 export function formatDuration(ms: number): string {

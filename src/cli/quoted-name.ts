@@ -5,6 +5,11 @@ import { type ByteString, bytesOfText, isUtf8, textOfBytes } from '../fs/byte-st
 /** What GitHub Actions would take for a command of a workflow. */
 const COMMAND = /^\s*::|##\[/;
 
+/** GitHub Actions would take the line for a command of a workflow. */
+export function looksLikeCommand(line: string): boolean {
+  return COMMAND.test(line);
+}
+
 const ESCAPES: Readonly<Record<string, string>> = {
   '\x07': '\\a',
   '\b': '\\b',
@@ -25,7 +30,7 @@ export function quotedName(name: ByteString): string {
   // Among bytes that are not UTF-8, each byte above ASCII is written as itself.
   if (!isUtf8(name)) return `"${[...name].map((byte) => (byte > '~' ? octal(byte) : quotedCharacter(byte))).join('')}"`;
   const text = textOfBytes(name);
-  if (!/["\\]/.test(text) && !COMMAND.test(text) && printable(text) === text) return text;
+  if (!/["\\]/.test(text) && !looksLikeCommand(text) && printable(text) === text) return text;
   return `"${[...text].map(quotedCharacter).join('')}"`;
 }
 

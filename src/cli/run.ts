@@ -111,8 +111,8 @@ export class Run {
   }
 
   /** Identifies references, also by their names in the file of `--lock`; a flag that no reference uses is an error. */
-  async identify(references: readonly string[], defaults?: Attributes): Promise<Understood[]> {
-    const understood = await this.#understand(this.site(defaults), references);
+  async identify(references: readonly string[], defaults?: Attributes, chosen?: Attributes): Promise<Understood[]> {
+    const understood = await this.#understand(this.site(defaults, chosen), references);
     this.#refuseIdleFlags(understood);
     return understood;
   }
@@ -129,8 +129,8 @@ export class Run {
   }
 
   /** Identifies references and makes their instances. */
-  async resolve(references: readonly string[], defaults?: Attributes): Promise<Resolved[]> {
-    return this.bind(await this.identify(references, defaults));
+  async resolve(references: readonly string[], defaults?: Attributes, chosen?: Attributes): Promise<Resolved[]> {
+    return this.bind(await this.identify(references, defaults, chosen));
   }
 
   /** Makes the instances of identified references. */
@@ -143,12 +143,12 @@ export class Run {
     return bind(understood, env);
   }
 
-  /** The context of parsing references; flags override the attributes in `defaults`. */
-  site(defaults: Attributes = {}): ReferenceSite {
+  /** The context of parsing references; flags override the attributes in `defaults`, and `chosen` those of flags. */
+  site(defaults: Attributes = {}, chosen: Attributes = {}): ReferenceSite {
     return {
       table: this.table,
       cwd: this.io.cwd,
-      attributes: { ...defaults, ...attributesOf(this.flags, this.#specs) },
+      attributes: { ...defaults, ...attributesOf(this.flags, this.#specs), ...chosen },
     };
   }
 

@@ -41,7 +41,7 @@ describe('what a command loads', () => {
     }
     expect([...modules].map((file) => dirname(file))).toContain(join(packageRoot, 'dist'));
     const built = readdirSync(join(packageRoot, 'dist'));
-    for (const name of ['undici', 'ora', 'tar', 'yaml'])
+    for (const name of ['undici', 'ora', 'tar', 'yaml', 'diff'])
       expect(built.some((file) => file.startsWith(`vendor-${name}-`))).toBe(true);
     const names = [...modules].flatMap((file) => {
       const path = relative(packageRoot, file);

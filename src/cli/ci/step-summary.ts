@@ -1,7 +1,8 @@
 /** The summary of a GitHub Actions step: what changed, for people, in the file that `$GITHUB_STEP_SUMMARY` names. */
 import { appendFile, stat } from 'node:fs/promises';
-import { printable, shortened } from '../../core/printable.ts';
+import { shortened } from '../../core/printable.ts';
 import type { Io } from '../io.ts';
+import { markdownCode } from '../markdown.ts';
 
 /** A run in a step. */
 export interface Step {
@@ -84,17 +85,6 @@ function line(cells: readonly string[]): string {
 /** Of a digest as much as tells it from others; the outputs of the step have it whole. */
 const DIGEST = /^(?:\w+:)?([0-9a-f]{8})[0-9a-f]{24,}$/;
 
-/**
- * Text in a code span, where it can be no link, no mention and no markup: the fence is longer than any in the text. In
- * tables a `|` ends a cell even there, and a backslash before it would undo its escape.
- */
 function cell(text: string): string {
-  if (text === '') return '-';
-  const shown = printable(shortened(text).replace(DIGEST, '$1'))
-    .replace(/\\(?=\\*\|)/g, '\\x5c')
-    .replaceAll('|', '\\|');
-  const longest = Math.max(0, ...(shown.match(/`+/g) ?? []).map((run) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  const space = longest > 0 ? ' ' : '';
-  return `${fence}${space}${shown}${space}${fence}`;
+  return text === '' ? '-' : markdownCode(shortened(text).replace(DIGEST, '$1'));
 }

@@ -1,96 +1,164 @@
-import { ERROR_EXITS } from '../../core/errors.ts';
+import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
+import { formatBytes, formatGrowth } from '../../core/format-bytes.ts';
 import { printable } from '../../core/printable.ts';
-import { diffSources, type SourceComparison, type SourceDifference } from '../../snapshot/diff/diff.ts';
-import type { FactDifference } from '../../snapshot/diff/facts.ts';
+import { shownReference } from '../../core/shown-reference.ts';
+import type { SourceDifference } from '../../snapshot/diff/diff.ts';
+import { DiffFilter } from '../../snapshot/diff/filter.ts';
+import { type DiffReport, diffReport } from '../../snapshot/diff/report.ts';
 import { diffSide } from '../../snapshot/diff/side.ts';
-import type { PathDifference } from '../../snapshot/diff/trees.ts';
 import { identifierMembers } from '../../source/document.ts';
 import type { Resolved } from '../../source/resolve.ts';
-import { type Flags, limitsOf } from '../flags.ts';
-import { formatBytes } from '../format.ts';
+
+import { type Flags, limitsOf, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { isJsonFile } from '../saved-builds.ts';
+import { screenOf } from '../screen.ts';
+import { parseSize } from '../values.ts';
 
-/** `ctxsrc diff <a> <b>`: a line for each difference as it is found; exit 6 for any with `--exit-code`. */
+/** `ctxsrc diff <a> <b>`, or one image and two platforms: what differs; exit 6 for any with `--exit-code`. */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<number | undefined> {
   const foreign = references.find(isJsonFile);
   if (foreign !== undefined) {
     const { notSaved } = await import('../../build/diff/saved.ts');
     throw notSaved(`the file ${printable(foreign)}`);
   }
-  const resolved = await run.resolve(references);
-  const [a, b] = await run.each(resolved, diffSide);
-  const differences = diffSources(await run.job(), a!, b!, { files: flags.files === true, limits: limitsOf(flags) });
-  const found = run.json ? await printJson(run, resolved, differences) : await printLines(run, differences);
-  if (found.incomplete.length > 0) run.incomplete(`could not be compared: ${found.incomplete.join(', ')}`);
-  return found.equal || flags.exitCode !== true ? undefined : ERROR_EXITS.E_DRIFT;
+  const limit = textFlag(flags, 'maxGrowth');
+  const most = limit === undefined ? undefined : parseGrowth(limit);
+  const filter = new DiffFilter(flags.only as string[] | undefined, flags.ignore as string[] | undefined);
+  const { resolved, names } = await sidesOf(run, references, flags);
+  const [a, b] = await Promise.all(resolved.map((one, index) => diffSide(one, names[index])));
+  const { store } = await run.environment();
+  const isPlain = !run.json && flags.quiet !== true;
+  const files = flags.files === true || flags.stat === true || flags.patch === true || filter.asksForFiles;
+  const options = { store, limits: limitsOf(flags), files, filter, patch: flags.patch === true };
+  const document = run.json ? new JsonDocument(run, resolved) : undefined;
+  const report = await diffReport(await run.job(), [a!, b!], {
+    ...options,
+    changes: isPlain,
+    onDifference: document && ((difference) => document.add(difference)),
+  });
+  if (document === undefined) await print(run, report, flags);
+  else await document.end(report, flags);
+  const { incomplete } = report.comparison;
+  if (incomplete.length > 0) run.incomplete(`could not be compared: ${incomplete.join(', ')}`);
+  if (most !== undefined) checkGrowth(report, most);
+  return flags.exitCode === true && differs(report, filter, flags) ? ERROR_EXITS.E_DRIFT : undefined;
 }
 
-type Differences = AsyncGenerator<SourceDifference, SourceComparison>;
+interface Sides {
+  readonly resolved: readonly Resolved[];
+  readonly names: readonly (string | undefined)[];
+}
 
-async function printLines(run: Run, differences: Differences): Promise<SourceComparison> {
-  for (;;) {
-    const { value, done } = await differences.next();
-    if (done !== true) {
-      await run.line('path' in value ? pathLine(value) : factLine(value));
-      continue;
-    }
-    if (value.equal) await run.line(value.from === value.to ? `equal ${value.from}` : 'equal: the files are the same');
-    else if (value.note !== undefined) run.note(value.note);
-    return value;
+/** One reference with two platforms is two sides. */
+async function sidesOf(run: Run, references: readonly string[], flags: Flags): Promise<Sides> {
+  if (references.length === 2) return { resolved: await run.resolve(references), names: [] };
+  const platforms = textFlag(flags, 'platform')?.split(',') ?? [];
+  if (platforms.length !== 2) {
+    throw new CtxsrcError('E_USAGE', 'one reference alone is compared with nothing', {
+      hint: 'give a second reference, or two platforms: --platform linux/amd64,linux/arm64',
+    });
   }
+  const sides = await Promise.all(platforms.map((platform) => run.resolve(references, {}, { platform })));
+  const name = shownReference(references[0]!);
+  return { resolved: sides.flat(), names: platforms.map((platform) => `${name} ${platform}`) };
 }
+
+/** Whether `--exit-code` reports a difference: of the keys, or of the kinds that were asked for. */
+function differs({ comparison }: DiffReport, filter: DiffFilter, flags: Flags): boolean {
+  if (flags.definition !== true) return filter.isSet ? !comparison.equal : !comparison.sameContent;
+  const [from, to] = comparison.definitions;
+  if (from === undefined || to === undefined) {
+    throw new CtxsrcError('E_USAGE', 'a snapshot has no definition key', { hint: 'leave --definition out' });
+  }
+  return from !== to;
+}
+
+async function print(run: Run, report: DiffReport, flags: Flags): Promise<void> {
+  const { io } = run;
+  const screen = screenOf(io.stdout, io.env, flags.color);
+  const { diffText, sentenceLine } = await import('../diff/text.ts');
+  if (flags.quiet === true) {
+    await run.out(`${sentenceLine(report, screen)}\n`);
+    return;
+  }
+  if (flags.markdown === true) {
+    const { diffMarkdown } = await import('../diff/markdown.ts');
+    await run.out(diffMarkdown(report, flags.stat === true));
+  } else if (flags.patch !== true || flags.stat === true) {
+    await run.out(diffText(report, flags.stat === true, screen));
+  } else {
+    await run.out(`${sentenceLine(report, screen)}\n`);
+  }
+  if (flags.patch === true) {
+    const { patchText } = await import('../diff/patch.ts');
+    const text = patchText(report.patches, screen, Boolean(io.env.GITHUB_ACTIONS));
+    await run.out(text === '' ? '' : `\n${text}`);
+  }
+  const { note, filesCompared, equal } = report.comparison;
+  if (note !== undefined && !filesCompared && !equal) run.note(note);
+}
+
+/** Characters of the document that are written at once. */
+const PIECE = 64 * 1024;
 
 /** One document, written piece by piece: two trees can differ in more paths than fit into memory. */
-async function printJson(run: Run, resolved: readonly Resolved[], differences: Differences): Promise<SourceComparison> {
-  const [a, b] = resolved.map((one) => identifierMembers(one, run.defaultPlatform()));
-  const head = JSON.stringify({ schema: 'ctxsrc/v1', a, b }).slice(0, -1);
-  let text = `${head},"differences":[`;
-  let separator = '';
-  for (;;) {
-    const { value, done } = await differences.next();
-    if (done === true) {
-      const { from, to, ...verdict } = value;
-      await run.out(`${text}],${JSON.stringify({ keys: { from, to }, ...verdict }).slice(1)}\n`);
-      return value;
-    }
-    text += `${separator}${JSON.stringify(value)}`;
-    separator = ',';
-    if (text.length > 64 * 1024) {
-      await run.out(text);
-      text = '';
-    }
+class JsonDocument {
+  readonly #run: Run;
+  #text: string;
+  #separator = '';
+
+  constructor(run: Run, resolved: readonly Resolved[]) {
+    this.#run = run;
+    const [a, b] = resolved.map((one) => identifierMembers(one, run.defaultPlatform()));
+    this.#text = `${JSON.stringify({ schema: 'ctxsrc/v1', a, b }).slice(0, -1)},"differences":[`;
+  }
+
+  async add(difference: SourceDifference): Promise<void> {
+    this.#text += `${this.#separator}${JSON.stringify(difference)}`;
+    this.#separator = ',';
+    if (this.#text.length < PIECE) return;
+    await this.#run.out(this.#text);
+    this.#text = '';
+  }
+
+  async end(
+    { sentence, comparison, layers, settings, files, growth, patches }: DiffReport,
+    flags: Flags,
+  ): Promise<void> {
+    const { from, to, equal, sameContent, filesCompared, incomplete, note } = comparison;
+    const verdict = { keys: { from, to }, incomplete, equal, filesCompared, note };
+    const more = { sentence, sameContent, layers: layers?.rows, settings, files, growth };
+    const members = { ...verdict, ...more, ...(flags.patch === true ? { patches } : {}) };
+    await this.#run.out(`${this.#text}],${JSON.stringify(members).slice(1)}\n`);
   }
 }
 
-function pathLine({ what, path, from, to, by }: PathDifference): string {
-  const why = by === undefined ? '' : `: ${by}`;
-  switch (what) {
-    case 'added':
-    case 'deleted':
-      return `${what} ${path} (${from ?? to})`;
-    case 'ignored':
-    case 'unignored':
-    case 'xattr':
-      return `${what} ${path}${why}`;
-    case 'content':
-      return `content ${path}: ${from === to ? 'other bytes, the same size' : `${from} -> ${to} bytes`}`;
-    default:
-      return `${what} ${path}: ${from} -> ${to}`;
+/** Bytes, or a share of what was there. */
+interface MostGrowth {
+  readonly text: string;
+  readonly of: (before: number) => number;
+}
+
+function parseGrowth(text: string): MostGrowth {
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(text);
+  if (percent !== null) return { text, of: (before) => (before * Number(percent[1])) / 100 };
+  const bytes = parseSize('--max-growth', text);
+  return { text, of: () => bytes };
+}
+
+function checkGrowth({ growth, comparison, names }: DiffReport, most: MostGrowth): void {
+  if (growth === undefined) {
+    if (comparison.sameContent) return;
+    throw new CtxsrcError('E_USAGE', 'how much it has grown is not known without the files', {
+      hint: 'add --files',
+    });
   }
-}
-
-function factLine({ what, name, index, from, to, members, sameContent }: FactDifference): string {
-  if (members !== undefined) return `${what} ${members.join(', ')}`;
-  const subject = [what, name, index].filter((word) => word !== undefined).join(' ');
-  const change = `${shown(from)} -> ${shown(to)}`;
-  return `${subject} ${change}${sameContent === true ? ' (the same files, packed otherwise)' : ''}`;
-}
-
-function shown(value: unknown): string {
-  if (value === undefined) return '(none)';
-  if (typeof value !== 'object' || value === null) return String(value);
-  const { digest, size } = value as { digest?: unknown; size?: unknown };
-  if (typeof digest !== 'string') return JSON.stringify(value);
-  return typeof size === 'number' ? `${digest} (${formatBytes(size)})` : digest;
+  const { from, to, of } = growth;
+  if (to - from <= most.of(from)) return;
+  const what = of === 'layers' ? 'layers to fetch' : 'files';
+  const sizes = `${formatBytes(from)} to ${formatBytes(to)} of ${what}`;
+  throw new CtxsrcError('E_LIMIT', `${names[1]} has grown by ${formatGrowth(to - from)} (${sizes})`, {
+    hint: `--max-growth ${most.text} allows no more: ctxsrc diff --stat shows what came`,
+  });
 }

@@ -12,5 +12,7 @@ export interface FileTree {
   readAll(job: JobContext): Promise<void>;
   /** The content of a file. Nothing is given before all of it is verified. */
   read(job: JobContext, inode: Inode): AsyncGenerator<Uint8Array>;
+  /** The content of several files, which have to fit into memory: each layer is read once. */
+  readSeveral(job: JobContext, inodes: readonly Inode[]): Promise<ReadonlyMap<Inode, Buffer>>;
   release(): Promise<void>;
 }

@@ -107,6 +107,35 @@ export class LayeredFiles implements FileTree {
     }
   }
 
+  async readSeveral(job: JobContext, inodes: readonly Inode[]): Promise<ReadonlyMap<Inode, Buffer>> {
+    const { layers, limits, store } = this.#options;
+    const contents = new Map<Inode, Buffer>();
+    for (const layer of new Set(inodes.flatMap(({ place }) => place?.layer ?? []))) {
+      const wanted = new Map(
+        inodes.flatMap((inode) => (inode.place?.layer === layer ? [[inode.place.index, inode]] : [])),
+      );
+      const read = await mended(async () => {
+        const buffers = new Map<Inode, Buffer>();
+        let current: Buffer | undefined;
+        let index = -1;
+        const handler: TarHandler = {
+          entry() {
+            index += 1;
+            const inode = wanted.get(index);
+            current = inode && Buffer.alloc(inode.size);
+            if (inode !== undefined) buffers.set(inode, current!);
+          },
+          data: (chunk, offset) => void (current && chunk.copy(current, offset)),
+          fileEnd: () => undefined,
+        };
+        await readLayerArchive(job, store, layers[layer]!, handler, limits.maxRatio);
+        return buffers;
+      });
+      for (const [inode, content] of read) contents.set(inode, content);
+    }
+    return contents;
+  }
+
   async release(): Promise<void> {
     await this.#options.release();
   }

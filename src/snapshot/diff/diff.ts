@@ -1,70 +1,108 @@
 /**
  * Why two keys differ (`ctxsrc diff`). Directories are compared in place, path by path. Other sources are compared by
  * their facts first (options, digests, platform, configuration, layers), and by their files only on request, because
- * that needs layers.
+ * that needs layers. `report.ts` makes one document of it.
  */
 import type { JobContext } from '../../contract/index.ts';
-import type { ReadLimits } from '../../core/read-limits.ts';
-import { compareFacts, compareOptions, type FactDifference } from './facts.ts';
-import type { DiffSide, OpenTree } from './side.ts';
-import { compareTrees, type PathDifference, type TreeComparison } from './trees.ts';
+import { compareFacts, compareOptions, type FactDifference, type Facts } from './facts.ts';
+import { DiffFilter } from './filter.ts';
+import type { FilePatch } from './patch.ts';
+import type { PathDifference } from './path-difference.ts';
+import type { DiffSide, OpenOptions, OpenTree } from './side.ts';
+import { compareTrees, type TreeComparison } from './trees.ts';
 
 export type SourceDifference = FactDifference | PathDifference;
 
+export interface DiffOptions extends OpenOptions {
+  /** Also compare the files of sources that are not directories on this machine. */
+  readonly files: boolean;
+  readonly filter?: DiffFilter | undefined;
+  /** Make patches of text files. */
+  readonly patch?: boolean | undefined;
+}
+
 export interface SourceComparison {
+  /** Nothing that was asked for differs. */
   readonly equal: boolean;
+  /** The content keys are the same, or, where they are of two kinds or a snapshot's, the files are. */
+  readonly sameContent: boolean;
   /** Content keys, `from` and `to`. Those of a directory and of an image are of two kinds and never equal. */
   readonly from: string;
   readonly to: string;
+  /** The definition keys; undefined for a snapshot, which has none. */
+  readonly definitions: readonly [string | undefined, string | undefined];
   /** The files were compared, or are known to be equal by their keys. */
   readonly filesCompared: boolean;
   readonly incomplete: readonly string[];
   /** For people: a likely reason, or what to try next. */
   readonly note?: string | undefined;
+  /** What is known of either side without its files. */
+  readonly facts: readonly [Facts | undefined, Facts | undefined];
+  /** What the comparison of the trees found, if there was one. */
+  readonly trees?: TreeComparison | undefined;
+  readonly patches?: readonly FilePatch[] | undefined;
 }
 
 /**
  * Yields the differences as they are found, and returns the verdict.
- * @param options `files`: also compare the files of sources that are not directories on this machine
- * @throws the errors of keys, descriptions and snapshots of both sides
+ * @throws the errors of keys, descriptions and files of both sides
  */
 export async function* diffSources(
   job: JobContext,
   a: DiffSide,
   b: DiffSide,
-  options: { readonly files: boolean; readonly limits?: ReadLimits | undefined },
+  options: DiffOptions,
 ): AsyncGenerator<SourceDifference, SourceComparison> {
+  const { filter = new DiffFilter() } = options;
   const [from, to] = await Promise.all([a.key(job), b.key(job)]);
   const keys = { from: from.key, to: to.key };
   const incomplete = [...new Set([...from.incomplete, ...to.incomplete])];
   // A snapshot's key tells what was written, not what is there now.
   const sameFiles = from.key === to.key && a.kind !== 'snapshot' && b.kind !== 'snapshot';
-  const facts = sameFiles && a.kind === 'directory' ? [] : await factDifferences(job, a, b);
-  yield* facts;
-  const verdict = { ...keys, incomplete, equal: facts.length === 0 };
-  const note = facts.length === 0 ? undefined : 'the files are the same';
-  if (sameFiles) return { ...verdict, filesCompared: true, note };
-  if (!options.files && (a.kind === 'reference' || b.kind === 'reference')) {
-    const unexplained = facts.length === 0 ? await withoutFiles(job, a, b, keys) : undefined;
+  const facts = await knownFacts(job, a, b);
+  const readsFiles = !sameFiles && (options.files || (a.kind !== 'reference' && b.kind !== 'reference'));
+  const all = sameFiles && a.kind === 'directory' ? [] : factDifferences(a, b, facts);
+  const found = all
+    .filter(({ what, sameContent }) => !filter.isSet || !readsFiles || what !== 'layer' || sameContent === true)
+    .flatMap((fact) => filter.ofFact(fact) ?? []);
+  yield* found;
+  const noFacts = found.length === 0;
+  const definitions = [from.definition, to.definition] as const;
+  const verdict = { ...keys, definitions, facts, incomplete, equal: noFacts };
+  const note = noFacts ? undefined : 'the files are the same';
+  if (sameFiles) return { ...verdict, sameContent: true, filesCompared: true, note };
+  if (!readsFiles) {
+    const unexplained = all.length === 0 ? await withoutFiles(job, a, b, keys) : undefined;
     if (unexplained !== undefined) yield unexplained;
-    const hint = '--files compares the files';
-    return { ...verdict, equal: verdict.equal && unexplained === undefined, filesCompared: false, note: hint };
+    const equal = noFacts && unexplained === undefined;
+    const isTouched = unexplained?.what === 'files';
+    const sameContent = from.key === to.key && !isTouched;
+    return { ...verdict, equal, sameContent, filesCompared: false, note: '--files compares the files' };
   }
-  const compared = yield* compareFiles(job, a, b, options.limits);
-  if (compared.differences > 0) {
-    const all = [...new Set([...incomplete, ...compared.incomplete])];
-    return { ...verdict, equal: false, incomplete: all, filesCompared: true, note: compared.note };
+  const { compared, patches, taken } = yield* compareFiles(job, a, b, filter, options);
+  const hasTimes = compared.times !== undefined && filter.takesKind('time');
+  const trees = { trees: compared, filesCompared: true, ...(patches === undefined ? {} : { patches }) };
+  if (compared.differences > 0 || hasTimes) {
+    const unseen = [...new Set([...incomplete, ...compared.incomplete])];
+    const equal = noFacts && taken === 0 && !hasTimes;
+    const sameContent = compared.differences === 0 && from.key === to.key;
+    return { ...verdict, ...trees, equal, sameContent, incomplete: unseen, note: compared.note };
   }
-  const unexplained = facts.length === 0 && a.kind === b.kind && a.kind !== 'snapshot';
+  const unexplained = all.length === 0 && a.kind === b.kind && a.kind !== 'snapshot';
   if (unexplained) yield { what: 'key', ...keys };
-  return { ...verdict, equal: verdict.equal && !unexplained, filesCompared: true, note };
+  const sameContent = a.kind !== b.kind || a.kind === 'snapshot' || from.key === to.key;
+  return { ...verdict, ...trees, equal: noFacts && !unexplained, sameContent, note };
+}
+
+/** A plain directory has none. */
+async function knownFacts(job: JobContext, a: DiffSide, b: DiffSide): Promise<SourceComparison['facts']> {
+  return Promise.all([a.facts(job), b.facts(job)]);
 }
 
 /** A directory has no facts but its files, so facts of the other side are not differences. */
-async function factDifferences(job: JobContext, a: DiffSide, b: DiffSide): Promise<FactDifference[]> {
+function factDifferences(a: DiffSide, b: DiffSide, [left, right]: SourceComparison['facts']): FactDifference[] {
   const options = (): FactDifference[] => compareOptions(a.options, b.options);
   if (a.kind === 'directory' && b.kind === 'directory') return options();
-  const [left, right] = await Promise.all([a.facts(job), b.facts(job)]);
   if (left === undefined || right === undefined) return [];
   const facts = compareFacts(left, right, a.kind === 'snapshot' || b.kind === 'snapshot');
   return facts.length === 0 ? [] : [...options(), ...facts];
@@ -85,16 +123,40 @@ async function withoutFiles(
 
 const stateOf = (intact: boolean): string => (intact ? 'as they were' : 'touched since they were written');
 
+interface ComparedFiles {
+  readonly compared: TreeComparison;
+  readonly patches: readonly FilePatch[] | undefined;
+  /** Differences that were asked for. */
+  readonly taken: number;
+}
+
 async function* compareFiles(
   job: JobContext,
   a: DiffSide,
   b: DiffSide,
-  limits: ReadLimits | undefined,
-): AsyncGenerator<PathDifference, TreeComparison> {
+  filter: DiffFilter,
+  { patch, ...options }: DiffOptions,
+): AsyncGenerator<PathDifference, ComparedFiles> {
   const trees: OpenTree[] = [];
   try {
-    for (const side of [a, b]) trees.push(await side.open(job));
-    return yield* compareTrees(job, trees[0]!.tree, trees[1]!.tree, limits);
+    for (const side of [a, b]) trees.push(await side.open(job, options));
+    const [left, right] = trees.map(({ tree }) => tree);
+    const { limits } = options;
+    const differences = compareTrees(job, left, right, { limits, times: filter.givesTimes });
+    const kept: PathDifference[] = [];
+    let taken = 0;
+    for (;;) {
+      const { value, done } = await differences.next();
+      if (done === true) {
+        const { patchesOf } = await import('./patch.ts');
+        const patches = patch === true ? await patchesOf(job, left, right, kept) : undefined;
+        return { compared: value, patches, taken };
+      }
+      if (!filter.takesPath(value)) continue;
+      taken += 1;
+      if (patch === true) kept.push(value);
+      yield value;
+    }
   } finally {
     for (const tree of trees) await tree.release();
   }

@@ -79,7 +79,8 @@ function listOf(value: unknown): readonly Facts[] {
   return Array.isArray(value) ? (value as readonly unknown[]).filter(isObject) : [];
 }
 
-function same(a: unknown, b: unknown): boolean {
+/** True if both are the same JSON, whatever the order of members. */
+export function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
 }
 

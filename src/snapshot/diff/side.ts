@@ -1,38 +1,62 @@
 /** One side of `ctxsrc diff`: a reference, a directory, or a directory that a snapshot was written to. */
 import { existsSync } from 'node:fs';
-import type { CacheKeyResult, JobContext } from '../../contract/index.ts';
+import type { CacheKeyResult, JobContext, Store } from '../../contract/index.ts';
 import { printable } from '../../core/printable.ts';
+import type { ReadLimits } from '../../core/read-limits.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { bytesOfText } from '../../fs/byte-string.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
+import { openFiles } from '../list/source-files.ts';
 import type { Sidecar } from '../sidecar/format.ts';
 import { readSidecar, sidecarPath } from '../sidecar/sidecar.ts';
 import { isIntact } from '../verify/verify.ts';
-import type { ComparedTree } from './compared-side.ts';
+import type { ComparedTree } from './disk-side.ts';
 import type { Facts } from './facts.ts';
+import { listedTree } from './listed-side.ts';
+import type { ComparableTree } from './trees.ts';
 
 /** A tree that stays in place until it is released; undefined if it is empty. */
 export interface OpenTree {
-  readonly tree: ComparedTree | undefined;
+  readonly tree: ComparableTree | undefined;
   release(): Promise<void>;
 }
 
+/** What opening the files of a reference needs. */
+export interface OpenOptions {
+  readonly store: Store;
+  readonly limits?: ReadLimits | undefined;
+}
+
 export interface DiffSide {
+  /** The reference as it was typed, without secrets. */
+  readonly name: string;
   readonly kind: 'reference' | 'directory' | 'snapshot';
   /** The content key; for a snapshot, the key in its sidecar. */
-  key(job: JobContext): Promise<{ readonly key: string; readonly incomplete: readonly string[] }>;
+  key(job: JobContext): Promise<{
+    readonly key: string;
+    readonly definition?: string;
+    readonly incomplete: readonly string[];
+  }>;
   /** The options that selected the content, by name. */
   readonly options: Facts;
   /** The facts that need no files; undefined for a plain directory, which has only files. */
   facts(job: JobContext): Promise<Facts | undefined>;
-  /** The files; those of a reference are brought into the store first. */
-  open(job: JobContext): Promise<OpenTree>;
+  /** The files: those of an image as its layers list them; those of other references are brought into the store. */
+  open(job: JobContext, options: OpenOptions): Promise<OpenTree>;
   /** False for a snapshot that was changed after it was written. */
   isIntact(job: JobContext): Promise<boolean>;
 }
 
-/** Finds the kind of a side. A directory with a sidecar beside it is a snapshot. */
-export async function diffSide(one: Resolved): Promise<DiffSide> {
+/**
+ * Finds the kind of a side. A directory with a sidecar beside it is a snapshot.
+ * @param name what it is called in the report
+ */
+export async function diffSide(one: Resolved, name = shownReference(one.ref.text)): Promise<DiffSide> {
+  return { ...(await sideOf(one)), name };
+}
+
+async function sideOf(one: Resolved): Promise<Omit<DiffSide, 'name'>> {
   const { instance, identifier } = one;
   if (instance.files === undefined) return referenceSide(one);
   const { localPath } = identifier;
@@ -42,10 +66,15 @@ export async function diffSide(one: Resolved): Promise<DiffSide> {
 
 async function keyOf({ instance }: Resolved, job: JobContext): ReturnType<DiffSide['key']> {
   const keys: readonly CacheKeyResult[] = await allKeys(instance, job);
-  return { key: keys.at(-1)!.key, incomplete: [...new Set(keys.flatMap((result) => result.incomplete ?? []))] };
+  const definition = keys[0]!.key;
+  return {
+    key: keys.at(-1)!.key,
+    definition,
+    incomplete: [...new Set(keys.flatMap((result) => result.incomplete ?? []))],
+  };
 }
 
-function referenceSide(one: Resolved): DiffSide {
+function referenceSide(one: Resolved): Omit<DiffSide, 'name'> {
   const { instance, identifier } = one;
   return {
     kind: 'reference',
@@ -55,7 +84,18 @@ function referenceSide(one: Resolved): DiffSide {
       if (instance.describe !== undefined) return instance.describe(job);
       return { digest: (await instance.cacheKey(job, 0)).pin };
     },
-    async open(job) {
+    async open(job, { store, limits }) {
+      if (instance.image !== undefined) {
+        const files = await openFiles(job, { instance, store, limits });
+        try {
+          const layers = (await instance.describe?.(job))?.layers;
+          const diffIds = Array.isArray(layers) ? (layers as readonly Facts[]).map(({ diffId }) => diffId) : [];
+          return { tree: await listedTree(job, files, diffIds), release: () => files.release() };
+        } catch (error) {
+          await files.release();
+          throw error;
+        }
+      }
       const ref = await instance.snapshot(job);
       if (ref === null) return NOTHING;
       try {
@@ -77,7 +117,7 @@ function referenceSide(one: Resolved): DiffSide {
   };
 }
 
-function directorySide(one: Resolved): DiffSide {
+function directorySide(one: Resolved): Omit<DiffSide, 'name'> {
   return {
     kind: 'directory',
     key: (job) => keyOf(one, job),
@@ -88,7 +128,7 @@ function directorySide(one: Resolved): DiffSide {
   };
 }
 
-function snapshotSide(dir: string, sidecar: Sidecar): DiffSide {
+function snapshotSide(dir: string, sidecar: Sidecar): Omit<DiffSide, 'name'> {
   const attributes = (sidecar.options.attributes ?? {}) as Facts;
   const isImage = sidecar.layers.length > 0;
   return {

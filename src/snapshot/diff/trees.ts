@@ -1,69 +1,55 @@
 /**
  * Compares two directory trees: both are walked in the same order at the same time, so that only the open directories
- * are kept in memory. Only what a content key covers is compared: never times.
+ * are kept in memory. Only what a content key covers is compared; times, which are part of an image's key, between images.
  */
-import { closeSync, constants, openSync, readSync } from 'node:fs';
-import type { FilesInPlace, JobContext } from '../../contract/index.ts';
+import { closeSync, readSync } from 'node:fs';
+import type { JobContext } from '../../contract/index.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
-import { type ByteString, bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
+import { bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
-import { readXattrs } from '../../fs/entry/xattrs.ts';
-import { loadNative, type Native } from '../../fs/native/native.ts';
-import { deviceOf } from '../../fs/native/stat.ts';
+import { loadNative } from '../../fs/native/native.ts';
 import { Slices } from '../../fs/walk/slices.ts';
-import { keptMode } from '../../fs/write/kept-mode.ts';
-import { type ComparedTree, openSide, pathOrder, type Side } from './compared-side.ts';
-
-/** The aspect of a path that differs. `ignored`: still on the disk of the second side, but filtered out there. */
-type PathAspect =
-  | 'added'
-  | 'deleted'
-  | 'ignored'
-  | 'unignored'
-  | 'type'
-  | 'content'
-  | 'mode'
-  | 'owner'
-  | 'target'
-  | 'device'
-  | 'xattr';
-
-export interface PathDifference {
-  readonly what: PathAspect;
-  /** Relative; a path that is not UTF-8 is a byte string, with `pathBytes: true`. */
-  readonly path: string;
-  readonly pathBytes?: true;
-  /** The type, octal mode, size in bytes, owner, link target or device on either side. Absent if the side lacks it. */
-  readonly from?: string | number;
-  readonly to?: string | number;
-  /** The rule that ignores the path, or the extended attribute that differs. */
-  readonly by?: string;
-}
+import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
+import { type ComparedSide, pathOrder } from './compared-side.ts';
+import { type ComparedTree, DiskSide, openDiskSide, openFile } from './disk-side.ts';
+import { isListed, ListedSide, type ListedTree, missingDigests } from './listed-side.ts';
+import { bitNames, octal, type PathAspect, type PathDifference, timeText, typeOf } from './path-difference.ts';
 
 export interface TreeComparison {
   readonly differences: number;
+  /** Bytes of the files of either tree. */
+  readonly size: { readonly from: number; readonly to: number };
+  /** Paths with another time, if both trees are of images. */
+  readonly times?: number | undefined;
   /** Properties that could not be read: `xattrs`. */
   readonly incomplete: readonly string[];
   /** A likely reason for the differences, for people. */
   readonly note?: string | undefined;
 }
 
+export type ComparableTree = ComparedTree | ListedTree;
+
 const CHUNK = 256 * 1024;
 
 /**
  * Every difference, in the order of the walk. An undefined side is an empty tree.
+ * @param options `times`: also give paths of images of which only the time differs, which else are counted
  * @throws CtxsrcError `E_PERMISSION`, `E_IO` for unreadable entries, `E_PATTERN`, `E_LIMIT`
  */
 export async function* compareTrees(
   job: JobContext,
-  a: ComparedTree | undefined,
-  b: ComparedTree | undefined,
-  limits?: ReadLimits,
+  a: ComparableTree | undefined,
+  b: ComparableTree | undefined,
+  { limits, times = false }: { readonly limits?: ReadLimits | undefined; readonly times?: boolean } = {},
 ): AsyncGenerator<PathDifference, TreeComparison> {
   const task = new Task(job.progress, 'verify', 'the files of both', { unit: 'files' });
-  const comparison = new Comparison(await openSide(a, job.signal, limits), await openSide(b, job.signal, limits));
+  const open = async (tree: typeof a, other: typeof a): Promise<ComparedSide> => {
+    if (!isListed(tree)) return openDiskSide(tree, job.signal, limits);
+    return new ListedSide(tree, await missingDigests(job, tree, isListed(other) ? other : undefined), limits);
+  };
+  const comparison = new Comparison(await open(a, b), await open(b, a), times);
   const slices = new Slices(job.signal, () => task.advance(comparison.entries));
   try {
     for (const difference of comparison.run()) {
@@ -77,25 +63,30 @@ export async function* compareTrees(
   }
 }
 
+type Aspect = Omit<PathDifference, 'path' | 'pathBytes' | 'type'>;
+
 class Comparison {
-  readonly #a: Side;
-  readonly #b: Side;
-  readonly #native: Native | undefined = loadNative();
-  readonly #modes: FilesInPlace['modes'];
+  readonly #a: ComparedSide;
+  readonly #b: ComparedSide;
+  readonly #modes: Modes;
   readonly #owners: boolean;
+  readonly #givesTimes: boolean;
   readonly #buffers = [Buffer.allocUnsafe(CHUNK), Buffer.allocUnsafe(CHUNK)] as const;
   /** Number of compared paths. */
   entries = 0;
+  readonly #size = { from: 0, to: 0 };
   #differences = 0;
+  #times = 0;
   #unseen = false;
   /** Mode bits that differ in any path; undefined after any other difference. */
   #onlyModes: number | undefined = 0;
 
-  constructor(a: Side, b: Side) {
+  constructor(a: ComparedSide, b: ComparedSide, givesTimes: boolean) {
     this.#a = a;
     this.#b = b;
-    this.#modes = a.tree?.modes === 'exec' || b.tree?.modes === 'exec' ? 'exec' : 'exact';
-    this.#owners = a.tree?.keepsOwners === true && b.tree?.keepsOwners === true;
+    this.#modes = a.modes === 'exec' || b.modes === 'exec' ? 'exec' : 'exact';
+    this.#owners = a.keepsOwners && b.keepsOwners;
+    this.#givesTimes = givesTimes;
   }
 
   /** Yields differences, and undefined after each entry and each piece of content, so that the caller can pause. */
@@ -105,8 +96,10 @@ class Comparison {
     while (left !== undefined || right !== undefined) {
       const order = pathOrder(left?.path, right?.path);
       this.entries += 1;
-      if (order < 0) yield this.#differs(left!, onlyOn(left!, b, 'deleted', 'ignored'));
-      else if (order > 0) yield this.#differs(right!, onlyOn(right!, a, 'added', 'unignored'));
+      if (order <= 0) this.#size.from += bytesOf(a, left!);
+      if (order >= 0) this.#size.to += bytesOf(b, right!);
+      if (order < 0) yield this.#differs(left!, onlyOn(left!, a, b, 'deleted', 'ignored'));
+      else if (order > 0) yield this.#differs(right!, onlyOn(right!, b, a, 'added', 'unignored'));
       else {
         yield;
         if (!this.#isKnownSame(left!, right!)) yield* this.#aspects(left!, right!);
@@ -117,10 +110,13 @@ class Comparison {
   }
 
   summary(): TreeComparison {
-    const blind = this.#native === undefined && process.platform !== 'win32';
+    const readsDisk = [this.#a, this.#b].some((side) => side instanceof DiskSide);
+    const blind = readsDisk && loadNative() === undefined && process.platform !== 'win32';
     const bits = this.#differences > 0 && this.#modes === 'exact' ? this.#onlyModes : undefined;
     return {
       differences: this.#differences,
+      size: this.#size,
+      ...(this.#times === 0 ? {} : { times: this.#times }),
       incomplete: this.#unseen || blind ? ['xattrs'] : [],
       ...(bits === undefined || (bits & ~0o077) !== 0
         ? {}
@@ -130,24 +126,27 @@ class Comparison {
 
   /** Digests cover everything that is compared except owners. Both sides must be asked for every entry. */
   #isKnownSame(a: TreeEntry, b: TreeEntry): boolean {
-    const [left, right] = [this.#a.digests(a), this.#b.digests(b)];
+    const [left, right] = [this.#a.remembered(a), this.#b.remembered(b)];
     return left !== undefined && left === right && !this.#owners;
   }
 
   *#aspects(a: TreeEntry, b: TreeEntry): Generator<PathDifference | undefined> {
     const type = typeOf(a);
     if (type !== typeOf(b)) {
-      yield this.#differs(a, { what: 'type', from: type, to: typeOf(b) });
+      const bytes = { gone: bytesOf(this.#a, a), added: bytesOf(this.#b, b) };
+      yield this.#differs(b, { what: 'type', from: type, to: typeOf(b), ...counted(bytes), ...this.#layer(b) });
       return;
     }
     if (type !== 'symlink') yield* this.#compareModes(a, b);
     if (this.#owners) yield* this.#compare(a, 'owner', `${a.uid}:${a.gid}`, `${b.uid}:${b.gid}`);
     if (type === 'file' && !(yield* this.#sameContent(a, b))) {
-      yield this.#differs(a, { what: 'content', from: a.size, to: b.size });
+      const bytes = { gone: bytesOf(this.#a, a), added: bytesOf(this.#b, b) };
+      yield this.#differs(a, { what: 'content', from: a.size, to: b.size, ...counted(bytes), ...this.#layer(b) });
     }
     if (type === 'symlink') yield* this.#compare(a, 'target', this.#a.target(a), this.#b.target(b));
-    if (type === 'char' || type === 'block') yield* this.#compare(a, 'device', deviceOf(a.rdev), deviceOf(b.rdev));
-    if (this.#native !== undefined) yield* this.#compareXattrs(this.#native, a, b);
+    if (type === 'char' || type === 'block') yield* this.#compare(a, 'device', this.#a.device(a), this.#b.device(b));
+    yield* this.#compareXattrs(a, b);
+    yield* this.#compareTimes(a, b);
   }
 
   *#compareModes(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
@@ -155,40 +154,57 @@ class Comparison {
     if (from === to) return;
     const fromUmask = keptMode(a, 'exec') === keptMode(b, 'exec');
     const bits = this.#onlyModes;
-    yield this.#differs(a, { what: 'mode', from: octal(from), to: octal(to) });
+    yield this.#differs(a, { what: 'mode', from: octal(from), to: octal(to), ...this.#layer(b) });
     this.#onlyModes = fromUmask && bits !== undefined ? bits | (from ^ to) : undefined;
   }
 
   *#compare(entry: TreeEntry, what: PathAspect, from: string, to: string): Generator<PathDifference> {
-    if (from !== to) yield this.#differs(entry, { what, from, to });
+    if (from !== to) yield this.#differs(entry, { what, from, to, ...this.#layer(entry) });
   }
 
-  *#compareXattrs(native: Native, a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
-    const [from, to] = [this.#xattrs(native, this.#a, a), this.#xattrs(native, this.#b, b)];
+  *#compareXattrs(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
+    const [left, right] = [this.#a.xattrs(a), this.#b.xattrs(b)];
+    if (left === undefined || right === undefined) return;
+    if (left.incomplete || right.incomplete) this.#unseen = true;
+    const [from, to] = [left.xattrs, right.xattrs];
     if (from.size === 0 && to.size === 0) return;
     for (const name of [...new Set([...from.keys(), ...to.keys()])].sort()) {
-      if (from.get(name) !== to.get(name)) yield this.#differs(a, { what: 'xattr', by: textOfBytes(name) });
+      if (from.get(name) === to.get(name)) continue;
+      const change = !from.has(name) ? '+' : to.has(name) ? '~' : '-';
+      yield this.#differs(a, { what: 'xattr', by: textOfBytes(name), change, ...this.#layer(b) });
     }
   }
 
-  #xattrs(native: Native, side: Side, entry: TreeEntry): ReadonlyMap<ByteString, ByteString> {
-    const { xattrs, incomplete } = side.read(entry, (path) => readXattrs(native, path));
-    if (incomplete) this.#unseen = true;
-    return xattrs;
+  /** A directory on this machine has the times of its checkout, which mean nothing. */
+  *#compareTimes(a: TreeEntry, b: TreeEntry): Generator<PathDifference> {
+    if (a.mtimeMs === b.mtimeMs || this.#a instanceof DiskSide || this.#b instanceof DiskSide) return;
+    this.#times += 1;
+    if (!this.#givesTimes) return;
+    yield this.#differs(a, { what: 'time', from: timeText(a), to: timeText(b), ...this.#layer(b) });
+  }
+
+  #layer(entry: TreeEntry): { layer?: number } {
+    const layer = this.#b.layer(entry);
+    return layer === undefined ? {} : { layer };
   }
 
   /** Yields after each piece. */
   *#sameContent(a: TreeEntry, b: TreeEntry): Generator<undefined, boolean> {
     if (a.size !== b.size) return false;
-    if (a.size === 0 || fileIdentity(a) === fileIdentity(b)) return true;
+    if (a.size === 0) return true;
+    const [first, second] = [this.#a, this.#b];
+    if (!(first instanceof DiskSide && second instanceof DiskSide)) {
+      return (yield* first.digest(a)) === (yield* second.digest(b));
+    }
+    if (fileIdentity(a) === fileIdentity(b)) return true;
     const [left, right] = this.#buffers;
-    const one = this.#a.read(a, openFile);
+    const one = first.read(a, openFile);
     try {
-      const other = this.#b.read(b, openFile);
+      const other = second.read(b, openFile);
       try {
         for (;;) {
-          const length = this.#a.read(a, () => readFully(one, left));
-          const same = this.#b.read(b, () => readFully(other, right)) === length;
+          const length = first.read(a, () => readFully(one, left));
+          const same = second.read(b, () => readFully(other, right)) === length;
           if (!same || left.compare(right, 0, length, 0, length) !== 0) return false;
           if (length < left.length) return true;
           yield;
@@ -201,33 +217,44 @@ class Comparison {
     }
   }
 
-  #differs({ path }: TreeEntry, difference: Omit<PathDifference, 'path' | 'pathBytes'>): PathDifference {
+  /** @param entry of the second side, where it has the path */
+  #differs(entry: TreeEntry, difference: Aspect): PathDifference {
     this.#differences += 1;
     this.#onlyModes = difference.what === 'mode' ? this.#onlyModes : undefined;
+    const { path } = entry;
     const text = textOfBytes(path);
-    const { what, ...rest } = difference;
+    const { what, ...given } = difference;
+    const rest = { type: typeOf(entry), ...given };
     return bytesOfText(text) === path ? { what, path: text, ...rest } : { what, path, pathBytes: true, ...rest };
   }
 }
 
 function onlyOn(
   entry: TreeEntry,
-  other: Side,
+  side: ComparedSide,
+  other: ComparedSide,
   gone: 'added' | 'deleted',
   ignored: 'ignored' | 'unignored',
-): Omit<PathDifference, 'path' | 'pathBytes'> {
+): Aspect {
   const by = other.whyIgnored(entry.path);
-  const type = gone === 'added' ? { to: typeOf(entry) } : { from: typeOf(entry) };
-  return by === undefined ? { what: gone, ...type } : { what: ignored, ...type, by };
+  const isNew = gone === 'added';
+  const type = isNew ? { to: typeOf(entry) } : { from: typeOf(entry) };
+  const bytes = bytesOf(side, entry);
+  const layer = side.layer(entry);
+  const more = {
+    ...counted(isNew ? { added: bytes, gone: 0 } : { added: 0, gone: bytes }),
+    ...(layer === undefined ? {} : { layer }),
+  };
+  return by === undefined ? { what: gone, ...type, ...more } : { what: ignored, ...type, by, ...more };
 }
 
-/** In a content key a socket counts as an empty file. */
-function typeOf(entry: TreeEntry): Exclude<TreeEntry['type'], 'socket'> {
-  return entry.type === 'socket' ? 'file' : entry.type;
+/** Bytes of content: none of what is no file, or another name of one. */
+function bytesOf(side: ComparedSide, entry: TreeEntry): number {
+  return entry.type === 'file' && !side.isLink(entry) ? entry.size : 0;
 }
 
-function openFile(path: string | Buffer): number {
-  return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+function counted(bytes: { added: number; gone: number }): Pick<PathDifference, 'bytes'> {
+  return bytes.added === 0 && bytes.gone === 0 ? {} : { bytes };
 }
 
 function readFully(fd: number, buffer: Buffer): number {
@@ -238,23 +265,4 @@ function readFully(fd: number, buffer: Buffer): number {
     length += read;
   }
   return length;
-}
-
-const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
-
-function bitNames(bits: number): string {
-  const names = [];
-  for (const [shift, who] of [
-    [3, 'group'],
-    [0, 'other'],
-  ] as const) {
-    for (const [bit, what] of [
-      [4, 'read'],
-      [2, 'write'],
-      [1, 'execute'],
-    ] as const) {
-      if ((bits & (bit << shift)) !== 0) names.push(`${who}-${what}`);
-    }
-  }
-  return names.join(', ');
 }

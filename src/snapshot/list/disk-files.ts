@@ -52,6 +52,15 @@ export async function openDiskFiles(job: JobContext, options: DiskFilesOptions):
     ask: async (_job, answer) => answer(tree),
     readAll: async () => undefined,
     read: (reading, inode) => readFile(reading, store, files.root, paths.get(inode)!),
+    async readSeveral(reading, inodes) {
+      const contents = new Map<Inode, Buffer>();
+      for (const inode of inodes) {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of readFile(reading, store, files.root, paths.get(inode)!)) pieces.push(piece);
+        contents.set(inode, Buffer.concat(pieces));
+      }
+      return contents;
+    },
     release,
   };
 }

@@ -95,6 +95,7 @@ const NO_FILES: FileTree = {
   read: () => {
     throw new Error('there are no files');
   },
+  readSeveral: async () => new Map(),
   release: async () => undefined,
 };
 

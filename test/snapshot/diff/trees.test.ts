@@ -16,8 +16,9 @@ import { silentProgress } from '../../../src/core/progress.ts';
 import type { ReadLimits } from '../../../src/core/read-limits.ts';
 import { hashTree } from '../../../src/fs/hash/hash-tree.ts';
 import { loadNative } from '../../../src/fs/native/native.ts';
-import type { ComparedTree } from '../../../src/snapshot/diff/compared-side.ts';
-import { compareTrees, type PathDifference } from '../../../src/snapshot/diff/trees.ts';
+import type { ComparedTree } from '../../../src/snapshot/diff/disk-side.ts';
+import type { PathDifference } from '../../../src/snapshot/diff/path-difference.ts';
+import { compareTrees } from '../../../src/snapshot/diff/trees.ts';
 import { needsRoot, skip } from '../../support/needs.ts';
 import { tempDir } from '../../support/temp.ts';
 
@@ -43,13 +44,20 @@ const tree = (root: string, more: Partial<ComparedTree> = {}): ComparedTree => (
   ...more,
 });
 
+/** What every difference had before types and bytes were added to it. */
+type Told = Omit<PathDifference, 'type' | 'bytes' | 'change'>;
+
 async function compare(left: ComparedTree | 'empty' = tree(a), right: ComparedTree | 'empty' = tree(b)) {
-  const paths: PathDifference[] = [];
+  const paths: Told[] = [];
   const differences = compareTrees(job, left === 'empty' ? undefined : left, right === 'empty' ? undefined : right);
   for (;;) {
     const { value, done } = await differences.next();
-    if (done === true) return { paths, ...value };
-    paths.push(value);
+    if (done === true) {
+      const { size: _, ...summary } = value;
+      return { paths, ...summary };
+    }
+    const { type: _, bytes: _bytes, change: _change, ...told } = value;
+    paths.push(told);
   }
 }
 
@@ -73,7 +81,7 @@ it('an abort ends it within a large file, and limits count both sides', async ()
     truncateSync(join(root, 'large'), 2 ** 40);
   }
   const collect = async (more: Partial<typeof job>, limits?: ReadLimits) => {
-    for await (const _ of compareTrees({ ...job, ...more }, tree(a), tree(b), limits));
+    for await (const _ of compareTrees({ ...job, ...more }, tree(a), tree(b), { limits }));
   };
   await expect(collect({ signal: AbortSignal.timeout(50) })).rejects.toThrow(/timeout/);
   await expect(collect({}, { maxBytes: 2 ** 40 })).rejects.toMatchObject({ code: 'E_LIMIT' });
@@ -113,7 +121,7 @@ describe('two trees', () => {
     expect(await compare()).toEqual({ paths: [], differences: 0, incomplete: expect.any(Array) });
   });
 
-  it.each<[string, () => void, PathDifference[]]>([
+  it.each<[string, () => void, Told[]]>([
     [
       'content of the same size and time',
       () => {
@@ -229,6 +237,31 @@ describe('two trees', () => {
     }
     expect((await compare()).paths).toEqual([{ what: 'xattr', path: 'other', by: 'user.note' }]);
   });
+});
+
+it('tells what a path is, and how many bytes came and went', async () => {
+  mkdirSync(join(b, 'new'));
+  writeFileSync(join(b, 'new', 'f'), '1234567');
+  writeFileSync(join(b, 'other'), 'OTHER!');
+  rmSync(join(b, 'dir.x'));
+  rmSync(join(b, 'exec'));
+  mkdirSync(join(b, 'exec'));
+  const differences = compareTrees(job, tree(a), tree(b));
+  const found: unknown[] = [];
+  let result = await differences.next();
+  for (; result.done !== true; result = await differences.next()) {
+    const { what, path, type, bytes } = result.value;
+    found.push([what, path, type, bytes]);
+  }
+  expect(found).toEqual([
+    ['deleted', 'dir.x', 'file', { added: 0, gone: 5 }],
+    ['type', 'exec', 'dir', { added: 0, gone: 4 }],
+    ['added', 'new', 'dir', undefined],
+    ['added', 'new/f', 'file', { added: 7, gone: 0 }],
+    ['content', 'other', 'file', { added: 6, gone: 5 }],
+  ]);
+  const { from, to } = result.value.size;
+  expect(to - from).toBe(7 + 6 - 5 - 5 - 4);
 });
 
 describe('what a filter leaves out', () => {

@@ -1,0 +1,152 @@
+/** The answer of `ctxsrc diff` in one sentence. */
+import { formatGrowth } from '../../core/format-bytes.ts';
+import { isObject } from '../../core/is-object.ts';
+import type { SourceComparison } from './diff.ts';
+import type { FactDifference } from './facts.ts';
+import type { LayerComparison } from './layers.ts';
+import type { FileCounts, Growth } from './report.ts';
+import type { SettingChange } from './settings.ts';
+
+interface Found {
+  readonly names: readonly [string, string];
+  readonly comparison: SourceComparison;
+  readonly layers: LayerComparison | undefined;
+  readonly settings: readonly SettingChange[];
+  readonly facts: readonly FactDifference[];
+  readonly files: FileCounts | undefined;
+  readonly growth: Growth | undefined;
+}
+
+/** Names in a row before they are counted. */
+const MAX_NAMES = 3;
+
+/** @param isPart only some kinds of differences were asked for */
+export function diffSentence(found: Found, isPart: boolean): string {
+  const [from, to] = found.names;
+  return `${from} → ${to}: ${answerOf(found, isPart)}`;
+}
+
+function answerOf(found: Found, isPart: boolean): string {
+  const { comparison, facts, files } = found;
+  const special = unreadText(facts);
+  if (special !== undefined) return special;
+  const [layers, paths, settings] = [layersText(found), filesText(files, comparison.note), settingsText(found)];
+  if (files !== undefined && paths === undefined && layers !== undefined) {
+    const reasons = [...(settings === undefined ? [] : [settings]), ...reasonsOf(found)];
+    return [
+      `same files in other layers (${layers})`,
+      ...(reasons.length > 0 ? [`other ${reasons.join(', ')}`] : []),
+    ].join(', ');
+  }
+  const parts = [layers, paths].filter((part) => part !== undefined);
+  if (parts.length > 0) return settings === undefined ? parts.join(', ') : `${parts.join(', ')}, and ${settings}`;
+  const reasons = [...(settings === undefined ? [] : [settings]), ...reasonsOf(found)];
+  const same = files === undefined ? [] : ['same files'];
+  if (reasons.length > 0) return [...same, `other ${reasons.join(', ')}`].join(', ');
+  if (!comparison.equal) return 'other content';
+  return isPart ? 'nothing of what was asked for differs' : 'the same';
+}
+
+/** What can be said where files decide and were not read. */
+function unreadText(facts: readonly FactDifference[]): string | undefined {
+  const kind = facts.find(({ what }) => what === 'kind');
+  if (kind !== undefined) return `a ${String(kind.from)} and a ${String(kind.to)}, whose files were not read (--files)`;
+  const touched = facts.find(({ what }) => what === 'files');
+  if (touched !== undefined) return 'files were touched since they were written (--files says which)';
+  return undefined;
+}
+
+function layersText({ layers, files, growth, comparison }: Found): string | undefined {
+  if (layers === undefined || layers.changed === 0) return undefined;
+  const counted = `${layers.changed} of ${count(layers.count, 'layer')}`;
+  // Under a filter that leaves nothing, layers are no answer.
+  if (files !== undefined) return comparison.equal ? undefined : counted;
+  return growth === undefined ? counted : `${counted} (${formatGrowth(growth.to - growth.from)} to fetch)`;
+}
+
+function filesText(files: FileCounts | undefined, note: string | undefined): string | undefined {
+  if (files === undefined) return undefined;
+  const all = files.added + files.changed + files.gone + files.metadata;
+  if (all === 0 && files.folders === 0) return undefined;
+  const counted = all === 0 ? count(files.folders, 'folder') : count(all, 'file');
+  if (all === 0 && note === undefined) return counted;
+  if (files.metadata === all) return note === undefined ? `${counted} of other mode or owner` : `${counted}, ${note}`;
+  return `${counted} (${formatGrowth(files.bytes.added - files.bytes.gone)})`;
+}
+
+function settingsText({ settings, facts }: Found): string | undefined {
+  const config = settings.filter(({ kind }) => kind === 'config').map(({ name }) => name);
+  const platforms = facts.filter(({ what }) => what === 'imagePlatform').map(() => 'platform');
+  const names = [...platforms, ...config];
+  if (names.length === 0) return undefined;
+  if (names.length <= MAX_NAMES + 1) return names.join(', ');
+  return `${names.slice(0, MAX_NAMES).join(', ')} and ${names.length - MAX_NAMES} more settings`;
+}
+
+/** Facts of images that follow from others, or are told otherwise. */
+const TOLD: ReadonlySet<string> = new Set([
+  'digest',
+  'manifest',
+  'config',
+  'layer',
+  'configuration',
+  'annotations',
+  'platform',
+  'imagePlatform',
+  'platforms',
+  'mediaType',
+  'key',
+]);
+
+/** What else differs where no file does. */
+function reasonsOf({ layers, settings, facts, files }: Found): string[] {
+  const has = (kind: SettingChange['kind']): boolean => settings.some((setting) => setting.kind === kind);
+  const isImage = layers !== undefined;
+  const options = facts.filter(({ what }) => what === 'option').map(({ name }) => `--${name}`);
+  const others = facts.filter(({ what }) => !TOLD.has(what) && what !== 'option').map(({ what }) => what);
+  const times = files?.times ?? 0;
+  return [
+    ...(layers?.reordered === true ? ['order of the layers'] : []),
+    ...(facts.some(({ sameContent }) => sameContent === true) ? [compressionText(facts)] : []),
+    ...(times > 0 ? [`times of ${count(times, 'file')}`] : []),
+    ...(has('history') ? ['history'] : []),
+    ...(has('created') ? ['time of creation'] : []),
+    ...(has('annotations') ? ['annotations'] : []),
+    ...(isImage && facts.some(({ what }) => what === 'mediaType') ? ['form of the manifest'] : []),
+    ...options,
+    ...others,
+    ...(isImage ? [] : facts.filter(({ what }) => what === 'digest').map(({ what }) => what)),
+  ];
+}
+
+function compressionText(facts: readonly FactDifference[]): string {
+  const packed = facts.filter(({ sameContent }) => sameContent === true);
+  const names = new Set(packed.flatMap(({ from, to }) => [compressionOf(from), compressionOf(to)]));
+  return names.size > 1 ? `compression (${[...names].join(', ')})` : 'packing of the layers';
+}
+
+function compressionOf(layer: unknown): string {
+  const type = isObject(layer) && typeof layer.mediaType === 'string' ? layer.mediaType : '';
+  if (type.endsWith('zstd')) return 'zstd';
+  return type.endsWith('gzip') ? 'gzip' : 'none';
+}
+
+function count(number: number, word: string): string {
+  return `${number.toLocaleString('en')} ${word}${number === 1 ? '' : 's'}`;
+}
+
+/** Both names without their scheme; the second one only its tag or platform where the rest is the same. */
+export function shortNames(a: string, b: string): [string, string] {
+  const [from, to] = [withoutScheme(a), withoutScheme(b)];
+  for (const mark of [' ', ':']) {
+    const cut = from.lastIndexOf(mark);
+    if (cut > 0 && from !== to && to.startsWith(from.slice(0, cut + 1)) && to.length > cut + 1) {
+      return [from, to.slice(cut + 1)];
+    }
+  }
+  return [from, to];
+}
+
+function withoutScheme(name: string): string {
+  return name.replace(/^(?:docker-image|oci-layout|oci-archive|docker-archive|local):\/\//, '');
+}
