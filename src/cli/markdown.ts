@@ -3,7 +3,7 @@ import { printable } from '../core/printable.ts';
 
 /** Every character that Markdown or HTML gives a meaning as an entity. */
 export function markdownText(text: string): string {
-  return printable(text).replace(/[^\p{L}\p{N} :/.,()+→-]/gu, (character) => `&#${character.codePointAt(0)};`);
+  return printable(text).replace(/[^\p{L}\p{N} :;/.,()+→-]/gu, (character) => `&#${character.codePointAt(0)};`);
 }
 
 /**

@@ -47,6 +47,8 @@ describe.each([
     ['inspect', `${layout}:${EVIL}`],
     ['inspect', `${layout}:no`],
     ['diff', '--files', `./${EVIL}`, './good'],
+    ['diff', '--stat', `${layout}:${EVIL}`, './good'],
+    ['diff', '--files', './good', `${layout}:${EVIL}`],
     ['snapshot', `./${EVIL}`, join('out', EVIL, flags[1]!)],
     ['snapshot', `${layout}:other`, join('image', flags[1]!)],
     ['snapshot', '--subpath', EVIL, `${layout}:other`, 'never'],

@@ -1,10 +1,11 @@
 import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
-import { formatBytes, formatGrowth } from '../../core/format-bytes.ts';
+import { formatBytes } from '../../core/format-bytes.ts';
 import { printable } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import type { SourceDifference } from '../../snapshot/diff/diff.ts';
 import { DiffFilter } from '../../snapshot/diff/filter.ts';
-import { type DiffReport, diffReport } from '../../snapshot/diff/report.ts';
+import { diffReport } from '../../snapshot/diff/report.ts';
+import type { DiffReport } from '../../snapshot/diff/report-types.ts';
 import { diffSide } from '../../snapshot/diff/side.ts';
 import { identifierMembers } from '../../source/document.ts';
 import type { Resolved } from '../../source/resolve.ts';
@@ -158,7 +159,7 @@ function checkGrowth({ growth, comparison, names }: DiffReport, most: MostGrowth
   if (to - from <= most.of(from)) return;
   const what = of === 'layers' ? 'layers to fetch' : 'files';
   const sizes = `${formatBytes(from)} to ${formatBytes(to)} of ${what}`;
-  throw new CtxsrcError('E_LIMIT', `${names[1]} has grown by ${formatGrowth(to - from)} (${sizes})`, {
+  throw new CtxsrcError('E_LIMIT', `${names[1]} has grown by ${formatBytes(to - from)} (${sizes})`, {
     hint: `--max-growth ${most.text} allows no more: ctxsrc diff --stat shows what came`,
   });
 }

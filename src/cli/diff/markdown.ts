@@ -1,5 +1,5 @@
 /** What differs between two sources, as Markdown for a comment or a summary on GitHub. */
-import type { DiffReport } from '../../snapshot/diff/report.ts';
+import type { DiffReport } from '../../snapshot/diff/report-types.ts';
 import { changeRows, foldedRows } from '../../snapshot/diff/words.ts';
 import { markdownCode, markdownText } from '../markdown.ts';
 import { quotedName } from '../quoted-name.ts';

@@ -2,7 +2,7 @@
 import { isObject } from '../../core/is-object.ts';
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
-import type { DiffReport, PathChange } from '../../snapshot/diff/report.ts';
+import type { DiffReport, PathChange } from '../../snapshot/diff/report-types.ts';
 
 /** `31 files: 27 added, 1 changed, 2 gone, 1 with another mode or owner`; undefined if files were not compared. */
 export function countsText({ files }: DiffReport): string | undefined {

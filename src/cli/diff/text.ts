@@ -1,7 +1,7 @@
 /** What differs between two sources, for a person. */
 import { formatBytes, formatChange } from '../../core/format-bytes.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
-import type { ChangeLetter, DiffReport } from '../../snapshot/diff/report.ts';
+import type { ChangeLetter, DiffReport } from '../../snapshot/diff/report-types.ts';
 import { type ChangeRow, changeRows, foldedRows } from '../../snapshot/diff/words.ts';
 import { changeBarOf } from '../bar.ts';
 import { quotedName } from '../quoted-name.ts';

@@ -4,7 +4,7 @@ import { isObject } from '../../core/is-object.ts';
 import type { SourceComparison } from './diff.ts';
 import type { FactDifference } from './facts.ts';
 import type { LayerComparison } from './layers.ts';
-import type { FileCounts, Growth } from './report.ts';
+import type { FileCounts, Growth } from './report-types.ts';
 import type { SettingChange } from './settings.ts';
 
 interface Found {

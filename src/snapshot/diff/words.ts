@@ -2,7 +2,7 @@
 import { formatGrowth } from '../../core/format-bytes.ts';
 import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
 import type { PathDifference } from './path-difference.ts';
-import type { ChangeLetter, PathChange } from './report.ts';
+import type { ChangeLetter, PathChange } from './report-types.ts';
 
 /** A path, or a folder that stands for all below it. */
 export interface ChangeRow {
