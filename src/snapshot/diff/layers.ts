@@ -1,5 +1,6 @@
 /** The layers of two images, paired by their diff IDs. */
 import { isObject } from '../../core/is-object.ts';
+import { readHistory } from '../inspect/history.ts';
 import type { Facts } from './facts.ts';
 
 /** One layer of the second image, of the first, or of both. */
@@ -78,15 +79,8 @@ function sizeOf(layer: Facts | undefined): number | undefined {
 
 /** The command of each layer; undefined where the history does not fit the layers. */
 function commandsOf({ configuration }: Facts, count: number): readonly string[] | undefined {
-  const history = isObject(configuration) ? configuration.history : undefined;
-  if (!Array.isArray(history)) return undefined;
-  const made = (history as readonly unknown[]).filter(isObject).filter(({ empty_layer }) => empty_layer !== true);
-  return made.length === count ? made.map(({ created_by }) => commandText(created_by)) : undefined;
+  const { fits, layers } = readHistory(configuration, count);
+  return fits ? layers.map(({ made }) => oneLine(`${made.instruction} ${made.text}`)) : undefined;
 }
 
-function commandText(createdBy: unknown): string {
-  const text = typeof createdBy === 'string' ? createdBy.replace(/\s+/g, ' ').trim() : '';
-  const nop = /^\/bin\/sh -c #\(nop\) /.exec(text);
-  if (nop !== null) return text.slice(nop[0].length).trim();
-  return text.replace(/ # buildkit$/, '').replace(/^(RUN )?\/bin\/sh -c /, 'RUN ');
-}
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
