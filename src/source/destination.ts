@@ -10,7 +10,7 @@ import { formatLayoutReference, parseLayoutReference } from './layout-reference.
 
 interface Named {
   readonly tag: string;
-  /** The reference to what was pushed, by its digest. */
+  /** The reference to what the tag names, by its digest. */
   reference(digest: Digest): string;
 }
 

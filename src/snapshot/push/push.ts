@@ -58,11 +58,15 @@ export interface PushResult {
 export interface Transfer {
   readonly dryRun: boolean;
   tell(item: Omit<OutgoingBlob, 'content'>, outcome: Outcome): void;
+  /** Asked of what the tag names instead: true if it has the same content, and may stay. */
+  readonly mayStay?: ((digest: Digest) => Promise<boolean>) | undefined;
 }
 
 /** What a destination says in the end. */
 export interface Pushed {
   readonly moved: boolean;
+  /** What the tag names still, if it has the same content. */
+  readonly stayed?: Digest | undefined;
 }
 
 /**
@@ -86,7 +90,8 @@ export async function pushSource(job: JobContext, request: PushRequest): Promise
   const { packTree } = await import('./tree/pack.ts');
   const packed = await packTree(job, { instance, env, options: tree });
   try {
-    const result = await send(job, request, packed.plan, undefined);
+    const { mayStay } = await import('./tree/older.ts');
+    const result = await send(job, request, packed.plan, undefined, (digest) => mayStay(job, request, packed, digest));
     return { ...result, tree: packed.facts };
   } finally {
     await packed.release();
@@ -99,11 +104,12 @@ async function send(
   { env, destination, dryRun }: PushRequest,
   plan: PushPlan,
   from: ImageContent['repository'],
+  mayStay?: Transfer['mayStay'],
 ): Promise<PushResult> {
   const items: PushedItem[] = [];
   const total = [...plan.blobs].reduce((sum, { size }) => sum + size, 0);
   const label = destination.reference(plan.root.digest);
-  const { moved } = await Task.run(
+  const { moved, stayed } = await Task.run(
     job,
     'upload',
     label,
@@ -111,6 +117,7 @@ async function send(
       let done = 0;
       const transfer: Transfer = {
         dryRun,
+        mayStay,
         tell({ digest, size, kind }, outcome) {
           items.push({ digest, size, kind, outcome });
           done += size;
@@ -126,9 +133,10 @@ async function send(
     },
     { total },
   );
-  const { digest, mediaType } = plan.root;
+  const { mediaType } = plan.root;
+  const digest = stayed ?? plan.root.digest;
   return {
-    reference: label,
+    reference: destination.reference(digest),
     digest,
     mediaType,
     index: plan.index?.digest,

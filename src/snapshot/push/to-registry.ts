@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../../contract/session.ts';
 import type { SourceEnv } from '../../contract/source.ts';
+import { isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { Clock } from '../../http/clock.ts';
 import type { RepositoryName } from '../../registry/mirrors.ts';
@@ -32,7 +33,7 @@ export async function pushToRegistry(
   { name, tag }: RegistryTarget,
   transfer: ToRegistry,
 ): Promise<Pushed> {
-  const { env, from, dryRun, tell, clock } = transfer;
+  const { env, from, dryRun, tell, clock, mayStay } = transfer;
   if (env.offline) {
     throw new CtxsrcError('E_OFFLINE', `nothing can be pushed to ${name.host}, for --offline forbids asking it`, {
       hint: 'leave --offline out, or push into a layout: ctxsrc push --help',
@@ -45,10 +46,15 @@ export async function pushToRegistry(
   }
   const client = createPushClient({ network: env.network, name, from, clock });
   try {
-    if ((await client.tagged(job, plan.root.digest, tag)) === plan.root.digest) {
+    const tagged = await client.tagged(job, plan.root.digest, tag);
+    if (tagged === plan.root.digest) {
       for (const blob of plan.blobs) tell(blob, 'present');
       for (const manifest of [...plan.children, plan.root]) tell(itemOf(manifest), 'present');
       return { moved: false };
+    }
+    if (tagged !== undefined && isDigest(tagged) && (await mayStay?.(tagged)) === true) {
+      tell({ ...itemOf(plan.root), digest: tagged }, 'present');
+      return { moved: false, stayed: tagged };
     }
     await client.pace.each(plan.blobs, async (blob, stop) => {
       const one: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop]) };

@@ -37,7 +37,10 @@ export interface SnapshotFacts {
 }
 
 export interface Sidecar extends SnapshotFacts {
-  /** Content hash of the written files, if the key does not describe them: for a filtered snapshot. */
+  /**
+   * Content hash of the written files, if the key does not describe them: of a filtered snapshot, and of an image that
+   * was made of a source's files.
+   */
   readonly tree?: string | undefined;
   /** File-system time when all files were written, in nanoseconds: an entry with a later ctime was changed since. */
   readonly written: string;

@@ -41,7 +41,7 @@ export interface Verification {
 
 /**
  * Compares every path of a snapshot directory with its sidecar: type, mode, owner, link target, device, extended
- * attributes, and the content itself by hashing it.
+ * attributes, and the content itself by hashing it; then the content key of the whole, where the sidecar has one.
  * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`, `E_LIMIT`; differences are no error here
  */
 export async function verifySnapshot(job: JobContext, dir: string, limits?: ReadLimits): Promise<Verification> {
@@ -50,8 +50,14 @@ export async function verifySnapshot(job: JobContext, dir: string, limits?: Read
     const sidecar = await readSidecar(dir);
     const comparison = new Comparison(dir, sidecar, false, limits);
     await comparison.run(job.signal, (done, more) => task.advance(done, more));
-    task.end('done');
     const { differences, notes, incomplete } = comparison;
+    if (sidecar.tree !== undefined && differences.length === 0 && incomplete.size === 0) {
+      const { hashTree } = await import('../../fs/hash/hash-tree.ts');
+      const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal, limits });
+      const detail = `its content key is sha256:${digest}, it was ${sidecar.tree}`;
+      if (`sha256:${digest}` !== sidecar.tree) differences.push({ path: '.', kind: 'content', detail });
+    }
+    task.end('done');
     differences.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     const different = new Set(differences.map(({ path }) => path));
     return { sidecar, differences, notes: notes.filter((path) => !different.has(path)), incomplete: [...incomplete] };

@@ -36,8 +36,10 @@ export interface MaterializeRequest extends Protected {
   readonly strict: boolean;
   /** Where to remember the directory for the next snapshot of the same image, and to look for an earlier one. */
   readonly records?: RecordStore | undefined;
-  /** Hashes the written tree, if the key does not describe its content. */
-  readonly contentHash?: ((job: JobContext, dir: string, shown: string) => Promise<string>) | undefined;
+  /** Hashes the written tree, if the key does not describe its content; undefined if it cannot be told. */
+  readonly contentHash?:
+    | ((job: JobContext, dir: string, shown: string, report: WriteReport) => Promise<string | undefined>)
+    | undefined;
 }
 
 export interface Materialized {
@@ -103,7 +105,7 @@ async function write(
     await mkdir(run.tree, { mode: ROOT_MODE });
     const report = await writeFiles(job, run.tree, request, facts);
     if (request.strict) refuseLosses(run.target, report.lossCounts);
-    const tree = await request.contentHash?.(job, run.tree, run.target);
+    const tree = await request.contentHash?.(job, run.tree, run.target, report);
     const { epoch } = request.options;
     if (epoch !== undefined && epoch < Date.now() / 1000) await utimes(run.tree, epoch, epoch);
     // The last change of any file: its time on the file system is the time when the tree was complete.

@@ -10,12 +10,14 @@ import type {
   WriteLimits,
   WriteOptions,
 } from '../../contract/index.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio } from '../../core/read-limits.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { solverDigest } from '../../core/solver-digest.ts';
 import { bytesOfText } from '../../fs/byte-string.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
-import { type Materialized, materialize } from './materialize.ts';
+import { treeManifest } from '../tree-key.ts';
+import { type Materialized, type MaterializeRequest, materialize } from './materialize.ts';
 
 /** The default limits of writing: generous for an image, small for a bomb. */
 export function writeLimits(given: Partial<WriteLimits>): WriteLimits {
@@ -46,6 +48,7 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
   const { source, identifier, instance, keys, options } = request;
   const content = keys.at(-1)!;
   const ref = await instance.snapshot(job);
+  const tree = hasFilter(options.filter) ? undefined : await treeManifest(job, instance);
   try {
     return await materialize(job, {
       ref,
@@ -70,7 +73,7 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
       localSource: identifier.localPath,
       storeRoot: request.store.root,
       records: request.store.records,
-      contentHash: hasFilter(options.filter) ? hashOfTree : undefined,
+      contentHash: hasFilter(options.filter) ? hashOfTree : tree === undefined ? undefined : checkedHash(tree.key),
     });
   } finally {
     await ref?.release();
@@ -82,7 +85,32 @@ const hasFilter = (filter: WriteFilter | undefined): boolean =>
 
 /** As the content key of a directory: `ctxsrc key --no-ignore-file DIR` prints the same. */
 async function hashOfTree(job: JobContext, dir: string, shown: string): Promise<string> {
+  return `sha256:${(await hashed(job, dir, shown)).digest}`;
+}
+
+/** Holds what was written to the content key that the image says its files have. */
+function checkedHash(wanted: string): MaterializeRequest['contentHash'] {
+  return async (job, dir, shown, { lossCounts }) => {
+    const lost = Object.keys(lossCounts).filter((kind) => !UNKEYED_LOSSES.has(kind));
+    const { digest, incomplete } = await hashed(job, dir, shown);
+    const found = `sha256:${digest}`;
+    if (found === wanted) return found;
+    if (lost.length > 0 || incomplete.length > 0) {
+      const text = `the content key ${wanted} that the image names was not checked, for ${[...lost, ...incomplete].join(', ')}`;
+      job.progress.emit({ type: 'message', level: 'note', text });
+      return undefined;
+    }
+    const message = `the files of the image have the content key ${found}, and its annotation says ${wanted}`;
+    throw new CtxsrcError('E_DIGEST_MISMATCH', message, {
+      hint: 'the image was not made by ctxsrc push, or was changed since: push its source anew',
+    });
+  };
+}
+
+/** The content key of a directory has neither owners nor times. */
+const UNKEYED_LOSSES: ReadonlySet<string> = new Set(['owner', 'mtime']);
+
+async function hashed(job: JobContext, dir: string, shown: string) {
   const { hashTree } = await import('../../fs/hash/hash-tree.ts');
-  const { digest } = await hashTree(bytesOfText(dir), { signal: job.signal, progress: job.progress, label: shown });
-  return `sha256:${digest}`;
+  return hashTree(bytesOfText(dir), { signal: job.signal, progress: job.progress, label: shown });
 }

@@ -2,7 +2,6 @@
 import type { ByteString } from '../../../fs/byte-string.ts';
 import { readableBytes } from '../../../fs/byte-string.ts';
 import type { LayerEntry } from '../../../layer/format/tar.ts';
-import type { Look } from './layer.ts';
 
 export interface FolderSize {
   /** `.` for the files at the top. */
@@ -12,16 +11,15 @@ export interface FolderSize {
 
 const MOST = 5;
 
-export class FolderSizes implements Look {
+export class FolderSizes {
   readonly #bytes = new Map<ByteString, number>();
 
+  /** Called with every entry. */
   entry({ path, size }: LayerEntry): void {
     const slash = path.indexOf('/');
     const folder = slash < 0 ? '.' : path.slice(0, slash);
     this.#bytes.set(folder, (this.#bytes.get(folder) ?? 0) + size);
   }
-
-  content(): void {}
 
   largest(): FolderSize[] {
     return [...this.#bytes]

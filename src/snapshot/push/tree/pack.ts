@@ -14,8 +14,10 @@ import type { PushPlan } from '../plan.ts';
 import { annotationsOf } from './annotations.ts';
 import { type Altered, filesInPlace, writtenFiles } from './entries.ts';
 import { type FolderSize, FolderSizes } from './folders.ts';
+import { gitIgnored } from './git-ignored.ts';
 import { planTree } from './image.ts';
-import { type Layer, type PackedEntry, writeLayer } from './layer.ts';
+import { type Layer, type Look, type PackedEntry, writeLayer } from './layer.ts';
+import { SecretFinder, type Suspect } from './secrets.ts';
 
 export interface TreeOptions {
   /** The time of every file instead of the fixed one, in seconds since 1970. */
@@ -36,6 +38,8 @@ export interface TreeFacts {
   readonly bytes: number;
   /** The largest folders at the top, largest first. */
   readonly folders: readonly FolderSize[];
+  /** Files that may be secret, at most a thousand. */
+  readonly secrets: readonly Suspect[];
 }
 
 export interface PackedTree {
@@ -75,10 +79,20 @@ export async function packTree(job: JobContext, { instance, env, options }: Pack
   try {
     const altered: Altered = { links: 0, sockets: 0 };
     const folders = new FolderSizes();
+    const inPlace = await instance.files?.(job);
+    const ignored = inPlace === undefined ? new Set<string>() : await gitIgnored(inPlace.root, job.signal);
+    const secrets = new SecretFinder(ignored);
+    const look: Look = {
+      entry(entry) {
+        folders.entry(entry);
+        secrets.entry(entry);
+      },
+      content: (bytes, last) => secrets.content(bytes, last),
+    };
     const file = join(dir, 'layer');
     const pack = (entries: Iterable<PackedEntry | undefined>): Promise<Layer> =>
       Task.run(job, 'export', 'layer', (task) =>
-        writeLayer({ signal: job.signal, task }, entries, file, { time, look: folders }),
+        writeLayer({ signal: job.signal, task }, entries, file, { time, look }),
       );
     const layer = await packFiles(job, { instance, env }, altered, pack);
     if (instance.files !== undefined && isDigest(key) && layer.key !== key) {
@@ -87,6 +101,7 @@ export async function packTree(job: JobContext, { instance, env, options }: Pack
       });
     }
     noteAltered(job, altered);
+    secrets.tell(job);
     const { digest, size, diffId, files, bytes } = layer;
     const facts: TreeFacts = {
       key: layer.key,
@@ -95,6 +110,7 @@ export async function packTree(job: JobContext, { instance, env, options }: Pack
       files,
       bytes,
       folders: folders.largest(),
+      secrets: secrets.found,
     };
     return { plan: planTree(layer, file, { time, annotations }), facts, release };
   } catch (error) {
