@@ -3,7 +3,7 @@
  * is changed; every function takes an `AbortSignal` and tells its progress as typed events.
  */
 export type { BuildInput, InputPlace, UnkeyedInput } from './build/answer.ts';
-export type { InputsReport } from './build/report.ts';
+export type { BakeReport, InputsReport, TargetReport } from './build/report.ts';
 export type * from './contract/index.ts';
 export { type Digest, isDigest, parseDigest } from './core/digest.ts';
 export { CtxsrcError, ERROR_EXITS, type ErrorCode, ioError, isCtxsrcError } from './core/errors.ts';
@@ -14,8 +14,10 @@ export type { ListedEntry } from './image/entries/listing.ts';
 // With the star a program can add to the flags by `declare module`.
 export type * from './library/attributes.ts';
 export {
+  type BakeOptions,
   type Build,
   type BuildKey,
+  bakeInputs,
   buildKey,
   type CombinedOptions,
   combinedKey,

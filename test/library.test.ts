@@ -22,6 +22,7 @@ describe('the exports', () => {
       'ERROR_EXITS',
       'Once',
       'VERSION',
+      'bakeInputs',
       'buildKey',
       'cacheKey',
       'cat',

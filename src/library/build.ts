@@ -1,6 +1,6 @@
 /** Keys of whole builds: `ctxsrc key --build`, `key --combined`, `inputs`. */
 import type { BuildAnswer, BuildInput } from '../build/answer.ts';
-import { type InputsReport, inputsReport } from '../build/report.ts';
+import { type BakeReport, bakeReport, type InputsReport, inputsReport } from '../build/report.ts';
 import type { BuildLine } from '../build/request/line.ts';
 import { arrayOf, type Check, flag, having, list, members, nonEmpty, oneOf, text } from '../core/check-options.ts';
 import type { Digest } from '../core/digest.ts';
@@ -58,6 +58,12 @@ export interface BuildKey extends InputsReport {
   readonly findings: BuildAnswer['findings'];
 }
 
+/** Options of `bakeInputs`. */
+export interface BakeOptions extends PlaceOptions, Pick<Build, 'buildPlatform' | 'with' | 'modes'> {
+  /** Names of targets and groups; the default ones when absent. */
+  readonly targets?: readonly string[] | undefined;
+}
+
 /** Options of `combinedKey`. */
 export interface CombinedOptions extends PlaceOptions {
   /** The flags of the sources; each source takes its own of them. */
@@ -96,6 +102,14 @@ const BUILD = {
   with: named,
   modes: oneOf('exact', 'exec'),
 } satisfies Record<keyof Build, Check>;
+
+const BAKE = {
+  ...PLACE,
+  buildPlatform: BUILD.buildPlatform,
+  with: BUILD.with,
+  modes: BUILD.modes,
+  targets: list,
+} satisfies Record<keyof BakeOptions, Check>;
 
 const COMBINED = {
   ...PLACE,
@@ -136,6 +150,38 @@ export async function buildKey(build: Build | string = '.', options: PlaceOption
  */
 export async function inputs(build: Build | string = '.', options: PlaceOptions = {}): Promise<readonly BuildInput[]> {
   return (await buildKey(build, options)).inputs;
+}
+
+/**
+ * The targets of a bake or compose file as builds, each with its key and its inputs. A file that needs evaluation is
+ * handed to buildx, where that is installed.
+ * @param file path of the file
+ * @throws CtxsrcError `E_CONFIG` for a file that cannot be read as it stands, and as `buildKey`
+ */
+export async function bakeInputs(file: string, options: BakeOptions = {}): Promise<BakeReport> {
+  nonEmpty(file, 'file');
+  members(BAKE)(options, '');
+  const [{ askTargets }, { readBakeFile }, { buildKey: ask }] = await Promise.all([
+    import('../build/bake/ask.ts'),
+    import('../build/bake/read.ts'),
+    import('../build/build-key.ts'),
+  ]);
+  const { targets = [], strict = false } = options;
+  const { buildPlatform, salts, modes } = lineOf({
+    buildPlatform: options.buildPlatform,
+    with: options.with,
+    modes: options.modes,
+  });
+  return inPlace(options, async ({ table, env, job }) => {
+    const here = { env: process.env, cwd: process.cwd() };
+    const bake = await readBakeFile(file, targets, { ...here, signal: job.signal });
+    const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
+    const question = { ...here, shared: { buildPlatform, salts, modes }, ask, note };
+    return askTargets(bake, { table, env, job }, question, async (answers) => {
+      if (strict) for (const { answer } of answers.answers) refuseUncovered(answer);
+      return bakeReport(answers);
+    });
+  });
 }
 
 /**

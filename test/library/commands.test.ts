@@ -140,6 +140,25 @@ describe('the library answers as the command line does', () => {
     await expect(unknown).rejects.toMatchObject({ code: 'E_USAGE', message: 'build.buildArg is not known' });
   });
 
+  it('inputs --from: the document of --json', async () => {
+    const dir = tempDir('library');
+    const target = (stage: string) => ({
+      context: dir,
+      'dockerfile-inline': 'FROM scratch AS a\nFROM a AS b',
+      target: stage,
+    });
+    const file = join(dir, 'bake.json');
+    writeFileSync(file, JSON.stringify({ target: { default: target('a'), other: target('b') } }));
+    const targets = ['default', 'other'];
+    const report = await library.bakeInputs(file, { cacheDir, targets, with: { a: '1' } });
+    const printed = await json('inputs', '--from', file, ...targets, '--with', 'a=1');
+    expect({ schema: 'ctxsrc/v1', ...(plain(report) as object) }).toEqual(printed);
+    expect(report.targets.map((one) => [one.target, one.stage])).toEqual([
+      ['default', 'a'],
+      ['other', 'b'],
+    ]);
+  });
+
   it('lock, --check, --update and --format: the same file and the same words', async () => {
     const dir = tempDir('library');
     const [mine, theirs] = [join(dir, 'mine.lock'), join(dir, 'theirs.lock')];
@@ -194,6 +213,7 @@ describe('a signal', () => {
     combinedKey: () => library.combinedKey([hello], options),
     buildKey: () => library.buildKey(directory('app'), options),
     inputs: () => library.inputs(directory('app'), options),
+    bakeInputs: () => library.bakeInputs(target, options),
     isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
     inspect: () => library.inspect(hello, options),
     pull: () => library.pull(hello, options),

@@ -1,13 +1,13 @@
-import type { BuildAnswer } from '../../build/answer.ts';
 import { buildKey } from '../../build/build-key.ts';
 import { buildNames } from '../../build/build-names.ts';
+import { bakeReport } from '../../build/report.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { type BakeAnswers, withBake } from './bake-run.ts';
-import { inputsMembers, tellFindings, tellUnasked } from './build-run.ts';
+import { withBake } from './bake-run.ts';
+import { tellFindings, tellUnasked } from './build-run.ts';
 
 /** `ctxsrc inputs --from FILE [TARGET…]` */
 export async function run(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
@@ -44,22 +44,9 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
     const answers = bake.answers.map(({ answer }) => answer);
     await tellFindings(run, answers, flags);
     if (memory !== undefined) return changed!.printChanged(run, bake, memory);
-    if (run.json) return run.document(bakeMembers(bake));
+    if (run.json) return run.document(bakeReport(bake));
     for (const [index, { target, answer }] of bake.answers.entries()) {
       await run.out(`${index === 0 ? '' : '\n'}== ${printable(target.name)}\n${inputsTable(answer, run.verbose > 0)}`);
     }
   });
-}
-
-/** The members of the document: of each target those of a build, and its name. */
-function bakeMembers({ file, answers }: BakeAnswers<BuildAnswer>): object {
-  return {
-    from: file.name,
-    // No value of the environment is noted, only who has put it in.
-    ...(file.evaluated ? { evaluatedBy: 'docker buildx bake --print' } : {}),
-    targets: answers.map(({ target, answer }) => {
-      const { target: stage, ...members } = inputsMembers(answer);
-      return { target: target.name, stage, ...members };
-    }),
-  };
 }

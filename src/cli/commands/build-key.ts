@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { BuildKey } from '../../build/answer.ts';
 import { keyOfBuild } from '../../build/build-key.ts';
+import { inputsReport } from '../../build/report.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -10,7 +11,7 @@ import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../../source/document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, inputsMembers, tellFinding, withBuild } from './build-run.ts';
+import { checkCovered, tellFinding, withBuild } from './build-run.ts';
 
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
@@ -52,7 +53,7 @@ async function print(
   const hashed = run.verbose > 0 ? answer.document : undefined;
   if (run.json)
     await run.document({
-      ...inputsMembers({ ...answer, ...(await answer.listing()) }),
+      ...inputsReport({ ...answer, ...(await answer.listing()) }),
       known: found?.known,
       document: hashed,
     });

@@ -1,7 +1,6 @@
 /** What `key --build` and `inputs` have in common: the build line read, its notes told, the answer checked. */
 import { resolve } from 'node:path';
 import type { BuildAnswer, BuildKey, BuildRequest, BuildWork } from '../../build/answer.ts';
-import { type InputsReport, inputsReport } from '../../build/report.ts';
 import { withRequest } from '../../build/request/with-request.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -75,11 +74,6 @@ export async function tellFindings(run: Run, answers: readonly BuildAnswer[], fl
   ]);
   const report = codeQualityReport(run.io, [...found.values()]);
   await replaceFile(resolve(run.io.cwd, file), report, `the file ${printable(file)} of --code-quality`);
-}
-
-/** The members of the document of `inputs --json`. */
-export function inputsMembers(answer: BuildAnswer): InputsReport {
-  return inputsReport(answer);
 }
 
 /** Bases that could not be asked offline are a warning, or exit 3 with `--strict`. */

@@ -1,5 +1,6 @@
 /** `inputs --from FILE --changed-since …`: the targets that have to be built, fit for a matrix. */
 import type { BuildAnswer } from '../../build/answer.ts';
+import type { BakeAnswers } from '../../build/bake/ask.ts';
 import { isPushed, knownRepository } from '../../build/known.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
@@ -12,7 +13,6 @@ import { readNamedFile } from '../../fs/small-file.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
 import { appendStepSummary } from '../ci/step-summary.ts';
 import type { Run } from '../run.ts';
-import type { BakeAnswers } from './bake-run.ts';
 
 /** Whether a build with this key was done. */
 type Memory = (key: Digest) => Promise<boolean>;

@@ -1,11 +1,12 @@
 import type { BuildRequest, BuildWork } from '../../build/answer.ts';
 import { buildKey } from '../../build/build-key.ts';
 import { buildNames } from '../../build/build-names.ts';
+import { inputsReport } from '../../build/report.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { inputsMembers, tellFindings, tellUnasked, withBuild } from './build-run.ts';
+import { tellFindings, tellUnasked, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
@@ -35,5 +36,5 @@ async function printNames(run: Run, request: BuildRequest, work: BuildWork): Pro
 async function printInputs(run: Run, request: BuildRequest, work: BuildWork, flags: Flags): Promise<undefined> {
   const answer = await buildKey(request, work);
   await tellFindings(run, [answer], flags);
-  return run.json ? run.document(inputsMembers(answer)) : run.out(inputsTable(answer, run.verbose > 0));
+  return run.json ? run.document(inputsReport(answer)) : run.out(inputsTable(answer, run.verbose > 0));
 }
