@@ -26,7 +26,6 @@ const IDLE_VALUES = [
   'builder',
   'iidfile',
   'metadata-file',
-  'policy',
   'resource',
   'memory',
   'memory-swap',
@@ -72,6 +71,7 @@ function buildOptions(): Option[] {
     new Option('--cgroup-parent <name>', 'the cgroup above RUN'),
     listOption('--add-host <host:ip>', 'a host name for RUN'),
     new Option('--build-platform <os/arch[/variant]>', 'the platform of the machine that builds (default: this one)'),
+    listOption('--policy <config>', 'a source policy of buildx; it is not read').hideHelp(),
     listOption('--with <name=value>', 'what else the build depends on; another value is another key'),
     new Option('--modes <how>', 'exec: modes as git has them, for checkouts under different umasks').choices([
       'exact',
@@ -118,6 +118,7 @@ export function buildLineOf(dir: string | undefined, flags: Flags): BuildLine {
     network: textFlag(flags, 'network'),
     shmSize: textFlag(flags, 'shmSize'),
     cgroupParent: textFlag(flags, 'cgroupParent'),
+    policies: list('policy'),
     ...sharedOf(flags),
   };
 }
@@ -156,6 +157,7 @@ const TARGETS_OWN = [
   'ulimit',
   'cgroup-parent',
   'add-host',
+  'policy',
 ];
 
 /** As bake calls them. */

@@ -293,6 +293,20 @@ describe('environment', () => {
     },
   );
 
+  it('a policy is named as not read, where buildx would evaluate one', async () => {
+    const told = async (policies: string[], file?: string) =>
+      (await read({ policies, file })).doubts.map(({ text }) => text);
+    expect(await told([])).toEqual([]);
+    expect(await told(['filename=p.rego,strict=true'])).toEqual([expect.stringContaining('of --policy is not read')]);
+    expect(await told(['strict=true'])).toEqual([]);
+    const dockerfile = join(tempDir('policy'), 'app.Dockerfile');
+    writeFileSync(dockerfile, 'FROM scratch\n');
+    writeFileSync(`${dockerfile}.rego`, 'package docker\n');
+    expect(await told([], dockerfile)).toEqual([expect.stringContaining('app.Dockerfile.rego beside the Dockerfile')]);
+    expect(await told(['Reset=1'], dockerfile)).toEqual([]);
+    expect(await told(['disabled=true'], dockerfile)).toEqual([]);
+  });
+
   describe.skipIf(!needs('git'))('BUILDX_GIT_LABELS', () => {
     const repository = join(here, 'checkout');
     const git = (...args: string[]) =>

@@ -22,6 +22,8 @@ export interface BuildLine {
   readonly shmSize?: string | undefined;
   readonly cgroupParent?: string | undefined;
   readonly buildPlatform?: string | undefined;
+  /** `--policy`. */
+  readonly policies?: readonly string[] | undefined;
   /** `--with`: what else the build depends on. */
   readonly salts: readonly string[];
   readonly modes: Modes;

@@ -9,6 +9,7 @@ import type { BuildLine, Environment } from './line.ts';
 import { frontendOptions } from './option-values.ts';
 import { isTrue, readPairs, readSalts } from './pairs.ts';
 import { readBuildPlatform, readTargetPlatforms } from './platforms.ts';
+import { policyDoubts } from './policy.ts';
 
 export interface ReadOptions {
   readonly env: Environment;
@@ -54,7 +55,7 @@ export async function readRequest(line: BuildLine, { env, cwd, fetch, signal }: 
       modes: line.modes,
     },
     notes: [...main.notes, ...found.notes],
-    doubts: found.doubts,
+    doubts: [...found.doubts, ...policyDoubts(line.policies ?? [], main.dockerfile.path)],
   };
 }
 
