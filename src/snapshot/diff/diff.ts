@@ -91,8 +91,11 @@ export async function* diffSources(
   const unexplained = all.length === 0 && a.kind === b.kind && a.kind !== 'snapshot';
   if (unexplained) yield { what: 'key', ...keys };
   const sameContent = a.kind !== b.kind || a.kind === 'snapshot' || from.key === to.key;
-  return { ...verdict, ...trees, equal: noFacts && !unexplained, sameContent, note };
+  const isOfTwoKinds = noFacts && a.kind !== b.kind && from.key !== to.key;
+  return { ...verdict, ...trees, equal: noFacts && !unexplained, sameContent, note: isOfTwoKinds ? TWO_KINDS : note };
 }
+
+const TWO_KINDS = 'the same content, though the keys of the two are made otherwise';
 
 /** A plain directory has none. */
 async function knownFacts(job: JobContext, a: DiffSide, b: DiffSide): Promise<SourceComparison['facts']> {

@@ -44,7 +44,8 @@ function answerOf(found: Found, isPart: boolean): string {
   const same = files === undefined ? [] : ['same files'];
   if (reasons.length > 0) return [...same, `other ${reasons.join(', ')}`].join(', ');
   if (!comparison.equal) return 'other content';
-  return isPart ? 'nothing of what was asked for differs' : 'the same';
+  if (isPart) return 'nothing of what was asked for differs';
+  return (comparison.filesCompared ? comparison.note : undefined) ?? 'the same';
 }
 
 /** What can be said where files decide and were not read. */
