@@ -1,7 +1,7 @@
 /** Generated Dockerfiles with their files and images. What a build of them does is in `generated-meaning.ts`. */
 import fc from 'fast-check';
 
-export type Instruction =
+type Instruction =
   | { readonly kind: 'copy' | 'mount'; readonly file: number }
   | { readonly kind: 'folder' }
   | { readonly kind: 'from'; readonly stage: number }

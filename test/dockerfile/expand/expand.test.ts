@@ -10,6 +10,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   two: 'one two',
   lines: 'a\nb',
   self: '$0$0',
+  é_1: 'letters',
 };
 const lookup = (name: string) => VARIABLES[name];
 
@@ -36,6 +37,7 @@ describe('a word', () => {
     ['"a\\"b\\$a\\\\c\\d"', 'a"b$a\\c\\d'],
     ["a' 'b", 'a b'],
     ['$two', 'one two'],
+    ['$é_1.', 'letters.'],
     ['\ufeffx', 'x'],
     ['a<<b', 'a<<b'],
   ])('%s is %s', (word, want) => {

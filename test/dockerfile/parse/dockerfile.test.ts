@@ -123,6 +123,7 @@ describe('here-documents', () => {
     ["<<'E F'", 'E F', 'E\nE F', 'E\n', false],
     ['<<\\E', 'E', '$a\r\nE\r', '$a\r\n', true],
     ['3<<E', 'E', 'E', '', true],
+    ['<<E', 'E', 'EF\n E\nE', 'EF\n E\n', true],
   ])('%s is called %s', (word, name, body, text, expands) => {
     // Words of COPY are split at blanks alone, so a name with a blank is one of RUN's.
     const [found] = instructions(name.includes(' ') ? `RUN cat ${word}\n${body}` : `COPY ${word} /\n${body}`);
@@ -140,6 +141,10 @@ describe('here-documents', () => {
     'RUN a << \\',
   ])('%s begins none', (text) => {
     expect(only(`${text}\n`).lines.last).toBe(text.endsWith('\\') ? 2 : 2);
+  });
+
+  it('give ADD its files, too', () => {
+    expect(only('ADD <<E /\nRUN a\nE')).toMatchObject({ kind: 'ADD', documents: [{ name: 'E', text: 'RUN a\n' }] });
   });
 
   it('keep bytes that are not UTF-8', () => {
@@ -188,6 +193,15 @@ describe('words', () => {
           { name: 'a', value: 'b' },
           { name: 'c', value: '"d e"' },
           { name: 'f', value: 'g\\ h' },
+        ],
+      },
+    ],
+    [
+      "ENV a='b\\' c=d",
+      {
+        pairs: [
+          { name: 'a', value: "'b\\'" },
+          { name: 'c', value: 'd' },
         ],
       },
     ],
