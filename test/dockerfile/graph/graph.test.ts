@@ -144,6 +144,14 @@ describe('stages', () => {
     expect(circle.message).toBe('Dockerfile:2: COPY: stages take files from each other in a circle: a, b, a');
   });
 
+  it('takes the name of a base as it is written, and that of a copy in any case', async () => {
+    const steps = ['FROM alpine:3.20 AS Tools', 'FROM scratch', 'COPY --from=TOOLS / /'];
+    expect((await graphOf(steps)).reachable).toEqual([0, 1]);
+    expect(await failure(graphOf(['FROM alpine:3.20 AS Tools', 'FROM TOOLS']))).toMatchObject({
+      message: expect.stringMatching(/^Dockerfile:2: FROM: /),
+    });
+  });
+
   it('names the stages there are when the target is none', async () => {
     const failed = await failure(graphOf(['FROM alpine:3.20 AS one', 'FROM one AS two'], { target: 'three' }));
     expect(failed).toMatchObject({ code: 'E_DOCKERFILE', hint: 'its stages are one, two' });

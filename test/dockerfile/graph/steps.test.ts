@@ -141,6 +141,11 @@ describe('COPY and ADD', () => {
     });
   });
 
+  it('WORKDIR without a path stays where it is', async () => {
+    const { imageConfig } = await graphOf(['FROM scratch', 'WORKDIR /w', 'WORKDIR $unset']);
+    expect(imageConfig).toMatchObject({ config: { WorkingDir: '/w' } });
+  });
+
   it('make the destination absolute by the working directory, and keep what says that it is a directory', async () => {
     const graph = await graphOf(
       from('WORKDIR /w', ...['x', 'x/', '.', './', 'x/.', '../y', '/z/../a', '/.'].map((dest) => `COPY f ${dest}`)),
