@@ -25,6 +25,7 @@ export {
   isBuilt,
   type Named,
 } from './library/build.ts';
+export { type DiffOptions, diff } from './library/diff.ts';
 export {
   cat,
   type ExportOptions,
@@ -65,6 +66,14 @@ export {
   type StoreOptions,
   storeUsage,
 } from './library/store.ts';
+export type { SourceComparison, SourceDifference } from './snapshot/diff/diff.ts';
+export type { FactDifference, Facts } from './snapshot/diff/facts.ts';
+export type { LayerComparison, LayerRow } from './snapshot/diff/layers.ts';
+export type { FilePatch, PatchedFile } from './snapshot/diff/patch.ts';
+export type { PathAspect, PathDifference, PathType } from './snapshot/diff/path-difference.ts';
+export type { ChangeLetter, DiffReport, FileCounts, Growth, PathChange } from './snapshot/diff/report-types.ts';
+export type { SettingChange } from './snapshot/diff/settings.ts';
+export type { TreeComparison } from './snapshot/diff/trees.ts';
 export type * from './snapshot/inspect/report.ts';
 export type { Drift } from './snapshot/lock/entry.ts';
 export type { Omitted, Rendered } from './snapshot/lock/formats.ts';

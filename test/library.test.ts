@@ -29,6 +29,7 @@ describe('the exports', () => {
       'checkLock',
       'combinedKey',
       'createLock',
+      'diff',
       'digest',
       'doctor',
       'exportTo',

@@ -51,6 +51,39 @@ describe('the library answers as the command line does', () => {
     await expect(files).rejects.toMatchObject({ code: 'E_ATTRIBUTE' });
   });
 
+  it('diff: the document of --json', async () => {
+    const [one, other] = [tempDir('library'), tempDir('library')];
+    writeFileSync(join(one, 'a'), 'a\n');
+    writeFileSync(join(other, 'a'), 'b\n');
+    writeFileSync(join(other, 'b'), '');
+    const { comparison, changes, patches, ...report } = await library.diff(one, other, { cacheDir, patch: true });
+    const printed = await json('diff', one, other, '--patch');
+    const { sentence, settings, files, growth } = report;
+    const differences = [...report.facts, ...changes.flatMap((change) => change.differences)];
+    expect(plain({ sentence, settings, files, growth, differences, patches })).toEqual({
+      sentence: printed.sentence,
+      settings: printed.settings,
+      files: printed.files,
+      growth: printed.growth,
+      differences: printed.differences,
+      patches: printed.patches,
+    });
+    expect(changes.map(({ letter, path }) => [letter, path])).toEqual([
+      ['M', 'a'],
+      ['A', 'b'],
+    ]);
+    expect([comparison.equal, comparison.from]).toEqual([false, (await library.cacheKey(one, { cacheDir })).key]);
+    expect((await library.diff(one, other, { cacheDir, ignore: ['a', 'b'] })).comparison.equal).toBe(true);
+    const platforms = await library.diff(layoutRef('hello'), layoutRef('hello'), {
+      cacheDir,
+      attributes: { platform: 'linux/amd64' },
+      otherAttributes: { platform: 'linux/arm64' },
+    });
+    expect(platforms.facts.map(({ what }) => what)).toContain('option');
+    const unknown = library.diff(one, other, { cacheDir, only: ['nope'] });
+    await expect(unknown).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+
   it('verify: the document of --json', async () => {
     const dir = join(tempDir('library'), 'out');
     await library.snapshot(layoutRef('hello'), dir, { cacheDir, write: { owner: 'current' } });
@@ -216,6 +249,7 @@ describe('a signal', () => {
     bakeInputs: () => library.bakeInputs(target, options),
     isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
     inspect: () => library.inspect(hello, options),
+    diff: () => library.diff(hello, hello, options),
     pull: () => library.pull(hello, options),
     snapshot: () => library.snapshot(hello, target, options),
     exportTo: () => library.exportTo(hello, target, options),

@@ -11,6 +11,7 @@ import type { PathDifference } from './path-difference.ts';
 import type { DiffSide, OpenOptions, OpenTree } from './side.ts';
 import { compareTrees, type TreeComparison } from './trees.ts';
 
+/** One difference: of a fact, or of a path. */
 export type SourceDifference = FactDifference | PathDifference;
 
 export interface DiffOptions extends OpenOptions {
@@ -21,6 +22,7 @@ export interface DiffOptions extends OpenOptions {
   readonly patch?: boolean | undefined;
 }
 
+/** The verdict on two sources. */
 export interface SourceComparison {
   /** Nothing that was asked for differs. */
   readonly equal: boolean;
@@ -28,11 +30,13 @@ export interface SourceComparison {
   readonly sameContent: boolean;
   /** Content keys, `from` and `to`. Those of a directory and of an image are of two kinds and never equal. */
   readonly from: string;
+  /** Content key of the second side. */
   readonly to: string;
   /** The definition keys; undefined for a snapshot, which has none. */
   readonly definitions: readonly [string | undefined, string | undefined];
   /** The files were compared, or are known to be equal by their keys. */
   readonly filesCompared: boolean;
+  /** Properties that could not be compared, for instance `xattrs`. */
   readonly incomplete: readonly string[];
   /** For people: a likely reason, or what to try next. */
   readonly note?: string | undefined;
@@ -40,6 +44,7 @@ export interface SourceComparison {
   readonly facts: readonly [Facts | undefined, Facts | undefined];
   /** What the comparison of the trees found, if there was one. */
   readonly trees?: TreeComparison | undefined;
+  /** Patches of text files, where they were asked for. */
   readonly patches?: readonly FilePatch[] | undefined;
 }
 

@@ -7,6 +7,7 @@ import { isObject } from '../../core/is-object.ts';
 /** Facts by name, JSON-safe. */
 export type Facts = Readonly<Record<string, unknown>>;
 
+/** A fact that differs. */
 export interface FactDifference {
   /** Name of the fact, for instance `digest`; `option`, `layer`. */
   readonly what: string;
@@ -14,7 +15,9 @@ export interface FactDifference {
   readonly name?: string;
   /** The index of a layer: from 0, base first. */
   readonly index?: number;
+  /** On the first side; absent if it lacks it. */
   readonly from?: unknown;
+  /** On the second side. */
   readonly to?: unknown;
   /** The members of an object (an image configuration) that differ, for instance `config.Env`. */
   readonly members?: readonly string[];

@@ -9,6 +9,7 @@ export interface LayerRow {
   readonly state: 'same' | 'packed' | 'moved' | 'changed' | 'added' | 'gone';
   /** Numbers from the base, which is 1. */
   readonly from?: number;
+  /** Its number in the second image. */
   readonly to?: number;
   /** Bytes to fetch. */
   readonly size: { readonly from?: number | undefined; readonly to?: number | undefined };
@@ -16,10 +17,13 @@ export interface LayerRow {
   readonly madeBy?: string;
 }
 
+/** The layers of two images, side by side. */
 export interface LayerComparison {
+  /** In the order of the second image. */
   readonly rows: readonly LayerRow[];
   /** Layers of the image that has more, and those of them with other files. */
   readonly count: number;
+  /** Those of them with other files. */
   readonly changed: number;
   /** The same layers in another order. */
   readonly reordered: boolean;

@@ -8,12 +8,15 @@ import { inodeOf, isListed } from './listed-side.ts';
 import type { PathDifference } from './path-difference.ts';
 import type { ComparableTree } from './trees.ts';
 
+/** What differs in one file, as a patch. */
 export interface FilePatch {
   /** As in `PathDifference`. */
   readonly path: string;
+  /** The path is a byte string. */
   readonly pathBytes?: true;
   /** The file on either side; absent where it is not. */
   readonly from?: PatchedFile;
+  /** The file on the second side. */
   readonly to?: PatchedFile;
   /** The hunks of a unified diff; empty if only the mode differs. */
   readonly hunks?: string;
@@ -21,8 +24,11 @@ export interface FilePatch {
   readonly left?: 'binary' | 'too large' | 'too much' | 'another type';
 }
 
-interface PatchedFile {
+/** A file of a patch. */
+export interface PatchedFile {
+  /** Bytes. */
   readonly size: number;
+  /** Permission bits. */
   readonly mode: number;
 }
 

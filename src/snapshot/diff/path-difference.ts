@@ -1,6 +1,7 @@
 /** A difference between two trees at one path, and how its parts are written. */
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 
+/** What a path can be. */
 export type PathType = Exclude<TreeEntry['type'], 'socket'>;
 
 /** The aspect of a path that differs. `ignored`: still on the disk of the second side, but filtered out there. */
@@ -18,15 +19,19 @@ export type PathAspect =
   | 'xattr'
   | 'time';
 
+/** One thing that differs at a path. */
 export interface PathDifference {
+  /** What differs. */
   readonly what: PathAspect;
   /** What the path is, on the second side if it has it. */
   readonly type: PathType;
   /** Relative; a path that is not UTF-8 is a byte string, with `pathBytes: true`. */
   readonly path: string;
+  /** The path is a byte string. */
   readonly pathBytes?: true;
   /** The type, octal mode, size in bytes, owner, link target or device on either side. Absent if the side lacks it. */
   readonly from?: string | number;
+  /** The same on the second side. */
   readonly to?: string | number;
   /** The rule that ignores the path, or the extended attribute that differs. */
   readonly by?: string;

@@ -3,12 +3,15 @@ import { isObject } from '../../core/is-object.ts';
 import { type Facts, same } from './facts.ts';
 import type { DiffKind } from './filter.ts';
 
+/** A setting of an image that differs. */
 export interface SettingChange {
+  /** Where it stands. */
   readonly kind: Extract<DiffKind, 'config' | 'created' | 'history' | 'annotations'>;
   /** `ENV PATH`, `CMD`, `LABEL version`. */
   readonly name: string;
   /** Absent if the side lacks it; both are absent where the value may be a secret, or is too long to tell anything. */
   readonly from?: string;
+  /** On the second side. */
   readonly to?: string;
   /** The change in words, with what is quoted from the image in it. */
   readonly text: string;

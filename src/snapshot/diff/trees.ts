@@ -17,7 +17,9 @@ import { type ComparedTree, DiskSide, openDiskSide, openFile } from './disk-side
 import { isListed, ListedSide, type ListedTree, missingDigests } from './listed-side.ts';
 import { bitNames, octal, type PathAspect, type PathDifference, timeText, typeOf } from './path-difference.ts';
 
+/** What the comparison of two trees came to. */
 export interface TreeComparison {
+  /** How many there are. */
   readonly differences: number;
   /** Bytes of the files of either tree. */
   readonly size: { readonly from: number; readonly to: number };
