@@ -161,6 +161,15 @@ describe('stages', () => {
     const steps = Array.from({ length: 12_000 }, (_, i) => `WORKDIR /${i}`);
     expect((await graphOf(['FROM scratch', ...steps])).vertices).toHaveLength(12_000);
   });
+
+  it('refuses a working directory that Linux cannot make, before many of them take minutes', async () => {
+    const nested = (count: number) => graphOf(['FROM scratch', ...Array.from({ length: count }, () => 'WORKDIR 1234')]);
+    expect((await nested(819)).vertices).toHaveLength(819);
+    expect(await failure(nested(20_000))).toMatchObject({
+      code: 'E_DOCKERFILE',
+      message: expect.stringMatching(/:821: WORKDIR: .* longer than 4095 bytes$/),
+    });
+  });
 });
 
 describe('images', () => {
