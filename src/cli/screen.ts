@@ -54,6 +54,7 @@ const WIDE =
 
 /** The columns that a text takes. */
 export function widthOf(text: string): number {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += cells(segment);
   return width;
@@ -61,13 +62,19 @@ export function widthOf(text: string): number {
 
 const cells = (grapheme: string): number => (WIDE.test(grapheme) ? 2 : /^\p{M}+$/u.test(grapheme) ? 0 : 1);
 
+/** More characters than this for each column are not looked at. */
+const MOST_UNITS = 8;
+
 /**
  * A text from outside, harmless, in at most so many columns: its beginning and its end.
  * @param width undefined: whole
  */
 export function fitted(screen: Screen, text: string, width: number | undefined): string {
-  const safe = shown(screen, text);
-  if (width === undefined || widthOf(safe) <= width) return safe;
+  if (width === undefined) return shown(screen, text);
+  const most = MOST_UNITS * Math.max(1, width);
+  const isLong = text.length > 2 * most;
+  const safe = shown(screen, isLong ? text.slice(0, most) + text.slice(-most) : text);
+  if (!isLong && widthOf(safe) <= width) return safe;
   const gap = screen.ascii ? '...' : '…';
   const parts = [...graphemes.segment(safe)].map(({ segment }) => segment);
   const room = Math.max(0, width - gap.length);
@@ -78,7 +85,7 @@ export function fitted(screen: Screen, text: string, width: number | undefined):
 
 /** As `fitted`, but the beginning alone, on one line: for commands. */
 export function begun(screen: Screen, text: string, width: number | undefined): string {
-  const most = width === undefined ? text : text.slice(0, 8 * Math.max(0, width));
+  const most = width === undefined ? text : text.slice(0, MOST_UNITS * Math.max(1, width));
   const safe = shown(screen, most.replace(/\s+/g, ' ').trim());
   if (width === undefined || (widthOf(safe) <= width && most === text)) return safe;
   const gap = screen.ascii ? '...' : '…';

@@ -6,6 +6,7 @@ import type { Digest } from '../core/digest.ts';
 import type { ReadLimits } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { AttributeSpec, Attributes } from './attributes.ts';
+import type { Owner } from './entry.ts';
 import type { ImmutableRef } from './ref.ts';
 import type { JobContext } from './session.ts';
 import type { Store } from './store.ts';
@@ -165,6 +166,8 @@ export interface SourceInstance {
   pull?(job: JobContext): Promise<void>;
   /** The facts that `inspect` shows and that `diff` compares without content. */
   describe?(job: JobContext, options?: DescribeOptions): Promise<Description>;
+  /** Whose all files are in the source, whoever writes them on this machine: lists show it. */
+  readonly owner?: Owner | undefined;
   /** The files, if they are on this machine already: `diff` compares them in place, without a copy. */
   files?(job: JobContext): Promise<FilesInPlace>;
   /** The manifest and configuration of the chosen platform, their bytes as received, to export an image unchanged. */

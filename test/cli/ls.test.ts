@@ -283,6 +283,28 @@ describe('other sources', () => {
     }
   });
 
+  it.skipIf(!needs('git'))('have the owners of the source, whoever the store belongs to', async () => {
+    // A normal user, who can give files to nobody.
+    const uid = process.getuid!() === 0 ? 4242 : undefined;
+    const home = cliHome(uid);
+    const repositories = tempDir('repositories');
+    initBare(join(repositories, 'repo.git'));
+    commit(join(repositories, 'repo.git'), 'refs/heads/main', { f: 'content' });
+    const git = await serveGit(repositories);
+    const owners = async (args: readonly string[]): Promise<string[]> => {
+      const { code, stdout, stderr } = await ctxsrc(['ls', '-lR', '--quiet', ...args], { home, uid, env });
+      expect([code, stderr]).toEqual([0, '']);
+      return [...stdout.matchAll(/^\S+ +(\d+:\d+) /gm)].map(([, owner]) => owner!);
+    };
+    try {
+      expect(await owners([`${git.origin}/repo.git`])).toEqual(['0:0']);
+      expect(await owners([`${origin}/a.tar`])).toEqual(['0:0']);
+      expect(await owners([`${origin}/a.tar`, '--uid', '5', '--gid', '6'])).toEqual(['5:6']);
+    } finally {
+      await git.close();
+    }
+  });
+
   it('a blob', async () => {
     const { built, ref: layout } = image([file('x')]);
     const { digest, size } = built[0]!.descriptor;

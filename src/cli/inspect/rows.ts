@@ -81,10 +81,16 @@ export function percents(sizes: readonly number[]): number[] {
 export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
-export const page = (lines: readonly string[]): string => `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+/** The lines as one text. In the log of a workflow none of them is taken for a command of it. */
+export function page(screen: Screen, lines: readonly string[]): string {
+  const harmless = (line: string): string =>
+    screen.width === undefined ? line.replace(/^(\s*):(?=:)/, '$1\\x3a').replaceAll('##[', '##\\x5b') : line;
+  return `${lines.map((line) => harmless(line.trimEnd())).join('\n')}\n`;
+}
 
 function digestText(screen: Screen, digest: string, width: number | undefined): string {
-  if (width === undefined || digest.length <= width) return shown(screen, digest);
+  if (width === undefined || (digest.length <= width && widthOf(shown(screen, digest)) <= width))
+    return shown(screen, digest);
   const [algorithm = '', hex = ''] = digest.split(':');
   return fitted(screen, `${algorithm}:${hex.slice(0, 4)}${screen.ascii ? '...' : '…'}${hex.slice(-4)}`, width);
 }

@@ -141,7 +141,8 @@ function aliveFiles(root: TreeDirectory): Pick<Weights, 'largest' | 'alive'> {
   const largest = (): FoundFile[] =>
     found.sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1)).slice(0, LARGEST);
   const walk = (dir: TreeDirectory, prefix: string): void => {
-    for (const [name, node] of dir.children) {
+    // A file goes by its first name, as it does in lists.
+    for (const [name, node] of [...dir.children].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (node.kind === 'dir') walk(node, `${prefix}${name}/`);
       if (node.kind !== 'leaf' || node.inode.type !== 'file' || seen.has(node.inode)) continue;
       const { inode } = node;

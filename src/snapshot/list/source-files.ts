@@ -11,6 +11,7 @@ import { LayeredFiles } from '../../image/entries/layered-files.ts';
 import { type ListedEntry, listDirectory, listOne } from '../../image/entries/listing.ts';
 import type { MergeLimits } from '../../image/entries/merge.ts';
 import type { OpenLayer } from '../../image/entries/read-layer.ts';
+import type { DiskFilesOptions } from './disk-files.ts';
 
 export interface FilesRequest {
   readonly instance: SourceInstance;
@@ -50,7 +51,7 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
       return new LayeredFiles({ store, layers, limits: most, only, release });
     }
     if (layer !== undefined) throw noLayers();
-    return await openMounted(job, store, ref, limits);
+    return await openMounted(job, { store, ref, limits, owner: instance.owner });
   } catch (error) {
     await release();
     throw error;
@@ -71,7 +72,10 @@ export function listingLimits(limits: ReadLimits): MergeLimits & { readonly maxR
   return { maxBytes, maxFiles, maxRatio: maxRatio(limits.maxBytes) };
 }
 
-async function openMounted(job: JobContext, store: Store, ref: ImmutableRef, limits: ReadLimits): Promise<FileTree> {
+async function openMounted(
+  job: JobContext,
+  { ref, ...options }: Omit<DiskFilesOptions, 'files' | 'release'> & { readonly ref: ImmutableRef },
+): Promise<FileTree> {
   const mount = await ref.mount(job);
   const release = async (): Promise<void> => {
     await mount.release();
@@ -80,7 +84,7 @@ async function openMounted(job: JobContext, store: Store, ref: ImmutableRef, lim
   const { openDiskFiles } = await import('./disk-files.ts');
   const files = { root: bytesOfText(mount.path), modes: 'exact', excludedBy: () => '' } as const;
   try {
-    return await openDiskFiles(job, { store, files, limits, release });
+    return await openDiskFiles(job, { ...options, files, release });
   } catch (error) {
     // The caller still has the ref, and releases it.
     await mount.release();

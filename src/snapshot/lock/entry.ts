@@ -189,6 +189,7 @@ export function heldToLock(instance: SourceInstance, name: string, entry: LockEn
   const given = CONTENT.filter((member) => instance[member] !== undefined);
   return {
     ...(Object.fromEntries(given.map((member) => [member, gated(member)])) as Partial<SourceInstance>),
+    owner: instance.owner,
     snapshot: gated('snapshot') as SourceInstance['snapshot'],
     cacheKey: async (job, index) => {
       const result = await instance.cacheKey(job, index);

@@ -128,6 +128,8 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
   }
 
   return {
+    owner: { uid: shape.uid, gid: shape.gid },
+
     async cacheKey(job) {
       await require(job);
       return { key, pin: digest, done: true, opts: NO_CACHE_OPTS, preimage };

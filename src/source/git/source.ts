@@ -129,6 +129,9 @@ function gitInstance(id: GitIdentifier, env: SourceEnv): SourceInstance {
   }
 
   return {
+    // git knows no owners.
+    owner: { uid: 0, gid: 0 },
+
     async cacheKey(job) {
       const resolved = await resolve(job);
       return { key: gitKey(resolved, id.selection), pin: resolved.pin, done: true, opts: NO_CACHE_OPTS };

@@ -161,6 +161,9 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
   }
 
   return {
+    // An archive says of each entry whose it is.
+    owner: unpack === true ? undefined : { uid: shape.uid, gid: shape.gid },
+
     async cacheKey(job) {
       const found = await resolve(job);
       return { ...keyOf(found), pin: found.digest, done: true, opts: NO_CACHE_OPTS };

@@ -5,12 +5,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cliHome, ctxsrc } from '../support/cli.ts';
-import { expectFailure } from '../support/cli-expect.ts';
-import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
-import { TestRegistry } from '../support/registry.ts';
-import { type TarEntry, tar } from '../support/tar-builder.ts';
-import { tempDir } from '../support/temp.ts';
+import { cliHome, ctxsrc } from '../../support/cli.ts';
+import { expectFailure } from '../../support/cli-expect.ts';
+import { type BuiltLayer, LayoutBuilder } from '../../support/layout-builder.ts';
+import { TestRegistry } from '../../support/registry.ts';
+import { type TarEntry, tar } from '../../support/tar-builder.ts';
+import { tempDir } from '../../support/temp.ts';
 
 const env = { DOCKER_DEFAULT_PLATFORM: 'linux/amd64' };
 const file = (name: string, size: number, letter = 'x'): TarEntry => ({ name, content: letter.repeat(size) });
