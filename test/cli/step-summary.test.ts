@@ -1,5 +1,5 @@
 /** The summary of a step: what is appended, when, and that names are never more than text in it. */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -142,6 +142,20 @@ describe('what commands put there', () => {
     );
     expect(await run('diff', 'saved.json', '.')).toMatch(
       /^\n### ctxsrc diff: the build changed\n\n\| change \| what \|\n.*\n\| `changed` \| `a .*` \|\n/,
+    );
+  });
+
+  it('diff of sources in one sentence, and path by path', async () => {
+    for (const [name, text] of [
+      ['one', 'a'],
+      ['two', 'abc'],
+    ] as const) {
+      mkdirSync(join(dir, name));
+      writeFileSync(join(dir, name, 'a|b'), text);
+    }
+    expect(await run('diff', './one', './one')).toBe('');
+    expect(await run('diff', './one', './two')).toMatch(
+      /^\n### ctxsrc diff: the sources differ\n\n`.*1 file.*`\n\n\| change \| path \| bytes \| how \|\n.*\n\| `M` \| `a\\\|b` \| /,
     );
   });
 });

@@ -13,6 +13,8 @@ export interface Step {
 export interface StepTable {
   /** One sentence that answers, in words of ours. */
   readonly title: string;
+  /** What is said below it; it may hold names from outside. */
+  readonly text?: string;
   /** Without a change nothing is written, unless it is asked for. */
   readonly changed: boolean;
   readonly header: readonly string[];
@@ -51,8 +53,8 @@ async function sizeOf(file: string): Promise<number> {
   );
 }
 
-function titleOf({ title }: StepTable): string {
-  return `\n### ${title}\n`;
+function titleOf({ title, text }: StepTable): string {
+  return `\n### ${title}\n${text === undefined ? '' : `\n${cell(text)}\n`}`;
 }
 
 function summaryText(table: StepTable): string {

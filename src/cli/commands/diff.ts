@@ -40,6 +40,10 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   });
   if (document === undefined) await print(run, report, flags);
   else await document.end(report, flags);
+  if (run.io.env.GITHUB_STEP_SUMMARY) {
+    const [summary, table] = await Promise.all([import('../ci/step-summary.ts'), import('../diff/step-table.ts')]);
+    await summary.appendStepSummary(run, table.diffStepTable(report));
+  }
   const { incomplete } = report.comparison;
   if (incomplete.length > 0) run.incomplete(`could not be compared: ${incomplete.join(', ')}`);
   if (most !== undefined) checkGrowth(report, most);
