@@ -13,6 +13,8 @@ const MOST_ROWS = 40;
 /** Columns of names in a pipe; longer ones are whole, and push what is beside them. */
 const PIPE_NAME = 50;
 const AMOUNT = 9;
+/** On narrower screens words stand below the name. */
+const NARROW = 60;
 const MAX_BAR = 28;
 const COLORS = { A: 'green', D: 'red', M: 'cyan', m: 'cyan' } as const;
 
@@ -48,7 +50,8 @@ function layerLines({ layers, changes, comparison }: DiffReport, screen: Screen)
     const number =
       last > at ? `${row.to}-${layers.rows[last]!.to}` : row.to === undefined ? `-${row.from}` : `${row.to}`;
     if (row.state === 'same') rows.push({ number, name: 'same', right: '' });
-    else rows.push({ number, name: row.madeBy ?? '(no history)', right: layerWords(row, files?.get(at)) });
+    else
+      rows.push({ number, name: row.madeBy ?? '(no history)', right: text(screen, layerWords(row, files?.get(at))) });
     at = last;
   }
   const numberWidth = Math.max(...rows.map(({ number }) => number.length)) + 1;
@@ -57,7 +60,7 @@ function layerLines({ layers, changes, comparison }: DiffReport, screen: Screen)
   return rows.map(({ number, name, right }) => {
     const cut = screen.width === undefined ? shown(screen, name) : fitted(screen, name, Math.max(8, room));
     const gap = ' '.repeat(Math.max(2, room - widthOf(cut) + 2 + rightWidth - widthOf(right)));
-    return ` ${number.padEnd(numberWidth)} ${cut}${right === '' ? '' : `${gap}${text(screen, right)}`}`;
+    return ` ${number.padEnd(numberWidth)} ${cut}${right === '' ? '' : `${gap}${right}`}`;
   });
 }
 
@@ -81,17 +84,21 @@ function changeLines({ changes }: DiffReport, stat: boolean, screen: Screen): st
   const all = stat ? foldedRows(changes) : changeRows(changes);
   if (all.length === 0) return [];
   const rows = stat && screen.width !== undefined && all.length > MOST_ROWS + 1 ? all.slice(0, MOST_ROWS) : all;
-  const names = rows.map(nameOf);
+  const names = rows.map((row) => shown(screen, nameOf(row)));
   const width = screen.width ?? Number.POSITIVE_INFINITY;
-  const hasBars = stat && screen.bars && width >= 60;
-  const longest = Math.max(...names.map(widthOf));
+  const hasBars = stat && screen.bars && width >= NARROW;
+  const longest = most(names, widthOf);
   const nameWidth = Math.min(longest, screen.width === undefined ? PIPE_NAME : nameRoom(width, hasBars));
-  const largest = Math.max(...rows.map(({ bytes }) => bytes.added + bytes.gone));
-  const lines = rows.map((row, index) => {
+  const largest = most(rows, ({ bytes }) => bytes.added + bytes.gone);
+  const lines = rows.flatMap((row, index) => {
     const { letter, bytes, amount, words } = row;
     const name = nameCut(screen, names[index]!, screen.width === undefined ? undefined : nameWidth);
     const padded = name + ' '.repeat(Math.max(0, nameWidth - widthOf(name)));
     const head = ` ${letter} ${padded}  ${amount.padStart(AMOUNT)}  `;
+    if (width < NARROW) {
+      const below = words.length === 0 ? [] : [`    ${cutTo(screen, words.join(', '), width - 4)}`];
+      return [colored(screen, letter, head, ''), ...below];
+    }
     const room = screen.width && screen.width - widthOf(head);
     const bar = hasBars
       ? changeBarOf(bytes.added, bytes.gone, largest, Math.min(MAX_BAR, room ?? MAX_BAR), screen)
@@ -109,14 +116,20 @@ function colored(screen: Screen, letter: ChangeLetter, head: string, tail: strin
   return ` ${styled(screen, COLORS[letter], letter)}${head.slice(2)}${tail}`;
 }
 
-function nameRoom(width: number, hasBars: boolean): number {
-  const others = 3 + 2 + AMOUNT + 2;
-  return Math.max(8, width - others - (hasBars ? Math.min(MAX_BAR, Math.floor(width / 3)) : Math.floor(width / 4)));
+/** Of more things than a call may have arguments. */
+function most<T>(things: readonly T[], size: (thing: T) => number): number {
+  return things.reduce((largest, thing) => Math.max(largest, size(thing)), 0);
 }
 
-/** A name that keeps its last part whole where that fits. */
+function nameRoom(width: number, hasBars: boolean): number {
+  const others = 3 + 2 + AMOUNT + 2;
+  const besideName = width < NARROW ? 0 : hasBars ? Math.min(MAX_BAR, Math.floor(width / 3)) : Math.floor(width / 4);
+  return Math.max(8, width - others - besideName);
+}
+
+/** A harmless name that keeps its last part whole where that fits. */
 function nameCut(screen: Screen, name: string, width: number | undefined): string {
-  if (width === undefined || widthOf(name) <= width) return shown(screen, name);
+  if (width === undefined || widthOf(name) <= width) return name;
   const last = name.slice(name.lastIndexOf('/', name.length - 2) + 1);
   const gap = screen.ascii ? '.../' : '…/';
   const room = width - widthOf(last) - widthOf(gap);
@@ -126,7 +139,7 @@ function nameCut(screen: Screen, name: string, width: number | undefined): strin
     if (widthOf(`${head}${part}/`) > room) break;
     head += `${part}/`;
   }
-  return shown(screen, `${head}${gap}${last}`);
+  return `${head}${gap}${last}`;
 }
 
 function nameOf({ path, files }: ChangeRow): string {
