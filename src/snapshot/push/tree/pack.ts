@@ -69,7 +69,10 @@ export async function packTree(job: JobContext, { instance, env, options }: Pack
   }
   const keys = await allKeys(instance, job);
   const { pin, key, incomplete = [] } = keys.at(-1)!;
-  const annotations = annotationsOf(options.annotations ?? [], { pin, ...(await instance.describe?.(job)) });
+  const asked = options.annotations ?? [];
+  // To describe a directory means to walk it once more.
+  const facts = asked.some((text) => !text.includes('=')) ? await instance.describe?.(job) : undefined;
+  const annotations = annotationsOf(asked, { pin, ...facts });
   if (incomplete.length > 0) {
     const text = `${incomplete.join(', ')} could not be read: the layer lacks them, and another machine may make another one`;
     warnOrRefuse(job, 'E_INCOMPLETE', text, 'install the optional package koffi');
