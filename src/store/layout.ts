@@ -3,10 +3,11 @@
  * no place for. It is created at the first write, so that a command that only reads works where nothing can be written.
  */
 import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { access, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, open, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, localError } from '../core/errors.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
+import { removeFile } from '../fs/write/remove-file.ts';
 import { ownedName } from './process-identity.ts';
 
 /** Incremented whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
@@ -136,7 +137,7 @@ export class StoreDirectory {
       await give(temporary, path);
       this.step('file:named');
     } catch (error) {
-      await rm(temporary, { force: true });
+      await removeFile(temporary);
       throw error;
     }
   }
@@ -220,7 +221,7 @@ async function linkNew(from: string, to: string): Promise<void> {
       throw error;
     }
   }
-  await rm(from, { force: true });
+  await removeFile(from);
 }
 
 /** Makes the names in a directory survive a power loss; does nothing where directories cannot be synced. */

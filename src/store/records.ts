@@ -2,11 +2,12 @@
  * Records: small JSON files `records/<kind>/<sha256 of the key>.json` with their key and value. They only save work: an
  * unreadable record counts as missing, and its content can be found out again.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
+import { removeFile } from '../fs/write/remove-file.ts';
 import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
 import { touch } from './process-identity.ts';
 
@@ -57,7 +58,7 @@ export class FileRecordStore implements RecordStore {
 
   async delete(kind: string, key: string): Promise<void> {
     try {
-      await rm(this.#path(kind, key), { force: true });
+      await removeFile(this.#path(kind, key));
     } catch (error) {
       throw storeError(error, `cannot remove the record of ${key} from the cache`);
     }

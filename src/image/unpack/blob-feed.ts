@@ -27,6 +27,8 @@ interface FeedOptions {
   readonly store: Store;
   readonly layers: readonly RecipeLayer[];
   readonly blobs: BlobTable;
+  /** For each layer, whether its blob has to be brought into the store first. */
+  readonly missing: readonly boolean[];
   readonly progress: UnpackProgress;
   /** Called when the table of blobs has changed. */
   readonly onChange: () => void;
@@ -122,16 +124,16 @@ export class BlobFeed {
 
   async #bring(layer: number): Promise<void> {
     const { descriptor, fetch, file } = this.#layers[layer]!;
-    const { job, store, progress } = this.#options;
+    const { job, store, missing, progress } = this.#options;
     job.signal.throwIfAborted();
-    if ((await store.blobs.size(descriptor.digest)) === descriptor.size) {
-      this.#cached.add(layer);
-    } else if (file !== undefined) {
-      return this.#readInPlace(layer, file);
-    } else {
+    if (missing[layer] === true) {
       await fetch.call(this.#layers[layer], progress.jobOf(job, layer), (path, bytes) =>
         this.#announce(layer, path, bytes),
       );
+    } else if (file !== undefined && (await store.blobs.size(descriptor.digest)) !== descriptor.size) {
+      return this.#readInPlace(layer, file);
+    } else {
+      this.#cached.add(layer);
     }
     this.#whole.add(layer);
     this.#announce(layer, store.blobs.path(descriptor.digest), descriptor.size);

@@ -58,7 +58,7 @@ export async function unpackLayers(
     onApplied: () => progress.applied(),
   });
   const onChange = () => threads.blobsChanged();
-  const feed = new BlobFeed({ job: inner, store, layers, blobs, progress, onChange, abort: job.signal });
+  const feed = new BlobFeed({ job: inner, store, layers, blobs, missing, progress, onChange, abort: job.signal });
   try {
     const [report] = await Promise.all([threads.result, feed.run()]);
     progress.end('done');

@@ -1,5 +1,6 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { localError } from '../../core/errors.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { newStaging, removeDeadParts } from './beside.ts';
 
 /**
@@ -13,7 +14,7 @@ export async function replaceFile(path: string, text: string, what: string): Pro
     await writeFile(temporary, text, { flag: 'wx', mode: 0o666, flush: true });
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await removeFile(temporary);
     throw localError(error, `cannot write ${what}`);
   }
 }

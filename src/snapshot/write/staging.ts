@@ -8,7 +8,7 @@
  * from any step, after a failure of this run or the death of an earlier one.
  */
 
-import { rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { rename, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { JobContext } from '../../contract/session.ts';
@@ -16,6 +16,7 @@ import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { loadNative } from '../../fs/native/native.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { readSidecarFile, sidecarPath } from '../sidecar/sidecar.ts';
 import { isIntact } from '../verify/verify.ts';
@@ -89,7 +90,7 @@ async function restoreNames(run: Staging): Promise<void> {
       if (await isNewTree(run)) await rename(run.json, sidecarPath(run.target));
       else await unlink(run.json);
     }
-    if (isThere(sidecarPath(run.target))) await rm(run.oldJson, { force: true });
+    if (isThere(sidecarPath(run.target))) await removeFile(run.oldJson);
     else await renameIfThere(run.oldJson, sidecarPath(run.target));
   } catch (error) {
     throw localError(error, `cannot restore ${printable(run.target)}`);
@@ -146,7 +147,7 @@ export async function exclusively<T>(run: Staging, work: () => Promise<T>, signa
       const others = runsAt(run.target).filter((other) => other.lives && other.run.lock !== run.lock);
       if (!others.some((other) => isThere(other.run.lock))) return await work();
     } finally {
-      await rm(run.lock, { force: true });
+      await removeFile(run.lock);
     }
     if (Date.now() > deadline) {
       throw new CtxsrcError('E_LOCK_TIMEOUT', `another run has been busy at ${printable(run.target)} for too long`, {

@@ -8,6 +8,7 @@ import type { JobContext, Store } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import type { Git, GitCall, GitOutput, GitReach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
 
@@ -102,11 +103,11 @@ export class Repository {
   /** Removes leftovers of a git that was killed or ran out of space: no other process uses the locked directory. */
   async #removeLeftovers(): Promise<void> {
     for (const name of await readdir(this.dir)) {
-      if (name.endsWith('.lock')) await rm(join(this.dir, name), { force: true });
+      if (name.endsWith('.lock')) await removeFile(join(this.dir, name));
     }
     const packs = join(this.dir, 'objects', 'pack');
     for (const name of await readdir(packs).catch(() => [])) {
-      if (name.startsWith('tmp_')) await rm(join(packs, name), { force: true });
+      if (name.startsWith('tmp_')) await removeFile(join(packs, name));
     }
   }
 

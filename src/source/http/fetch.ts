@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import type { IngestSource, JobContext, Store } from '../../contract/index.ts';
@@ -15,6 +15,7 @@ import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
 import { counted, Task } from '../../core/progress.ts';
 import { shownReference } from '../../core/shown-reference.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
 import type { HttpResponse } from '../../http/client.ts';
 import { contentLength, header } from '../../http/headers.ts';
@@ -172,8 +173,8 @@ async function receive(
 
 /** Removes everything that could be resumed. */
 async function forget(part: string): Promise<void> {
-  await rm(part, { force: true });
-  await rm(`${part}.validator`, { force: true });
+  await removeFile(part);
+  await removeFile(`${part}.validator`);
 }
 
 /** The body from where an earlier run left it, else from its beginning. */
@@ -194,7 +195,7 @@ async function resumed(
     source = await openDownload(job, target, { offset: 0 }, response);
   }
   if (source.validator !== undefined) await writeFile(`${part}.validator`, source.validator);
-  else await rm(`${part}.validator`, { force: true });
+  else await removeFile(`${part}.validator`);
   return source;
 }
 

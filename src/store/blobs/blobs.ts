@@ -6,7 +6,7 @@
  */
 
 import { createReadStream } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { BlobStore } from '../../contract/blobs.ts';
 import type { RecipeLayer } from '../../contract/ref.ts';
@@ -17,6 +17,7 @@ import { CONTENT_DAMAGED, LAYOUT_DAMAGED } from '../../core/integrity-hints.ts';
 import type { Progress } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { isUnwritable, type StoreDirectory, storeError } from '../layout.ts';
 import { touch } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
@@ -110,7 +111,7 @@ export class FileBlobStore implements BlobStore {
   }
 
   async discard(digest: Digest): Promise<void> {
-    await rm(this.path(digest), { force: true }).catch((error: unknown) => {
+    await removeFile(this.path(digest)).catch((error: unknown) => {
       throw new CtxsrcError('E_STORE_CORRUPT', `blob ${digest} in the cache is damaged and cannot be removed`, {
         cause: error,
         hint: `remove ${shellWord(this.path(digest))}`,

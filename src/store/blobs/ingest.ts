@@ -12,7 +12,7 @@
 
 import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { BlobGrowth, BlobStore, IngestSource } from '../../contract/blobs.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { type Digest, digestAlgorithm, digestHex, hasherFor, shortDigest } from '../../core/digest.ts';
@@ -20,6 +20,7 @@ import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
 import { orAbort } from '../../core/once.ts';
 import { failureOf, Task } from '../../core/progress.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
@@ -40,6 +41,9 @@ interface BlobFiles {
   size(digest: Digest): Promise<number | undefined>;
   makeParent(digest: Digest): Promise<void>;
 }
+
+/** A smaller blob is quicker fetched anew than its part is taken up again, which takes a note beside each part. */
+const LEAST_RESUMED = 1 << 20;
 
 /** Bytes of an earlier part that are read at once. */
 const READ_SIZE = 1 << 20;
@@ -151,19 +155,22 @@ export class Ingests {
     mayResume: boolean,
   ): Promise<boolean> {
     const note = `${partial}.json`;
-    const kept = mayResume ? await keptPart(partial, note, size) : { size: 0, validator: undefined };
+    const isSmall = size !== undefined && size < LEAST_RESUMED;
+    const kept = mayResume && !isSmall ? await keptPart(partial, note, size) : { size: 0, validator: undefined };
     const hash = hasherFor(digest);
-    let keep = true;
+    let keep = !isSmall;
     let file: FileHandle | undefined;
     let source: IngestSource | undefined;
     try {
       file = await open(partial, kept.size > 0 ? 'r+' : 'w', 0o644);
-      await file.truncate(kept.size);
-      if (kept.size > 0) await rehash(partial, kept.size, hash);
-      if (kept.size > 0) growth?.(partial, kept.size);
+      if (kept.size > 0) {
+        await file.truncate(kept.size);
+        await rehash(partial, kept.size, hash);
+        growth?.(partial, kept.size);
+      }
       source = await produce({ offset: kept.size, validator: kept.validator });
       // Written for each ingest before its first byte: a part without a note is of unknown origin and not resumed.
-      await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
+      if (!isSmall) await writeFile(note, JSON.stringify({ boot: bootId(), validator: source.validator }));
       this.#directory.step('ingest:begun');
       const written = await write(job, source, file, kept.size, {
         digest,
@@ -188,7 +195,7 @@ export class Ingests {
       await file.close();
       file = undefined;
       // The note is removed first: after a crash here the part is fetched anew, and no orphaned note stays.
-      await rm(note, { force: true });
+      if (!isSmall) await removeFile(note);
       await rename(partial, this.#blobs.path(digest));
       this.#directory.step('ingest:renamed');
       return true;
@@ -205,10 +212,11 @@ export class Ingests {
         hint: 'a part of the download was bad: run again, it starts anew',
       });
     } finally {
+      // A file that is closed has its final name.
       await file?.close();
-      if (!keep || (await sizeOf(partial)) === 0) {
-        await rm(partial, { force: true });
-        await rm(note, { force: true });
+      if (file !== undefined && (!keep || (await sizeOf(partial)) === 0)) {
+        await removeFile(partial);
+        await removeFile(note);
       }
     }
   }

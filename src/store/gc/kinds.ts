@@ -1,10 +1,10 @@
 /** The kinds of things in the store: what there is of each, what people call it, and how one is removed. */
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { StoreItem } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
 import { isObject } from '../../core/is-object.ts';
 import { shownReference } from '../../core/shown-reference.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
 import { ENTRIES } from '../entry-indexes.ts';
@@ -34,8 +34,6 @@ interface Kind {
   /** Removes one; absent where nothing is removed, or not one by one. */
   readonly remove?: (path: string, snapshots: SnapshotStore) => Promise<void>;
 }
-
-const removeFile = (path: string): Promise<void> => rm(path, { force: true });
 
 /** A new kind of thing in the store is one more line. */
 const KINDS: readonly Kind[] = [

@@ -5,6 +5,7 @@ import type { JobContext } from '../../contract/session.ts';
 import type { VerifyReport } from '../../contract/store.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { Task } from '../../core/progress.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import type { FileBlobStore } from '../blobs/blobs.ts';
 import { checkedIndex, ENTRIES } from '../entry-indexes.ts';
 import { imageName } from '../index-file.ts';
@@ -109,7 +110,7 @@ async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Pro
       const path = directory.path('records', kind, name);
       const text = textOf(path);
       if (text === undefined || parseRecord(text) !== undefined) continue;
-      await rm(path, { force: true });
+      await removeFile(path);
       problems.push({ kind: 'record', id: `${kind} ${name}`, problem: 'cannot be read' });
     }
   }
@@ -120,7 +121,7 @@ async function verifyEntryIndexes({ directory }: VerifyEnv, problems: Problem[])
     const path = directory.path(ENTRIES, name);
     const bytes = await readFile(path).catch(orAbsent);
     if (bytes === undefined || checkedIndex(bytes) !== undefined) continue;
-    await rm(path, { force: true });
+    await removeFile(path);
     problems.push({ kind: 'entries', id: name.replace('-', ':'), problem: 'has other content than its digest says' });
   }
 }

@@ -11,6 +11,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
 import {
@@ -76,7 +77,7 @@ export class Leases {
     held.count -= 1;
     if (held.count > 0) return;
     this.#held.delete(resource);
-    await rm(this.#directory.path('leases', this.#name, resource), { force: true });
+    await removeFile(this.#directory.path('leases', this.#name, resource));
   }
 
   /** Registers this process as alive, which protects its temporary directories. */

@@ -10,13 +10,14 @@
  * Waiting processes leave `locks/<name>~w~<owner>`, so that the holder can see that its result is awaited.
  */
 
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobContext } from '../../contract/session.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import { failureOf, Task } from '../../core/progress.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity, touch } from '../process-identity.ts';
 
@@ -180,7 +181,7 @@ export class Locks {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    await rm(path, { force: true });
+    await removeFile(path);
     this.#directory.step('lock:dropped');
   }
 
@@ -221,7 +222,7 @@ export class Locks {
       if (watched < this.#heartbeat.interval * 1.2) return mtime;
     }
     this.#silentSince.delete(file.file);
-    await rm(path, { force: true });
+    await removeFile(path);
     return undefined;
   }
 

@@ -1,7 +1,8 @@
 /** The parameters of a clone, completed for this process and the target directory. */
-import { chmod, lstat, mkdir, open, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 
 export interface CloneSpec {
@@ -50,7 +51,7 @@ export async function createdIn(dir: string): Promise<CloneSpec['created']> {
     return { uid, gid, umask: 0o777 & ~mode };
   } finally {
     await file.close();
-    await rm(probe, { force: true });
+    await removeFile(probe);
   }
 }
 

@@ -1,11 +1,12 @@
 /** How files get from the store into a directory, and errors for methods that the file systems do not support. */
 import { constants } from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WriteOptions } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import type { CloneSpec } from './clone-spec.ts';
 
 /**
@@ -25,7 +26,7 @@ export async function chooseMethod(
   } catch {
     return 'copy';
   } finally {
-    await rm(probe, { force: true });
+    await removeFile(probe);
   }
 }
 

@@ -5,7 +5,7 @@
  * locks.
  */
 import { closeSync, openSync } from 'node:fs';
-import { chmod, rename, rm, utimes } from 'node:fs/promises';
+import { chmod, rename, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { WriteOptions, WriteReport } from '../../contract/ref.ts';
 import type { JobContext } from '../../contract/session.ts';
@@ -14,6 +14,7 @@ import { isAbort, localError } from '../../core/errors.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import { peekRow, rowsOf } from '../../fs/entry/json-rows.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
+import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { type StoreDirectory, storeError } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
@@ -292,7 +293,7 @@ export class SnapshotStore {
         await rename(temporary, entriesPath(home, entries));
       }
       await this.#writeHeader(home, { ...header, entries, durable: header.durable || hashed, boot: bootId() }, 'no');
-      if (entries !== header.entries) await rm(entriesPath(home, header.entries), { force: true });
+      if (entries !== header.entries) await removeFile(entriesPath(home, header.entries));
     } catch {
       // A store that cannot be written costs time: the next run checks the files again.
     }
