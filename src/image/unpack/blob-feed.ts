@@ -162,7 +162,7 @@ export class BlobFeed {
     // Continues when unpacking fails: a wrong digest of the blob is then the reason.
     const hash = hasherFor(digest);
     // One reused buffer: a stream would allocate new ones, which costs more than reading into them.
-    const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size));
     for (let position = 0; position < size; ) {
       this.#options.abort.throwIfAborted();
       const n = await readAt(fd, buffer, position);
