@@ -63,6 +63,8 @@ export class Terminal {
   }
 
   #tmux(...args: string[]): string {
-    return execFileSync('tmux', ['-L', this.#server, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+    // Without it tmux starts the shell of the password file, which for many a user of CI is one that ends at once.
+    const env = { ...process.env, SHELL: '/bin/sh' };
+    return execFileSync('tmux', ['-L', this.#server, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] }).toString();
   }
 }
