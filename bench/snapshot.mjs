@@ -1,11 +1,12 @@
 // Images into directories: ctxsrc and its peers in turn, in one run, and a check that the tree is right.
 //
-//   node bench/snapshot.mjs [--corpora FOLDER] [--work FOLDER] [--rounds N] [--no-check] [--peers way,…] [image…]
+//   node bench/snapshot.mjs [--corpora FOLDER] [--work FOLDER] [--rounds N] [--no-check] [--peers way,…] [--node PATH]… [image…]
 //
-// Needs docker-registry, skopeo, umoci, curl, gzip, zstd, tar and getfattr; run as root. --work is where trees are
-// written: a tmpfs or an ext4 with a journal (the peers' and ours on the same). Prints a table of medians and ratios.
+// Needs docker-registry, skopeo, umoci, curl, gzip, zstd, tar and getfattr; run as root. Trees are written to a loop-mounted
+// ext4 with a journal where one can be mounted, or below --work (the peers' and ours on the same). crane and undock take
+// part where they are installed, other versions of Node by --node. Prints medians, ratios, and how busy the machine was.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { IMAGE_NAMES, makeImage } from './corpora.mjs';
+import { journaledDisk } from './disk.mjs';
 import { compareTrees, listTree } from './tree.mjs';
 
 const CLI = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'ctxsrc.js');
@@ -21,7 +23,8 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     corpora: { type: 'string', default: join(tmpdir(), 'ctxsrc-bench-corpora') },
-    work: { type: 'string', default: tmpdir() },
+    work: { type: 'string' },
+    node: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '5' },
     check: { type: 'boolean', default: true },
     peers: { type: 'string' },
@@ -40,41 +43,33 @@ const WAYS = {
       })
       .join('\n'),
   }),
-  ctxsrc: ({ registry, image, tree, cache }) => ({
-    argv: [
-      process.execPath,
-      CLI,
-      'snapshot',
-      '-q',
-      '--cache-dir',
-      cache,
-      '--plain-http',
-      registry,
-      `docker-image://${registry}/${image}:latest`,
-      tree,
-    ],
+  /** Knows whiteouts, verifies nothing but blobs, and tar fails where it may not make what is in the image. */
+  'crane+tar': ({ registry, image, tree }) => ({
+    script: `crane export --insecure ${registry}/${image}:latest - | tar -C '${tree}' -x --xattrs --numeric-owner -p 2>/dev/null || :`,
+  }),
+  undock: ({ registry, image, tree }) => ({
+    argv: ['undock', '--insecure', '--rm-dist', '--platform', 'linux/amd64', `${registry}/${image}:latest`, tree],
     absent: true,
   }),
-  /** The same again: its content key is in the store. */
-  'ctxsrc-warm': ({ registry, image, tree, warmCache }) => ({
-    argv: [
-      process.execPath,
-      CLI,
-      'snapshot',
-      '-q',
-      '--cache-dir',
-      warmCache,
-      '--plain-http',
-      registry,
-      `docker-image://${registry}/${image}:latest`,
-      tree,
-    ],
-    absent: true,
-  }),
-  'ctxsrc-layout': ({ layout, tree, cache }) => ({
-    argv: [process.execPath, CLI, 'snapshot', '-q', '--cache-dir', cache, `oci-layout://${layout}:latest`, tree],
-    absent: true,
-  }),
+  ...Object.fromEntries(
+    [process.execPath, ...flags.node].flatMap((node, index) => {
+      const suffix = index === 0 ? '' : `@${versionOf(node)}`;
+      const snapshot = (cache, ref, tree) => ({
+        argv: [node, CLI, 'snapshot', '-q', '--cache-dir', cache, ...ref, tree],
+        absent: true,
+      });
+      const remote = ({ registry, image }) => ['--plain-http', registry, `docker-image://${registry}/${image}:latest`];
+      return [
+        [`ctxsrc${suffix}`, (place) => snapshot(place.cache, remote(place), place.tree)],
+        // The same again: its content key is in the store.
+        [`ctxsrc-warm${suffix}`, (place) => snapshot(place.warmCache, remote(place), place.tree)],
+        [
+          `ctxsrc-layout${suffix}`,
+          (place) => snapshot(place.cache, [`oci-layout://${place.layout}:latest`], place.tree),
+        ],
+      ];
+    }),
+  ),
   'umoci-layout': ({ layout, tree }) => ({
     argv: ['umoci', 'unpack', '--image', `${layout}:latest`, tree],
     absent: true,
@@ -88,10 +83,19 @@ umoci unpack --image '${cache}/layout:latest' '${tree}'`,
 
 /** Ratios that have a bar, for the image or for all. */
 const BARS = {
-  'ctxsrc/pipe': { debian: 0.5, devimg: 0.5, manysmall: 0.75, manylayers: 0.65 },
+  'ctxsrc/pipe': { debian: 0.65, devimg: 0.55, manysmall: 0.85, 'devimg-zstd': 0.85 },
+  'ctxsrc/crane+tar': { manylayers: 0.85 },
   'ctxsrc-layout/umoci-layout': { all: 0.35 },
-  'ctxsrc-warm/ctxsrc': { all: 0.5 },
+  'ctxsrc-warm/pipe': { debian: 0.4, devimg: 0.4, manylayers: 0.2 },
+  'ctxsrc-warm/ctxsrc': { all: 1 },
 };
+
+/** What has to be installed for a way. */
+const PROGRAMS = { 'crane+tar': 'crane', undock: 'undock' };
+
+function versionOf(node) {
+  return execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
+}
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
@@ -121,14 +125,28 @@ function imageOf(layout) {
   return blob(index.manifests[0].digest);
 }
 
-/** Seconds of wall and of processor, children included. */
+/** Busy and all seconds of the machine's cores so far. */
+function coreSeconds() {
+  const [user, nice, system, idle, wait, irq, soft] = readFileSync('/proc/stat', 'utf8')
+    .split('\n', 1)[0]
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  const busy = user + nice + system + irq + soft;
+  return { busy, all: busy + idle + wait };
+}
+
+/** Seconds of wall and of processor, children included, and which share of the cores was busy, with the registry. */
 function measure({ argv, script }) {
   const command = argv ?? ['bash', '-e', '-o', 'pipefail', '-c', script];
   const timed = ['bash', '-c', 'TIMEFORMAT="%R %U %S"; time "$@" >/dev/null', 'bash', ...command];
+  const before = coreSeconds();
   const result = spawnSync(timed[0], timed.slice(1), { encoding: 'utf8' });
+  const after = coreSeconds();
   const times = /([\d.]+) ([\d.]+) ([\d.]+)\s*$/.exec(result.stderr);
   if (result.status !== 0 || times === null) throw new Error(`${command.join(' ')} failed: ${result.stderr}`);
-  return { wall: Number(times[1]), cpu: Number(times[2]) + Number(times[3]) };
+  const busy = (after.busy - before.busy) / (after.all - before.all);
+  return { wall: Number(times[1]), cpu: Number(times[2]) + Number(times[3]), busy };
 }
 
 /** Peak resident memory of one run of a single process, in MB. */
@@ -182,7 +200,10 @@ async function benchImage(image, registry, work, ways, rounds) {
 
   const results = Object.fromEntries(ways.map((way) => [way, []]));
   clear(place.warmCache);
-  if (ways.includes('ctxsrc-warm')) measure(fresh('ctxsrc-warm'));
+  // The first snapshot stays where it is: later ones are cloned from it.
+  if (ways.some((way) => way.startsWith('ctxsrc-warm'))) {
+    measure(WAYS['ctxsrc-warm']({ ...place, tree: join(work, 'earlier') }));
+  }
   for (let round = 0; round < rounds; round += 1) {
     for (const way of ways) {
       const command = fresh(way);
@@ -199,8 +220,9 @@ async function benchImage(image, registry, work, ways, rounds) {
     walls[way] = median(wall);
     const cpu = median(runs.map((run) => run.cpu));
     const range = `[${Math.min(...wall).toFixed(2)}-${Math.max(...wall).toFixed(2)}]`;
+    const busy = Math.round(100 * median(runs.map((run) => run.busy)));
     console.log(
-      `  ${way.padEnd(14)} ${walls[way].toFixed(2).padStart(6)} s ${range.padEnd(15)} cpu ${cpu.toFixed(2)} s`,
+      `  ${way.padEnd(24)} ${walls[way].toFixed(2).padStart(6)} s ${range.padEnd(15)} cpu ${cpu.toFixed(2).padStart(5)} s, cores ${busy} % busy`,
     );
   }
   for (const [pair, bars] of Object.entries(BARS)) {
@@ -209,6 +231,11 @@ async function benchImage(image, registry, work, ways, rounds) {
     if (walls[ours] === undefined || walls[theirs] === undefined || bar === undefined) continue;
     const ratio = walls[ours] / walls[theirs];
     console.log(`  ${pair.padEnd(28)} ${ratio.toFixed(2)}  (bar ${bar}: ${ratio <= bar ? 'met' : 'NOT MET'})`);
+  }
+  for (const way of ways.filter((name) => name.includes('@'))) {
+    console.log(
+      `  ${`${way} to ${way.split('@')[0]}`.padEnd(38)} ${(walls[way] / walls[way.split('@')[0]]).toFixed(2)}`,
+    );
   }
   for (const way of ways.filter((name) => name.startsWith('ctxsrc'))) {
     const peak = await peakMemory(fresh(way));
@@ -224,20 +251,30 @@ async function benchImage(image, registry, work, ways, rounds) {
   for (const difference of differences.slice(0, 10)) console.log(`    ${difference}`);
   clear(other);
   clear(place.tree);
+  clear(join(work, 'earlier'));
   return differences.length === 0;
 }
 
-const ways = flags.peers === undefined ? Object.keys(WAYS) : flags.peers.split(',');
+const there = (way) => PROGRAMS[way] === undefined || spawnSync('which', [PROGRAMS[way]]).status === 0;
+const ways = (flags.peers === undefined ? Object.keys(WAYS) : flags.peers.split(',')).filter(there);
 const images = positionals.length > 0 ? positionals : IMAGE_NAMES;
-const work = mkdtempSync(join(flags.work, 'ctxsrc-bench-'));
-const registry = await startRegistry(work);
+const disk =
+  flags.work === undefined ? journaledDisk(8) : { dir: flags.work, what: flags.work, release: () => undefined };
+const work = mkdtempSync(join(disk.dir, 'ctxsrc-bench-'));
+// The registry's own files lie elsewhere: what is measured is the disk that trees are written to.
+const content = mkdtempSync(join(tmpdir(), 'ctxsrc-bench-registry-'));
+const registry = await startRegistry(content);
 let right = true;
 try {
-  console.log(`${cpus().length} x ${cpus()[0].model}, Node ${process.version}, ${work}, medians of ${flags.rounds}`);
+  console.log(
+    `${cpus().length} x ${cpus()[0].model}, Node ${process.version}, ${disk.what}, medians of ${flags.rounds}`,
+  );
   for (const image of images)
     right = (await benchImage(image, registry.host, work, ways, Number(flags.rounds))) && right;
 } finally {
   registry.child.kill();
   clear(work);
+  rmSync(content, { recursive: true });
+  disk.release();
 }
 process.exitCode = right ? 0 : 1;
