@@ -74,6 +74,14 @@ describe('a snapshot of an image that was written before', () => {
     expect(statSync(join(base, 'out3/bin/tool')).ino).not.toBe(statSync(join(base, 'out2/bin/tool')).ino);
   });
 
+  it('is a copy of an older one when the newest one is gone', async () => {
+    expect(await snapshot()).not.toBe('unpack');
+    rmSync(join(base, 'out2'), { recursive: true });
+    rmSync(join(base, 'out2.ctxsrc.json'));
+    expect(await snapshot()).not.toBe('unpack');
+    expect(treeText(join(base, 'out3'))).toBe(tree);
+  });
+
   it('takes files that were only touched', async () => {
     const file = join(base, 'out1/secret');
     const { atime, mtime } = statSync(file);
