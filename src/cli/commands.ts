@@ -240,6 +240,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     flags: (command) => {
       command
         .addOption(new Option('--all-platforms', 'push the whole index, not only the manifest of one platform'))
+        .addOption(new Option('--attestations', 'push signatures and the like, too'))
         .addOption(new Option('--dry-run', 'only say what would be sent'))
         .addOption(new Option('--mtime <which>', '$SOURCE_DATE_EPOCH as time of files').choices(['epoch']))
         .addOption(listOption('--annotation <name[=value]>', 'for an image of files'))

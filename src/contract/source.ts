@@ -204,6 +204,14 @@ export interface ImageDocuments {
   readonly config: { readonly descriptor: Descriptor; readonly bytes: Uint8Array };
 }
 
+/** What lies beside an image and is about it: a signature, an attestation, a bill of materials. */
+export interface Companion {
+  /** A manifest, or an index of several. */
+  readonly descriptor: Descriptor;
+  /** The tag by which it is found, made from the digest of the image; absent for one that names the image as its subject. */
+  readonly tag?: string | undefined;
+}
+
 /** The documents and blobs of an image, as received. Nothing beyond the root is read before it is asked for. */
 export interface ImageContent {
   /** An index, or a manifest. */
@@ -214,6 +222,8 @@ export interface ImageContent {
   manifest(job: JobContext): Promise<Descriptor>;
   /** An index, manifest or configuration, verified. */
   document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array>;
+  /** What lies beside the image and is about this index or manifest; absent where nothing can lie beside an image. */
+  beside?(job: JobContext, subject: Digest): Promise<readonly Companion[]>;
   /** A file with the bytes of a blob, which is brought into the store unless it lies on this machine; not verified. */
   file(job: JobContext, descriptor: Descriptor): Promise<string>;
 }

@@ -25,6 +25,7 @@ export function imageContent(
     repository: provider.repository,
     manifest: known.manifest,
     document: (job, descriptor) => fetchDocument(job, provider, descriptor),
+    ...(provider.beside === undefined ? {} : { beside: provider.beside }),
     async file(job: JobContext, descriptor) {
       const inPlace = await known.layerFile(descriptor);
       if (inPlace !== undefined) return inPlace;

@@ -1,5 +1,6 @@
 /** Where an image comes from: the only difference between the image sources. */
 import type { JobContext } from '../contract/session.ts';
+import type { Companion } from '../contract/source.ts';
 import type { IngestSource } from '../contract/store.ts';
 import { type Digest, digestLike } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -17,6 +18,8 @@ export interface ContentProvider {
   document(job: JobContext, descriptor: Descriptor): Promise<Uint8Array>;
   /** The bytes of a layer blob from `resume.offset` on; the code that stores them verifies them. */
   layer(job: JobContext, descriptor: Descriptor, resume: Resume): Promise<IngestSource>;
+  /** What lies beside the image and is about the manifest or index with this digest. */
+  beside?(job: JobContext, subject: Digest): Promise<readonly Companion[]>;
   /** A file that contains the layer, if it can be read in place. */
   layerFile?(descriptor: Descriptor): Promise<string | undefined>;
   /** The phase of bringing a layer into the store, for progress. */

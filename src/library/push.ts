@@ -9,6 +9,8 @@ import { withSource } from './place.ts';
 export interface PushOptions<Reference extends string = string> extends Options<Reference> {
   /** The index with everything in it, instead of one platform's image. */
   readonly allPlatforms?: boolean | undefined;
+  /** Also attestations, signatures, and whatever else names the image as its subject. */
+  readonly attestations?: boolean | undefined;
   /** Only finds out what would be sent. */
   readonly dryRun?: boolean | undefined;
   /** The time of all files of a source that is no image, in seconds since 1970, instead of the fixed one. */
@@ -20,6 +22,7 @@ export interface PushOptions<Reference extends string = string> extends Options<
 const PUSH_OPTIONS = {
   ...OPTIONS,
   allPlatforms: flag,
+  attestations: flag,
   dryRun: flag,
   epoch: count(0),
   annotations: list,
@@ -38,10 +41,18 @@ export async function push<Reference extends string>(
 ): Promise<PushResult> {
   members(PUSH_OPTIONS)(options, '');
   nonEmpty(destination, 'destination');
-  const { allPlatforms = false, dryRun = false, epoch, annotations, ...common } = options;
+  const { allPlatforms = false, attestations = false, dryRun = false, epoch, annotations, ...common } = options;
   const target = parseDestination(destination, process.cwd());
   const { pushSource } = await import('../snapshot/push/push.ts');
   return withSource(reference, common, ({ instance }, { env, job }) =>
-    pushSource(job, { instance, env, destination: target, allPlatforms, dryRun, tree: { epoch, annotations } }),
+    pushSource(job, {
+      instance,
+      env,
+      destination: target,
+      allPlatforms,
+      attestations,
+      dryRun,
+      tree: { epoch, annotations },
+    }),
   );
 }

@@ -154,6 +154,12 @@ export function createRegistryClient(options: {
     manifest: (job: JobContext, name: RepositoryName, digest: Digest, expectedSize?: number) =>
       eachEndpoint(job, name, (endpoint) => manifestAt(job, api, endpoint, digest, expectedSize)),
 
+    /** What the registry itself, not a mirror, has beside an image that is about it. Errors: as `resolve`. */
+    async beside(job: JobContext, name: RepositoryName, subject: Digest) {
+      const { besideAt } = await import('./beside.ts');
+      return besideAt(job, api, endpointsFor(name, [])[0], subject);
+    },
+
     /**
      * A blob's bytes, not verified, from `resume.offset` on if the registry can resume. An interrupted download resumes
      * by itself. It holds one of `--parallel` permits until it is read to its end, left, or the job is aborted.

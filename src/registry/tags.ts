@@ -70,7 +70,7 @@ function readTags(bytes: Uint8Array): readonly string[] {
 }
 
 /** The URL of the next page (RFC 8288, `rel="next"`), below the API of the same server; undefined on the last page. */
-function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
+export function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
   for (const value of headerValues(headers, 'link')) {
     const target = /<([^>]*)>\s*;[^,]*\brel="?next"?/i.exec(urlText(value))?.[1];
     if (target === undefined || !URL.canParse(target, from.href)) continue;

@@ -88,6 +88,11 @@ export function layoutProvider(
 
     document: async (job, { digest }) => (await open(job)).readBlob(digest, MAX_DOCUMENT_BYTES),
 
+    async beside(job, subject) {
+      const { besideIn } = await import('../image/layout/beside.ts');
+      return besideIn(await open(job), subject);
+    },
+
     layer: (job, { digest }, resume) => provider.blob(job, digest, resume, Number.POSITIVE_INFINITY),
 
     async blob(job, digest, { offset }, maxBytes) {

@@ -77,6 +77,11 @@ export function registryProvider(reference: ImageReference, env: SourceEnv): Blo
       return bytes;
     },
 
+    async beside(job, subject) {
+      const asked = await client(`what lies beside ${storeName} is not in the store`);
+      return asked.beside(job, repository, subject);
+    },
+
     async layer(job, { digest }, resume) {
       const asked = await client(`layer ${digest} of ${storeName} is not in the store`);
       return asked.blob(job, repository, digest, resume);

@@ -43,6 +43,9 @@ export class PushRegistry {
   rule: Rule | undefined;
   /** Seconds that a token lives; undefined: none is needed. */
   tokenLife: number | undefined;
+  /** Keeps the list of the referrers of each image, and says so. */
+  listsReferrers = false;
+  #sessions = 0;
   readonly #tokens = new Map<string, number>();
   readonly #counts = new Map<string, number>();
   readonly #sockets = new Set<Socket>();
@@ -116,7 +119,8 @@ export class PushRegistry {
 
   #serve(method: string, url: URL, headers: IncomingMessage['headers'], body: Buffer): Answer {
     if (url.pathname === '/token') return this.#token(url);
-    const [, repository = '', rest = ''] = /^\/v2\/(.+?)\/((?:blobs|manifests)\/.*)$/.exec(url.pathname) ?? [];
+    const [, repository = '', rest = ''] =
+      /^\/v2\/(.+?)\/((?:blobs|manifests|referrers)\/.*)$/.exec(url.pathname) ?? [];
     if (rest === 'blobs/uploads/') return this.#begin(repository, url);
     if (rest.startsWith('blobs/uploads/')) return this.#upload(method, repository, url, headers, body);
     const reference = rest.slice(rest.indexOf('/') + 1);
@@ -124,6 +128,7 @@ export class PushRegistry {
       const blob = this.blobsOf(repository).get(reference);
       return blob === undefined ? problem(404, 'BLOB_UNKNOWN') : { status: 200, body: blob };
     }
+    if (rest.startsWith('referrers/')) return this.#referrers(repository, reference);
     if (method === 'PUT') return this.#manifest(repository, reference, body);
     const manifest = this.manifestsOf(repository).get(reference);
     if (manifest === undefined) return problem(404, 'MANIFEST_UNKNOWN');
@@ -144,7 +149,8 @@ export class PushRegistry {
       this.blobsOf(repository).set(digestOf(mounted), mounted);
       return { status: 201 };
     }
-    const id = `id-${this.uploads.size}`;
+    this.#sessions += 1;
+    const id = `id-${this.#sessions}`;
     this.uploads.set(id, Buffer.alloc(0));
     return { status: 202, headers: { location: `/v2/${repository}/blobs/uploads/${id}?state=a%2Fb` } };
   }
@@ -191,7 +197,35 @@ export class PushRegistry {
     }
     this.manifestsOf(repository).set(reference, bytes);
     this.manifestsOf(repository).set(digestOf(bytes), bytes);
-    return { status: 201, headers: { 'docker-content-digest': digestOf(bytes) } };
+    const subject = this.listsReferrers ? subjectOf(bytes) : undefined;
+    return {
+      status: 201,
+      headers: {
+        'docker-content-digest': digestOf(bytes),
+        ...(subject === undefined ? {} : { 'oci-subject': subject }),
+      },
+    };
+  }
+
+  #referrers(repository: string, subject: string): Answer {
+    if (!this.listsReferrers) return { status: 404, body: '404 page not found' };
+    const manifests = [...this.manifestsOf(repository)]
+      .filter(([digest, bytes]) => digest.includes(':') && subjectOf(bytes) === subject)
+      .map(([digest, bytes]) => {
+        const { mediaType, artifactType } = JSON.parse(bytes.toString()) as Record<string, string>;
+        return { mediaType, digest, size: bytes.length, artifactType };
+      });
+    return { status: 200, body: JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests }) };
+  }
+}
+
+const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
+
+function subjectOf(manifest: Buffer): string | undefined {
+  try {
+    return (JSON.parse(manifest.toString()) as { subject?: { digest: string } }).subject?.digest;
+  } catch {
+    return undefined;
   }
 }
 

@@ -14,11 +14,20 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
   const resolved = await run.resolve([reference!]);
   const { env } = await run.environment();
   const dryRun = flags.dryRun === true;
+  const attestations = flags.attestations === true;
   const annotations = flags.annotation as readonly string[] | undefined;
   const tree = { annotations, epoch: flags.mtime === 'epoch' ? epochOf(run) : undefined };
   const job = await run.job();
   const [pushed] = await run.each(resolved, ({ instance }) =>
-    pushSource(job, { instance, env, destination, allPlatforms: flags.allPlatforms === true, dryRun, tree }),
+    pushSource(job, {
+      instance,
+      env,
+      destination,
+      allPlatforms: flags.allPlatforms === true,
+      attestations,
+      dryRun,
+      tree,
+    }),
   );
   const { items, ...facts } = pushed!;
   if (!dryRun) await run.githubOutputs(resolved, [{ digest: facts.digest, pinned: facts.reference }]);

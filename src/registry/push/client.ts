@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../../http/clock.ts';
 import { createApi } from '../api.ts';
 import { endpointsFor, type RepositoryName } from '../mirrors.ts';
 import type { OutgoingBlob } from './blob.ts';
-import { losesContent, MissingContent, named, type OutgoingManifest, putManifest } from './manifest.ts';
+import { losesContent, MissingContent, named, type OutgoingManifest, putManifest, storedManifest } from './manifest.ts';
 import { Pace } from './pace.ts';
 import { pushScope } from './scope.ts';
 import type { PushTarget } from './target.ts';
@@ -21,17 +21,20 @@ export interface PushClient {
   hasBlob(job: JobContext, blob: OutgoingBlob): Promise<boolean>;
   /** Errors: those of `uploadBlob`. */
   upload(job: JobContext, blob: OutgoingBlob): Promise<'mounted' | 'sent'>;
+  /** The manifest or index that the repository has under this digest, verified. */
+  manifest(job: JobContext, digest: Digest): Promise<Uint8Array>;
   hasManifest(job: JobContext, digest: Digest): Promise<boolean>;
   /**
    * Puts a manifest under a tag or its digest. What the registry says it lacks is waited for, then sent again, once.
    * @param repair sends what was named, or everything, again
+   * @returns true if the registry keeps the list of the referrers of what it is about
    */
   put(
     job: JobContext,
     manifest: OutgoingManifest,
     reference: string,
     repair: (missing: ReadonlySet<string>) => Promise<void>,
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Begins an upload and ends it, to see whether this caller may push. Errors: those of `uploadBlob`. */
   mayPush(job: JobContext): Promise<void>;
   close(): Promise<void>;
@@ -74,6 +77,7 @@ export function createPushClient(options: {
     tagged: (job, like, tag) => named(job, target, like, tag, { first: true }),
     hasBlob: (job, blob) => hasBlob(job, target, blob),
     upload: (job, blob) => uploadBlob(job, target, blob),
+    manifest: (job, digest) => storedManifest(job, target, digest),
     hasManifest: async (job, digest) => (await named(job, target, digest, digest)) === digest,
     async put(job, manifest, reference, repair) {
       for (const wait of [...SHOWN_LATE, undefined]) {
@@ -86,7 +90,7 @@ export function createPushClient(options: {
         }
       }
       try {
-        await putManifest(job, target, manifest, reference);
+        return await putManifest(job, target, manifest, reference);
       } catch (error) {
         throw error instanceof MissingContent ? losesContent(error, target) : error;
       }

@@ -60,7 +60,24 @@ export async function named(
 }
 
 /**
+ * A manifest or index of the repository, verified.
+ * @throws E_DIGEST_MISMATCH, and those of reading from a registry
+ */
+export async function storedManifest(job: JobContext, target: PushTarget, digest: Digest): Promise<Uint8Array> {
+  const subject = manifestSubject(target, digest);
+  const headers = { accept: MANIFEST_ACCEPT };
+  const answer = await askPatiently(job, target, { method: 'GET', path: `manifests/${digest}`, headers, subject });
+  if (answer.status !== 200) throw await refuse(job, target, subject, answer);
+  const bytes = await readAll(answer, LARGEST_ANSWER, subject);
+  if (digestLike(digest, bytes) === digest) return bytes;
+  throw new CtxsrcError('E_DIGEST_MISMATCH', `${subject.host} sent something else as ${subject.what}`, {
+    hint: 'the registry, or a proxy before it, changes content: push to it directly',
+  });
+}
+
+/**
  * Puts a manifest under its digest, or under a tag.
+ * @returns true if the registry says that it keeps it in the list of its subject's referrers
  * @throws MissingContent; E_TARGET_EXISTS for a tag that does not move; E_LIMIT and the other refusals of a registry
  */
 export async function putManifest(
@@ -68,7 +85,7 @@ export async function putManifest(
   target: PushTarget,
   { digest, mediaType, bytes }: OutgoingManifest,
   reference: string,
-): Promise<void> {
+): Promise<boolean> {
   const subject = manifestSubject(target, reference);
   const budget = new RetryBudget(target.policy);
   const body = {
@@ -83,7 +100,8 @@ export async function putManifest(
       const answer = await ask(job, target, { method: 'PUT', path: `manifests/${reference}`, headers, body, subject });
       if (isAccepted(answer.status)) {
         answer.discard();
-        return checkStored(answer, digest, subject);
+        checkStored(answer, digest, subject);
+        return header(answer.headers, 'oci-subject') !== undefined;
       }
       const said = await readAll(answer, LARGEST_ANSWER, subject);
       const tag = isDigest(reference) ? undefined : reference;
@@ -93,7 +111,7 @@ export async function putManifest(
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
       await budget.wait(error, job.signal, noteRetry(job, error));
-      if ((await named(job, target, digest, reference)) === digest) return;
+      if ((await named(job, target, digest, reference)) === digest) return false;
     }
   }
 }

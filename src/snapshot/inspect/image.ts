@@ -7,6 +7,7 @@ import { formatPlatformAll } from '../../core/platform.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import type { ImageDescription } from '../../image/describe.ts';
 import type { Weights } from '../../image/entries/weigh.ts';
+import { REFERENCE_DIGEST, REFERENCE_TYPE } from '../../oci/annotations.ts';
 import { MAX_DOCUMENT_BYTES } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { findBase } from './base.ts';
@@ -22,10 +23,6 @@ export interface ImageRequest {
   readonly files: boolean;
   readonly key: string;
 }
-
-/** What marks an entry of an index as an attestation, and the image that it is about. */
-const REFERENCE_TYPE = 'vnd.docker.reference.type';
-const REFERENCE_DIGEST = 'vnd.docker.reference.digest';
 
 /** @throws CtxsrcError of reading layers, if that is asked for */
 export async function imageReport(

@@ -1,6 +1,6 @@
 /** What a push consists of, and in which order: blobs, manifests of an index, the document that gets the tag. */
 import type { JobContext } from '../../contract/session.ts';
-import type { ImageContent } from '../../contract/source.ts';
+import type { Companion, ImageContent } from '../../contract/source.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
@@ -22,6 +22,22 @@ export interface PushPlan {
   readonly index: Descriptor | undefined;
   /** Attestations and the like in that index, which stay behind with it. */
   readonly attestations: number;
+  /** What lies beside the image and goes along; absent unless it was asked for. */
+  readonly beside?: BesidePlan | undefined;
+}
+
+/** What is about an image and has documents and blobs of its own. */
+export interface BesidePlan {
+  /** What refers to another one comes after it. */
+  readonly documents: readonly OutgoingManifest[];
+  readonly blobs: readonly OutgoingBlob[];
+  readonly companions: readonly PlannedCompanion[];
+}
+
+/** A signature, an attestation, a bill of materials. */
+export interface PlannedCompanion extends Companion {
+  /** What it is about. */
+  readonly subject: Digest;
 }
 
 /** Each level costs a request; real images have far fewer. */
@@ -34,7 +50,7 @@ const MAX_DEPTH = 32;
 export async function planImage(
   job: JobContext,
   content: ImageContent,
-  { allPlatforms }: { readonly allPlatforms: boolean },
+  { allPlatforms, attestations }: { readonly allPlatforms: boolean; readonly attestations: boolean },
 ): Promise<PushPlan> {
   const manifests = new Map<Digest, OutgoingManifest>();
   const blobs = new Map<Digest, OutgoingBlob>();
@@ -75,18 +91,37 @@ export async function planImage(
   await add(chosen, 0);
   const root = manifests.get(chosen.digest)!;
   const index = chosen.digest === content.root.digest ? undefined : content.root;
+  const indexed = index === undefined ? [] : await attestationsIn(job, content, index);
+  const image = { documents: [...manifests.values()], blobs: [...blobs.values()] };
+  let beside: BesidePlan | undefined;
+  if (attestations) {
+    const { findCompanions } = await import('./companions.ts');
+    const subjects = image.documents.map(({ digest }) => digest);
+    const companions = await findCompanions(job, content, { subjects, indexed, add: (one) => add(one, 0) });
+    beside = {
+      documents: [...manifests.values()].slice(image.documents.length),
+      blobs: [...blobs.values()].slice(image.blobs.length),
+      companions,
+    };
+  }
+  const along = new Set(beside?.companions.map(({ descriptor }) => descriptor.digest));
   return {
     root,
-    children: [...manifests.values()].filter((one) => one !== root),
-    blobs: [...blobs.values()],
+    children: image.documents.filter((one) => one !== root),
+    blobs: image.blobs,
     index,
-    attestations: index === undefined ? 0 : await attestationsIn(job, content, index),
+    attestations: indexed.filter(({ digest }) => !along.has(digest)).length,
+    beside,
   };
 }
 
-/** The number of entries that are no images of their own: they are marked `unknown/unknown`. */
-async function attestationsIn(job: JobContext, content: ImageContent, index: Descriptor): Promise<number> {
+/** The entries that are no images of their own: they are marked `unknown/unknown`. */
+async function attestationsIn(
+  job: JobContext,
+  content: ImageContent,
+  index: Descriptor,
+): Promise<readonly Descriptor[]> {
   const bytes = await content.document(job, index);
   const { manifests } = decodeIndex(bytes, index.mediaType, `index ${index.digest}`).value;
-  return manifests.filter(({ platform }) => platform?.os === 'unknown').length;
+  return manifests.filter(({ platform }) => platform?.os === 'unknown');
 }

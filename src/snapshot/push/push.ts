@@ -15,6 +15,8 @@ export interface PushRequest {
   readonly destination: Destination;
   /** The index with everything in it, instead of one platform's manifest. */
   readonly allPlatforms: boolean;
+  /** Also what lies beside the image: attestations, signatures, and whatever else names it as its subject. */
+  readonly attestations: boolean;
   /** Only find out what would be sent. */
   readonly dryRun: boolean;
   /** How the files of a source that is no image are packed. */
@@ -42,8 +44,10 @@ export interface PushResult {
   readonly mediaType: string;
   /** The index that the pushed manifest was taken from: it has another digest, and was not pushed. */
   readonly index: Digest | undefined;
-  /** Attestations in that index. */
+  /** Attestations in that index that were not pushed. */
   readonly attestations: number;
+  /** Signatures and other companions that lie beside the image and were not pushed; absent if that is not known. */
+  readonly beside?: number | undefined;
   /** False if the tag named this digest before. */
   readonly moved: boolean;
   /** Each blob and manifest, in the order of sending. */
@@ -74,18 +78,26 @@ export interface Pushed {
  * @throws E_USAGE for options that mean nothing for the source; errors of reading it, and of the destination
  */
 export async function pushSource(job: JobContext, request: PushRequest): Promise<PushResult> {
-  const { instance, env, allPlatforms, tree = {} } = request;
+  const { instance, env, allPlatforms, attestations, tree = {} } = request;
   if (instance.content !== undefined) {
     refuseTreeOptions(tree);
     const content = await instance.content(job);
-    const plan = await planImage(job, content, { allPlatforms });
+    const plan = await planImage(job, content, { allPlatforms, attestations });
     tellWhatStays(job, plan);
-    return send(job, request, plan, content.repository);
+    const result = await send(job, request, plan, content.repository);
+    if (attestations) return { ...result, beside: 0 };
+    // A push that had nothing to do says no more than before, and asks no more.
+    if (!result.moved) return result;
+    const { countCompanions } = await import('./companions.ts');
+    return { ...result, beside: await countCompanions(job, content, plan) };
   }
-  if (allPlatforms) {
-    throw new CtxsrcError('E_USAGE', '--all-platforms means nothing for a source that is no image', {
-      hint: 'leave it out: what is pushed fits every platform',
-    });
+  const [flag, hint] = allPlatforms
+    ? ['--all-platforms', 'leave it out: what is pushed fits every platform']
+    : attestations
+      ? ['--attestations', 'leave it out: nothing lies beside files']
+      : [undefined];
+  if (flag !== undefined) {
+    throw new CtxsrcError('E_USAGE', `${flag} means nothing for a source that is no image`, { hint });
   }
   const { packTree } = await import('./tree/pack.ts');
   const packed = await packTree(job, { instance, env, options: tree });
@@ -107,7 +119,7 @@ async function send(
   mayStay?: Transfer['mayStay'],
 ): Promise<PushResult> {
   const items: PushedItem[] = [];
-  const total = [...plan.blobs].reduce((sum, { size }) => sum + size, 0);
+  const total = [...plan.blobs, ...(plan.beside?.blobs ?? [])].reduce((sum, { size }) => sum + size, 0);
   const label = destination.reference(plan.root.digest);
   const { moved, stayed } = await Task.run(
     job,

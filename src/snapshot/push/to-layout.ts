@@ -19,14 +19,15 @@ import { contentOfBytes, contentOfFile, type OutgoingBlob, verified } from '../.
 import { syncDirectory } from '../../store/layout.ts';
 import { Locks } from '../../store/sharing/locks.ts';
 import { newStaging, removeDeadParts } from '../write/beside.ts';
+import { type IndexEntry, isTagged } from './index-entry.ts';
 import type { PushPlan } from './plan.ts';
 import type { Pushed, Transfer } from './push.ts';
 
 const INDEX = 'index.json';
 const MARKER = 'oci-layout';
 
-interface IndexDocument extends Readonly<Record<string, unknown>> {
-  readonly manifests: readonly Readonly<Record<string, unknown>>[];
+interface IndexDocument extends IndexEntry {
+  readonly manifests: readonly IndexEntry[];
 }
 
 export interface LayoutDestination {
@@ -55,7 +56,7 @@ export async function pushToLayout(
       return { moved: false, stayed: tagged };
     }
     if (!transfer.dryRun) await layout.make();
-    const documents = [...plan.children, plan.root].map(
+    const documents = [...plan.children, plan.root, ...(plan.beside?.documents ?? [])].map(
       ({ digest, bytes }): OutgoingBlob => ({
         digest,
         size: bytes.length,
@@ -63,7 +64,7 @@ export async function pushToLayout(
         content: async () => contentOfBytes(bytes),
       }),
     );
-    for (const blob of [...plan.blobs, ...documents]) {
+    for (const blob of [...plan.blobs, ...(plan.beside?.blobs ?? []), ...documents]) {
       job.signal.throwIfAborted();
       if (await layout.has(blob)) transfer.tell(blob, 'present');
       else {
@@ -152,18 +153,27 @@ class LayoutWriter {
   }
 
   /** @returns false if the tag was there already */
-  async moveTag(job: JobContext, tag: string, { root }: PushPlan): Promise<boolean> {
+  async moveTag(job: JobContext, tag: string, { root, beside }: PushPlan): Promise<boolean> {
     const lock = await this.#locks.acquire(`.${INDEX}`, { signal: job.signal });
     try {
       // Looking for others that wait removes the files of those that were killed.
       await lock.waiters();
       const document = await this.#document();
       const { mediaType, digest, bytes } = root;
-      if (namesOnly(document.manifests, tag, digest)) return false;
+      const there = namesOnly(document.manifests, tag, digest);
+      let { manifests } = document;
+      if (beside !== undefined) {
+        const { withCompanions } = await import('./beside-layout.ts');
+        manifests = await withCompanions(job, manifests, beside, {
+          read: (digest) => readFile(this.#path(digest)).catch(absent),
+          write: (path, bytes) => this.#write(this.#path(path), once(bytes)),
+        });
+      }
+      if (there && manifests === document.manifests) return false;
       const entry = { mediaType, digest, size: bytes.length, annotations: { [REF_NAME]: tag } };
-      const manifests = [...document.manifests.filter((one) => !isTagged(one, tag)), entry];
+      if (!there) manifests = [...manifests.filter((one) => !isTagged(one, tag)), entry];
       await this.#replace(INDEX, JSON.stringify({ ...document, manifests }));
-      return true;
+      return !there;
     } finally {
       await lock.release();
     }
@@ -197,10 +207,7 @@ class LayoutWriter {
   }
 
   #replace(name: string, text: string): Promise<void> {
-    const bytes = async function* () {
-      yield Buffer.from(text);
-    };
-    return this.#write(join(this.#root, name), bytes());
+    return this.#write(join(this.#root, name), once(Buffer.from(text)));
   }
 
   /** The file appears whole, and survives a loss of power. */
@@ -226,16 +233,16 @@ class LayoutWriter {
   }
 }
 
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 /** Names that another writer of this kind makes before the marker is there. */
 const OWN = /^(?:blobs|\.index\.json.*)$/;
 
 function namesOnly(entries: IndexDocument['manifests'], tag: string, digest: Digest): boolean {
   const same = entries.filter((entry) => isTagged(entry, tag));
   return same.length === 1 && same[0]!.digest === digest;
-}
-
-function isTagged(entry: { readonly annotations?: unknown }, tag: string): boolean {
-  return isObject(entry.annotations) && entry.annotations[REF_NAME] === tag;
 }
 
 function absent(error: NodeJS.ErrnoException): undefined {

@@ -6,6 +6,7 @@ import { isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { Clock } from '../../http/clock.ts';
 import type { RepositoryName } from '../../registry/mirrors.ts';
+import type { OutgoingBlob } from '../../registry/push/blob.ts';
 import { createPushClient, type PushClient } from '../../registry/push/client.ts';
 import type { OutgoingManifest } from '../../registry/push/manifest.ts';
 import type { RegistryTarget } from '../../source/destination.ts';
@@ -47,27 +48,44 @@ export async function pushToRegistry(
   const client = createPushClient({ network: env.network, name, from, clock });
   try {
     const tagged = await client.tagged(job, plan.root.digest, tag);
-    if (tagged === plan.root.digest) {
+    const there = tagged === plan.root.digest;
+    const documents = [...plan.children, plan.root];
+    if (there) {
       for (const blob of plan.blobs) tell(blob, 'present');
-      for (const manifest of [...plan.children, plan.root]) tell(itemOf(manifest), 'present');
-      return { moved: false };
-    }
-    if (tagged !== undefined && isDigest(tagged) && (await mayStay?.(tagged)) === true) {
+      for (const manifest of documents) tell(itemOf(manifest), 'present');
+    } else if (tagged !== undefined && isDigest(tagged) && (await mayStay?.(tagged)) === true) {
       tell({ ...itemOf(plan.root), digest: tagged }, 'present');
       return { moved: false, stayed: tagged };
     }
-    await client.pace.each(plan.blobs, async (blob, stop) => {
+    const hasCompanions = (plan.beside?.companions.length ?? 0) > 0;
+    if (there && !hasCompanions) return { moved: false };
+    const parts = {
+      blobs: [...plan.blobs, ...(plan.beside?.blobs ?? [])],
+      documents: [...documents, ...(plan.beside?.documents ?? [])],
+    };
+    await client.pace.each(there ? plan.beside!.blobs : parts.blobs, async (blob, stop) => {
       const one: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop]) };
       setMaxListeners(0, one.signal);
       if (await client.hasBlob(one, blob)) tell(blob, 'present');
       else tell(blob, dryRun ? 'sent' : await client.upload(one, blob));
     });
-    for (const manifest of plan.children) {
-      const there = await client.hasManifest(job, manifest.digest);
-      if (!there && !dryRun) await put(job, client, plan, manifest, manifest.digest);
-      tell(itemOf(manifest), there ? 'present' : 'sent');
+    for (const manifest of there ? [] : plan.children) {
+      const known = await client.hasManifest(job, manifest.digest);
+      if (!known && !dryRun) await put(job, client, parts, manifest, manifest.digest);
+      tell(itemOf(manifest), known ? 'present' : 'sent');
     }
-    if (!dryRun) await put(job, client, plan, plan.root, tag);
+    if (hasCompanions) {
+      // Some registries take nothing about an image that they do not have. The tag comes last all the same.
+      if (!there && !dryRun) await put(job, client, parts, plan.root, plan.root.digest);
+      const { besideRegistry } = await import('./beside-registry.ts');
+      await besideRegistry(job, client, plan, {
+        dryRun,
+        tell: (manifest, known) => tell(itemOf(manifest), known ? 'present' : 'sent'),
+        put: (manifest, reference) => put(job, client, parts, manifest, reference),
+      });
+    }
+    if (there) return { moved: false };
+    if (!dryRun) await put(job, client, parts, plan.root, tag);
     tell(itemOf(plan.root), 'sent');
     return { moved: true };
   } finally {
@@ -79,14 +97,15 @@ export async function pushToRegistry(
 function put(
   job: JobContext,
   client: PushClient,
-  plan: PushPlan,
+  parts: { readonly blobs: readonly OutgoingBlob[]; readonly documents: readonly OutgoingManifest[] },
   manifest: OutgoingManifest,
   reference: string,
-): Promise<void> {
+): Promise<boolean> {
+  const { blobs, documents } = parts;
   return client.put(job, manifest, reference, async (missing) => {
     const isMissing = ({ digest }: { readonly digest: string }): boolean => missing.size === 0 || missing.has(digest);
-    for (const blob of plan.blobs.filter(isMissing)) await client.upload(job, blob);
-    const before = manifest === plan.root ? plan.children : plan.children.slice(0, plan.children.indexOf(manifest));
+    for (const blob of blobs.filter(isMissing)) await client.upload(job, blob);
+    const before = documents.slice(0, Math.max(0, documents.indexOf(manifest)));
     for (const child of before.filter(isMissing)) await client.put(job, child, child.digest, async () => undefined);
   });
 }
