@@ -189,6 +189,7 @@ export const COMMANDS: readonly CommandSpec[] = [
             'dockerfile',
           ]),
         )
+        .addOption(new Option('--vendor <place>', 'push all of it to REGISTRY/PREFIX, for builds').conflicts('check'))
         .addOption(new Option('--target <name>', 'the stage of --from Dockerfile; the bake target of --format bake'));
     },
     limited: true,
@@ -196,6 +197,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'ctxsrc lock base=docker-image://alpine:3.20 app=./app',
       'ctxsrc lock --check',
       'ctxsrc lock --from Dockerfile --target release',
+      'ctxsrc lock --vendor registry.example/team/vendor',
       'docker buildx build $(ctxsrc lock --format build-contexts) .',
     ],
     load: () => import('./commands/lock.ts'),

@@ -136,7 +136,7 @@ export class Run {
   /** Makes the instances of identified references. */
   async bind(understood: readonly Understood[]): Promise<Resolved[]> {
     const { env } = await this.environment();
-    if (understood.every(({ held }) => held === undefined)) {
+    if (understood.every(({ held, vendored }) => held === undefined && vendored === undefined)) {
       return understood.map((one) => ({ ...one, instance: one.source.resolve(one.identifier, env) }));
     }
     const { bind } = await import('../snapshot/lock/references.ts');

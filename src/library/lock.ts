@@ -1,4 +1,4 @@
-/** Lock files: `ctxsrc lock`, `--update`, `--check`, `--format`. */
+/** Lock files: `ctxsrc lock`, `--update`, `--vendor`, `--check`, `--format`. */
 import { resolve as resolvePath } from 'node:path';
 import { type Check, having, list, members, nonEmpty, oneOf } from '../core/check-options.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -103,6 +103,20 @@ export async function updateLock(options: UpdateLockOptions = {}): Promise<LockR
     const names = options.names ?? [...lock.entries.keys()];
     return save(await withContexts(work, lock, await writtenContexts(work, lock, names)));
   });
+}
+
+/**
+ * Pushes the content of every entry of a lock file into one repository, and names it there beside the origin. What is
+ * there already is not sent again; the file changes only once all of it is.
+ * @param repository `REGISTRY/PREFIX`, for instance `registry.example/team/vendor`
+ * @throws CtxsrcError `E_PATH_NOT_FOUND` without a file, `E_USAGE` for what is no repository, `E_DRIFT` for a directory or file that has moved, and those of `push`
+ */
+export async function vendorLock(repository: string, options: LockOptions = {}): Promise<LockReport> {
+  nonEmpty(repository, 'repository');
+  members(LOCK)(options, '');
+  const { parseRepository, vendorEntries } = await import('../snapshot/lock/vendor.ts');
+  const place = parseRepository(repository);
+  return inLock(options, async (work, path) => save(await vendorEntries(work, await openLock(work.site, path), place)));
 }
 
 /**

@@ -1,6 +1,7 @@
 /** References in the forms of other tools: contexts of buildx and buildah, rules of a BuildKit source policy. */
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
+import { isCtxsrcError } from '../core/errors.ts';
 import { familiarReference, formatReference, type ImageReference, parseNormalizedReference } from '../oci/reference.ts';
 import { isGitReference } from './git/reference-form.ts';
 import { parseGitReference } from './git/url.ts';
@@ -58,6 +59,18 @@ export function withoutDigest(text: string): string | undefined {
   return imageOf(formatReference({ ...reference, digest: undefined }));
 }
 
+/** The image in a registry that a reference names by tag and digest; undefined for every other reference. */
+export function parseImageByDigest(text: string): ImageReference | undefined {
+  if (!text.startsWith(IMAGE)) return undefined;
+  try {
+    const reference = parseNormalizedReference(text.slice(IMAGE.length));
+    return reference.tag === undefined || reference.digest === undefined ? undefined : reference;
+  } catch (error) {
+    if (isCtxsrcError(error)) return undefined;
+    throw error;
+  }
+}
+
 /** True for a file on the web, false for a git repository there. */
 export function isWebFile(value: string): boolean {
   return /^https?:\/\//i.test(value) && !isGitReference(value);
@@ -83,6 +96,8 @@ export interface Pinnable {
   readonly pinned?: string | undefined;
   /** Root digest. */
   readonly digest: string;
+  /** The image that stands for it, by its digest. */
+  readonly vendored?: string | undefined;
 }
 
 /** `moby.buildkit.v1.sourcepolicy.Rule` as BuildKit reads it from JSON. */
@@ -93,12 +108,21 @@ export interface PolicyRule {
 }
 
 /** The rule that pins a reference, or why none is needed; undefined if no rule is possible. */
-export function sourcePolicyRule({ ref, pinned, digest }: Pinnable): PolicyRule | 'pinned already' | undefined {
+export function sourcePolicyRule({
+  ref,
+  pinned,
+  digest,
+  vendored,
+}: Pinnable): PolicyRule | 'pinned already' | undefined {
   const convert = (identifier: string, updates: PolicyRule['updates']): PolicyRule => ({
     action: 'CONVERT',
     selector: { identifier, matchType: 'EXACT' },
     updates,
   });
+  if (vendored !== undefined) {
+    if (isGitReference(ref)) return convert(gitIdentifier(ref), { identifier: vendored });
+    return isImageReference(ref) || isWebFile(ref) ? convert(ref, { identifier: vendored }) : undefined;
+  }
   if (isGitReference(ref)) {
     if (pinned === undefined || pinned === ref) return 'pinned already';
     return convert(gitIdentifier(ref), { identifier: gitIdentifier(pinned) });

@@ -183,7 +183,9 @@ export class PushRegistry {
   }
 
   #manifest(repository: string, reference: string, bytes: Buffer): Answer {
-    const named = bytes.toString().match(/sha256:[0-9a-f]{64}/g) ?? [];
+    // Annotations hold digests of what is no content of the registry.
+    const content = bytes.toString().replace(/"annotations":\s*\{[^}]*\}/g, '');
+    const named = content.match(/sha256:[0-9a-f]{64}/g) ?? [];
     const known = (digest: string): boolean =>
       this.blobsOf(repository).has(digest) || this.manifestsOf(repository).has(digest);
     const missing = named.filter((digest) => !known(digest));

@@ -1,5 +1,6 @@
 /** `ctxsrc lock --format …`: a lock file in the words of other tools. */
 import { printableJson } from '../../core/printable.ts';
+import type { LockEntry } from '../../snapshot/lock/lock.ts';
 import type { OpenLock } from '../../snapshot/lock/references.ts';
 import { type LockFormat, omissionText, refuseOmitted, renderLock } from '../../snapshot/lock/render.ts';
 import { textFlag } from '../flags.ts';
@@ -21,6 +22,8 @@ export async function printFormat(
   await run.out(format === 'build-contexts' ? rendered.text : printableJson(rendered.text));
 }
 
+const placeOf = ({ digest, vendored }: LockEntry) => ({ digest, vendored });
+
 /** The Dockerfile of `--from` with the digests of its images. */
 async function printDockerfile(
   run: Run,
@@ -30,7 +33,7 @@ async function printDockerfile(
   const { withDigests } = await import('../../snapshot/lock/dockerfile-format.ts');
   const images = pins
     .filter((pin) => pin.platforms.length > 0)
-    .map((pin) => ({ ...pin, digest: entries.get(pin.name)!.digest }));
+    .map((pin) => ({ ...pin, ...placeOf(entries.get(pin.name)!) }));
   const { text, kept } = withDigests(bytes, name, images);
   const others = pins.filter((pin) => pin.name.startsWith('ADD:'));
   for (const note of kept) run.note(note);

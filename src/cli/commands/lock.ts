@@ -7,7 +7,7 @@ import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
 import { encodeLock, isContextName } from '../../snapshot/lock/lock.ts';
 import { type OpenLock, openLock, openLockIfThere, type Understood } from '../../snapshot/lock/references.ts';
-import { isOfOnePlatform, withContexts, writtenContexts } from '../../snapshot/lock/renew.ts';
+import { isOfOnePlatform, type LockWork, withContexts, writtenContexts } from '../../snapshot/lock/renew.ts';
 import { parseReference } from '../../source/parse.ts';
 import { identify } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -38,6 +38,7 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
       hint: '--from alone resolves the contexts of the file anew',
     });
   }
+  const vendor = await vendorOf(flags);
   const asked = updates ? undefined : await askedContexts(run, args, from, flags);
   const format = textFlag(flags, 'format');
   await refuseIdleFlags(flags, asked, format);
@@ -45,18 +46,31 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
     const { check } = await import('./lock-check.ts');
     return check(run, await openLock(run.site(), path), asked);
   }
-  const printsOnly = format !== undefined && !updates && asked === undefined;
-  const lock = printsOnly
+  const staysAsIs = (format !== undefined || vendor !== undefined) && !updates && asked === undefined;
+  const opened = staysAsIs
     ? await openLock(run.site(), path)
     : await renewed(run, path, asked, updates ? args : undefined);
-  if (!printsOnly && !(await writeLock(path, encodeLock(lock.entries)))) run.note(`${path} is up to date`);
+  const lock = vendor === undefined ? opened : await vendor(await run.lockWork(), opened);
+  if (!(staysAsIs && vendor === undefined) && !(await writeLock(path, encodeLock(lock.entries))))
+    run.note(`${path} is up to date`);
   if (format !== undefined) {
     const { printFormat } = await import('./lock-formats.ts');
     return printFormat(run, lock, format, asked?.dockerfile);
   }
   if (run.json) await run.document({ lock: path, contexts: Object.fromEntries(lock.entries) });
-  else for (const [name, entry] of lock.entries) await run.line(`${name} ${entry.digest}`);
+  else
+    for (const [name, { digest, vendored }] of lock.entries)
+      await run.line(`${name} ${vendor === undefined ? digest : vendored}`);
   return undefined;
+}
+
+/** Pushes the entries into the repository of `--vendor`; undefined without the flag. */
+async function vendorOf(flags: Flags): Promise<((work: LockWork, lock: OpenLock) => Promise<OpenLock>) | undefined> {
+  const place = textFlag(flags, 'vendor');
+  if (place === undefined) return undefined;
+  const { parseRepository, vendorEntries } = await import('../../snapshot/lock/vendor.ts');
+  const repository = parseRepository(place);
+  return (work, lock) => vendorEntries(work, lock, repository);
 }
 
 async function refuseIdleFlags(flags: Flags, asked: Asked | undefined, format: string | undefined): Promise<void> {
@@ -154,18 +168,22 @@ async function renewed(
   if (asked === undefined) {
     const lock = await openLock(work.site, path);
     const names = updates !== undefined && updates.length > 0 ? updates : [...lock.entries.keys()];
-    return tellSinglePlatforms(run, names, await withContexts(work, lock, await writtenContexts(work, lock, names)));
+    return tell(run, names, lock, await withContexts(work, lock, await writtenContexts(work, lock, names)));
   }
   const lock = (await openLockIfThere(work.site, path)) ?? { path, entries: new Map() };
   const understood = await identifyAsked(run, asked.contexts, { platform: run.defaultPlatform() });
   const contexts = understood.map((one) => ({ one, platforms: asked.contexts.get(one.ref.name!)?.platforms }));
-  return tellSinglePlatforms(run, [...asked.contexts.keys()], await withContexts(work, lock, contexts));
+  return tell(run, [...asked.contexts.keys()], lock, await withContexts(work, lock, contexts));
 }
 
-function tellSinglePlatforms(run: Run, names: readonly string[], lock: OpenLock): OpenLock {
+/** What entries that were resolved do not say themselves. */
+function tell(run: Run, names: readonly string[], before: OpenLock, lock: OpenLock): OpenLock {
   for (const name of names) {
-    if (!isOfOnePlatform(lock.entries.get(name)!)) continue;
-    run.note(`${printable(name)} is pinned for a single platform: there is no index, only an image`);
+    const entry = lock.entries.get(name)!;
+    if (isOfOnePlatform(entry))
+      run.note(`${printable(name)} is pinned for a single platform: there is no index, only an image`);
+    if (entry.vendored === undefined && before.entries.get(name)?.vendored !== undefined)
+      run.note(`${printable(name)} has moved, and is not vendored as it is now: --vendor does that`);
   }
   return lock;
 }

@@ -8,6 +8,8 @@ import { imageOf } from '../../source/foreign-forms.ts';
 
 export interface PinnedImage extends Pick<BuildPin, 'name' | 'ref' | 'places'> {
   readonly digest: string;
+  /** The image that stands for it. */
+  readonly vendored?: string | undefined;
 }
 
 export interface Rewritten {
@@ -38,7 +40,7 @@ function writePlace(lines: string[], place: Place, image: PinnedImage, kept: str
     kept.push(`${where}: ${image.name} is named by ONBUILD of ${shortened(place.onbuildOf)}, not by this file`);
     return;
   }
-  if (image.ref.includes('@')) {
+  if (image.ref.includes('@') && image.vendored === undefined) {
     kept.push(`${where}: ${image.name} has a digest already`);
     return;
   }
@@ -49,7 +51,7 @@ function writePlace(lines: string[], place: Place, image: PinnedImage, kept: str
       // FROM names its image first, then the stage.
       if ((written && words === FROM_WORD) || !isImage(word, image.ref)) return word;
       written = true;
-      return pinnedWord(word, image.digest);
+      return pinnedWord(word, image);
     });
   }
   if (written) return;
@@ -63,12 +65,14 @@ const FROM_WORD = /[^\s"']+/g;
 /** Values of `--from=` and of `from=` in a mount. */
 const OTHER_WORD = /(?<=\bfrom=)[^\s,"']+/g;
 
-function writeSyntax(lines: string[], { digest, ref, name }: PinnedImage, kept: string[], file: string): void {
+function writeSyntax(lines: string[], pinned: PinnedImage, kept: string[], file: string): void {
+  const { ref, name, vendored } = pinned;
   const at = lines.findIndex((line) => SYNTAX.test(line));
   const top = lines.findIndex((line) => !/^(?:\u00ef\u00bb\u00bf)?(?:#|\/\/)/.test(line));
   const image = at >= 0 && (top < 0 || at < top) ? SYNTAX.exec(lines[at]!)![2]! : '';
-  if (ref.includes('@') || !isImage(image, ref)) kept.push(`${shortened(file)}: ${name} is not written anew`);
-  else lines[at] = lines[at]!.replace(SYNTAX, (_, before: string) => `${before}${pinnedWord(image, digest)}`);
+  if ((ref.includes('@') && vendored === undefined) || !isImage(image, ref))
+    kept.push(`${shortened(file)}: ${name} is not written anew`);
+  else lines[at] = lines[at]!.replace(SYNTAX, (_, before: string) => `${before}${pinnedWord(image, pinned)}`);
 }
 
 const SYNTAX = /^((?:\u00ef\u00bb\u00bf)?(?:#|\/\/)\s*syntax\s*=\s*)(\S+)/i;
@@ -83,7 +87,8 @@ function isImage(word: string, ref: string): boolean {
 }
 
 /** The tag stays in front of the digest, for those who look for newer ones. */
-function pinnedWord(word: string, digest: string): string {
+function pinnedWord(word: string, { digest, vendored }: PinnedImage): string {
+  if (vendored !== undefined) return vendored.slice(imageOf('').length);
   const { tag } = parseNormalizedReference(word);
   return `${word}${tag === undefined ? ':latest' : ''}@${digest}`;
 }

@@ -6,6 +6,7 @@ import { shortened } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { isIndexType } from '../../oci/media-types.ts';
+import { parseImageByDigest } from '../../source/foreign-forms.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
 import { rebasePath } from '../../source/rebase-path.ts';
 import { allKeys, type Identified, type Resolved } from '../../source/resolve.ts';
@@ -107,12 +108,18 @@ export function checkEntry(one: Identified, name: string, entry: LockEntry, path
       hint: `restore the file from version control, or take the entry ${name} out and lock it anew`,
     });
   };
-  const { ref, digest, pinned, attributes } = entry;
+  const { ref, digest, pinned, attributes, vendored, manifest } = entry;
   const derived = pinnedText(one, ref, digest);
   if (one.identifier.pinned !== undefined && derived === undefined)
     refuse(`is ${ref}, which cannot have the digest ${digest}`);
   if (pinned !== undefined && pinned !== derived)
     refuse(`is pinned to ${pinned}, but is ${ref} with the digest ${digest}`);
+  if (vendored !== undefined) {
+    const there = parseImageByDigest(vendored)?.digest;
+    if (there === undefined) refuse(`is vendored as ${vendored}, which is no image with tag and digest`);
+    if (manifest !== undefined && derived !== undefined && there !== digest && there !== manifest)
+      refuse(`is vendored as ${vendored}, but has the digest ${digest}`);
+  }
   const checksum = attributes?.checksum;
   // A git checksum may be the prefix of a commit ID, and another object than the ref names.
   if (typeof checksum === 'string' && checksum.includes(':') && checksum !== digest)

@@ -96,8 +96,8 @@ function buildContexts(
 ): { contexts: [string, string][]; omitted: Omitted[] } {
   const contexts: [string, string][] = [];
   const omitted: Omitted[] = [];
-  for (const [name, { ref, pinned }] of sorted(lock)) {
-    const value = pinned ?? ref;
+  for (const [name, { ref, pinned, vendored }] of sorted(lock)) {
+    const value = vendored ?? pinned ?? ref;
     // The Dockerfile holds it to the digest itself.
     if (name.includes('@') && value === ref) continue;
     const why = isPolicyOnly(name)

@@ -26,13 +26,15 @@ export interface LockEntry {
   readonly key: string;
   /** The reference with its root digest, if there is such a form: for people. Derived from these two, never used. */
   readonly pinned?: string | undefined;
+  /** The same content as an image in a registry, by tag and digest: builds take it from there. */
+  readonly vendored?: string | undefined;
 }
 
 export type Lock = ReadonlyMap<string, LockEntry>;
 
 /** The format version that this program writes and reads. */
 const FORM = 1;
-const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned'] as const;
+const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned', 'vendored'] as const;
 /** Far more than a build has: all entries are checked before one is used. */
 const MAX_CONTEXTS = 10_000;
 const REQUIRED: ReadonlySet<string> = new Set(['digest', 'key']);

@@ -9,6 +9,7 @@ import type { SourceTable } from '../../source/table.ts';
 import { checkEntry, heldToLock, rebasedAttributes } from './entry.ts';
 import { readLock } from './file.ts';
 import { isContextName, type Lock, type LockEntry } from './lock.ts';
+import { orVendored, type Vendored, vendoredOf } from './vendored.ts';
 
 /** A lock file that was read. */
 export interface OpenLock {
@@ -24,16 +25,21 @@ export interface ReferenceSite {
   readonly attributes: Attributes;
 }
 
-/** An identified reference; `held`: only its key is locked, so the key has to be that of this entry. */
+/**
+ * An identified reference; `held`: only its key is locked, so the key has to be that of this entry; `vendored`: what is
+ * read once the origin is gone.
+ */
 export interface Understood extends Identified {
   readonly held?: LockEntry | undefined;
+  readonly vendored?: Vendored | undefined;
 }
 
 /** The instances of references; one of which only the key is locked returns no content under another key. */
 export function bind(understood: readonly Understood[], env: SourceEnv): Resolved[] {
-  return understood.map(({ held, ...one }) => {
-    const instance = one.source.resolve(one.identifier, env);
-    return { ...one, instance: held === undefined ? instance : heldToLock(instance, one.ref.name!, held) };
+  return understood.map(({ held, vendored, ...one }) => {
+    const free = one.source.resolve(one.identifier, env);
+    const instance = held === undefined ? free : heldToLock(free, one.ref.name!, held);
+    return { ...one, instance: vendored === undefined ? instance : orVendored(instance, one, vendored, env) };
   });
 }
 
@@ -107,8 +113,9 @@ export async function entryReference(
   const written = await identifyEntry(site, lock.path, name, entry);
   if (form === 'written') return written;
   const pinned = written.identifier.pinned?.(entry.digest);
-  if (pinned === undefined) return { ...written, held: entry };
-  return identify(site.table, `${name}=${pinned}`, written.identifier.attributes);
+  const vendored = await vendoredOf(site, written, entry, lock.path);
+  if (pinned === undefined) return { ...written, held: entry, vendored };
+  return { ...(await identify(site.table, `${name}=${pinned}`, written.identifier.attributes)), vendored };
 }
 
 /** The reference of an entry as written, with the attributes of the file and the flags, which take precedence. */

@@ -46,9 +46,10 @@ export function omissionText(format: LockFormat, { name, why }: Rendered['omitte
 async function readable(site: ReferenceSite, lock: OpenLock): Promise<Map<string, Pinnable>> {
   const { cwd } = site;
   const contexts = new Map<string, Pinnable>();
-  for (const [name, { digest }] of lock.entries) {
+  for (const [name, { digest, vendored }] of lock.entries) {
     const one = await entryReference(site, lock, name, 'written');
-    contexts.set(name, { ref: lockedReference(one, cwd, cwd), digest, pinned: one.identifier.pinned?.(digest) });
+    const pinned = one.identifier.pinned?.(digest);
+    contexts.set(name, { ref: lockedReference(one, cwd, cwd), digest, pinned, vendored });
   }
   return contexts;
 }

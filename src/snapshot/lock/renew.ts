@@ -1,6 +1,7 @@
 /** Resolves the entries of a lock file, for the first time or anew. */
 import { dirname } from 'node:path';
 import type { JobContext, SourceEnv } from '../../contract/index.ts';
+import { stableJson } from '../../core/stable-json.ts';
 import { forEach, identify, type Resolved } from '../../source/resolve.ts';
 import { lockEntry } from './entry.ts';
 import type { Lock, LockEntry } from './lock.ts';
@@ -39,12 +40,18 @@ export async function withContexts(
     const name = one.ref.name!;
     const { platforms } = contexts[resolved.indexOf(one)]!;
     const others = platforms?.slice(1) ?? platformsBeside(lock.entries.get(name));
-    return [
-      name,
-      await lockEntry(job, one, site.cwd, dirname(lock.path), await forPlatforms(work, one, others)),
-    ] as const;
+    const entry = await lockEntry(job, one, site.cwd, dirname(lock.path), await forPlatforms(work, one, others));
+    return [name, stillVendored(entry, lock.entries.get(name))] as const;
   });
   return { ...lock, entries: sorted(new Map<string, LockEntry>([...lock.entries, ...renewed])) };
+}
+
+/** What was vendored stays as long as it is the same content. */
+function stillVendored(entry: LockEntry, before: LockEntry | undefined): LockEntry {
+  const vendored = before?.vendored;
+  if (vendored === undefined) return entry;
+  const kept = { ...entry, vendored };
+  return stableJson(kept) === stableJson(before) ? kept : entry;
 }
 
 /** The entries of these names, as they were written and not as they are pinned. `E_NOT_FOUND` for an unknown name. */

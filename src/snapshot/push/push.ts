@@ -12,7 +12,8 @@ import type { TreeFacts, TreeOptions } from './tree/pack.ts';
 export interface PushRequest {
   readonly instance: SourceInstance;
   readonly env: SourceEnv;
-  readonly destination: Destination;
+  /** Where to; what is named by its content is told that: of an image the root's digest, of files their key. */
+  readonly destination: Destination | ((content: Digest) => Destination);
   /** The index with everything in it, instead of one platform's manifest. */
   readonly allPlatforms: boolean;
   /** Also what lies beside the image: attestations, signatures, and whatever else names it as its subject. */
@@ -21,6 +22,11 @@ export interface PushRequest {
   readonly dryRun: boolean;
   /** How the files of a source that is no image are packed. */
   readonly tree?: TreeOptions | undefined;
+}
+
+/** Its destination is known. */
+export interface PlacedRequest extends PushRequest {
+  readonly destination: Destination;
 }
 
 /** `mounted`: the registry took it from another repository of its own. */
@@ -84,7 +90,7 @@ export async function pushSource(job: JobContext, request: PushRequest): Promise
     const content = await instance.content(job);
     const plan = await planImage(job, content, { allPlatforms, attestations });
     tellWhatStays(job, plan);
-    const result = await send(job, request, plan, content.repository);
+    const result = await send(job, placed(request, plan.root.digest), plan, content.repository);
     if (attestations) return { ...result, beside: 0 };
     // A push that had nothing to do says no more than before, and asks no more.
     if (!result.moved) return result;
@@ -103,17 +109,23 @@ export async function pushSource(job: JobContext, request: PushRequest): Promise
   const packed = await packTree(job, { instance, env, options: tree });
   try {
     const { mayStay } = await import('./tree/older.ts');
-    const result = await send(job, request, packed.plan, undefined, (digest) => mayStay(job, request, packed, digest));
+    const there = placed(request, packed.facts.key);
+    const result = await send(job, there, packed.plan, undefined, (digest) => mayStay(job, there, packed, digest));
     return { ...result, tree: packed.facts };
   } finally {
     await packed.release();
   }
 }
 
+function placed(request: PushRequest, content: Digest): PlacedRequest {
+  const { destination } = request;
+  return { ...request, destination: typeof destination === 'function' ? destination(content) : destination };
+}
+
 /** @param from the repository that the content comes from */
 async function send(
   job: JobContext,
-  { env, destination, dryRun }: PushRequest,
+  { env, destination, dryRun }: PlacedRequest,
   plan: PushPlan,
   from: ImageContent['repository'],
   mayStay?: Transfer['mayStay'],

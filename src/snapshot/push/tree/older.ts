@@ -13,13 +13,13 @@ import { TREE_FORMAT } from '../../../oci/tree-annotations.ts';
 import { resolve } from '../../../source/resolve.ts';
 import { SourceTable } from '../../../source/table.ts';
 import { treeManifest } from '../../tree-key.ts';
-import type { PushRequest } from '../push.ts';
+import type { PlacedRequest } from '../push.ts';
 import type { PackedTree } from './pack.ts';
 
 /** True if the digest names an image of an older format with the same content and annotations. */
 export async function mayStay(
   job: JobContext,
-  { env, destination }: PushRequest,
+  { env, destination }: PlacedRequest,
   packed: PackedTree,
   digest: Digest,
 ): Promise<boolean> {

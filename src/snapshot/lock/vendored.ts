@@ -1,0 +1,179 @@
+/** What was vendored of an entry: read in its place once the origin is gone. */
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type {
+  CacheKeyResult,
+  Digests,
+  ImmutableRef,
+  JobContext,
+  SourceEnv,
+  SourceInstance,
+} from '../../contract/index.ts';
+import { NO_CACHE_OPTS } from '../../contract/source.ts';
+import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
+import { printable } from '../../core/printable.ts';
+import { stableJson } from '../../core/stable-json.ts';
+import { parseImageByDigest } from '../../source/foreign-forms.ts';
+import { type Identified, identify } from '../../source/resolve.ts';
+import type { SourceTable } from '../../source/table.ts';
+import { treeManifest } from '../tree-key.ts';
+import { rebasedAttributes } from './entry.ts';
+import type { LockEntry } from './lock.ts';
+
+/** An entry's image in the registry that it was vendored into. */
+export interface Vendored {
+  readonly one: Identified;
+  readonly entry: LockEntry;
+}
+
+/** True for the entry of an image that has its own digest where it is vendored. */
+function isWholeImage({ vendored, digest }: LockEntry): boolean {
+  return vendored !== undefined && parseImageByDigest(vendored)?.digest === digest;
+}
+
+/**
+ * The vendored image of an entry; undefined without one, and for flags that ask for other content than was vendored.
+ * @param written the reference of the entry, with the flags
+ * @param path of the lock file
+ */
+export async function vendoredOf(
+  site: { readonly table: SourceTable; readonly cwd: string },
+  written: Identified,
+  entry: LockEntry,
+  path: string,
+): Promise<Vendored | undefined> {
+  if (entry.vendored === undefined) return undefined;
+  const { attributes } = written.identifier;
+  const text = `${written.ref.name!}=${entry.vendored}`;
+  // An index has the images of all platforms, and the layers to be limited.
+  if (isWholeImage(entry)) return { one: await identify(site.table, text, attributes), entry };
+  const asked = rebasedAttributes(written.source, attributes, site.cwd, dirname(path));
+  if (stableJson(asked) !== stableJson(entry.attributes ?? {})) return undefined;
+  const { platform } = attributes;
+  return { one: await identify(site.table, text, platform === undefined ? {} : { platform }), entry };
+}
+
+/** Exit codes of what becomes of an origin: not there, closed, other content than before, unreachable. */
+const GONE: ReadonlySet<number> = new Set([3, 4, 5, 6, 75, 76]);
+/** The fault of this machine, and not of an origin. */
+const OWN_FAULTS: ReadonlySet<string> = new Set(['E_STORE_CORRUPT', 'E_LOCK_TIMEOUT', 'E_SIDECAR_INVALID']);
+
+/**
+ * True if the origin of an entry no longer gives what was locked.
+ * @param isLocal on this machine only what is missing is gone: what has changed there was changed by its user
+ */
+export function isGone(error: unknown, isLocal: boolean): error is CtxsrcError {
+  if (!(error instanceof CtxsrcError) || OWN_FAULTS.has(error.code)) return false;
+  const exit = ERROR_EXITS[error.code];
+  return isLocal ? exit === 3 : GONE.has(exit);
+}
+
+/**
+ * An instance that asks the origin first, and from its first failure on the vendored image. Its keys and digests are
+ * those of the entry either way.
+ */
+export function orVendored(
+  origin: SourceInstance,
+  { identifier, ref }: Identified,
+  { one, entry }: Vendored,
+  env: SourceEnv,
+): SourceInstance {
+  const there = one.source.resolve(one.identifier, env);
+  const { localPath } = identifier;
+  const isMissing = localPath !== undefined && !existsSync(localPath);
+  const isImage = isWholeImage(entry);
+  let gone = false;
+
+  function leave(job: JobContext, why: string): void {
+    if (gone) return;
+    gone = true;
+    const text = `${printable(ref.name!)} is read from ${entry.vendored}: ${why}`;
+    job.progress.emit({ type: 'message', level: 'note', text });
+  }
+
+  async function either<T>(job: JobContext, atOrigin: () => Promise<T>, vendored: () => Promise<T>): Promise<T> {
+    if (isMissing) leave(job, `there is no ${printable(localPath)}`);
+    if (!gone) {
+      try {
+        return await atOrigin();
+      } catch (error) {
+        if (job.signal.aborted || !isGone(error, localPath !== undefined)) throw error;
+        leave(job, error.message);
+      }
+    }
+    return vendored();
+  }
+
+  const locked = async (): Promise<CacheKeyResult> => ({
+    key: entry.key,
+    pin: entry.digest,
+    done: true,
+    opts: NO_CACHE_OPTS,
+  });
+  /** Of a directory the key is that of its files, whoever reads them; `snapshot` holds them to that of the manifest. */
+  async function checkKey(job: JobContext): Promise<void> {
+    const key = (await treeManifest(job, there))?.key;
+    if (key === entry.key) return;
+    const message = `${printable(ref.name!)} has the key ${entry.key}, and what it is vendored as ${key ?? 'none'}`;
+    throw new CtxsrcError('E_UNSAFE', message, { hint: 'restore the lock file from version control' });
+  }
+  const lockedDigests = async (): Promise<Digests> => ({ digest: entry.digest });
+  /** A method that the vendored image may stand in for. */
+  const both = <Name extends 'image' | 'content' | 'describe' | 'candidates'>(
+    name: Name,
+  ): Pick<SourceInstance, Name> => {
+    if (origin[name] === undefined) return {} as Pick<SourceInstance, Name>;
+    const method = async (job: JobContext, ...rest: unknown[]): Promise<unknown> => {
+      const call = (instance: SourceInstance) => () =>
+        (instance[name] as (job: JobContext, ...rest: unknown[]) => Promise<unknown>).call(instance, job, ...rest);
+      return either(job, call(origin), call(there));
+    };
+    return { [name]: method } as unknown as Pick<SourceInstance, Name>;
+  };
+
+  return {
+    owner: origin.owner,
+    cacheKey: (job, index) =>
+      either(job, () => origin.cacheKey(job, index), isImage ? () => there.cacheKey(job, index) : locked),
+    snapshot: (job) =>
+      either<ImmutableRef | null>(
+        job,
+        async () => {
+          if (localPath === undefined) await present(origin, job);
+          return origin.snapshot(job);
+        },
+        async () => {
+          if (origin.files !== undefined) await checkKey(job);
+          return there.snapshot(job);
+        },
+      ),
+    pull: (job) =>
+      either(
+        job,
+        () => present(origin, job),
+        () => present(there, job),
+      ),
+    ...(origin.digests === undefined
+      ? {}
+      : {
+          digests: (job: JobContext) =>
+            either(job, () => origin.digests!(job), isImage ? () => there.digests!(job) : lockedDigests),
+        }),
+    // A directory is read in place; one that is not there is read as any other source.
+    ...(origin.files === undefined || isMissing ? {} : { files: (job: JobContext) => origin.files!(job) }),
+    ...both('describe'),
+    ...(origin.content === undefined ? {} : { ...both('image'), ...both('content'), ...both('candidates') }),
+    ...(origin.files !== undefined && isMissing ? { image: (job: JobContext) => there.image!(job) } : {}),
+  };
+}
+
+/** Brings everything into the store: what is missing is missed now, and not while it is written. */
+async function present(instance: SourceInstance, job: JobContext): Promise<void> {
+  if (instance.pull !== undefined) return instance.pull(job);
+  const ref = await instance.snapshot(job);
+  try {
+    await ref?.extract(job);
+  } finally {
+    await ref?.release();
+  }
+}
