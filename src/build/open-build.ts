@@ -40,7 +40,7 @@ export async function openBuild(
   const main = await openMainContext(request, work);
   const keys = new SourceKeys(sources, contexts, main, request, work);
   if (frontend !== undefined && !frontend.isDockers) {
-    return { read: undefined, main, graph: { frontend: undefined, results: [] }, keys, frontend };
+    return { read: undefined, main, graph: { results: [] }, keys, frontend };
   }
   // Of a Dockerfile of megabytes each of these takes seconds: an abort is heard in between.
   const slices = new Slices(work.job.signal, () => undefined);

@@ -31,13 +31,17 @@ export interface BuildCaseInput {
   >;
 }
 
+interface CaseGraph extends BuildGraph {
+  readonly frontend: ReturnType<typeof chosenFrontend>;
+}
+
 /** The graph of the case; none of its results if another front end makes them. */
-export async function graphOfCase(input: BuildCaseInput, resolver = caseResolver(input)): Promise<BuildGraph> {
+export async function graphOfCase(input: BuildCaseInput, resolver = caseResolver(input)): Promise<CaseGraph> {
   const options = buildOptions(input);
   const bytes = dockerfileBytes(input);
   const frontend = chosenFrontend(frontendOf(bytes), options);
   if (frontend !== undefined && !isDockersOwn(frontend.source)) return { frontend, results: [] };
-  return buildGraph(parseDockerfile(bytes, options.fileName), options, resolver);
+  return { frontend, ...(await buildGraph(parseDockerfile(bytes, options.fileName), options, resolver)) };
 }
 
 export function dockerfileBytes(input: BuildCaseInput): Uint8Array {

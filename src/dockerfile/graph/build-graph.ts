@@ -9,7 +9,6 @@ import { buildStage } from './build-stage.ts';
 import { declareStages } from './declared-stages.ts';
 import { writeDefinition } from './definition.ts';
 import { linkStages } from './dependencies.ts';
-import { chosenFrontend, isDockersOwn } from './frontend.ts';
 import { setPlatform, writeImage } from './image-config.ts';
 import type { Answers } from './image-requests.ts';
 import { resolveStages } from './onbuild.ts';
@@ -19,8 +18,8 @@ import type { Stage, Stages } from './stages.ts';
 import type { BuildGraph, BuildOptions, BuildResolver, ImageRequest, PlatformGraph, Vertex } from './types.ts';
 
 /**
- * Makes the graph of a Dockerfile's target, with the configurations of its base images. Images are asked for side by
- * side, each with its platform once.
+ * Makes the graph of a Dockerfile's target as docker's own front end does, with the configurations of its base images.
+ * Images are asked for side by side, each with its platform once.
  * @throws CtxsrcError; `E_DOCKERFILE` with the place where the Dockerfile is wrong
  */
 export async function buildGraph(
@@ -28,12 +27,10 @@ export async function buildGraph(
   options: BuildOptions,
   resolver: BuildResolver,
 ): Promise<BuildGraph> {
-  const frontend = chosenFrontend(dockerfile.syntax, options);
-  if (frontend !== undefined && !isDockersOwn(frontend.source)) return { frontend, results: [] };
   const asked = options.platformAsked && options.targetPlatforms.length > 0 ? options.targetPlatforms : [undefined];
   const answers: Answers = new Map();
   const graphs = asked.map((platform) => platformGraph(dockerfile, options, platform, resolver, answers));
-  return { frontend, results: await allOrFirstFailure(graphs) };
+  return { results: await allOrFirstFailure(graphs) };
 }
 
 async function platformGraph(

@@ -4,7 +4,13 @@ import { trimGoSpace } from '../../core/go/text.ts';
 import { nameOf, parseNormalizedReference } from '../../oci/reference.ts';
 import { dockerfileError } from '../error.ts';
 import type { Frontend } from '../parse/instruction.ts';
-import type { BuildGraph, BuildOptions } from './types.ts';
+import type { BuildOptions } from './types.ts';
+
+interface ChosenFrontend {
+  readonly source: string;
+  /** The whole value. */
+  readonly commandLine: string;
+}
 
 /**
  * The front end that a build is handed over to: a build argument decides, also one that is not declared, then the file.
@@ -14,7 +20,7 @@ import type { BuildGraph, BuildOptions } from './types.ts';
 export function chosenFrontend(
   written: Frontend | undefined,
   { buildArgs, fileName }: Pick<BuildOptions, 'buildArgs' | 'fileName'>,
-): BuildGraph['frontend'] {
+): ChosenFrontend | undefined {
   const given = buildArgs.get('BUILDKIT_SYNTAX');
   if (given === undefined) return written && { source: written.image, commandLine: written.commandLine };
   const [source = ''] = trimGoSpace(given).split(' ', 1);

@@ -103,8 +103,6 @@ export interface PlatformGraph {
 }
 
 export interface BuildGraph {
-  /** The front end that the build is handed over to. */
-  readonly frontend: { readonly source: string; readonly commandLine: string } | undefined;
   /** One for each target platform; none if the front end is not docker's own, for what it makes is not known. */
   readonly results: readonly PlatformGraph[];
 }

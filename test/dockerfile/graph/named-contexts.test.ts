@@ -71,6 +71,19 @@ describe('named contexts', () => {
     ]);
   });
 
+  // BuildKit asks for none by these two names; as a base, `context` is the image `docker.io/library/context:latest`.
+  it('replace neither scratch nor a stage called scratch or context, in any case, but an image called context', async () => {
+    const values = { scratch: 'docker-image://own:1', context: 'docker-image://own:1' };
+    const own = ['docker-image://docker.io/library/own:1'];
+    expect(identifiers(await graphOf(['FROM scratch', 'COPY a /'], values))).toEqual(['local://context']);
+    for (const name of ['scratch', 'Scratch', 'context', 'CONTEXT']) {
+      const lines = [`FROM scratch AS ${name}`, 'COPY a /'];
+      expect(identifiers(await graphOf(lines, values)), name).toEqual(['local://context']);
+    }
+    expect(identifiers(await graphOf(['FROM context'], values))).toEqual(own);
+    expect(identifiers(await graphOf(['FROM scratch', 'COPY --from=context a /'], values))).toEqual(own);
+  });
+
   it('may be layouts, repositories, files by URL, and nothing', async () => {
     const digest = `sha256:${'5'.repeat(64)}`;
     const graph = await graphOf(
