@@ -52,7 +52,6 @@ export async function openBuild(
     namedContexts: contexts.values,
     contextExcludes: main.ignores.exclude,
   };
-  const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked));
-  if (slices.over) await slices.pause();
+  const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked), work.job.signal);
   return { read: { dockerfile, options, graph }, main, graph, keys, frontend };
 }

@@ -2,7 +2,13 @@
 import { isObject } from './is-object.ts';
 
 export function stableJson(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    isObject(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
-  );
+  return JSON.stringify(ordered(value));
+}
+
+/** A copy, which is several times as quick as a function that JSON.stringify calls for each member. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (!isObject(value)) return value;
+  const names = Object.keys(value).sort();
+  return Object.fromEntries(names.map((name) => [name, ordered(value[name])]));
 }

@@ -37,7 +37,9 @@ export function inputsOf(vertex: Vertex): SelectedInput[] {
   const written = new Set<number>();
   const selections = new Map<number, Selection[]>();
   const add = (input: number, selection: Selection): void => {
-    selections.set(input, [...(selections.get(input) ?? []), selection]);
+    const known = selections.get(input);
+    if (known === undefined) selections.set(input, [selection]);
+    else known.push(selection);
   };
   if (vertex.kind === 'exec') selectMounts(vertex.op as unknown as ExecOperation, add);
   if (vertex.kind === 'file') selectCopied(vertex.op as unknown as FileOperation, add, written);

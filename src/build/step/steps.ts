@@ -78,11 +78,16 @@ export async function stepsOf(
   for (const index of order) {
     if (slices.over) await slices.pause();
     const step = { operation: operationDigest(vertices[index]!), inputs: inputs.get(index)!.map(describe) };
-    const text = stableJson(step);
-    const position = known.get(text) ?? steps.push(step) - 1;
-    known.set(text, position);
+    // The members stand in one order, as they are written here.
+    const text = JSON.stringify(step);
+    let position = known.get(text);
+    if (position === undefined) {
+      position = steps.push(step) - 1;
+      stepVertices.push([]);
+      known.set(text, position);
+    }
     positions.set(index, position);
-    stepVertices[position] = [...(stepVertices[position] ?? []), vertices[index]!];
+    stepVertices[position]!.push(vertices[index]!);
   }
   return { steps, vertices: stepVertices, result: describe(last) };
 }

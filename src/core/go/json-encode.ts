@@ -29,6 +29,7 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
 };
 
 function escapeText(text: string): string {
+  if (!/["\\<>&\u0000-\u001f\u2028\u2029\ud800-\udfff]/.test(text)) return text;
   return text
     .replace(/["\\<>&\u0000-\u001f\u2028\u2029]/g, (char) => {
       return SHORT_ESCAPES[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;

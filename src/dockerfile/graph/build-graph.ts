@@ -3,6 +3,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { formatPlatformAll } from '../../core/platform.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
 import { PatternMatcher } from '../../fs/match/patterns.ts';
+import { Slices } from '../../fs/walk/slices.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
 import { Build } from './build.ts';
 import { buildStage } from './build-stage.ts';
@@ -20,16 +21,17 @@ import type { BuildGraph, BuildOptions, BuildResolver, ImageRequest, PlatformGra
 /**
  * Makes the graph of a Dockerfile's target as docker's own front end does, with the configurations of its base images.
  * Images are asked for side by side, each with its platform once.
- * @throws CtxsrcError; `E_DOCKERFILE` with the place where the Dockerfile is wrong
+ * @throws CtxsrcError; `E_DOCKERFILE` with the place where the Dockerfile is wrong; the reason of the signal
  */
 export async function buildGraph(
   dockerfile: Dockerfile,
   options: BuildOptions,
   resolver: BuildResolver,
+  signal?: AbortSignal,
 ): Promise<BuildGraph> {
   const asked = options.platformAsked && options.targetPlatforms.length > 0 ? options.targetPlatforms : [undefined];
   const answers: Answers = new Map();
-  const graphs = asked.map((platform) => platformGraph(dockerfile, options, platform, resolver, answers));
+  const graphs = asked.map((platform) => platformGraph(dockerfile, options, platform, resolver, answers, signal));
   return { results: await allOrFirstFailure(graphs) };
 }
 
@@ -39,7 +41,9 @@ async function platformGraph(
   askedPlatform: string | undefined,
   resolver: BuildResolver,
   answers: Answers,
+  signal: AbortSignal | undefined,
 ): Promise<PlatformGraph> {
+  const slices = new Slices(signal, () => undefined);
   const build = new Build(dockerfile, options, askedPlatform, resolver, answers);
   await resolveEpoch(build, dockerfile);
   const stages = declareStages(dockerfile, build);
@@ -49,10 +53,10 @@ async function platformGraph(
   // BuildKit reads the ignore file in any case: a pattern that is none fails every build.
   new PatternMatcher(options.contextExcludes);
   for (const stage of stages.list) {
-    if (reached.has(stage) && !stage.done) buildStage(stage, build);
+    if (reached.has(stage) && !stage.done) await buildStage(stage, build, slices);
   }
   target.paths.add('/');
-  return finished(build, target, reached);
+  return finished(build, target, reached, slices);
 }
 
 function targetOf(stages: Stages, options: BuildOptions): Stage {
@@ -65,11 +69,16 @@ function targetOf(stages: Stages, options: BuildOptions): Stage {
   });
 }
 
-function finished(build: Build, target: Stage, reached: ReadonlySet<Stage>): PlatformGraph {
+async function finished(
+  build: Build,
+  target: Stage,
+  reached: ReadonlySet<Stage>,
+  slices: Slices,
+): Promise<PlatformGraph> {
   const { image } = target;
   for (const [name, value] of build.options.labels) image.config.labels.set(name, value);
   if (build.askedPlatform !== undefined) setPlatform(image, build.askedPlatform);
-  const { vertices, result } = writeDefinition(target.files);
+  const { vertices, result } = await writeDefinition(target.files, slices);
   return {
     platform: formatPlatformAll(build.target),
     vertices,

@@ -1,9 +1,10 @@
 /** Does the steps of a stage, one after the other. */
+import type { Slices } from '../../fs/walk/slices.ts';
 import type { Build } from './build.ts';
 import { copyFiles } from './copy.ts';
 import { OrderedVariables, splitVariable } from './environment.ts';
 import { located } from './failure.ts';
-import { defaultPath, inheritedImage } from './image-config.ts';
+import { defaultPath, inheritedImage, settingsOf } from './image-config.ts';
 import { setMetadata } from './metadata.ts';
 import { runProcess } from './run.ts';
 import { declareArguments } from './stage-arguments.ts';
@@ -11,10 +12,16 @@ import type { Stage, Step } from './stages.ts';
 import { enterDirectory, makeWorkingDirectory } from './workdir.ts';
 
 /** @throws E_DOCKERFILE with the place of the step that cannot be done */
-export function buildStage(stage: Stage, build: Build): void {
+export async function buildStage(stage: Stage, build: Build, slices: Slices): Promise<void> {
   const { fileName } = build.options;
-  located(fileName, stage.facts.place, () => beginStage(stage));
-  for (const step of stage.steps) located(fileName, step.place, () => doStep(stage, build, step));
+  located(fileName, stage.facts.place, () => {
+    beginStage(stage);
+    build.hold(stage.environment.names().length + settingsOf(stage.image));
+  });
+  for (const step of stage.steps) {
+    located(fileName, step.place, () => doStep(stage, build, step));
+    if (slices.over) await slices.pause();
+  }
 }
 
 /** Takes over what the base leaves, and what its image says. */

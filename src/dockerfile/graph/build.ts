@@ -2,6 +2,7 @@
 import { normalizePlatform, type Platform, parsePlatform } from '../../core/platform.ts';
 import { expand, type Lookup } from '../expand/expand.ts';
 import type { Dockerfile } from '../parse/instruction.ts';
+import { DockerfileProblem } from '../problem.ts';
 import { addGlobalArguments, platformArguments, proxyArguments } from './arguments.ts';
 import type { OrderedVariables } from './environment.ts';
 import { type Answers, ImageRequests } from './image-requests.ts';
@@ -13,6 +14,9 @@ import { localSource } from './source-operation.ts';
 import type { BuildOptions, BuildResolver, Place, PlatformGraph } from './types.ts';
 
 const CONTEXT = 'context';
+
+/** BuildKit has no limit of its own here; it takes some hundred bytes for each. */
+const MAX_HELD = 5_000_000;
 
 type UnkeyedKind = PlatformGraph['unkeyed'][number]['kind'];
 
@@ -38,6 +42,7 @@ export class Build {
   /** SOURCE_DATE_EPOCH in seconds. */
   epoch: number | undefined;
   takesContextTime = false;
+  #held = 0;
   readonly #unkeyed = new Map<
     string,
     { readonly kind: UnkeyedKind; readonly id?: string; readonly places: PlaceList }
@@ -86,6 +91,20 @@ export class Build {
   useContext(path: string, place: Place): void {
     this.contextPaths.add(path);
     this.#contextPlaces.add([place]);
+  }
+
+  /**
+   * Counts variables, labels and the like that an instruction or stage holds anew, so that Dockerfiles of megabytes stay
+   * bounded: each RUN is described with all of its variables, and each stage begins with all that its base has.
+   * @throws DockerfileProblem when there are too many in all
+   */
+  hold(count: number): void {
+    this.#held += count;
+    if (this.#held <= MAX_HELD) return;
+    throw new DockerfileProblem(
+      `the stages and RUN instructions so far hold more than ${MAX_HELD} variables and labels in all`,
+      'set them further down, in fewer instructions, or in a stage of their own',
+    );
   }
 
   /** Notes what a build sees and no key can hold. */

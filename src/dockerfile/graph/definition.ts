@@ -1,5 +1,6 @@
 /** From the operations of a result to the list of vertices: each operation once, after those that it is made of. */
 import { sha256 } from '../../core/digest.ts';
+import type { Slices } from '../../fs/walk/slices.ts';
 import type { Operation, Output } from './operation.ts';
 import { PlaceList } from './place-list.ts';
 import type { PlatformGraph, Vertex } from './types.ts';
@@ -7,8 +8,11 @@ import type { PlatformGraph, Vertex } from './types.ts';
 type Definition = Pick<PlatformGraph, 'vertices' | 'result'>;
 type Input = Vertex['inputs'][number];
 
+/** The content of an operation up to this length stands for itself: that is quicker than to hash it. */
+const SMALL = 1024;
+
 /** Operations with the same content are one vertex, as their digest is one. It has the places of all of them. */
-export function writeDefinition(result: Output | undefined): Definition {
+export async function writeDefinition(result: Output | undefined, slices: Slices): Promise<Definition> {
   if (result === undefined) return { vertices: [], result: undefined };
   const vertices: Vertex[] = [];
   const places: PlaceList[] = [];
@@ -22,7 +26,8 @@ export function writeDefinition(result: Output | undefined): Definition {
     const described = operation.describe((output) => (output === undefined ? -1 : addInput(inputs, inputOf(output))));
     const { kind, platform } = operation;
     const vertex = { kind, ...(platform === undefined ? {} : { platform }), inputs, ...described };
-    const content = sha256(JSON.stringify(vertex));
+    const text = JSON.stringify(vertex);
+    const content = text.length < SMALL ? text : sha256(text);
     let position = byContent.get(content);
     if (position === undefined) {
       const own = new PlaceList();
@@ -34,7 +39,10 @@ export function writeDefinition(result: Output | undefined): Definition {
     places[position]!.add(operation.places);
   };
 
-  for (const operation of inOrder(result.operation)) write(operation);
+  for (const operation of inOrder(result.operation)) {
+    write(operation);
+    if (slices.over) await slices.pause();
+  }
   return { vertices, result: inputOf(result) };
 }
 

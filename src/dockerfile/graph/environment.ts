@@ -3,32 +3,37 @@
  * BuildKit hashes of a RUN.
  */
 export class OrderedVariables {
-  readonly #values: Map<string, string>;
+  /** `NAME=VALUE` by name: thousands of RUN that see the same variables hold their texts once. */
+  readonly #texts: Map<string, string>;
+  #list: readonly string[] | undefined;
 
   constructor(from?: OrderedVariables) {
-    this.#values = new Map(from === undefined ? [] : from.#values);
+    this.#texts = new Map(from === undefined ? [] : from.#texts);
   }
 
   get(name: string): string | undefined {
-    return this.#values.get(name);
+    return this.#texts.get(name)?.slice(name.length + 1);
   }
 
   set(name: string, value: string): void {
-    this.#values.delete(name);
-    this.#values.set(name, value);
+    this.#list = undefined;
+    this.#texts.delete(name);
+    this.#texts.set(name, `${name}=${value}`);
   }
 
   delete(name: string): void {
-    this.#values.delete(name);
+    this.#list = undefined;
+    this.#texts.delete(name);
   }
 
   names(): string[] {
-    return [...this.#values.keys()];
+    return [...this.#texts.keys()];
   }
 
   /** `NAME=VALUE` each. */
-  list(): string[] {
-    return [...this.#values].map(([name, value]) => `${name}=${value}`);
+  list(): readonly string[] {
+    this.#list ??= [...this.#texts.values()];
+    return this.#list;
   }
 }
 

@@ -9,16 +9,9 @@ import { normalizePlatform, type Platform } from '../../core/platform.ts';
 import { HISTORY, RUN_CONFIG } from '../../oci/decode.ts';
 import type { HealthcheckInstruction } from '../parse/instruction.ts';
 import { ImageVariables } from './environment.ts';
+import { ImageHistory } from './image-history.ts';
 import { present } from './operation.ts';
 import type { ImageConfig } from './types.ts';
-
-interface History {
-  readonly created?: string | undefined;
-  readonly created_by: string;
-  readonly author?: string;
-  readonly comment: string;
-  readonly empty_layer: boolean;
-}
 
 /** What containers of the image are started with. */
 interface RunConfig {
@@ -45,7 +38,7 @@ export interface Image {
   osVersion: string;
   osFeatures: readonly string[];
   readonly rootfs: { readonly type: string; readonly diff_ids: readonly string[] | undefined };
-  readonly history: History[];
+  readonly history: ImageHistory;
   readonly config: RunConfig;
 }
 
@@ -94,7 +87,9 @@ export function readImage(config: ImageConfig, reference: string): Image {
     osVersion: decoded['os.version'],
     osFeatures: decoded['os.features'],
     rootfs: decoded.rootfs,
-    history: decoded.history.map((entry) => ({ ...entry, created: entry.created && goTime(entry.created) })),
+    history: new ImageHistory(
+      decoded.history.map((entry) => ({ ...entry, created: entry.created && goTime(entry.created) })),
+    ),
     config: {
       ...rest,
       variables: new ImageVariables(Env),
@@ -125,7 +120,7 @@ export function inheritedImage(base: Image): Image {
   const { config } = base;
   return {
     ...base,
-    history: [...base.history],
+    history: new ImageHistory([], base.history),
     config: {
       ...config,
       variables: new ImageVariables(config.variables.list),
@@ -137,9 +132,14 @@ export function inheritedImage(base: Image): Image {
   };
 }
 
+/** How many variables, ports, volumes and labels the image has. */
+export function settingsOf({ config }: Image): number {
+  return config.variables.list.length + config.exposedPorts.size + config.volumes.size + config.labels.size;
+}
+
 /** True if the image has no layer at all: BuildKit takes it for an empty directory. */
 export function hasNoLayers(image: Image): boolean {
-  return (image.rootfs.diff_ids ?? []).length === 0 && image.history.every((entry) => entry.empty_layer);
+  return (image.rootfs.diff_ids ?? []).length === 0 && image.history.list().every((entry) => entry.empty_layer);
 }
 
 /** Where programs are looked for when nothing else is said. */
@@ -188,7 +188,7 @@ export function writeImage(image: Image): ImageConfig {
       variant: platform.variant,
     }),
     rootfs: { type: image.rootfs.type, diff_ids: image.rootfs.diff_ids ?? null },
-    ...present({ history: image.history.map(present) }),
+    ...present({ history: image.history.list().map(present) }),
     config: present({
       User: config.User,
       ExposedPorts: nonEmpty(Object.fromEntries([...exposedPorts].sort().map((port) => [port, {}]))),

@@ -22,7 +22,11 @@ export interface Operation {
 
 /** The members that have a value: Go leaves out what is false, zero, empty or absent. */
 export function present(members: object): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => !isZero(value)));
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(members)) {
+    if (!isZero(value)) kept[name] = value;
+  }
+  return kept;
 }
 
 function isZero(value: unknown): boolean {

@@ -19,6 +19,8 @@ export function runProcess(stage: Stage, build: Build, instruction: RunInstructi
   stage.paths.add('/');
   const { args, script } = commandOf(stage, instruction);
   if (args.length === 0) throw new DockerfileProblem('there is nothing to run', 'write a command');
+  const environment = stage.environment.list();
+  build.hold(environment.length);
   const { mounts, secrets, ssh } = mountsOf(stage, build, instruction, step);
   if (instruction.devices.length > 0) {
     throw new DockerfileProblem('--device is known to experimental front ends only', 'leave --device out');
@@ -33,7 +35,7 @@ export function runProcess(stage: Stage, build: Build, instruction: RunInstructi
       root: stage.files,
       platform: stage.runPlatform ?? build.target,
       args,
-      environment: stage.environment.list(),
+      environment,
       directory: stage.workingDirectory,
       user: stage.user,
       network,

@@ -31,6 +31,8 @@ export function heredocWord(word: string): HeredocWord | undefined {
 
 /** The here-documents that a line begins, in their order. */
 export function heredocsOfLine(line: string): readonly HeredocWord[] {
+  // Most lines of a long Dockerfile begin none, and need not be split.
+  if (line.indexOf('<') === line.lastIndexOf('<')) return [];
   return wordsOfLine(line).flatMap((word) => heredocWord(word) ?? []);
 }
 

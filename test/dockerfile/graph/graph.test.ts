@@ -170,6 +170,15 @@ describe('stages', () => {
       message: expect.stringMatching(/:821: WORKDIR: .* longer than 4095 bytes$/),
     });
   });
+
+  it('refuses variables that many RUN see, before they fill the memory', async () => {
+    const variables = Array.from({ length: 8000 }, (_, index) => `V${index}=1`).join(' ');
+    const lines = ['FROM scratch', `ENV ${variables}`];
+    expect((await graphOf([...lines, ...Array(600).fill('RUN x')])).vertices).toHaveLength(600);
+    const failed = await failure(graphOf([...lines, ...Array(700).fill('RUN x')]));
+    expect(failed).toMatchObject({ code: 'E_DOCKERFILE', details: { line: 627 } });
+    expect(failed.message).toContain('more than 5000000 variables');
+  });
 });
 
 describe('images', () => {
