@@ -1,9 +1,9 @@
 // Bundles the command line, the library and the threads into dist/, and writes the manual page and the type declarations
 // beside them.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 
@@ -20,6 +20,22 @@ const threads = {
 };
 const child = { 'conformance-child': 'src/conformance/conformance-child.ts' };
 
+/** Parts of the page of `--html`, which stand in the bundle as they are: `import style from './page.css?raw'`. */
+const raw = {
+  name: 'raw',
+  resolveId: {
+    filter: { id: /\?raw$/ },
+    handler: (id, importer) => `\0raw:${resolve(dirname(importer), id.slice(0, -'?raw'.length))}`,
+  },
+  load: {
+    filter: { id: /^\0raw:/ },
+    handler: (id) => ({
+      code: `export default ${JSON.stringify(readFileSync(id.slice('\0raw:'.length), 'utf8'))};`,
+      moduleType: 'js',
+    }),
+  },
+};
+
 /** One bundle or several with common chunks. */
 function bundle(input, { plugins = [], define = {}, ...output }) {
   return build({
@@ -27,7 +43,7 @@ function bundle(input, { plugins = [], define = {}, ...output }) {
     input,
     platform: 'node',
     external: ['koffi'],
-    plugins,
+    plugins: [raw, ...plugins],
     transform: {
       target: 'node20.19',
       define: { __CTXSRC_BUNDLED__: 'true', __CTXSRC_VERSION__: JSON.stringify(pkg.version), ...define },

@@ -56,6 +56,7 @@ export {
   vendorLock,
 } from './library/lock.ts';
 export type { CallOptions, Environment, EnvironmentOptions, Options, PlaceOptions } from './library/options.ts';
+export { inspectPage } from './library/pages.ts';
 export { openEnvironment } from './library/place.ts';
 export { type PushOptions, push } from './library/push.ts';
 export {

@@ -36,6 +36,7 @@ describe('the exports', () => {
       'formatLock',
       'inputs',
       'inspect',
+      'inspectPage',
       'ioError',
       'isBuilt',
       'isCtxsrcError',

@@ -44,3 +44,8 @@ export function titleOf({ name, form }: CommandSpec): string {
 export function safeOption(): Option {
   return new Option('--safe', 'print keys as sha256-<hex>, for file names and cache services');
 }
+
+/** `--html`, of commands whose answer can be a page. */
+export function htmlOption(): Option {
+  return new Option('--html <file>', 'write it as a page, too');
+}

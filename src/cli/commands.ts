@@ -5,7 +5,7 @@
 import { Option } from 'commander';
 import { ERROR_EXITS } from '../core/errors.ts';
 import { BUILD_COMMANDS, BUILD_DIFF } from './build-commands.ts';
-import { type CommandSpec, safeOption } from './command-spec.ts';
+import { type CommandSpec, htmlOption, safeOption } from './command-spec.ts';
 import { FILE_COMMANDS, layerOption } from './file-commands.ts';
 import { addNetworkFlags, addWriteFlags, listOption } from './flags.ts';
 import { UPKEEP_COMMANDS } from './upkeep-commands.ts';
@@ -83,7 +83,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         .addOption(new Option('--files', 'read the layers: the largest files; all in --json'))
         .addOption(new Option('--hidden', 'read the layers: what later ones hide'))
         .addOption(layerOption())
-        .addOption(new Option('--why <path>', 'of a directory: which line decides on a path'));
+        .addOption(new Option('--why <path>', 'of a directory: which line decides on a path'))
+        .addOption(htmlOption());
     },
     limited: true,
     examples: [

@@ -13,7 +13,8 @@ export interface InspectOptions<Reference extends string = string> extends Optio
   readonly why?: string | undefined;
 }
 
-const INSPECT = { ...OPTIONS, files: flag, why: nonEmpty } satisfies Record<keyof InspectOptions, Check>;
+/** Checks of the members of `InspectOptions`. */
+export const INSPECT = { ...OPTIONS, files: flag, why: nonEmpty } satisfies Record<keyof InspectOptions, Check>;
 
 /**
  * What is known of a reference: platforms, layers and who made them, sizes in bytes; of a directory what counts and what

@@ -249,6 +249,7 @@ describe('a signal', () => {
     bakeInputs: () => library.bakeInputs(target, options),
     isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
     inspect: () => library.inspect(hello, options),
+    inspectPage: () => library.inspectPage(hello, options),
     diff: () => library.diff(hello, hello, options),
     pull: () => library.pull(hello, options),
     snapshot: () => library.snapshot(hello, target, options),

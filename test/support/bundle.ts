@@ -37,7 +37,7 @@ export async function bundle(program: string, options: BundleOptions = {}): Prom
   const dir = tempDir('bundle');
   const { mutation } = options;
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
-  const plugins = mutation === undefined ? [] : [mutate(mutation)];
+  const plugins = [rawText, ...(mutation === undefined ? [] : [mutate(mutation)])];
   await build({
     ...common,
     entryPoints: { program },
@@ -67,6 +67,19 @@ export async function bundleWorker(name: string, file: string, dir: string, plug
     plugins,
   });
 }
+
+/** As the build does it: parts of the page are texts. */
+const rawText: Plugin = {
+  name: 'raw',
+  setup(plugin) {
+    plugin.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => {
+      return { path: join(resolveDir, path.slice(0, -'?raw'.length)), namespace: 'raw' };
+    });
+    plugin.onLoad({ filter: /./, namespace: 'raw' }, ({ path }) => {
+      return { contents: readFileSync(path, 'utf8'), loader: 'text' };
+    });
+  },
+};
 
 function mutate({ file, from, to }: Mutation): Plugin {
   const path = join(REPOSITORY, file);

@@ -19,16 +19,23 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   const { store } = await run.environment();
   const job = await run.job();
   const [inspected] = await run.each(resolved, async (one) => {
-    const why = textFlag(flags, 'why');
-    const found = await inspect(job, {
+    const request = {
       resolved: one,
       store,
       limits: limitsOf(flags),
       files: withFiles || hidden,
       layered: layer !== undefined,
-      why,
-    });
+      why: textFlag(flags, 'why'),
+    };
+    const found = await inspect(job, request);
     if (layer !== undefined) checkLayer(found.report as ImageReport, layer);
+    if (flags.html !== undefined) {
+      const [{ writePage }, { inspectPage }] = await Promise.all([
+        import('../page-file.ts'),
+        import('../../page/inspect-page.ts'),
+      ]);
+      await writePage(run, flags, await inspectPage(job, request, found));
+    }
     return found;
   });
   const { report, files } = inspected!;

@@ -1,7 +1,6 @@
 /** The page of an image. */
-import { shellWord } from '../../core/shell-word.ts';
-import { memberOf, textMember } from '../../snapshot/inspect/history.ts';
 import type { HiddenPath, HistoryStep, ImageReport, IndexedImage, LayerReport } from '../../snapshot/inspect/report.ts';
+import { runsText } from '../../snapshot/inspect/runs.ts';
 import { barOf } from '../bar.ts';
 import { formatBytes } from '../format.ts';
 import { quotedName } from '../quoted-name.ts';
@@ -162,27 +161,6 @@ function largestTable({ largest }: ImageReport, screen: Screen): string[] {
     return cells + fitted(screen, quotedName(path), screen.width && screen.width - cells.length);
   });
   return ['', styled(screen, 'dim', ` LARGEST  LAYER  PATH`), ...lines];
-}
-
-/** What the configuration lets it run; of environment variables the names, for their values may be long or secret. */
-function runsText(configuration: unknown): string {
-  const config = memberOf(configuration, 'config');
-  const words = [...texts(memberOf(config, 'Entrypoint')), ...texts(memberOf(config, 'Cmd'))];
-  const command = words.length === 0 ? 'nothing by itself' : words.map(shellWord).join(' ');
-  const names = texts(memberOf(config, 'Env')).map((pair) => pair.replace(/=.*$/s, ''));
-  const as = textMember(config, 'User') ?? 'root';
-  const where = textMember(config, 'WorkingDir') ?? '/';
-  return [
-    `${cut(command)}, as ${cut(as)}, in ${cut(where)}`,
-    ...(names.length === 0 ? [] : [`ENV ${cut(names.join(' '))}`]),
-  ].join('; ');
-}
-
-const MOST_TEXT = 300;
-const cut = (text: string): string => (text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text);
-
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 /** The page of one layer. */

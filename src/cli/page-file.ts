@@ -1,0 +1,14 @@
+/** `--html FILE`: the answer as a page, beside what is printed. */
+import { resolve } from 'node:path';
+import { printable } from '../core/printable.ts';
+import type { Page } from '../page/model.ts';
+import { renderPage } from '../page/render.ts';
+import { replaceFile } from '../snapshot/write/replace-file.ts';
+import { type Flags, textFlag } from './flags.ts';
+import type { Run } from './run.ts';
+
+/** Writes the page as a whole or not at all, before anything is printed. */
+export async function writePage(run: Run, flags: Flags, page: Page): Promise<void> {
+  const file = textFlag(flags, 'html')!;
+  await replaceFile(resolve(run.io.cwd, file), renderPage(page), `the page ${printable(file)} of --html`);
+}

@@ -1,0 +1,217 @@
+/** The page of `inspect`: what its report knows, and the files where they are known. */
+import type { JobContext } from '../contract/index.ts';
+import { formatBytes } from '../core/format-bytes.ts';
+import { readableBytes } from '../fs/byte-string.ts';
+import type { ListedEntry } from '../image/entries/listing.ts';
+import type { Inspected, InspectRequest } from '../snapshot/inspect/inspect.ts';
+import type {
+  DirectoryReport,
+  HistoryStep,
+  ImageReport,
+  LayerReport,
+  SourceReport,
+} from '../snapshot/inspect/report.ts';
+import { runsText } from '../snapshot/inspect/runs.ts';
+import { listFiles, openFiles } from '../snapshot/list/source-files.ts';
+import { counted, factsOf, partsOf, pathText } from './cells.ts';
+import type { Fact, Page, PageFile, PageFiles, Row, Section, Tone } from './model.ts';
+
+/** Rows of hidden files: the page of an image that hides a hundred thousand stays a page. */
+const MOST_HIDDEN = 200;
+
+/** The page of what was inspected: what the report knows, so of an image without its files no list of them. */
+export async function inspectPage(job: JobContext, request: InspectRequest, inspected: Inspected): Promise<Page> {
+  const { report, files } = inspected;
+  if (report.kind === 'source') return sourcePage(report);
+  const isKnown = report.kind === 'directory' || files?.weights !== undefined;
+  const entries = isKnown ? await listed(job, request) : undefined;
+  return report.kind === 'image' ? imagePage(report, entries) : directoryPage(report, entries ?? []);
+}
+
+async function listed(job: JobContext, { resolved, store, limits }: InspectRequest): Promise<ListedEntry[]> {
+  const files = await openFiles(job, { instance: resolved.instance, store, limits });
+  try {
+    return await listFiles(job, files, '', true);
+  } finally {
+    await files.release();
+  }
+}
+
+function imagePage(report: ImageReport, entries: readonly ListedEntry[] | undefined): Page {
+  const { identifier, platform, imagePlatform, created, index, manifest, config, key, pinned, base } = report;
+  const { size, onDisk, layers, hidden, images, attestations, configuration } = report;
+  const disk = onDisk === null ? '' : `, ${formatBytes(onDisk)} on disk`;
+  const about = images.reduce((sum, image) => sum + image.attestations.length, attestations.length);
+  const others = images.filter(({ chosen }) => !chosen).map((image) => image.platform ?? image.digest);
+  const facts: (Fact | undefined)[] = [
+    { label: 'platform', value: imagePlatform === platform ? platform : `${imagePlatform}, asked for ${platform}` },
+    created === null ? undefined : { label: 'created', value: created },
+    pinned === undefined ? undefined : { label: 'pinned', value: pinned, code: true },
+    index === null ? undefined : { label: 'index', value: index, code: true },
+    { label: 'image', value: manifest, code: true },
+    { label: 'config', value: config, code: true },
+    { label: 'key', value: key, code: true },
+    { label: 'hidden', value: hiddenText(report) },
+    base === null ? undefined : { label: 'base', value: base.name ?? base.digest ?? '-' },
+    others.length === 0 ? undefined : { label: 'also', value: others.join(', ') },
+    about === 0 ? undefined : { label: 'attestations', value: String(about) },
+    { label: 'runs', value: runsText(configuration) },
+  ];
+  const annotations = [
+    ...factsOf('manifest', report.annotations),
+    ...factsOf('descriptor', report.descriptorAnnotations),
+    ...factsOf('index', report.indexAnnotations),
+  ];
+  return {
+    title: identifier,
+    sentence: `${counted(layers.length, 'layer')}, ${formatBytes(size)} to fetch${disk}`,
+    facts: [...facts.filter((fact) => fact !== undefined), ...annotations],
+    sections: [layerSection(report), ...(hidden === null || hidden.files === 0 ? [] : [hiddenSection(hidden)])],
+    files: entries && {
+      heading: 'Files',
+      note: 'What an image has in the end, each file with the layer that it comes from.',
+      tagHead: 'Layer',
+      tags: layers.map((layer) => ({ label: String(layer.number), tone: toneOf(layer) })),
+      sizeHead: 'Size',
+      files: pageFiles(entries),
+    },
+  };
+}
+
+function hiddenText({ hidden }: ImageReport): string {
+  if (hidden === null) return 'not known without the files: --files reads the layers';
+  return hidden.files === 0 ? 'nothing' : `${formatBytes(hidden.bytes)} in ${counted(hidden.files, 'file')}`;
+}
+
+const toneOf = ({ number, base }: LayerReport): Tone => (base ? 'base' : `tone${((number - 1) % 8) + 1}`);
+
+function layerSection({ layers, history, hidden }: ImageReport): Section {
+  const parts = partsOf(layers.map(({ size }) => size));
+  const known = (bytes: number | null): string => (bytes === null ? '-' : formatBytes(bytes));
+  const rows = layers.map((layer, at): Row => {
+    const { number, size, onDisk, made } = layer;
+    const step = history && made !== null ? stepText(made) : '(no history)';
+    const cells = [
+      String(number),
+      formatBytes(size),
+      known(onDisk),
+      known(layer.hidden),
+      parts[at]!,
+      step,
+      layer.digest,
+    ];
+    return { cells, tone: toneOf(layer), ...(hidden === null ? {} : { tag: at }) };
+  });
+  const columns = [
+    { name: 'Layer' },
+    { name: 'To fetch', kind: 'number' },
+    { name: 'On disk', kind: 'number' },
+    { name: 'Hidden', kind: 'number' },
+    { name: 'Part', kind: 'bar' },
+    { name: 'Made by', kind: 'prose' },
+    { name: 'Digest', kind: 'code' },
+  ] as const;
+  return { heading: 'Layers', note: 'Numbered from the base. Grey bars are layers of the base image.', columns, rows };
+}
+
+const stepText = ({ instruction, text }: HistoryStep): string => (instruction === '' ? text : `${instruction} ${text}`);
+
+const HOW = { replaced: 'replaced by', removed: 'removed by', metadata: 'same again in' } as const;
+
+function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden']>): Section {
+  const rest = paths.length - MOST_HIDDEN;
+  const more = rest > 0 ? ` The largest ${MOST_HIDDEN} are listed; inspect --hidden lists all.` : '';
+  return {
+    heading: 'Hidden by later layers',
+    note: `${formatBytes(bytes)} in ${counted(files, 'file')}.${more}`,
+    columns: [{ name: 'Path' }, { name: 'Size', kind: 'number' }, { name: 'Layer', kind: 'number' }, { name: 'How' }],
+    rows: paths.slice(0, MOST_HIDDEN).map(({ path, size, layer, how, by }) => ({
+      cells: [readableBytes(path), formatBytes(size), String(layer), `${HOW[how]} layer ${by}`],
+    })),
+  };
+}
+
+function* pageFiles(entries: readonly ListedEntry[]): Generator<PageFile> {
+  for (const { path, type, size, mode, uid, gid, target, layer = 1 } of entries) {
+    const link = target === undefined ? '' : ` ${LINKS[type] ?? type} ${pathText(target)}`;
+    const note = `${mode.toString(8).padStart(4, '0')} ${uid}:${gid}${link}`;
+    // A further name of a file has no bytes of its own.
+    yield { path: pathText(path), isFolder: type === 'dir', size: type === 'file' ? size : 0, tag: layer - 1, note };
+  }
+}
+
+const LINKS: Readonly<Record<string, string>> = { symlink: 'link to', hardlink: 'same file as' };
+
+function directoryPage(report: DirectoryReport, entries: readonly ListedEntry[]): Page {
+  const { identifier, key, files, directories, bytes, ignored, ignoreFile, machineDependent, incomplete } = report;
+  const machine = Object.entries(machineDependent).map(([property, { count }]) => `${property} of ${count}`);
+  const facts: Fact[] = [
+    { label: 'key', value: key ?? 'not known: something in it cannot be read', code: true },
+    {
+      label: 'ignored',
+      value: `${counted(ignored.count, 'path')}${ignoreFile === undefined ? '' : ` (${ignoreFile})`}`,
+    },
+    { label: 'machine', value: machine.length === 0 ? 'nothing in the key depends on it' : machine.join(', ') },
+    ...(incomplete === undefined || incomplete.length === 0
+      ? []
+      : [{ label: 'incomplete', value: incomplete.join(', ') }]),
+  ];
+  return {
+    title: identifier,
+    sentence: `${formatBytes(bytes)} in ${counted(files, 'file')} and ${directories} ${directories === 1 ? 'directory' : 'directories'}`,
+    facts,
+    sections: [folderSection(report), ...(ignored.by.length === 0 ? [] : [ignoredSection(report)])],
+    files: {
+      heading: 'Files',
+      tags: [{ label: '', tone: 'tone1' }],
+      sizeHead: 'Size',
+      files: pageFiles(entries),
+    } satisfies PageFiles,
+  };
+}
+
+function folderSection({ folders }: DirectoryReport): Section {
+  const parts = partsOf(folders.map(({ bytes }) => bytes));
+  return {
+    heading: 'Largest folders',
+    note: 'They add up to the directory: each is without the folders in it that have a row of their own.',
+    columns: [
+      { name: 'Folder' },
+      { name: 'Size', kind: 'number' },
+      { name: 'Files', kind: 'number' },
+      { name: 'Part', kind: 'bar' },
+    ],
+    rows: folders.map(({ path, bytes, files }, at) => ({
+      cells: [path === '' ? '(the rest)' : path, formatBytes(bytes), files.toLocaleString('en'), parts[at]!],
+    })),
+  };
+}
+
+function ignoredSection({ ignored }: DirectoryReport): Section {
+  return {
+    heading: 'Ignored',
+    columns: [
+      { name: 'By' },
+      { name: 'Line', kind: 'number' },
+      { name: 'Pattern', kind: 'code' },
+      { name: 'Paths', kind: 'number' },
+    ],
+    rows: ignored.by.map(({ by, line, pattern, count }) => ({
+      cells: [by, line === undefined ? '' : String(line), pattern ?? '', count.toLocaleString('en')],
+    })),
+  };
+}
+
+function sourcePage({ kind: _, identifier, digest, key, ...rest }: SourceReport): Page {
+  const facts = Object.entries(rest).filter(([, value]) => value !== undefined && value !== null);
+  return {
+    title: identifier,
+    sentence: `Root digest ${digest}`,
+    facts: [
+      { label: 'digest', value: digest, code: true },
+      { label: 'key', value: key, code: true },
+      ...facts.map(([label, value]) => ({ label, value: typeof value === 'string' ? value : JSON.stringify(value) })),
+    ],
+    sections: [],
+  };
+}

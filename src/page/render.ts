@@ -1,0 +1,138 @@
+/**
+ * A page as one file of HTML that asks for nothing else: style, script and data are in it, and its own policy allows no
+ * others. All that it says stands in plain tables; the script adds search, the whole list and the map.
+ */
+import { createHash } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
+import { formatBytes } from '../core/format-bytes.ts';
+import { VERSION } from '../core/version.ts';
+import dataScript from './browser/data.js?raw';
+import listScript from './browser/list.js?raw';
+import mapScript from './browser/map.js?raw';
+import style from './browser/page.css?raw';
+import pageScript from './browser/page.js?raw';
+import squarifyScript from './browser/squarify.js?raw';
+import { type FileTree, fileTree, treeData } from './file-tree.ts';
+import { text } from './html.ts';
+import type { Fact, Page, PageFiles, Row, Section } from './model.ts';
+
+/** Files that stand in the page for readers without scripts, and on paper. */
+const LARGEST = 40;
+
+const script = `'use strict';
+(() => {
+${[dataScript, squarifyScript, mapScript, listScript, pageScript].join('\n')}
+})();
+`;
+
+/** The text of a page. */
+export function renderPage(page: Page): string {
+  const tree = page.files && fileTree(page.files.files);
+  const policy = `default-src 'none'; script-src '${hash(script)}'; style-src '${hash(style)}'; base-uri 'none'; form-action 'none'`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>${text(page.title)} - ctxsrc</title>
+<style>${style}</style>
+</head>
+<body>
+<header>
+<h1>${text(page.title)}</h1>
+<p class="sentence">${text(page.sentence)}</p>
+<div id="tools" hidden></div>
+</header>
+<main>
+<section><h2 id="facts">Facts</h2>
+<dl>${page.facts.map(factHtml).join('')}</dl></section>
+${page.sections.map(sectionHtml).join('\n')}
+${page.files === undefined ? '' : filesHtml(page.files, tree!)}
+</main>
+<footer><p>Made by ctxsrc ${text(VERSION)}. Sizes are powers of 1000.</p></footer>
+<p id="said" role="status" class="unseen"></p>
+${page.files === undefined ? '' : dataHtml(page.files, tree!)}
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+const hash = (content: string): string => `sha256-${createHash('sha256').update(content).digest('base64')}`;
+
+function factHtml({ label, value, code }: Fact): string {
+  const shown = text(value);
+  return `<div><dt>${text(label)}</dt><dd>${code === true ? `<code>${shown}</code>` : shown}</dd></div>`;
+}
+
+function sectionHtml({ heading, note, columns, rows }: Section, number: number): string {
+  const id = `section${number}`;
+  const head = columns.map(
+    ({ name, kind }) => `<th scope="col"${kind === 'number' ? ' class="number"' : ''}>${text(name)}</th>`,
+  );
+  const body = rows.map((row) => rowHtml(row, columns));
+  return `<section><h2 id="${id}">${text(heading)}</h2>
+${note === undefined ? '' : `<p>${text(note)}</p>`}
+<div class="wide" tabindex="0" role="region" aria-labelledby="${id}"><table class="rows"><thead><tr>${head.join('')}</tr></thead>
+<tbody>
+${body.join('\n')}
+</tbody></table></div></section>`;
+}
+
+function rowHtml({ cells, tone, tag }: Row, columns: Section['columns']): string {
+  const html = cells.map((cell, at) => {
+    const kind = columns[at]?.kind;
+    if (kind === 'bar') return `<td>${barHtml(Number(cell), tone)}</td>`;
+    const shown = text(String(cell));
+    if (kind === 'code') return `<td><code>${shown}</code></td>`;
+    return `<td${kind === undefined ? '' : ` class="${kind}"`}>${shown}</td>`;
+  });
+  return `<tr${tag === undefined ? '' : ` data-tag="${tag}"`}>${html.join('')}</tr>`;
+}
+
+/** Of attributes alone, so that it needs no style; what it says stands in the cells beside it. */
+function barHtml(part: number, tone: Row['tone']): string {
+  const width = Math.max(0, Math.min(100, part * 100)).toFixed(1);
+  return `<svg class="bar" width="100" height="12" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true"><rect class="${tone ?? 'tone0'}" width="${width}" height="12"/></svg>`;
+}
+
+/** The list and the map, which the script fills; until then, or without it, the largest files. */
+function filesHtml({ heading, note, tagHead, tags, sizeHead }: PageFiles, tree: FileTree): string {
+  const { names, parents, folders, sizes, counts } = tree;
+  const places = [...names.keys()].filter((place) => !folders[place] && names[place] !== '');
+  places.sort((a, b) => sizes[b]! - sizes[a]!);
+  const pathOf = (place: number): string => {
+    const parts: string[] = [];
+    for (let at = place; at > 0; at = parents[at]!) parts.push(names[at]!);
+    return parts.reverse().join('/');
+  };
+  const rows = places.slice(0, LARGEST).map((place) => {
+    const tag = tagHead === undefined ? '' : `<td>${text(tags[tree.tags[place]!]?.label ?? '')}</td>`;
+    return `<tr><td>${text(pathOf(place))}</td><td class="number">${formatBytes(sizes[place]!)}</td>${tag}<td>${text(tree.notes[place]!)}</td></tr>`;
+  });
+  const sum = `${counts[0]!.toLocaleString('en')} files, ${formatBytes(sizes[0]!)}`;
+  const summed =
+    tree.summedBelow === 0 ? [] : [`Files under ${formatBytes(tree.summedBelow)} are summed in each folder.`];
+  const notes = [...(note === undefined ? [] : [note]), ...summed, `${sum}.`];
+  return `<section id="files"><h2>${text(heading)}</h2>
+<p>${text(notes.join(' '))}</p>
+<div id="browse" hidden></div>
+<h3 id="largest-title">Largest</h3>
+<div class="wide" tabindex="0" role="region" aria-labelledby="largest-title"><table><thead><tr><th scope="col">Path</th><th scope="col" class="number">${text(sizeHead)}</th>${
+    tagHead === undefined ? '' : `<th scope="col">${text(tagHead)}</th>`
+  }<th scope="col">Details</th></tr></thead>
+<tbody>
+${rows.join('\n')}
+</tbody></table></div>
+<noscript><p>Search, the list of all files and the map need JavaScript.</p></noscript></section>`;
+}
+
+/** Base64 of deflated JSON: nothing in it can end the element. */
+function dataHtml({ tagHead, tags, sizeHead }: PageFiles, tree: FileTree): string {
+  const words = JSON.stringify({ tagHead: tagHead ?? '', sizeHead, tags }).slice(0, -1);
+  const json = `${words},"tree":${treeData(tree)}}`;
+  return `<script type="text/plain" id="data">${deflateRawSync(json, { level: 9 }).toString('base64')}</script>`;
+}

@@ -1,0 +1,179 @@
+/** The page of `inspect --html`, in a browser, as somebody opens it who has got it by mail. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import axe from 'axe-core';
+import type { Browser, BrowserContext } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inspectPage } from '../../src/index.ts';
+import { namesIn, openBrowser, openFile } from '../support/browser.ts';
+import { cliHome, ctxsrc } from '../support/cli.ts';
+import { LayoutBuilder } from '../support/layout-builder.ts';
+import { needs } from '../support/needs.ts';
+import { type TarEntry, tar } from '../support/tar-builder.ts';
+import { tempDir } from '../support/temp.ts';
+
+const file = (name: string, size: number): TarEntry => ({ name, content: 'x'.repeat(size) });
+const folder = (name: string): TarEntry => ({ name, type: 'dir' });
+
+const HOSTILE = [
+  '<img src=x onerror=alert(1)>',
+  '<script>alert(1)</script>',
+  '</script><script>alert(2)</script>',
+  '<!--',
+  '"><svg onload=alert(3)>',
+  'line\u2028separator',
+  'right\u202eto-left',
+  'l'.repeat(250),
+];
+
+describe.skipIf(!needs('chromium'))('the page of inspect', () => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let html: string;
+  let ref: string;
+  const home = cliHome();
+
+  beforeAll(async () => {
+    const layout = new LayoutBuilder();
+    const layers = [
+      [folder('usr'), folder('usr/lib'), file('usr/lib/libssl.so', 9000), file('usr/lib/old', 500), file('etc', 100)],
+      [folder('app'), file('app/Main.js', 4000), file('usr/lib/.wh.old', 0)],
+      [folder('odd'), ...HOSTILE.map((name) => file(`odd/${name.replaceAll('/', '\\')}`, 200))],
+    ].map((entries) => layout.layer(tar(entries)));
+    const history = [
+      { created_by: 'ADD rootfs / # buildkit' },
+      { created_by: 'COPY <b onclick=alert(4)>app</b> /app # buildkit' },
+      { created_by: 'RUN make odd' },
+    ];
+    const configBytes = JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      config: { Env: ['TOKEN=hunter2'], Cmd: ['</dd><script>alert(5)</script>'] },
+      rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+      history,
+    });
+    layout.tag(layout.image({ layers, configBytes, annotations: { '<i>': '<b>bold</b>' } }), 'latest');
+    ref = `oci-layout://${layout.write(tempDir('image'))}`;
+    html = join(tempDir('page'), 'page.html');
+    await write(html, ref, '--files');
+    browser = await openBrowser();
+    context = await browser.newContext({ viewport: { width: 1000, height: 800 } });
+  });
+
+  afterAll(() => browser?.close());
+
+  async function write(path: string, ...args: readonly string[]): Promise<void> {
+    const env = { DOCKER_DEFAULT_PLATFORM: 'linux/amd64' };
+    const { code, stderr } = await ctxsrc(['inspect', '--quiet', '--html', path, ...args], { home, env });
+    expect([code, stderr]).toEqual([0, '']);
+  }
+
+  it('asks for nothing, says nothing in the console, and hostile names do nothing', async () => {
+    const { page, console, requests } = await openFile(context, html, '#/odd');
+    expect(await namesIn(page)).toContain('<img src=x onerror=alert(1)>');
+    expect(await namesIn(page)).toContain('right\\u202eto-left');
+    expect(await page.locator('img, b, i, [onclick], [onload]').count()).toBe(0);
+    expect(await page.locator('script').count()).toBe(2);
+    expect([console, requests]).toEqual([[], []]);
+    const text = readFileSync(html, 'utf8');
+    expect(text).not.toContain('hunter2');
+    const cacheDir = join(home, 'cache', 'ctxsrc');
+    expect(await inspectPage(ref, { cacheDir, attributes: { platform: 'linux/amd64' } })).toBe(text);
+    await page.close();
+  });
+
+  it.each(['light', 'dark'] as const)('has no violation that axe finds in %s colours', async (colorScheme) => {
+    const { page } = await openFile(context, html);
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+      `${axe.source}; axe.run()`,
+    );
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`)).toEqual([]);
+    await page.close();
+  });
+
+  it('lists folders with sums that a search and a layer narrow, in step with the address and the map', async () => {
+    const { page } = await openFile(context, html);
+    const count = page.locator('#count');
+    expect((await namesIn(page)).slice(0, 2)).toEqual(['usr/', 'app/']);
+    await page.keyboard.press('/');
+    await page.keyboard.type('MAIN');
+    expect(await namesIn(page)).toEqual(['app/Main.js']);
+    expect(await count.textContent()).toBe('1 of 11 files, 4.0 kB');
+    expect(page.url()).toMatch(/#\/\?q=MAIN$/);
+    await page.keyboard.press('Escape');
+    await page.locator('#section0 ~ .wide tr[data-tag="0"] button').click();
+    expect(await count.textContent()).toBe('2 of 11 files, 9.1 kB');
+    expect(await namesIn(page)).toEqual(['usr/', 'etc']);
+    await page.goBack();
+    expect(await count.textContent()).toBe('11 of 11 files, 14.7 kB');
+    const map = page.locator('canvas');
+    expect(await map.getAttribute('aria-label')).toContain('Map of /:');
+    // The largest box is at the top left.
+    await map.click({ position: { x: 40, y: 100 } });
+    expect(await namesIn(page)).toEqual(['libssl.so']);
+    expect(await map.getAttribute('aria-label')).toContain('Map of /usr/lib:');
+    await page.close();
+  });
+
+  it('works by keyboard alone', async () => {
+    const { page } = await openFile(context, html);
+    await page.locator('#list tbody button').first().focus();
+    await page.keyboard.press('ArrowDown');
+    expect(await page.locator('#said').textContent()).toBe('app, folder, 4.0 kB, 27 %');
+    await page.keyboard.press('Enter');
+    expect(await namesIn(page)).toEqual(['Main.js']);
+    await page.keyboard.press('Backspace');
+    expect(await namesIn(page)).toContain('app/');
+    await page.keyboard.press('l');
+    expect(page.url()).toMatch(/tag=0$/);
+    await page.keyboard.press('d');
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await page.close();
+  });
+
+  it('is whole at 360 pixels', async () => {
+    const { page } = await openFile(context, html);
+    await page.setViewportSize({ width: 360, height: 640 });
+    const [inner, outer] = await page.evaluate<[number, number]>('[document.documentElement.scrollWidth, innerWidth]');
+    expect(inner).toBeLessThanOrEqual(outer);
+    await page.close();
+  });
+
+  it('without scripts has the facts, the layers, what is hidden and the largest files', async () => {
+    const bare = await browser.newContext({ javaScriptEnabled: false });
+    const page = await bare.newPage();
+    await page.goto(`file://${html}`);
+    const shown = await page.locator('body').innerText();
+    for (const part of ['3 layers', 'COPY <b onclick=alert(4)>app</b> /app', 'usr/lib/libssl.so', 'removed by layer 2'])
+      expect(shown).toContain(part);
+    expect(await page.locator('#browse').isVisible()).toBe(false);
+    await bare.close();
+  });
+
+  it('of a directory has its files, and of an image whose files are not known no list', async () => {
+    const [dir, out] = [tempDir('dir'), tempDir('pages')];
+    mkdirSync(join(dir, 'sub'));
+    writeFileSync(join(dir, 'sub', 'file'), '12345');
+    await write(join(out, 'dir.html'), dir);
+    const { page, console } = await openFile(context, join(out, 'dir.html'), '#/sub');
+    expect([await namesIn(page), console]).toEqual([['file'], []]);
+    await page.close();
+    await ctxsrc(['inspect', '--html', join(out, 'image.html'), ref], { home: cliHome() });
+    const { page: second } = await openFile(context, join(out, 'image.html'));
+    expect(await second.locator('#files').count()).toBe(0);
+    await second.locator('#search').fill('make odd');
+    expect(await second.locator('table.rows tbody tr:visible').count()).toBe(1);
+    await second.close();
+  });
+});
+
+describe('--html', () => {
+  it('writes the page as a whole or not at all, and nothing to stdout when it cannot', async () => {
+    const target = tempDir('taken');
+    writeFileSync(join(target, 'in'), '');
+    const { code, stdout, stderr } = await ctxsrc(['inspect', '--html', target, 'fixtures/dirs/app']);
+    expect([code, stdout]).toEqual([74, '']);
+    expect(stderr).toMatch(/cannot write the page .* of --html/);
+  });
+});
