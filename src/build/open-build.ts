@@ -1,4 +1,5 @@
 /** The first half of every question about a build: its Dockerfile read, its graph made, its sources opened. */
+import { isCtxsrcError } from '../core/errors.ts';
 import { buildGraph } from '../dockerfile/graph/build-graph.ts';
 import type { BuildGraph, BuildOptions } from '../dockerfile/graph/types.ts';
 import { parseDockerfile } from '../dockerfile/parse/dockerfile.ts';
@@ -42,16 +43,29 @@ export async function openBuild(
   if (frontend !== undefined && !frontend.isDockers) {
     return { read: undefined, main, graph: { results: [] }, keys, frontend };
   }
-  // Of a Dockerfile of megabytes each of these takes seconds: an abort is heard in between.
-  const slices = new Slices(work.job.signal, () => undefined);
-  const dockerfile = parseDockerfile(request.dockerfile.bytes, request.dockerfile.name);
-  if (slices.over) await slices.pause();
-  const options = {
-    ...request,
-    fileName: request.dockerfile.name,
-    namedContexts: contexts.values,
-    contextExcludes: main.ignores.exclude,
-  };
-  const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked), work.job.signal);
-  return { read: { dockerfile, options, graph }, main, graph, keys, frontend };
+  const read = await withPath(request.dockerfile.path, async () => {
+    // A Dockerfile of megabytes takes seconds: an abort is heard in between.
+    const slices = new Slices(work.job.signal, () => undefined);
+    const dockerfile = parseDockerfile(request.dockerfile.bytes, request.dockerfile.name);
+    if (slices.over) await slices.pause();
+    const options = {
+      ...request,
+      fileName: request.dockerfile.name,
+      namedContexts: contexts.values,
+      contextExcludes: main.ignores.exclude,
+    };
+    const graph = await buildGraph(dockerfile, options, buildResolver(keys, work.job, unasked), work.job.signal);
+    return { dockerfile, options, graph };
+  });
+  return { read, main, graph: read.graph, keys, frontend };
+}
+
+/** An error with a line of the Dockerfile gets the path, for those who show it there. */
+async function withPath<T>(path: string | undefined, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (path === undefined || !isCtxsrcError(error) || error.details?.line === undefined) throw error;
+    throw error.with({ details: { path } });
+  }
 }

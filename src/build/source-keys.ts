@@ -70,7 +70,9 @@ export class SourceKeys {
     } catch (error) {
       const [place] = places;
       if (place === undefined || !isCtxsrcError(error)) throw error;
+      const { path } = this.#request.dockerfile;
       throw error.with({
+        details: { line: place.line, ...(path !== undefined && { path }) },
         message: `${this.#request.dockerfile.name}:${place.line}: ${place.instruction}: ${error.message}`,
       });
     }

@@ -59,7 +59,7 @@ export async function writeError(
   }
   let text = `ctxsrc: ${printable(error.message)}\n`;
   if (error.hint !== undefined) text += `hint: ${printable(error.hint)}\n`;
-  if (io.env.GITHUB_ACTIONS) text = (await import('./ci/workflow-commands.ts')).errorAnnotation(error);
+  if (io.env.GITHUB_ACTIONS) text = (await import('./ci/workflow-commands.ts')).errorAnnotation(error, io.env);
   if (options.debug) text += `${error.code} (exit ${error.exit})\n${stackOf(error)}\n`;
   await talk(io, text);
 }

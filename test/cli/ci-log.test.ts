@@ -104,6 +104,22 @@ describe('under GitHub Actions', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 
+  it.each([
+    ['FROM scratch\nCOYP a /\n', 'COYP'],
+    ['FROM scratch\nCOPY $(a /\n', 'COPY'],
+    ['FROM scratch\nCOPY nowhere /\n', 'COPY'],
+    ['FROM scratch\nCOPY --from=Not:a:name / /\n', 'COPY'],
+  ])('what is wrong in a Dockerfile stands at its line: %j', async (text, instruction) => {
+    writeFileSync(join(dir, 'Dockerfile'), text);
+    const { stderr } = await ctxsrc(['key', '--build', 'app'], { cwd: workspace, env });
+    const data = expect.stringContaining(`ctxsrc: app/Dockerfile:2: ${instruction}: `);
+    expect(commandsIn(stderr)).toMatchObject([
+      { name: 'error', properties: { file: 'app/Dockerfile', line: '2' }, data },
+    ]);
+    const piped = await ctxsrc(['key', '--build', '-f', '-', 'app'], { cwd: workspace, env, stdin: text });
+    expect(commandsIn(piped.stderr)).toMatchObject([{ name: 'error', properties: {} }]);
+  });
+
   it('a program that reads errors as JSON gets nothing else', async () => {
     for (const flags of [['--json'], ['--progress=rawjson']]) {
       const { stderr } = await ctxsrc(['key', ...flags, './nowhere'], { cwd: dir, env });

@@ -49,6 +49,7 @@ export async function targetRequest(
     ulimits: target.ulimits,
     network: target.network,
     shmSize: target.shmSize,
+    policies: target.policies,
   };
   const env = bakeEnvironment(options.env, file);
   const read = await readRequest(line, { ...options, env, cwd: folder });

@@ -25,6 +25,8 @@ export interface BakeTarget {
   readonly ulimits: readonly string[];
   /** Host names and their addresses, several with commas. */
   readonly extraHosts: ReadonlyMap<string, string>;
+  /** Source policies in the form of `--policy`. */
+  readonly policies: readonly string[];
   /** It is built without a cache, whatever its key says. */
   readonly withoutCache: boolean;
 }
@@ -65,6 +67,7 @@ export function bakeTarget({ name, asked, body, contexts }: WrittenTarget, fail:
     shmSize: text('shm-size'),
     ulimits: list('ulimits'),
     extraHosts: map('extra-hosts'),
+    policies: policies(where('policy'), body.policy ?? [], fail),
     withoutCache: body['no-cache'] === true || list('no-cache-filter').length > 0,
   };
 }
@@ -72,4 +75,14 @@ export function bakeTarget({ name, asked, body, contexts }: WrittenTarget, fail:
 /** bake takes numbers and booleans for texts; how it would spell other numbers is its own affair. */
 function plain(where: string, value: unknown, fail: Fail): string {
   return typeof value === 'boolean' || Number.isSafeInteger(value) ? String(value) : unescaped(where, value, fail);
+}
+
+/** Each is a text, or an object of what the text would hold. */
+function policies(where: string, value: unknown, fail: Fail): string[] {
+  if (!Array.isArray(value)) return fail(`${where} is no list`);
+  return value.map((one: unknown) => {
+    if (!isObject(one)) return unescaped(where, one, fail);
+    const set = Object.entries(one).filter(([, field]) => field !== null && field !== '');
+    return set.map(([name, field]) => `${name}=${plain(where, field, fail)}`).join(',');
+  });
 }

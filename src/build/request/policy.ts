@@ -1,4 +1,7 @@
-/** Source policies in Rego, which buildx evaluates while it builds: by `--policy`, and from a file beside the Dockerfile. */
+/**
+ * Source policies in Rego, which buildx evaluates while it builds: by `--policy`, by the member `policy` of a bake
+ * target, and from a file beside the Dockerfile.
+ */
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { printable } from '../../core/printable.ts';
@@ -19,12 +22,12 @@ export function policyDoubts(given: readonly string[], dockerfile: string | unde
   const isBeside = beside !== undefined && !has('reset') && existsSync(beside);
   if (!isNamed && !isBeside) return [];
   const policy = isNamed
-    ? 'the policy of --policy'
+    ? 'the policy of --policy, or of a bake file,'
     : `the policy ${printable(basename(beside!))} beside the Dockerfile`;
   return [
     {
       text: `${policy} is not read: it may pin images to other digests, or refuse a source`,
-      hint: 'give --with policy=DIGEST so that another policy is another key, or build without: --policy disabled=true',
+      hint: 'give --with policy=DIGEST so that another policy is another key, or build without: disabled=true',
     },
   ];
 }

@@ -19,10 +19,12 @@ export function annotation(
   return `::${kind}${properties === '' ? '' : ` ${properties}`}::${data(lines.map(printable).join('\n'))}`;
 }
 
-/** The error that ends a run, as one annotation. */
-export function errorAnnotation({ message, hint }: CtxsrcError): string {
+/** The error that ends a run, as one annotation, at its line of a file where its details name one. */
+export function errorAnnotation({ message, hint, details = {} }: CtxsrcError, env: Variables): string {
   const lines = [`ctxsrc: ${message}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
-  return `${annotation('error', lines, { env: {}, at: undefined })}\n`;
+  const { path, line } = details;
+  const at = typeof path === 'string' && typeof line === 'number' ? { path, line } : undefined;
+  return `${annotation('error', lines, { env, at })}\n`;
 }
 
 /** GitHub shows an annotation at a file of the repository, named from its top; elsewhere it has no place. */

@@ -108,6 +108,13 @@ describe('a bake file in JSON', () => {
     });
   });
 
+  it('has policies as texts and as objects, in the form of --policy', async () => {
+    const policy = ['filename=a.rego', { filename: 'b.rego', strict: true, reset: null }];
+    const { targets } = await read({ target: { default: { policy } } });
+    expect(targets[0]!.policies).toEqual(['filename=a.rego', 'filename=b.rego,strict=true']);
+    await expect(read({ target: { default: { policy: 'a.rego' } } })).rejects.toThrow('policy of the target default');
+  });
+
   it('is refused without the value that is not plain', async () => {
     const document = { target: { default: { args: { TOKEN: `hunter2\${b}` } } } };
     await expect(read(document)).rejects.toThrow(/: args\.TOKEN of the target default uses a variable$/);
