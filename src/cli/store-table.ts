@@ -9,11 +9,13 @@ const MOST_ROWS = 20;
 const BAR = 20;
 const LABEL = 9;
 
-type Row = Pick<StoreRow, 'kind' | 'name' | 'own' | 'shared' | 'lastUsed' | 'inUse'> & { readonly why?: string };
+type Row = Pick<StoreRow, 'kind' | 'name' | 'own' | 'shared' | 'lastUsed' | 'inUse' | 'problem'> & {
+  readonly why?: string;
+};
 
 /** `cache ls`: each item. */
 export function itemsText(items: readonly StoreItem[], screen: Screen): string {
-  return items.length === 0 ? 'nothing\n' : text([...table(items, 'OWN', screen), ...users(items, screen)]);
+  return items.length === 0 ? 'nothing\n' : text([...table(items, 'OWN', screen), ...notes(items, screen)]);
 }
 
 /** `cache du`. */
@@ -35,7 +37,7 @@ export function usageText(report: UsageReport, limit: number | undefined, screen
     ...below,
     ...(rows.length === 0 ? [] : ['', ...table(rows, 'OWN', screen, total)]),
     ...shares(shared, screen),
-    ...users(rows, screen),
+    ...notes(rows, screen),
     ...(reclaimable === 0 ? [] : wrapped(screen, `${formatBytes(reclaimable)} would come back: ctxsrc cache prune`, 0)),
     ...(unread === 0 ? [] : wrapped(screen, `${unread} folders cannot be read by this user, and are not counted`, 0)),
   ]);
@@ -51,8 +53,10 @@ export function pruneText(
   const staying = kept.map((row) => ({ ...row, why: WHY[row.why] }));
   return text([
     ...leftovers.map((stem) => `leftover of an interrupted run  ${shown(screen, stem)}*`),
-    ...(rows.length === 0 ? [] : [...table(rows, 'FREED', screen), ...shares(shared, screen), '']),
-    ...(staying.length === 0 ? [] : [...table(staying, 'STAYS', screen), ...users(staying, screen), '']),
+    ...(rows.length === 0
+      ? []
+      : [...table(rows, 'FREED', screen), ...shares(shared, screen), ...notes(rows, screen), '']),
+    ...(staying.length === 0 ? [] : [...table(staying, 'STAYS', screen), ...notes(staying, screen), '']),
     `${dryRun ? 'would free' : 'freed'} ${formatBytes(freed)}, ${formatBytes(remaining)} ${dryRun ? 'would remain' : 'remain'}`,
   ]);
 }
@@ -64,6 +68,7 @@ const WHY: Readonly<Record<KeptReason, string>> = {
   recent: 'used since then',
   fits: 'it fits',
   needed: 'the store needs it',
+  unread: 'it cannot be read',
 };
 
 /** Rows below each other. The narrower the screen, the fewer columns: first the bar goes, then SHARED, then LAST USED. */
@@ -107,15 +112,20 @@ function shares(shared: UsageReport['shared'], screen: Screen): string[] {
   });
 }
 
-/** Which processes use what. */
-function users(rows: readonly Row[], screen: Screen): string[] {
-  return rows
-    .filter(({ inUse }) => inUse.length > 0)
-    .slice(0, MOST_ROWS)
-    .map(({ kind, name, inUse }) =>
-      fitted(screen, `in use by ${inUse.map(processText).join(', ')}: ${kind} ${name}`, screen.width),
-    );
+/** Which processes use what, and what is wrong. */
+function notes(rows: readonly Row[], screen: Screen): string[] {
+  const used = rows.filter(({ inUse }) => inUse.length > 0);
+  const bad = rows.filter(({ problem }) => problem !== undefined);
+  return [
+    ...used
+      .slice(0, MOST_ROWS)
+      .map(({ inUse, ...row }) => `in use by ${inUse.map(processText).join(', ')}: ${of(row)}`),
+    ...bad.slice(0, MOST_ROWS).map(({ problem, ...row }) => `problem: ${problem}: ${of(row)}`),
+    ...(bad.length === 0 ? [] : ['ctxsrc cache verify reads everything, and removes what is damaged']),
+  ].map((line) => fitted(screen, line, screen.width));
 }
+
+const of = ({ kind, name }: Pick<Row, 'kind' | 'name'>): string => `${kind} ${name}`;
 
 function processText({ pid, here }: UsingProcess): string {
   return here ? `process ${pid}` : `process ${pid} of another container or machine`;

@@ -134,13 +134,15 @@ export interface StoreItem {
   readonly leased: boolean;
   /** The processes that use it. */
   readonly inUse: readonly UsingProcess[];
-  /** An image, a record or a running process refers to it. */
+  /** An image, a record or a running process refers to it, or may: where one of them cannot be read. */
   readonly referenced: boolean;
+  /** What is wrong with it, as a part of a sentence. */
+  readonly problem?: string | undefined;
 }
 
 /** Items of one kind and name, summed: a line of `cache du`. */
 export interface StoreRow
-  extends Pick<StoreItem, 'kind' | 'name' | 'own' | 'shared' | 'length' | 'lastUsed' | 'inUse'> {
+  extends Pick<StoreItem, 'kind' | 'name' | 'own' | 'shared' | 'length' | 'lastUsed' | 'inUse' | 'problem'> {
   /** How many items. */
   readonly count: number;
 }
@@ -208,9 +210,9 @@ export interface PruneReport {
 /**
  * `in use`: by the processes of the row. `referenced`: an image or a record refers to it. `filtered`: no filter chose
  * it. `recent`: it was used within the time. `fits`: the store is small enough with it. `needed`: the store itself
- * needs it.
+ * needs it. `unread`: this user or machine cannot read what it is.
  */
-export type KeptReason = 'in use' | 'referenced' | 'filtered' | 'recent' | 'fits' | 'needed';
+export type KeptReason = 'in use' | 'referenced' | 'filtered' | 'recent' | 'fits' | 'needed' | 'unread';
 
 export interface VerifyReport {
   readonly blobs: number;

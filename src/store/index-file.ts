@@ -2,11 +2,12 @@
  * The store's `index.json`: its images and their names. Other tools read it (`skopeo inspect oci:<store>:<name>`), and
  * the blobs it refers to are kept. It is changed under a lock and replaced as a whole.
  */
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
 import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
+import { damaged, type Problem, readDocument } from './document.ts';
 import { type StoreDirectory, storeError, syncDirectory } from './layout.ts';
 import type { Locks } from './sharing/locks.ts';
 
@@ -28,18 +29,23 @@ export class IndexFile {
   async read(): Promise<readonly Descriptor[] | undefined> {
     let text: string;
     try {
+      // A pipe in its place would be waited for.
+      if (!(await lstat(this.#directory.path('index.json'))).isFile()) return undefined;
       text = await readFile(this.#directory.path('index.json'), 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw storeError(error, `cannot read ${this.#directory.path('index.json')}`);
     }
-    try {
-      const { manifests } = JSON.parse(text) as { manifests?: unknown };
-      if (!Array.isArray(manifests) || !manifests.every(isDescriptor)) return undefined;
-      return manifests;
-    } catch {
-      return undefined;
-    }
+    return manifestsOf(text);
+  }
+
+  /** As `images`, and what is wrong with the file. */
+  look(): { readonly images: readonly Descriptor[]; readonly problem?: Problem } {
+    const found = readDocument(this.#directory.path('index.json'));
+    if (found === undefined) return { images: [] };
+    if ('problem' in found) return { images: [], problem: found };
+    const images = manifestsOf(found.text);
+    return images === undefined ? { images: [], problem: damaged('is no list of images') } : { images };
   }
 
   /**
@@ -82,6 +88,16 @@ export class IndexFile {
   /** Removes the images with these names (see `imageName`) from the list. */
   async remove(names: ReadonlySet<string>): Promise<void> {
     await this.update((images) => images.filter((image) => !names.has(imageName(image))));
+  }
+}
+
+/** Undefined if the text is no index. */
+function manifestsOf(text: string): readonly Descriptor[] | undefined {
+  try {
+    const { manifests } = JSON.parse(text) as { manifests?: unknown };
+    return Array.isArray(manifests) && manifests.every(isDescriptor) ? manifests : undefined;
+  } catch {
+    return undefined;
   }
 }
 

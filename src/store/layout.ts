@@ -134,7 +134,12 @@ export class StoreDirectory {
     try {
       await writeFile(temporary, data, { flag: 'wx', mode: 0o644, flush: sync });
       this.step('file:written');
-      await give(temporary, path);
+      await give(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EISDIR') throw error;
+        // A folder in the place of one of the store's files is damage.
+        await (await import('../fs/write/remove-tree.ts')).removeTree(path);
+        await give(temporary, path);
+      });
       this.step('file:named');
     } catch (error) {
       await removeFile(temporary);
@@ -145,6 +150,8 @@ export class StoreDirectory {
   #version(): number | undefined {
     let text: string;
     try {
+      // A pipe in its place would be waited for.
+      if (!lstatSync(this.path(MARKER)).isFile()) return undefined;
       text = readFileSync(this.path(MARKER), 'utf8');
     } catch {
       return undefined;

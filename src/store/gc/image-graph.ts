@@ -2,12 +2,11 @@
  * The blobs that an image in the store's index refers to, from index and manifests down, and the snapshots of its
  * layers. Parsed leniently, because the result decides what is kept, not what is used.
  */
-import { readFile } from 'node:fs/promises';
 import { chainIds } from '../../core/chain-id.ts';
-import { type Digest, isDigest } from '../../core/digest.ts';
+import { type Digest, isDigest, shortDigest } from '../../core/digest.ts';
 import { isConfigType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import type { Descriptor } from '../../oci/types.ts';
-import { isAbsent } from '../layout.ts';
+import { damaged, type Problem, readDocument } from '../document.ts';
 
 /** This program would not read larger documents as manifests or configurations. */
 const MOST_BYTES = 4 << 20;
@@ -21,6 +20,8 @@ export interface ImageGraph {
   readonly diffIds: ReadonlySet<string>;
   /** Chain IDs of the layers in its configurations. */
   readonly chainIds: ReadonlySet<string>;
+  /** The first document that cannot be used, so that something may be missing in the others. */
+  readonly problem: Problem | undefined;
 }
 
 /**
@@ -36,6 +37,7 @@ export async function imageGraph(
   const missing = new Set<Digest>();
   const diffs = new Set<string>();
   const chains = new Set<string>();
+  let problem: Problem | undefined;
   const visit = async (
     { digest, mediaType }: Pick<Descriptor, 'digest' | 'mediaType'>,
     needed: boolean,
@@ -46,7 +48,13 @@ export async function imageGraph(
     if (size === undefined && needed) missing.add(digest);
     const isDocument = isIndexType(mediaType) || isManifestType(mediaType) || isConfigType(mediaType);
     if (size === undefined || size > MOST_BYTES || !isDocument) return;
-    const document = await readJson(pathOf(digest));
+    const found = readJson(pathOf(digest));
+    if (found === undefined) return;
+    if ('problem' in found) {
+      problem ??= { ...found, problem: `its document ${shortDigest(digest)} ${found.problem}` };
+      return;
+    }
+    const { document } = found;
     const diffIds = strings(member(member(document, 'rootfs'), 'diff_ids'));
     for (const id of diffIds) diffs.add(id);
     for (const id of chainIds(diffIds)) chains.add(id);
@@ -56,16 +64,17 @@ export async function imageGraph(
     for (const child of descriptors(member(document, 'layers'))) await visit(child, true);
   };
   await visit(root, true);
-  return { blobs, missing, diffIds: diffs, chainIds: chains };
+  return { blobs, missing, diffIds: diffs, chainIds: chains, problem };
 }
 
-/** Undefined if the file vanished or is not JSON. */
-async function readJson(path: string): Promise<unknown> {
+/** Undefined if the file vanished. */
+function readJson(path: string): { readonly document: unknown } | Problem | undefined {
+  const found = readDocument(path);
+  if (found === undefined || 'problem' in found) return found;
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    if (isAbsent(error) || error instanceof SyntaxError) return undefined;
-    throw error;
+    return { document: JSON.parse(found.text) };
+  } catch {
+    return damaged('is no JSON');
   }
 }
 

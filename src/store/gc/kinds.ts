@@ -4,19 +4,20 @@ import type { StoreItem } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
 import { isObject } from '../../core/is-object.ts';
 import { shownReference } from '../../core/shown-reference.ts';
-import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { blobResource } from '../blobs/blobs.ts';
+import { damaged, type Problem, readDocument } from '../document.ts';
 import { ENTRIES } from '../entry-indexes.ts';
 import { namesIn } from '../layout.ts';
-import { headerPath, readHeader } from '../snapshots/manifest.ts';
+import { headerPath, parseHeader, type SnapshotHeader } from '../snapshots/manifest.ts';
 import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
 import { SNAPSHOT_RECORD, snapshotResource } from '../snapshots/snapshots.ts';
 import { workspaceResource } from '../workspaces.ts';
-import { type ListedImage, mtimeOf, type StoreView, textOf, UNFINISHED_RECORD } from './store-view.ts';
+import { type ListedImage, mtimeOf, type StoreView, UNFINISHED_RECORD } from './store-view.ts';
 
 /** An item before it is measured. */
-export interface FoundItem extends Pick<StoreItem, 'id' | 'name' | 'digest' | 'lastUsed' | 'referenced' | 'inUse'> {
+export interface FoundItem
+  extends Pick<StoreItem, 'id' | 'name' | 'digest' | 'lastUsed' | 'referenced' | 'inUse' | 'problem'> {
   readonly kind: StoreItem['kind'];
   /** Its files and directories. Several items may have the same. */
   readonly paths: readonly string[];
@@ -40,10 +41,10 @@ const KINDS: readonly Kind[] = [
   { kind: 'image', list: images },
   { kind: 'blob', list: blobs },
   { kind: 'snapshot', list: snapshots, remove: (path, store) => store.remove(basename(path)) },
-  { kind: 'record', list: records, remove: removeFile },
-  { kind: 'partial', list: partials, remove: removeFile },
-  { kind: 'stat-cache', list: (view) => files(view, 'stat-cache'), remove: removeFile },
-  { kind: 'entries', list: entries, remove: removeFile },
+  { kind: 'record', list: records, remove: removeTree },
+  { kind: 'partial', list: partials, remove: removeTree },
+  { kind: 'stat-cache', list: (view) => files(view, 'stat-cache'), remove: removeTree },
+  { kind: 'entries', list: entries, remove: removeTree },
   { kind: 'workspace', list: workspaces, remove: removeTree },
   { kind: 'temporary', list: temporary },
   { kind: 'store', list: store },
@@ -101,13 +102,14 @@ function images({ blobs, images, users }: StoreView): FoundItem[] {
       referenced: true,
       inUse: users.of(blobResource(digest)),
       paths: [...image.graph.blobs].flatMap((blob) => blobs.get(blob)?.path ?? []),
+      problem: image.graph.problem?.problem,
       image,
     };
   });
 }
 
 /** Those that belong to no image. */
-function blobs({ blobs, images, records, users }: StoreView, names: Names): FoundItem[] {
+function blobs({ blobs, images, records, users, unsure }: StoreView, names: Names): FoundItem[] {
   const inImages = new Set<Digest>(images.flatMap(({ graph }) => [...graph.blobs]));
   const recorded = new Set(records.flatMap(({ digests }) => digests));
   return [...blobs]
@@ -118,37 +120,50 @@ function blobs({ blobs, images, records, users }: StoreView, names: Names): Foun
       name: names.blobs.get(digest) ?? digest,
       digest,
       lastUsed,
-      referenced: recorded.has(digest),
+      referenced: unsure || recorded.has(digest),
       inUse: users.of(blobResource(digest)),
       paths: [path],
     }));
 }
 
-async function snapshots({ directory, images, records, users }: StoreView, names: Names): Promise<FoundItem[]> {
+function snapshots({ directory, images, records, users, unsure }: StoreView, names: Names): FoundItem[] {
   const chains = new Set(images.flatMap(({ graph }) => [...graph.chainIds]));
   const others = records.filter(({ kind }) => kind !== SNAPSHOT_RECORD);
   const items: FoundItem[] = [];
   for (const folder of namesIn(directory.path('snapshots'))) {
     const path = directory.path('snapshots', folder);
-    const header = await readHeader(path);
+    const { header, problem } = headerAt(path);
     const id = header?.id ?? folder;
     items.push({
       kind: 'snapshot',
       id,
       name: names.snapshots.get(id) ?? id,
       lastUsed: mtimeOf(headerPath(path)),
-      referenced: chains.has(id) || others.some(({ text }) => text.includes(JSON.stringify(id))),
+      referenced: unsure || chains.has(id) || others.some(({ text }) => text.includes(JSON.stringify(id))),
       inUse: users.of(snapshotResource(folder)),
       paths: [path],
       // A block for each entry covers the rounding, and the list of the entries.
       estimate: header && header.bytes + header.count * 4096,
+      problem: problem?.problem,
+      stays: problem?.unread === true,
     });
   }
   return items;
 }
 
+/** Nothing is wrong with a header of another format. */
+function headerAt(home: string): { readonly header?: SnapshotHeader | undefined; readonly problem?: Problem } {
+  const found = readDocument(headerPath(home));
+  if (found === undefined) return { problem: damaged('has no snapshot.json') };
+  if ('problem' in found) return { problem: { ...found, problem: `its snapshot.json ${found.problem}` } };
+  const header = parseHeader(found.text);
+  return header === undefined
+    ? { problem: damaged('its snapshot.json is damaged, or of another version') }
+    : { header };
+}
+
 function records({ records }: StoreView, names: Names): FoundItem[] {
-  return records.map(({ kind, key, lastUsed, path }) => ({
+  return records.map(({ kind, key, lastUsed, path, problem }) => ({
     kind: 'record',
     id: `${kind} ${key}`,
     name: `${kind} ${names.addresses.get(`${kind} ${key}`) ?? key}`,
@@ -157,6 +172,7 @@ function records({ records }: StoreView, names: Names): FoundItem[] {
     inUse: [],
     stays: kind === UNFINISHED_RECORD,
     paths: [path],
+    problem: problem?.problem,
   }));
 }
 
@@ -180,7 +196,8 @@ function workspaces({ directory, users }: StoreView, names: Names): FoundItem[] 
   return namesIn(directory.path('workspaces')).map((folder) => {
     const path = directory.path('workspaces', folder);
     const kind = folder.slice(0, folder.lastIndexOf('-'));
-    const key = textOf(join(path, 'key')) ?? folder;
+    const found = readDocument(join(path, 'key'));
+    const key = found !== undefined && 'text' in found ? found.text : folder;
     const id = `${kind} ${key}`;
     return {
       kind: 'workspace',
@@ -190,18 +207,19 @@ function workspaces({ directory, users }: StoreView, names: Names): FoundItem[] 
       referenced: false,
       inUse: users.of(workspaceResource(folder)),
       paths: [path],
+      problem: found !== undefined && 'problem' in found ? `its key ${found.problem}` : undefined,
     };
   });
 }
 
-function entries({ directory, images, records }: StoreView): FoundItem[] {
+function entries({ directory, images, records, unsure }: StoreView): FoundItem[] {
   const owners = new Map(images.flatMap(({ name, graph }) => [...graph.diffIds].map((id) => [id, name] as const)));
   const imageRecords = records.filter(({ kind }) => kind === 'image');
   return namesIn(directory.path(ENTRIES)).map((file) => {
     const path = directory.path(ENTRIES, file);
     const id = file.replace('-', ':');
     const name = owners.get(id) ?? imageRecords.find(({ text }) => text.includes(file.replace(/^.*-/, '')))?.key;
-    const referenced = name !== undefined;
+    const referenced = unsure || name !== undefined;
     return { kind: 'entries', id, name: name ?? id, lastUsed: mtimeOf(path), referenced, inUse: [], paths: [path] };
   });
 }
@@ -220,9 +238,10 @@ function temporary({ directory, users }: StoreView): FoundItem[] {
   return [whole('temporary', 'what running processes write', path, users.writers)];
 }
 
-function store({ directory }: StoreView): FoundItem[] {
+function store({ directory, problem }: StoreView): FoundItem[] {
   if (namesIn(directory.root).length === 0) return [];
-  return [whole('store', 'lists, locks and leases', directory.root, [])];
+  const item = whole('store', 'lists, locks and leases', directory.root, []);
+  return [problem === undefined ? item : { ...item, problem: `index.json ${problem.problem}` }];
 }
 
 /** A folder that is no item to remove. */

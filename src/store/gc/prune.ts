@@ -59,7 +59,7 @@ export async function prune(job: JobContext, env: PruneEnv, options: PruneOption
   });
 }
 
-async function orStoreError<T>(env: PruneEnv, work: () => Promise<T>): Promise<T> {
+async function orStoreError<T>(env: InventoryEnv, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -111,7 +111,7 @@ function plan(inventory: Inventory, options: PruneOptions, matches: (item: Store
   }
   const whyKept = (item: InventoryItem): KeptReason => {
     if (item.inUse.length > 0) return 'in use';
-    if (item.leased) return 'needed';
+    if (item.leased) return item.problem === undefined || item.kind === 'store' ? 'needed' : 'unread';
     if (!matches(item)) return 'filtered';
     if (maxSize !== undefined) return 'fits';
     return byRule ? 'recent' : 'referenced';
@@ -207,15 +207,16 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
 
 /** An item in the contract's form. */
 function publicItem(item: InventoryItem): StoreItem {
-  const { kind, id, name, digest, size, own, shared, length, lastUsed, leased, inUse, referenced } = item;
+  const { kind, id, name, digest, size, own, shared, length, lastUsed, leased, inUse, referenced, problem } = item;
   const measured = { size, own, shared, length, lastUsed, leased, inUse, referenced };
-  return { kind, id, name, ...(digest === undefined ? {} : { digest }), ...measured };
+  const known = { ...(digest === undefined ? {} : { digest }), ...(problem === undefined ? {} : { problem }) };
+  return { kind, id, name, ...known, ...measured };
 }
 
 /** `StoreAdmin.list` of the contract. */
 export async function list(env: InventoryEnv, filter?: readonly string[]): Promise<readonly StoreItem[]> {
   const matches = parseFilters(filter);
-  const { items } = await takeInventory(env);
+  const { items } = await orStoreError(env, () => takeInventory(env));
   return items
     .filter(matches)
     .map(publicItem)
@@ -225,6 +226,6 @@ export async function list(env: InventoryEnv, filter?: readonly string[]): Promi
 /** `StoreAdmin.usage` of the contract. */
 export async function usage(env: InventoryEnv, filter?: readonly string[]): Promise<UsageReport> {
   const matches = parseFilters(filter);
-  const inventory = await takeInventory(env);
+  const inventory = await orStoreError(env, () => takeInventory(env));
   return usageReport(inventory, matches, plan(inventory, {}, () => true).freed);
 }

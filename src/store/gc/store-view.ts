@@ -1,10 +1,11 @@
 /** What lies in the store at one moment, before anything is measured: blobs, records, images, and who uses what. */
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import type { Descriptor } from '../../oci/types.ts';
+import { damaged, type Problem, readDocument } from '../document.ts';
 import { type IndexFile, imageName } from '../index-file.ts';
-import { namesIn, orAbsent, type StoreDirectory } from '../layout.ts';
+import { namesIn, type StoreDirectory } from '../layout.ts';
 import { parseRecord } from '../records.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
@@ -32,6 +33,10 @@ export interface StoreView {
   readonly records: readonly ListedRecord[];
   readonly images: readonly ListedImage[];
   readonly users: Users;
+  /** What is wrong with the list of images. */
+  readonly problem: Problem | undefined;
+  /** What refers to others cannot all be read, so that nobody can say what is not needed. */
+  readonly unsure: boolean;
 }
 
 interface ListedRecord {
@@ -43,6 +48,7 @@ interface ListedRecord {
   readonly digests: readonly string[];
   readonly lastUsed: number;
   readonly path: string;
+  readonly problem?: Problem | undefined;
 }
 
 export interface ListedImage {
@@ -61,7 +67,8 @@ export async function readView({ directory, locks, leases, index }: InventoryEnv
   const blobs = await listBlobs(directory);
   const records = await listRecords(directory);
   const images: ListedImage[] = [];
-  for (const descriptor of await index.images()) {
+  const listed = index.look();
+  for (const descriptor of listed.images) {
     const pathOf = (blob: Digest): string => directory.path('blobs', ...blob.split(':'));
     const graph = await imageGraph(descriptor, (blob) => blobs.get(blob)?.size, pathOf);
     images.push({ name: imageName(descriptor), descriptor, graph });
@@ -72,6 +79,11 @@ export async function readView({ directory, locks, leases, index }: InventoryEnv
     records,
     images,
     users,
+    problem: listed.problem,
+    unsure:
+      listed.problem !== undefined ||
+      images.some(({ graph }) => graph.problem !== undefined) ||
+      records.some(({ problem }) => problem?.unread),
   };
 }
 
@@ -99,12 +111,15 @@ async function listRecords(directory: StoreDirectory): Promise<ListedRecord[]> {
     for (const name of namesIn(directory.path('records', kind))) {
       if (records.length % BATCH === 0) await setImmediate();
       const path = directory.path('records', kind, name);
-      const text = textOf(path);
-      if (text === undefined) continue;
+      const found = readDocument(path);
+      if (found === undefined) continue;
+      const text = 'text' in found ? found.text : '';
       // A request for an ID is no reason to keep anything.
       const digests = kind === SNAPSHOT_RECORD ? [] : (text.match(/sha(?:256|384|512):[0-9a-f]{64,128}/g) ?? []);
-      const { key, value } = parseRecord(text) ?? { key: name, value: undefined };
-      records.push({ kind, key, value, text, digests, lastUsed: mtimeOf(path), path });
+      const record = parseRecord(text);
+      const { key, value } = record ?? { key: name, value: undefined };
+      const problem = 'problem' in found ? found : record === undefined ? damaged('is no record') : undefined;
+      records.push({ kind, key, value, text, digests, lastUsed: mtimeOf(path), path, problem });
     }
   }
   return records;
@@ -113,13 +128,4 @@ async function listRecords(directory: StoreDirectory): Promise<ListedRecord[]> {
 /** When a file was last changed, which is when it was last used; 0 if it is gone. */
 export function mtimeOf(path: string): number {
   return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-/** The text of a file; undefined if it is gone. */
-export function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    return orAbsent(error);
-  }
 }

@@ -23,7 +23,7 @@ export function rowsOf(items: readonly InventoryItem[], shared: Inventory['share
   const sums = new Map<string, Sum>();
   const rowOf = new Map<InventoryItem, Sum>();
   for (const item of items) {
-    const { kind, lastUsed, inUse } = item;
+    const { kind, lastUsed, inUse, problem } = item;
     const name = SUMMED[kind] ?? item.name;
     const key = `${kind} ${name}`;
     const sum = sums.get(key) ?? { kind, name, count: 0, own: 0, shared: 0, length: 0, lastUsed: 0, inUse: [] };
@@ -34,6 +34,7 @@ export function rowsOf(items: readonly InventoryItem[], shared: Inventory['share
     sum.length += item.length;
     sum.lastUsed = Math.max(sum.lastUsed, lastUsed);
     const known = new Set(sum.inUse.map(({ pid }) => pid));
+    if (problem !== undefined) sum.problem ??= SUMMED[kind] === undefined ? problem : `${item.name} ${problem}`;
     sum.inUse = [...sum.inUse, ...inUse.filter(({ pid }) => !known.has(pid))];
   }
   const groups = shared.flatMap((group) => shareOf(group, rowOf) ?? []);

@@ -4,9 +4,11 @@ import { readFile, rm } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { VerifyReport } from '../../contract/store.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
-import { removeFile } from '../../fs/write/remove-file.ts';
+import { removeTree } from '../../fs/write/remove-tree.ts';
 import type { FileBlobStore } from '../blobs/blobs.ts';
+import { readDocument } from '../document.ts';
 import { checkedIndex, ENTRIES } from '../entry-indexes.ts';
 import { imageName } from '../index-file.ts';
 import { namesIn, orAbsent, storeError } from '../layout.ts';
@@ -14,7 +16,6 @@ import { parseRecord } from '../records.ts';
 import { readHeader } from '../snapshots/manifest.ts';
 import { imageGraph } from './image-graph.ts';
 import type { PruneEnv } from './prune.ts';
-import { textOf } from './store-view.ts';
 
 export interface VerifyEnv extends PruneEnv {
   readonly blobs: FileBlobStore;
@@ -108,9 +109,10 @@ async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Pro
   for (const kind of namesIn(directory.path('records'))) {
     for (const name of namesIn(directory.path('records', kind))) {
       const path = directory.path('records', kind, name);
-      const text = textOf(path);
-      if (text === undefined || parseRecord(text) !== undefined) continue;
-      await removeFile(path);
+      const found = readDocument(path);
+      if (found === undefined || ('text' in found && parseRecord(found.text) !== undefined)) continue;
+      if ('problem' in found && found.unread) throw new CtxsrcError('E_IO', `${path} ${found.problem}`);
+      await removeTree(path);
       problems.push({ kind: 'record', id: `${kind} ${name}`, problem: 'cannot be read' });
     }
   }
@@ -119,9 +121,10 @@ async function verifyRecords({ directory }: VerifyEnv, problems: Problem[]): Pro
 async function verifyEntryIndexes({ directory }: VerifyEnv, problems: Problem[]): Promise<void> {
   for (const name of namesIn(directory.path(ENTRIES))) {
     const path = directory.path(ENTRIES, name);
-    const bytes = await readFile(path).catch(orAbsent);
-    if (bytes === undefined || checkedIndex(bytes) !== undefined) continue;
-    await removeFile(path);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    const bytes = found?.isFile() ? await readFile(path).catch(orAbsent) : undefined;
+    if (found === undefined || (bytes !== undefined && checkedIndex(bytes) !== undefined)) continue;
+    await removeTree(path);
     problems.push({ kind: 'entries', id: name.replace('-', ':'), problem: 'has other content than its digest says' });
   }
 }

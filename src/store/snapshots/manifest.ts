@@ -9,12 +9,12 @@
  * not hold, because names and sizes may be on disk without the content; so a snapshot from an earlier boot is hashed
  * once as a whole (`durable` means that this, or a sync, was done).
  */
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry } from '../../contract/entry.ts';
 import type { Loss, WriteReport } from '../../contract/ref.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
-import { isAbsent } from '../layout.ts';
+import { orAbsent } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 
 /** The directory of the files, within the snapshot's directory. */
@@ -54,11 +54,23 @@ export function entriesPath(home: string, entries: Digest): string {
  * @throws errors of `node:fs` when it cannot be read
  */
 export async function readHeader(home: string): Promise<SnapshotHeader | undefined> {
+  let text: string;
+  try {
+    // A pipe in its place would be waited for.
+    if (!(await lstat(headerPath(home))).isFile()) return undefined;
+    text = await readFile(headerPath(home), 'utf8');
+  } catch (error) {
+    return orAbsent(error);
+  }
+  return parseHeader(text);
+}
+
+/** The header from its text; undefined if it is none. */
+export function parseHeader(text: string): SnapshotHeader | undefined {
   let header: (Partial<SnapshotHeader> & { readonly format?: unknown }) | null;
   try {
-    header = JSON.parse(await readFile(headerPath(home), 'utf8')) as typeof header;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall !== undefined && !isAbsent(error)) throw error;
+    header = JSON.parse(text) as typeof header;
+  } catch {
     return undefined;
   }
   if (header === null || typeof header !== 'object' || header.format !== FORMAT) return undefined;

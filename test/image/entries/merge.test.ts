@@ -1,82 +1,13 @@
 /** Random stacks of layers: what is listed is what is unpacked, and of an upper part of the layers no less is right. */
-import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Entry, JobContext, Store } from '../../../src/contract/index.ts';
-import type { Digest } from '../../../src/core/digest.ts';
-import { isCtxsrcError } from '../../../src/core/errors.ts';
-import { textOfTime } from '../../../src/fs/entry/time.ts';
-import { LayeredFiles } from '../../../src/image/entries/layered-files.ts';
-import { listFiles } from '../../../src/snapshot/list/source-files.ts';
-import { applyLayers, archiveOf, type FuzzCase, fuzzCase } from '../../support/layer-fuzz.ts';
+import { fuzzCase } from '../../support/layer-fuzz.ts';
 import type { ModelEntry } from '../../support/layer-model.ts';
-import { MemoryStore } from '../../support/memory-store.ts';
 import { tempDir } from '../../support/temp.ts';
-
-const isRoot = process.getuid!() === 0;
-const job = { signal: new AbortController().signal, progress: { emit: () => undefined } } as unknown as JobContext;
-const limits = { maxBytes: 1e9, maxFiles: 1e5, maxRatio: 1000 };
-
-/** The layers of a case in memory, and the numbers of those that were read. */
-function layered({ layers, long }: FuzzCase): { files: LayeredFiles; read: Set<number>; store: Store } {
-  const store = new MemoryStore();
-  const read = new Set<number>();
-  const open = layers.map((layer, number) => {
-    const bytes = archiveOf(layer, long);
-    const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: bytes.length };
-    return {
-      descriptor,
-      diffId: digest,
-      read: async function* () {
-        read.add(number);
-        yield bytes;
-      },
-    };
-  });
-  const files = new LayeredFiles({ store, layers: open, limits, release: async () => undefined });
-  return { files, read, store };
-}
-
-/** Owners only as root: to a normal user files cannot be given. */
-function row({ path, type, mode, uid, gid, size, target, digest, ...time }: Entry): string {
-  const owner = isRoot ? `${uid}:${gid}` : '';
-  return [path, type, mode.toString(8), owner, size, textOfTime(time), target, digest].join(' ');
-}
-
-/** Rows of the unpacked tree, or the code of the refusal. */
-function unpacked(fuzz: FuzzCase, scratch: string): string[] | string {
-  const dir = join(scratch, 'tree');
-  mkdirSync(dir);
-  try {
-    return [...applyLayers(fuzz, dir).entries].map(row);
-  } catch (error) {
-    if (isCtxsrcError(error)) return error.code;
-    throw error;
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
-
-async function listed(files: LayeredFiles, path: string, recursive = true): Promise<string[] | string> {
-  try {
-    return (await listFiles(job, files, path, recursive)).filter(({ type }) => isRoot || type !== 'char').map(row);
-  } catch (error) {
-    if (isCtxsrcError(error)) return error.code;
-    throw error;
-  }
-}
+import { expectListsToBeTrees, layered, listed, unpacked } from './random-stacks.ts';
 
 test('ls -R lists what unpacking writes', async () => {
-  const scratch = tempDir('entries');
-  await fc.assert(
-    fc.asyncProperty(fuzzCase, async (fuzz) => {
-      expect(await listed(layered(fuzz).files, '')).toEqual(unpacked(fuzz, scratch));
-    }),
-    { numRuns: 60 },
-  );
+  await expectListsToBeTrees(60);
 });
 
 const paths = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', '..'), { minLength: 1, maxLength: 3 });
