@@ -25,6 +25,8 @@ const LARGE = 10 * 1024 * 1024;
 const SMALL = 4 * 1024 * 1024;
 /** A blob below this size is not sent in parts. */
 const LEAST = 1024 * 1024;
+/** A part that is not the last one has this much where the blob does: some registries want it and do not say so. */
+const OFTEN_LEAST = 5 * 1024 * 1024;
 
 /** An upload that the registry has begun. */
 export interface UploadSession {
@@ -35,7 +37,9 @@ export interface UploadSession {
 
 /** The size of parts for a blob that was refused whole; undefined if parts would be no help. */
 export function chunkFor(size: number): number | undefined {
-  return size < LEAST ? undefined : Math.min(LARGE, Math.ceil(size / 2));
+  if (size < LEAST) return undefined;
+  const half = Math.ceil(size / 2);
+  return size > OFTEN_LEAST ? Math.min(LARGE, Math.max(OFTEN_LEAST, half)) : half;
 }
 
 /**

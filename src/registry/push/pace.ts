@@ -5,6 +5,8 @@ export class Pace {
   readonly #clock: Clock;
   #limit: number;
   #notBefore = 0;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(parallel: number, clock: Clock) {
     this.#limit = Math.max(1, parallel);
@@ -20,6 +22,22 @@ export class Pace {
   /** Waits until the registry may be asked again. */
   async ready(signal: AbortSignal): Promise<void> {
     for (let wait = this.#wait(); wait > 0; wait = this.#wait()) await this.#clock.sleep(wait, signal);
+  }
+
+  /**
+   * Does one try of an upload, once fewer are under way than the registry bears: those that failed side by side must not
+   * be tried again side by side.
+   */
+  async attempt<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    while (this.#running >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running += 1;
+    try {
+      signal.throwIfAborted();
+      return await work();
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+    }
   }
 
   #wait(): number {

@@ -41,7 +41,8 @@ export async function ask(
     const final = refusalOf(error.error, { subject, repository: endpoint.repository });
     if (final.code === 'E_LIMIT') throw final;
     const status = error.error.details?.status;
-    if (status === 429 || status === 503) pace.suffer(error.retryAfter);
+    // Some fail with 500 when several uploads are under way.
+    if (status === 429 || (typeof status === 'number' && status >= 500)) pace.suffer(error.retryAfter);
     throw error;
   }
 }

@@ -41,7 +41,7 @@ export async function uploadBlob(job: JobContext, target: PushTarget, blob: Outg
   const budget = new RetryBudget(target.policy);
   for (let tries = 0; ; tries += 1) {
     try {
-      await send(job, target, blob, content, tries > 0);
+      await target.pace.attempt(job.signal, () => send(job, target, blob, content, tries > 0));
       return 'sent';
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
