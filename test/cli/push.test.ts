@@ -8,6 +8,7 @@ import { expectFailure } from '../support/cli-expect.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
 import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
+import { pushAtOnce } from '../support/push-rounds.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -116,28 +117,9 @@ describe('push into a layout', () => {
     expect(readdirSync(layout).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
+  // The long run is in test/soak.
   it('eight processes at once, some killed on the way: eight names', { timeout: 120_000 }, async () => {
-    const layout = join(tempDir('push'), 'layout');
-    const builder = new LayoutBuilder();
-    const names = Array.from({ length: 8 }, (_, number) => `image-${number}`);
-    for (const name of names) {
-      builder.tag(builder.image({ layers: [builder.layer(tar([{ name, content: Buffer.alloc(3e6, name) }]))] }), name);
-    }
-    const source = builder.write(tempDir('source'));
-    const push = async (name: string, patience: number): Promise<void> => {
-      const started = performance.now();
-      const kill = { when: () => performance.now() - started > patience, signal: 'SIGKILL' } as const;
-      const args = ['push', `oci-layout://${source}:${name}`, `oci-layout://${layout}:${name}`];
-      const { signal, code, stderr } = await ctxsrc(args, { kill });
-      if (existsSync(join(layout, 'index.json'))) indexOf(layout);
-      if (signal === 'SIGKILL') return push(name, patience * 2);
-      expect(code, stderr).toBe(0);
-    };
-    await Promise.all(names.map((name, number) => push(name, number % 2 === 0 ? 60_000 : 100 + 40 * number)));
-    expect(tagsOf(layout).sort()).toEqual(names);
-    for (const { digest } of indexOf(layout).manifests) {
-      expect(digestOf(readFileSync(join(layout, 'blobs', digest.replace(':', '/'))))).toBe(digest);
-    }
+    const { source, layout } = await pushAtOnce('short');
     // As one that was killed while it waited leaves it.
     writeFileSync(join(layout, '.index.json~w~gone'), '');
     await ok(['push', `oci-layout://${source}:image-0`, `oci-layout://${layout}:image-0`]);

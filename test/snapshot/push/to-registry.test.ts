@@ -1,31 +1,15 @@
 /** Pushes to registries with the rules and faults of those in the field. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CtxsrcError } from '../../../src/core/errors.ts';
-import { contentOfBytes, type OutgoingBlob } from '../../../src/registry/push/blob.ts';
 import type { PushPlan } from '../../../src/snapshot/push/plan.ts';
-import { pushToRegistry } from '../../../src/snapshot/push/to-registry.ts';
-import { parseDestination, type RegistryTarget } from '../../../src/source/destination.ts';
 import { digestOf } from '../../support/layout-builder.ts';
 import { PushRegistry, problem, send } from '../../support/push-registry.ts';
-import { networkOptions, TestClock, testJob } from '../../support/registry-job.ts';
+import { pushUnderFaults } from '../../support/push-rounds.ts';
+import { imageOf, layerOf, outgoing, type PlanPush, pushPlan } from '../../support/pushed-image.ts';
+import { TestClock } from '../../support/registry-job.ts';
 
 const MIB = 1024 * 1024;
 const TYPE = 'application/vnd.oci.image.manifest.v1+json';
-
-function blob(bytes: Buffer, kind = 'layer'): OutgoingBlob {
-  return { digest: digestOf(bytes), size: bytes.length, kind, content: async () => contentOfBytes(bytes) };
-}
-
-/** An image of a configuration and these layers, its manifest with odd white space. */
-function image(...layers: readonly Buffer[]): PushPlan {
-  const config = Buffer.from('{"architecture":"amd64"}');
-  const blobs = [blob(config, 'configuration'), ...layers.map((layer) => blob(layer))];
-  const bytes = Buffer.from(`{ "config":"${digestOf(config)}",\t"layers":${JSON.stringify(layers.map(digestOf))} }\n`);
-  const root = { digest: digestOf(bytes), mediaType: TYPE, bytes };
-  return { root, children: [], blobs, index: undefined, attestations: 0 };
-}
-
-const layer = (length: number, fill = 1): Buffer => Buffer.alloc(length, fill);
 
 describe('a push to a registry', () => {
   let registry: PushRegistry;
@@ -37,29 +21,11 @@ describe('a push to a registry', () => {
   });
   afterEach(() => registry.stop());
 
-  function push(
-    plan: PushPlan,
-    options: Parameters<typeof networkOptions>[0] & { from?: string; clock?: TestClock } = {},
-  ): Promise<{ readonly moved: boolean }> {
-    const { from, clock = new TestClock(), ...network } = options;
-    const target = parseDestination(`docker-image://${registry.host}/team/app:1`, '/') as RegistryTarget;
-    const env = { network: networkOptions({ stallTimeout: 500, ...network }), offline: false };
-    const login = { kind: 'basic', username: 'u', password: 'secret-word', origin: 'test' } as const;
-    return pushToRegistry(
-      testJob(() => login),
-      plan,
-      target,
-      {
-        env,
-        clock,
-        dryRun: false,
-        from: from === undefined ? undefined : { host: registry.host, repository: from },
-        tell: ({ kind }, outcome) => told.push(`${kind} ${outcome}`),
-      },
-    );
+  function push(plan: PushPlan, options: PlanPush = {}): Promise<{ readonly moved: boolean }> {
+    return pushPlan(registry, plan, { tell: ({ kind }, outcome) => told.push(`${kind} ${outcome}`), ...options });
   }
 
-  async function failure(plan: PushPlan, options: Parameters<typeof push>[1] = {}): Promise<CtxsrcError> {
+  async function failure(plan: PushPlan, options: PlanPush = {}): Promise<CtxsrcError> {
     const error = await push(plan, options).then(
       () => undefined,
       (reason: unknown) => reason,
@@ -76,7 +42,7 @@ describe('a push to a registry', () => {
   }
 
   it('sends each blob whole, its length first, and the tag last; a second push asks once', async () => {
-    const plan = image(layer(3 * MIB), layer(0));
+    const plan = imageOf(layerOf(3 * MIB), layerOf(0));
     expect(await push(plan)).toEqual({ moved: true });
     expectThere(plan);
     const puts = registry.log.filter(({ method }) => method === 'PUT');
@@ -100,7 +66,7 @@ describe('a push to a registry', () => {
       if (method === 'PUT' && number === 2) registry.forgetTokens();
       return undefined;
     };
-    const plan = image(layer(10), layer(20, 2), layer(30, 3));
+    const plan = imageOf(layerOf(10), layerOf(20, 2), layerOf(30, 3));
     await push(plan, { parallel: 1 });
     expectThere(plan);
     expect(new Set(registry.scopes)).toEqual(new Set(['repository:team/app:pull,push']));
@@ -113,7 +79,7 @@ describe('a push to a registry', () => {
       url.startsWith('/token') || response.req.method !== 'POST'
         ? undefined
         : send(response, problem(403, 'DENIED', 'you may only pull'));
-    const error = await failure(image(layer(10)), { parallel: 1 });
+    const error = await failure(imageOf(layerOf(10)), { parallel: 1 });
     expect(error.code).toBe('E_FORBIDDEN');
     expect(error.message).toMatch(/DENIED: you may only pull/);
     expect(error.hint).toMatch(/ctxsrc auth --push team\/app/);
@@ -124,7 +90,7 @@ describe('a push to a registry', () => {
   it('a commit whose answer is lost is asked about, and not sent again', async () => {
     registry.rule = ({ method, url, raw }) =>
       method === 'PUT' && url.includes('/blobs/') ? () => raw.socket.destroy() : undefined;
-    const plan = image(layer(100));
+    const plan = imageOf(layerOf(100));
     await push(plan);
     expectThere(plan);
     expect(registry.count('PUT', /uploads/)).toBe(2);
@@ -132,7 +98,7 @@ describe('a push to a registry', () => {
 
   it('a commit that is not answered in time is asked about, and not sent again', async () => {
     registry.rule = ({ method, url }) => (method === 'PUT' && url.includes('/blobs/') ? () => undefined : undefined);
-    const plan = image();
+    const plan = imageOf();
     await push(plan);
     expectThere(plan);
     expect(registry.count('PUT', /uploads/)).toBe(1);
@@ -144,17 +110,17 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, problem(404, 'BLOB_UPLOAD_UNKNOWN'));
     };
-    const plan = image(layer(100));
+    const plan = imageOf(layerOf(100));
     await push(plan);
     expectThere(plan);
     expect(registry.count('PUT', /uploads/)).toBe(4);
   });
 
   it('what the repository or another one has is not sent; a mount that fails is no failure', async () => {
-    const plan = image(layer(100), layer(200, 2), layer(300, 3));
+    const plan = imageOf(layerOf(100), layerOf(200, 2), layerOf(300, 3));
     const [, first, second] = plan.blobs;
-    registry.blobsOf('team/app').set(first!.digest, layer(100));
-    registry.blobsOf('base/image').set(second!.digest, layer(200, 2));
+    registry.blobsOf('team/app').set(first!.digest, layerOf(100));
+    registry.blobsOf('base/image').set(second!.digest, layerOf(200, 2));
     registry.rule = ({ url, number }, response) =>
       url.includes('mount=') && number === 1 ? send(response, problem(403, 'DENIED')) : undefined;
     await push(plan, { from: 'base/image', parallel: 1 });
@@ -176,7 +142,7 @@ describe('a push to a registry', () => {
       if (method === 'PUT') return send(response, { status: 413, body: '<html><title>Too Large</title></html>' });
       return send(response, problem(status, 'SIZE_INVALID'));
     };
-    const plan = image(layer(22 * MIB));
+    const plan = imageOf(layerOf(22 * MIB));
     await push(plan);
     expectThere(plan);
     const parts = registry.log.filter(({ method, status }) => method === 'PATCH' && status === 202);
@@ -200,7 +166,7 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, { status: 413 });
     };
-    const plan = image(layer(24 * MIB));
+    const plan = imageOf(layerOf(24 * MIB));
     await push(plan);
     expectThere(plan);
     expect(registry.count('PATCH', /./)).toBe(2);
@@ -223,8 +189,8 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, whole ? { status: 413 } : number <= 20 ? answer(number) : problem(400, 'TOO_OFTEN'));
     };
-    const plan = image(layer(2 * MIB));
-    registry.blobsOf('team/app').set(plan.blobs[0]!.digest, layer(24));
+    const plan = imageOf(layerOf(2 * MIB));
+    registry.blobsOf('team/app').set(plan.blobs[0]!.digest, layerOf(24));
     expect((await failure(plan, { retry: 2 })).code).toBe(code);
     expect(registry.count('PATCH', /./)).toBe(parts);
   });
@@ -238,7 +204,7 @@ describe('a push to a registry', () => {
   ])('%s is final', async (_, status, code, message, expected) => {
     registry.rule = ({ method }, response) =>
       method === 'POST' ? send(response, problem(status, code, message)) : undefined;
-    const error = await failure(image(), { retry: 5 });
+    const error = await failure(imageOf(), { retry: 5 });
     expect(error.code).toBe(expected);
     expect(error.message).toContain(message);
     expect(registry.count('POST', /uploads/)).toBe(1);
@@ -250,10 +216,10 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, { status: 413 });
     };
-    expect((await failure(image(layer(2 * MIB)), { parallel: 1 })).code).toBe('E_LIMIT');
+    expect((await failure(imageOf(layerOf(2 * MIB)), { parallel: 1 })).code).toBe('E_LIMIT');
     // The configuration is too small for parts, and goes first.
     expect(registry.count('PATCH', /./)).toBe(0);
-    const plan = image(layer(2 * MIB));
+    const plan = imageOf(layerOf(2 * MIB));
     registry.blobsOf('team/app').set(plan.blobs[0]!.digest, Buffer.from('{"architecture":"amd64"}'));
     expect((await failure(plan)).code).toBe('E_LIMIT');
     expect(registry.count('PATCH', /./)).toBe(1);
@@ -266,7 +232,7 @@ describe('a push to a registry', () => {
       response.on('finish', () => setTimeout(() => raw.socket.resetAndDestroy(), 20));
       return true;
     };
-    const error = await failure(image(layer(30 * MIB)), { parallel: 1 });
+    const error = await failure(imageOf(layerOf(30 * MIB)), { parallel: 1 });
     expect(error.code).toBe('E_UNAUTHORIZED');
     expect(error.message).toContain('no pushing here');
   });
@@ -290,7 +256,7 @@ describe('a push to a registry', () => {
       }
       return undefined;
     };
-    const plan = image(...Array.from({ length: 12 }, (_, number) => layer(100, number)));
+    const plan = imageOf(...Array.from({ length: 12 }, (_, number) => layerOf(100, number)));
     await push(plan, { clock: waits, parallel: 4 });
     expectThere(plan);
     expect(Math.max(...waits.waits)).toBeGreaterThanOrEqual(2000);
@@ -302,12 +268,12 @@ describe('a push to a registry', () => {
       method === 'POST'
         ? send(response, { ...problem(429, 'TOOMANYREQUESTS'), headers: { 'retry-after': '3600' } })
         : undefined;
-    const error = await failure(image());
+    const error = await failure(imageOf());
     expect(error).toMatchObject({ code: 'E_RATE_LIMIT', exit: 76 });
   });
 
   it('what the registry said it had and lacks is sent again, once', async () => {
-    const plan = image(layer(100));
+    const plan = imageOf(layerOf(100));
     const gone = plan.blobs[1]!.digest;
     registry.rule = ({ method, url, number }, response) =>
       method === 'HEAD' && url.endsWith(gone) && number <= 2 ? send(response, { status: 200 }, 'HEAD') : undefined;
@@ -322,7 +288,7 @@ describe('a push to a registry', () => {
       response.req.resume();
       return send(response, problem(404, 'MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry'));
     };
-    const error = await failure(image(layer(100)));
+    const error = await failure(imageOf(layerOf(100)));
     expect(error).toMatchObject({ code: 'E_SERVER', exit: 75 });
     expect(error.message).toContain('loses what was pushed');
   });
@@ -331,7 +297,7 @@ describe('a push to a registry', () => {
     ['the first of two children', 0, 5],
     ['the second, and the first when it is sent again', 1, 9],
   ])('a registry that refuses %s without a word of what it lacks is exit 75', async (_, there, puts) => {
-    const children = [image(layer(1)), image(layer(2))].map(({ root }) => root);
+    const children = [imageOf(layerOf(1)), imageOf(layerOf(2))].map(({ root }) => root);
     for (const { digest, bytes } of children.slice(0, there)) {
       registry.manifestsOf('team/app').set(digest, Buffer.from(bytes));
     }
@@ -340,7 +306,7 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, problem(404, 'MANIFEST_BLOB_UNKNOWN'));
     };
-    expect(await failure({ ...image(), children })).toMatchObject({ code: 'E_SERVER', exit: 75 });
+    expect(await failure({ ...imageOf(), children })).toMatchObject({ code: 'E_SERVER', exit: 75 });
     expect(registry.count('PUT', /manifests/)).toBe(puts);
   });
 
@@ -354,7 +320,7 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, problem(status, code, message));
     };
-    const error = await failure(image());
+    const error = await failure(imageOf());
     expect(error).toMatchObject({ code: 'E_TARGET_EXISTS', exit: 9 });
     expect(error.message).toContain(message);
   });
@@ -370,11 +336,11 @@ describe('a push to a registry', () => {
               headers: { location: `http://localhost:${other.host.split(':')[1]}/put?x=1` },
             })
           : undefined;
-      const plan = image(layer(10));
+      const plan = imageOf(layerOf(10));
       other.rule = ({ method, url, raw }, response) => {
         const digest = new URL(url, 'http://x').searchParams.get('digest')!;
         raw.resume();
-        registry.blobsOf('team/app').set(digest, digest === plan.blobs[1]!.digest ? layer(10) : Buffer.alloc(24));
+        registry.blobsOf('team/app').set(digest, digest === plan.blobs[1]!.digest ? layerOf(10) : Buffer.alloc(24));
         return send(response, { status: method === 'PUT' ? 201 : 405 });
       };
       await push(plan);
@@ -389,12 +355,17 @@ describe('a push to a registry', () => {
   });
 
   it('wrong bytes never arrive whole, and are exit 5', async () => {
-    const plan = image();
-    const wrong = { ...blob(layer(600_000)), digest: digestOf('something else') };
+    const plan = imageOf();
+    const wrong = { ...outgoing(layerOf(600_000)), digest: digestOf('something else') };
     const error = await failure({ ...plan, blobs: [...plan.blobs, wrong] });
     expect(error).toMatchObject({ code: 'E_DIGEST_MISMATCH', exit: 5 });
     expect([...registry.blobsOf('team/app').keys()]).not.toContain(wrong.digest);
   });
+
+  // The long run is in test/soak.
+  it.each([1, 2, 3, 4, 5])('faults at random (%i): what arrives is right, or nothing is there', (round) =>
+    pushUnderFaults(`short ${round}`),
+  );
 
   it('a digest that the registry says it stored is compared', async () => {
     registry.rule = ({ method, url, raw }, response) => {
@@ -402,6 +373,6 @@ describe('a push to a registry', () => {
       raw.resume();
       return send(response, { status: 201, headers: { 'docker-content-digest': digestOf('another') } });
     };
-    expect((await failure(image())).code).toBe('E_DIGEST_MISMATCH');
+    expect((await failure(imageOf())).code).toBe('E_DIGEST_MISMATCH');
   });
 });
