@@ -53,6 +53,7 @@ export {
   type LockReport,
   type UpdateLockOptions,
   updateLock,
+  type VendorLockOptions,
   vendorLock,
 } from './library/lock.ts';
 export type { CallOptions, Environment, EnvironmentOptions, Options, PlaceOptions } from './library/options.ts';

@@ -191,6 +191,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           ]),
         )
         .addOption(new Option('--vendor <place>', 'push all of it to REGISTRY/PREFIX, for builds').conflicts('check'))
+        .addOption(new Option('--attestations', 'with --vendor: also the signatures beside an image'))
         .addOption(new Option('--target <name>', 'the stage of --from Dockerfile; the bake target of --format bake'));
     },
     limited: true,

@@ -1,6 +1,6 @@
 /** Lock files: `ctxsrc lock`, `--update`, `--vendor`, `--check`, `--format`. */
 import { resolve as resolvePath } from 'node:path';
-import { type Check, having, list, members, nonEmpty, oneOf } from '../core/check-options.ts';
+import { type Check, flag, having, list, members, nonEmpty, oneOf } from '../core/check-options.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
 import { countedDrifts, driftsOf } from '../snapshot/lock/check.ts';
@@ -39,6 +39,12 @@ export interface UpdateLockOptions extends LockOptions {
   readonly names?: readonly string[] | undefined;
 }
 
+/** Options of `vendorLock`. */
+export interface VendorLockOptions extends LockOptions {
+  /** Also what lies beside an image: attestations and signatures. */
+  readonly attestations?: boolean | undefined;
+}
+
 /** Options of `formatLock`. */
 export interface FormatLockOptions extends LockOptions {
   /** Of `bake`: the target whose contexts they become; `default` when absent. */
@@ -65,6 +71,7 @@ export interface LockCheck {
 
 const LOCK = { ...PLACE, path: nonEmpty } satisfies Record<keyof LockOptions, Check>;
 const UPDATE = { ...LOCK, names: list } satisfies Record<keyof UpdateLockOptions, Check>;
+const VENDOR = { ...LOCK, attestations: flag } satisfies Record<keyof VendorLockOptions, Check>;
 const FORMAT = { ...LOCK, target: nonEmpty } satisfies Record<keyof FormatLockOptions, Check>;
 const FORMATS = oneOf('build-contexts', 'bake', 'buildkit-policy');
 
@@ -111,12 +118,15 @@ export async function updateLock(options: UpdateLockOptions = {}): Promise<LockR
  * @param repository `REGISTRY/PREFIX`, for instance `registry.example/team/vendor`
  * @throws CtxsrcError `E_PATH_NOT_FOUND` without a file, `E_USAGE` for what is no repository, `E_DRIFT` for a directory or file that has moved, and those of `push`
  */
-export async function vendorLock(repository: string, options: LockOptions = {}): Promise<LockReport> {
+export async function vendorLock(repository: string, options: VendorLockOptions = {}): Promise<LockReport> {
   nonEmpty(repository, 'repository');
-  members(LOCK)(options, '');
+  members(VENDOR)(options, '');
+  const { attestations = false } = options;
   const { parseRepository, vendorEntries } = await import('../snapshot/lock/vendor.ts');
   const place = parseRepository(repository);
-  return inLock(options, async (work, path) => save(await vendorEntries(work, await openLock(work.site, path), place)));
+  return inLock(options, async (work, path) =>
+    save(await vendorEntries(work, await openLock(work.site, path), { repository: place, attestations })),
+  );
 }
 
 /**

@@ -1,15 +1,19 @@
 /** `ctxsrc lock --vendor`: what is locked lies in one registry, and is read there once the origin is gone. */
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LockEntry } from '../../src/snapshot/lock/lock.ts';
 import { type CliOptions, cliHome, ctxsrc } from '../support/cli.ts';
+import { expectFailure } from '../support/cli-expect.ts';
+import { startDockerRegistry } from '../support/docker-registry.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
-import { PushRegistry } from '../support/push-registry.ts';
+import { needs } from '../support/needs.ts';
+import { PushRegistry, problem, send } from '../support/push-registry.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -22,6 +26,8 @@ const amd64 = ['--platform', 'linux/amd64'];
 interface Origins {
   readonly dir: string;
   readonly references: readonly string[];
+  /** Of an archive on the web that is locked as the files in it. */
+  readonly unpacked: string;
   /** Of the index with two platforms. */
   readonly index: string;
   close(): Promise<void>;
@@ -45,13 +51,22 @@ async function makeOrigins(): Promise<Origins> {
   initBare(join(repositories, 'src.git'));
   commit(join(repositories, 'src.git'), 'refs/heads/main', { 'main.c': 'int main;\n', 'sub/x': 'x\n' });
   const git = await serveGit(repositories);
-  const archive = tar([{ name: 'in/the/archive', content: 'unpacked\n' }]);
-  const files = createServer((request, response) => response.end(request.url === '/a.tar' ? archive : 'a body\n'));
+  const { layout, index } = images();
+  const bodies = new Map<string | undefined, Buffer>([
+    ['/a.tar', tar([{ name: 'in/the/archive', content: 'unpacked\n' }])],
+    ['/release', Buffer.from('a body\n')],
+  ]);
+  const files = createServer((request, response) => response.end(bodies.get(request.url)));
   await new Promise<void>((resolve) => files.listen(0, '127.0.0.1', resolve));
   const web = `http://127.0.0.1:${(files.address() as AddressInfo).port}`;
-  const { layout, index } = images();
   const registry = await TestRegistry.start();
   registry.push(layout, 'team/base', '1', index);
+  const licensed = new LayoutBuilder();
+  const { descriptor, diffId } = licensed.layer(tar([{ name: 'licensed', content: 'windows' }]));
+  const foreign = { descriptor: { ...descriptor, urls: [`${web}/licensed`] }, diffId };
+  registry.push(licensed, 'team/windows', '1', licensed.image({ layers: [foreign] }));
+  bodies.set('/licensed', licensed.blobs.get(descriptor.digest)!);
+  registry.blobs.delete(descriptor.digest);
   layout.tag(index, 'base').write(join(dir, 'layout'));
   mkdirSync(join(dir, 'app'));
   writeFileSync(join(dir, 'app', 'file'), 'of a directory\n');
@@ -62,10 +77,12 @@ async function makeOrigins(): Promise<Origins> {
       `app=./app`,
       `base=docker-image://${registry.host}/team/base:1`,
       `body=${web}/release`,
+      `foreign=docker-image://${registry.host}/team/windows:1`,
       `layout=oci-layout://./layout:base`,
       `src=${git.origin}/src.git#main`,
       `sub=${git.origin}/src.git#main:sub`,
     ],
+    unpacked: `unpacked=${web}/a.tar`,
     async close() {
       for (const name of ['app', 'layout']) rmSync(join(dir, name), { recursive: true, force: true });
       await Promise.all([git.close(), registry.stop(), new Promise((resolve) => files.close(resolve))]);
@@ -97,11 +114,12 @@ describe('lock --vendor', () => {
     [origins, registry] = await Promise.all([makeOrigins(), PushRegistry.start()]);
     const cwd = origins.dir;
     await ok(['lock', ...origins.references, ...amd64], { cwd });
+    await ok(['lock', '--unpack', origins.unpacked], { cwd });
     before = entriesOf(cwd);
     names = Object.keys(before);
+    await Promise.all(names.map((name) => ok(['snapshot', '--lock', 'ctxsrc.lock', name, `out-${name}`], { cwd })));
     for (const name of names) {
-      await ok(['snapshot', '--lock', 'ctxsrc.lock', name, `out/${name}`, '-q'], { cwd });
-      tree.set(name, listTree(join(cwd, 'out', name), { omit: SAME }));
+      tree.set(name, listTree(join(cwd, `out-${name}`), { omit: SAME }));
     }
     keys = (await ok(['key', '--lock', 'ctxsrc.lock', ...names], { cwd })).stdout;
   });
@@ -174,12 +192,12 @@ describe('lock --vendor', () => {
   it('is read in place of an origin that is gone, by the same keys', { timeout: 120_000 }, async () => {
     await origins.close();
     const options = { cwd: origins.dir, home: cliHome() };
-    for (const name of names) {
-      const args = ['--lock', 'ctxsrc.lock', '--retry', '0', name];
-      const { stderr } = await ok(['snapshot', ...args, `again/${name}`], options);
-      expect(stderr).toContain(`${name} is read from docker-image://`);
-      expect(listTree(join(origins.dir, 'again', name), { omit: SAME }), name).toEqual(tree.get(name));
-    }
+    const reads = names.map(async (name) => {
+      const args = ['snapshot', '--lock', 'ctxsrc.lock', '--retry', '0', name, `again-${name}`];
+      expect((await ok(args, options)).stderr).toContain(`${name} is read from docker-image://`);
+      expect(listTree(join(origins.dir, `again-${name}`), { omit: SAME }), name).toEqual(tree.get(name));
+    });
+    await Promise.all(reads);
     const anew = { ...options, home: cliHome() };
     expect((await ok(['key', '--lock', 'ctxsrc.lock', '--retry', '0', ...names], anew)).stdout).toBe(keys);
     const text = lockText(origins.dir);
@@ -195,4 +213,114 @@ describe('lock --vendor', () => {
       );
     }
   });
+});
+
+describe('lock --vendor leaves the file as it was', () => {
+  let registry: PushRegistry;
+  let dir: string;
+  let text: string;
+  const vendor = ['lock', '--vendor'];
+
+  beforeAll(async () => {
+    registry = await PushRegistry.start();
+    dir = tempDir('vendor');
+    for (const name of ['a', 'b']) {
+      mkdirSync(join(dir, name));
+      writeFileSync(join(dir, name, 'file'), name);
+    }
+    await ok(['lock', 'a=./a', 'b=./b'], { cwd: dir });
+    text = lockText(dir);
+  });
+  afterAll(() => registry.stop());
+  afterEach(() => {
+    registry.rule = undefined;
+    expect(lockText(dir)).toBe(text);
+  });
+
+  it('if the registry refuses one of several', async () => {
+    let puts = 0;
+    registry.rule = ({ method, url }, response) => {
+      if (method !== 'PUT' || !url.includes('/manifests/')) return undefined;
+      puts += 1;
+      return puts % 2 === 0 ? send(response, problem(403, 'DENIED', 'quota')) : undefined;
+    };
+    const result = await ctxsrc([...vendor, `${registry.host}/refused`], { cwd: dir });
+    expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({ code: 8, stdout: '' });
+    expect(result.stderr).toMatch(/^ctxsrc: b: .*quota/m);
+    expect(registry.manifestsOf('refused').size).toBe(2);
+  });
+
+  it('if a directory has changed, of which nothing is sent', async () => {
+    writeFileSync(join(dir, 'a', 'file'), 'changed');
+    try {
+      const failure = { code: 'E_DRIFT', message: /a has moved/, hint: /--update a/ } as const;
+      await expectFailure([...vendor, `${registry.host}/changed`], failure, { cwd: dir });
+      expect(registry.blobsOf('changed').size).toBe(0);
+    } finally {
+      writeFileSync(join(dir, 'a', 'file'), 'a');
+    }
+  });
+
+  it('for a place that is no repository, which nothing is sent to', async () => {
+    registry.log.length = 0;
+    const usage = { code: 'E_USAGE', message: /names no registry/, hint: /REGISTRY\/PREFIX/ } as const;
+    await expectFailure([...vendor, 'team/vendor'], usage, { cwd: dir });
+    const tag = { code: 'E_USAGE', message: /names a tag or digest/ } as const;
+    await expectFailure([...vendor, `${registry.host}/vendor:1`], tag, { cwd: dir });
+    await expectFailure(
+      [...vendor, `${registry.host}/vendor`, '--check'],
+      { code: 'E_USAGE', message: /--check/ },
+      { cwd: dir },
+    );
+    const idle = { code: 'E_USAGE', message: /--attestations means nothing without --vendor/ } as const;
+    await expectFailure(['lock', '--attestations', 'a=./a'], idle, { cwd: dir });
+    const offline = { code: 'E_OFFLINE', message: /nothing can be pushed/ } as const;
+    await expectFailure([...vendor, `${registry.host}/vendor`, '--offline'], offline, { cwd: dir });
+    expect(registry.log).toEqual([]);
+  });
+
+  it('for an index of which a part is missing: neither a part of it nor another index goes in its place', async () => {
+    const cwd = tempDir('sparse');
+    const { layout, index } = images();
+    const { manifests } = JSON.parse(layout.blobs.get(index.digest)!.toString()) as { manifests: { digest: string }[] };
+    layout.blobs.delete(manifests[1]!.digest);
+    layout.tag(index, 'x').write(join(cwd, 'sparse'));
+    await ok(['lock', 'sparse=oci-layout://./sparse:x', ...amd64], { cwd });
+    const before = lockText(cwd);
+    const missing = { code: 'E_BLOB_NOT_FOUND', message: new RegExp(manifests[1]!.digest) } as const;
+    await expectFailure([...vendor, `${registry.host}/sparse`], missing, { cwd });
+    expect(lockText(cwd)).toBe(before);
+    expect(registry.manifestsOf('sparse').size).toBe(0);
+  });
+});
+
+describe('a lock file that was vendored into docker-registry', () => {
+  it.skipIf(!needs('docker-registry', 'skopeo'))(
+    'gives every platform of an image, and the image of a docker archive',
+    async () => {
+      const registry = await startDockerRegistry();
+      try {
+        const cwd = tempDir('vendor');
+        const { layout, index } = images();
+        layout.tag(index, 'x').write(join(cwd, 'layout'));
+        const copy = ['--insecure-policy', '--override-os=linux', '--override-arch=amd64', 'copy'];
+        execFileSync('skopeo', [...copy, 'oci:layout:x', 'docker-archive:image.tar:x:1'], { cwd, stdio: 'pipe' });
+        await ok(['lock', 'archive=docker-archive://./image.tar', 'base=oci-layout://./layout:x', ...amd64], { cwd });
+        const { stdout: keys } = await ok(['key', '--lock', 'ctxsrc.lock', 'archive', 'base'], { cwd });
+        await ok(['lock', '--vendor', `${registry.host}/v`], { cwd });
+        const text = lockText(cwd);
+        await ok(['lock', '--vendor', `${registry.host}/v`], { cwd });
+        expect(lockText(cwd)).toBe(text);
+        for (const name of ['layout', 'image.tar']) rmSync(join(cwd, name), { recursive: true });
+        const fresh = { cwd, home: cliHome() };
+        expect((await ok(['key', '--lock', 'ctxsrc.lock', 'archive', 'base'], fresh)).stdout).toBe(keys);
+        await ok(['snapshot', '--lock', 'ctxsrc.lock', 'archive', 'out/archive'], fresh);
+        expect(readFileSync(join(cwd, 'out/archive/amd64'), 'utf8')).toBe('amd64');
+        await ok(['snapshot', '--lock', 'ctxsrc.lock', 'base', 'out/base', '--platform', 'linux/arm64'], fresh);
+        expect(readFileSync(join(cwd, 'out/base/arm64'), 'utf8')).toBe('arm64');
+      } finally {
+        await registry.stop();
+      }
+    },
+  );
 });

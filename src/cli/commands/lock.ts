@@ -67,10 +67,14 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
 /** Pushes the entries into the repository of `--vendor`; undefined without the flag. */
 async function vendorOf(flags: Flags): Promise<((work: LockWork, lock: OpenLock) => Promise<OpenLock>) | undefined> {
   const place = textFlag(flags, 'vendor');
+  const attestations = flags.attestations === true;
+  if (place === undefined && attestations) {
+    throw new CtxsrcError('E_USAGE', '--attestations means nothing without --vendor', { hint: 'leave it out' });
+  }
   if (place === undefined) return undefined;
   const { parseRepository, vendorEntries } = await import('../../snapshot/lock/vendor.ts');
   const repository = parseRepository(place);
-  return (work, lock) => vendorEntries(work, lock, repository);
+  return (work, lock) => vendorEntries(work, lock, { repository, attestations });
 }
 
 async function refuseIdleFlags(flags: Flags, asked: Asked | undefined, format: string | undefined): Promise<void> {

@@ -6,6 +6,7 @@ import { shortened } from '../../core/printable.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { isIndexType } from '../../oci/media-types.ts';
+import { choosesPlatform } from '../../source/document.ts';
 import { parseImageByDigest } from '../../source/foreign-forms.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
 import { rebasePath } from '../../source/rebase-path.ts';
@@ -108,7 +109,7 @@ export function checkEntry(one: Identified, name: string, entry: LockEntry, path
       hint: `restore the file from version control, or take the entry ${name} out and lock it anew`,
     });
   };
-  const { ref, digest, pinned, attributes, vendored, manifest } = entry;
+  const { ref, digest, pinned, attributes, vendored } = entry;
   const derived = pinnedText(one, ref, digest);
   if (one.identifier.pinned !== undefined && derived === undefined)
     refuse(`is ${ref}, which cannot have the digest ${digest}`);
@@ -117,7 +118,7 @@ export function checkEntry(one: Identified, name: string, entry: LockEntry, path
   if (vendored !== undefined) {
     const there = parseImageByDigest(vendored)?.digest;
     if (there === undefined) refuse(`is vendored as ${vendored}, which is no image with tag and digest`);
-    if (manifest !== undefined && derived !== undefined && there !== digest && there !== manifest)
+    if (choosesPlatform(one) && derived !== undefined && there !== digest)
       refuse(`is vendored as ${vendored}, but has the digest ${digest}`);
   }
   const checksum = attributes?.checksum;

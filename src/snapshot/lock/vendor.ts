@@ -4,8 +4,8 @@
  */
 import type { Attributes, JobContext } from '../../contract/index.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
-import { shortened } from '../../core/printable.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { printable, shortened } from '../../core/printable.ts';
 import {
   formatReference,
   type ImageReference,
@@ -47,12 +47,19 @@ export function parseRepository(text: string): Repository {
   });
 }
 
+export interface VendorOptions {
+  readonly repository: Repository;
+  /** Also what lies beside an image; each is then looked for anew. */
+  readonly attestations: boolean;
+}
+
 /**
  * The lock whose entries all name their image in the repository; what is there already is not read again. Nothing is
  * written.
  * @throws E_OFFLINE; errors of the references, and those of pushing
  */
-export async function vendorEntries(work: LockWork, lock: OpenLock, repository: Repository): Promise<OpenLock> {
+export async function vendorEntries(work: LockWork, lock: OpenLock, options: VendorOptions): Promise<OpenLock> {
+  const { repository } = options;
   if (work.env.offline) {
     throw new CtxsrcError(
       'E_OFFLINE',
@@ -66,9 +73,10 @@ export async function vendorEntries(work: LockWork, lock: OpenLock, repository: 
   // One after the other: a layer that several have is sent once.
   for (const [name, entry] of lock.entries) {
     try {
-      entries.set(name, { ...entry, vendored: await vendor(work, lock, name, entry, repository) });
+      entries.set(name, { ...entry, vendored: await vendor(work, lock, name, entry, options) });
     } catch (error) {
-      throw withReference(error, `${name}=${entry.ref}`);
+      const named = isCtxsrcError(error) ? error.with({ message: `${printable(name)}: ${error.message}` }) : error;
+      throw withReference(named, `${name}=${entry.ref}`);
     }
   }
   return { ...lock, entries };
@@ -79,11 +87,12 @@ async function vendor(
   lock: OpenLock,
   name: string,
   entry: LockEntry,
-  repository: Repository,
+  { repository, attestations }: VendorOptions,
 ): Promise<string> {
   const { env, job, site } = work;
   const before = entry.vendored === undefined ? undefined : parseImageByDigest(entry.vendored);
-  if (before !== undefined && isIn(before, repository) && (await isThere(work, before))) return entry.vendored!;
+  if (before !== undefined && !attestations && isIn(before, repository) && (await isThere(work, before)))
+    return entry.vendored!;
   // The flags of this run are those of other entries; only how a source is reached holds for all.
   const own = { ...site, attributes: {} };
   const written = await entryReference(own, lock, name, 'written');
@@ -100,7 +109,7 @@ async function vendor(
       env,
       destination,
       allPlatforms: from.content !== undefined,
-      attestations: false,
+      attestations: attestations && from.content !== undefined,
       dryRun: false,
     }).then(({ reference }) => reference);
   try {

@@ -32,6 +32,9 @@ describe('an entry that contradicts itself is refused', () => {
       { ref: 'https://h.test/r.git#main', digest: commit, pinned: `https://h.test/evil.git#${commit}` },
     ],
     ['another commit than the reference has', { ref: `https://h.test/r.git#${'b'.repeat(40)}`, digest: commit }],
+    ['another image in its place', { vendored: `docker-image://r.test/v:ctxsrc-1@${evil}` }],
+    ['a tag that may move in its place', { vendored: 'docker-image://r.test/v:ctxsrc-1' }],
+    ['a directory that is vendored as no image', { ref: './app', vendored: `oci-layout://./v:1@${digest}` }],
     ['no digest at all', { digest: 'latest' }],
     ['another checksum', { ref: 'https://h.test/x.tar', attributes: { checksum: evil } }],
   ])('%s', async (_, entry) => {
@@ -47,6 +50,8 @@ describe('an entry that contradicts itself is refused', () => {
   it.each<[string, Partial<LockEntry>]>([
     ['a layout', { pinned: `${base}@${digest}` }],
     ['a layout that names its digest', { ref: `${base}@${digest}`, pinned: `${base}@${digest}` }],
+    ['a layout that is vendored', { vendored: `docker-image://r.test/v:ctxsrc-1@${digest}` }],
+    ['a directory that is vendored', { ref: './app', vendored: `docker-image://r.test/v:ctxsrc-1@${evil}` }],
     ['an archive', { ref: 'oci-archive://./a.tar', pinned: `oci-archive://./a.tar@${digest}` }],
     ['an image', { ref: image, pinned: `${image}@${digest}`, attributes: { checksum: digest } }],
     ['a blob', { ref: `oci-layout+blob://./base@${digest}`, pinned: `oci-layout+blob://./base@${digest}` }],
