@@ -22,6 +22,8 @@ export interface CommandSpec {
   readonly reach?: 'nothing' | 'files' | 'store' | 'network';
   /** Reads the content of a source, and can be limited. */
   readonly limited?: boolean;
+  /** Takes the flags of the shared cache. */
+  readonly shares?: boolean;
   /** Takes the flags of a build. */
   readonly builds?: boolean;
   /** Its own flags. */

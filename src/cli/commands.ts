@@ -70,6 +70,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'ctxsrc key docker-image://alpine:3.20 oci-layout://./base',
       'ctxsrc key --combined -f Dockerfile --with TARGET=release . base=docker-image://alpine:3.20',
     ],
+    shares: true,
     load: () => import('./commands/key.ts'),
   },
   ...BUILD_COMMANDS,
@@ -105,6 +106,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     limited: true,
     examples: ['ctxsrc pull docker-image://alpine:3.20'],
+    shares: true,
     load: () => import('./commands/pull.ts'),
   },
   {
@@ -121,6 +123,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     uses: () => ['include', 'exclude'],
     examples: ['ctxsrc snapshot docker-image://alpine:3.20 ./rootfs'],
+    shares: true,
     load: () => import('./commands/snapshot.ts'),
   },
   {

@@ -18,6 +18,7 @@ import {
   addLimitFlags,
   addNetworkFlags,
   addSettingFlags,
+  addSharingFlags,
   type DeclaredAttribute,
   type Flags,
   type Reach,
@@ -96,6 +97,7 @@ async function runCommand(
     attributes: invocation.attributes,
     ownsLock: invocation.spec.name === 'lock',
     uses: invocation.spec.uses?.(invocation.flags) ?? [],
+    shares: invocation.spec.shares === true,
     table,
     config,
     signal,
@@ -249,6 +251,7 @@ export function buildProgram(specs: readonly DeclaredAttribute[], options: Progr
     addCommonFlags(command, used);
     if (builds) buildFlags?.(command, takesReferences);
     if (limited) addLimitFlags(command);
+    if (spec.shares === true) addSharingFlags(command);
     let attributes: AttributeSpec[] = [];
     if (takesReferences) {
       attributes = addAttributeFlags(command, specs).filter(({ name }) => spec.owns?.includes(name) !== true);

@@ -14,7 +14,7 @@ import { forEach, type Identified, identify, type Resolved } from '../source/res
 import type { SourceTable } from '../source/table.ts';
 import type { StepOutputs } from './ci/github-output.ts';
 import type { UserConfig } from './config.ts';
-import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
+import { attributesOf, type Flags, limitsOf, networkOptions, sharingOf, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import { withEnvironment } from './network-environment.ts';
@@ -30,6 +30,8 @@ interface RunOptions {
   readonly ownsLock: boolean;
   /** Attributes that the command itself uses, whatever the references. */
   readonly uses: readonly string[];
+  /** The command takes the flags of the shared cache; those of a build have the same names. */
+  readonly shares: boolean;
   readonly table: SourceTable;
   readonly config: UserConfig;
   readonly signal: AbortSignal;
@@ -44,6 +46,7 @@ export class Run {
   readonly #specs: readonly AttributeSpec[];
   readonly #uses: readonly string[];
   readonly #ownsLock: boolean;
+  readonly #shares: boolean;
   readonly #reporter: Reporter;
   #environment: Promise<Environment> | undefined;
 
@@ -56,6 +59,7 @@ export class Run {
     this.#specs = options.attributes;
     this.#uses = options.uses;
     this.#ownsLock = options.ownsLock;
+    this.#shares = options.shares;
     this.#reporter = options.reporter;
   }
 
@@ -83,6 +87,7 @@ export class Run {
       limits: limitsOf(this.flags),
       defaultPlatform: defaultPlatform(this.io.env),
       registryConfig: this.registryConfig(),
+      ...(this.#shares ? sharingOf(this.flags) : {}),
       env: this.io.env,
       progress: this.#reporter,
     });
@@ -167,7 +172,12 @@ export class Run {
       ...this.#uses,
       ...identified.flatMap((one) => one.source.attributes.map((spec) => spec.name)),
     ]);
-    for (const name of Object.keys(attributesOf(this.flags, this.#specs))) {
+    const given = Object.keys(attributesOf(this.flags, this.#specs));
+    if (this.#shares && !identified.some((one) => one.source.shares === true)) {
+      if (this.flags.cacheFrom !== undefined) given.push('cache-from');
+      if (this.flags.cacheTo !== undefined) given.push('cache-to');
+    }
+    for (const name of given) {
       if (useful.has(name)) continue;
       const texts = identified.map((one) => shownReference(one.ref.text)).join(', ');
       throw new CtxsrcError('E_ATTRIBUTE', `--${name} means nothing for ${texts}`, {

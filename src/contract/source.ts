@@ -9,6 +9,7 @@ import type { AttributeSpec, Attributes } from './attributes.ts';
 import type { Owner } from './entry.ts';
 import type { ImmutableRef } from './ref.ts';
 import type { JobContext } from './session.ts';
+import type { SharedCache } from './shared-cache.ts';
 import type { Store } from './store.ts';
 
 /** A reference split at its scheme; `text` is what the user typed, `rest` what follows `scheme://`. */
@@ -36,6 +37,8 @@ export interface Source {
   }[];
   /** The flags that it takes. */
   readonly attributes: readonly AttributeSpec[];
+  /** It uses the shared cache of its environment: `--cache-from` and `--cache-to` mean something for it. */
+  readonly shares?: boolean | undefined;
   /**
    * No I/O, except the check whether a local path exists. The same text and attributes give the same identifier. Throws
    * a usage error (exit 2) that names the part at fault.
@@ -87,6 +90,8 @@ export interface SourceEnv {
   readonly statCache: boolean;
   /** Opaque to the contract: the registry and http options of the command line, for the sources that use servers. */
   readonly network: NetworkOptions;
+  /** Where content that proves itself by its pin is looked up and put; absent when there is none, and offline. */
+  readonly sharedCache?: SharedCache | undefined;
   /**
    * Limits on what a command reads of a source (else `E_LIMIT`, before reading if the size is known). Unless given,
    * each source has its own limits.

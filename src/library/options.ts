@@ -1,6 +1,6 @@
 /** The options of the library's functions: their types, and the checks of what a program hands over. */
 import type { NetworkOptions, Source } from '../contract/index.ts';
-import { type Check, call, flag, having } from '../core/check-options.ts';
+import { type Check, call, flag, having, nonEmpty } from '../core/check-options.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import type { ReadLimits } from '../core/read-limits.ts';
 import type { AttributesOf } from './attributes.ts';
@@ -16,6 +16,15 @@ export interface EnvironmentOptions {
   readonly network?: Partial<NetworkOptions> | undefined;
   /** A docker config.json with credentials. */
   readonly registryConfig?: string | undefined;
+  /**
+   * Repository (`docker-image://HOST/REPOSITORY`) in which git and http sources look up content that its pin proves,
+   * before they ask the origin.
+   */
+  readonly cacheFrom?: string | undefined;
+  /** Repository that they put such content into, once it came from its origin. */
+  readonly cacheTo?: string | undefined;
+  /** Also what was fetched with a credential is put there. */
+  readonly cachePrivate?: boolean | undefined;
   /** Sources beside the built-in ones. */
   readonly sources?: readonly Source[] | undefined;
 }
@@ -58,7 +67,16 @@ export interface Options<Reference extends string = string> extends PlaceOptions
   readonly attributes?: AttributesOf<Reference> | undefined;
 }
 
-const ENVIRONMENT_NAMES = ['cacheDir', 'offline', 'network', 'registryConfig', 'sources'] as const;
+const ENVIRONMENT_NAMES = [
+  'cacheDir',
+  'offline',
+  'network',
+  'registryConfig',
+  'cacheFrom',
+  'cacheTo',
+  'cachePrivate',
+  'sources',
+] as const;
 
 /** Checks of the members of `EnvironmentOptions`. */
 export const ENVIRONMENT = {
@@ -66,6 +84,9 @@ export const ENVIRONMENT = {
   offline: flag,
   network: COMMON.network,
   registryConfig: COMMON.registryConfig,
+  cacheFrom: nonEmpty,
+  cacheTo: nonEmpty,
+  cachePrivate: flag,
   sources: COMMON.sources,
 } satisfies Record<keyof EnvironmentOptions, Check>;
 

@@ -73,6 +73,9 @@ async function open(options: EnvironmentOptions, { limits, onProgress }: PlaceOp
     network: given(options.network ?? {}),
     limits,
     registryConfig: options.registryConfig,
+    cacheFrom: options.cacheFrom,
+    cacheTo: options.cacheTo,
+    cachePrivate: options.cachePrivate,
     progress: progressOf(onProgress),
   });
   return { ...opened, table };

@@ -29,6 +29,11 @@ export interface EnvironmentOptions {
   readonly defaultPlatform?: ReturnType<typeof defaultPlatform> | undefined;
   /** A docker config.json with credentials, used before every other place. */
   readonly registryConfig?: string | undefined;
+  /** Where sources look up content that proves itself, and where they put it: `docker-image://HOST/REPOSITORY`. */
+  readonly cacheFrom?: string | undefined;
+  readonly cacheTo?: string | undefined;
+  /** What was fetched with a credential is put there too. */
+  readonly cachePrivate?: boolean | undefined;
   /** The environment for finding credentials (DOCKER_CONFIG, …); default: that of the process. */
   readonly env?: Variables | undefined;
   readonly progress: Progress;
@@ -44,6 +49,10 @@ export interface Environment {
 
 /** Opens the store and makes a session, which looks credentials up when a server first asks for one. */
 export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  const network = { ...DEFAULT_NETWORK, ...options.network };
+  const shares = options.cacheFrom ?? options.cacheTo ?? options.cachePrivate;
+  const sharedCache =
+    shares === undefined ? undefined : (await import('./shared-cache.ts')).sharedCacheOf(options, network);
   claimTemporaryCacheDir(options.cacheDir);
   const { openStore } = await import('../store/store.ts');
   const store = await openStore({ root: options.cacheDir, progress: options.progress, limits: options.limits });
@@ -66,10 +75,15 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
     store,
     offline: options.offline ?? false,
     statCache: options.statCache ?? true,
-    network: { ...DEFAULT_NETWORK, ...options.network },
+    network,
+    sharedCache,
     limits: options.limits,
     defaultPlatform: platform,
     platformAsked: asked,
   };
-  return { env, session, store, close: () => store.close() };
+  const close = async (): Promise<void> => {
+    await sharedCache?.close();
+    await store.close();
+  };
+  return { env, session, store, close };
 }

@@ -29,6 +29,7 @@ export interface JobOptions {
   readonly signal?: AbortSignal;
   readonly secrets?: Readonly<Record<string, string>>;
   readonly progress?: Progress;
+  readonly strict?: boolean;
 }
 
 export function newJob(options: JobOptions = {}): JobContext {
@@ -41,6 +42,7 @@ export function newJob(options: JobOptions = {}): JobContext {
     },
     signal: options.signal ?? new AbortController().signal,
     progress: options.progress ?? silentProgress,
+    strict: options.strict,
   };
 }
 
@@ -48,6 +50,7 @@ export interface EnvOptions {
   readonly offline?: boolean;
   readonly network?: Partial<SourceEnv['network']>;
   readonly limits?: SourceEnv['limits'];
+  readonly sharedCache?: SourceEnv['sharedCache'];
 }
 
 export function newEnv(store: Store, options: EnvOptions = {}): SourceEnv {
@@ -56,6 +59,7 @@ export function newEnv(store: Store, options: EnvOptions = {}): SourceEnv {
     offline: options.offline ?? false,
     statCache: true,
     limits: options.limits,
+    sharedCache: options.sharedCache,
     defaultPlatform: 'linux/amd64',
     network: {
       plainHttp: [],

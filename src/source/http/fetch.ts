@@ -82,17 +82,24 @@ export async function fetchBody(job: JobContext, store: Store, target: FileReque
 
 /**
  * Brings a body of known digest into the store.
+ * @returns `cached` if another caller did so meanwhile
  * @throws E_CHECKSUM_MISMATCH if the server's body has another digest
  */
-export async function fetchKnown(job: JobContext, store: Store, target: FileRequest, digest: Digest): Promise<void> {
+export async function fetchKnown(
+  job: JobContext,
+  store: Store,
+  target: FileRequest,
+  digest: Digest,
+): Promise<'stored' | 'cached'> {
   const { what } = target.subject;
   try {
-    await Task.run(job, 'download', what, async (task) => {
+    return await Task.run(job, 'download', what, async (task) => {
       const result = await store.blobs.ingest(job, { digest }, async (resume) => {
         const origin = await openDownload(job, target, resume);
         return { ...origin, body: counted(origin, task) };
       });
       if (result === 'cached') task.end('cached');
+      return result;
     });
   } catch (error) {
     if (!isCtxsrcError(error, 'E_DIGEST_MISMATCH')) throw error;

@@ -75,11 +75,15 @@ interface Resolved {
   readonly facts: AnswerFacts;
 }
 
-function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: SourceEnv): SourceInstance {
+function httpInstance(
+  id: HttpIdentifier,
+  { store, network, limits, offline, sharedCache: cache }: SourceEnv,
+): SourceInstance {
   const { checksum, header, unpack, 'strip-components': strip, 'auth-token-file': tokenFile } = id.attributes;
   const known = checksum as Digest | undefined;
   const shape = readShape(id.attributes);
   const headers = parseHeaders((header as readonly string[] | undefined) ?? []);
+  const maxBytes = limits?.maxBytes ?? DEFAULT_MAX_BYTES;
   const resolved = new Once<Resolved>();
 
   const filename = (facts: AnswerFacts) => httpFilename(urlPath(id.url), shape.filename, facts);
@@ -95,7 +99,11 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
           hint: 'with --checksum DIGEST a file that is in the store can be used offline',
         });
       }
-      return withTarget(job, (target) => fetchBody(job, store, target));
+      return withTarget(job, async (target) => {
+        const body = await fetchBody(job, store, target);
+        await offer(job, target, body.digest);
+        return body;
+      });
     });
   }
 
@@ -107,8 +115,14 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
         hint: 'run it once without --offline',
       });
     }
+    if (cache?.reads === true) {
+      const { takeBody } = await import('./shared-body.ts');
+      if (await takeBody(job, { cache, store, maxBytes }, { digest, what: shownUrl(id) })) return;
+    }
     try {
-      await withTarget(job, (target) => fetchKnown(job, store, target, digest));
+      await withTarget(job, async (target) => {
+        if ((await fetchKnown(job, store, target, digest)) === 'stored') await offer(job, target, digest);
+      });
     } catch (error) {
       if (known !== undefined || !isCtxsrcError(error, 'E_CHECKSUM_MISMATCH')) throw error;
       throw new CtxsrcError('E_DRIFT', `${shownUrl(id)} has changed since its key was made`, {
@@ -116,6 +130,19 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
         cause: error,
       });
     }
+  }
+
+  /** Puts a body that came from its origin into the shared cache. */
+  async function offer(job: JobContext, target: FileRequest, digest: Digest): Promise<void> {
+    if (cache?.writes !== true) return;
+    const { offerBody } = await import('./shared-body.ts');
+    // The query of a URL may be a signature.
+    const secret =
+      target.authorization !== undefined ||
+      Object.keys(target.ownHeaders).length > 0 ||
+      target.url.search !== '' ||
+      network.clientCert !== undefined;
+    await offerBody(job, { cache, store, secret }, { digest, what: shownUrl(id) });
   }
 
   async function withTarget<T>(job: JobContext, work: (target: FileRequest) => Promise<T>): Promise<T> {
@@ -133,7 +160,7 @@ function httpInstance(id: HttpIdentifier, { store, network, limits, offline }: S
         ownHeaders: those((one) => !crossesOrigins(one)),
         authorization: secret,
         subject: { host: url.host, what: `${url.origin}${url.pathname}`, kind: 'file' },
-        maxBytes: limits?.maxBytes ?? DEFAULT_MAX_BYTES,
+        maxBytes,
       });
     } finally {
       await client.close();
@@ -221,6 +248,7 @@ export const source: Source = {
     },
   ],
   attributes: ATTRIBUTES,
+  shares: true,
   identify,
   resolve: (id, env) => httpInstance(ownIdentifier<HttpIdentifier>(source, id, 'url'), env),
 };

@@ -26,6 +26,7 @@ describe('the answer to a Tab', () => {
       attributes: [],
       ownsLock: false,
       uses: [],
+      shares: false,
       table: new SourceTable(),
       config: { directory: '/', sources: [], network: {} },
       signal: new AbortController().signal,

@@ -1,0 +1,71 @@
+/** Writing an entry: the blobs, then the manifest under its tag. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { JobContext } from '../../contract/session.ts';
+import type { SharedContent } from '../../contract/shared-cache.ts';
+import type { NetworkOptions } from '../../contract/source.ts';
+import { type Digest, sha256 } from '../../core/digest.ts';
+import type { RepositoryName } from '../mirrors.ts';
+import { type BlobContent, contentOfBytes, contentOfFile, type OutgoingBlob } from '../push/blob.ts';
+import { createPushClient } from '../push/client.ts';
+import { entryOf, LARGEST_ENTRY, tagOf } from './entry.ts';
+
+export interface Writer {
+  /** True if the tag of the entry is there. One request. Errors: as `RegistryClient.resolve`. */
+  has(job: JobContext, content: SharedContent): Promise<boolean>;
+  /**
+   * Puts an entry, whatever is there.
+   * @param passed called with the number of bytes that were sent
+   * @throws those of `PushClient`
+   */
+  put(job: JobContext, content: SharedContent, path: string, passed: (bytes: number) => void): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createWriter(network: NetworkOptions, name: RepositoryName): Writer {
+  const client = createPushClient({ network, name, from: undefined });
+  return {
+    async has(job, content) {
+      return (await client.tagged(job, sha256(''), tagOf(content))) !== undefined;
+    },
+    async put(job, content, path, passed) {
+      const { size } = await stat(path);
+      if (size > LARGEST_ENTRY) return;
+      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path);
+      const { manifest, config } = entryOf(content, { digest, size });
+      const sent = async () => counting(contentOfFile(path), passed);
+      const blobs: OutgoingBlob[] = [
+        { digest, size, kind: 'content', content: sent },
+        {
+          digest: sha256(config),
+          size: config.length,
+          kind: 'configuration',
+          content: async () => contentOfBytes(config),
+        },
+      ];
+      for (const blob of blobs) if (!(await client.hasBlob(job, blob))) await client.upload(job, blob);
+      await client.put(job, manifest, tagOf(content), async () => {
+        for (const blob of blobs) await client.upload(job, blob);
+      });
+    },
+    close: () => client.close(),
+  };
+}
+
+function counting(content: BlobContent, passed: (bytes: number) => void): BlobContent {
+  return {
+    async *open(start, end) {
+      for await (const piece of content.open(start, end)) {
+        passed(piece.length);
+        yield piece;
+      }
+    },
+  };
+}
+
+async function digestOfFile(path: string): Promise<Digest> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return `sha256:${hash.digest('hex')}`;
+}
