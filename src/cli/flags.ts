@@ -110,21 +110,6 @@ export function addNetworkFlags(command: Command, shown = true): void {
   if (!shown) for (const option of command.options.slice(before)) option.hideHelp();
 }
 
-/** Flags of the shared cache. */
-export function addSharingFlags(command: Command): void {
-  command
-    .optionsGroup('Shared cache (git, http):')
-    .addOption(new Option('--cache-from <ref>', 'look there before the origin'))
-    .addOption(new Option('--cache-to <ref>', 'put there what was fetched'))
-    .addOption(new Option('--cache-private', 'also with a credential'));
-}
-
-/** The options of the shared cache. */
-export function sharingOf(flags: Flags): { cacheFrom?: string; cacheTo?: string; cachePrivate?: boolean } {
-  const { cacheFrom, cacheTo, cachePrivate } = flags;
-  return { cacheFrom, cacheTo, cachePrivate } as ReturnType<typeof sharingOf>;
-}
-
 /** Flags of commands that read the content of a source. */
 export function addLimitFlags(command: Command): void {
   command

@@ -18,7 +18,6 @@ import {
   addLimitFlags,
   addNetworkFlags,
   addSettingFlags,
-  addSharingFlags,
   type DeclaredAttribute,
   type Flags,
   type Reach,
@@ -142,12 +141,18 @@ async function understand(typed: readonly string[], table: SourceTable, io: Io):
   const told = async (error: unknown) => (await import('./usage-error.ts')).usageError(error, spec);
   const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
   try {
-    return await parseArguments(argv, spec, wantsHelp ? declaredAttributes(await table.loadAll()) : named, io);
+    return await parseArguments(
+      argv,
+      spec,
+      wantsHelp ? declaredAttributes(await table.loadAll()) : named,
+      io,
+      wantsHelp,
+    );
   } catch (error) {
     if (!(error instanceof CommanderError) || error.code !== 'commander.unknownOption') throw await told(error);
   }
   try {
-    return await parseArguments(argv, spec, declaredAttributes(await table.loadAll()), io);
+    return await parseArguments(argv, spec, declaredAttributes(await table.loadAll()), io, true);
   } catch (error) {
     throw await told(error);
   }
@@ -175,11 +180,13 @@ async function namedSources(argv: readonly string[], table: SourceTable): Promis
   return declaredAttributes(sources);
 }
 
+/** @param all also the flags that few runs have: the arguments hold one that is not known without them, or ask for help */
 async function parseArguments(
   argv: readonly string[],
   only: CommandSpec | undefined,
   specs: readonly DeclaredAttribute[],
   io: Io,
+  all: boolean,
 ): Promise<Invocation> {
   let invocation: Invocation | undefined;
   let help = '';
@@ -188,6 +195,7 @@ async function parseArguments(
   const program = buildProgram(specs, {
     only,
     buildFlags,
+    sharingFlags: all ? (await import('./sharing-flags.ts')).addSharingFlags : undefined,
     write: (text) => {
       help += text;
     },
@@ -215,6 +223,8 @@ interface ProgramOptions {
   readonly only?: CommandSpec | undefined;
   /** Declares the flags of a build, which few runs load. */
   readonly buildFlags?: ((command: Command, besideSources: boolean) => void) | undefined;
+  /** Declares the flags of the shared cache, which few runs load either. */
+  readonly sharingFlags?: ((command: Command) => void) | undefined;
   /** Receives the requested help. */
   readonly write?: (help: string) => void;
   readonly chosen?: (invocation: Exclude<Invocation, { exit: number }>) => void;
@@ -222,7 +232,7 @@ interface ProgramOptions {
 
 /** The program for commander; completion and the manual are made from it, too. */
 export function buildProgram(specs: readonly DeclaredAttribute[], options: ProgramOptions = {}): Command {
-  const { only, buildFlags, write = () => undefined, chosen } = options;
+  const { only, buildFlags, sharingFlags, write = () => undefined, chosen } = options;
   const program = new Command('ctxsrc')
     .description('Cache keys, root digests and snapshots of build-context sources, as BuildKit computes them.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -251,7 +261,7 @@ export function buildProgram(specs: readonly DeclaredAttribute[], options: Progr
     addCommonFlags(command, used);
     if (builds) buildFlags?.(command, takesReferences);
     if (limited) addLimitFlags(command);
-    if (spec.shares === true) addSharingFlags(command);
+    if (spec.shares === true) sharingFlags?.(command);
     let attributes: AttributeSpec[] = [];
     if (takesReferences) {
       attributes = addAttributeFlags(command, specs).filter(({ name }) => spec.owns?.includes(name) !== true);

@@ -9,12 +9,12 @@ import { shownReference } from '../core/shown-reference.ts';
 import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
 import type { LockWork } from '../snapshot/lock/renew.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
-import { type Environment, openEnvironment } from '../source/environment.ts';
+import { type Environment, openEnvironment, type SharingOptions } from '../source/environment.ts';
 import { forEach, type Identified, identify, type Resolved } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { StepOutputs } from './ci/github-output.ts';
 import type { UserConfig } from './config.ts';
-import { attributesOf, type Flags, limitsOf, networkOptions, sharingOf, textFlag } from './flags.ts';
+import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
 import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import { withEnvironment } from './network-environment.ts';
@@ -87,7 +87,7 @@ export class Run {
       limits: limitsOf(this.flags),
       defaultPlatform: defaultPlatform(this.io.env),
       registryConfig: this.registryConfig(),
-      ...(this.#shares ? sharingOf(this.flags) : {}),
+      sharing: this.#shares ? (this.flags as SharingOptions) : undefined,
       env: this.io.env,
       progress: this.#reporter,
     });

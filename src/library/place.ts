@@ -73,9 +73,7 @@ async function open(options: EnvironmentOptions, { limits, onProgress }: PlaceOp
     network: given(options.network ?? {}),
     limits,
     registryConfig: options.registryConfig,
-    cacheFrom: options.cacheFrom,
-    cacheTo: options.cacheTo,
-    cachePrivate: options.cachePrivate,
+    sharing: options,
     progress: progressOf(onProgress),
   });
   return { ...opened, table };

@@ -17,6 +17,16 @@ export const DEFAULT_NETWORK: NetworkOptions = {
   parallel: 4,
 };
 
+/** The shared cache; its members have the names of the flags. */
+export interface SharingOptions {
+  /** Where sources look up content that its pin proves: `docker-image://HOST/REPOSITORY`. */
+  readonly cacheFrom?: string | undefined;
+  /** Where they put it. */
+  readonly cacheTo?: string | undefined;
+  /** What was fetched with a credential is put there too. */
+  readonly cachePrivate?: boolean | undefined;
+}
+
 export interface EnvironmentOptions {
   /** The cache directory, absolute. */
   readonly cacheDir: string;
@@ -29,11 +39,7 @@ export interface EnvironmentOptions {
   readonly defaultPlatform?: ReturnType<typeof defaultPlatform> | undefined;
   /** A docker config.json with credentials, used before every other place. */
   readonly registryConfig?: string | undefined;
-  /** Where sources look up content that proves itself, and where they put it: `docker-image://HOST/REPOSITORY`. */
-  readonly cacheFrom?: string | undefined;
-  readonly cacheTo?: string | undefined;
-  /** What was fetched with a credential is put there too. */
-  readonly cachePrivate?: boolean | undefined;
+  readonly sharing?: SharingOptions | undefined;
   /** The environment for finding credentials (DOCKER_CONFIG, …); default: that of the process. */
   readonly env?: Variables | undefined;
   readonly progress: Progress;
@@ -50,9 +56,10 @@ export interface Environment {
 /** Opens the store and makes a session, which looks credentials up when a server first asks for one. */
 export async function openEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const network = { ...DEFAULT_NETWORK, ...options.network };
-  const shares = options.cacheFrom ?? options.cacheTo ?? options.cachePrivate;
+  const { sharing = {}, offline = false } = options;
+  const shares = sharing.cacheFrom ?? sharing.cacheTo ?? sharing.cachePrivate;
   const sharedCache =
-    shares === undefined ? undefined : (await import('./shared-cache.ts')).sharedCacheOf(options, network);
+    shares === undefined ? undefined : (await import('./shared-cache.ts')).sharedCacheOf(sharing, network, offline);
   claimTemporaryCacheDir(options.cacheDir);
   const { openStore } = await import('../store/store.ts');
   const store = await openStore({ root: options.cacheDir, progress: options.progress, limits: options.limits });
@@ -73,7 +80,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Envi
   const { platform, asked } = options.defaultPlatform ?? defaultPlatform({});
   const env: SourceEnv = {
     store,
-    offline: options.offline ?? false,
+    offline,
     statCache: options.statCache ?? true,
     network,
     sharedCache,

@@ -4,7 +4,7 @@ import { CtxsrcError } from '../core/errors.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import type { RepositoryName } from '../registry/mirrors.ts';
 import { openSharedCache } from '../registry/shared-cache/cache.ts';
-import type { EnvironmentOptions } from './environment.ts';
+import type { SharingOptions } from './environment.ts';
 import { imageOf, imageRepository } from './foreign-forms.ts';
 
 /**
@@ -12,8 +12,9 @@ import { imageOf, imageRepository } from './foreign-forms.ts';
  * @throws E_USAGE for options that are no repositories, or mean nothing
  */
 export function sharedCacheOf(
-  { cacheFrom, cacheTo, cachePrivate = false, offline = false }: EnvironmentOptions,
+  { cacheFrom, cacheTo, cachePrivate = false }: SharingOptions,
   network: NetworkOptions,
+  offline: boolean,
 ): SharedCache | undefined {
   if (cachePrivate && cacheTo === undefined) {
     throw new CtxsrcError('E_USAGE', '--cache-private means nothing without --cache-to', {

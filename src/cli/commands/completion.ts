@@ -7,6 +7,7 @@ import { ZSH_SCRIPT } from '../completion/zsh.ts';
 import { manualPage } from '../help/manual.ts';
 import { buildProgram, declaredAttributes } from '../program.ts';
 import type { Run } from '../run.ts';
+import { addSharingFlags } from '../sharing-flags.ts';
 
 const SCRIPTS = new Map([
   ['bash', BASH_SCRIPT],
@@ -21,7 +22,7 @@ export async function run(run: Run, [what = '', line = '']: readonly string[]): 
   else if (what === 'candidates') await run.out(await completeLine(run, line));
   else if (what === 'man') {
     const attributes = declaredAttributes(await run.table.loadAll());
-    await run.out(manualPage(buildProgram(attributes, { buildFlags: addBuildFlags })));
+    await run.out(manualPage(buildProgram(attributes, { buildFlags: addBuildFlags, sharingFlags: addSharingFlags })));
   } else {
     throw new CtxsrcError('E_USAGE', `there is no completion for ${JSON.stringify(what)}`, {
       hint: 'choose bash, zsh or fish',

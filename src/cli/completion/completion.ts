@@ -11,6 +11,7 @@ import { COMMANDS, commandOf } from '../commands.ts';
 import { addCommonFlags, addSettingFlags } from '../flags.ts';
 import { buildProgram, declaredAttributes } from '../program.ts';
 import type { Run } from '../run.ts';
+import { addSharingFlags } from '../sharing-flags.ts';
 import {
   answerText,
   behind,
@@ -78,7 +79,8 @@ function commandIn(words: readonly string[]): number | undefined {
 /** A command with its flags, including those of all sources. */
 async function declared(run: Run, spec: CommandSpec): Promise<Command> {
   const attributes = spec.takesReferences ? declaredAttributes(await run.table.loadAll()) : [];
-  return buildProgram(attributes, { only: spec, buildFlags: addBuildFlags }).commands[0]!;
+  return buildProgram(attributes, { only: spec, buildFlags: addBuildFlags, sharingFlags: addSharingFlags })
+    .commands[0]!;
 }
 
 /** Completion before the command: commands, and the flags of every command. */

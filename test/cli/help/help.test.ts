@@ -4,11 +4,12 @@ import { addBuildFlags } from '../../../src/cli/build-flags.ts';
 import { titleOf } from '../../../src/cli/command-spec.ts';
 import { COMMANDS } from '../../../src/cli/commands.ts';
 import { buildProgram, declaredAttributes } from '../../../src/cli/program.ts';
+import { addSharingFlags } from '../../../src/cli/sharing-flags.ts';
 import { SourceTable } from '../../../src/source/table.ts';
 import { ctxsrc } from '../../support/cli.ts';
 
 const attributes = declaredAttributes(await new SourceTable().loadAll());
-const program = buildProgram(attributes, { buildFlags: addBuildFlags });
+const program = buildProgram(attributes, { buildFlags: addBuildFlags, sharingFlags: addSharingFlags });
 
 function helpOf(name: string): string {
   const command = program.commands.find((one) => one.name() === name)!;
