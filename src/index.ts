@@ -57,7 +57,7 @@ export {
   vendorLock,
 } from './library/lock.ts';
 export type { CallOptions, Environment, EnvironmentOptions, Options, PlaceOptions } from './library/options.ts';
-export { inspectPage } from './library/pages.ts';
+export { diffPage, inputsPage, inspectPage } from './library/pages.ts';
 export { openEnvironment } from './library/place.ts';
 export { type PushOptions, push } from './library/push.ts';
 export {

@@ -1,6 +1,6 @@
 /** The commands that read a Dockerfile. */
 import { Option } from 'commander';
-import { type CommandSpec, safeOption } from './command-spec.ts';
+import { type CommandSpec, htmlOption, safeOption } from './command-spec.ts';
 
 export const BUILD_COMMANDS: readonly CommandSpec[] = [
   {
@@ -46,6 +46,7 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
           ]),
         )
         .addOption(new Option('--code-quality <file>', 'write the warnings for GitLab').conflicts(['names']))
+        .addOption(htmlOption().conflicts(['names']))
         .addOption(new Option('--github-output', 'also append targets= to $GITHUB_OUTPUT'));
     },
     limited: true,

@@ -151,6 +151,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         .addOption(new Option('--stat', 'fold folders, draw bars'))
         .addOption(new Option('--patch', 'print patches of text files'))
         .addOption(new Option('--markdown', 'print a table for GitHub').conflicts(['json', 'patch']))
+        .addOption(htmlOption())
         .addOption(listOption('--only <kinds>', 'content, mode, owner, link, xattr, time, config, …'))
         .addOption(listOption('--ignore <what>', 'leave out such kinds, or paths by a pattern'))
         .addOption(new Option('--max-growth <size>', 'exit 8 when it has grown by more: 10MB, 5%'))

@@ -35,9 +35,16 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   const document = run.json ? new JsonDocument(run, resolved) : undefined;
   const report = await diffReport(await run.job(), [a!, b!], {
     ...options,
-    changes: isPlain,
+    changes: isPlain || flags.html !== undefined,
     onDifference: document && ((difference) => document.add(difference)),
   });
+  if (flags.html !== undefined) {
+    const [{ writePage }, { diffPage }] = await Promise.all([
+      import('../page-file.ts'),
+      import('../../page/diff-page.ts'),
+    ]);
+    await writePage(run, flags, diffPage(report));
+  }
   if (document === undefined) await print(run, report, flags);
   else await document.end(report, flags);
   if (run.io.env.GITHUB_STEP_SUMMARY) {

@@ -1,0 +1,89 @@
+/** The page of `inputs`: from the lines of a Dockerfile to the sources that they ask for. */
+import type { BuildInput, InputPlace } from '../build/answer.ts';
+import type { BakeReport, InputsReport } from '../build/report.ts';
+import { formatBytes } from '../core/format-bytes.ts';
+import { counted } from './cells.ts';
+import type { Page, Section } from './model.ts';
+
+export function inputsPage(report: InputsReport): Page {
+  const { file, target, platforms, key, inputs, unkeyed, frontend, incomplete } = report;
+  return {
+    title: target === '' ? file : `${file}, target ${target}`,
+    sentence: `${counted(inputs.length, 'input')}, ${unkeyed.length} that no key can hold`,
+    facts: [
+      { label: 'key', value: key, code: true },
+      { label: 'platforms', value: platforms.join(', ') },
+      ...(frontend === null
+        ? []
+        : [
+            {
+              label: 'front end',
+              value: frontend.digest === undefined ? frontend.ref : `${frontend.ref} ${frontend.digest}`,
+            },
+          ]),
+      ...(incomplete.length === 0 ? [] : [{ label: 'incomplete', value: incomplete.join(', ') }]),
+    ],
+    sections: sectionsOf(report, ''),
+  };
+}
+
+/** The page of all targets, each as tables of its own. */
+export function bakePage({ from, evaluatedBy, targets }: BakeReport): Page {
+  return {
+    title: from,
+    sentence: counted(targets.length, 'target'),
+    facts: [
+      ...(evaluatedBy === undefined ? [] : [{ label: 'evaluated by', value: evaluatedBy }]),
+      ...targets.map(({ target, key }) => ({ label: `key of ${target}`, value: key, code: true as const })),
+    ],
+    sections: targets.flatMap((target) => sectionsOf(target, `${target.target}: `)),
+  };
+}
+
+function sectionsOf({ inputs, unkeyed }: InputsReport, before: string): Section[] {
+  const beside: Section = {
+    heading: `${before}What no key can hold`,
+    columns: [{ name: 'Line', kind: 'prose' }, { name: 'Kind' }, { name: 'Name' }],
+    rows: unkeyed.map(({ kind, id, at }) => ({ cells: [placesText(at), kind, id ?? '-'] })),
+  };
+  return [inputSection(inputs, before), ...(unkeyed.length === 0 ? [] : [beside])];
+}
+
+function inputSection(inputs: readonly BuildInput[], before: string): Section {
+  return {
+    heading: `${before}Inputs`,
+    note: 'In the order of first use: the line, what it asks for, and what that is now.',
+    columns: [
+      { name: 'Line', kind: 'prose' },
+      { name: 'Name' },
+      { name: 'Source', kind: 'prose' },
+      { name: 'Taken' },
+      { name: 'Digest', kind: 'code' },
+      { name: 'Key', kind: 'code' },
+    ],
+    rows: inputs.map((input) => {
+      const { at, name, ref, platform, digest, key, used } = input;
+      const source = platform === undefined ? ref : `${ref} (${platform})`;
+      const state = used === false ? 'asked for, not used' : (key ?? '-');
+      return { cells: [placesText(at), name, source, takenText(input), digest ?? '-', state] };
+    }),
+  };
+}
+
+function placesText(at: readonly InputPlace[]): string {
+  const places = at.map(({ file, line, instruction, onbuildOf }) => {
+    return `${file}:${line} ${onbuildOf === undefined ? '' : `(ONBUILD of ${onbuildOf}) `}${instruction}`;
+  });
+  return places.join(', ');
+}
+
+const MOST_PATHS = 20;
+
+function takenText({ paths, files, bytes, ignoreFile }: BuildInput): string {
+  const size = files === undefined || bytes === undefined ? '' : `${counted(files, 'file')}, ${formatBytes(bytes)}`;
+  const rest = (paths?.length ?? 0) - MOST_PATHS;
+  const named =
+    paths === undefined ? '' : `${paths.slice(0, MOST_PATHS).join(' ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  const without = ignoreFile === undefined ? '' : `without what ${ignoreFile} leaves out`;
+  return [size, named, without].filter((part) => part !== '').join('; ');
+}
