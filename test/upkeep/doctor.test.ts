@@ -1,7 +1,7 @@
 /** `ctxsrc doctor`: each command that it prints is run where it is printed, and the row is ok afterwards. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { doctorText } from '../../src/cli/doctor-table.ts';
 import { type Screen, widthOf } from '../../src/cli/screen.ts';
@@ -184,6 +184,35 @@ describe('the commands that mend', () => {
       const { before, after } = await machine.mended(`registry:${registry.host}`, '--test');
       expect([before.status, before.exit, before.mend]).toEqual(['fault', 4, `docker login ${registry.host}`]);
       expect([after.status, after.facts.outcome]).toEqual(['ok', 'accepted']);
+    });
+
+    it.each([
+      ['any.json', 'skopeo', (path: string) => `skopeo login --authfile ${path} `],
+      ['any.json', 'podman', (path: string) => `podman login --authfile ${path} `],
+      ['config.json', 'docker', (path: string) => `docker --config ${dirname(path)} login `],
+    ])('that refuses the credential of --authfile %s, with %s here', async (name, program, command) => {
+      const machine = new Machine({ CTXSRC_PLAIN_HTTP: registry.host });
+      machine.env.PATH = `${machine.bin}:${tempDir('path')}`;
+      const auths = (password: string): string =>
+        JSON.stringify({ auths: { [registry.host]: { auth: Buffer.from(`ana:${password}`).toString('base64') } } });
+      const file = join(machine.home, 'my logins', name);
+      mkdirSync(dirname(file));
+      writeFileSync(file, auths('old'));
+      // Stands for the program, and writes where it was told to.
+      const target = program === 'docker' ? `$2/config.json` : '$3';
+      machine.program(program, `printf '%s' '${auths('secret')}' > "${target}"`);
+      const { before, after } = await machine.mended(`registry:${registry.host}`, `--test --authfile '${file}'`);
+      expect(before.mend).toBe(
+        command(`~/'my logins/${name}'`.replace(/\/config\.json'$/, "'/config.json")) + registry.host,
+      );
+      expect([before.status, after.status, after.facts.outcome]).toEqual(['fault', 'ok', 'accepted']);
+    });
+
+    it('that refuses the credential of the environment, which no login replaces', async () => {
+      const credential = { CTXSRC_REGISTRY: registry.host, CTXSRC_USERNAME: 'ana', CTXSRC_PASSWORD: 'old' };
+      const report = await new Machine({ CTXSRC_PLAIN_HTTP: registry.host, ...credential }).report('', '--test');
+      const { mend, hint } = report.checks.find(({ id }) => id.startsWith('registry:'))!;
+      expect([mend, hint]).toEqual([undefined, expect.stringContaining('CTXSRC_PASSWORD')]);
     });
 
     it('is not asked offline', async () => {

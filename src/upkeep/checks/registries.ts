@@ -1,12 +1,14 @@
 /** The configured registries: one request each. */
+import { basename, dirname, resolve } from 'node:path';
 import { isCtxsrcError } from '../../core/errors.ts';
+import { findProgram } from '../../core/programs.ts';
 import { silentProgress } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { configuredRegistries } from '../../registry/auth/configured.ts';
 import { createCredentialLookup } from '../../registry/auth/credentials.ts';
 import { type CredentialTest, testCredentials } from '../../registry/credential-test.ts';
 import { createSession } from '../../source/session.ts';
-import { type Finding, homely, type NamedCheck, type Surroundings } from '../check.ts';
+import { type Finding, homely, homelyWord, type NamedCheck, type Surroundings } from '../check.ts';
 
 const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
   accepted: 'the credential is accepted',
@@ -35,7 +37,29 @@ async function registry(host: string, { env, network, registryConfig, signal }: 
     if (!isCtxsrcError(error)) throw error;
     const { code, message, exit, hint } = error;
     const needsLogin = code === 'E_UNAUTHORIZED' || code === 'E_FORBIDDEN' || code === 'E_CREDENTIALS';
-    const help = needsLogin ? { mend: `docker login ${shellWord(host)}` } : { hint: hint && homely(hint, env) };
+    const help = needsLogin ? loginHelp(host, registryConfig, env) : { hint: hint && homely(hint, env) };
     return { status: 'fault', text: homely(message, env), facts: { code }, exit, ...help };
   }
+}
+
+/** Programs that log in with a file of any name, the first that is there. */
+const LOGINS = ['podman', 'skopeo', 'buildah'];
+
+/** A login into the place that is asked first, for its credential decides whatever the others have. */
+function loginHelp(
+  host: string,
+  registryConfig: string | undefined,
+  env: Surroundings['env'],
+): Pick<Finding, 'mend' | 'hint'> {
+  const word = shellWord(host);
+  if (registryConfig !== undefined) {
+    const path = resolve(registryConfig);
+    if (basename(path) === 'config.json' && findProgram('docker', env) !== undefined)
+      return { mend: `docker --config ${homelyWord(dirname(path), env)} login ${word}` };
+    const program = LOGINS.find((name) => findProgram(name, env) !== undefined) ?? LOGINS[0];
+    return { mend: `${program} login --authfile ${homelyWord(path, env)} ${word}` };
+  }
+  if (env.CTXSRC_REGISTRY === host && (env.CTXSRC_TOKEN || env.CTXSRC_PASSWORD))
+    return { hint: 'correct CTXSRC_USERNAME and CTXSRC_PASSWORD, or CTXSRC_TOKEN: they are used before any file' };
+  return { mend: `docker login ${word}` };
 }
