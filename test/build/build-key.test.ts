@@ -72,7 +72,7 @@ describe('the key of a build', () => {
     );
   });
 
-  it('changes with the base, and not with another platform of its list', async () => {
+  it('changes with the base, and not with another platform of its list (I1, I2)', async () => {
     const file = `FROM ${registry.host}/moved:1\nRUN make`;
     push('moved:1', 'old');
     const before = await ask.key(undefined, file);
@@ -178,7 +178,7 @@ describe('the key of a build', () => {
     expect(keys[3]).toBe(keys[4]);
   });
 
-  it('changes with a branch of git that moved, and not with its spelling', async () => {
+  it('changes with a branch of git that moved, and not with its spelling (I9)', async () => {
     const root = tempDir('git');
     const repository = join(root, 'r.git');
     initBare(repository);
@@ -209,6 +209,20 @@ describe('the key of a build', () => {
     expect(await ask.key(undefined, file)).toBe(before.key);
     download = 'other';
     expect(await ask.key(undefined, file)).not.toBe(before.key);
+  });
+
+  it('asks no server for what is named by its checksum or commit (I9)', async () => {
+    const [commit, checksum] = ['a'.repeat(40), `sha256:${'b'.repeat(64)}`];
+    const closed = 'http://127.0.0.1:1';
+    const file = `FROM scratch\nADD --checksum=${checksum} ${closed}/f /\nADD ${closed}/r.git#${commit} /r`;
+    const { inputs } = await ask.answer(undefined, file);
+    expect(inputs).toMatchObject([
+      { kind: 'http', digest: checksum },
+      { kind: 'git', digest: commit },
+    ]);
+    await expect(ask.key(undefined, `FROM scratch\nADD ${closed}/r.git#main /r`)).rejects.toMatchObject({
+      message: expect.stringContaining('Dockerfile:2: ADD: '),
+    });
   });
 
   it('is one over all platforms', async () => {
@@ -243,7 +257,7 @@ describe('the key of a build', () => {
 });
 
 describe('a front end', () => {
-  it("that is docker's own is listed and in no key, reached or not", async () => {
+  it("that is docker's own is listed and in no key, reached or not (I7)", async () => {
     const plain = await ask.key(undefined, 'FROM scratch\nLABEL a=b');
     const own = await ask.answer(undefined, '# syntax=docker/dockerfile:1\nFROM scratch\nLABEL a=b', { offline: true });
     expect(own.key).toBe(plain);
@@ -410,7 +424,7 @@ describe('what cannot be resolved', () => {
     expect(inputs.find(({ kind }) => kind === 'local')?.paths).toEqual(['/a']);
   });
 
-  it('is under strict a short name that nobody pinned', async () => {
+  it('is under strict a short name that nobody pinned (I4)', async () => {
     await expect(ask.key(undefined, 'FROM alpine', { strict: true })).rejects.toMatchObject({
       code: 'E_DOUBTFUL',
       message: expect.stringContaining('Dockerfile:1'),

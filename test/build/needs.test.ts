@@ -1,6 +1,6 @@
 /**
  * What people met with tools that decide whether to build (`docs/field.md`): one change to a small project each, and
- * whether the key has to change.
+ * whether the key has to change. Names in brackets as (C4) are those of the list of such needs that other tests go by, too.
  */
 import { cpSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
@@ -52,35 +52,40 @@ describe('the key changes exactly when BuildKit would do something else, where t
   it.each<[need: string, a: string, b: string, same: boolean]>([
     ['a comment', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\n# why\nRUN a', true],
     [
-      'a comment within a continued line',
+      'a comment within a continued line (R4)',
       'FROM HOST/base:1\nRUN a \\\n  # note\n  && b',
       'FROM HOST/base:1\nRUN a \\\n  && b',
       true,
     ],
     ['a comment at the end of a line', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\nRUN a # note', false],
     [
-      'blank lines, case and the name of a stage',
+      'blank lines, case and the name of a stage (D4)',
       'FROM HOST/base:1 AS x\nRUN a\nFROM scratch\nCOPY --from=x /a /',
       'from HOST/base:1 AS y\n\n\nrun a\nFROM scratch\ncopy --from=y /a /',
       true,
     ],
     ['blanks within a command', 'FROM HOST/base:1\nRUN a  b', 'FROM HOST/base:1\nRUN a b', false],
-    ['a file of the same content elsewhere', 'FROM scratch\nCOPY src/a.go /', 'FROM scratch\nCOPY other/a.go /', true],
-    ['a mount of the context', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\nRUN --mount=target=/src a', false],
     [
-      'an excluded pattern that hits nothing',
+      'a file of the same content elsewhere (C10)',
+      'FROM scratch\nCOPY src/a.go /',
+      'FROM scratch\nCOPY other/a.go /',
+      true,
+    ],
+    ['a mount of the context (C1)', 'FROM HOST/base:1\nRUN a', 'FROM HOST/base:1\nRUN --mount=target=/src a', false],
+    [
+      'an excluded pattern that hits nothing (C3)',
       'FROM scratch\nCOPY src /',
       'FROM scratch\nCOPY --exclude=*.none src /',
       false,
     ],
     [
-      'another image in the second mount',
+      'another image in the second mount (G4)',
       'FROM HOST/base:1\nRUN --mount=type=cache,target=/c --mount=from=HOST/tools:1,target=/t x',
       'FROM HOST/base:1\nRUN --mount=type=cache,target=/c --mount=from=HOST/base:1,target=/t x',
       false,
     ],
     [
-      'the ID of a cache',
+      'the ID of a cache (D9)',
       'FROM HOST/base:1\nRUN --mount=type=cache,id=a,target=/c x',
       'FROM HOST/base:1\nRUN --mount=type=cache,id=b,target=/c x',
       true,
@@ -117,7 +122,7 @@ describe('the key changes exactly when BuildKit would do something else, where t
     ['an argument in a path', args(['LATE', 'x']), args(['LATE', 'y']), false],
     ['a time for what is made', {}, args(['SOURCE_DATE_EPOCH', '1']), true],
     [
-      'the platform',
+      'the platform (I5)',
       { targetPlatforms: ['linux/amd64'], platformAsked: true },
       { targetPlatforms: ['linux/arm64'], platformAsked: true },
       false,
@@ -135,7 +140,7 @@ describe('the key changes exactly when BuildKit would do something else, where t
     expect((await ask.key(dir, dockerfileOf(file), a)) === (await ask.key(dir, dockerfileOf(file), b))).toBe(same);
   });
 
-  it('the builder of a cross build', async () => {
+  it('the builder of a cross build (I6)', async () => {
     const cross =
       'FROM --platform=$BUILDPLATFORM HOST/tools:1 AS b\nARG TARGETARCH\nRUN make\nFROM HOST/base:1\nCOPY --from=b /o /';
     const on = (buildPlatform: string) =>
@@ -152,18 +157,23 @@ describe('the key changes exactly when BuildKit would do something else, where t
 
 describe('the key changes exactly when BuildKit would do something else, where a file changes', () => {
   it.each<[need: string, file: string, change: (dir: string) => void, same: boolean]>([
-    ['a file that no instruction takes', 'COPY src /', (dir) => put(dir, 'README.md', 'changed'), true],
+    ['a file that no instruction takes (C12)', 'COPY src /', (dir) => put(dir, 'README.md', 'changed'), true],
     ['a file that is taken', 'COPY src /', (dir) => put(dir, 'src/a.go', 'changed'), false],
-    ['a new file that a pattern matches', 'COPY --parents ./**/*.go /d/', (dir) => put(dir, 'new/q.go', 'q'), false],
+    [
+      'a new file that a pattern matches (C2)',
+      'COPY --parents ./**/*.go /d/',
+      (dir) => put(dir, 'new/q.go', 'q'),
+      false,
+    ],
     ['a new file that it does not match', 'COPY --parents ./**/*.go /d/', (dir) => put(dir, 'new/q.txt', 'q'), true],
     ['an excluded file at the top', 'COPY --exclude=*.1 src /', (dir) => put(dir, 'src/n.1', 'changed'), true],
     [
-      'a file further down that the pattern does not mean',
+      'a file further down that the pattern does not mean (C3)',
       'COPY --exclude=*.1 src /',
       (dir) => put(dir, 'src/s/n.1', 'changed'),
       false,
     ],
-    ['an exception below an ignored folder', 'COPY . /', (dir) => put(dir, 'out/keep/k', 'changed'), false],
+    ['an exception below an ignored folder (C4)', 'COPY . /', (dir) => put(dir, 'out/keep/k', 'changed'), false],
     ['an ignored file', 'COPY . /', (dir) => put(dir, 'out/o', 'changed'), true],
     [
       'the ignore file, where it is not copied and leaves the same out',
@@ -172,7 +182,7 @@ describe('the key changes exactly when BuildKit would do something else, where a
       true,
     ],
     [
-      'a renamed file that a wildcard takes',
+      'a renamed file that a wildcard takes (C10)',
       'COPY src/* /',
       (dir) => {
         put(dir, 'src/b.go', 'a');
@@ -180,22 +190,22 @@ describe('the key changes exactly when BuildKit would do something else, where a
       },
       false,
     ],
-    ['the time of a file', 'COPY src /', (dir) => utimesSync(join(dir, 'src/a.go'), 1, 1), true],
+    ['the time of a file (C9)', 'COPY src /', (dir) => utimesSync(join(dir, 'src/a.go'), 1, 1), true],
     ['the mode of a file', 'COPY src /', (dir) => put(dir, 'src/a.go', 'a', 0o755), false],
     [
-      'the mode of a file, also where another is set',
+      'the mode of a file, also where another is set (C8)',
       'COPY --chmod=644 src/a.go /',
       (dir) => put(dir, 'src/a.go', 'a', 0o755),
       false,
     ],
     [
-      'what a mount without source takes',
+      'what a mount without source takes (C1)',
       'RUN --mount=target=/src x',
       (dir) => put(dir, 'README.md', 'changed'),
       false,
     ],
     [
-      'what a mount with a source does not take',
+      'what a mount with a source does not take (C1)',
       'RUN --mount=source=src,target=/src x',
       (dir) => put(dir, 'README.md', 'changed'),
       true,
@@ -208,7 +218,7 @@ describe('the key changes exactly when BuildKit would do something else, where a
     expect((await ask.key(dir, file)) === before).toBe(same);
   });
 
-  it('a link that is copied stands for its target, one in a folder for its text', async () => {
+  it('a link that is copied stands for its target, one in a folder for its text (C11)', async () => {
     const dir = projectOf({ ...FILES, t: '1', u: '1' });
     symlinkSync('t', join(dir, 'l'));
     symlinkSync('../t', join(dir, 'src/l'));
@@ -222,7 +232,7 @@ describe('the key changes exactly when BuildKit would do something else, where a
     expect(await ask.key(dir, inside)).not.toBe(before[1]);
   });
 
-  it('nothing depends on where the project lies', async () => {
+  it('nothing depends on where the project lies (C9, D6)', async () => {
     const dir = projectOf(FILES);
     const copy = join(tempDir('elsewhere'), 'of', 'another', 'name');
     cpSync(dir, copy, { recursive: true });
@@ -234,9 +244,9 @@ describe('the key changes exactly when BuildKit would do something else, where a
 
 describe('a Dockerfile that is wrong is told with its line and what to write', () => {
   it.each<[need: string, file: string, message: RegExp]>([
-    ['a tag that an argument leaves empty', 'ARG T\nFROM alpine:$T', /^Dockerfile:2: FROM/],
-    ['an argument between two stages', 'FROM scratch AS a\nARG U\nFROM $U', /^Dockerfile:3: FROM/],
-    ['a here-document of CMD', 'FROM scratch\nCMD <<E\nenv\nE', /^Dockerfile:[23]: /],
+    ['a tag that an argument leaves empty (A2)', 'ARG T\nFROM alpine:$T', /^Dockerfile:2: FROM/],
+    ['an argument between two stages (A3)', 'FROM scratch AS a\nARG U\nFROM $U', /^Dockerfile:3: FROM/],
+    ['a here-document of CMD (R5)', 'FROM scratch\nCMD <<E\nenv\nE', /^Dockerfile:[23]: /],
   ])('%s', async (_, file, message) => {
     await expect(ask.key(undefined, file)).rejects.toMatchObject({
       code: 'E_DOCKERFILE',

@@ -99,7 +99,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     }
   });
 
-  it('is known once the image is pushed with the tag of the key, and no longer when it is gone', async () => {
+  it('is known once the image is pushed with the tag of the key, and no longer when it is gone (D3)', async () => {
     const ask = () => run('key', '--build', '--known', `docker-image://${log.host}/team/app`, '--exit-code', '.');
     const first = await ask();
     expect(first).toMatchObject({

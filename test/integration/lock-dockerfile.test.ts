@@ -74,7 +74,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('lock --from Dockerfile', (
     dir = projectOf({ 'src/a': 'A' });
   });
 
-  it('pins every image by its index, under the name that a build looks for, and every named context', async () => {
+  it('pins every image by its index, under the name that a build looks for, and every named context (P1)', async () => {
     const base = push('team/base:1', both);
     const tools = push('team/tools:latest', both);
     const single = push('team/one:1', { amd64: 'x' });
@@ -167,7 +167,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('lock --from Dockerfile', (
     ]);
   });
 
-  it('tells what moved apart from a list that did, and from a tag whose digest is what is built', async () => {
+  it('tells what moved apart from a list that did, and from a tag whose digest is what is built (P4)', async () => {
     const digest = push('team/moves:1', both);
     put(dir, 'Dockerfile', `FROM ${image('team/moves:1')}\nCOPY --from=${image('team/moves:1')}@${digest} /f /g\n`);
     await ok('--from', 'Dockerfile');
@@ -230,7 +230,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('lock --from Dockerfile', (
     expect([found.code, found.stdout]).toEqual([6, `${image('team/b:1')} added docker-image://${image('team/b:1')}\n`]);
   });
 
-  it('writes digests into a Dockerfile, every other byte kept, and refuses what depends on an argument', async () => {
+  it('writes digests into a Dockerfile, every other byte kept, and refuses what depends on an argument (P2)', async () => {
     const base = push('team/base:2', both);
     const tools = push('team/tools:latest', both);
     const text = [

@@ -95,7 +95,7 @@ describe.skipIf(buildx === undefined)('inputs --from docker-bake.hcl', () => {
     expect(many).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('base, docs, web') });
   });
 
-  it('holds in the key of a target the key of what it is built from, and tells its files', async () => {
+  it('holds in the key of a target the key of what it is built from, and tells its files (B6)', async () => {
     const cwd = project();
     const before = await targets(cwd, ['docker-bake.hcl', 'web', 'docs']);
     expect(before.find(({ target }) => target === 'web')!.inputs[0]).toMatchObject({
@@ -121,13 +121,13 @@ describe.skipIf(buildx === undefined)('inputs --from docker-bake.hcl', () => {
     expect(keysOf(await targets(cwd, ['docker-bake.hcl', 'web'])).web).toBe(key);
   });
 
-  it('says that a name which no front end looks for can never match', async () => {
+  it('says that a name which no front end looks for can never match (B5)', async () => {
     const cwd = project({ 'web/Dockerfile': 'FROM scratch\nCOPY a /\n' });
     const { stderr } = await ctxsrc(['inputs', '--from', 'docker-bake.hcl', 'web'], { cwd });
     expect(stderr).toContain('note: target web: its context library/golang can never match: write golang\n');
   });
 
-  it('takes declared variables from the environment as bake does, and writes no value down', async () => {
+  it('takes declared variables from the environment as bake does, and writes no value down (B3)', async () => {
     const cwd = project();
     const plain = await targets(cwd, ['docker-bake.hcl', 'web']);
     const env = { TAG: 'of-the-environment' };
@@ -161,7 +161,7 @@ describe.skipIf(buildx === undefined)('inputs --from docker-bake.hcl', () => {
     expect(result).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^ctxsrc: a\.hcl: .*nope/) });
   });
 
-  it('reads a compose file with its services as contexts and its .env, or names the variable that is missing', async () => {
+  it('reads a compose file with its services as contexts and its .env, or names the variable that is missing (B8)', async () => {
     const cwd = projectOf({
       'compose.yaml': [
         'services:',
@@ -191,7 +191,7 @@ describe('inputs --from a bake file in JSON', () => {
     'app/a': 'A',
   };
 
-  it('takes paths from the current directory, or from beside the file, and names what it tried', async () => {
+  it('takes paths from the current directory, or from beside the file, and names what it tried (B1)', async () => {
     const cwd = projectOf(files);
     const [target] = await targets(cwd, ['sub/docker-bake.json']);
     expect(target!.inputs[0]).toMatchObject({ ref: 'local://app', at: [{ file: 'app/my.Dockerfile' }] });

@@ -34,7 +34,7 @@ describe('lines', () => {
     ['joined, and blanks behind the escape character vanish', 'RUN a \\ \t\nb', 'a b'],
     ['not joined by a doubled escape character', 'RUN a \\\\\nRUN b', 'a \\\\'],
     ['joined by a line that holds the escape character alone', 'RUN a \\\n\\\nb', 'a b'],
-    ['joined over comments, whose own end means nothing', 'RUN a \\\n # c \\\n#d\nb', 'a b'],
+    ['joined over comments, whose own end means nothing (R4)', 'RUN a \\\n # c \\\n#d\nb', 'a b'],
     ['joined over empty lines', 'RUN a \\\n\n  \nb', 'a b'],
     ['at the end of the file', 'RUN a \\', 'a'],
     ['with CR and LF', 'RUN a \\\r\nb\r\n', 'a b'],
@@ -99,7 +99,7 @@ describe('directives', () => {
 });
 
 describe('here-documents', () => {
-  it('begin at any word of the joined line, one after the other', () => {
+  it('begin at any word of the joined line, one after the other (R2)', () => {
     // Nothing of a document, and nothing right behind it, is read as something else.
     const found = instructions(
       'COPY a.txt <<f b.txt \\\n <<g /d/\n#1\nRUN x\nf\n\\\ng\n#c\nRUN x && \\\ny <<E\nFROM z\nE\nRUN w',
@@ -157,7 +157,7 @@ describe('here-documents', () => {
     expect(failure('FROM x\nRUN <<E\na\n').message).toMatch(/^Dockerfile:2: RUN: a here-document has no end/);
   });
 
-  it.each(['CMD', 'ENTRYPOINT'])('are none behind %s, which is told', (name) => {
+  it.each(['CMD', 'ENTRYPOINT'])('are none behind %s, which is told (R5)', (name) => {
     const { message } = failure(`FROM x\n${name} <<E\nenv\nE\n`);
     expect(message).toMatch(new RegExp(`^Dockerfile:3: ENV: .*${name} in line 2 takes no here-document$`));
   });
