@@ -46,7 +46,7 @@ export function pushPlan(
     plan,
     parseDestination(`docker-image://${host}/${to}`, '/') as RegistryTarget,
     {
-      env: { network: networkOptions({ stallTimeout: 500, ...network }), offline: false },
+      env: { network: networkOptions(network), offline: false },
       clock,
       dryRun: false,
       from: from === undefined ? undefined : { host, repository: from },

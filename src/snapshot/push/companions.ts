@@ -98,7 +98,7 @@ export async function countCompanions(
   }
   if (found.size > 0) {
     const text = `${counted(found.size)} beside the image ${found.size === 1 ? 'stays' : 'stay'} behind`;
-    job.progress.emit({ type: 'message', level: 'note', text, hint: '--attestations pushes them, too' });
+    job.progress.emit({ type: 'message', level: 'note', text, hint: 'ctxsrc push --attestations takes them along' });
   }
   return found.size;
 }

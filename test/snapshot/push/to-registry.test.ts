@@ -99,7 +99,7 @@ describe('a push to a registry', () => {
   it('a commit that is not answered in time is asked about, and not sent again', async () => {
     registry.rule = ({ method, url }) => (method === 'PUT' && url.includes('/blobs/') ? () => undefined : undefined);
     const plan = imageOf();
-    await push(plan);
+    await push(plan, { stallTimeout: 500 });
     expectThere(plan);
     expect(registry.count('PUT', /uploads/)).toBe(1);
   });
