@@ -16,7 +16,7 @@ import { stableJson } from '../../core/stable-json.ts';
 import { parseImageByDigest } from '../../source/foreign-forms.ts';
 import { type Identified, identify } from '../../source/resolve.ts';
 import type { SourceTable } from '../../source/table.ts';
-import { treeManifest } from '../tree-key.ts';
+import { treeKey } from '../tree-key.ts';
 import { rebasedAttributes } from './entry.ts';
 import type { LockEntry } from './lock.ts';
 
@@ -112,7 +112,7 @@ export function orVendored(
   });
   /** Of a directory the key is that of its files, whoever reads them; `snapshot` holds them to that of the manifest. */
   async function checkKey(job: JobContext): Promise<void> {
-    const key = (await treeManifest(job, there))?.key;
+    const key = await treeKey(job, there);
     if (key === entry.key) return;
     const message = `${printable(ref.name!)} has the key ${entry.key}, and what it is vendored as ${key ?? 'none'}`;
     throw new CtxsrcError('E_UNSAFE', message, { hint: 'restore the lock file from version control' });

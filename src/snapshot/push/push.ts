@@ -68,15 +68,11 @@ export interface PushResult {
 export interface Transfer {
   readonly dryRun: boolean;
   tell(item: Omit<OutgoingBlob, 'content'>, outcome: Outcome): void;
-  /** Asked of what the tag names instead: true if it has the same content, and may stay. */
-  readonly mayStay?: ((digest: Digest) => Promise<boolean>) | undefined;
 }
 
 /** What a destination says in the end. */
 export interface Pushed {
   readonly moved: boolean;
-  /** What the tag names still, if it has the same content. */
-  readonly stayed?: Digest | undefined;
 }
 
 /**
@@ -108,9 +104,7 @@ export async function pushSource(job: JobContext, request: PushRequest): Promise
   const { packTree } = await import('./tree/pack.ts');
   const packed = await packTree(job, { instance, env, options: tree });
   try {
-    const { mayStay } = await import('./tree/older.ts');
-    const there = placed(request, packed.facts.key);
-    const result = await send(job, there, packed.plan, undefined, (digest) => mayStay(job, there, packed, digest));
+    const result = await send(job, placed(request, packed.facts.key), packed.plan, undefined);
     return { ...result, tree: packed.facts };
   } finally {
     await packed.release();
@@ -128,12 +122,11 @@ async function send(
   { env, destination, dryRun }: PlacedRequest,
   plan: PushPlan,
   from: ImageContent['repository'],
-  mayStay?: Transfer['mayStay'],
 ): Promise<PushResult> {
   const items: PushedItem[] = [];
   const total = [...plan.blobs, ...(plan.beside?.blobs ?? [])].reduce((sum, { size }) => sum + size, 0);
   const label = destination.reference(plan.root.digest);
-  const { moved, stayed } = await Task.run(
+  const { moved } = await Task.run(
     job,
     'upload',
     label,
@@ -141,7 +134,6 @@ async function send(
       let done = 0;
       const transfer: Transfer = {
         dryRun,
-        mayStay,
         tell({ digest, size, kind }, outcome) {
           items.push({ digest, size, kind, outcome });
           done += size;
@@ -157,8 +149,7 @@ async function send(
     },
     { total },
   );
-  const { mediaType } = plan.root;
-  const digest = stayed ?? plan.root.digest;
+  const { digest, mediaType } = plan.root;
   return {
     reference: destination.reference(digest),
     digest,

@@ -5,7 +5,7 @@
 import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { JobContext } from '../../contract/session.ts';
-import { type Digest, digestAlgorithm, digestHex, isDigest } from '../../core/digest.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../core/digest.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { isObject, jsonObject } from '../../core/is-object.ts';
 import { printable } from '../../core/printable.ts';
@@ -50,11 +50,6 @@ export async function pushToLayout(
   const layout = new LayoutWriter(path);
   try {
     await layout.check();
-    const tagged = await layout.tagged(tag);
-    if (tagged !== undefined && tagged !== plan.root.digest && (await transfer.mayStay?.(tagged)) === true) {
-      transfer.tell({ digest: tagged, size: plan.root.bytes.length, kind: 'manifest' }, 'present');
-      return { moved: false, stayed: tagged };
-    }
     if (!transfer.dryRun) await layout.make();
     const documents = [...plan.children, plan.root, ...(plan.beside?.documents ?? [])].map(
       ({ digest, bytes }): OutgoingBlob => ({
@@ -138,13 +133,6 @@ class LayoutWriter {
     makeDirectory(join(this.#root, 'blobs'));
     makeDirectory(dirname(path));
     await this.#write(path, verified(blob, content), job.signal);
-  }
-
-  /** What the tag names, if that is one thing. */
-  async tagged(tag: string): Promise<Digest | undefined> {
-    const same = (await this.#document()).manifests.filter((entry) => isTagged(entry, tag));
-    const [digest] = same.map((entry) => String(entry.digest));
-    return same.length === 1 && isDigest(digest!) ? digest : undefined;
   }
 
   /** True if the tag already names the digest, and nothing else. */

@@ -2,7 +2,6 @@
 import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../../contract/session.ts';
 import type { SourceEnv } from '../../contract/source.ts';
-import { isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { Clock } from '../../http/clock.ts';
 import type { RepositoryName } from '../../registry/mirrors.ts';
@@ -34,7 +33,7 @@ export async function pushToRegistry(
   { name, tag }: RegistryTarget,
   transfer: ToRegistry,
 ): Promise<Pushed> {
-  const { env, from, dryRun, tell, clock, mayStay } = transfer;
+  const { env, from, dryRun, tell, clock } = transfer;
   if (env.offline) {
     throw new CtxsrcError('E_OFFLINE', `nothing can be pushed to ${name.host}, for --offline forbids asking it`, {
       hint: 'leave --offline out, or push into a layout: ctxsrc push --help',
@@ -47,15 +46,11 @@ export async function pushToRegistry(
   }
   const client = createPushClient({ network: env.network, name, from, clock });
   try {
-    const tagged = await client.tagged(job, plan.root.digest, tag);
-    const there = tagged === plan.root.digest;
+    const there = (await client.tagged(job, plan.root.digest, tag)) === plan.root.digest;
     const documents = [...plan.children, plan.root];
     if (there) {
       for (const blob of plan.blobs) tell(blob, 'present');
       for (const manifest of documents) tell(itemOf(manifest), 'present');
-    } else if (tagged !== undefined && isDigest(tagged) && (await mayStay?.(tagged)) === true) {
-      tell({ ...itemOf(plan.root), digest: tagged }, 'present');
-      return { moved: false, stayed: tagged };
     }
     const hasCompanions = (plan.beside?.companions.length ?? 0) > 0;
     if (there && !hasCompanions) return { moved: false };

@@ -10,13 +10,13 @@ import type {
   WriteLimits,
   WriteOptions,
 } from '../../contract/index.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio } from '../../core/read-limits.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { solverDigest } from '../../core/solver-digest.ts';
 import { bytesOfText } from '../../fs/byte-string.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
-import { treeManifest } from '../tree-key.ts';
+import { treeKey } from '../tree-key.ts';
 import { type Materialized, type MaterializeRequest, materialize } from './materialize.ts';
 
 /** The default limits of writing: generous for an image, small for a bomb. */
@@ -48,7 +48,7 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
   const { source, identifier, instance, keys, options } = request;
   const content = keys.at(-1)!;
   const ref = await instance.snapshot(job);
-  const tree = hasFilter(options.filter) ? undefined : await treeManifest(job, instance);
+  const named = hasFilter(options.filter) ? undefined : await treeKey(job, instance);
   try {
     return await materialize(job, {
       ref,
@@ -73,7 +73,7 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
       localSource: identifier.localPath,
       storeRoot: request.store.root,
       records: request.store.records,
-      contentHash: hasFilter(options.filter) ? hashOfTree : tree === undefined ? undefined : checkedHash(tree.key),
+      contentHash: hasFilter(options.filter) ? hashOfTree : named === undefined ? undefined : checkedHash(named),
     });
   } finally {
     await ref?.release();
@@ -92,8 +92,14 @@ async function hashOfTree(job: JobContext, dir: string, shown: string): Promise<
 function checkedHash(wanted: string): MaterializeRequest['contentHash'] {
   return async (job, dir, shown, { lossCounts }) => {
     const lost = Object.keys(lossCounts).filter((kind) => !UNKEYED_LOSSES.has(kind));
-    const { digest, incomplete } = await hashed(job, dir, shown);
-    const found = `sha256:${digest}`;
+    // A user may write files that the same user may not read.
+    const { found, incomplete } = await hashed(job, dir, shown).then(
+      ({ digest, incomplete }) => ({ found: `sha256:${digest}`, incomplete }),
+      (error: unknown) => {
+        if (!isCtxsrcError(error, 'E_PERMISSION')) throw error;
+        return { found: undefined, incomplete: [error.message] };
+      },
+    );
     if (found === wanted) return found;
     if (lost.length > 0 || incomplete.length > 0) {
       const text = `the content key ${wanted} that the image names was not checked, for ${[...lost, ...incomplete].join(', ')}`;
