@@ -71,14 +71,25 @@ export async function createParents(path: string): Promise<string[]> {
   const created: string[] = [];
   try {
     for (const dir of missing) {
-      await mkdir(dir);
-      created.push(dir);
+      // Another run that writes beside this one may have made it since.
+      if (await madeBy(mkdir(dir))) created.push(dir);
     }
   } catch (error) {
     await removeParents(created);
     throw localError(error, `cannot create the directory ${printable(dirname(path))}`);
   }
   return created;
+}
+
+/** False if the directory was there already. */
+async function madeBy(making: Promise<unknown>): Promise<boolean> {
+  try {
+    await making;
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }
 
 /** Undoes `createParents`; a directory that is in use meanwhile stays. */
