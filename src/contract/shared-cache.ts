@@ -1,12 +1,11 @@
 /** Content that machines share through a registry, by what proves it (`--cache-from`, `--cache-to`). */
+import type { Digest } from '../core/digest.ts';
 import type { JobContext } from './session.ts';
 
-/** Something that proves itself by its pin. */
+/** Bytes that prove themselves by their digest. */
 export interface SharedContent {
-  /** `body`: the pin is the digest of the bytes. `git`: the pin is an object ID, the bytes are a pack with all of it. */
-  readonly kind: 'body' | 'git';
-  /** Digest, or object ID. */
-  readonly pin: string;
+  /** The digest; one that is not sha256 is not shared. */
+  readonly pin: Digest;
   /** For messages, without secrets. */
   readonly what: string;
 }
@@ -18,8 +17,7 @@ export interface TakeOptions {
   /** The most that is received. */
   readonly maxBytes: number;
   /**
-   * Verifies and uses what was received; what it throws says that the cache lied. The digest of a body has been
-   * verified before.
+   * Uses what was received, its digest verified; what it throws is a fault of the cache.
    * @param job ends with the time that the cache is given
    */
   accept(job: JobContext, path: string): Promise<void>;

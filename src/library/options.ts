@@ -17,11 +17,11 @@ export interface EnvironmentOptions {
   /** A docker config.json with credentials. */
   readonly registryConfig?: string | undefined;
   /**
-   * Repository (`docker-image://HOST/REPOSITORY`) in which git and http sources look up content that its pin proves,
-   * before they ask the origin.
+   * Repository (`docker-image://HOST/REPOSITORY`) in which http sources look up a file of known digest before they
+   * ask its origin.
    */
   readonly cacheFrom?: string | undefined;
-  /** Repository that they put such content into, once it came from its origin. */
+  /** Repository that they put files into that came from their origin. */
   readonly cacheTo?: string | undefined;
   /** Also what was fetched with a credential is put there. */
   readonly cachePrivate?: boolean | undefined;

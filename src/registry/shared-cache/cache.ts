@@ -200,6 +200,6 @@ function isAbsence(error: unknown): error is CtxsrcError {
 
 /** The registry works, but what it has is something else. */
 function isLie(error: unknown): boolean {
-  const codes: readonly string[] = ['E_DIGEST_MISMATCH', 'E_MANIFEST_INVALID', 'E_LIMIT', 'E_CONTENT_INVALID'];
+  const codes: readonly string[] = ['E_DIGEST_MISMATCH', 'E_LIMIT'];
   return isCtxsrcError(error) && codes.includes(error.code);
 }

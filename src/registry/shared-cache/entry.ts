@@ -4,27 +4,22 @@
  * none.
  */
 import type { SharedContent } from '../../contract/shared-cache.ts';
-import { type Digest, digestHex, sha256 } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
-import { decodeManifest } from '../../oci/decode.ts';
+import { digestHex, sha256 } from '../../core/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { TREE_PIN } from '../../oci/tree-annotations.ts';
-import type { Descriptor } from '../../oci/types.ts';
 import type { OutgoingManifest } from '../push/manifest.ts';
 
 /** Larger content always comes from its origin. */
 export const LARGEST_ENTRY = 4 * 1024 ** 3;
-/** A manifest with one layer has some hundred bytes. */
-export const LARGEST_MANIFEST = 64 * 1024;
 
-/** `ctxsrc-body-HEX`, `ctxsrc-git-ID`. */
-export function tagOf({ kind, pin }: SharedContent): string {
-  return `ctxsrc-${kind}-${kind === 'body' ? digestHex(pin as Digest) : pin}`;
+/** `ctxsrc-body-HEX`. */
+export function tagOf({ pin }: SharedContent): string {
+  return `ctxsrc-body-${digestHex(pin)}`;
 }
 
 /** True if the pin fits into a tag and into every registry. */
-export function canShare({ kind, pin }: SharedContent): boolean {
-  return kind === 'git' || pin.startsWith('sha256:');
+export function canShare({ pin }: SharedContent): boolean {
+  return pin.startsWith('sha256:');
 }
 
 export interface Entry {
@@ -32,8 +27,9 @@ export interface Entry {
   readonly config: Buffer;
 }
 
-/** The documents of an entry: functions of the pin and of the bytes. */
-export function entryOf({ pin }: SharedContent, blob: { readonly digest: Digest; readonly size: number }): Entry {
+/** The documents of an entry: functions of the content alone. */
+export function entryOf({ pin }: SharedContent, size: number): Entry {
+  const blob = { digest: pin, size };
   const config = json({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [blob.digest] } });
   const bytes = json({
     schemaVersion: 2,
@@ -43,17 +39,6 @@ export function entryOf({ pin }: SharedContent, blob: { readonly digest: Digest;
     annotations: { [TREE_PIN]: pin },
   });
   return { manifest: { digest: sha256(bytes), mediaType: MEDIA_TYPE.ociManifest, bytes }, config };
-}
-
-/**
- * The one layer of an entry. That it is the content of the pin is not believed.
- * @throws E_MANIFEST_INVALID
- */
-export function layerOf(bytes: Uint8Array, what: string): Descriptor {
-  const { layers } = decodeManifest(bytes, MEDIA_TYPE.ociManifest, what).value;
-  const [layer] = layers;
-  if (layers.length === 1 && layer!.digest.startsWith('sha256:')) return layer!;
-  throw new CtxsrcError('E_MANIFEST_INVALID', `${what} is no entry of a shared cache: it has ${layers.length} layers`);
 }
 
 function json(document: object): Buffer {

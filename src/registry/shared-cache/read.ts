@@ -1,9 +1,9 @@
-/** Reading an entry: a body is asked for by its digest, in one request; a pack by its manifest, in two. */
+/** Reading an entry: its layer is asked for by the digest, in one request. */
 import { open } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { SharedContent } from '../../contract/shared-cache.ts';
 import type { NetworkOptions } from '../../contract/source.ts';
-import { type Digest, digestHex, hasherFor } from '../../core/digest.ts';
+import { digestHex, hasherFor } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { tooManyBytes } from '../../core/read-limits.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
@@ -12,15 +12,13 @@ import { systemClock } from '../../http/clock.ts';
 import type { RequestSubject } from '../../http/errors.ts';
 import { contentLength } from '../../http/headers.ts';
 import { createApi } from '../api.ts';
-import { MANIFEST_ACCEPT } from '../manifest-type.ts';
 import { endpointsFor, type RepositoryName } from '../mirrors.ts';
-import { LARGEST_MANIFEST, layerOf, tagOf } from './entry.ts';
 
 export interface Reader {
   /**
    * Receives the bytes of an entry into a new file, its digest verified.
    * @param passed called with the number of bytes that arrived
-   * @throws E_NOT_FOUND and its kin for what is not there; E_LIMIT, E_DIGEST_MISMATCH, E_MANIFEST_INVALID; those of
+   * @throws E_NOT_FOUND and its kin for what is not there; E_LIMIT, E_DIGEST_MISMATCH; those of
    * `HttpClient.request`
    */
   receive(
@@ -37,24 +35,10 @@ export function createReader(network: NetworkOptions, name: RepositoryName): Rea
   const api = createApi(http, network, systemClock);
   // A mirror knows nothing of what was put into the registry a moment ago.
   const [endpoint] = endpointsFor(name, []);
-  const place = `${name.host}/${name.repository}`;
-
-  async function layer(job: JobContext, content: SharedContent): Promise<{ digest: Digest; size?: number }> {
-    if (content.kind === 'body') return { digest: content.pin as Digest };
-    const tag = tagOf(content);
-    const subject: RequestSubject = { host: name.host, kind: 'tag', what: `${place}:${tag}` };
-    const headers = { accept: MANIFEST_ACCEPT };
-    const request = { method: 'GET', path: `manifests/${tag}`, headers, subject } as const;
-    const { bytes } = await api.fetch(job, endpoint, request, LARGEST_MANIFEST);
-    return layerOf(bytes, subject.what);
-  }
-
   return {
-    async receive(job, content, { path, maxBytes }, passed) {
-      const { digest, size } = await layer(job, content);
-      const most = Math.min(maxBytes, size ?? maxBytes);
-      const subject: RequestSubject = { host: name.host, kind: 'blob', what: `${place}@${digest}` };
-      if (size !== undefined && size > maxBytes) throw tooManyBytes(subject.what, maxBytes, size);
+    async receive(job, { pin: digest }, { path, maxBytes: most }, passed) {
+      const what = `${name.host}/${name.repository}@${digest}`;
+      const subject: RequestSubject = { host: name.host, kind: 'blob', what };
       const answer = await api.open(job, endpoint, { method: 'GET', path: `blobs/${digest}`, subject, stream: true });
       if (answer.status !== 200) throw await api.refusal(job, endpoint, subject, answer);
       const declared = contentLength(answer.headers) ?? 0;

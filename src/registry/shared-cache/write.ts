@@ -1,11 +1,9 @@
 /** Writing an entry: the blobs, then the manifest under its tag. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { SharedContent } from '../../contract/shared-cache.ts';
 import type { NetworkOptions } from '../../contract/source.ts';
-import { type Digest, sha256 } from '../../core/digest.ts';
+import { sha256 } from '../../core/digest.ts';
 import type { RepositoryName } from '../mirrors.ts';
 import { type BlobContent, contentOfBytes, contentOfFile, type OutgoingBlob } from '../push/blob.ts';
 import { createPushClient } from '../push/client.ts';
@@ -32,11 +30,10 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
     async put(job, content, path, passed) {
       const { size } = await stat(path);
       if (size > LARGEST_ENTRY) return;
-      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path);
-      const { manifest, config } = entryOf(content, { digest, size });
+      const { manifest, config } = entryOf(content, size);
       const sent = async () => counting(contentOfFile(path), passed);
       const blobs: OutgoingBlob[] = [
-        { digest, size, kind: 'content', content: sent },
+        { digest: content.pin, size, kind: 'content', content: sent },
         {
           digest: sha256(config),
           size: config.length,
@@ -62,10 +59,4 @@ function counting(content: BlobContent, passed: (bytes: number) => void): BlobCo
       }
     },
   };
-}
-
-async function digestOfFile(path: string): Promise<Digest> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
 }
