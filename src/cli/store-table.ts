@@ -112,17 +112,24 @@ function shares(shared: UsageReport['shared'], screen: Screen): string[] {
   });
 }
 
-/** Which processes use what, and what is wrong. */
+/** Which processes use what, and what is wrong: a reason is never cut. */
 function notes(rows: readonly Row[], screen: Screen): string[] {
   const used = rows.filter(({ inUse }) => inUse.length > 0);
   const bad = rows.filter(({ problem }) => problem !== undefined);
   return [
     ...used
       .slice(0, MOST_ROWS)
-      .map(({ inUse, ...row }) => `in use by ${inUse.map(processText).join(', ')}: ${of(row)}`),
-    ...bad.slice(0, MOST_ROWS).map(({ problem, ...row }) => `problem: ${problem}: ${of(row)}`),
-    ...(bad.length === 0 ? [] : ['ctxsrc cache verify reads everything, and removes what is damaged']),
-  ].map((line) => fitted(screen, line, screen.width));
+      .map(({ inUse, ...row }) =>
+        fitted(screen, `in use by ${inUse.map(processText).join(', ')}: ${of(row)}`, screen.width),
+      ),
+    ...bad.slice(0, MOST_ROWS).flatMap(({ problem, ...row }) => {
+      const what = fitted(screen, of(row), screen.width && Math.min(40, screen.width - 1));
+      return wrapped(screen, `problem: ${what}: ${shown(screen, problem!)}`, 0);
+    }),
+    ...(bad.length === 0
+      ? []
+      : wrapped(screen, 'ctxsrc cache verify reads everything, and removes what is damaged', 0)),
+  ];
 }
 
 const of = ({ kind, name }: Pick<Row, 'kind' | 'name'>): string => `${kind} ${name}`;
