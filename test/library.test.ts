@@ -55,6 +55,7 @@ describe('the exports', () => {
       'snapshot',
       'storeUsage',
       'updateLock',
+      'vendorLock',
       'verify',
     ]);
     expect(Object.keys(await load('conformance')).sort()).toEqual(['RULES', 'runConformance']);

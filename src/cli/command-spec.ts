@@ -49,5 +49,5 @@ export function safeOption(): Option {
 
 /** `--html`, of commands whose answer can be a page. */
 export function htmlOption(): Option {
-  return new Option('--html <file>', 'write it as a page, too');
+  return new Option('--html <file>', 'also write a page');
 }

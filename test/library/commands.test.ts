@@ -262,6 +262,7 @@ describe('a signal', () => {
     push: () => library.push(hello, `oci-layout://${target}:x`, options),
     createLock: () => library.createLock({ a: hello }, { ...options, path: target }),
     updateLock: () => library.updateLock({ ...options, path: target }),
+    vendorLock: () => library.vendorLock('docker-image://localhost:1/a', { ...options, path: target }),
     checkLock: () => library.checkLock(undefined, { ...options, path: target }),
     formatLock: () => library.formatLock('bake', { ...options, path: target }),
     listStore: () => library.listStore(options),
