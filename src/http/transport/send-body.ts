@@ -4,6 +4,9 @@ import { setImmediate } from 'node:timers/promises';
 import { failure } from '../failures.ts';
 import type { SentBody } from './transport.ts';
 
+/** The most that is written at once: a line that needs longer than the stall timeout for it counts as stalled. */
+const WRITE = 256 * 1024;
+
 /** How long a server may take to say that it wants the body (RFC 9110, 10.1.1), in milliseconds. */
 const CONTINUE = 1000;
 
@@ -24,12 +27,14 @@ export async function sendBody(
   for await (const piece of body.open()) {
     length += piece.length;
     if (length > body.length) throw failure('ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'the body is longer than its length');
-    // An answer that is here already would be lost if this write found the connection closed.
-    await setImmediate();
-    if (isOver()) return;
-    if (!request.write(piece)) await drained(request);
-    if (isOver()) return;
-    onSent();
+    for (let start = 0; start < piece.length; start += WRITE) {
+      // An answer that is here already would be lost if this write found the connection closed.
+      await setImmediate();
+      if (isOver()) return;
+      await written(request, piece.subarray(start, start + WRITE));
+      if (isOver()) return;
+      onSent();
+    }
   }
   if (length < body.length) throw failure('ERR_HTTP_CONTENT_LENGTH_MISMATCH', 'the body is shorter than its length');
   request.end();
@@ -47,13 +52,14 @@ function continued(request: ClientRequest): Promise<void> {
   });
 }
 
-/** Until the connection takes more, or there is no use in more. */
-function drained(request: ClientRequest): Promise<void> {
+/** Until the piece has left this program, so that its memory is free again, or there is no use in sending more. */
+function written(request: ClientRequest, piece: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const go = (): void => {
-      for (const event of ['drain', 'response', 'close']) request.off(event, go);
+      for (const event of ['response', 'close']) request.off(event, go);
       resolve();
     };
-    for (const event of ['drain', 'response', 'close']) request.once(event, go);
+    for (const event of ['response', 'close']) request.once(event, go);
+    request.write(piece, go);
   });
 }

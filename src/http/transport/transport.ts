@@ -11,6 +11,7 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** A body that is sent from where it lies, its length first. Each try opens it anew. */
 export interface SentBody {
   readonly length: number;
+  /** A piece is valid until the next one is asked for. */
   open(): AsyncIterable<Uint8Array>;
 }
 

@@ -1,5 +1,5 @@
 /** A blob on its way into a registry or a layout. */
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { type Digest, digestHex, hasherFor } from '../../core/digest.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
@@ -7,7 +7,7 @@ import { printable } from '../../core/printable.ts';
 
 /** Bytes of a blob that can be read more than once, from any offset. */
 export interface BlobContent {
-  /** The bytes from `start` to before `end`. */
+  /** The bytes from `start` to before `end`. A piece is valid until the next but one is asked for. */
   open(start: number, end: number): AsyncIterable<Uint8Array>;
 }
 
@@ -21,20 +21,40 @@ export interface OutgoingBlob {
 }
 
 /** Memory of one upload: two such pieces. */
-const PIECE = 256 * 1024;
+const PIECE = 1024 * 1024;
 
 export function contentOfFile(path: string): BlobContent {
   return {
     async *open(start, end) {
-      // A stream cannot express an empty range.
-      if (start >= end) return;
+      const file = await named(path, open(path));
       try {
-        yield* createReadStream(path, { start, end: end - 1, highWaterMark: PIECE });
-      } catch (error) {
-        throw localError(error, `cannot read ${printable(path)}`);
+        // Filled in turn: new memory for each piece costs as much as reading into it.
+        let [filling, other] = [newPiece(end - start), newPiece(end - start)];
+        for (let position = start; position < end; [filling, other] = [other, filling]) {
+          const length = Math.min(filling.length, end - position);
+          const { bytesRead } = await named(path, file.read(filling, 0, length, position));
+          if (bytesRead === 0) return;
+          position += bytesRead;
+          yield filling.subarray(0, bytesRead);
+        }
+      } finally {
+        await file.close();
       }
     },
   };
+}
+
+function newPiece(length: number): Buffer {
+  return Buffer.allocUnsafeSlow(Math.min(PIECE, length));
+}
+
+/** Names the file in the system's error. */
+async function named<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw localError(error, `cannot read ${printable(path)}`);
+  }
 }
 
 export function contentOfBytes(bytes: Uint8Array): BlobContent {
@@ -47,7 +67,7 @@ export function contentOfBytes(bytes: Uint8Array): BlobContent {
 
 /**
  * The whole blob. Its last piece is held back until size and digest were checked, so that a receiver never has all of
- * wrong bytes.
+ * wrong bytes. A piece is valid until the next one is asked for.
  * @throws E_SIZE_MISMATCH, E_DIGEST_MISMATCH
  */
 export async function* verified(

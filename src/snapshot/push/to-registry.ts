@@ -58,7 +58,9 @@ export async function pushToRegistry(
       blobs: [...plan.blobs, ...(plan.beside?.blobs ?? [])],
       documents: [...documents, ...(plan.beside?.documents ?? [])],
     };
-    await client.pace.each(there ? plan.beside!.blobs : parts.blobs, async (blob, stop) => {
+    // The largest first: begun last, it would go on alone when the others are done.
+    const queue = (there ? plan.beside!.blobs : parts.blobs).toSorted((a, b) => b.size - a.size);
+    await client.pace.each(queue, async (blob, stop) => {
       const one: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop]) };
       setMaxListeners(0, one.signal);
       if (await client.hasBlob(one, blob)) tell(blob, 'present');
