@@ -13,13 +13,16 @@ export async function freePort() {
   return port;
 }
 
-/** Starts a registry that stores below `work`; `stop` removes what it stored. */
-export async function startRegistry(work) {
+/**
+ * Starts a registry that stores below `work`; `stop` removes what it stored.
+ * @param more lines of its configuration
+ */
+export async function startRegistry(work, more = '') {
   const folder = mkdtempSync(join(work, 'registry-'));
   const host = `127.0.0.1:${await freePort()}`;
   const config = join(folder, 'registry.yml');
   const storage = `storage: {filesystem: {rootdirectory: ${join(folder, 'content')}}}`;
-  writeFileSync(config, `version: 0.1\nlog: {level: error}\n${storage}\nhttp: {addr: "${host}"}\n`);
+  writeFileSync(config, `version: 0.1\nlog: {level: error}\n${storage}\nhttp: {addr: "${host}"}\n${more}`);
   const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
   for (let tries = 0; ; tries += 1) {
     try {
