@@ -51,16 +51,22 @@ export async function writeError(
   error: CtxsrcError,
   options: { json: boolean; debug: boolean },
 ): Promise<void> {
+  const { code, exit, ref, details } = error;
+  // Whatever names an address: who typed one in a wrong place shall not find its password in a log.
+  const { withoutSecrets } = await import('../core/without-secrets.ts');
+  const message = withoutSecrets(error.message);
+  const hint = error.hint === undefined ? undefined : withoutSecrets(error.hint);
   if (options.json) {
-    const { code, exit, message, hint, ref, details } = error;
     const document = { schema: 'ctxsrc/v1', error: { code, exit, message, hint, ref, ...details } };
     await talk(io, `${printableJson(JSON.stringify(document))}\n`);
     return;
   }
-  let text = `ctxsrc: ${printable(error.message)}\n`;
-  if (error.hint !== undefined) text += `hint: ${printable(error.hint)}\n`;
-  if (io.env.GITHUB_ACTIONS) text = (await import('./ci/workflow-commands.ts')).errorAnnotation(error, io.env);
-  if (options.debug) text += `${error.code} (exit ${error.exit})\n${stackOf(error)}\n`;
+  let text = `ctxsrc: ${printable(message)}\n`;
+  if (hint !== undefined) text += `hint: ${printable(hint)}\n`;
+  if (io.env.GITHUB_ACTIONS) {
+    text = (await import('./ci/workflow-commands.ts')).errorAnnotation({ message, hint, details }, io.env);
+  }
+  if (options.debug) text += `${code} (exit ${exit})\n${withoutSecrets(stackOf(error))}\n`;
   await talk(io, text);
 }
 

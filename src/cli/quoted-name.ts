@@ -28,10 +28,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
  */
 export function quotedName(name: ByteString): string {
   // Among bytes that are not UTF-8, each byte above ASCII is written as itself.
-  if (!isUtf8(name)) return `"${[...name].map((byte) => (byte > '~' ? octal(byte) : quotedCharacter(byte))).join('')}"`;
+  if (!isUtf8(name)) return inQuotes([...name].map((byte) => (byte > '~' ? octal(byte) : quotedCharacter(byte))));
   const text = textOfBytes(name);
   if (!/["\\]/.test(text) && !looksLikeCommand(text) && printable(text) === text) return text;
-  return `"${[...text].map(quotedCharacter).join('')}"`;
+  return inQuotes([...text].map(quotedCharacter));
+}
+
+/** GitHub finds `##[` anywhere in a line, within quotes as well. */
+function inQuotes(characters: readonly string[]): string {
+  return `"${characters.join('').replaceAll('##[', '#\\043[')}"`;
 }
 
 function quotedCharacter(character: string): string {

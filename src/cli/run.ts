@@ -189,7 +189,10 @@ export class Run {
   /** Writes the answer. */
   async out(text: string): Promise<undefined> {
     this.#reporter.makeRoom?.();
-    await this.io.print(this.json ? printableJson(text) : text);
+    let shown = this.json ? printableJson(text) : text;
+    // No line of an answer may be a command to the workflow whose log it is in.
+    if (!this.json && this.io.env.GITHUB_ACTIONS) shown = (await import('./ci/workflow-commands.ts')).defused(text);
+    await this.io.print(shown);
   }
 
   /** Writes one JSON document of the answer. */

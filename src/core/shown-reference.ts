@@ -13,9 +13,10 @@ export function withoutUser(text: string): string {
   return head.slice(start, at).includes(':') ? `${head.slice(0, start)}***${head.slice(at)}${digest}` : text;
 }
 
-const SECRET_NAME = /token|secret|passw|signature|credential|api[-_]?key|access[-_]?key/i;
+/** What a name says whose value is a secret. */
+export const SECRET_NAME = /token|secret|passw|signature|credential|api[-_]?key|access[-_]?key/i;
 /** Secret parameters of storage services (`sig` of Azure, `hdnts` of Akamai), and common short names of secrets. */
-const SECRET_WORD = /^(?:sig|sign|hmac|jwt|auth|authorization|pwd|key|hdnea|hdnts)$/i;
+export const SECRET_WORD = /^(?:sig|sign|hmac|jwt|auth|authorization|pwd|key|hdnea|hdnts)$/i;
 
 /**
  * A reference as it is shown and stored: without user and password, and with `***` for those parameters of a signed

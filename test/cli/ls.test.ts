@@ -198,7 +198,7 @@ describe('names', () => {
     const { ref } = image([...names, Buffer.from([0xff])].map((name) => ({ name })));
     expect(await lines(['ls', ref])).toEqual([
       '"::error::x"',
-      '"a##[b"',
+      '"a#\\043[b"',
       '"back\\\\slash"',
       'caf\u00e9',
       '"new\\nline"',

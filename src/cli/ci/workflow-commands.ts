@@ -20,7 +20,10 @@ export function annotation(
 }
 
 /** The error that ends a run, as one annotation, at its line of a file where its details name one. */
-export function errorAnnotation({ message, hint, details = {} }: CtxsrcError, env: Variables): string {
+export function errorAnnotation(
+  { message, hint, details = {} }: Pick<CtxsrcError, 'message' | 'hint' | 'details'>,
+  env: Variables,
+): string {
   const lines = [`ctxsrc: ${message}`, ...(hint === undefined ? [] : [`hint: ${hint}`])];
   const { path, line } = details;
   const at = typeof path === 'string' && typeof line === 'number' ? { path, line } : undefined;

@@ -35,7 +35,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   const document = run.json ? new JsonDocument(run, resolved) : undefined;
   const report = await diffReport(await run.job(), [a!, b!], {
     ...options,
-    changes: isPlain || flags.html !== undefined,
+    changes: isPlain || flags.html !== undefined || Boolean(run.io.env.GITHUB_STEP_SUMMARY),
     onDifference: document && ((difference) => document.add(difference)),
   });
   if (flags.html !== undefined) {

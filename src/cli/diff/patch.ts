@@ -26,7 +26,10 @@ function fileText(patch: FilePatch, screen: Screen, inActions: boolean): string 
     return `${named}: too large for a patch: ${formatChange(from?.size ?? 0, to?.size ?? 0)}\n`;
   }
   if (left === 'another type') return `${named}: it became something else, which is in no patch\n`;
-  if (inActions && hunks.split('\n').some((line) => looksLikeCommand(line.slice(1)) || looksLikeCommand(line))) {
+  if (
+    inActions &&
+    hunks.split(/\r\n|\r|\n/).some((line) => looksLikeCommand(line.slice(1)) || looksLikeCommand(line))
+  ) {
     return `${named}: not shown: a line in it looks like a command of GitHub Actions\n`;
   }
   const modes = modeLines(from, to);

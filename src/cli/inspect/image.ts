@@ -32,7 +32,7 @@ export function imagePage(report: ImageReport, options: PageOptions, screen: Scr
   const facts = [imagePlatform, ...(created === null ? [] : [created.slice(0, 10)])];
   const asked = platform === imagePlatform ? [] : fact(screen, 'asked', `for ${platform}`);
   const hasManifest = digest !== config;
-  return page(screen, [
+  return page([
     ...titleLines(screen, identifier, facts.join('  ')),
     ...asked,
     ...(index === null ? [] : digestLine(screen, 'index', index)),
@@ -173,7 +173,7 @@ export function layerPage(report: ImageReport, layer: LayerReport, options: Page
   const inFiles = files === null ? '- on disk' : `${formatBytes(onDisk!)} on disk in ${counted(files, 'file')}`;
   const facts = [`layer ${number} of ${report.layers.length}`, ...(base ? ['of the base'] : [])];
   const paths = report.hidden?.paths.filter((path) => path.layer === number) ?? [];
-  return page(screen, [
+  return page([
     ...titleLines(screen, report.identifier, facts.join(', ')),
     ...digestLine(screen, 'digest', digest),
     ...digestLine(screen, 'diff ID', diffId),

@@ -81,11 +81,9 @@ export function percents(sizes: readonly number[]): number[] {
 export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
-/** The lines as one text. In the log of a workflow none of them is taken for a command of it. */
-export function page(screen: Screen, lines: readonly string[]): string {
-  const harmless = (line: string): string =>
-    screen.width === undefined ? line.replace(/^(\s*):(?=:)/, '$1\\x3a').replaceAll('##[', '##\\x5b') : line;
-  return `${lines.map((line) => harmless(line.trimEnd())).join('\n')}\n`;
+/** The lines as one text. */
+export function page(lines: readonly string[]): string {
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
 function digestText(screen: Screen, digest: string, width: number | undefined): string {

@@ -9,7 +9,7 @@ const BAR = 20;
 
 export function directoryPage(report: DirectoryReport, screen: Screen): string {
   const { identifier, key, files, directories, bytes, ignoreFile, ignored, largest, incomplete = [] } = report;
-  return page(screen, [
+  return page([
     ...titleLines(screen, identifier, ''),
     ...digestLine(screen, 'key', key ?? '-'),
     ...(incomplete.length === 0 ? [] : fact(screen, 'without', `${incomplete.join(', ')}, which could not be read`)),
@@ -97,7 +97,7 @@ function ignoredTable({ ignored }: DirectoryReport, screen: Screen): string[] {
 
 /** What decides on one path. */
 export function decisionPage({ path, ignored, by, line, pattern }: PathDecision, screen: Screen): string {
-  return page(screen, [
+  return page([
     ...word(screen, 'path', path),
     ...fact(screen, 'ignored', ignored ? 'yes' : 'no'),
     ...(by === undefined ? [] : fact(screen, 'by', `${by}${line === undefined ? '' : ` line ${line}`}`)),
@@ -126,7 +126,7 @@ export function sourcePage(report: SourceReport, screen: Screen): string {
   const order = Object.keys(LABELS);
   const place = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
   facts.sort(([a], [b]) => place(a) - place(b));
-  return page(screen, [
+  return page([
     ...titleLines(screen, identifier, ''),
     ...digestLine(screen, 'digest', digest),
     ...digestLine(screen, 'key', key),

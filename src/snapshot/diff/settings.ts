@@ -1,5 +1,6 @@
 /** What differs between the configurations and annotations of two images, named as a Dockerfile has it. */
 import { isObject } from '../../core/is-object.ts';
+import { isSecretName, withoutSecrets } from '../../core/without-secrets.ts';
 import { type Facts, same } from './facts.ts';
 import type { DiffKind } from './filter.ts';
 
@@ -9,7 +10,7 @@ export interface SettingChange {
   readonly kind: Extract<DiffKind, 'config' | 'created' | 'history' | 'annotations'>;
   /** `ENV PATH`, `CMD`, `LABEL version`. */
   readonly name: string;
-  /** Absent if the side lacks it; both are absent where the value may be a secret, or is too long to tell anything. */
+  /** Absent if the side lacks it; both are absent where the value may be a secret. At most a thousand characters. */
   readonly from?: string;
   /** On the second side. */
   readonly to?: string;
@@ -31,7 +32,6 @@ const NAMES: Readonly<Record<string, string>> = {
 /** Members of `config` that hold several things by name. */
 const MAPS: Readonly<Record<string, string>> = { Labels: 'LABEL', ExposedPorts: 'EXPOSE', Volumes: 'VOLUME' };
 
-const SECRET = /pass|secret|token|credential|private|api_?key|access_?key/i;
 /** Characters of a value. */
 const MAX_VALUE = 1000;
 
@@ -107,27 +107,43 @@ function compareHistory(a: unknown, b: unknown): SettingChange[] {
 
 function changed(kind: SettingChange['kind'], name: string, a: unknown, b: unknown): SettingChange[] {
   if (same(a ?? null, b ?? null)) return [];
+  if (isSecretName(name)) return [{ kind, name, text: 'another value, which may be a secret' }];
   const [from, to] = [valueText(a), valueText(b)];
-  if (SECRET.test(name)) return [{ kind, name, text: 'another value, which may be a secret' }];
-  const values = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-  return [{ kind, name, ...values, text: changeText(from, to) }];
+  const text = typeof a === 'string' && typeof b === 'string' ? textsChange(a, b) : undefined;
+  const values = { ...(from === undefined ? {} : { from: cut(from) }), ...(to === undefined ? {} : { to: cut(to) }) };
+  return [{ kind, name, ...values, text: text ?? valuesChange(a, b) }];
 }
 
-function changeText(from: string | undefined, to: string | undefined): string {
-  if (from === undefined) return to === '' || to === undefined ? 'is new' : `is new: ${quoted(to)}`;
-  if (to === undefined) return from === '' ? 'is gone' : `is gone: ${quoted(from)}`;
-  if (from !== '' && to.endsWith(from)) return `${quoted(to.slice(0, -from.length))} put in front of ${quoted(from)}`;
-  if (from !== '' && to.startsWith(from)) return `${quoted(to.slice(from.length))} put behind ${quoted(from)}`;
-  return `${quoted(from)} → ${quoted(to)}`;
+/** The words for a text that another was put before or behind. */
+function textsChange(from: string, to: string): string | undefined {
+  // A part of an address would show what the whole hides.
+  if (from === '' || withoutSecrets(from) !== from || withoutSecrets(to) !== to) return undefined;
+  if (to.endsWith(from)) return `${quoted(to.slice(0, -from.length))} put in front of ${quoted(from)}`;
+  if (to.startsWith(from)) return `${quoted(to.slice(from.length))} put behind ${quoted(from)}`;
+  return undefined;
 }
 
-/** Lists and objects are JSON, which needs no more quotes. */
-const quoted = (text: string): string => (/^[[{]/.test(text) ? text : `"${text}"`);
+function valuesChange(a: unknown, b: unknown): string {
+  const [from, to] = [valueText(a), valueText(b)];
+  if (from === undefined) return to === '' || to === undefined ? 'is new' : `is new: ${quoted(b)}`;
+  if (to === undefined) return from === '' ? 'is gone' : `is gone: ${quoted(a)}`;
+  return `${quoted(a)} → ${quoted(b)}`;
+}
 
+/** A value as it is shown. Lists and objects are JSON, which needs no more quotes. */
+function quoted(value: unknown): string {
+  const text = cut(valueText(value) ?? '');
+  return typeof value === 'string' || text === '' ? `"${text}"` : text;
+}
+
+/** The whole value, without passwords and signatures in addresses; undefined if there is none, empty if it says nothing. */
 function valueText(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (isObject(value) && Object.keys(value).length === 0) return '';
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return withoutSecrets(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function cut(text: string): string {
   return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
 }
 

@@ -57,20 +57,28 @@ const CLASSIC = '/bin/sh -c ';
 const NOP = /^#\(nop\)\s+/;
 /** Arguments that a build gave to a command: `|2 A=1 B=2 /bin/sh -c make`. */
 const ARGUMENTS = /^\|\d+ .*?(?=\/bin\/sh -c )/s;
-const BUILDKIT = /\s+# buildkit$/;
+const BUILDKIT = ' # buildkit';
 const INSTRUCTION =
   /^(ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR)\s+/;
 
 /** `/bin/sh -c #(nop)  CMD ["sh"]` and `CMD ["sh"]` are the same instruction, of two builders. */
 function instructionOf(text: string): Pick<HistoryStep, 'instruction' | 'text'> {
-  const plain = text.replace(BUILDKIT, '');
-  const [, word] = INSTRUCTION.exec(plain) ?? [];
-  if (word === 'RUN') return { instruction: word, text: commandOf(plain.replace(INSTRUCTION, '')) };
-  if (word !== undefined) return { instruction: word, text: plain.replace(INSTRUCTION, '') };
+  const plain = text.endsWith(BUILDKIT) ? text.slice(0, -BUILDKIT.length).trimEnd() : text;
+  const named = namedInstruction(plain);
+  if (named !== undefined) return named;
   const command = plain.replace(ARGUMENTS, '');
   if (!command.startsWith(CLASSIC)) return { instruction: '', text: plain };
   const rest = command.slice(CLASSIC.length);
-  return NOP.test(rest) ? instructionOf(rest.replace(NOP, '')) : { instruction: 'RUN', text: rest };
+  if (!NOP.test(rest)) return { instruction: 'RUN', text: rest };
+  const idle = rest.replace(NOP, '');
+  return namedInstruction(idle) ?? { instruction: '', text: idle };
+}
+
+function namedInstruction(text: string): Pick<HistoryStep, 'instruction' | 'text'> | undefined {
+  const [, word] = INSTRUCTION.exec(text) ?? [];
+  if (word === undefined) return undefined;
+  const rest = text.replace(INSTRUCTION, '');
+  return { instruction: word, text: word === 'RUN' ? commandOf(rest) : rest };
 }
 
 function commandOf(text: string): string {
