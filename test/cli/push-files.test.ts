@@ -286,6 +286,19 @@ describe('files that may be secret', () => {
       await registry.stop();
     }
   });
+
+  it('are found in a checkout of somebody else, whatever GIT_DIR says; a git that fails is told', async () => {
+    const dir = tempDir('theirs');
+    execFileSync('git', ['init', '-q', dir]);
+    writeFileSync(join(dir, '.gitignore'), 'x.log\n');
+    writeFileSync(join(dir, 'x.log'), 'x');
+    if (needsRoot('another owner')) execFileSync('chown', ['-R', '12345:12345', dir]);
+    const { tree } = await push([dir, fresh()], { env: { GIT_DIR: join(tempDir('none'), 'none') } });
+    expect(tree.secrets.map(({ path }) => path)).toEqual(['x.log']);
+    writeFileSync(join(dir, '.git', 'config'), '[broken');
+    expect((await push([dir, fresh()])).stderr).toMatch(/what git ignores here is not known.*config/);
+    await expectFailure(['push', '--strict', dir, fresh()], { code: 'E_UNSAFE', message: /what git ignores/ });
+  });
 });
 
 describe('other sources of files', () => {
@@ -391,4 +404,13 @@ describe.skipIf(!needs('docker-registry', 'skopeo', 'umoci', 'buildah'))('other 
     const storage = ['--root', join(dir, 'root'), '--runroot', join(dir, 'run'), '--storage-driver', 'vfs'];
     execFileSync('buildah', [...storage, 'pull', '--tls-verify=false', name], quiet);
   });
+});
+
+it.each([
+  ['org.opencontainers.image.created=1999', /--mtime epoch/],
+  ['DEV.ctxsrc.key=x', /takes no value/],
+])('the annotation %s is refused', async (annotation, said) => {
+  const { code, stdout, stderr } = await ctxsrc(['push', '--annotation', annotation, tempDir('empty'), fresh()]);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toMatch(said);
 });

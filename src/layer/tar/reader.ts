@@ -71,7 +71,8 @@ export class TarReader {
   }
 
   /**
-   * Reads the next bytes. The handler must not keep the buffers that it receives.
+   * Reads the next bytes. A handler may keep buffers that it receives only if the caller leaves their memory as it is for so
+   * long, as the ring of the threads does for what `LayerApplier` has `kept`.
    * @throws CtxsrcError `E_ARCHIVE_INVALID`
    */
   push(chunk: Buffer): void {

@@ -25,7 +25,7 @@ export interface PushRequest {
 }
 
 /** Its destination is known. */
-export interface PlacedRequest extends PushRequest {
+interface PlacedRequest extends PushRequest {
   readonly destination: Destination;
 }
 

@@ -1,7 +1,7 @@
 /** The annotations of a pushed source that somebody asked for. */
 import { CtxsrcError } from '../../../core/errors.ts';
 import { shownReference } from '../../../core/shown-reference.ts';
-import { TREE_PIN } from '../../../oci/tree-annotations.ts';
+import { CREATED, TREE_PIN } from '../../../oci/tree-annotations.ts';
 
 const REVISION = 'org.opencontainers.image.revision';
 const SOURCE = 'org.opencontainers.image.source';
@@ -28,12 +28,14 @@ export function annotationsOf(asked: readonly string[], facts: SourceFacts): Rec
   for (const text of asked) {
     const equals = text.indexOf('=');
     const name = equals < 0 ? text : text.slice(0, equals);
+    // Names that differ in case alone would be taken for one another.
+    const lower = name.toLowerCase();
+    if (lower === CREATED)
+      throw wrong(text, 'is the time of the files', '--mtime epoch takes SOURCE_DATE_EPOCH for it');
+    const isOwn = lower.startsWith(OWN);
     const value = equals < 0 ? known(name, facts) : text.slice(equals + 1);
-    if (!NAME.test(name) || (equals >= 0 && name.startsWith(OWN))) {
-      throw wrong(
-        text,
-        name.startsWith(OWN) ? 'is made by ctxsrc, and takes no value' : 'has no name like org.example.name',
-      );
+    if (!NAME.test(name) || (equals >= 0 && isOwn)) {
+      throw wrong(text, isOwn ? 'is made by ctxsrc, and takes no value' : 'has no name like org.example.name');
     }
     if (value === undefined) throw wrong(text, 'has no value, and this source knows none');
     if (annotations[name] !== undefined) throw wrong(text, 'is given twice');
@@ -55,8 +57,8 @@ function known(name: string, { pin, commit, remote, identifier }: SourceFacts): 
         .replace(/(?<=:\/\/)[^/@]*@/, '');
 }
 
-function wrong(text: string, what: string): CtxsrcError {
-  return new CtxsrcError('E_USAGE', `the annotation ${JSON.stringify(text)} ${what}`, {
-    hint: `--annotation NAME=VALUE; without a value ${TREE_PIN}, ${REVISION}, ${SOURCE}`,
-  });
+const FORM = `--annotation NAME=VALUE; without a value ${TREE_PIN}, ${REVISION}, ${SOURCE}`;
+
+function wrong(text: string, what: string, hint = FORM): CtxsrcError {
+  return new CtxsrcError('E_USAGE', `the annotation ${JSON.stringify(text)} ${what}`, { hint });
 }

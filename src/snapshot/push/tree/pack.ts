@@ -83,7 +83,7 @@ export async function packTree(job: JobContext, { instance, env, options }: Pack
     const altered: Altered = { links: 0, sockets: 0 };
     const folders = new FolderSizes();
     const inPlace = await instance.files?.(job);
-    const ignored = inPlace === undefined ? new Set<string>() : await gitIgnored(inPlace.root, job.signal);
+    const ignored = inPlace === undefined ? new Set<string>() : await gitIgnored(job, inPlace.root);
     const secrets = new SecretFinder(ignored);
     const look: Look = {
       entry(entry) {
