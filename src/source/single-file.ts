@@ -3,7 +3,7 @@
  * it.
  */
 import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import type { AttributeSpec, Attributes, Metadata, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
@@ -154,6 +154,8 @@ export async function writeSingleFile(
     writer.finish(dir, '', 'dir', { ...meta, ...root, mode: 0o755 }, root);
   } catch (error) {
     signal.throwIfAborted();
+    // A damaged blob may be fetched, and written once more.
+    await rm(path, { force: true });
     throw localError(error, `cannot write the file into ${dir}`);
   }
   return {

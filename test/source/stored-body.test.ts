@@ -53,11 +53,10 @@ const openers: readonly [string, string, (store: Store) => Promise<SourceInstanc
   ],
 ];
 
-it.each(openers)('%s: an error, and it is fetched again', async (_, name, open) => {
+it.each(openers)('%s: it is fetched again in the same run', async (_, name, open) => {
   const store = await newStore();
   const first = await writeSnapshot(await open(store));
   damage(store, digestOf(content));
-  expect(await failureCode(writeSnapshot(await open(store)))).toBe('E_STORE_CORRUPT');
   const again = await writeSnapshot(await open(store));
   expect(readFileSync(join(again.dir, name))).toEqual(readFileSync(join(first.dir, name)));
 });

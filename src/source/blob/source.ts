@@ -32,7 +32,7 @@ import {
   shapeAttributes,
   writeSingleFile,
 } from '../single-file.ts';
-import { StoredBody } from '../stored-body.ts';
+import { StoredBody, withGoodBlob } from '../stored-body.ts';
 
 const REGISTRY_BLOB = 'docker-image+blob';
 const LAYOUT_BLOB = 'oci-layout+blob';
@@ -150,15 +150,12 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
     snapshot: () =>
       store.ref({
         id: sha256(`blob\n${key}`),
-        produce: async (job, dir, options) => {
-          await pull(job);
-          return writeSingleFile(
-            job.signal,
-            dir,
-            { body: new StoredBody(store, digest), name, shape, mtime: 0 },
-            options,
-          );
-        },
+        produce: (job, dir, options) =>
+          withGoodBlob(async () => {
+            await pull(job);
+            const body = new StoredBody(store, digest);
+            return writeSingleFile(job.signal, dir, { body, name, shape, mtime: 0 }, options);
+          }),
       }),
   };
 }

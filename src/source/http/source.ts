@@ -19,7 +19,7 @@ import { textOfBytes } from '../../fs/byte-string.ts';
 import { createHttpClient } from '../../http/client.ts';
 import { ownIdentifier } from '../own-identifier.ts';
 import { FILE_ATTRIBUTES, readShape, writeSingleFile } from '../single-file.ts';
-import { StoredBody } from '../stored-body.ts';
+import { StoredBody, withGoodBlob } from '../stored-body.ts';
 import { fetchBody, fetchKnown } from './fetch.ts';
 import { crossesOrigins, parseHeaders } from './headers.ts';
 import { type HttpIdentifier, identify, parseUrl, urlPath } from './identifier.ts';
@@ -220,7 +220,7 @@ function httpInstance(
       const found = await resolve(job);
       return store.ref({
         id: sha256(`http\n${keyOf(found).key}\n${unpack === true ? `unpack ${String(strip ?? 0)}` : ''}`),
-        produce: (task, dir, options) => produce(task, found, dir, options),
+        produce: (task, dir, options) => withGoodBlob(() => produce(task, found, dir, options)),
       });
     },
   };

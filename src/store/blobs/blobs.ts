@@ -51,7 +51,9 @@ export class FileBlobStore implements BlobStore {
     await this.#use(digest);
     try {
       const found = await stat(this.path(digest));
-      return found.isFile() ? found.size : undefined;
+      if (!found.isFile()) return undefined;
+      // A power cut may leave an empty file of a blob: as good as none.
+      return found.size > 0 || digestLike(digest, Buffer.alloc(0)) === digest ? found.size : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw storeError(error, `cannot look for blob ${digest} in the cache`);
