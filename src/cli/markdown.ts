@@ -1,9 +1,12 @@
 /** Text from outside in Markdown as GitHub reads it. */
 import { printable } from '../core/printable.ts';
 
-/** Every character that Markdown or HTML gives a meaning as an entity. */
+/** Every character that Markdown or HTML gives a meaning as an entity; what looks like an address becomes no link. */
 export function markdownText(text: string): string {
-  return printable(text).replace(/[^\p{L}\p{N} :;/.,()+→-]/gu, (character) => `&#${character.codePointAt(0)};`);
+  return printable(text)
+    .replace(/[^\p{L}\p{N} :;/.,()+→-]/gu, (character) => `&#${character.codePointAt(0)};`)
+    .replaceAll('://', '&#58;//')
+    .replace(/(www)\./gi, '$1&#46;');
 }
 
 /**
