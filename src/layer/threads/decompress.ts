@@ -20,7 +20,7 @@ const PIECES = 64;
  */
 export async function decompressLayers(job: UnpackJob, onLayer: (layer: number) => void): Promise<void> {
   const ring = new SlotRing(job.ring);
-  const jobs = new FileJobs(job.jobs);
+  const jobs = new FileJobs(job.jobs, job.dir);
   const blobs = new BlobTable(job.blobs);
   const counters = new UnpackCounters(job.counters);
   const own = new Condition(job.decompressCondition);

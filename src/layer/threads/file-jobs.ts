@@ -4,6 +4,9 @@
  * decompress, or the offering thread when it has to wait. Without it a snapshot of many small files takes 1.4 times as
  * long (bench/RESULTS.md).
  */
+import { realpathSync } from 'node:fs';
+import { localError } from '../../core/errors.ts';
+import { type ByteString, fsPath, shortenedBytes } from '../../fs/byte-string.ts';
 import type { DigestTable } from '../apply/digest-table.ts';
 import { type PlainFile, writePlainFile } from '../apply/plain-file.ts';
 
@@ -58,6 +61,7 @@ export class FileJobs {
   readonly #contents: SharedArrayBuffer;
   readonly #states: Int32Array;
   readonly #jobs: readonly Job[];
+  readonly #root: string;
   readonly #digests: DigestTable | undefined;
   /** The offering thread: how many jobs it has collected, and for each that is not, the index for its digest. */
   #collected = 0;
@@ -65,14 +69,18 @@ export class FileJobs {
   /** In which slot of the ring each job's content begins. */
   readonly #slots = new Float64Array(JOBS);
 
-  /** @param digests receives the digests of offered files; of the offering thread alone */
-  constructor({ jobs, states, contents }: JobMemory, digests?: DigestTable) {
+  /**
+   * @param root the directory that all files lie in, for errors
+   * @param digests receives the digests of offered files; of the offering thread alone
+   */
+  constructor({ jobs, states, contents }: JobMemory, root: string, digests?: DigestTable) {
     this.#contents = contents;
     this.#states = new Int32Array(states);
     this.#jobs = Array.from({ length: JOBS }, (_, index) => ({
       numbers: new Float64Array(jobs, index * JOB_SIZE, NUMBERS),
       bytes: Buffer.from(jobs, index * JOB_SIZE, JOB_SIZE),
     }));
+    this.#root = root;
     this.#digests = digests;
   }
 
@@ -113,6 +121,7 @@ export class FileJobs {
    * Claims the oldest job and does it. A job that fails in the offering thread is done, so that `collect` can become true
    * after a failure; one that fails in the other thread never is, because its digest is missing.
    * @returns false if there is none
+   * @throws CtxsrcError that names the file
    */
   work(): boolean {
     for (;;) {
@@ -150,9 +159,11 @@ export class FileJobs {
   #run({ numbers, bytes }: Job): void {
     const flags = numbers[FLAGS]!;
     const pathEnd = PATH_AT + numbers[PATH_LENGTH]!;
-    const digest = writePlainFile({
-      // Copied, because file system functions do not accept a path in shared memory.
-      path: flags & TEXT ? bytes.toString('latin1', PATH_AT, pathEnd) : Buffer.from(bytes.subarray(PATH_AT, pathEnd)),
+    // Copied, because file system functions do not accept a path in shared memory.
+    const path =
+      flags & TEXT ? bytes.toString('latin1', PATH_AT, pathEnd) : Buffer.from(bytes.subarray(PATH_AT, pathEnd));
+    const file: PlainFile = {
+      path,
       content: Buffer.from(this.#contents, numbers[CONTENT_AT]!, numbers[CONTENT_LENGTH]!),
       metadata: {
         mode: numbers[MODE]!,
@@ -163,7 +174,26 @@ export class FileJobs {
         chmod: (flags & CHMOD) !== 0,
         chown: (flags & CHOWN) !== 0,
       },
-    });
-    bytes.write(digest, DIGEST_AT, DIGEST_LENGTH, 'latin1');
+    };
+    try {
+      bytes.write(writePlainFile(file), DIGEST_AT, DIGEST_LENGTH, 'latin1');
+    } catch (error) {
+      throw localError(error, `cannot write ${shortenedBytes(pathBelow(this.#root, path))}`);
+    }
+  }
+}
+
+/** The path of a file below the root. Jobs have it below an open directory, whose own path only an error needs. */
+function pathBelow(root: string, path: string | Buffer): ByteString {
+  const bytes = Buffer.from(path).toString('latin1');
+  const slash = bytes.lastIndexOf('/');
+  const name = bytes.slice(slash + 1);
+  try {
+    const [top, parent] = [root, fsPath(bytes.slice(0, slash))].map(
+      (directory) => `${realpathSync.native(directory, 'buffer').toString('latin1')}/`,
+    );
+    return parent!.startsWith(top!) ? `${parent!.slice(top!.length)}${name}` : name;
+  } catch {
+    return name;
   }
 }
