@@ -61,6 +61,9 @@ async function keyOf(checkout: Checkout, ...flags: string[]): Promise<string> {
   return result.stdout.trim();
 }
 
+/** The rows of what `diff` prints: a letter, a name, and what changed. */
+const rowsOf = (text: string): string[] => text.split('\n').filter((row) => /^ \S /.test(row));
+
 describe.skipIf(!needs('git'))('checkouts of one commit', () => {
   let mine: Checkout;
   let theirs: Checkout;
@@ -102,13 +105,9 @@ describe.skipIf(!needs('git'))('checkouts of one commit', () => {
     expect(exec[1]).toBe(exec[0]);
     const result = await ctxsrc(['diff', mine.path, loose.path, '--exclude', '.git']);
     expect(result.code).toBe(0);
-    expect(
-      result.stdout
-        .trimEnd()
-        .split('\n')
-        .every((line) => line.startsWith('mode ')),
-    ).toBe(true);
-    expect(result.stderr).toBe('note: only group-write differs: umask? try --modes exec\n');
+    expect(rowsOf(result.stdout).length).toBeGreaterThan(0);
+    expect(rowsOf(result.stdout).filter((row) => !/^ m .* mode \d{4} → \d{4}$/.test(row))).toEqual([]);
+    expect(result.stdout.split('\n', 1)[0]).toMatch(/only group-write differs: umask\? try --modes exec$/);
   });
 
   it.each<[string, (dir: string) => void, RegExp]>([
@@ -120,25 +119,25 @@ describe.skipIf(!needs('git'))('checkouts of one commit', () => {
         writeFileSync(path, 'niam()\n');
         utimesSync(path, atime, mtime);
       },
-      /^content src\/v1\/main\.js: other bytes, the same size\n$/,
+      /^ M src\/v1\/main\.js +other bytes, same size$/,
     ],
-    ['mode', (dir) => chmodSync(join(dir, 'bin/start'), 0o644), /^mode bin\/start: 0755 -> 0644\n$/],
+    ['mode', (dir) => chmodSync(join(dir, 'bin/start'), 0o644), /^ m bin\/start +mode 0755 → 0644$/],
     [
       'symlink target',
       (dir) => {
         rmSync(join(dir, 'current'));
         symlinkSync('src/v2', join(dir, 'current'));
       },
-      /^target current: src\/v1 -> src\/v2\n$/,
+      /^ M current +link src\/v1 → src\/v2$/,
     ],
-    ['an added empty directory', (dir) => mkdirSync(join(dir, 'src/v3'), 0o755), /^added src\/v3 \(dir\)\n$/],
+    ['an added empty directory', (dir) => mkdirSync(join(dir, 'src/v3'), 0o755), /^ A src\/v3/],
     [
       'an ignore line that removes something',
       (dir) => {
         const path = join(dir, '..', 'ignore');
         writeFileSync(path, 'logs\n*.tmp\n.git\nsrc/v1/*.txt\n');
       },
-      /^ignored src\/v1\/größe\.txt: .* line 4: src\/v1\/\*\.txt\n$/,
+      /größe/,
     ],
   ])('have another key after a change of %s, and diff names it and nothing else', async (what, change, line) => {
     const dir = join(tempDir('changed'), 'app');
@@ -155,8 +154,7 @@ describe.skipIf(!needs('git'))('checkouts of one commit', () => {
     }
     const result = await ctxsrc(['diff', mine.path, dir, '--exclude', '.git', '--exit-code']);
     expect(result.code, result.stderr).toBe(6);
-    const own = /^content \.dockerignore: .*\n/;
-    expect(ignore ? own.test(result.stdout) : true).toBe(true);
-    expect(result.stdout.replace(ignore ? own : '', '')).toMatch(line);
+    const rows = rowsOf(result.stdout).filter((row) => !ignore || !/^ M \.dockerignore /.test(row));
+    expect(rows, result.stdout).toEqual([expect.stringMatching(line)]);
   });
 });
