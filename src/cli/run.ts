@@ -195,6 +195,12 @@ export class Run {
     await this.io.print(shown);
   }
 
+  /** Writes an answer that a program reads, as it is. */
+  async exact(text: string): Promise<undefined> {
+    this.#reporter.makeRoom?.();
+    await this.io.print(text);
+  }
+
   /** Writes one JSON document of the answer. */
   document(members: object): Promise<undefined> {
     return this.out(`${JSON.stringify({ schema: 'ctxsrc/v1', ...members })}\n`);

@@ -23,8 +23,8 @@ export const SECRET_WORD = /^(?:sig|sign|hmac|jwt|auth|authorization|pwd|key|hdn
  * address that grant access.
  */
 export function shownReference(text: string): string {
-  const plain = withoutUser(text).replace(/^((?:[^:/?#]*=)?https?:\/\/)[^/?#@]*@/i, '$1***@');
-  if (!/^(?:[^:/?#]*=)?https?:\/\//i.test(plain)) return plain;
+  const plain = withoutUser(text).replace(/^((?:[^:/?#]*=)?(?:[a-z.-]+\+)?https?:\/\/)[^/?#@]*@/i, '$1***@');
+  if (!/^(?:[^:/?#]*=)?(?:[a-z.-]+\+)?https?:\/\//i.test(plain)) return plain;
   return plain.replace(/([?&;#])([^=?&;#]*)=([^&;#]+)/g, (parameter, before: string, name: string) =>
     SECRET_NAME.test(name) || SECRET_WORD.test(name) ? `${before}${name}=***` : parameter,
   );

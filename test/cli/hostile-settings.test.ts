@@ -1,4 +1,5 @@
 /** Images whose settings, history and files want to be more than text. */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { ctxsrc } from '../support/cli.ts';
@@ -47,7 +48,7 @@ it('take no time, however long a step of the history is', { timeout: 60_000 }, a
 it('tell no secret, by their name or within an address', async () => {
   const settings = (secret: string) => ({
     config: {
-      Env: [`DB_PWD=${secret}`, `DATABASE_URL=postgres://u:${secret}@h/db`],
+      Env: [`DB_PWD=${secret}`, `RABBITMQ_DEFAULT_PASS=${secret}`, `DATABASE_URL=postgres://u:${secret}@h/db`],
       Labels: { src: `see https://bob:${secret}@h/x` },
       Cmd: ['fetch', `https://h/x?X-Amz-Signature=${secret}`],
     },
@@ -59,4 +60,13 @@ it('tell no secret, by their name or within an address', async () => {
     expect(stdout).toContain('DB_PWD');
     expect(stdout).not.toMatch(/hunter2|swordfish/);
   }
+});
+
+it('leave documents for programs as they are', async () => {
+  const cwd = tempDir('hostile-lock');
+  mkdirSync(join(cwd, '##[g'));
+  writeFileSync(join(cwd, '##[g/file'), 'x');
+  expect(await ctxsrc(['lock', 'x=./##[g'], { cwd })).toMatchObject({ code: 0 });
+  const { stdout, stderr } = await ctxsrc(['lock', '--format', 'bake'], { cwd, env: { GITHUB_ACTIONS: 'true' } });
+  expect(JSON.stringify(JSON.parse(stdout)), stderr).toContain('./##[g');
 });

@@ -49,5 +49,5 @@ function property(text: string): string {
 
 /** A line that is no command, whatever names it holds. */
 export function defused(line: string): string {
-  return line.replaceAll('##[', '\\x23#[').replace(/^(\s*)::/gm, '$1\\x3a:');
+  return line.replaceAll('##[', '\\x23#[').replace(/^([^\S\r\n]*)::/gm, '$1\\x3a:');
 }

@@ -47,7 +47,7 @@ export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, mem
   });
   run.note(`${changed.length} of ${targets.length} targets changed`);
   if (run.json) return run.document({ changed, targets });
-  return run.out(printableJson(`${JSON.stringify(changed)}\n`));
+  return run.exact(printableJson(`${JSON.stringify(changed)}\n`));
 }
 
 /** The keys in a document; none when there is no document yet, as in the first run of a pipeline. */

@@ -19,7 +19,7 @@ export async function printFormat(
   const rendered = await renderLock(run.site(), lock, form, textFlag(run.flags, 'target'));
   if (run.flags.strict === true) refuseOmitted(form, rendered);
   for (const one of rendered.omitted) run.note(omissionText(form, one), 'warning');
-  await run.out(format === 'build-contexts' ? rendered.text : printableJson(rendered.text));
+  await run.exact(format === 'build-contexts' ? rendered.text : printableJson(rendered.text));
 }
 
 const placeOf = ({ digest, vendored }: LockEntry) => ({ digest, vendored });
