@@ -2,7 +2,7 @@
 import type { JobContext } from '../contract/session.ts';
 import type { Companion } from '../contract/source.ts';
 import type { Digest } from '../core/digest.ts';
-import { isCtxsrcError } from '../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { readAll } from '../http/body.ts';
 import type { RequestSubject } from '../http/errors.ts';
 import { cosignTags, referrersTag } from '../oci/companion-tags.ts';
@@ -39,7 +39,8 @@ export async function besideAt(
 
 /**
  * The referrers that the registry lists. Whoever does not know the request answers it somehow (401, 404, a page in
- * HTML): all this means that there is no list, and tags decide.
+ * HTML): all this means that there is no list, and tags decide. Once a page has come, a list without the next one would
+ * look whole, so its failure is an error.
  */
 async function referrersAt(
   job: JobContext,
@@ -52,11 +53,18 @@ async function referrersAt(
   const found: Descriptor[] = [];
   const seen = new Set<string>();
   let path: string | undefined = `referrers/${digest}`;
-  while (path !== undefined && !seen.has(path) && seen.size < MOST_PAGES) {
+  while (path !== undefined && !seen.has(path)) {
+    if (seen.size === MOST_PAGES) {
+      throw new CtxsrcError('E_LIMIT', `${host} lists ${subject.what} in more than ${MOST_PAGES} pages`, {
+        hint: 'leave --attestations out, and copy those that are needed',
+      });
+    }
+    const isFirst = seen.size === 0;
     seen.add(path);
     const headers = { accept: MEDIA_TYPE.ociIndex };
     const answer = await api.open(job, endpoint, { method: 'GET', path, headers, subject });
     if (answer.status !== 200) {
+      if (!isFirst) throw await api.refusal(job, endpoint, subject, answer);
       answer.discard();
       return found;
     }
@@ -64,7 +72,7 @@ async function referrersAt(
       const bytes = await readAll(answer, LARGEST_PAGE, subject);
       found.push(...decodeIndex(bytes, MEDIA_TYPE.ociIndex, subject.what).value.manifests);
     } catch (error) {
-      if (isCtxsrcError(error, 'E_MANIFEST_INVALID')) return found;
+      if (isFirst && isCtxsrcError(error, 'E_MANIFEST_INVALID')) return found;
       throw error;
     }
     const next = nextPage(answer.headers, answer.url);

@@ -176,6 +176,25 @@ describe('push --attestations', () => {
     expectThere('mirror', world.sbom, world.sbomSignature, world.signature);
   });
 
+  it.each([
+    ['refused', () => problem(404, 'NOT_FOUND'), 'E_NOT_FOUND'],
+    ['no list', () => ({ status: 200, body: '<html>welcome</html>' }), 'E_MANIFEST_INVALID'],
+    ['followed by more without end', undefined, 'E_LIMIT'],
+  ])('a list whose later pages are %s does not pass for a whole one', async (_, later, code) => {
+    await run(`${layout}:app`, at('app'));
+    const body = JSON.stringify({ schemaVersion: 2, manifests: [] });
+    registry.rule = ({ url }, response) => {
+      const { pathname, searchParams } = new URL(url, 'http://registry.test');
+      if (!pathname.includes('/referrers/')) return undefined;
+      const page = Number(searchParams.get('page'));
+      const first = { status: 200, body, headers: { link: `<${pathname}?page=${page + 1}>; rel="next"` } };
+      return send(response, page > 0 && later !== undefined ? later() : first);
+    };
+    await expect(run(at('app'), at('mirror'))).rejects.toMatchObject({ code });
+    expect(registry.manifestsOf('mirror').size).toBe(0);
+    expect((await run(at('app'), at('mirror'), { attestations: false })).beside).toBeUndefined();
+  });
+
   it("signatures at the destination stay, unless the source's tag has them too", async () => {
     await run(`${layout}:app`, at('app'));
     const tag = tagFor(world.image, '.sig');
