@@ -136,6 +136,8 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
         return true;
       } catch (error) {
         job.signal.throwIfAborted();
+        // Another call has given the side up, which says nothing about this entry.
+        if (read.signal.aborted) return false;
         bad.add(tagOf(content));
         if (isAbsence(error)) {
           // What can be filled is no fault.

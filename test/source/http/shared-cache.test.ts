@@ -1,6 +1,6 @@
 /** Bodies in a shared cache: what comes from there, what goes there, and what a bad cache costs. */
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -15,7 +15,9 @@ import { openHttp } from './http-source.ts';
 
 const BODY = 'the release\n';
 const PIN = digestOf(BODY);
-const TAG = `ctxsrc-body-${PIN.slice('sha256:'.length)}`;
+const tagOf = (pin: string): string => `ctxsrc-body-${pin.slice('sha256:'.length)}`;
+const TAG = tagOf(PIN);
+const OTHER = 'another release\n';
 
 describe('bodies in a shared cache', () => {
   let server: Server;
@@ -25,9 +27,9 @@ describe('bodies in a shared cache', () => {
   const runs: CacheRun[] = [];
 
   beforeAll(async () => {
-    server = createServer((_request, response) => {
+    server = createServer((request, response) => {
       asked += 1;
-      response.end(BODY);
+      response.end(request.url === '/other/release' ? OTHER : BODY);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/release`;
@@ -93,7 +95,7 @@ describe('bodies in a shared cache', () => {
       many.close();
     }
     const tags = [...registry.manifestsOf(REPOSITORY).keys()].filter((name) => name.startsWith('ctxsrc-'));
-    expect(tags.sort()).toEqual(bodies.map((body) => `ctxsrc-body-${digestOf(body).slice(7)}`).sort());
+    expect(tags.sort()).toEqual(bodies.map((body) => tagOf(digestOf(body))).sort());
   });
 
   it.each([
@@ -180,6 +182,22 @@ describe('bodies in a shared cache', () => {
     };
     expect(await write(both())).toBe(BODY);
     expect(registry.blobsOf(REPOSITORY).get(PIN)?.toString()).toBe(BODY);
+  });
+
+  it('with a lie do not keep another one, under way at that time, from being put there', async () => {
+    const waiting = new Map<string, ServerResponse>();
+    registry.rule = blob(({ url: path }, response) => {
+      waiting.set(path.endsWith(PIN) ? PIN : OTHER, response);
+      // The second request waits for the head of the first answer.
+      response.writeHead(200).flushHeaders();
+      if (waiting.size === 2) waiting.get(PIN)!.end('something\n');
+      return true;
+    });
+    const run = both();
+    const other = write(run, { checksum: digestOf(OTHER) }, new URL('/other/release', url).href);
+    expect(await Promise.all([write(run), other])).toEqual([BODY, OTHER]);
+    expect(run.notes).toEqual([expect.stringContaining('is not used any more in this run')]);
+    expect([...registry.manifestsOf(REPOSITORY).keys()]).toEqual(expect.arrayContaining([TAG, tagOf(digestOf(OTHER))]));
   });
 
   it('that cannot be put there are a note, tried once, and with --strict an error', async () => {
