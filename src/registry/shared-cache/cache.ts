@@ -71,6 +71,8 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
   const write = to && new Side(to, '--cache-to');
   /** Tags whose entry is missing or no good: it is put there anew. */
   const bad = new Set<string>();
+  /** Of these, tags whose content is wrong: the registry may believe that it has the right one. */
+  const wrong = new Set<string>();
   const offered = new Set<string>();
   let reader: Promise<Reader> | undefined;
   let writer: Promise<Writer> | undefined;
@@ -146,7 +148,8 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
           return false;
         }
         // A registry that fails or hangs would do so again; one that has wrong content can be given the right one.
-        if (write?.host === read.host && !isLie(error)) write.end();
+        if (isLie(error)) wrong.add(tagOf(content));
+        else if (write?.host === read.host) write.end();
         giveUp(job, read, error);
         return false;
       }
@@ -174,10 +177,13 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
         await Task.run(job, 'upload', `${content.what} to ${write.place}`, (task) => {
           let done = 0;
           return patiently(signals, wait, (signal, passed) =>
-            put({ ...job, signal }, content, path, (bytes) => {
-              passed(bytes);
-              done += bytes;
-              task.advance(done);
+            put({ ...job, signal }, content, path, {
+              anew: wrong.has(tag),
+              passed: (bytes) => {
+                passed(bytes);
+                done += bytes;
+                task.advance(done);
+              },
             }),
           );
         });

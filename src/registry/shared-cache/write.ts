@@ -9,15 +9,21 @@ import { type BlobContent, contentOfBytes, contentOfFile, type OutgoingBlob } fr
 import { createPushClient } from '../push/client.ts';
 import { entryOf, LARGEST_ENTRY, tagOf } from './entry.ts';
 
+interface PutOptions {
+  /** The content is sent even if the registry says that it has it: what it has is wrong. */
+  readonly anew: boolean;
+  /** Called with the number of bytes that were sent. */
+  passed(bytes: number): void;
+}
+
 export interface Writer {
   /** True if the tag of the entry is there. One request. Errors: as `RegistryClient.resolve`. */
   has(job: JobContext, content: SharedContent): Promise<boolean>;
   /**
    * Puts an entry, whatever is there.
-   * @param passed called with the number of bytes that were sent
    * @throws those of `PushClient`
    */
-  put(job: JobContext, content: SharedContent, path: string, passed: (bytes: number) => void): Promise<void>;
+  put(job: JobContext, content: SharedContent, path: string, options: PutOptions): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -27,7 +33,7 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
     async has(job, content) {
       return (await client.tagged(job, sha256(''), tagOf(content))) !== undefined;
     },
-    async put(job, content, path, passed) {
+    async put(job, content, path, { anew, passed }) {
       const { size } = await stat(path);
       if (size > LARGEST_ENTRY) return;
       const { manifest, config } = entryOf(content, size);
@@ -41,7 +47,10 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
           content: async () => contentOfBytes(config),
         },
       ];
-      for (const blob of blobs) if (!(await client.hasBlob(job, blob))) await client.upload(job, blob);
+      for (const blob of blobs) {
+        const isWrong = anew && blob.kind === 'content';
+        if (isWrong || !(await client.hasBlob(job, blob))) await client.upload(job, blob);
+      }
       await client.put(job, manifest, tagOf(content), async () => {
         for (const blob of blobs) await client.upload(job, blob);
       });
