@@ -96,7 +96,7 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
     let task: Task | undefined;
     let done = 0;
     try {
-      await patiently(signals, { ms, what: side.host }, (signal, passed) =>
+      await patiently(signals, { ms, what: side.host }, (signal, { passed }) =>
         receive({ ...job, signal }, content, { path, maxBytes }, (bytes) => {
           passed(bytes);
           done += bytes;
@@ -176,9 +176,10 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
         const path = await file();
         await Task.run(job, 'upload', `${content.what} to ${write.place}`, (task) => {
           let done = 0;
-          return patiently(signals, wait, (signal, passed) =>
+          return patiently(signals, wait, (signal, { passed, answered }) =>
             put({ ...job, signal }, content, path, {
               anew: wrong.has(tag),
+              answered,
               passed: (bytes) => {
                 passed(bytes);
                 done += bytes;

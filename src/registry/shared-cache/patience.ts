@@ -6,16 +6,22 @@ import { orAbort } from '../../core/once.ts';
 /** Bytes that have to pass within the time, again and again. */
 const PORTION = 1024 * 1024;
 
+/** What work tells about how it goes on. */
+export interface Advance {
+  passed(bytes: number): void;
+  /** An answer has come: the next one has its own time. */
+  answered(): void;
+}
+
 /**
  * Runs work that ends with its signal.
- * @param ms the time for the first byte of an answer, and for each MiB
- * @param work gets a function to call for the bytes that have passed
+ * @param ms the time for each answer, and for each MiB
  * @throws E_STALLED
  */
 export async function patiently<T>(
   signals: readonly AbortSignal[],
   { ms, what }: { readonly ms: number; readonly what: string },
-  work: (signal: AbortSignal, passed: (bytes: number) => void) => Promise<T>,
+  work: (signal: AbortSignal, advance: Advance) => Promise<T>,
 ): Promise<T> {
   const ended = new AbortController();
   const end = (): void => {
@@ -27,13 +33,15 @@ export async function patiently<T>(
   setMaxListeners(0, signal);
   let portion = 0;
   try {
-    const passed = (bytes: number): void => {
-      portion += bytes;
-      if (portion < PORTION) return;
+    const answered = (): void => {
       portion = 0;
       timer.refresh();
     };
-    return await orAbort(work(signal, passed), signal);
+    const passed = (bytes: number): void => {
+      portion += bytes;
+      if (portion >= PORTION) answered();
+    };
+    return await orAbort(work(signal, { passed, answered }), signal);
   } finally {
     clearTimeout(timer);
   }

@@ -8,12 +8,11 @@ import type { RepositoryName } from '../mirrors.ts';
 import { type BlobContent, contentOfBytes, contentOfFile, type OutgoingBlob } from '../push/blob.ts';
 import { createPushClient } from '../push/client.ts';
 import { entryOf, LARGEST_ENTRY, tagOf } from './entry.ts';
+import type { Advance } from './patience.ts';
 
-interface PutOptions {
+interface PutOptions extends Advance {
   /** The content is sent even if the registry says that it has it: what it has is wrong. */
   readonly anew: boolean;
-  /** Called with the number of bytes that were sent. */
-  passed(bytes: number): void;
 }
 
 export interface Writer {
@@ -33,7 +32,7 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
     async has(job, content) {
       return (await client.tagged(job, sha256(''), tagOf(content))) !== undefined;
     },
-    async put(job, content, path, { anew, passed }) {
+    async put(job, content, path, { anew, passed, answered }) {
       const { size } = await stat(path);
       if (size > LARGEST_ENTRY) return;
       const { manifest, config } = entryOf(content, size);
@@ -47,12 +46,20 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
           content: async () => contentOfBytes(config),
         },
       ];
+      const upload = async (blob: OutgoingBlob): Promise<void> => {
+        await client.upload(job, blob);
+        answered();
+      };
       for (const blob of blobs) {
-        const isWrong = anew && blob.kind === 'content';
-        if (isWrong || !(await client.hasBlob(job, blob))) await client.upload(job, blob);
+        if (!(anew && blob.kind === 'content')) {
+          const isThere = await client.hasBlob(job, blob);
+          answered();
+          if (isThere) continue;
+        }
+        await upload(blob);
       }
       await client.put(job, manifest, tagOf(content), async () => {
-        for (const blob of blobs) await client.upload(job, blob);
+        for (const blob of blobs) await upload(blob);
       });
     },
     close: () => client.close(),

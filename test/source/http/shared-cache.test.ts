@@ -204,6 +204,21 @@ describe('bodies in a shared cache', () => {
     expect(await failureText(write(cacheRun({ to: registry.host, strict: true })))).toMatch(/^E_FORBIDDEN the shared/);
   });
 
+  it('are put there by a registry that takes its time for each answer, which is more for all than for one', async () => {
+    registry.rule = (_, response) => {
+      const end = response.end.bind(response) as (body?: unknown) => ServerResponse;
+      response.end = (body?: unknown) => {
+        setTimeout(end, 150, body);
+        return response;
+      };
+      return undefined;
+    };
+    const run = cacheRun({ to: registry.host, stallTimeout: 700 });
+    expect(await write(run)).toBe(BODY);
+    expect(run.notes).toEqual([]);
+    expect([...registry.manifestsOf(REPOSITORY).keys()]).toContain(TAG);
+  });
+
   it('with --strict may be lacking only where they can be put', async () => {
     expect(await failureText(write(cacheRun({ from: registry.host, strict: true })))).toMatch(
       /^E_\w*NOT_FOUND the sha/,
