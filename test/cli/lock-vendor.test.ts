@@ -1,6 +1,6 @@
 /** `ctxsrc lock --vendor`: what is locked lies in one registry, and is read there once the origin is gone. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,8 +11,8 @@ import { expectFailure } from '../support/cli-expect.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
-import { LayoutBuilder } from '../support/layout-builder.ts';
-import { needs } from '../support/needs.ts';
+import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
+import { needs, needsOpenCheckout, needsRoot } from '../support/needs.ts';
 import { PushRegistry, problem, send } from '../support/push-registry.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { tar } from '../support/tar-builder.ts';
@@ -131,8 +131,11 @@ describe('lock --vendor', () => {
     const entries = entriesOf(cwd);
     const places: string[] = [];
     for (const name of names) {
-      const { vendored, ...origin } = entries[name]!;
+      const { vendored, vendoredKey, ...origin } = entries[name]!;
       expect(origin).toEqual(before[name]);
+      // Neither an image nor a directory needs it: their own digest or key says what the image has to be.
+      expect(vendoredKey === undefined, name).toBe(['app', 'base', 'foreign', 'layout'].includes(name));
+      if (vendoredKey !== undefined) expect(vendored).toContain(`:ctxsrc-${vendoredKey.slice('sha256:'.length)}@`);
       const [, tag, digest] = /^docker-image:\/\/[^/]+\/team\/vendor:(ctxsrc-[0-9a-f]{64})@(.*)$/.exec(vendored!) ?? [];
       expect(registry.manifestsOf('team/vendor').has(tag!)).toBe(true);
       expect(registry.manifestsOf('team/vendor').get(tag!)).toEqual(registry.manifestsOf('team/vendor').get(digest!));
@@ -214,6 +217,110 @@ describe('lock --vendor', () => {
     }
   });
 });
+
+describe('an image that an entry does not prove', () => {
+  let registry: PushRegistry;
+  let cwd: string;
+  let entries: Record<string, LockEntry>;
+
+  /** The image of other files, which says that it has a key. */
+  async function evil(name: string, files: Record<string, string>, mode = 0o644, key?: string): Promise<string> {
+    const dir = tempDir('evil');
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(dir, file), text, { mode });
+    const layout = join(tempDir('evil'), 'layout');
+    await ok(['push', dir, `oci-layout://${layout}:1`], { cwd });
+    if (key !== undefined) renameKey(layout, key);
+    const place = `docker-image://${registry.host}/evil/${name}:1`;
+    const { stdout } = await ok(['push', `oci-layout://${layout}:1`, place], { cwd });
+    return stdout.trim();
+  }
+
+  /** The entries, some of them changed, in a lock file of its own. */
+  function lockWith(changes: Record<string, Partial<LockEntry>>): string {
+    const contexts = Object.fromEntries(
+      Object.entries(entries).map(([name, entry]) => [name, { ...entry, ...changes[name] }]),
+    );
+    const path = join(cwd, 'changed.lock');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(lockText(cwd)), contexts }));
+    return path;
+  }
+
+  async function refused(name: string, change: Partial<LockEntry>, message: RegExp, flags: readonly string[] = []) {
+    const lock = lockWith({ [name]: change });
+    const failure = { code: 'E_UNSAFE', message, hint: /lock --vendor/ } as const;
+    const options = { cwd, home: cliHome() };
+    await expectFailure(['snapshot', '--lock', lock, '--retry', '0', ...flags, name, 'out'], failure, options);
+    expect(existsSync(join(cwd, 'out'))).toBe(false);
+  }
+
+  beforeAll(async () => {
+    const [origins, started] = await Promise.all([makeOrigins(), PushRegistry.start()]);
+    registry = started;
+    cwd = origins.dir;
+    const few = origins.references.filter((text) => /^(app|body|src)=/.test(text));
+    await ok(['lock', ...few], { cwd });
+    await ok(['lock', '--unpack', origins.unpacked], { cwd });
+    await ok(['lock', '--vendor', `${registry.host}/team/vendor`], { cwd });
+    entries = entriesOf(cwd);
+    await origins.close();
+  });
+  afterAll(() => registry.stop());
+
+  it('is refused for a file on the web, by the digest of the body alone', async () => {
+    const other = await evil('body', { release: 'EVIL\n' });
+    await refused('body', { vendored: other, vendoredKey: undefined }, /not one file with the digest/);
+    const more = await evil('more', { release: 'a body\n', more: 'EVIL' });
+    await refused('body', { vendored: more, vendoredKey: undefined }, /not one file with the digest/);
+    const lock = lockWith({ body: { vendoredKey: undefined } });
+    await ok(['snapshot', '--lock', lock, '--retry', '0', 'body', 'older'], { cwd });
+    expect(readFileSync(join(cwd, 'older', 'release'), 'utf8')).toBe('a body\n');
+  });
+
+  it.each(['src', 'unpacked', 'app'])('is refused for the files of %s, whatever key it names', async (name) => {
+    const { key, vendoredKey = key } = entries[name]!;
+    const vendored = await evil(name, { file: 'EVIL\n' }, 0o644, vendoredKey);
+    await refused(name, { vendored }, /have the content key sha256:\w+, and not/);
+    // Of a directory the flag is part of what was locked.
+    if (name !== 'app') await refused(name, { vendored }, /have the content key/, ['--include', 'file']);
+    const lock = lockWith({ [name]: { vendored } });
+    const failure = { code: 'E_UNSAFE', message: /have the content key/ } as const;
+    // In a store of its own, for there the origin's files are not.
+    const options = { cwd, home: cliHome() };
+    await expectFailure(['cat', '--lock', lock, '--retry', '0', name, 'file'], failure, options);
+    // Nor does it go to another registry.
+    await expectFailure(['lock', '--lock', lock, '--vendor', `${registry.host}/x`, '--retry', '0'], failure, options);
+  });
+
+  it('is refused if the entry of files does not say their key', async () => {
+    await refused('src', { vendoredKey: undefined }, /has no vendoredKey/);
+    await refused('unpacked', { vendoredKey: undefined }, /has no vendoredKey/);
+  });
+
+  it.skipIf(!needsRoot('another user') || !needsOpenCheckout('another user'))(
+    'is refused if a user may not read what has to be checked',
+    async () => {
+      const vendored = await evil('closed', { file: 'EVIL\n' }, 0, entries.app!.key);
+      const lock = lockWith({ app: { vendored } });
+      execFileSync('chown', ['-R', '12345:12345', cwd]);
+      const failure = { code: 'E_UNSAFE', message: /have the content key/, hint: /as root/ } as const;
+      await expectFailure(['snapshot', '--lock', lock, 'app', 'out'], failure, { cwd, uid: 12345 });
+      expect(existsSync(join(cwd, 'out'))).toBe(false);
+    },
+  );
+});
+
+/** Changes the key that the manifest of a layout names. */
+function renameKey(layout: string, key: string): void {
+  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
+    manifests: { digest: string; size: number }[];
+  };
+  const [entry] = index.manifests;
+  const blob = (digest: string): string => join(layout, 'blobs', ...digest.split(':'));
+  const text = readFileSync(blob(entry!.digest), 'utf8').replace(/("dev\.ctxsrc\.key":")[^"]*/, `$1${key}`);
+  Object.assign(entry!, { digest: digestOf(text), size: text.length });
+  writeFileSync(blob(entry!.digest), text);
+  writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
+}
 
 describe('lock --vendor leaves the file as it was', () => {
   let registry: PushRegistry;

@@ -200,6 +200,8 @@ describe('files that are pushed', () => {
     rewrite(layout, (text) => text.replace(first.tree.key, digestOf('other')));
     const target = join(tempDir('copy'), 'copy');
     await expectFailure(['snapshot', layout, target], { code: 'E_DIGEST_MISMATCH', message: /content key/ });
+    const part = { code: 'E_UNSAFE', message: /have the content key/ } as const;
+    await expectFailure(['snapshot', '--strict', '--include', '*', layout, target], part);
     expect(existsSync(target)).toBe(false);
   });
 });
@@ -228,7 +230,7 @@ it('an image of another format, with the same key and layer, never stays', async
 });
 
 it.skipIf(!needsRoot('another user') || !needsOpenCheckout('another user'))(
-  'a user takes files that their owner may not read, and is told that the key was not checked',
+  'a user takes files that their owner may not read, and is told that the key was not checked, which --strict refuses',
   async () => {
     const base = tempDir('closed');
     mkdirSync(join(base, 'app'));
@@ -236,9 +238,20 @@ it.skipIf(!needsRoot('another user') || !needsOpenCheckout('another user'))(
     await push([join(base, 'app'), `oci-layout://${join(base, 'layout')}`]);
     execFileSync('chown', ['-R', '12345:12345', base]);
     const copy = join(base, 'copy');
-    const { stderr } = await ok(['snapshot', `oci-layout://${join(base, 'layout')}`, copy], { uid: 12345 });
+    const strict = ['snapshot', '--strict', '--owner', 'current', `oci-layout://${join(base, 'layout')}`, copy];
+    const failure = { code: 'E_UNSAFE', message: /was not checked/ } as const;
+    await expectFailure(strict, failure, { uid: 12345 });
+    await expectFailure(
+      [...strict, '--include', '*'],
+      { ...failure, message: /have the content key/, hint: /as root/ },
+      { uid: 12345 },
+    );
+    expect(existsSync(copy)).toBe(false);
+    const { stderr } = await ok(['snapshot', ...strict.slice(2)], { uid: 12345 });
     expect(stderr).toMatch(/content key sha256:\w+ that the image names was not checked, for .*secret/);
     expect(readFileSync(join(copy, 'secret'), 'utf8')).toBe('content');
+    // What is there was not checked either.
+    await expectFailure(strict, { ...failure, message: /written without a check/, hint: /--force/ }, { uid: 12345 });
   },
 );
 

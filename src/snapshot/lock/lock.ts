@@ -28,13 +28,15 @@ export interface LockEntry {
   readonly pinned?: string | undefined;
   /** The same content as an image in a registry, by tag and digest: builds take it from there. */
   readonly vendored?: string | undefined;
+  /** The content key of the files in that image, where no other member says it: what it is held to when it is read. */
+  readonly vendoredKey?: string | undefined;
 }
 
 export type Lock = ReadonlyMap<string, LockEntry>;
 
 /** The format version that this program writes and reads. */
 const FORM = 1;
-const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned', 'vendored'] as const;
+const TEXT_MEMBERS = ['digest', 'manifest', 'config', 'key', 'pinned', 'vendored', 'vendoredKey'] as const;
 /** Far more than a build has: all entries are checked before one is used. */
 const MAX_CONTEXTS = 10_000;
 const REQUIRED: ReadonlySet<string> = new Set(['digest', 'key']);

@@ -50,7 +50,7 @@ export async function withContexts(
 function stillVendored(entry: LockEntry, before: LockEntry | undefined): LockEntry {
   const vendored = before?.vendored;
   if (vendored === undefined) return entry;
-  const kept = { ...entry, vendored };
+  const kept = { ...entry, vendored, vendoredKey: before?.vendoredKey };
   return stableJson(kept) === stableJson(before) ? kept : entry;
 }
 

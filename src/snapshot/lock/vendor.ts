@@ -19,9 +19,10 @@ import { isPrivate } from '../../source/public-attributes.ts';
 import { withReference } from '../../source/resolve.ts';
 import { pushSource } from '../push/push.ts';
 import type { LockEntry } from './lock.ts';
+import { proveVendored, vendoredTree } from './prove-vendored.ts';
 import { bind, entryReference, type OpenLock } from './references.ts';
 import type { LockWork } from './renew.ts';
-import { isGone, vendoredOf } from './vendored.ts';
+import { isGone, isWholeImage, vendoredOf } from './vendored.ts';
 
 /** A repository of a registry. */
 export type Repository = Pick<ImageReference, 'domain' | 'path'>;
@@ -73,7 +74,7 @@ export async function vendorEntries(work: LockWork, lock: OpenLock, options: Ven
   // One after the other: a layer that several have is sent once.
   for (const [name, entry] of lock.entries) {
     try {
-      entries.set(name, { ...entry, vendored: await vendor(work, lock, name, entry, options) });
+      entries.set(name, { ...entry, ...(await vendor(work, lock, name, entry, options)) });
     } catch (error) {
       const named = isCtxsrcError(error) ? error.with({ message: `${printable(name)}: ${error.message}` }) : error;
       throw withReference(named, `${name}=${entry.ref}`);
@@ -88,11 +89,9 @@ async function vendor(
   name: string,
   entry: LockEntry,
   { repository, attestations }: VendorOptions,
-): Promise<string> {
+): Promise<Pick<LockEntry, 'vendored' | 'vendoredKey'>> {
   const { env, job, site } = work;
   const before = entry.vendored === undefined ? undefined : parseImageByDigest(entry.vendored);
-  if (before !== undefined && !attestations && isIn(before, repository) && (await isThere(work, before)))
-    return entry.vendored!;
   // The flags of this run are those of other entries; only how a source is reached holds for all.
   const own = { ...site, attributes: {} };
   const written = await entryReference(own, lock, name, 'written');
@@ -103,15 +102,25 @@ async function vendor(
   ) satisfies Attributes;
   const pinned = await entryReference({ ...own, attributes: reached }, lock, name, 'pinned');
   const [{ instance }] = bind([{ ...pinned, vendored: undefined }], env) as [ReturnType<typeof bind>[number]];
-  const push = (from: typeof instance, destination: (content: Digest) => RegistryTarget): Promise<string> =>
-    pushSource(job, {
+  const isComplete = instance.content !== undefined || vendoredTree(instance, entry) !== undefined;
+  if (before !== undefined && isComplete && !attestations && isIn(before, repository) && (await isThere(work, before)))
+    return {};
+  const push = async (
+    from: typeof instance,
+    destination: (content: Digest) => RegistryTarget,
+  ): Promise<Pick<LockEntry, 'vendored' | 'vendoredKey'>> => {
+    const { reference, tree } = await pushSource(job, {
       instance: from,
       env,
       destination,
       allPlatforms: from.content !== undefined,
       attestations: attestations && from.content !== undefined,
       dryRun: false,
-    }).then(({ reference }) => reference);
+    });
+    // Whoever has the key of a directory knows what its image has to be.
+    const isKnown = tree === undefined || tree.key === entry.key;
+    return { vendored: reference, ...(isKnown ? {} : { vendoredKey: tree.key }) };
+  };
   try {
     return await push(instance, (content) => target(repository, tagOf(content)));
   } catch (error) {
@@ -120,7 +129,10 @@ async function vendor(
     if (vendored === undefined || job.signal.aborted || !isGone(error, isLocal)) throw error;
     tellGone(job, name, entry, error);
     const { one } = vendored;
-    return push(one.source.resolve(one.identifier, env), () => target(repository, before!.tag!));
+    const image = one.source.resolve(one.identifier, env);
+    if (instance.content === undefined || !isWholeImage(entry))
+      await proveVendored(job, { one: written, entry, origin: instance, image });
+    return push(image, () => target(repository, before!.tag!));
   }
 }
 

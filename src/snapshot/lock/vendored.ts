@@ -16,9 +16,9 @@ import { stableJson } from '../../core/stable-json.ts';
 import { parseImageByDigest } from '../../source/foreign-forms.ts';
 import { type Identified, identify } from '../../source/resolve.ts';
 import type { SourceTable } from '../../source/table.ts';
-import { treeKey } from '../tree-key.ts';
 import { rebasedAttributes } from './entry.ts';
 import type { LockEntry } from './lock.ts';
+import { proveVendored } from './prove-vendored.ts';
 
 /** An entry's image in the registry that it was vendored into. */
 export interface Vendored {
@@ -27,7 +27,7 @@ export interface Vendored {
 }
 
 /** True for the entry of an image that has its own digest where it is vendored. */
-function isWholeImage({ vendored, digest }: LockEntry): boolean {
+export function isWholeImage({ vendored, digest }: LockEntry): boolean {
   return vendored !== undefined && parseImageByDigest(vendored)?.digest === digest;
 }
 
@@ -70,19 +70,22 @@ export function isGone(error: unknown, isLocal: boolean): error is CtxsrcError {
 
 /**
  * An instance that asks the origin first, and from its first failure on the vendored image. Its keys and digests are
- * those of the entry either way.
+ * those of the entry either way; the image is proved by the entry before anything of it is read.
  */
 export function orVendored(
   origin: SourceInstance,
-  { identifier, ref }: Identified,
+  written: Identified,
   { one, entry }: Vendored,
   env: SourceEnv,
 ): SourceInstance {
   const there = one.source.resolve(one.identifier, env);
+  const { identifier, ref } = written;
   const { localPath } = identifier;
   const isMissing = localPath !== undefined && !existsSync(localPath);
-  const isImage = isWholeImage(entry);
+  // Any digest can be written there: that of a file on the web is no image, even if a registry has one of that digest.
+  const isImage = origin.content !== undefined && isWholeImage(entry);
   let gone = false;
+  let isProved = isImage;
 
   function leave(job: JobContext, why: string): void {
     if (gone) return;
@@ -110,12 +113,11 @@ export function orVendored(
     done: true,
     opts: NO_CACHE_OPTS,
   });
-  /** Of a directory the key is that of its files, whoever reads them; `snapshot` holds them to that of the manifest. */
-  async function checkKey(job: JobContext): Promise<void> {
-    const key = await treeKey(job, there);
-    if (key === entry.key) return;
-    const message = `${printable(ref.name!)} has the key ${entry.key}, and what it is vendored as ${key ?? 'none'}`;
-    throw new CtxsrcError('E_UNSAFE', message, { hint: 'restore the lock file from version control' });
+  /** The vendored image, once it is proved: nothing of it is believed before. */
+  async function proven(job: JobContext): Promise<SourceInstance> {
+    if (!isProved) await proveVendored(job, { one: written, entry, origin, image: there });
+    isProved = true;
+    return there;
   }
   const lockedDigests = async (): Promise<Digests> => ({ digest: entry.digest });
   /** A method that the vendored image may stand in for. */
@@ -124,9 +126,13 @@ export function orVendored(
   ): Pick<SourceInstance, Name> => {
     if (origin[name] === undefined) return {} as Pick<SourceInstance, Name>;
     const method = async (job: JobContext, ...rest: unknown[]): Promise<unknown> => {
-      const call = (instance: SourceInstance) => () =>
+      const call = (instance: SourceInstance) =>
         (instance[name] as (job: JobContext, ...rest: unknown[]) => Promise<unknown>).call(instance, job, ...rest);
-      return either(job, call(origin), call(there));
+      return either(
+        job,
+        () => call(origin),
+        async () => call(await proven(job)),
+      );
     };
     return { [name]: method } as unknown as Pick<SourceInstance, Name>;
   };
@@ -142,16 +148,13 @@ export function orVendored(
           if (localPath === undefined) await present(origin, job);
           return origin.snapshot(job);
         },
-        async () => {
-          if (origin.files !== undefined) await checkKey(job);
-          return there.snapshot(job);
-        },
+        async () => (await proven(job)).snapshot(job),
       ),
     pull: (job) =>
       either(
         job,
         () => present(origin, job),
-        () => present(there, job),
+        async () => present(await proven(job), job),
       ),
     ...(origin.digests === undefined
       ? {}
@@ -163,7 +166,9 @@ export function orVendored(
     ...(origin.files === undefined || isMissing ? {} : { files: (job: JobContext) => origin.files!(job) }),
     ...both('describe'),
     ...(origin.content === undefined ? {} : { ...both('image'), ...both('content'), ...both('candidates') }),
-    ...(origin.files !== undefined && isMissing ? { image: (job: JobContext) => there.image!(job) } : {}),
+    ...(origin.files !== undefined && isMissing
+      ? { image: async (job: JobContext) => (await proven(job)).image!(job) }
+      : {}),
   };
 }
 

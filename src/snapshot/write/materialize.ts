@@ -66,7 +66,7 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   const dir = resolveTarget(request.target, request);
   const facts = { ...request.facts, options: effectiveOptions(request) };
   const existing = await findExisting(job, dir, facts);
-  if (existing !== undefined) return unchanged(dir, existing, request.strict);
+  if (existing !== undefined) return unchanged(dir, existing, request);
 
   if (!request.force && stateOf(dir) === 'occupied') throw occupied(dir);
   const parents = await createParents(dir);
@@ -90,7 +90,7 @@ export async function materialize(job: JobContext, request: MaterializeRequest):
   // Another run was faster; if it wrote the same snapshot, the work is done.
   const theirs = await findExisting(job, dir, facts);
   if (theirs === undefined) throw occupied(dir);
-  return unchanged(dir, theirs, request.strict);
+  return unchanged(dir, theirs, request);
 }
 
 /** Makes the tree and its sidecar under the names of this run; after a failure none of them is left. */
@@ -171,8 +171,12 @@ async function sidecarOf(dir: string): Promise<Sidecar | undefined> {
   }
 }
 
-function unchanged(dir: string, sidecar: Sidecar, strict: boolean): Materialized {
+function unchanged(dir: string, sidecar: Sidecar, { strict, contentHash }: MaterializeRequest): Materialized {
   if (strict) refuseLosses(dir, sidecar.lossCounts);
+  if (strict && contentHash !== undefined && sidecar.tree === undefined) {
+    const message = `${printable(dir)} was written without a check of the content key that the image names`;
+    throw new CtxsrcError('E_UNSAFE', message, { hint: 'add --force to write it anew' });
+  }
   return { status: 'unchanged', dir, sidecar };
 }
 

@@ -16,6 +16,7 @@ import { shownReference } from '../../core/shown-reference.ts';
 import { solverDigest } from '../../core/solver-digest.ts';
 import { bytesOfText } from '../../fs/byte-string.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
+import { holdToKey } from '../held-files.ts';
 import { treeKey } from '../tree-key.ts';
 import { type Materialized, type MaterializeRequest, materialize } from './materialize.ts';
 
@@ -48,8 +49,12 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
   const { source, identifier, instance, keys, options } = request;
   const content = keys.at(-1)!;
   const ref = await instance.snapshot(job);
-  const named = hasFilter(options.filter) ? undefined : await treeKey(job, instance);
   try {
+    const isPart = hasFilter(options.filter);
+    const named = isPart && !request.strict ? undefined : await treeKey(job, instance);
+    // A part has another key than the whole.
+    if (isPart && named !== undefined)
+      await holdToKey(job, ref, { wanted: named, what: shownReference(request.reference), hint: NOT_AS_PUSHED });
     return await materialize(job, {
       ref,
       target: request.target,
@@ -73,7 +78,7 @@ export async function writeSnapshot(job: JobContext, request: SnapshotRequest): 
       localSource: identifier.localPath,
       storeRoot: request.store.root,
       records: request.store.records,
-      contentHash: hasFilter(options.filter) ? hashOfTree : named === undefined ? undefined : checkedHash(named),
+      contentHash: isPart ? hashOfTree : named === undefined ? undefined : checkedHash(named, request.strict),
     });
   } finally {
     await ref?.release();
@@ -88,8 +93,11 @@ async function hashOfTree(job: JobContext, dir: string, shown: string): Promise<
   return `sha256:${(await hashed(job, dir, shown)).digest}`;
 }
 
-/** Holds what was written to the content key that the image says its files have. */
-function checkedHash(wanted: string): MaterializeRequest['contentHash'] {
+/**
+ * Holds what was written to the content key that the image says its files have. An image can be such that this cannot
+ * be done, which is refused with `strict`.
+ */
+function checkedHash(wanted: string, strict: boolean): MaterializeRequest['contentHash'] {
   return async (job, dir, shown, { lossCounts }) => {
     const lost = Object.keys(lossCounts).filter((kind) => !UNKEYED_LOSSES.has(kind));
     // A user may write files that the same user may not read.
@@ -103,15 +111,22 @@ function checkedHash(wanted: string): MaterializeRequest['contentHash'] {
     if (found === wanted) return found;
     if (lost.length > 0 || incomplete.length > 0) {
       const text = `the content key ${wanted} that the image names was not checked, for ${[...lost, ...incomplete].join(', ')}`;
+      if (strict) {
+        throw new CtxsrcError('E_UNSAFE', text, {
+          hint: 'write it as a user who may read all of its files, or leave --strict out',
+        });
+      }
       job.progress.emit({ type: 'message', level: 'note', text });
       return undefined;
     }
     const message = `the files of the image have the content key ${found}, and its annotation says ${wanted}`;
     throw new CtxsrcError('E_DIGEST_MISMATCH', message, {
-      hint: 'the image was not made by ctxsrc push, or was changed since: push its source anew',
+      hint: NOT_AS_PUSHED,
     });
   };
 }
+
+const NOT_AS_PUSHED = 'the image was not made by ctxsrc push, or was changed since: push its source anew';
 
 /** The content key of a directory has neither owners nor times. */
 const UNKEYED_LOSSES: ReadonlySet<string> = new Set(['owner', 'mtime']);
