@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
-import type { AttributeSpec, Attributes, Metadata, WriteOptions, WriteReport } from '../contract/index.ts';
+import type { AttributeSpec, Attributes, Metadata, Source, WriteOptions, WriteReport } from '../contract/index.ts';
 import { digestAlgorithm } from '../core/digest.ts';
 import { CtxsrcError, ioError, localError } from '../core/errors.ts';
 import { baseName } from '../core/go/path.ts';
@@ -32,6 +32,11 @@ export const FILE_ATTRIBUTES: readonly AttributeSpec[] = [
   { name: 'uid', kind: 'text', placeholder: 'N', help: 'owner of the file; part of the key', example: '1000' },
   { name: 'gid', kind: 'text', placeholder: 'N', help: 'group of the file; part of the key', example: '1000' },
 ];
+
+/** True for a source of one file, whose digest is that of its bytes; with `unpack` it is that of the archive. */
+export function isOneFile(source: Source, { unpack }: Attributes): boolean {
+  return unpack !== true && FILE_ATTRIBUTES.every((spec) => source.attributes.includes(spec));
+}
 
 /** The form of the file; absent numbers are 0 in keys, as in BuildKit. */
 export interface FileShape {

@@ -4,11 +4,9 @@ import { isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import type { Identified } from '../../source/resolve.ts';
+import { isOneFile } from '../../source/single-file.ts';
 import { type HeldTo, holdToBody, holdToKey } from '../held-files.ts';
 import type { LockEntry } from './lock.ts';
-
-/** Sources of one file, which is all that their digest is made of. */
-const FILE_SCHEMES: ReadonlySet<string> = new Set(['http', 'https', 'docker-image+blob', 'oci-layout+blob']);
 
 export interface VendoredClaim {
   /** The reference of the entry. */
@@ -42,8 +40,7 @@ export async function proveVendored(job: JobContext, claim: VendoredClaim): Prom
   }
   const tree = vendoredTree(origin, entry);
   const { attributes = {}, digest } = entry;
-  const body =
-    FILE_SCHEMES.has(one.identifier.scheme) && attributes.unpack !== true && isDigest(digest) ? digest : undefined;
+  const body = isOneFile(one.source, attributes) && isDigest(digest) ? digest : undefined;
   if (tree === undefined && body === undefined) {
     throw new CtxsrcError('E_UNSAFE', `${what} cannot be proved: the entry has no vendoredKey`, {
       hint: 'it was vendored by an older version: vendor it anew with ctxsrc lock --vendor, while the origin is there',
