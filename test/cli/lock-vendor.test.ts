@@ -101,7 +101,7 @@ const entriesOf = (dir: string): Record<string, LockEntry> =>
   (JSON.parse(lockText(dir)) as { contexts: Record<string, LockEntry> }).contexts;
 const digestIn = (reference: string): string => reference.slice(reference.indexOf('@') + 1);
 
-describe('lock --vendor', () => {
+describe.skipIf(!needs('git'))('lock --vendor', () => {
   let origins: Origins;
   let registry: PushRegistry;
   /** What the lock said before anything was vendored. */
@@ -218,7 +218,7 @@ describe('lock --vendor', () => {
   });
 });
 
-describe('an image that an entry does not prove', () => {
+describe.skipIf(!needs('git'))('an image that an entry does not prove', () => {
   let registry: PushRegistry;
   let cwd: string;
   let entries: Record<string, LockEntry>;
