@@ -98,8 +98,8 @@ export const STEPS_MUTATIONS: readonly DockerfileMutation[] = [
     [
       'a variable that is set again keeps its place',
       'random-021',
-      'this.#values.delete(name);\n    this.#values.set',
-      'this.#values.set',
+      'this.#texts.delete(name);\n    this.#texts.set',
+      'this.#texts.set',
     ],
   ]),
   ...mistakes('graph/metadata.ts', [
