@@ -45,7 +45,7 @@ export function filesByLayer(rows: readonly LayerRow[], changes: readonly PathCh
 }
 
 /** Facts that the sentence, the layers and the settings tell already, or that are digests. */
-const TOLD: ReadonlySet<string> = new Set([
+const TOLD_ABOVE: ReadonlySet<string> = new Set([
   'digest',
   'manifest',
   'config',
@@ -62,7 +62,7 @@ const TOLD: ReadonlySet<string> = new Set([
 /** A fact in words; undefined if it stands elsewhere. */
 export function factText({ what, name, from, to, members }: FactDifference): string | undefined {
   // The platform is a fact, too.
-  if (TOLD.has(what) || (what === 'option' && name === 'platform')) return undefined;
+  if (TOLD_ABOVE.has(what) || (what === 'option' && name === 'platform')) return undefined;
   if (members !== undefined) return `${what} ${members.join(', ')}`;
   const subject = name === undefined ? what : `--${name}`;
   return `${subject} ${valueText(from)} → ${valueText(to)}`;
