@@ -199,10 +199,11 @@ async function benchImage(image, registry, work, ways, rounds) {
   };
 
   const results = Object.fromEntries(ways.map((way) => [way, []]));
-  clear(place.warmCache);
+  const earlier = join(work, 'earlier');
+  for (const path of [earlier, `${earlier}.ctxsrc.json`, place.warmCache]) clear(path);
   // The first snapshot stays where it is: later ones are cloned from it.
   if (ways.some((way) => way.startsWith('ctxsrc-warm'))) {
-    measure(WAYS['ctxsrc-warm']({ ...place, tree: join(work, 'earlier') }));
+    measure(WAYS['ctxsrc-warm']({ ...place, tree: earlier }));
   }
   for (let round = 0; round < rounds; round += 1) {
     for (const way of ways) {
@@ -251,7 +252,6 @@ async function benchImage(image, registry, work, ways, rounds) {
   for (const difference of differences.slice(0, 10)) console.log(`    ${difference}`);
   clear(other);
   clear(place.tree);
-  clear(join(work, 'earlier'));
   return differences.length === 0;
 }
 
