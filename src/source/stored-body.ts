@@ -57,3 +57,19 @@ export async function withGoodBlob<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
 }
+
+/**
+ * Has a blob brought into the store; one that was there already is verified, and fetched anew if it was damaged: without
+ * a known size, nothing else tells a blob that a power cut has shortened.
+ * @param bring returns false if the blob was there
+ */
+export function pullGoodBlob(
+  store: Store,
+  digest: Digest,
+  signal: AbortSignal,
+  bring: () => Promise<boolean>,
+): Promise<void> {
+  return withGoodBlob(async () => {
+    if (!(await bring())) await new StoredBody(store, digest).check(signal);
+  });
+}

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { SourceInstance, Store } from '../../src/contract/index.ts';
 import type { Digest } from '../../src/core/digest.ts';
 import { source as blobs } from '../../src/source/blob/source.ts';
+import { source as http } from '../../src/source/http/source.ts';
 import { parseReference } from '../../src/source/parse.ts';
 import { StoredBody } from '../../src/source/stored-body.ts';
 import { failureCode } from '../support/failure-code.ts';
@@ -59,6 +60,23 @@ it.each(openers)('%s: it is fetched again in the same run', async (_, name, open
   damage(store, digestOf(content));
   const again = await writeSnapshot(await open(store));
   expect(readFileSync(join(again.dir, name))).toEqual(readFileSync(join(first.dir, name)));
+});
+
+it.each([
+  ...openers.slice(1),
+  ['a file of http by its digest', 'f', (store) => openHttp(`${origin}/f`, { checksum: digestOf(content) }, store)],
+] satisfies typeof openers)('%s that was cut short in the cache is pulled whole', async (_, __, open) => {
+  const store = await newStore();
+  const path = store.blobs.path(digestOf(content));
+  await (await open(store)).pull!(newJob());
+  const cutShort = (): void => writeFileSync(path, content.subarray(0, content.length / 2));
+  cutShort();
+  await (await open(store)).pull!(newJob());
+  expect(readFileSync(path)).toEqual(content);
+  cutShort();
+  const known = http.identify(parseReference(`${origin}/f`), { checksum: digestOf(content) });
+  const offline = http.resolve(known, newEnv(store, { offline: true }));
+  expect(await failureCode(offline.pull!(newJob()))).toBe('E_OFFLINE');
 });
 
 it('is checked as a whole, however much of it was read', async () => {

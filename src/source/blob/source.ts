@@ -32,7 +32,7 @@ import {
   shapeAttributes,
   writeSingleFile,
 } from '../single-file.ts';
-import { StoredBody, withGoodBlob } from '../stored-body.ts';
+import { pullGoodBlob, StoredBody, withGoodBlob } from '../stored-body.ts';
 
 const REGISTRY_BLOB = 'docker-image+blob';
 const LAYOUT_BLOB = 'oci-layout+blob';
@@ -111,13 +111,13 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
     });
   }
 
-  /** Brings the blob into the store, verified. */
-  async function pull(job: JobContext): Promise<void> {
+  /** Brings the blob into the store, verified; false if it was there. */
+  async function bring(job: JobContext): Promise<boolean> {
     const { blobs } = store;
     const { maxBytes = DEFAULT_MAX_BYTES } = limits ?? {};
     const there = await blobs.size(digest);
     if (there !== undefined && there > maxBytes) throw tooManyBytes(`blob ${digest}`, maxBytes, there);
-    if (there !== undefined) return;
+    if (there !== undefined) return false;
     await Task.run(job, provider.phase, `blob ${shortDigest(digest)}`, async (task) => {
       const outcome = await blobs.ingest(job, { digest }, async (resume) => {
         const origin = await provider.blob(job, digest, resume, maxBytes);
@@ -125,6 +125,7 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
       });
       if (outcome === 'cached') task.end('cached');
     });
+    return true;
   }
 
   return {
@@ -145,14 +146,14 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
       return { identifier: String(id), digest, filename: name };
     },
 
-    pull,
+    pull: (job) => pullGoodBlob(store, digest, job.signal, () => bring(job)),
 
     snapshot: () =>
       store.ref({
         id: sha256(`blob\n${key}`),
         produce: (job, dir, options) =>
           withGoodBlob(async () => {
-            await pull(job);
+            await bring(job);
             const body = new StoredBody(store, digest);
             return writeSingleFile(job.signal, dir, { body, name, shape, mtime: 0 }, options);
           }),

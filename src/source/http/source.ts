@@ -19,7 +19,7 @@ import { textOfBytes } from '../../fs/byte-string.ts';
 import { createHttpClient } from '../../http/client.ts';
 import { ownIdentifier } from '../own-identifier.ts';
 import { FILE_ATTRIBUTES, readShape, writeSingleFile } from '../single-file.ts';
-import { StoredBody, withGoodBlob } from '../stored-body.ts';
+import { pullGoodBlob, StoredBody, withGoodBlob } from '../stored-body.ts';
 import { fetchBody, fetchKnown } from './fetch.ts';
 import { crossesOrigins, parseHeaders } from './headers.ts';
 import { type HttpIdentifier, identify, parseUrl, urlPath } from './identifier.ts';
@@ -107,9 +107,9 @@ function httpInstance(
     });
   }
 
-  /** Brings the body into the store, also if it was collected since. */
-  async function bring(job: JobContext, digest: Digest): Promise<void> {
-    if ((await store.blobs.size(digest)) !== undefined) return;
+  /** Brings the body into the store, also if it was collected since; false if it was there. */
+  async function bring(job: JobContext, digest: Digest): Promise<boolean> {
+    if ((await store.blobs.size(digest)) !== undefined) return false;
     if (offline) {
       throw new CtxsrcError('E_OFFLINE', `the content ${digest} of ${shownUrl(id)} is not in the store`, {
         hint: 'run it once without --offline',
@@ -117,12 +117,13 @@ function httpInstance(
     }
     if (cache?.reads === true) {
       const { takeBody } = await import('./shared-body.ts');
-      if (await takeBody(job, { cache, store, maxBytes }, { digest, what: shownUrl(id) })) return;
+      if (await takeBody(job, { cache, store, maxBytes }, { digest, what: shownUrl(id) })) return true;
     }
     try {
       await withTarget(job, async (target) => {
         if ((await fetchKnown(job, store, target, digest)) === 'stored') await offer(job, target, digest);
       });
+      return true;
     } catch (error) {
       if (known !== undefined || !isCtxsrcError(error, 'E_CHECKSUM_MISMATCH')) throw error;
       throw new CtxsrcError('E_DRIFT', `${shownUrl(id)} has changed since its key was made`, {
@@ -213,7 +214,8 @@ function httpInstance(
     },
 
     async pull(job) {
-      await bring(job, (await resolve(job)).digest);
+      const { digest } = await resolve(job);
+      await pullGoodBlob(store, digest, job.signal, () => bring(job, digest));
     },
 
     async snapshot(job) {
