@@ -195,6 +195,7 @@ function countedStore(store: Store, counters: Counters): Store {
     commit: (dir, id) => counted('commit', () => store.commit(dir, id)),
     tempDir: () => counted('tempDir', () => store.tempDir()),
     workspace: (job, kind, key) => counted('workspace', () => store.workspace(job, kind, key)),
+    workspacePath: (kind, key) => store.workspacePath(kind, key),
     tagImage: (name, descriptor) => store.tagImage(name, descriptor),
     close: () => store.close(),
   };

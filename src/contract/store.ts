@@ -36,6 +36,11 @@ export interface Store {
    */
   workspace(job: JobContext, kind: string, key: string): Promise<{ readonly path: string; release(): Promise<void> }>;
   /**
+   * Where that directory is, or would be. It is neither made, held nor kept: for a look at what may be there, while
+   * others change or remove it.
+   */
+  workspacePath(kind: string, key: string): Promise<string>;
+  /**
    * Adds an image to the `index.json` of the store under `name` (annotation `org.opencontainers.image.ref.name`, for
    * instance `docker.io/library/alpine:3.20`). All its content for one platform has to be in the store. Other tools
    * find it there, and its blobs are kept. An existing name moves to the new descriptor.

@@ -40,9 +40,10 @@ export interface ContentProvider {
 export interface BlobProvider extends ContentProvider {
   /**
    * Checks that a blob exists, without reading it.
+   * @returns its bytes, where that costs no more
    * @throws E_BLOB_NOT_FOUND, and what the provider throws
    */
-  requireBlob(job: JobContext, digest: Digest): Promise<void>;
+  requireBlob(job: JobContext, digest: Digest): Promise<number | undefined>;
   /**
    * The bytes of a blob without a descriptor, from `resume.offset` on, not verified.
    * @throws E_LIMIT over `maxBytes`, before its first byte if the size is stated

@@ -14,6 +14,7 @@ import { OPEN } from '../http/addresses.ts';
 import { createHttpClient } from '../http/client.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
 import type { RequestSubject } from '../http/errors.ts';
+import { contentLength, contentRange } from '../http/headers.ts';
 import { apiHost } from '../http/host.ts';
 import { download, type Resume } from '../http/resume.ts';
 import { Semaphore } from '../http/semaphore.ts';
@@ -104,20 +105,21 @@ export function createRegistryClient(options: {
     return { ...source, doubtful: () => true, refused: () => void spoilt.add(endpoint.host) };
   }
 
-  async function requireBlobAt(job: JobContext, endpoint: Endpoint, digest: Digest): Promise<void> {
+  async function requireBlobAt(job: JobContext, endpoint: Endpoint, digest: Digest): Promise<number | undefined> {
     const subject = blobSubject(endpoint, digest);
     const request = { path: `blobs/${digest}`, subject };
     const head = await api.open(job, endpoint, { ...request, method: 'HEAD' });
     // A refused credential is not sent again.
     if (head.status === 401) throw await api.refusal(job, endpoint, subject, head);
     head.discard();
-    if (head.status === 200) return;
+    if (head.status === 200) return contentLength(head.headers);
     // GET may be allowed where HEAD is not, and only a body gives the reason of a refusal.
     const headers = { range: 'bytes=0-0' };
     const answer = await api.open(job, endpoint, { ...request, method: 'GET', headers, stream: true });
     // An empty blob has no first byte, so 416 is success, too.
     if (![200, 206, 416].includes(answer.status)) throw await api.refusal(job, endpoint, subject, answer);
     answer.discard();
+    return answer.status === 200 ? contentLength(answer.headers) : contentRange(answer.headers)?.total;
   }
 
   /** Takes one of the permits of `--parallel` until the body ends. */
@@ -171,7 +173,7 @@ export function createRegistryClient(options: {
         eachEndpoint(job, name, (endpoint) => blobAt(job, endpoint, digest, resume, maxBytes)),
       ),
 
-    /** Checks that a blob exists, by a HEAD if the registry answers it. Errors: as `blob`. */
+    /** Checks that a blob exists, by a HEAD if the registry answers it; its size, if stated. Errors: as `blob`. */
     requireBlob: (job: JobContext, name: RepositoryName, digest: Digest) =>
       eachEndpoint(job, name, (endpoint) => requireBlobAt(job, endpoint, digest)),
 

@@ -104,9 +104,7 @@ export function layoutProvider(
       return { body: layout.streamBlob(digest, offset), offset, what };
     },
 
-    async requireBlob(job, digest) {
-      await (await open(job)).blobSize(digest);
-    },
+    requireBlob: async (job, digest) => (await open(job)).blobSize(digest),
 
     // The layout was opened by `resolve`; without it no layers are known.
     layerFile: async ({ digest }) => opened?.blobFile?.(digest),

@@ -93,9 +93,10 @@ export function registryProvider(reference: ImageReference, env: SourceEnv): Blo
 
     async requireBlob(job, digest) {
       // Content in the store needs no request, as with images.
-      if ((await blobs.size(digest)) !== undefined) return;
+      const stored = await blobs.size(digest);
+      if (stored !== undefined) return stored;
       const asked = await clientForBlob(digest);
-      await Task.run(job, 'resolve', `blob ${shortDigest(digest)}`, () => asked.requireBlob(job, repository, digest));
+      return Task.run(job, 'resolve', `blob ${shortDigest(digest)}`, () => asked.requireBlob(job, repository, digest));
     },
   };
 }

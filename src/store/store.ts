@@ -92,6 +92,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       const { openWorkspace } = await import('./workspaces.ts');
       return openWorkspace({ directory, locks, leases }, job, kind, key);
     },
+    workspacePath: async (kind, key) => (await import('./workspaces.ts')).workspacePath(directory, kind, key),
     tagImage: async (name: string, descriptor: Descriptor) => {
       const { index } = await inventoryEnv();
       await index.tag(name, descriptor);

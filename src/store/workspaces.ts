@@ -26,14 +26,14 @@ export async function openWorkspace(
   key: string,
 ): Promise<{ path: string; release(): Promise<void> }> {
   await directory.ensure();
-  const name = `${kind}-${digestHex(sha256(key))}`;
+  const name = nameOf(kind, key);
   const resource = workspaceResource(name);
   // The lock excludes other sources, the lease excludes collectors.
   await leases.hold(resource);
   try {
     const lock = await acquireAloud(job, locks, resource, `${kind} ${key}`);
     const home = directory.path('workspaces', name);
-    const path = join(home, 'work');
+    const path = workspacePath(directory, kind, key);
     try {
       makeDirectory(path);
       await writeFile(join(home, 'key'), key);
@@ -50,6 +50,13 @@ export async function openWorkspace(
     throw error;
   }
 }
+
+/** `Store.workspacePath` of the contract. */
+export function workspacePath(directory: StoreDirectory, kind: string, key: string): string {
+  return join(directory.path('workspaces', nameOf(kind, key)), 'work');
+}
+
+const nameOf = (kind: string, key: string): string => `${kind}-${digestHex(sha256(key))}`;
 
 /** Name of a workspace for locks and leases. */
 export function workspaceResource(name: string): string {

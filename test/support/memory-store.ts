@@ -69,6 +69,10 @@ export class MemoryStore implements Store {
     throw new Error('not for images');
   }
 
+  workspacePath(): never {
+    throw new Error('not for images');
+  }
+
   async close(): Promise<void> {}
 
   #keep(digest: Digest, bytes: Buffer): void {

@@ -1,4 +1,6 @@
 /** The pages of a directory and of other sources. */
+
+import { isObject } from '../../core/is-object.ts';
 import type { DirectoryReport, PathDecision, SourceReport } from '../../snapshot/inspect/report.ts';
 import { barOf } from '../bar.ts';
 import { formatBytes } from '../format.ts';
@@ -116,7 +118,11 @@ const LABELS: Readonly<Record<string, string>> = {
   size: 'size',
   etag: 'etag',
   lastModified: 'modified',
+  location: 'address',
   authored: 'date',
+  author: 'author',
+  subject: 'subject',
+  modules: 'modules',
 };
 const OWN = new Set(['kind', 'identifier', 'digest', 'key', 'pinned']);
 
@@ -131,15 +137,27 @@ export function sourcePage(report: SourceReport, screen: Screen): string {
     ...digestLine(screen, 'digest', digest),
     ...digestLine(screen, 'key', key),
     ...(typeof pinned === 'string' ? pinnedLines(screen, pinned) : []),
-    ...facts.flatMap(([name, value]) => {
-      const text = name === 'size' && typeof value === 'number' ? formatBytes(value) : valueText(value);
-      return word(screen, LABELS[name] ?? begun(screen, name, 8), text);
-    }),
+    ...facts.flatMap(([name, value]) => factLines(screen, name, value)),
   ]);
 }
 
+/** A fact behind its label, a list with one member a line. */
+function factLines(screen: Screen, name: string, value: unknown): string[] {
+  const label = LABELS[name] ?? begun(screen, name, 8);
+  if (!Array.isArray(value)) return word(screen, label, valueText(name, value));
+  if (value.length === 0) return word(screen, label, 'none');
+  return limited(screen, [...value.entries()], ([i, member]) =>
+    word(screen, i === 0 ? label : '', valueText(name, member)).join(''),
+  );
+}
+
 /** What is not known is a dash. */
-function valueText(value: unknown): string {
+function valueText(name: string, value: unknown): string {
   if (value === null || value === undefined) return '-';
+  if (name === 'size' && typeof value === 'number') return formatBytes(value);
+  if (name === 'modules' && isObject(value)) {
+    const { path, commit, url } = value;
+    return [path, String(commit).slice(0, 12), url ?? '-'].join('  ');
+  }
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

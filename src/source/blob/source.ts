@@ -95,13 +95,13 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
   const shape = readShape(id.attributes);
   const name = shape.filename === undefined ? digestHex(digest) : safeFileName(bytesOfText(shape.filename));
   const { key, preimage } = blobKey(digest, shape, name);
-  const there = new Once<void>();
+  const there = new Once<number | undefined>();
 
-  /** Checked once: a missing blob has no key, although the key depends only on the digest. */
-  function require(job: JobContext): Promise<void> {
+  /** Checked once: a missing blob has no key, although the key depends only on the digest. Its size, if known. */
+  function require(job: JobContext): Promise<number | undefined> {
     return there.runFor(job.signal, async () => {
       try {
-        await provider.requireBlob(job, digest);
+        return await provider.requireBlob(job, digest);
       } catch (error) {
         if (!isCtxsrcError(error, 'E_BLOB_NOT_FOUND')) throw error;
         throw error.with({
@@ -141,9 +141,9 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
       return { digest, pinned: String(id) };
     },
 
-    async describe(job) {
-      await require(job);
-      return { identifier: String(id), digest, filename: name };
+    async describe(job, { detailed = false } = {}) {
+      const size = await require(job);
+      return { identifier: String(id), digest, filename: name, ...(detailed && { size: size ?? null }) };
     },
 
     pull: (job) => pullGoodBlob(store, digest, job.signal, () => bring(job)),

@@ -16,12 +16,11 @@ import type { ResolvedRef } from './key.ts';
 import { isLfsPointer } from './lfs.ts';
 import { attributeFiles, checkPaths, joinBytes, makeDirectories, noDirectory, removeEmpty, unsafe } from './paths.ts';
 import { type GitEntry, type GitRemote, Repository } from './repository.ts';
-import { inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
+import { GITLINK, inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
 
-/** Modes of a symbolic link and of a submodule in a tree. */
+/** Mode of a symbolic link in a tree. */
 const LINK = '120000';
-const GITLINK = '160000';
 
 /** Maximum depth of nested submodules. */
 const MAX_NESTING = 10;

@@ -9,7 +9,7 @@ import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
-import type { Git, GitCall, GitOutput, GitReach } from './command.ts';
+import { Git, type GitCall, type GitOutput, type GitReach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
 
 const FETCH_FLAGS = [
@@ -48,6 +48,13 @@ export interface GitEntry {
   readonly size: number;
 }
 
+interface RepositoryKind {
+  /** Without the blobs that were not needed yet. */
+  readonly partial: boolean;
+  /** Its objects are named by SHA-256. */
+  readonly sha256: boolean;
+}
+
 export class Repository {
   readonly #job: JobContext;
   readonly #remote: GitRemote;
@@ -69,15 +76,9 @@ export class Repository {
    * Opens the store's repository for the remote, which is made if it is missing or broken. Locked until `release`.
    * @param job the job of all its calls
    */
-  static async open(
-    job: JobContext,
-    store: Store,
-    remote: GitRemote,
-    options: { readonly partial: boolean; readonly sha256: boolean },
-  ): Promise<Repository> {
+  static async open(job: JobContext, store: Store, remote: GitRemote, options: RepositoryKind): Promise<Repository> {
     const format = options.sha256 ? 'sha256' : 'sha1';
-    const key = sha256(`${remote.url}\n${options.partial ? 'partial' : 'whole'}\n${format}`).slice('sha256:'.length);
-    const { path, release } = await store.workspace(job, 'git', key);
+    const { path, release } = await store.workspace(job, 'git', workspaceKey(remote, options));
     const repository = new Repository(job, remote, path, options.partial, release);
     try {
       await repository.#prepare(format);
@@ -86,6 +87,26 @@ export class Repository {
       throw error;
     }
     return repository;
+  }
+
+  /** The same as it lies there, without waiting for others: each call may fail, and nothing is fetched. */
+  static async peek(
+    job: JobContext,
+    store: Store,
+    url: string,
+    options: RepositoryKind,
+  ): Promise<Repository | undefined> {
+    const path = await store.workspacePath('git', workspaceKey({ url }, options));
+    if (!(await exists(path))) return undefined;
+    const remote: GitRemote = {
+      git: new Git(),
+      url,
+      reach: 'none',
+      stallTimeout: 0,
+      retrying: (_, work) => work(),
+      offline: true,
+    };
+    return new Repository(job, remote, path, options.partial, async () => undefined);
   }
 
   async #prepare(format: string): Promise<void> {
@@ -226,9 +247,12 @@ export class Repository {
     }
   }
 
-  /** All entries below a directory of the commit (or in the whole commit), including submodules, without trees. */
-  async list(treeish: string): Promise<readonly GitEntry[]> {
-    const args = ['ls-tree', '-r', '-z', '--full-tree', '--long', treeish];
+  /**
+   * All entries below a directory of the commit (or in the whole commit), including submodules, without trees.
+   * @param paths only these; default: all
+   */
+  async list(treeish: string, paths: readonly string[] = []): Promise<readonly GitEntry[]> {
+    const args = ['ls-tree', '-r', '-z', '--full-tree', '--long', treeish, '--', ...paths];
     const { stdout } = await this.local(args);
     const entries: GitEntry[] = [];
     for (const record of stdout.toString('latin1').split('\0')) {
@@ -247,6 +271,11 @@ export class Repository {
     if (match === null) return undefined;
     return { mode: match[1] as string, id: match[2] as string, path: match[3] as string, size: 0 };
   }
+}
+
+function workspaceKey({ url }: Pick<GitRemote, 'url'>, { partial, sha256: isSha256 }: RepositoryKind): string {
+  const parts = [url, partial ? 'partial' : 'whole', isSha256 ? 'sha256' : 'sha1'];
+  return sha256(parts.join('\n')).slice('sha256:'.length);
 }
 
 async function exists(path: string): Promise<boolean> {

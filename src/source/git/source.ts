@@ -142,9 +142,10 @@ function gitInstance(id: GitIdentifier, env: SourceEnv): SourceInstance {
       return { digest: pin, pinned: id.withRef(pin) };
     },
 
-    async describe(job) {
+    async describe(job, { detailed = false } = {}) {
       const resolved = await resolve(job);
-      const { remote, subdir } = id.reference;
+      const { remote, subdir, url } = id.reference;
+      const facts = detailed && (await import('./commit-facts.ts'));
       return {
         identifier: String(id),
         remote,
@@ -153,6 +154,7 @@ function gitInstance(id: GitIdentifier, env: SourceEnv): SourceInstance {
         ...(resolved.keyed === resolved.pin ? {} : { commit: resolved.keyed }),
         ...(subdir === '' ? {} : { subdir }),
         pinned: id.withRef(resolved.pin),
+        ...(facts && (await facts.commitFacts(job, env.store, url.remote, resolved.pin))),
       };
     },
 

@@ -6,6 +6,9 @@ import { isGitTransport } from './reference-form.ts';
 import type { Repository } from './repository.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
 
+/** Mode of a submodule in a tree. */
+export const GITLINK = '160000';
+
 const WITHOUT = 'leave submodules out with --skip-submodules';
 
 /** The settings of one submodule in `.gitmodules`. */

@@ -30,11 +30,18 @@ interface Received {
 
 /** A body that is, or was, in the store, and its facts. */
 export interface Body extends Received {
+  /** Those that the key depends on. */
   readonly facts: AnswerFacts;
+  /** Others, which `inspect` shows. */
+  readonly shown: {
+    readonly etag: string | undefined;
+    readonly contentType: string | undefined;
+    /** The address that answered, after redirects, without its query, which may be a signature. */
+    readonly location: string | undefined;
+  };
 }
 
 interface Remembered extends Body {
-  readonly etag: string | undefined;
   /** When it was received, in milliseconds since the epoch. */
   readonly at: number;
 }
@@ -64,16 +71,15 @@ export async function fetchBody(job: JobContext, store: Store, target: FileReque
         contentDisposition: header(headers, 'content-disposition'),
         lastModified: header(headers, 'last-modified'),
       };
+      const shown = {
+        etag: header(headers, 'etag'),
+        contentType: header(headers, 'content-type'),
+        location: `${response.url.origin}${response.url.pathname}`,
+      };
       const received = await receive(job, store, target, response, join(workspace.path, 'body'), task);
       const url = shownReference(target.url.href);
-      await store.records.set('http', key, {
-        ...received,
-        ...facts,
-        url,
-        etag: header(headers, 'etag'),
-        at: Date.now(),
-      });
-      return { ...received, facts };
+      await store.records.set('http', key, { ...received, ...facts, ...shown, url, at: Date.now() });
+      return { ...received, facts, shown };
     });
   } finally {
     await workspace.release();
@@ -111,7 +117,7 @@ export async function fetchKnown(
   }
 }
 
-function conditions({ etag, facts }: Remembered): Readonly<Record<string, string>> {
+function conditions({ shown: { etag }, facts }: Remembered): Readonly<Record<string, string>> {
   if (etag !== undefined) return { 'if-none-match': etag };
   return facts.lastModified === undefined ? {} : { 'if-modified-since': facts.lastModified };
 }
@@ -278,12 +284,13 @@ function requestKey({ url, headers, ownHeaders, authorization }: FileRequest): s
 /** A record, checked, because any program may have written it. */
 function readRemembered(value: unknown): Remembered | undefined {
   if (!isObject(value)) return undefined;
-  const { digest, size, etag, at, contentDisposition, lastModified } = value;
+  const { digest, size, etag, at, contentDisposition, lastModified, contentType, location } = value;
   if (typeof digest !== 'string' || !isDigest(digest) || typeof size !== 'number' || typeof at !== 'number') {
     return undefined;
   }
   if (!isOptionalText(etag) || !isOptionalText(contentDisposition) || !isOptionalText(lastModified)) return undefined;
-  return { digest, size, at, etag, facts: { contentDisposition, lastModified } };
+  if (!isOptionalText(contentType) || !isOptionalText(location)) return undefined;
+  return { digest, size, at, facts: { contentDisposition, lastModified }, shown: { etag, contentType, location } };
 }
 
 function isOptionalText(value: unknown): value is string | undefined {

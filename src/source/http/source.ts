@@ -20,7 +20,7 @@ import { createHttpClient } from '../../http/client.ts';
 import { ownIdentifier } from '../own-identifier.ts';
 import { FILE_ATTRIBUTES, readShape, writeSingleFile } from '../single-file.ts';
 import { pullGoodBlob, StoredBody, withGoodBlob } from '../stored-body.ts';
-import { fetchBody, fetchKnown } from './fetch.ts';
+import { type Body, fetchBody, fetchKnown } from './fetch.ts';
 import { crossesOrigins, parseHeaders } from './headers.ts';
 import { type HttpIdentifier, identify, parseUrl, urlPath } from './identifier.ts';
 import { type AnswerFacts, httpFilename, httpKey, NO_FACTS, type RequestHeader } from './key.ts';
@@ -69,7 +69,7 @@ const ATTRIBUTES: readonly AttributeSpec[] = [
   },
 ];
 
-interface Resolved {
+interface Resolved extends Partial<Pick<Body, 'shown'>> {
   readonly digest: Digest;
   readonly size: number | undefined;
   readonly facts: AnswerFacts;
@@ -202,14 +202,22 @@ function httpInstance(
       return { digest, size };
     },
 
-    async describe(job) {
-      const { digest, size, facts } = await resolve(job);
+    async describe(job, { detailed = false } = {}) {
+      const { digest, size, facts, shown } = await resolve(job);
+      const { lastModified } = facts;
       return {
         identifier: shownReference(id.url),
         digest,
         ...(size === undefined ? {} : { size }),
         filename: textOfBytes(filename(facts)),
-        ...(facts.lastModified === undefined ? {} : { lastModified: facts.lastModified }),
+        ...(lastModified === undefined ? {} : { lastModified }),
+        ...(detailed && {
+          size: size ?? (await store.blobs.size(digest)) ?? null,
+          mediaType: shown?.contentType ?? null,
+          etag: shown?.etag ?? null,
+          lastModified: lastModified ?? null,
+          location: shown?.location ?? null,
+        }),
       };
     },
 

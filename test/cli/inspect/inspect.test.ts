@@ -1,10 +1,8 @@
 /** `ctxsrc inspect` as a user meets it. */
 
-import { writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cliHome, ctxsrc } from '../../support/cli.ts';
 import { expectFailure } from '../../support/cli-expect.ts';
 import { type BuiltLayer, LayoutBuilder } from '../../support/layout-builder.ts';
@@ -259,48 +257,25 @@ describe('an image', () => {
   });
 });
 
-describe('other sources', () => {
-  let server: Server;
-  let url: string;
-  beforeAll(async () => {
-    server = createServer((_request, response) => {
-      response.writeHead(200, { etag: '"one"', 'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT' });
-      response.end('content');
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/some/file.bin`;
-  });
-  afterAll(() => server.close());
-
-  it('a file of a server: its digest, size and time', async () => {
-    const shown = await text([url]);
-    expect(shown).toMatch(/^digest {3}sha256:[0-9a-f]{64}$/m);
-    expect(shown).toMatch(/^size {5}7 B$/m);
-    expect(shown).toMatch(/^file {5}file\.bin$/m);
-    expect(shown).toMatch(/^modified Tue, 14 Nov 2023 22:13:20 GMT$/m);
-  });
-
-  it('a directory: its folders add up, with what is ignored by which line and what the machine decides', async () => {
-    const dir = tempDir('folders');
-    const { mkdirSync } = await import('node:fs');
-    mkdirSync(join(dir, 'big', 'deep', 'er'), { recursive: true });
-    mkdirSync(join(dir, 'small'));
-    writeFileSync(join(dir, '.dockerignore'), '# none\n*.log\n');
-    writeFileSync(join(dir, 'x.log'), 'log');
-    writeFileSync(join(dir, 'big', 'deep', 'er', 'file'), 'x'.repeat(900));
-    writeFileSync(join(dir, 'big', 'other'), 'x'.repeat(100));
-    writeFileSync(join(dir, 'small', 'file'), 'x'.repeat(50), { mode: 0o600 });
-    const report = await json([dir]);
-    expect(report.folders).toEqual([
-      { path: 'big/deep/er', bytes: 900, files: 1 },
-      { path: 'big', bytes: 100, files: 1 },
-      { path: 'small', bytes: 50, files: 1 },
-      { path: '', bytes: 13, files: 1 },
-    ]);
-    expect(report.bytes).toBe(1063);
-    const shown = await text([dir]);
-    expect(shown).toMatch(/^ +900 B {8}1 {2}█+ +85 % {2}big\/deep\/er\/$/m);
-    expect(shown).toMatch(/^ {7}1 {2}\.dockerignore line 2: \*\.log \(x\.log\)$/m);
-    expect(shown).toMatch(/^machine {2}1 modes that another umask would not give .*: small\/file$/m);
-  });
+it('a directory: its folders add up, with what is ignored by which line and what the machine decides', async () => {
+  const dir = tempDir('folders');
+  mkdirSync(join(dir, 'big', 'deep', 'er'), { recursive: true });
+  mkdirSync(join(dir, 'small'));
+  writeFileSync(join(dir, '.dockerignore'), '# none\n*.log\n');
+  writeFileSync(join(dir, 'x.log'), 'log');
+  writeFileSync(join(dir, 'big', 'deep', 'er', 'file'), 'x'.repeat(900));
+  writeFileSync(join(dir, 'big', 'other'), 'x'.repeat(100));
+  writeFileSync(join(dir, 'small', 'file'), 'x'.repeat(50), { mode: 0o600 });
+  const report = await json([dir]);
+  expect(report.folders).toEqual([
+    { path: 'big/deep/er', bytes: 900, files: 1 },
+    { path: 'big', bytes: 100, files: 1 },
+    { path: 'small', bytes: 50, files: 1 },
+    { path: '', bytes: 13, files: 1 },
+  ]);
+  expect(report.bytes).toBe(1063);
+  const shown = await text([dir]);
+  expect(shown).toMatch(/^ +900 B {8}1 {2}█+ +85 % {2}big\/deep\/er\/$/m);
+  expect(shown).toMatch(/^ {7}1 {2}\.dockerignore line 2: \*\.log \(x\.log\)$/m);
+  expect(shown).toMatch(/^machine {2}1 modes that another umask would not give .*: small\/file$/m);
 });
