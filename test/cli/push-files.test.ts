@@ -9,7 +9,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -19,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliOptions, cliEnv, cliHome, cliPath, ctxsrc, run } from '../support/cli.ts';
 import { expectFailure } from '../support/cli-expect.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { makeEveryKind } from '../support/every-kind.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
 import { digestOf } from '../support/layout-builder.ts';
@@ -55,39 +55,12 @@ const pathOf = (layout: string): string => layout.replace('oci-layout://', '');
 const blob = (layout: string, digest: string): string => join(pathOf(layout), 'blobs', digest.replace(':', '/'));
 const SAME = ['mtime', 'uid', 'gid'] as const;
 
-/** Names of every length and byte, and every kind of entry that any user can make. */
-function makeSource(): string {
-  const dir = join(tempDir('source'), 'app');
-  const long = 'n'.repeat(255);
-  mkdirSync(join(dir, long, long), { recursive: true });
-  mkdirSync(join(dir, 'closed'));
-  mkdirSync(join(dir, 'empty'));
-  const bytes = Array.from({ length: 255 }, (_, index) => index + 1).filter((byte) => byte !== 0x2f);
-  for (const [name, content] of [
-    [Buffer.from(bytes), 'every byte'],
-    [Buffer.from(`${long}/${long}/${long}`), 'deep'],
-    [Buffer.from('closed/file'), Buffer.alloc(1_200_000, 'x')],
-    [Buffer.from('nothing'), ''],
-    [Buffer.from('program'), '#!/bin/sh\n'],
-    ...Array.from({ length: 5 }, (_, index) => [Buffer.from('e'.repeat(98 + index)), 'edge'] as const),
-  ] as const) {
-    writeFileSync(Buffer.concat([Buffer.from(`${dir}/`), name]), content, { mode: 0o644 });
-  }
-  symlinkSync(`/${long}`, join(dir, 'link'));
-  execFileSync('mkfifo', ['-m', '640', join(dir, 'fifo')]);
-  // A user to whom root's files do not belong cannot have the bit in a snapshot.
-  chmodSync(join(dir, 'program'), process.getuid!() === 0 ? 0o4755 : 0o755);
-  for (const name of [long, `${long}/${long}`, 'empty', '.']) chmodSync(join(dir, name), 0o755);
-  chmodSync(join(dir, 'closed'), 0o700);
-  return dir;
-}
-
 describe('files that are pushed', () => {
   let source: string;
   let to: string;
   let first: Pushed;
   beforeAll(async () => {
-    source = makeSource();
+    source = makeEveryKind(join(tempDir('source'), 'app'));
     to = fresh();
     first = await push([source, to]);
   });
@@ -376,7 +349,7 @@ describe('other sources of files', () => {
   );
 
   it('http: a file, or what is in an archive, without the query in an annotation', async () => {
-    const dir = makeSource();
+    const dir = makeEveryKind(join(tempDir('source'), 'app'));
     const archive = execFileSync('tar', ['-c', '-C', dir, '--owner=5', '--group=6', 'closed', 'link', 'nothing'], {
       maxBuffer: 1 << 28,
     });
@@ -407,7 +380,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo', 'umoci', 'buildah'))('other 
   afterAll(() => registry.stop());
 
   it('take what was pushed, and unpack the source', { timeout: 120_000 }, async () => {
-    const source = makeSource();
+    const source = makeEveryKind(join(tempDir('source'), 'app'));
     const image = `docker-image://${registry.host}/team/files:1`;
     const pushed = await push([source, image]);
     expect(pushed.reference).toBe(`${image}@${pushed.digest}`);
