@@ -1,7 +1,6 @@
 /** What the system tells about an entry of a tree, and how trees are read. */
 import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from '../byte-string.ts';
-import { loadNative, type Native } from '../native/native.ts';
 import { deviceOf, type NativeStat } from '../native/stat.ts';
 
 export type EntryType = 'file' | 'dir' | 'symlink' | 'char' | 'block' | 'fifo' | 'socket';
@@ -90,22 +89,13 @@ export function isUnchanged(stat: Stats | NativeStat, seen: Omit<TreeEntry, 'pat
   );
 }
 
-/** From this number of entries on, loading the native calls costs less than they save. */
-const MANY = 5_000;
-
 /** A directory on disk. */
 export class DiskReader implements TreeReader {
   readonly root: ByteString;
-  #asked = 0;
-  #native: Native | undefined;
 
-  /**
-   * @param root absolute
-   * @param native the native calls, if they are loaded already
-   */
-  constructor(root: ByteString, native?: Native) {
+  /** @param root absolute */
+  constructor(root: ByteString) {
     this.root = root === '/' ? '' : root;
-    this.#native = withStat(native);
   }
 
   /** The full path as `node:fs` accepts it. */
@@ -118,10 +108,7 @@ export class DiskReader implements TreeReader {
   }
 
   entry(path: ByteString): TreeEntry | undefined {
-    this.#asked += 1;
-    if (this.#asked === MANY) this.#native ??= withStat(loadNative());
-    const full = this.full(path);
-    const stat = this.#native === undefined ? lstatSync(full, { throwIfNoEntry: false }) : this.#native.lstat(full);
+    const stat = lstatSync(this.full(path), { throwIfNoEntry: false });
     return stat === undefined ? undefined : entryOf(path, stat);
   }
 
@@ -134,8 +121,4 @@ export class DiskReader implements TreeReader {
     if (type === 'char' || type === 'block') return deviceOf(rdev);
     return type === 'symlink' ? this.target(path) : undefined;
   }
-}
-
-function withStat(native: Native | undefined): Native | undefined {
-  return native?.capabilities.stat === true ? native : undefined;
 }

@@ -95,7 +95,7 @@ class Run {
   readonly #budget: ReadBudget;
   readonly #cache: StatCache;
   readonly #hasher: HashQueue;
-  #disk: DiskReader;
+  readonly #disk: DiskReader;
   #native: { readonly calls: Native | undefined } | undefined;
   /** An entry was not in the cache. */
   #hasRead = false;
@@ -152,11 +152,10 @@ class Run {
     await this.#cache.load(this.#slices);
     // Digests made without extended attributes are useless if this run can read them.
     if (this.#cache.xattrs === false && this.#calls() !== undefined) this.#cache.drop();
-    if (this.#cache.rows === undefined) this.#disk = new DiskReader(this.#root, this.#calls());
   }
 
   async #walk(): Promise<void> {
-    const calls = fileCalls(this.#native?.calls);
+    const calls = fileCalls(this.#cache.rows === undefined ? this.#calls() : this.#native?.calls);
     const reader = new CachedReader(this.#disk, calls, {
       clock: this.clock,
       cache: this.#cache,

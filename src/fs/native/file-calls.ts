@@ -1,6 +1,6 @@
 /**
- * The system calls for reading a tree: bound directly if possible (each takes a third less time), else those of
- * `node:fs`. No call follows a link in the last component.
+ * The system calls for reading a tree: bound directly if possible, which makes the first key of 200,000 files 1.2 times
+ * as fast (bench/RESULTS.md), else those of `node:fs`. No call follows a link in the last component.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, type Stats } from 'node:fs';
 import { type ByteString, fsPath } from '../byte-string.ts';

@@ -39,11 +39,7 @@ export interface Native {
   setTimes(target: NativeTarget, mtime: bigint, atime?: bigint): void;
   /** Exchanges two existing paths of one file system atomically. `EINVAL` or `ENOSYS` if the system cannot. */
   exchange(a: NativePath, b: NativePath): void;
-  /**
-   * `lstat` with two thirds of the time of Node's and no garbage, for trees of many files. Undefined if there is no
-   * such entry. Returns the same object each time.
-   */
-  lstat(path: NativePath): NativeStat | undefined;
+  /** Returns the same object each time. */
   fstat(fd: number): NativeStat;
   /** Reads up to `length` bytes from a position of a file to an offset in the buffer; 0 only at the end of the file. */
   read(fd: number, buffer: Uint8Array, at: number, length: number, position: number): number;
@@ -61,7 +57,7 @@ export interface Native {
 interface NativeCapabilities {
   readonly mknod: boolean;
   readonly exchange: boolean;
-  /** `lstat` and `fstat` work. */
+  /** `fstat` works. */
   readonly stat: boolean;
   /** `readDirectory` works. */
   readonly directories: boolean;
@@ -212,13 +208,6 @@ function bind(koffi: Koffi, lib: CLibrary): Native {
     exchange(a, b) {
       const rename = there('renameat2', renameat2);
       check('renameat2', rename(AT_FDCWD, cString(a), AT_FDCWD, cString(b), RENAME_EXCHANGE), a);
-    },
-    lstat(path) {
-      const call = there('statx', statx);
-      const result = call(AT_FDCWD, cString(path), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat.bytes);
-      if (result !== 0 && koffi.errno() === constants.errno.ENOENT) return undefined;
-      check('statx', result, path);
-      return stat.read();
     },
     fstat(fd) {
       check('statx', there('statx', statx)(fd, '', AT_EMPTY_PATH, STATX_BASIC_STATS, stat.bytes));
