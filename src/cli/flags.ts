@@ -58,6 +58,7 @@ export function addSettingFlags(command: Command, reach: Reach): void {
   command
     .optionsGroup('Settings:')
     .addOption(shownIf(reach.progress, '--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
+    .addOption(new Option('--color', 'colours in a pipe, too'))
     .addOption(new Option('--no-color', 'no colours'))
     .addOption(
       shownIf(reach.store, '--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'),

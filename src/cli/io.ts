@@ -16,6 +16,9 @@ export interface Io {
   mayShow(): boolean;
 }
 
+/** The screen is read to its user (`ACCESSIBLE=1`): no bars, and nothing that is painted over. */
+export const isReadAloud = ({ ACCESSIBLE = '0' }: Variables): boolean => !/^0?$/.test(ACCESSIBLE);
+
 /** The streams of the process. Each is made at first use, because it costs several milliseconds of the start. */
 export class ProcessIo implements Io {
   readonly env = process.env;

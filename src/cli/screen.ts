@@ -1,6 +1,7 @@
 /** The place where an answer is read: how wide it is, and whether it takes colours and more than ASCII. */
 import type { Variables } from '../core/home.ts';
 import { printable } from '../core/printable.ts';
+import { isReadAloud } from './io.ts';
 
 export interface Screen {
   /** Columns of a terminal; undefined for a pipe or file, where nothing is cut. */
@@ -23,20 +24,24 @@ export function screenOf(
 ): Screen {
   const columns = /^\d{1,5}$/.test(env.COLUMNS ?? '') ? Number(env.COLUMNS) : stdout.columns;
   const width = stdout.isTTY === true ? Math.max(LEAST_WIDTH, columns || DEFAULT_WIDTH) : undefined;
-  const dumb = env.TERM === 'dumb';
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || '';
   return {
     width,
-    color: takesColor(stdout.isTTY === true && !dumb, env, colorFlag),
-    bars: !env.ACCESSIBLE || env.ACCESSIBLE === '0',
-    ascii: dumb || !/utf-?8/i.test(locale),
+    color: takesColor(stdout.isTTY === true, env, colorFlag),
+    bars: !isReadAloud(env),
+    ascii: env.TERM === 'dumb' || !/utf-?8/i.test(locale),
   };
 }
 
-/** The flag decides, then `NO_COLOR`, then `FORCE_COLOR` (`0` is off), then the terminal. */
-function takesColor(byTerminal: boolean, env: Variables, flag: unknown): boolean {
-  if (flag === false || env.NO_COLOR) return false;
-  return env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : byTerminal;
+/**
+ * `--color` or `--no-color` decides, then `NO_COLOR`, then `FORCE_COLOR` (`0` is off), then the terminal. The log of a CI
+ * system is no terminal: what is written there is as often captured by a script.
+ */
+export function takesColor(isTerminal: boolean, env: Variables, flag: unknown): boolean {
+  if (typeof flag === 'boolean') return flag;
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return !/^(?:0|false)$/.test(env.FORCE_COLOR);
+  return isTerminal && env.TERM !== 'dumb';
 }
 
 const STYLES = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], cyan: [36, 39] } as const;

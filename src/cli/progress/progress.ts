@@ -2,7 +2,7 @@
 
 import { CtxsrcError } from '../../core/errors.ts';
 import { type Flags, PROGRESS_MODES } from '../flags.ts';
-import type { Io } from '../io.ts';
+import { type Io, isReadAloud } from '../io.ts';
 import { type MessageChoice, messageLine } from './messages.ts';
 import { plainView } from './plain.ts';
 import type { LineSink, Reporter } from './reporter.ts';
@@ -24,8 +24,8 @@ export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   if (flags.quiet === true) return lines({ level: 'none', verbose: 0 });
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
   const liveView = async (): Promise<() => Reporter> => {
-    const { LiveView } = await import('./live.ts');
-    return () => new LiveView(io.stderr, { verbose, color: usesColor(flags, io) });
+    const [{ LiveView }, { takesColor }] = await Promise.all([import('./live.ts'), import('../screen.ts')]);
+    return () => new LiveView(io.stderr, { verbose, color: takesColor(io.stderr.isTTY, io.env, flags.color) });
   };
   switch (wanted) {
     case 'auto': {
@@ -72,14 +72,8 @@ function messagesOnly(stream: LineSink, choice: MessageChoice): Reporter {
   };
 }
 
-/** True if stderr may be a terminal that can move its cursor, and the environment does not call it a log. */
+/** True if stderr may be a terminal that can move its cursor, and whoever reads it may see that. */
 function mayBeForPerson(io: Io): boolean {
   // Using the stream would load its code; a pipe or a file is recognised without it.
-  return !io.env.CI && io.env.TERM !== 'dumb' && io.mayShow();
-}
-
-/** `--no-color` and `NO_COLOR` disable colours, `FORCE_COLOR` enables them; by default a terminal gets them. */
-function usesColor(flags: Flags, io: Io): boolean {
-  if (flags.color === false || io.env.NO_COLOR) return false;
-  return Boolean(io.env.FORCE_COLOR) || io.stderr.isTTY;
+  return !io.env.CI && io.env.TERM !== 'dumb' && !isReadAloud(io.env) && io.mayShow();
 }
