@@ -36,8 +36,8 @@ export interface Reach {
 export function addCommonFlags(command: Command, reach: Reach): void {
   command
     .optionsGroup('Options:')
-    .addOption(new Option('--json', 'print one JSON document a line; errors are JSON on stderr'))
-    .addOption(new Option('-q, --quiet', 'no progress and no notes'))
+    .option('--json', 'print one JSON document a line; errors are JSON on stderr')
+    .option('-q, --quiet', 'no progress and no notes')
     .addOption(
       new Option('-v, --verbose', 'show requests and choices; twice: debug').argParser(
         (_: string, earlier: number | undefined) => (earlier ?? 0) + 1,
@@ -58,8 +58,8 @@ export function addSettingFlags(command: Command, reach: Reach): void {
   command
     .optionsGroup('Settings:')
     .addOption(shownIf(reach.progress, '--progress <mode>', 'how progress is shown on stderr').choices(PROGRESS_MODES))
-    .addOption(new Option('--color', 'colours in a pipe, too'))
-    .addOption(new Option('--no-color', 'no colours'))
+    .option('--color', 'colours in a pipe, too')
+    .option('--no-color', 'no colours')
     .addOption(
       shownIf(reach.store, '--cache-dir <dir>', 'the store (default: $CTXSRC_CACHE_DIR, else ~/.cache/ctxsrc)'),
     )
@@ -82,32 +82,28 @@ export function addNetworkFlags(command: Command, shown = true): void {
   const before = command.options.length;
   command
     .optionsGroup('Registries and servers:')
-    .addOption(new Option('--registry-config <file>', 'docker config.json with credentials'))
+    .option('--registry-config <file>', 'docker config.json with credentials')
     .addOption(new Option('--authfile <file>', 'the same').hideHelp())
     .addOption(listOption('--plain-http <host>', 'speak HTTP to this host'))
     .addOption(listOption('--insecure <host>', 'do not verify the TLS certificate of this host'))
-    .addOption(new Option('--ca-file <file>', 'trust these certificate authorities too (PEM)'))
-    .addOption(new Option('--client-cert <file>', 'TLS client certificate (PEM)'))
-    .addOption(new Option('--client-key <file>', 'key of the client certificate (PEM)'))
+    .option('--ca-file <file>', 'trust these certificate authorities too (PEM)')
+    .option('--client-cert <file>', 'TLS client certificate (PEM)')
+    .option('--client-key <file>', 'key of the client certificate (PEM)')
     .addOption(
       listOption('--allow-address <cidr>', 'let servers lead to these addresses: closed are link-local and loopback'),
     )
-    .addOption(new Option('--netrc <file>', 'user and password for http and https, by host (default: $NETRC)'))
+    .option('--netrc <file>', 'user and password for http and https, by host (default: $NETRC)')
     .addOption(listOption('--mirror <host=mirror[/path]>', 'ask this mirror first'))
-    .addOption(new Option('--retry <n>', 'retries of a failed request (default: 5)'))
-    .addOption(
-      new Option(
-        '--max-wait <duration>',
-        'longest wait that a server may ask for: 90s, 5m; a bare number is seconds (default: 5m)',
-      ),
+    .option('--retry <n>', 'retries of a failed request (default: 5)')
+    .option(
+      '--max-wait <duration>',
+      'longest wait that a server may ask for: 90s, 5m; a bare number is seconds (default: 5m)',
     )
-    .addOption(
-      new Option(
-        '--stall-timeout <duration>',
-        'give up when no byte arrives for this long; a bare number is seconds (default: 60s)',
-      ),
+    .option(
+      '--stall-timeout <duration>',
+      'give up when no byte arrives for this long; a bare number is seconds (default: 60s)',
     )
-    .addOption(new Option('--parallel <n>', 'downloads at a time per host (default: 4)'));
+    .option('--parallel <n>', 'downloads at a time per host (default: 4)');
   if (!shown) for (const option of command.options.slice(before)) option.hideHelp();
 }
 
@@ -115,8 +111,8 @@ export function addNetworkFlags(command: Command, shown = true): void {
 export function addLimitFlags(command: Command): void {
   command
     .optionsGroup('Limits:')
-    .addOption(new Option('--max-bytes <size>', 'refuse to read or download more of a source (e.g. 2GiB)'))
-    .addOption(new Option('--max-files <n>', 'refuse a source with more files and directories'));
+    .option('--max-bytes <size>', 'refuse to read or download more of a source (e.g. 2GiB)')
+    .option('--max-files <n>', 'refuse a source with more files and directories');
 }
 
 /** The limits of `--max-bytes` and `--max-files`. */
@@ -133,14 +129,14 @@ export function limitsOf(flags: Flags): { maxBytes?: number; maxFiles?: number }
 export function addWriteFlags(command: Command): void {
   command
     .optionsGroup('What is written:')
-    .addOption(new Option('--subpath <path>', 'write only this directory of the source'))
+    .option('--subpath <path>', 'write only this directory of the source')
     .addOption(listOption('--include <pattern>', 'write only what matches'))
     .addOption(listOption('--exclude <pattern>', 'leave out what matches'))
     .addOption(
       new Option('--owner <who>', 'whose the files become (default: auto)').choices(['auto', 'preserve', 'current']),
     )
-    .addOption(new Option('--max-bytes <size>', 'refuse to write or download more (default: 64GiB)'))
-    .addOption(new Option('--max-files <n>', 'refuse to create more entries (default: 5000000)'))
+    .option('--max-bytes <size>', 'refuse to write or download more (default: 64GiB)')
+    .option('--max-files <n>', 'refuse to create more entries (default: 5000000)')
     .addOption(
       new Option('--mode <how>', 'how files come out of the store (default: auto; it never hard-links)').choices([
         'auto',

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatAge } from '../../src/cli/format.ts';
-import { type Screen, screenOf, widthOf } from '../../src/cli/screen.ts';
+import { type Screen, widthOf } from '../../src/cli/screen.ts';
 import { pruneText, usageText } from '../../src/cli/store-table.ts';
 import type { PruneReport, StoreRow, UsageReport } from '../../src/contract/store.ts';
 import { printable } from '../../src/core/printable.ts';
@@ -137,47 +137,14 @@ describe('the table of the store', () => {
   });
 });
 
-describe('the screen', () => {
-  const terminal = { isTTY: true, columns: 100 };
-  it.each([
-    [terminal, { LANG: 'de_DE.UTF-8' }, undefined, { width: 100, color: true, ascii: false, bars: true }],
-    [terminal, { LANG: 'C', COLUMNS: '40' }, undefined, { width: 40, color: true, ascii: true, bars: true }],
-    [terminal, { LANG: 'en_US.UTF-8', LC_ALL: 'C' }, undefined, { width: 100, color: true, ascii: true, bars: true }],
-    [terminal, { LC_CTYPE: 'C.utf8', TERM: 'dumb' }, undefined, { width: 100, color: false, ascii: true, bars: true }],
-    [
-      terminal,
-      { LANG: 'C.UTF-8', NO_COLOR: '1', FORCE_COLOR: '1' },
-      undefined,
-      { width: 100, color: false, ascii: false, bars: true },
-    ],
-    [
-      terminal,
-      { LANG: 'C.UTF-8', FORCE_COLOR: '0' },
-      undefined,
-      { width: 100, color: false, ascii: false, bars: true },
-    ],
-    [terminal, { LANG: 'C.UTF-8', FORCE_COLOR: '1' }, false, { width: 100, color: false, ascii: false, bars: true }],
-    [
-      {},
-      { LANG: 'C.UTF-8', FORCE_COLOR: '1', COLUMNS: '40' },
-      undefined,
-      { width: undefined, color: true, ascii: false, bars: true },
-    ],
-    [{}, {}, undefined, { width: undefined, color: false, ascii: true, bars: true }],
-    [terminal, { LANG: 'C.UTF-8', ACCESSIBLE: '1' }, undefined, { width: 100, color: true, ascii: false, bars: false }],
-  ])('%# is as the terminal, the environment and the flag say', (stdout, env, flag, wanted) => {
-    expect(screenOf(stdout, env, flag)).toEqual(wanted);
-  });
-
-  it('says ages in the largest unit', () => {
-    expect([1, 61_000, 3600_000, 47 * 3600_000, 15 * 24 * 3600_000].map(formatAge)).toEqual([
-      'now',
-      '1 minute',
-      '1 hour',
-      '1 day',
-      '2 weeks',
-    ]);
-  });
+it('says ages in the largest unit', () => {
+  expect([1, 61_000, 3600_000, 47 * 3600_000, 15 * 24 * 3600_000].map(formatAge)).toEqual([
+    'now',
+    '1 minute',
+    '1 hour',
+    '1 day',
+    '2 weeks',
+  ]);
 });
 
 describe('cache du and prune', () => {

@@ -182,6 +182,29 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
   );
 });
 
+describe.skipIf(!needs('tmux'))('a terminal that is read aloud, or cannot move its cursor', () => {
+  it.each(['ACCESSIBLE=1', 'TERM=dumb'])(
+    'gets lines that stay (%s)',
+    async (variable) => {
+      const terminal = new Terminal(80, 24, cliEnv(cliHome(), { TERM: undefined }));
+      try {
+        terminal.type(`${variable} ${command(join(tempDir('aloud'), 'out'), '; echo the-end')}`);
+        const seen: string[] = [];
+        await terminal.until((lines) => {
+          seen.push(...lines);
+          return lines.includes('the-end');
+        }, 'the end');
+        expect(seen.filter((line) => SUMMARY.test(line) || line.includes('[='))).toEqual([]);
+        const done = terminal.screen(true).filter((line) => /^downloaded layer [0-9a-f]{12}, \d+ of 12 \(/.test(line));
+        expect(done).toHaveLength(LAYERS);
+      } finally {
+        terminal.close();
+      }
+    },
+    TIMEOUT,
+  );
+});
+
 describe('a file', () => {
   it('gets lines without an escape sequence, whatever the terminal is', async () => {
     const dir = join(tempDir('terminal'), 'out');

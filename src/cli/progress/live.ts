@@ -7,6 +7,8 @@ import type { Ora } from 'ora';
 import { monotonicMs } from '../../core/monotonic.ts';
 import type { ProgressEvent } from '../../core/progress.ts';
 import { formatDuration } from '../format.ts';
+import type { Io } from '../io.ts';
+import { takesColor } from '../screen.ts';
 import { stepText, summaryLine, taskLines } from './lines.ts';
 import { messageLine } from './messages.ts';
 import { Rates, TimesLeft } from './rate.ts';
@@ -36,10 +38,11 @@ export class LiveView implements Reporter {
   readonly #rates = new Rates();
   readonly #left = new TimesLeft();
 
-  constructor(stream: NodeJS.WriteStream, options: { verbose: number; color: boolean }) {
-    this.#stream = stream;
-    this.#color = options.color;
-    this.#verbose = options.verbose;
+  /** @param colorFlag `--color` or `--no-color` */
+  constructor({ stderr, env }: Io, verbose: number, colorFlag: unknown) {
+    this.#stream = stderr;
+    this.#color = takesColor(stderr.isTTY, env, colorFlag);
+    this.#verbose = verbose;
     this.#timer = setInterval(() => this.#frame(), FRAME_MS);
     this.#timer.unref();
     process.once('exit', this.#restore);

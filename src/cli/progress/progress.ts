@@ -24,8 +24,8 @@ export async function createReporter(flags: Flags, io: Io): Promise<Reporter> {
   if (flags.quiet === true) return lines({ level: 'none', verbose: 0 });
   const wanted = (flags.progress as string | undefined) ?? (io.env.BUILDKIT_PROGRESS || 'auto');
   const liveView = async (): Promise<() => Reporter> => {
-    const [{ LiveView }, { takesColor }] = await Promise.all([import('./live.ts'), import('../screen.ts')]);
-    return () => new LiveView(io.stderr, { verbose, color: takesColor(io.stderr.isTTY, io.env, flags.color) });
+    const { LiveView } = await import('./live.ts');
+    return () => new LiveView(io, verbose, flags.color);
   };
   switch (wanted) {
     case 'auto': {
