@@ -1,11 +1,12 @@
 /** Content that machines share through a registry, by what proves it (`--cache-from`, `--cache-to`). */
-import type { Digest } from '../core/digest.ts';
 import type { JobContext } from './session.ts';
 
-/** Bytes that prove themselves by their digest. */
+/** Content that proves itself by its pin. */
 export interface SharedContent {
-  /** The digest; one that is not sha256 is not shared. */
-  readonly pin: Digest;
+  /** `body`: bytes by their digest. `git`: a pack with the objects of one commit or tag by its ID. */
+  readonly kind: 'body' | 'git';
+  /** The digest, which is shared if it is sha256; or the ID. */
+  readonly pin: string;
   /** For messages, without secrets. */
   readonly what: string;
 }
@@ -14,10 +15,10 @@ export interface SharedContent {
 export interface TakeOptions {
   /** An empty directory of the caller, who removes it. */
   readonly dir: string;
-  /** The most that is received. */
-  readonly maxBytes: number;
+  /** The most that is received; default: the most that is ever shared. */
+  readonly maxBytes?: number | undefined;
   /**
-   * Uses what was received, its digest verified; what it throws is a fault of the cache.
+   * Uses a body, its digest verified, or verifies a pack; what it throws is a fault of the cache.
    * @param job ends with the time that the cache is given
    */
   accept(job: JobContext, path: string): Promise<void>;
@@ -35,8 +36,11 @@ export interface OfferOptions {
 export interface SharedCache {
   /** Whether content may come from it. */
   readonly reads: boolean;
-  /** Whether content is put into it. */
-  readonly writes: boolean;
+  /**
+   * Whether content would be put into it.
+   * @param secret as for `offer`
+   */
+  keeps(secret: boolean): boolean;
   /**
    * Receives content, if the cache has it.
    * @returns false if the content has to come from its origin

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ctxsrc } from '../support/cli.ts';
 import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
+import { serveGit } from '../support/git-http.ts';
+import { commit, initBare } from '../support/git-repository.ts';
 import { digestOf } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
 import { tempDir } from '../support/temp.ts';
@@ -46,6 +48,28 @@ describe.skipIf(!needs('docker-registry'))('a shared cache in a registry', () =>
     expect(asked).toBe(1);
     const tags = await fetch(`http://${registry.host}/v2/team/cache/tags/list`);
     expect(await tags.json()).toEqual({ name: 'team/cache', tags: [`ctxsrc-body-${PIN.slice(7)}`] });
+  });
+
+  it.skipIf(!needs('git'))('serves a commit and its directories to machines that never ask its server', async () => {
+    const root = tempDir('git');
+    const repository = join(root, 'r.git');
+    initBare(repository);
+    const id = commit(repository, 'refs/heads/main', { 'docs/page': 'text\n', code: 'x\n' });
+    const served = await serveGit(root);
+    const cache = `docker-image://${registry.host}/team/commits`;
+    const snapshot = (reference: string, ...flags: string[]) => {
+      const dir = join(tempDir('out'), 'snapshot');
+      const args = ['--cache-from', cache, ...flags, '--cache-dir', tempDir('store')];
+      return ctxsrc(['snapshot', '--quiet', ...args, `${served.origin}/r.git#${reference}`, dir]);
+    };
+    expect(await snapshot(`${id}:docs`, '--cache-to', cache)).toMatchObject({ code: 0 });
+    await served.close();
+    for (const reference of [id, `${id}:docs`]) {
+      expect(await snapshot(reference, '--strict')).toMatchObject({ code: 0, stderr: '' });
+    }
+    expect((await snapshot('main')).code).not.toBe(0);
+    const tags = await fetch(`http://${registry.host}/v2/team/commits/tags/list`);
+    expect(await tags.json()).toEqual({ name: 'team/commits', tags: [`ctxsrc-git-${id}`] });
   });
 
   it('that is down costs a note, and exit 0', async () => {

@@ -91,19 +91,27 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
   async function receive(job: JobContext, side: Side, content: SharedContent, take: TakeOptions): Promise<void> {
     const signals = [job.signal, side.signal];
     const path = join(take.dir, 'shared');
-    const maxBytes = Math.min(take.maxBytes, LARGEST_ENTRY);
+    const maxBytes = Math.min(take.maxBytes ?? LARGEST_ENTRY, LARGEST_ENTRY);
     const { receive } = await openReader(from!);
     let task: Task | undefined;
     let done = 0;
     try {
-      await patiently(signals, { ms, what: side.host }, (signal, { passed }) =>
-        receive({ ...job, signal }, content, { path, maxBytes }, (bytes) => {
-          passed(bytes);
-          done += bytes;
-          // A task that lacks its content would look like a failure, so it begins with the first byte.
-          task ??= new Task(job.progress, 'download', `${content.what} from ${side.place}`);
-          task.advance(done);
-        }),
+      await patiently(signals, { ms, what: side.host }, (signal, { passed, answered }) =>
+        receive(
+          { ...job, signal },
+          content,
+          { path, maxBytes },
+          {
+            answered,
+            passed: (bytes) => {
+              passed(bytes);
+              done += bytes;
+              // A task that lacks its content would look like a failure, so it begins with the first byte.
+              task ??= new Task(job.progress, 'download', `${content.what} from ${side.place}`);
+              task.advance(done);
+            },
+          },
+        ),
       );
       const { size } = await stat(path);
       const what = `the check of what ${side.host} sent`;
@@ -128,8 +136,10 @@ export function openSharedCache(options: SharedCacheOptions): SharedCache {
   }
 
   return {
-    reads: read !== undefined,
-    writes: write !== undefined,
+    get reads() {
+      return read?.signal.aborted === false;
+    },
+    keeps: (secret) => write?.signal.aborted === false && (!secret || options.private),
 
     async take(job, content, options) {
       if (read === undefined || read.signal.aborted || !canShare(content)) return false;
@@ -209,6 +219,6 @@ function isAbsence(error: unknown): error is CtxsrcError {
 
 /** The registry works, but what it has is something else. */
 function isLie(error: unknown): boolean {
-  const codes: readonly string[] = ['E_DIGEST_MISMATCH', 'E_LIMIT'];
+  const codes: readonly string[] = ['E_DIGEST_MISMATCH', 'E_LIMIT', 'E_MANIFEST_INVALID', 'E_SCHEMA1'];
   return isCtxsrcError(error) && codes.includes(error.code);
 }

@@ -4,7 +4,7 @@
  * none.
  */
 import type { SharedContent } from '../../contract/shared-cache.ts';
-import { digestHex, sha256 } from '../../core/digest.ts';
+import { type Digest, digestHex, sha256 } from '../../core/digest.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
 import { TREE_PIN } from '../../oci/tree-annotations.ts';
 import type { OutgoingManifest } from '../push/manifest.ts';
@@ -12,14 +12,14 @@ import type { OutgoingManifest } from '../push/manifest.ts';
 /** Larger content always comes from its origin. */
 export const LARGEST_ENTRY = 4 * 1024 ** 3;
 
-/** `ctxsrc-body-HEX`. */
-export function tagOf({ pin }: SharedContent): string {
-  return `ctxsrc-body-${digestHex(pin)}`;
+/** `ctxsrc-body-HEX` or `ctxsrc-git-HEX`. */
+export function tagOf({ kind, pin }: SharedContent): string {
+  return `ctxsrc-${kind}-${kind === 'git' ? pin : digestHex(pin as Digest)}`;
 }
 
 /** True if the pin fits into a tag and into every registry. */
-export function canShare({ pin }: SharedContent): boolean {
-  return pin.startsWith('sha256:');
+export function canShare({ kind, pin }: SharedContent): boolean {
+  return kind === 'git' || pin.startsWith('sha256:');
 }
 
 export interface Entry {
@@ -28,8 +28,7 @@ export interface Entry {
 }
 
 /** The documents of an entry: functions of the content alone. */
-export function entryOf({ pin }: SharedContent, size: number): Entry {
-  const blob = { digest: pin, size };
+export function entryOf({ pin }: SharedContent, blob: { readonly digest: Digest; readonly size: number }): Entry {
   const config = json({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [blob.digest] } });
   const bytes = json({
     schemaVersion: 2,

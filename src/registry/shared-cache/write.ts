@@ -1,9 +1,10 @@
 /** Writing an entry: the blobs, then the manifest under its tag. */
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { SharedContent } from '../../contract/shared-cache.ts';
 import type { NetworkOptions } from '../../contract/source.ts';
-import { sha256 } from '../../core/digest.ts';
+import { type Digest, hasherFor, sha256 } from '../../core/digest.ts';
 import type { RepositoryName } from '../mirrors.ts';
 import { type BlobContent, contentOfBytes, contentOfFile, type OutgoingBlob } from '../push/blob.ts';
 import { createPushClient } from '../push/client.ts';
@@ -35,10 +36,11 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
     async put(job, content, path, { anew, passed, answered }) {
       const { size } = await stat(path);
       if (size > LARGEST_ENTRY) return;
-      const { manifest, config } = entryOf(content, size);
+      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path);
+      const { manifest, config } = entryOf(content, { digest, size });
       const sent = async () => counting(contentOfFile(path), passed);
       const blobs: OutgoingBlob[] = [
-        { digest: content.pin, size, kind: 'content', content: sent },
+        { digest, size, kind: 'content', content: sent },
         {
           digest: sha256(config),
           size: config.length,
@@ -75,4 +77,10 @@ function counting(content: BlobContent, passed: (bytes: number) => void): BlobCo
       }
     },
   };
+}
+
+async function digestOfFile(path: string): Promise<Digest> {
+  const hash = hasherFor(sha256(''));
+  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  return `sha256:${hash.digest('hex')}`;
 }

@@ -43,7 +43,7 @@ export async function gitFor(
   session: Session,
   network: NetworkOptions,
 ): Promise<Git> {
-  if (url.transport === 'ssh') return new Git(sshSettings(options.knownHosts));
+  if (url.transport === 'ssh') return new Git({ ...sshSettings(options.knownHosts), credential: true });
   if (url.transport === 'file') return new Git({ localPath: url.path });
   if (url.transport === 'git') return new Git();
   const origin = originOf(url);
@@ -54,7 +54,12 @@ export async function gitFor(
   if (network.clientCert !== undefined) config.push([`http.${origin}/.followRedirects`, 'false']);
   if (proxy !== undefined) config.push([`http.${origin}/.proxy`, proxy?.url.href ?? '']);
   const secret = await findSecret(url, options, session, network);
-  const settings = { config, proxy: proxy ?? undefined, secure: url.transport === 'https' };
+  const settings = {
+    config,
+    proxy: proxy ?? undefined,
+    secure: url.transport === 'https',
+    credential: secret !== undefined || network.clientCert !== undefined,
+  };
   if (secret?.kind === 'token') {
     config.push([`credential.${origin}.helper`, HELPER]);
     return new Git({

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { JobContext, Store, WriteLimits } from '../../contract/index.ts';
+import type { JobContext, SharedCache, Store, WriteLimits } from '../../contract/index.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { shortened } from '../../core/printable.ts';
 import { bytesOfText, isUtf8, textOfBytes } from '../../fs/byte-string.ts';
@@ -14,8 +14,9 @@ import type { PathFilter } from '../../fs/match/path-filter.ts';
 import { keepGitDir } from './kept-git-dir.ts';
 import type { ResolvedRef } from './key.ts';
 import { isLfsPointer } from './lfs.ts';
+import { openCommit } from './open-commit.ts';
 import { attributeFiles, checkPaths, joinBytes, makeDirectories, noDirectory, removeEmpty, unsafe } from './paths.ts';
-import { type GitEntry, type GitRemote, Repository } from './repository.ts';
+import type { GitEntry, GitRemote, Repository } from './repository.ts';
 import { GITLINK, inLeftOut, inSubmodule, readModules, submoduleUrl } from './submodules.ts';
 import type { GitUrl } from './url.ts';
 
@@ -27,6 +28,7 @@ const MAX_NESTING = 10;
 
 export interface CheckoutPlan {
   readonly store: Store;
+  readonly cache: SharedCache | undefined;
   readonly limits: WriteLimits;
   readonly keepGitDir: boolean;
   readonly skipSubmodules: boolean;
@@ -86,15 +88,10 @@ export class Checkout {
    * seconds. Errors: E_PATH_NOT_FOUND (subdirectory), E_UNSAFE, E_LIMIT, and those of git (failure.ts).
    */
   async write(target: CheckoutTarget, dir: string, prefix = '', nesting = 0): Promise<number> {
-    const repository = await Repository.open(this.#job, this.#plan.store, target.remote, {
-      partial: target.subdir !== '',
-      sha256: target.resolved.pin.length === 64,
-    });
+    const { repository, commit: found } = await openCommit(this.#job, this.#plan, target);
+    const { id: commit, time } = found;
     let modules: readonly Submodule[];
-    let time: number;
     try {
-      const { id: commit, time: committed } = await repository.fetch(target.resolved);
-      time = committed;
       const opened = { ...target, repository, commit, dir, prefix };
       const entrance = await this.#submoduleOnTheWay(opened);
       modules = entrance === undefined ? await this.#writeCommit(opened) : [entrance];

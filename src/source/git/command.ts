@@ -89,6 +89,8 @@ export interface GitSettings {
   readonly localPath?: string | undefined;
   /** The proxy that calls go through. */
   readonly proxy?: NamedProxy | undefined;
+  /** The remote is shown a credential, or may be. */
+  readonly credential?: boolean | undefined;
   /** The remote uses https, and redirects must not lead to an unencrypted transport. */
   readonly secure?: boolean | undefined;
 }
@@ -99,6 +101,11 @@ export class Git {
 
   constructor(settings: GitSettings = {}) {
     this.#settings = settings;
+  }
+
+  /** The remote is shown a credential, or may be: what it sends is not everybody's. */
+  get hasCredential(): boolean {
+    return this.#settings.credential === true;
   }
 
   /**

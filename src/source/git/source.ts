@@ -41,6 +41,7 @@ function gitInstance(id: GitIdentifier, env: SourceEnv): SourceInstance {
         job,
         {
           store: env.store,
+          cache: env.sharedCache,
           limits: options.limits,
           keepGitDir: selection.keepGitDir,
           skipSubmodules: selection.skipSubmodules,
@@ -202,6 +203,7 @@ export const source: Source = {
     },
   ],
   attributes: GIT_ATTRIBUTES,
+  shares: true,
   identify,
   resolve: (id, env) => gitInstance(ownIdentifier<GitIdentifier>(source, id, 'withRef'), env),
 };

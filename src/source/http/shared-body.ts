@@ -40,4 +40,4 @@ export async function offerBody(
   await cache.offer(job, contentOf(digest, what), { secret, file: async () => store.blobs.path(digest) });
 }
 
-const contentOf = (pin: Digest, what: string): SharedContent => ({ pin, what });
+const contentOf = (pin: Digest, what: string): SharedContent => ({ kind: 'body', pin, what });

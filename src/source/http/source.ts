@@ -135,7 +135,7 @@ function httpInstance(
 
   /** Puts a body that came from its origin into the shared cache. */
   async function offer(job: JobContext, target: FileRequest, digest: Digest): Promise<void> {
-    if (cache?.writes !== true) return;
+    if (cache === undefined) return;
     const { offerBody } = await import('./shared-body.ts');
     // The query of a URL may be a signature.
     const secret =
