@@ -10,7 +10,7 @@ import { newStore, writeSnapshot } from '../../support/source-env.ts';
 import { tempDir } from '../../support/temp.ts';
 import { openGit, ServedRepositories } from './served-repositories.ts';
 
-export const FILES = { 'a/f': 'one\n', 'b/g': 'two\n' };
+const FILES = { 'a/f': 'one\n', 'b/g': 'two\n' };
 
 export class SharedCommits {
   readonly served: ServedRepositories;
@@ -18,7 +18,7 @@ export class SharedCommits {
   /** A repository whose `main` has two commits. */
   readonly dir: string;
   readonly url: string;
-  /** The second of them, with FILES. */
+  /** The second of them, with these files. */
   readonly id: string;
   /** Requests to the git server. */
   asked = 0;
