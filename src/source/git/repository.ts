@@ -2,7 +2,7 @@
  * The bare repository in the store for a remote: only requested objects are fetched, one commit deep. If a subdirectory
  * is requested, a second repository is used, without the blobs that were not needed yet.
  */
-import { lstat, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, Store } from '../../contract/index.ts';
 import { sha256 } from '../../core/digest.ts';
@@ -39,14 +39,6 @@ export interface Commit {
   readonly time: number;
 }
 
-/** A pack that is not in a repository yet. */
-export interface ReceivedPack {
-  /** Of pack and index, without their endings. */
-  readonly path: string;
-  readonly name: string;
-  readonly commit: string;
-}
-
 /** An entry of a commit's tree. `path` and names are byte strings. */
 export interface GitEntry {
   readonly path: string;
@@ -68,8 +60,6 @@ export class Repository {
   readonly #remote: GitRemote;
   readonly dir: string;
   readonly #partial: boolean;
-  /** True until something was fetched. */
-  #empty = false;
   readonly release: () => Promise<void>;
 
   private constructor(job: JobContext, remote: GitRemote, dir: string, partial: boolean, release: () => Promise<void>) {
@@ -126,7 +116,6 @@ export class Repository {
     if (await this.#looksWhole()) return;
     for (const name of await readdir(this.dir)) await rm(join(this.dir, name), { recursive: true, force: true });
     await this.local(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, this.dir]);
-    this.#empty = true;
   }
 
   /** Removes leftovers of a git that was killed or ran out of space: no other process uses the locked directory. */
@@ -165,7 +154,6 @@ export class Repository {
   /** Fetches the object of the ref with its tree. Returns its commit. */
   async fetch(resolved: ResolvedRef): Promise<Commit> {
     await this.#fetchPin(resolved);
-    this.#empty = false;
     const found = await this.find(resolved.pin);
     if (found !== undefined) return found;
     const message = `no branch or tag of ${this.#remote.url} contains the commit ${resolved.pin}`;
@@ -176,31 +164,9 @@ export class Repository {
 
   /** The commit with the ID, or the commit of the tag with the ID; undefined if it is missing. */
   async find(id: string): Promise<Commit | undefined> {
-    if (this.#empty) return undefined;
     const { exit, stdout } = await this.local(['log', '-1', '--format=%H %ct', id, '--'], { okExits: [128] });
     const match = /^([0-9a-f]+) (\d+)\n$/.exec(stdout.toString('latin1'));
     return exit !== 0 || match === null ? undefined : { id: match[1] as string, time: Number(match[2]) };
-  }
-
-  /** Takes over a verified pack of the commit or tag, as a fetch one commit deep leaves it. */
-  async adopt(id: string, { path, name, commit }: ReceivedPack): Promise<void> {
-    try {
-      // First that its parents are missing: without that the commit looks damaged.
-      const shallow = join(this.dir, 'shallow');
-      const known = (await exists(shallow)) ? await readFile(shallow, 'utf8') : '';
-      await writeFile(`${shallow}.lock`, `${known}${known.includes(commit) ? '' : `${commit}\n`}`);
-      await rename(`${shallow}.lock`, shallow);
-      const file = await open(`${path}.pack`, 'r+');
-      await file.sync().finally(() => file.close());
-      // git looks for the index.
-      for (const end of ['pack', 'idx']) {
-        await rename(`${path}.${end}`, join(this.dir, 'objects', 'pack', `pack-${name}.${end}`));
-      }
-    } catch (error) {
-      throw localError(error, `cannot write ${this.dir}`);
-    }
-    await this.local(['update-ref', `refs/ctxsrc/${id}`, id]);
-    this.#empty = false;
   }
 
   /**
@@ -221,7 +187,6 @@ export class Repository {
     if (onRef) {
       try {
         await this.#fetchRefs(['--depth=1'], [`+${resolved.name}:${kept}`]);
-        this.#empty = false;
         if ((await this.find(resolved.pin)) !== undefined) return;
       } catch (error) {
         if (!isCtxsrcError(error, 'E_REGISTRY_PROTOCOL')) throw error;

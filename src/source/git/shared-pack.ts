@@ -3,13 +3,13 @@
  * its own. A pack that was received is used once git has computed the IDs of its objects, and they are those that the
  * commit needs, no fewer and no more.
  */
-import { open, rename } from 'node:fs/promises';
+import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, SharedCache, SharedContent, Store } from '../../contract/index.ts';
-import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { Git } from './command.ts';
-import type { Commit, ReceivedPack, Repository } from './repository.ts';
+import type { Commit, Repository } from './repository.ts';
 
 /**
  * The git that looks at a foreign pack, with little memory for any one object: a small delta can stand for gigabytes.
@@ -23,6 +23,14 @@ const LIMITED_GIT = new Git({
   ],
   environment: { GIT_ALLOC_LIMIT: '256m' },
 });
+
+/** A pack that was verified, and is not in the store's repository yet. */
+interface ReceivedPack {
+  /** Of pack and index, without their endings. */
+  readonly path: string;
+  readonly name: string;
+  readonly commit: string;
+}
 
 /** The packs of one remote. */
 export class SharedPacks {
@@ -52,7 +60,7 @@ export class SharedPacks {
         },
       });
       if (!took || checking === undefined) return undefined;
-      await repository.adopt(pin, await checking);
+      await adopt(repository, pin, await checking);
       return await repository.find(pin);
     } finally {
       // The cache may have given up waiting for it: git is ending.
@@ -115,6 +123,30 @@ export class SharedPacks {
       throw new CtxsrcError('E_DIGEST_MISMATCH', error.message, { cause: error });
     }
   }
+}
+
+/** Moves a pack into the repository, which is then as after a fetch one commit deep. */
+async function adopt(repository: Repository, pin: string, { path, name, commit }: ReceivedPack): Promise<void> {
+  const { dir } = repository;
+  try {
+    // First that its parents are missing: without that the commit looks damaged.
+    const shallow = join(dir, 'shallow');
+    const known = await readFile(shallow, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+      return '';
+    });
+    await writeFile(`${shallow}.lock`, `${known}${known.includes(commit) ? '' : `${commit}\n`}`);
+    await rename(`${shallow}.lock`, shallow);
+    const file = await open(`${path}.pack`, 'r+');
+    await file.sync().finally(() => file.close());
+    // git looks for the index.
+    for (const end of ['pack', 'idx']) {
+      await rename(`${path}.${end}`, join(dir, 'objects', 'pack', `pack-${name}.${end}`));
+    }
+  } catch (error) {
+    throw localError(error, `cannot write ${dir}`);
+  }
+  await repository.local(['update-ref', `refs/ctxsrc/${pin}`, pin]);
 }
 
 /** The number in the head of a pack. */
