@@ -1,6 +1,6 @@
 /** The front end that a Dockerfile, or a build argument, asks for. */
 import { isCtxsrcError } from '../core/errors.ts';
-import { chosenFrontend, isDockersOwn } from '../dockerfile/graph/frontend.ts';
+import { chosenFrontend, isDockersOwn, olderRules } from '../dockerfile/graph/frontend.ts';
 import { frontendOf } from '../dockerfile/parse/directives.ts';
 import type { BuildAnswer, BuildRequest, BuildWork } from './answer.ts';
 import type { BuildSources, OpenSource } from './sources.ts';
@@ -11,6 +11,8 @@ export interface AskedFrontend {
   readonly commandLine: string;
   /** Docker's own, in whatever version: the same rules as here. */
   readonly isDockers: boolean;
+  /** What to say of a version whose rules are older. */
+  readonly older: string | undefined;
 }
 
 /**
@@ -25,16 +27,20 @@ export async function askedFrontend(
   if (chosen === undefined) return undefined;
   const { registryReference } = await import('../source/foreign-forms.ts');
   const image = await sources.open(registryReference(chosen.source), { platform: buildPlatform });
-  return { image, commandLine: chosen.commandLine, isDockers: isDockersOwn(chosen.source) };
+  const { source, commandLine } = chosen;
+  const isDockers = isDockersOwn(source);
+  return { image, commandLine, isDockers, older: isDockers ? olderRules(source) : undefined };
 }
 
 /**
  * The front end with its digest now. Docker's own is in no key: where it cannot be asked, it is listed without a digest.
  */
 export async function listedFrontend(
-  { image, isDockers }: AskedFrontend,
+  { image, isDockers, older }: AskedFrontend,
   { job }: BuildWork,
 ): Promise<BuildAnswer['frontend']> {
+  const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
+  if (older !== undefined) note(older);
   const ref = String(image.resolved.identifier);
   try {
     return { ref, digest: (await image.digests()).digest };
@@ -42,8 +48,7 @@ export async function listedFrontend(
     if (!isDockers || !isCtxsrcError(error) || job.signal.aborted) throw error;
     // Who asked for no network knows why there is no digest.
     if (error.code !== 'E_OFFLINE') {
-      const text = `the front end is listed without its digest, which is in no key: ${error.message}`;
-      job.progress.emit({ type: 'message', level: 'note', text });
+      note(`the front end is listed without its digest, which is in no key: ${error.message}`);
     }
     return { ref };
   }

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/digest.ts';
+import { frontendOf } from '../../src/dockerfile/parse/directives.ts';
 import { serveGit } from '../support/git-http.ts';
 import { commit, initBare } from '../support/git-repository.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
-import { Asker, projectOf, put } from '../support/project.ts';
+import { Asker, type ProjectOptions, projectOf, put } from '../support/project.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { newStore } from '../support/source-env.ts';
 import { tar } from '../support/tar-builder.ts';
@@ -75,14 +76,16 @@ describe('the key of a build', () => {
   it('changes with the base, and not with another platform of its list (I1, I2)', async () => {
     const file = `FROM ${registry.host}/moved:1\nRUN make`;
     push('moved:1', 'old');
-    const before = await ask.key(undefined, file);
+    const before = await ask.answer(undefined, file);
     push('moved:1', 'old', { other: 'rebuilt' });
-    expect(await ask.key(undefined, file)).toBe(before);
+    const rebuilt = await ask.answer(undefined, file);
+    expect(rebuilt.key).toBe(before.key);
+    expect(rebuilt.inputs[0]?.digest).not.toBe(before.inputs[0]?.digest);
     push('moved:1', 'new');
-    expect(await ask.key(undefined, file)).not.toBe(before);
+    expect(await ask.key(undefined, file)).not.toBe(before.key);
   });
 
-  it('changes with a stage that files are copied from, and not with one that nothing needs', async () => {
+  it('changes with a stage that files are copied from, and not with one that nothing needs (G2, G9)', async () => {
     const file = `FROM ${base} AS unused\nRUN other\nFROM ${registry.host}/tools:1 AS tools\nRUN make\nFROM ${base}\nCOPY --from=tools /o /`;
     push('tools:1', 'old');
     const before = await ask.key(undefined, file);
@@ -91,7 +94,7 @@ describe('the key of a build', () => {
     expect(await ask.key(undefined, file)).not.toBe(before);
   });
 
-  it('changes with the environment of the base and with its triggers', async () => {
+  it('changes with the environment of the base and with its triggers (G10)', async () => {
     const dir = projectOf({ trigger: 't' });
     const file = `FROM ${registry.host}/child:1\nRUN make`;
     push('child:1', 'same');
@@ -108,7 +111,7 @@ describe('the key of a build', () => {
     ]);
   });
 
-  it('changes with files that a step takes, their modes, and nothing else of the context', async () => {
+  it('changes with files that a step takes, their modes, and nothing else of the context (C8)', async () => {
     const dir = projectOf({ 'src/a': 'A', 'src/n.log': 'n', README: 'r', '.dockerignore': '*/*.log\n' });
     const file = `FROM ${base}\nCOPY src /src`;
     const before = await ask.key(dir, file);
@@ -225,7 +228,7 @@ describe('the key of a build', () => {
     });
   });
 
-  it('is one over all platforms', async () => {
+  it('is one over all platforms (I5)', async () => {
     const file = `FROM ${base}\nRUN make`;
     const platforms = (...targetPlatforms: string[]) => ({ targetPlatforms, platformAsked: true });
     const both = await ask.answer(undefined, file, platforms('linux/amd64', 'linux/arm64'));
@@ -262,6 +265,35 @@ describe('a front end', () => {
     const own = await ask.answer(undefined, '# syntax=docker/dockerfile:1\nFROM scratch\nLABEL a=b', { offline: true });
     expect(own.key).toBe(plain);
     expect(own.frontend).toEqual({ ref: 'docker-image://docker.io/docker/dockerfile:1' });
+  });
+
+  it('is found below a shebang, where nothing is an escape character any more (R8)', async () => {
+    const text = '\ufeff#!/usr/bin/env x\n# syntax=docker/dockerfile:1\n# escape=`\nFROM scratch\nLABEL a=b\\\nc';
+    const own = await ask.answer(undefined, text, { offline: true });
+    expect(own.frontend).toEqual({ ref: 'docker-image://docker.io/docker/dockerfile:1' });
+    expect(own.key).toBe(await ask.key(undefined, 'FROM scratch\nLABEL a=bc'));
+    for (const form of ['// syntax=docker/dockerfile:1\n', '{"syntax": "docker/dockerfile:1"}']) {
+      expect(frontendOf(Buffer.from(`#!x\n${form}`))).toMatchObject({ image: 'docker/dockerfile:1', line: 2 });
+    }
+  });
+
+  it('of an older version is told to be read by newer rules, by whatever it is asked for (I7)', async () => {
+    const told = async (syntax: string, options: ProjectOptions = {}) => {
+      ask.messages.length = 0;
+      const file = `# syntax=${syntax}\nFROM scratch\nCOPY --parents a /`;
+      const { frontend } = await ask.answer(projectOf({ a: 'A' }), file, { offline: true, ...options });
+      return [frontend?.ref.replace('docker-image://docker.io/', ''), ask.messages.join('\n')];
+    };
+    const note = (tag: string) => [
+      `docker/dockerfile:${tag}`,
+      expect.stringContaining(`docker/dockerfile:${tag} is read by the rules of 1.`),
+    ];
+    for (const tag of ['1.4', '1.4.3', '1.7-labs']) expect(await told(`docker/dockerfile:${tag}`)).toEqual(note(tag));
+    const buildArgs = new Map([['BUILDKIT_SYNTAX', 'docker/dockerfile:1.0']]);
+    expect(await told('docker/dockerfile:1', { buildArgs })).toEqual(note('1.0'));
+    for (const tag of ['1', 'latest', '1-labs', '1.99']) {
+      expect(await told(`docker/dockerfile:${tag}`)).toEqual([`docker/dockerfile:${tag}`, '']);
+    }
   });
 
   it('of another kind makes everything count, and is refused by strict', async () => {
@@ -417,7 +449,7 @@ describe('what cannot be resolved', () => {
     }
   });
 
-  it('is no error where nothing needs it', async () => {
+  it('is no error where nothing needs it (G9)', async () => {
     const dir = projectOf({ 'a/f': 'A' });
     const file = `ARG S\nFROM ${base} AS p-a\nCOPY a/ /\nFROM ${registry.host}/gone:1 AS p-b\nCOPY b/ /\nFROM p-$S`;
     const { inputs } = await ask.answer(dir, file, { buildArgs: new Map([['S', 'a']]) });

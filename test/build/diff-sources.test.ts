@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => builds.stop());
 
 describe('sources', () => {
-  it('are base images, told with their digests, and by what they hand on', async () => {
+  it('are base images, told with their digests, and by what they hand on (I1)', async () => {
     const file = `FROM ${builds.push('base', 'one', { Env: ['A=1'], Labels: { l: '1' } })} AS build\nRUN make\nFROM scratch\nCOPY --from=build / /`;
     const moved = await builds.changed(undefined, twice(file), () => builds.push('base', 'two', { Env: ['A=1'] }));
     expect(builds.hidden(moved.sentence)).toBe('the build differs: base image HOST/base:1 sha256:D → sha256:D');

@@ -21,7 +21,7 @@ describe('files', () => {
   const project = () => projectOf({ 'src/main.go': 'main', 'src/util.go': 'util', README: 'r' });
   const file = 'FROM scratch\nCOPY src /src';
 
-  it('are named with what differs of them', async () => {
+  it('are named with what differs of them (C8, D5)', async () => {
     const dir = project();
     const { sentence, rebuilt, note } = await builds.changed(dir, twice(file), () =>
       chmodSync(join(dir, 'src/main.go'), 0o664),
@@ -84,7 +84,7 @@ describe('files', () => {
     expect(builds.lines(beside)).toEqual(['~ src/main.go, other content']);
   });
 
-  it('may all be the same where a pattern of --exclude is not', async () => {
+  it('may all be the same where a pattern of --exclude is not (C3)', async () => {
     const after = file.replace('COPY', 'COPY --exclude=*.none');
     const { sentence } = await builds.changed(project(), [file, after]);
     expect(sentence).toBe('the build differs: no file differs, and a pattern of --exclude does (Dockerfile:2 COPY)');
@@ -151,7 +151,7 @@ describe('what a build is given', () => {
   const file = 'FROM scratch\nARG A=0\nLABEL a=$A';
   const given = (...pairs: [string, string][]): ProjectOptions => ({ buildArgs: new Map(pairs) });
 
-  it('is told by name, and an argument that nothing declares is not told', async () => {
+  it('is told by name, and an argument that nothing declares is not told (A1, D5)', async () => {
     const other = await builds.changed(undefined, twice(file), undefined, [
       given(['A', '1'], ['B', '1']),
       given(['A', '2']),

@@ -2,7 +2,7 @@
  * What people met with tools that decide whether to build (`docs/field.md`): one change to a small project each, and
  * whether the key has to change. Names in brackets as (C4) are those of the list of such needs that other tests go by, too.
  */
-import { cpSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
+import { chmodSync, cpSync, rmSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LayoutBuilder } from '../support/layout-builder.ts';
@@ -114,13 +114,14 @@ describe('the key changes exactly when BuildKit would do something else, where t
 describe('the key changes exactly when BuildKit would do something else, where the options change', () => {
   const file = 'ARG V=1\nFROM HOST/base:1\nARG V\nARG LATE\nCOPY src/a.go /$LATE/\nRUN make\nARG AFTER\nCMD x';
   it.each<[need: string, a: ProjectOptions, b: ProjectOptions, same: boolean]>([
-    ['an argument that no instruction uses, above a command', {}, args(['V', '2']), false],
+    ['an argument that no instruction uses, above a command (A1)', {}, args(['V', '2']), false],
     ['an argument given as it is by default', {}, args(['V', '1']), true],
-    ['an argument below the last command', {}, args(['AFTER', '1']), true],
-    ['an argument that nobody declares', {}, args(['NOBODY', '1']), true],
+    ['an argument below the last command (A1)', {}, args(['AFTER', '1']), true],
+    ['an argument that nobody declares (A1)', {}, args(['NOBODY', '1']), true],
     ['a proxy', {}, args(['HTTP_PROXY', 'http://p:1']), true],
     ['an argument in a path', args(['LATE', 'x']), args(['LATE', 'y']), false],
     ['a time for what is made', {}, args(['SOURCE_DATE_EPOCH', '1']), true],
+    ['a salt (D4)', {}, { salts: [['cache-version', '2']] }, false],
     [
       'the platform (I5)',
       { targetPlatforms: ['linux/amd64'], platformAsked: true },
@@ -158,6 +159,7 @@ describe('the key changes exactly when BuildKit would do something else, where t
 describe('the key changes exactly when BuildKit would do something else, where a file changes', () => {
   it.each<[need: string, file: string, change: (dir: string) => void, same: boolean]>([
     ['a file that no instruction takes (C12)', 'COPY src /', (dir) => put(dir, 'README.md', 'changed'), true],
+    ['a new file beside what is taken (C12)', 'COPY src /', (dir) => put(dir, '.github/w.yaml', 'new'), true],
     ['a file that is taken', 'COPY src /', (dir) => put(dir, 'src/a.go', 'changed'), false],
     [
       'a new file that a pattern matches (C2)',
@@ -166,7 +168,25 @@ describe('the key changes exactly when BuildKit would do something else, where a
       false,
     ],
     ['a new file that it does not match', 'COPY --parents ./**/*.go /d/', (dir) => put(dir, 'new/q.txt', 'q'), true],
-    ['an excluded file at the top', 'COPY --exclude=*.1 src /', (dir) => put(dir, 'src/n.1', 'changed'), true],
+    [
+      'a file behind a pivot (C2)',
+      'COPY --parents ./src/./x/y /d/',
+      (dir) => put(dir, 'src/x/y/z.go', 'changed'),
+      false,
+    ],
+    [
+      'the mode of a folder behind a pivot (C2)',
+      'COPY --parents ./src/./x/y /d/',
+      (dir) => chmodSync(join(dir, 'src/x'), 0o700),
+      false,
+    ],
+    [
+      'the mode of the folder that is the pivot (C2)',
+      'COPY --parents ./src/./x/y /d/',
+      (dir) => chmodSync(join(dir, 'src'), 0o700),
+      false,
+    ],
+    ['an excluded file at the top (C3)', 'COPY --exclude=*.1 src /', (dir) => put(dir, 'src/n.1', 'changed'), true],
     [
       'a file further down that the pattern does not mean (C3)',
       'COPY --exclude=*.1 src /',
@@ -174,13 +194,20 @@ describe('the key changes exactly when BuildKit would do something else, where a
       false,
     ],
     ['an exception below an ignored folder (C4)', 'COPY . /', (dir) => put(dir, 'out/keep/k', 'changed'), false],
-    ['an ignored file', 'COPY . /', (dir) => put(dir, 'out/o', 'changed'), true],
+    ['an ignored file (C4)', 'COPY . /', (dir) => put(dir, 'out/o', 'changed'), true],
     [
       'the ignore file, where it is not copied and leaves the same out',
       'COPY src /',
       (dir) => put(dir, '.dockerignore', 'out\n'),
       true,
     ],
+    [
+      'a line of the ignore file that hits nothing (D6)',
+      'COPY src /',
+      (dir) => put(dir, '.dockerignore', 'out\n!out/keep/*\n*.none\n'),
+      true,
+    ],
+    ['the second of two files (C10)', 'COPY src/a.go src/n.1 /d/', (dir) => put(dir, 'src/n.1', 'changed'), false],
     [
       'a renamed file that a wildcard takes (C10)',
       'COPY src/* /',
@@ -191,7 +218,7 @@ describe('the key changes exactly when BuildKit would do something else, where a
       false,
     ],
     ['the time of a file (C9)', 'COPY src /', (dir) => utimesSync(join(dir, 'src/a.go'), 1, 1), true],
-    ['the mode of a file', 'COPY src /', (dir) => put(dir, 'src/a.go', 'a', 0o755), false],
+    ['the mode of a file (C8)', 'COPY src /', (dir) => put(dir, 'src/a.go', 'a', 0o755), false],
     [
       'the mode of a file, also where another is set (C8)',
       'COPY --chmod=644 src/a.go /',
@@ -230,6 +257,48 @@ describe('the key changes exactly when BuildKit would do something else, where a
     rmSync(join(dir, 'src/l'));
     symlinkSync('../u', join(dir, 'src/l'));
     expect(await ask.key(dir, inside)).not.toBe(before[1]);
+    const edited = await ask.key(dir, named);
+    rmSync(join(dir, 'l'));
+    symlinkSync('u', join(dir, 'l'));
+    put(dir, 'u', '3');
+    expect(await ask.key(dir, named)).not.toBe(edited);
+  });
+
+  it('a directory by name has its own ignore file, whatever the main one leaves out (C6)', async () => {
+    const dir = projectOf({ '.dockerignore': '*', 'Dockerfile.dockerignore': '*' });
+    const other = projectOf({ f: '1', g: '1', '.dockerignore': 'g\n', 'Dockerfile.dockerignore': '*' });
+    const key = () => ask.key(dir, 'FROM scratch\nCOPY --from=n . /', { contexts: new Map([['n', other]]) });
+    const before = await key();
+    put(other, 'g', '2');
+    expect(await key()).toBe(before);
+    put(other, 'f', '2');
+    expect(await key()).not.toBe(before);
+  });
+
+  it('a Dockerfile that lies elsewhere counts by its instructions alone (C13)', async () => {
+    const dir = projectOf(FILES);
+    const path = join(projectOf({ Dockerfile: '' }), 'Dockerfile');
+    const key = (text: string) =>
+      ask.key(dir, '', { dockerfile: { bytes: Buffer.from(text), name: '../Dockerfile', path } });
+    const before = await key('FROM scratch\nCOPY src /s');
+    expect(await key('# why\nFROM scratch\nCOPY src /s')).toBe(before);
+    expect(await key('FROM scratch\nCOPY src /t')).not.toBe(before);
+  });
+
+  it('the folder of git counts like any other where it is copied, and is told (C13)', async () => {
+    const dir = projectOf({ ...FILES, '.git/HEAD': '1' });
+    const answer = async (text: string) => {
+      const { key, findings } = await ask.answer(dir, text);
+      return { key, rules: findings.map(({ rule }) => rule) };
+    };
+    const [whole, part] = ['FROM scratch\nCOPY . /', 'FROM scratch\nCOPY src /'];
+    // The Dockerfile is among the files: it has to be the same.
+    const before = { part: await answer(part), whole: await answer(whole) };
+    put(dir, '.git/HEAD', '2');
+    const after = { part: await answer(part), whole: await answer(whole) };
+    expect(after.part).toEqual(before.part);
+    expect(after.whole.key).not.toBe(before.whole.key);
+    expect([before.whole.rules.includes('GitDirectoryCopied'), before.part.rules]).toEqual([true, []]);
   });
 
   it('nothing depends on where the project lies (C9, D6)', async () => {

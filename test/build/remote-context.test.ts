@@ -65,7 +65,7 @@ describe.skipIf(!needs('git'))('a git repository', () => {
   });
   afterAll(() => server.close());
 
-  it('is fetched, and its Dockerfile read there; its ignore file is none', async () => {
+  it('is fetched, and its Dockerfile read there; its ignore file is none (C13)', async () => {
     const { request, notes } = await read({ context: url });
     expect(Buffer.from(request.dockerfile.bytes).toString()).toBe(DOCKERFILE);
     expect(request.dockerfile).toMatchObject({ name: 'Dockerfile', path: undefined });
@@ -82,7 +82,7 @@ describe.skipIf(!needs('git'))('a git repository', () => {
     expect((await read({ context: url, file: 'sub/dockerfile' })).request.dockerfile.name).toBe('sub/dockerfile');
   });
 
-  it('keeps .git where a build argument says so', async () => {
+  it('keeps .git where a build argument says so (C13)', async () => {
     const { request } = await read({ context: url, buildArgs: ['BUILDKIT_CONTEXT_KEEP_GIT_DIR=1'] });
     expect(existsSync(join(request.context!, '.git'))).toBe(true);
   });

@@ -180,7 +180,7 @@ describe('flags', () => {
     ]);
   });
 
-  it('--build-context: names as BuildKit looks them up, paths found from anywhere', async () => {
+  it('--build-context: names as BuildKit looks them up, paths found from anywhere (B5)', async () => {
     symlinkSync('app', join(here, 'a:b'));
     const { contexts } = (
       await read({
@@ -226,7 +226,7 @@ describe('environment', () => {
     expect(await epoch([], '')).toBeUndefined();
   });
 
-  it('DOCKER_DEFAULT_PLATFORM is asked for, unless --platform is', async () => {
+  it('DOCKER_DEFAULT_PLATFORM is asked for, unless --platform is (I5)', async () => {
     const env = { DOCKER_DEFAULT_PLATFORM: 'arm64' };
     expect((await read({}, env)).request).toMatchObject({ targetPlatforms: ['linux/arm64'], platformAsked: true });
     expect((await read({ platforms: ['amd64'] }, env)).request.targetPlatforms).toEqual(['linux/amd64']);

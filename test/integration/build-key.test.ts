@@ -64,7 +64,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     await registry?.stop();
   });
 
-  it('names every image with its places, whatever names it', async () => {
+  it('names every image with its places, whatever names it (G4)', async () => {
     const { inputs } = await inputsOf('.');
     const shown = inputs.map(({ name, at }) => [name, (at as { line: number }[]).map(({ line }) => line)]);
     expect(shown).toEqual([
@@ -123,7 +123,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     expect(await ask()).toMatchObject({ code: 6, stdout: first.stdout });
   });
 
-  it('lists the targets of a bake file whose tag is not there, each asked for by one HEAD', async () => {
+  it('lists the targets of a bake file whose tag is not there, each asked for by one HEAD (D1)', async () => {
     const target = (line: string) => ({ 'dockerfile-inline': `FROM scratch\nLABEL a=${line}` });
     const file = { group: { default: { targets: ['a', 'b'] } }, target: { a: target('1'), b: target('2') } };
     writeFileSync(join(dir, 'b.json'), JSON.stringify(file));
@@ -156,7 +156,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     expect(log.log.map(({ method }) => method)).toEqual(['HEAD']);
   });
 
-  it('says what to do about a base that only this machine has', async () => {
+  it('says what to do about a base that only this machine has (I4)', async () => {
     writeFileSync(join(dir, 'local.Dockerfile'), `FROM ${log.host}/built/here:1\n`);
     const result = await run('key', '--build', '-f', 'local.Dockerfile', '.');
     expect(result).toMatchObject({ code: 3, stdout: '' });
@@ -180,7 +180,7 @@ describe.skipIf(!needs('docker-registry', 'skopeo'))('builds from a registry', (
     });
     afterAll(() => server.close());
 
-    it('takes its files as those of a directory without an ignore file', async () => {
+    it('takes its files as those of a directory without an ignore file (C13)', async () => {
       const { key, inputs } = await inputsOf(`${server.origin}/r.git`);
       expect(inputs).toEqual([
         expect.objectContaining({ kind: 'git', name: 'context', ref: `${server.origin}/r.git`, paths: ['/src'] }),

@@ -95,12 +95,12 @@ export async function stepsOf(
 /** The vertices that one needs, inputs first, itself last. Without recursion: a long Dockerfile is a deep graph. */
 function postOrder(vertices: readonly Vertex[], result: number): number[] {
   const order = new Set<number>();
-  const open = [result];
-  while (open.length > 0) {
-    const index = open.at(-1)!;
-    const waiting = vertices[index]!.inputs.find(({ vertex }) => !order.has(vertex));
-    if (waiting === undefined) order.add(open.pop()!);
-    else open.push(waiting.vertex);
+  const way = [{ index: result, next: 0 }];
+  for (let top = way.at(-1); top !== undefined; top = way.at(-1)) {
+    const input = vertices[top.index]!.inputs[top.next];
+    top.next += 1;
+    if (input === undefined) order.add(way.pop()!.index);
+    else if (!order.has(input.vertex)) way.push({ index: input.vertex, next: 0 });
   }
   return [...order];
 }

@@ -24,7 +24,7 @@ export interface LexerOptions {
 }
 
 /** Longer values fit into no environment; without a limit, a few lines that double a variable would fill the memory. */
-const MAX_LENGTH = 4 << 20;
+const MAX_LENGTH = 16 << 20;
 /** `${a:-${b:-…}}`. */
 const MAX_DEPTH = 200;
 
@@ -280,7 +280,7 @@ export class Lexer {
 
 function checkLength(length: number): void {
   if (length > MAX_LENGTH)
-    throw new DockerfileProblem('a value becomes longer than 4 MiB', 'use fewer variables in it');
+    throw new DockerfileProblem('a value becomes longer than 16 MiB', 'use fewer variables in it');
 }
 
 function unclosed(quote: string): DockerfileProblem {

@@ -79,25 +79,32 @@ async function finished(
   for (const [name, value] of build.options.labels) image.config.labels.set(name, value);
   if (build.askedPlatform !== undefined) setPlatform(image, build.askedPlatform);
   const { vertices, result } = await writeDefinition(target.files, slices);
+  const sources = sourceNames(vertices);
   return {
     platform: formatPlatformAll(build.target),
     vertices,
     result,
     reachable: [...reached].flatMap(({ facts }) => facts.number ?? []).sort((a, b) => a - b),
     imageConfig: writeImage(image),
-    requests: build.requests.list().map((request) => ({ ...request, used: isUsed(request, vertices) })),
+    requests: build.requests.list().map((request) => ({ ...request, used: sources.has(sourceName(request)) })),
     context: contextOf(build, vertices),
     takesContextTime: build.takesContextTime,
     unkeyed: build.unkeyed,
   };
 }
 
-function isUsed({ kind, ref, platform }: ImageRequest, vertices: readonly Vertex[]): boolean {
-  return vertices.some((vertex) => {
-    const identifier = vertex.kind === 'source' ? String(vertex.op.identifier) : '';
-    const [name] = identifier.split(/@/, 1);
-    return vertex.platform === platform && (identifier === `${kind}://${ref}` || name === `${kind}://${ref}`);
+/** What the vertices ask for, with its digest and without. */
+function sourceNames(vertices: readonly Vertex[]): ReadonlySet<string> {
+  const names = vertices.flatMap(({ kind, op, platform }) => {
+    if (kind !== 'source') return [];
+    const identifier = String(op.identifier);
+    return [identifier, identifier.split('@', 1)[0]!].map((name) => `${platform} ${name}`);
   });
+  return new Set(names);
+}
+
+function sourceName({ kind, ref, platform }: ImageRequest): string {
+  return `${platform} ${kind}://${ref}`;
 }
 
 function contextOf(build: Build, vertices: readonly Vertex[]): PlatformGraph['context'] {

@@ -16,7 +16,8 @@ export async function buildStage(stage: Stage, build: Build, slices: Slices): Pr
   const { fileName } = build.options;
   located(fileName, stage.facts.place, () => {
     beginStage(stage);
-    build.hold(stage.environment.names().length + settingsOf(stage.image));
+    const { environment, args, image } = stage;
+    build.hold(environment.names().length + args.length + settingsOf(image), environment.characters);
   });
   for (const step of stage.steps) {
     located(fileName, step.place, () => doStep(stage, build, step));

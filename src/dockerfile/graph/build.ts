@@ -17,6 +17,8 @@ const CONTEXT = 'context';
 
 /** BuildKit has no limit of its own here; it takes some hundred bytes for each. */
 const MAX_HELD = 5_000_000;
+/** So many characters of a value count as one value more. */
+const CHARACTERS = 64;
 
 type UnkeyedKind = PlatformGraph['unkeyed'][number]['kind'];
 
@@ -84,7 +86,11 @@ export class Build {
 
   /** Expands words with the variables that hold in a stage. */
   expander({ environment }: { readonly environment: OrderedVariables }): (word: string) => string {
-    return (word) => expand(word, (name) => environment.get(name), this.escape);
+    return (word) => {
+      const text = expand(word, (name) => environment.get(name), this.escape);
+      this.hold(0, text.length);
+      return text;
+    };
   }
 
   /** Notes that an instruction takes a path of the main context. */
@@ -94,15 +100,16 @@ export class Build {
   }
 
   /**
-   * Counts variables, labels and the like that an instruction or stage holds anew, so that Dockerfiles of megabytes stay
-   * bounded: each RUN is described with all of its variables, and each stage begins with all that its base has.
-   * @throws DockerfileProblem when there are too many in all
+   * Counts variables, labels and the like that an instruction or stage holds anew, and what is long of them, so that
+   * Dockerfiles of megabytes stay bounded: each RUN is described with all of its variables, and each stage begins with
+   * all that its base has.
+   * @throws DockerfileProblem when it is too much in all
    */
-  hold(count: number): void {
-    this.#held += count;
+  hold(count: number, characters = 0): void {
+    this.#held += count + characters / CHARACTERS;
     if (this.#held <= MAX_HELD) return;
     throw new DockerfileProblem(
-      `the stages and RUN instructions so far hold more than ${MAX_HELD} variables and labels in all`,
+      `the instructions so far hold more than ${MAX_HELD} variables, labels and ports in all, or values as long as these`,
       'set them further down, in fewer instructions, or in a stage of their own',
     );
   }

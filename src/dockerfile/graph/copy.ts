@@ -62,7 +62,9 @@ function expandTransfer(stage: Stage, build: Build, instruction: Transfer): Expa
     destination: expanded(instruction.destination),
     documents: instruction.documents.map((document) => {
       if (!document.expand) return document;
-      return { ...document, text: expandDocument(document.text, (name) => stage.environment.get(name)) };
+      const text = expandDocument(document.text, (name) => stage.environment.get(name));
+      build.hold(0, text.length);
+      return { ...document, text };
     }),
   };
 }

@@ -23,7 +23,14 @@ export async function writeDefinition(result: Output | undefined, slices: Slices
 
   const write = (operation: Operation): void => {
     const inputs: Input[] = [];
-    const described = operation.describe((output) => (output === undefined ? -1 : addInput(inputs, inputOf(output))));
+    const known = new Map<string, number>();
+    const positionOf = (wanted: Input): number => {
+      const name = `${wanted.vertex} ${wanted.output}`;
+      const position = known.get(name) ?? inputs.push(wanted) - 1;
+      known.set(name, position);
+      return position;
+    };
+    const described = operation.describe((output) => (output === undefined ? -1 : positionOf(inputOf(output))));
     const { kind, platform } = operation;
     const vertex = { kind, ...(platform === undefined ? {} : { platform }), inputs, ...described };
     const text = JSON.stringify(vertex);
@@ -61,9 +68,4 @@ function inOrder(last: Operation): Operation[] {
     top.next += 1;
   }
   return [...ordered];
-}
-
-function addInput(inputs: Input[], wanted: Input): number {
-  const known = inputs.findIndex(({ vertex, output }) => vertex === wanted.vertex && output === wanted.output);
-  return known >= 0 ? known : inputs.push(wanted) - 1;
 }

@@ -6,9 +6,16 @@ export class OrderedVariables {
   /** `NAME=VALUE` by name: thousands of RUN that see the same variables hold their texts once. */
   readonly #texts: Map<string, string>;
   #list: readonly string[] | undefined;
+  #characters = 0;
 
   constructor(from?: OrderedVariables) {
     this.#texts = new Map(from === undefined ? [] : from.#texts);
+    this.#characters = from?.characters ?? 0;
+  }
+
+  /** Characters of all texts. */
+  get characters(): number {
+    return this.#characters;
   }
 
   get(name: string): string | undefined {
@@ -16,13 +23,15 @@ export class OrderedVariables {
   }
 
   set(name: string, value: string): void {
-    this.#list = undefined;
-    this.#texts.delete(name);
-    this.#texts.set(name, `${name}=${value}`);
+    this.delete(name);
+    const text = `${name}=${value}`;
+    this.#texts.set(name, text);
+    this.#characters += text.length;
   }
 
   delete(name: string): void {
     this.#list = undefined;
+    this.#characters -= this.#texts.get(name)?.length ?? 0;
     this.#texts.delete(name);
   }
 

@@ -41,3 +41,13 @@ export function isDockersOwn(source: string): boolean {
     throw error;
   }
 }
+
+/** The newest version of docker's own front end that added a flag or an instruction which is read here. */
+const RULES = 20;
+
+/** What to say where a tag asks for a version of docker's own front end that has older rules than the ones here. */
+export function olderRules(source: string): string | undefined {
+  const [, tag = '', minor = ''] = /:(1\.(\d+)[^:/@]*)(?:@|$)/.exec(source) ?? [];
+  if (minor === '' || Number(minor) >= RULES) return undefined;
+  return `docker/dockerfile:${tag} is read by the rules of 1.${RULES}: what it does not know yet is an error of the build alone`;
+}

@@ -40,6 +40,7 @@ function change(stage: Stage, build: Build, instruction: Metadata): string | und
         return expandToWords(word, (name) => stage.environment.get(name), build.escape);
       });
       const ports = words.flatMap(parsePorts);
+      build.hold(ports.length);
       for (const port of ports) config.exposedPorts.add(port);
       return `EXPOSE ${plainList(ports)}`;
     }

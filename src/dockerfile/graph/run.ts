@@ -20,7 +20,8 @@ export function runProcess(stage: Stage, build: Build, instruction: RunInstructi
   const { args, script } = commandOf(stage, instruction);
   if (args.length === 0) throw new DockerfileProblem('there is nothing to run', 'write a command');
   const environment = stage.environment.list();
-  build.hold(environment.length);
+  const words = argumentWords(stage);
+  build.hold(environment.length + words.length, 2 * stage.environment.characters);
   const { mounts, secrets, ssh } = mountsOf(stage, build, instruction, step);
   if (instruction.devices.length > 0) {
     throw new DockerfileProblem('--device is known to experimental front ends only', 'leave --device out');
@@ -48,7 +49,7 @@ export function runProcess(stage: Stage, build: Build, instruction: RunInstructi
     },
     [place],
   );
-  addHistory(stage, build, `RUN ${[...argumentWords(stage), ...args].join(' ')} # buildkit`, 'layer');
+  addHistory(stage, build, `RUN ${[...words, ...args].join(' ')} # buildkit`, 'layer');
 }
 
 interface Command {

@@ -8,10 +8,10 @@ import { heredocsOfLine } from './heredoc.ts';
 import type { Dockerfile, Instruction, Lines, Stage } from './instruction.ts';
 import { readInstruction, type StageHead } from './instructions.ts';
 import { instructionName, type Statement } from './statement.ts';
-import { readStatements } from './statements.ts';
+import { LARGER, readStatements } from './statements.ts';
 import { textOf } from './text.ts';
 
-/** BuildKit's messages hold no larger file. */
+/** BuildKit's messages to a front end hold no larger file. */
 const MAX_BYTES = 16 << 20;
 /** BuildKit's longest line, without its newline. */
 const MAX_LINE_BYTES = 65_535;
@@ -80,7 +80,7 @@ export function parseTrigger(
 
 function checkSize(bytes: Uint8Array, fileName: string): void {
   if (bytes.length === 0) throw dockerfileError({ fileName, line: 1 }, 'the file is empty', 'begin with FROM IMAGE');
-  if (bytes.length > MAX_BYTES) throw dockerfileError({ fileName, line: 1 }, 'the file is larger than 16 MiB');
+  if (bytes.length > MAX_BYTES) throw dockerfileError({ fileName, line: 1 }, 'the file is larger than 16 MiB', LARGER);
   let line = 1;
   for (let start = 0; start < bytes.length; line += 1) {
     const newline = bytes.indexOf(0x0a, start);

@@ -13,6 +13,12 @@ export interface Statements extends Pick<Dockerfile, 'escape' | 'brokenByEmptyLi
   readonly statements: readonly Statement[];
 }
 
+/** The operations of more do not fit into a message either. */
+const MAX_INSTRUCTIONS = 100_000;
+
+/** What to do about a file that is too large. */
+export const LARGER = 'the messages of BuildKit hold no more: COPY scripts and data from files';
+
 /** The place that an error names, for a line of the text. */
 type PlaceOf = (line: number, instruction?: string) => ErrorPlace;
 
@@ -53,6 +59,10 @@ class StatementReader {
         else comments.push(comment);
       } else if (trimGoSpace(line) !== '') {
         statements.push({ ...this.#statement(line), comments });
+        if (statements.length > MAX_INSTRUCTIONS) {
+          const text = `there are more than ${MAX_INSTRUCTIONS} instructions`;
+          throw dockerfileError(this.#place(this.#read), text, LARGER);
+        }
         comments = [];
       }
     }

@@ -120,7 +120,7 @@ describe('a bake file in JSON', () => {
     await expect(read(document)).rejects.toThrow(/: args\.TOKEN of the target default uses a variable$/);
   });
 
-  it.skipIf(withoutBuildx)('is evaluated by buildx where it is not plain', async () => {
+  it.skipIf(withoutBuildx)('is evaluated by buildx where it is not plain (B4)', async () => {
     // The last of what is inherited wins.
     const target = {
       a: { args: { x: '1' } },

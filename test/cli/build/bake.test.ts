@@ -68,7 +68,7 @@ describe.skipIf(buildx === undefined)('inputs --from docker-bake.hcl', () => {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
 
-  it('lists the targets that bake prints, in its order, with the keys of the JSON that it prints', async () => {
+  it('lists the targets that bake prints, in its order, with the keys of the JSON that it prints (B4)', async () => {
     const cwd = project();
     const listed = await targets(cwd, ['docker-bake.hcl', 'all']);
     const printed = print(cwd, {}, 'all');
@@ -112,6 +112,22 @@ describe.skipIf(buildx === undefined)('inputs --from docker-bake.hcl', () => {
     await ctxsrc(['key', '--build', '--from', 'docker-bake.hcl', 'web', '--save', saved], { cwd });
     const { detail } = JSON.parse(readFileSync(saved, 'utf8')) as { detail: { paths: unknown[] } };
     expect(detail.paths).toContainEqual(expect.objectContaining({ context: 'target base', path: 'base' }));
+  });
+
+  it('has for a target that inherits the key of what it inherits last (B4)', async () => {
+    const hcl = `
+target "a" { args = { V = "1" } }
+target "b" {
+  inherits = ["a"]
+  args = { V = "2" }
+}
+target "c" { inherits = ["a"] }
+target "default" { inherits = ["b", "c"] }
+`;
+    const cwd = project({ 'inherited.hcl': hcl });
+    const keys = await targets(cwd, ['inherited.hcl']);
+    const line = await ctxsrc(['key', '--build', '--build-arg', 'V=1', '.'], { cwd });
+    expect(keys.map(({ target, key }) => [target, key])).toEqual([['default', line.stdout.trim()]]);
   });
 
   it('takes the configuration of another target as that of a base', async () => {
@@ -268,7 +284,7 @@ describe('inputs --changed-since a document', () => {
     },
   });
 
-  it('lists the targets whose key is not there, but not what others are built from', async () => {
+  it('lists the targets whose key is not there, but not what others are built from (D1)', async () => {
     const cwd = projectOf({ 'b.json': JSON.stringify(document()), a: '', b: '', l: '' });
     const saved = await ctxsrc(['inputs', '--json', '--from', 'b.json'], { cwd });
     const first = await ctxsrc(['inputs', '--from', 'b.json', '--changed-since', 'saved.json'], { cwd });

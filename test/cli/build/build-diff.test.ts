@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 describe('diff of builds', () => {
-  it('says the same, or why not, a line for each difference', async () => {
+  it('says the same, or why not, a line for each difference (D5)', async () => {
     expect(await run(['diff', ...FLAGS, 'saved.json', 'app'])).toMatchObject({
       code: 0,
       stderr: '',
@@ -56,6 +56,15 @@ describe('diff of builds', () => {
       differences: [{ mark: '~', kind: 'file', subject: 'src/main.go', what: 'other content' }, { mark: '+' }],
       rebuilt: { steps: 2, of: 2, first: 'app/Dockerfile:3 COPY' },
     });
+  });
+
+  it('tells a build that is the same from an image that is gone (D5)', async () => {
+    write('app/src/main.go', 'main\n');
+    const save = ['key', '--build', '--save', 'now.json', '--known-file', 'no-keys', '--exit-code', ...FLAGS, 'app'];
+    expect(await run(save)).toMatchObject({ code: 6, stderr: 'note: changed: no-keys is not there\n' });
+    const same = { code: 0, stdout: 'the same: nothing that the build reaches differs\n' };
+    expect(await run(['diff', '--exit-code', ...FLAGS, 'now.json', 'app'])).toMatchObject(same);
+    expect(readFileSync(join(dir, 'now.json'), 'utf8')).not.toContain('hunter2');
   });
 
   it('names the flags that the saved build was given and this one was not', async () => {

@@ -51,7 +51,7 @@ describe('key --build', () => {
     expect((await run(['key', '--build', '--safe', 'app'])).stdout).toBe(plain.stdout.replace(':', '-'));
   });
 
-  it('is the same in every clone, and from standard input, and for the current directory', async () => {
+  it('is the same in every clone, and from standard input, and for the current directory (D6)', async () => {
     const key = await keyOf('app');
     cpSync(join(dir, 'app'), join(dir, 'clone'), { recursive: true });
     expect(await keyOf('clone')).toBe(key);
@@ -118,7 +118,7 @@ describe('key --build', () => {
 });
 
 describe('what remembers keys', () => {
-  it('--known-file: a list that CI kept', async () => {
+  it('--known-file: a list that CI kept (D1, D3)', async () => {
     const key = await keyOf('app');
     const list = join(dir, 'keys');
     const ask = (...args: string[]) => run(['key', '--build', '--known-file', 'keys', ...args, 'app']);
@@ -215,7 +215,7 @@ describe('inputs', () => {
     ]);
   });
 
-  it('names a context of its own, and what no key can hold', async () => {
+  it('names a context of its own, and what no key can hold (D9)', async () => {
     writeFileSync(
       join(dir, 'other.Dockerfile'),
       'FROM scratch\nCOPY --from=docs . /docs\nRUN --mount=type=secret,id=npmrc --mount=type=cache,target=/c true\n',
@@ -230,7 +230,7 @@ describe('inputs', () => {
     expect(unkeyed.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['secret', 'cache', 'network']));
   });
 
-  it('warns of what makes a key worthless, by line and rule, until the file silences it', async () => {
+  it('warns of what makes a key worthless, by line and rule, until the file silences it (A1)', async () => {
     const stdin = 'FROM scratch\nCOPY . /app\nLABEL org.opencontainers.image.created=now\n';
     const warnings = async (text: string) =>
       (await run(['inputs', '-f', '-', '--build-arg', 'NOBODY=1', 'app'], { stdin: text })).stderr;

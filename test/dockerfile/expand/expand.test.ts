@@ -146,7 +146,7 @@ describe('hostile words', () => {
 
   it('exhaust neither the stack nor the memory', () => {
     expect(() => expand('${a:-'.repeat(20_000), lookup, '\\')).toThrow('nested');
-    expect(() => expand('$x'.repeat(50), () => 'a'.repeat(100_000), '\\')).toThrow('longer than 4 MiB');
-    expect(() => expand('${x//a/$x}', () => 'a'.repeat(5000), '\\')).toThrow('longer than 4 MiB');
+    expect(() => expand('$x'.repeat(200), () => 'a'.repeat(100_000), '\\')).toThrow('longer than 16 MiB');
+    expect(() => expand('${x//a/$x}', () => 'a'.repeat(5000), '\\')).toThrow('longer than 16 MiB');
   });
 });

@@ -120,6 +120,7 @@ describe('a rule of ours', () => {
     ['ImageWithoutDigest 2', `${FROM}\nCOPY --from=alpine:3.20 /a /`],
     ['ImageWithoutDigest 2', `${FROM}\nRUN --mount=from=alpine:3.20,target=/a b`],
     ['AddWithoutChecksum 2', `${FROM}\nADD https://example.com/a /`],
+    // I9
     ['AddWithoutCommit 2', `${FROM}\nADD https://example.com/a.git#main /`],
     ['ContextWithoutIgnoreFile 2', `${FROM}\nCOPY . /`],
     ['ContextWithoutIgnoreFile 2', `${FROM}\nRUN --mount=target=/a b`],
@@ -139,6 +140,11 @@ describe('a rule of ours', () => {
     expect(findings).toHaveLength(1);
     expect(findings[0]?.message).toContain('***');
     expect(findings[0]?.message).not.toContain('hunter2');
+  });
+
+  it('has nothing against a stage, or scratch, as a base (G1)', async () => {
+    const stages = `${FROM} AS b\nFROM b AS c\nFROM scratch\nCOPY --from=c / /`;
+    expect(named(await check(input(stages)), false)).toEqual([]);
   });
 
   it('tells of .git where it is copied, unless it is ignored', async () => {

@@ -308,6 +308,15 @@ describe('faults', () => {
   });
 });
 
+it('a file of more than 100,000 instructions is refused where it becomes too long, and one of as many is read', () => {
+  const file = (count: number) => `FROM x\n${'RUN y\n'.repeat(count - 1)}`;
+  expect(parse(file(100_000)).stages[0]!.instructions).toHaveLength(99_999);
+  expect(failure(file(100_002))).toMatchObject({
+    message: 'Dockerfile:100001: there are more than 100000 instructions',
+    hint: expect.stringContaining('the messages of BuildKit hold no more'),
+  });
+});
+
 describe('a trigger', () => {
   const origin = { fileName: 'Dockerfile', lines: { first: 7, last: 8 }, instruction: 'ONBUILD RUN of base' };
 
