@@ -198,6 +198,20 @@ it('a graph of ten thousand steps is walked without recursion', async () => {
   expect(steps).toHaveLength(10_000);
 });
 
+it('a step of many inputs looks at each of them a few times, however many there are', async () => {
+  const documents = Array.from({ length: 2000 }, (_, index) => copy([], { src: `/${index}` }));
+  const last = exec(documents.map((_, index) => index));
+  let looks = 0;
+  const inputs = new Proxy(last.inputs, {
+    get(target, name) {
+      if (typeof name === 'string' && /^\d/.test(name)) looks += 1;
+      return Reflect.get(target, name) as unknown;
+    },
+  });
+  await stepsOf(graph(...documents, { ...last, inputs }), keyOf);
+  expect(looks).toBeLessThan(10 * documents.length);
+});
+
 it('of tens of thousands of instructions are given up when that is asked for', async () => {
   const vertices = Array.from({ length: 20_000 }, (_, index) =>
     exec(index === 0 ? [] : [index - 1], { meta: { args: [`${index}`] } }),

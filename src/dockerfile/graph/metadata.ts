@@ -13,6 +13,9 @@ import type { Stage } from './stages.ts';
 /** The instructions of this file. */
 export type Metadata = Exclude<Instruction, { readonly kind: 'COPY' | 'ADD' | 'RUN' | 'WORKDIR' | 'ARG' }>;
 
+/** A port is sorted and written down with all others each time: so much of a value. */
+const PORT = 10;
+
 /** Does the instruction. @throws DockerfileProblem */
 export function setMetadata(stage: Stage, build: Build, instruction: Metadata): void {
   const history = change(stage, build, instruction);
@@ -40,7 +43,7 @@ function change(stage: Stage, build: Build, instruction: Metadata): string | und
         return expandToWords(word, (name) => stage.environment.get(name), build.escape);
       });
       const ports = words.flatMap(parsePorts);
-      build.hold(ports.length);
+      build.hold(PORT * ports.length);
       for (const port of ports) config.exposedPorts.add(port);
       return `EXPOSE ${plainList(ports)}`;
     }
