@@ -60,8 +60,7 @@ export async function fetchDocument(
   provider: ContentProvider,
   descriptor: Descriptor,
 ): Promise<Uint8Array> {
-  const { digest, size } = descriptor;
-  if (size > MAX_DOCUMENT_BYTES) throw documentTooLarge(digest, size);
+  refuseLargeDocument(descriptor);
   const bytes = await provider.document(job, descriptor);
   verifyDocument(descriptor, bytes, provider.storeName);
   return bytes;
@@ -72,9 +71,10 @@ export function documentName(kind: string, digest: string, { storeName }: Conten
   return storeName.endsWith(`@${digest}`) ? storeName : `${kind} ${digest} of ${storeName}`;
 }
 
-/** The error for a document over the limit. */
-function documentTooLarge(what: string, size: number): CtxsrcError {
-  return new CtxsrcError('E_LIMIT', `${what} has ${size} bytes; manifests and configurations over 4 MiB are refused`);
+/** @throws E_LIMIT for a document that no registry has to take */
+export function refuseLargeDocument({ digest, size }: Descriptor): void {
+  if (size <= MAX_DOCUMENT_BYTES) return;
+  throw new CtxsrcError('E_LIMIT', `${digest} has ${size} bytes; manifests and configurations over 4 MiB are refused`);
 }
 
 /**

@@ -45,3 +45,17 @@ export function refusalOf(error: CtxsrcError, { subject, repository, tag }: Refu
   }
   return error;
 }
+
+/** The error of a refused blob without bytes: several registries take none, and say so in many ways. */
+export function refusalOfEmpty(error: CtxsrcError): CtxsrcError {
+  if (error.code === 'E_UNAUTHORIZED' || error.code === 'E_FORBIDDEN' || error.code === 'E_NOT_FOUND') return error;
+  return new CtxsrcError(
+    'E_LIMIT',
+    `${error.message}; the blob has no bytes, and not every registry takes such a one`,
+    {
+      hint: 'build the image anew without empty layers, or push it elsewhere',
+      details: error.details,
+      cause: error,
+    },
+  );
+}

@@ -8,6 +8,7 @@ import { header } from '../../http/headers.ts';
 import { RetryBudget, TransientError } from '../../http/retry.ts';
 import { type BlobContent, type OutgoingBlob, verified } from './blob.ts';
 import { chunkFor, lost, sendChunks, type UploadSession } from './chunks.ts';
+import { refusalOfEmpty } from './refusal.ts';
 import {
   ask,
   askPatiently,
@@ -110,7 +111,8 @@ async function send(
     return sendChunks(job, target, blob, content, { session: await begin(job, target, subject), subject });
   }
   if (answer.status === 404) throw await lost(job, target, subject, answer);
-  throw await refuse(job, target, subject, answer);
+  const error = await refuse(job, target, subject, answer);
+  throw blob.size === 0 ? refusalOfEmpty(error) : error;
 }
 
 /** Begins an upload and gives it up. A registry that cannot give it up forgets it in time. */

@@ -5,6 +5,7 @@ import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { IMAGE_INVALID } from '../../core/integrity-hints.ts';
 import { shortened } from '../../core/printable.ts';
+import { refuseLargeDocument } from '../../image/provider.ts';
 import { decodeIndex, decodeManifest, schema1Error, usable } from '../../oci/decode.ts';
 import { isConfigType, isIndexType, isManifestType, isSchema1Type } from '../../oci/media-types.ts';
 import type { Descriptor } from '../../oci/types.ts';
@@ -80,6 +81,7 @@ export async function planImage(
 
   function addBlob(descriptor: Descriptor, kind: string): void {
     const { digest, size, mediaType } = descriptor;
+    if (isConfigType(mediaType)) refuseLargeDocument(descriptor);
     const read = async () =>
       isConfigType(mediaType)
         ? contentOfBytes(await content.document(job, descriptor))
