@@ -8,8 +8,11 @@ import { isCtxsrcError } from '../../src/core/errors.ts';
 import { textOfTime } from '../../src/fs/entry/time.ts';
 import { loadNative } from '../../src/fs/native/native.ts';
 import { LayerApplier } from '../../src/layer/apply/apply.ts';
+import { DigestTable } from '../../src/layer/apply/digest-table.ts';
+import type { FileHelper } from '../../src/layer/apply/file-writer.ts';
 import { packEntries, unpackReport } from '../../src/layer/apply/report.ts';
 import { TarReader } from '../../src/layer/tar/reader.ts';
+import { FileJobs, jobMemory } from '../../src/layer/threads/file-jobs.ts';
 import { WRITE_OPTIONS } from './fake-ref.ts';
 import { type Inode, LayerModel, type ModelEntry, Refused } from './layer-model.ts';
 import { tar } from './tar-builder.ts';
@@ -20,6 +23,8 @@ export interface FuzzCase {
   /** How the archives are written and fed. */
   readonly long: 'auto' | 'pax' | 'gnu';
   readonly chunk: number;
+  /** When another thread writes the files that it is offered: as soon, or as late, as it may; none: there is none. */
+  readonly helper: 'none' | 'soon' | 'late';
 }
 
 const isRoot = process.getuid!() === 0;
@@ -151,6 +156,7 @@ export const fuzzCase: fc.Arbitrary<FuzzCase> = fc.record({
     }),
   long: fc.constantFrom('auto' as const, 'pax' as const, 'gnu' as const),
   chunk: fc.constantFrom(1 << 20, 4096, 700, 37),
+  helper: fc.constantFrom('none', 'soon', 'late'),
 });
 
 /**
@@ -216,11 +222,16 @@ export function archiveOf(layer: readonly ModelEntry[], long: FuzzCase['long']):
 }
 
 /** Applies a case to an empty directory. */
-export function applyLayers({ layers, long, chunk }: FuzzCase, dir: string): ReturnType<typeof unpackReport> {
-  const applier = new LayerApplier(dir, WRITE_OPTIONS);
+export function applyLayers({ layers, long, chunk, helper }: FuzzCase, dir: string): ReturnType<typeof unpackReport> {
+  const archives = layers.map((layer) => archiveOf(layer, long));
+  const memory = new SharedArrayBuffer(archives.reduce((sum, { length }) => sum + length, 0));
+  const applier = new LayerApplier(dir, WRITE_OPTIONS, helper === 'none' ? undefined : fileHelper(memory, dir, helper));
   try {
-    for (const layer of layers) {
-      const archive = archiveOf(layer, long);
+    let start = 0;
+    for (const made of archives) {
+      // Where another thread could read it.
+      const archive = Buffer.from(memory, start, made.length);
+      start += made.copy(archive);
       const reader = new TarReader(applier);
       applier.beginLayer();
       for (let at = 0; at < archive.length; at += chunk) reader.push(archive.subarray(at, at + chunk));
@@ -233,6 +244,27 @@ export function applyLayers({ layers, long, chunk }: FuzzCase, dir: string): Ret
   } finally {
     applier.close();
   }
+}
+
+/** What another thread does, done here at a moment of choice: the order in which files are written decides, not time. */
+function fileHelper(contents: SharedArrayBuffer, root: string, when: 'soon' | 'late'): FileHelper {
+  const memory = jobMemory(contents);
+  const digests = new DigestTable();
+  const offering = new FileJobs(memory, root, digests);
+  const writing = new FileJobs(memory, root);
+  return {
+    digests,
+    keeps: 1 << 20,
+    offer(file, digest) {
+      const isTaken = offering.offer(file, digest, 0);
+      if (when === 'soon') writing.work();
+      return isTaken;
+    },
+    drain() {
+      while (writing.work());
+      offering.collect();
+    },
+  };
 }
 
 function decimal(ns: bigint): string {

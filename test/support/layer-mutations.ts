@@ -56,6 +56,18 @@ export const LAYER_MUTATIONS: readonly LayerMutation[] = [
     to: 'dir !== undefined && dir.layer !== this.layer; dir = undefined',
   },
   {
+    what: 'a name is removed before the other thread has written it',
+    file: TREE,
+    from: "    this.#drain();\n    if (node.kind === 'dir') {",
+    to: "    if (node.kind === 'dir') {",
+  },
+  {
+    what: 'a hard link is made before the other thread has written its file',
+    file: APPLY,
+    from: '    else {\n      this.#helper?.drain();',
+    to: '    else {',
+  },
+  {
     what: '.. in a name takes nothing away',
     file: NAMES,
     from: "if (part === '..') result.pop();",
