@@ -63,7 +63,7 @@ test.each<[string, readonly ModelEntry[], string[]]>([
   ['a file is written through a link', [file('l/new')], ['d', 'd/f', 'd/new', 'd/sub', 'd/sub/g', 'l']],
 ])('%s', async (_, upper, expected) => {
   const lower = [dir('d'), file('d/f'), dir('d/sub'), file('d/sub/g'), link('l', 'd')];
-  const fuzz = { layers: [lower, upper], long: 'auto', chunk: 4096 } as const;
+  const fuzz = { layers: [lower, upper], long: 'auto', chunk: 4096, helper: 'none' } as const;
   const rows = await listed(layered(fuzz).files, '');
   expect((rows as string[]).map((text) => text.split(' ')[0])).toEqual(expected);
   expect(rows).toEqual(unpacked(fuzz, tempDir('entries')));
