@@ -7,12 +7,6 @@ export function counted(number: number, word: string): string {
   return `${number.toLocaleString('en')} ${word}${number === 1 ? '' : 's'}`;
 }
 
-/** For bars: each as a part of the largest, from 0 to 1. */
-export function partsOf(amounts: readonly number[]): number[] {
-  const largest = amounts.reduce((most, amount) => Math.max(most, amount), 0);
-  return amounts.map((amount) => (largest === 0 ? 0 : amount / largest));
-}
-
 /** Annotations of one place as facts. */
 export function factsOf(place: string, annotations: Readonly<Record<string, string>> = {}): Fact[] {
   return Object.entries(annotations).map(([name, value]) => ({ label: `${place} ${name}`, value }));

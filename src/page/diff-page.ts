@@ -4,7 +4,7 @@ import { printable } from '../core/printable.ts';
 import type { LayerRow } from '../snapshot/diff/layers.ts';
 import type { ChangeLetter, DiffReport } from '../snapshot/diff/report-types.ts';
 import { changeRows } from '../snapshot/diff/words.ts';
-import { counted, partsOf, pathText } from './cells.ts';
+import { counted, pathText } from './cells.ts';
 import type { Fact, Page, PageFile, PageFiles, Row, Section, Tone } from './model.ts';
 
 /** In the order of the tags. */
@@ -58,7 +58,6 @@ const STATE_TONES: Readonly<Partial<Record<LayerRow['state'], Tone>>> = {
 };
 
 function layerSection(rows: readonly LayerRow[]): Section {
-  const parts = partsOf(rows.map(({ size }) => size.to ?? size.from ?? 0));
   const bytes = (size: number | undefined): string => (size === undefined ? '-' : formatBytes(size));
   return {
     heading: 'Layers',
@@ -66,20 +65,20 @@ function layerSection(rows: readonly LayerRow[]): Section {
     columns: [
       { name: 'Was', kind: 'number' },
       { name: 'Is', kind: 'number' },
-      { name: 'State' },
+      { name: 'State', kind: 'word' },
       { name: 'Size was', kind: 'number' },
       { name: 'Size is', kind: 'number' },
-      { name: 'Part', kind: 'bar' },
+      { name: 'Share', kind: 'bar' },
       { name: 'Made by', kind: 'prose' },
     ],
-    rows: rows.map(({ state, from, to, size, madeBy }, at) => ({
+    rows: rows.map(({ state, from, to, size, madeBy }) => ({
       cells: [
         from ?? '-',
         to ?? '-',
         STATES[state],
         bytes(size.from),
         bytes(size.to),
-        parts[at]!,
+        size.to ?? size.from ?? 0,
         madeBy ?? '(no history)',
       ],
       tone: STATE_TONES[state] ?? 'base',
@@ -97,12 +96,17 @@ function settingSection(settings: DiffReport['settings']): Section {
 
 function countSection(files: NonNullable<DiffReport['files']>): Section {
   const numbers = [files.added, files.changed, files.gone, files.metadata];
-  const parts = partsOf(numbers);
   return {
     heading: 'Differences',
-    columns: [{ name: 'Letter' }, { name: 'Change' }, { name: 'Files', kind: 'number' }, { name: 'Part', kind: 'bar' }],
+    note: files.folders === 0 ? undefined : `Beside the files, ${counted(files.folders, 'folder')}.`,
+    columns: [
+      { name: 'Letter', kind: 'word' },
+      { name: 'Change' },
+      { name: 'Files', kind: 'number' },
+      { name: 'Share', kind: 'bar' },
+    ],
     rows: LETTERS.map(({ letter, word, tone }, tag): Row => {
-      return { cells: [letter, word, numbers[tag]!.toLocaleString('en'), parts[tag]!], tone, tag };
+      return { cells: [letter, word, numbers[tag]!.toLocaleString('en'), numbers[tag]!], tone, tag };
     }),
   };
 }
@@ -114,6 +118,7 @@ function changedFiles({ changes }: DiffReport): PageFiles {
     tagHead: 'Change',
     tags: LETTERS.map(({ letter, tone }) => ({ label: letter, tone })),
     sizeHead: 'Bytes',
+    countHead: 'Paths',
     files: changedPaths(changes),
   };
 }
@@ -122,11 +127,12 @@ function* changedPaths(changes: DiffReport['changes']): Generator<PageFile> {
   for (const { letter, path, bytes, amount, words } of changeRows(changes)) {
     const isFolder = path.endsWith('/');
     const tag = LETTERS.findIndex((one) => one.letter === letter);
-    const note = [isFolder ? letter : '', amount, words.join(', ')].filter((part) => part !== '').join('; ');
+    const note = [amount, words.join(', ')].filter((part) => part !== '').join('; ');
     yield {
       path: pathText(isFolder ? path.slice(0, -1) : path),
       isFolder,
       size: bytes.added + bytes.gone,
+      count: 1,
       tag,
       note: printable(note),
     };

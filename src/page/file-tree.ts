@@ -1,10 +1,6 @@
 /** The files of a page as a tree in columns: each folder stands before what is in it. */
 import type { PageFile } from './model.ts';
 
-/** More files than this make a page that is no longer quick: the smallest ones of each folder are summed then. */
-const MOST_FILES = 250_000;
-const SMALL = 4096;
-
 /** The columns of all nodes, by their place; the first one is the root. */
 export interface FileTree {
   readonly names: string[];
@@ -12,108 +8,112 @@ export interface FileTree {
   readonly folders: boolean[];
   /** Of a folder the bytes of all in it. */
   readonly sizes: number[];
-  /** Of a folder the number of files in it; of a file the files that it stands for. */
+  /** How many files a node counts as by itself: folders mostly as none, what stands for several as all of them. */
   readonly counts: number[];
   readonly tags: number[];
   readonly notes: string[];
-  /** Files up to these bytes are summed, each folder's by itself; 0 if none are. */
-  readonly summedBelow: number;
+  /** What is no larger may be summed with what lies beside it. Undefined if nothing is. */
+  readonly summedUpTo?: number | undefined;
 }
 
-/** @param most more files than this are summed */
-export function fileTree(files: Iterable<PageFile>, most: number = MOST_FILES): FileTree {
-  const all = [...files];
-  let limit = 0;
-  while (all.length > most && countAbove(all, limit) > most && limit < Number.MAX_SAFE_INTEGER) {
-    limit = limit === 0 ? SMALL : limit * 4;
-  }
-  const builder = new TreeBuilder(limit);
-  for (const file of all) builder.add(file);
-  return builder.end();
+const emptyTree = (): FileTree => ({
+  names: [''],
+  parents: [-1],
+  folders: [true],
+  sizes: [0],
+  counts: [0],
+  tags: [0],
+  notes: [''],
+});
+
+type Node = Omit<PageFile, 'path'>;
+
+function push(tree: FileTree, parent: number, name: string, node: Node): number {
+  tree.parents.push(parent);
+  tree.folders.push(node.isFolder);
+  tree.sizes.push(node.size);
+  tree.counts.push(node.count);
+  tree.tags.push(node.tag);
+  tree.notes.push(node.note);
+  return tree.names.push(name) - 1;
 }
 
-const countAbove = (files: readonly PageFile[], limit: number): number =>
-  files.reduce((count, { isFolder, size }) => count + (!isFolder && size >= limit ? 1 : 0), 0);
+const FOLDER: Node = { isFolder: true, size: 0, count: 0, tag: 0, note: '' };
 
-class TreeBuilder {
-  readonly #tree: FileTree;
-  readonly #places = new Map<string, number>([['', 0]]);
-  /** Of folders with summed files: where these stand. */
-  readonly #summed = new Map<string, number>();
-
-  constructor(summedBelow: number) {
-    this.#tree = {
-      names: [''],
-      parents: [-1],
-      folders: [true],
-      sizes: [0],
-      counts: [0],
-      tags: [0],
-      notes: [''],
-      summedBelow,
-    };
-  }
-
-  add(file: PageFile): void {
-    const { path, isFolder, size, tag, note } = file;
-    const slash = path.lastIndexOf('/');
-    const folder = slash < 0 ? '' : path.slice(0, slash);
-    if (isFolder) {
-      const place = this.#folder(path);
-      this.#tree.tags[place] = tag;
-      this.#tree.notes[place] = note;
-      return;
+/** The tree of all files. */
+export function fileTree(files: Iterable<PageFile>): FileTree {
+  const tree = emptyTree();
+  const places = new Map<string, number>([['', 0]]);
+  const folderAt = (path: string): number => {
+    const missing: string[] = [];
+    let above = path;
+    while (!places.has(above)) {
+      missing.push(above);
+      above = above.slice(0, Math.max(0, above.lastIndexOf('/')));
     }
-    if (size >= this.#tree.summedBelow) {
-      this.#put(this.#folder(folder), path.slice(slash + 1), { ...file, count: 1 });
-      return;
+    let place = places.get(above)!;
+    for (const folder of missing.reverse()) {
+      place = push(tree, place, folder.slice(folder.lastIndexOf('/') + 1), FOLDER);
+      places.set(folder, place);
     }
-    const key = `${folder}\0${tag}`;
-    const place =
-      this.#summed.get(key) ?? this.#put(this.#folder(folder), '', { isFolder, size: 0, tag, note: '', count: 0 });
-    this.#summed.set(key, place);
-    this.#tree.sizes[place]! += size;
-    this.#tree.counts[place]! += 1;
-  }
-
-  /** The tree with the sums of its folders. */
-  end(): FileTree {
-    const { parents, sizes, counts, names } = this.#tree;
-    for (const place of this.#summed.values()) names[place] = `(${counts[place]!.toLocaleString('en')} small files)`;
-    for (let place = parents.length - 1; place > 0; place--) {
-      const parent = parents[place]!;
-      sizes[parent]! += sizes[place]!;
-      counts[parent]! += counts[place]!;
-    }
-    return this.#tree;
-  }
-
-  #folder(path: string): number {
-    const known = this.#places.get(path);
-    if (known !== undefined) return known;
-    const names = path.split('/');
-    let parent = 0;
-    let prefix = '';
-    for (const name of names) {
-      prefix = prefix === '' ? name : `${prefix}/${name}`;
-      const there = this.#places.get(prefix);
-      parent = there ?? this.#put(parent, name, { isFolder: true, size: 0, tag: 0, note: '', count: 0 });
-      this.#places.set(prefix, parent);
-    }
-    return parent;
-  }
-
-  #put(parent: number, name: string, node: Omit<PageFile, 'path'> & { readonly count: number }): number {
-    const tree = this.#tree;
-    const place = tree.names.push(name) - 1;
-    tree.parents.push(parent);
-    tree.folders.push(node.isFolder);
-    tree.sizes.push(node.isFolder ? 0 : node.size);
-    tree.counts.push(node.isFolder ? 0 : node.count);
-    tree.tags.push(node.tag);
-    tree.notes.push(node.note);
     return place;
+  };
+  for (const { path, ...node } of files) {
+    if (node.isFolder) {
+      const place = folderAt(path);
+      tree.counts[place] = node.count;
+      tree.tags[place] = node.tag;
+      tree.notes[place] = node.note;
+    } else {
+      push(
+        tree,
+        folderAt(path.slice(0, Math.max(0, path.lastIndexOf('/')))),
+        path.slice(path.lastIndexOf('/') + 1),
+        node,
+      );
+    }
   }
+  for (let place = tree.parents.length - 1; place > 0; place--) tree.sizes[tree.parents[place]!]! += tree.sizes[place]!;
+  return tree;
+}
+
+/** The places of all nodes, the largest first. */
+export function bySize({ sizes }: FileTree): Uint32Array {
+  const amounts = Float64Array.from(sizes);
+  return Uint32Array.from(sizes.keys()).sort((a, b) => amounts[b]! - amounts[a]! || a - b);
+}
+
+/**
+ * A tree of the largest files and folders; the others are one node for each tag in the nearest folder that is left.
+ * @param order that of `bySize`
+ */
+export function summedTree(tree: FileTree, order: Uint32Array, most: number): FileTree {
+  const { names, parents, folders, sizes, counts, tags, notes } = tree;
+  const isLeft = new Uint8Array(names.length);
+  // A folder is no smaller than what is in it and stands before it, so it is left where something in it is.
+  for (const place of order.subarray(0, most)) isLeft[place] = 1;
+  const left = { ...emptyTree(), summedUpTo: sizes[order[most] ?? 0] };
+  left.sizes[0] = sizes[0]!;
+  const newPlaces = new Int32Array(names.length);
+  const sums = new Map<string, number>();
+  const summed = new Map<number, number>();
+  for (let place = 1; place < names.length; place++) {
+    const parent = newPlaces[parents[place]!]!;
+    const node = { isFolder: folders[place]!, size: sizes[place]!, count: counts[place]!, tag: tags[place]! };
+    if (isLeft[place] === 1) {
+      newPlaces[place] = push(left, parent, names[place]!, { ...node, note: notes[place]! });
+      continue;
+    }
+    newPlaces[place] = parent;
+    const id = `${parent} ${node.tag}`;
+    const sum = sums.get(id) ?? push(left, parent, '', { ...FOLDER, isFolder: false, tag: node.tag });
+    sums.set(id, sum);
+    summed.set(sum, (summed.get(sum) ?? 0) + 1);
+    left.counts[sum]! += node.count;
+    if (!node.isFolder) left.sizes[sum]! += node.size;
+  }
+  for (const [sum, number] of summed) left.names[sum] = `(${number.toLocaleString('en')} small ones)`;
+  return left;
 }
 
 /** The tree as a page holds it: JSON, small once it is deflated. */
@@ -131,7 +131,7 @@ export function treeData(tree: FileTree): string {
     up: parents.map((parent, place) => place - parent),
     folders: folders.map(Number),
     sizes: sizes.map((size, place) => (folders[place] ? 0 : size)),
-    counts: counts.map((count, place) => (folders[place] ? 0 : count)),
+    counts,
     tags,
     notes: notes.map(noteOf),
   };

@@ -9,7 +9,7 @@ export function inputsPage(report: InputsReport): Page {
   const { file, target, platforms, key, inputs, unkeyed, frontend, incomplete } = report;
   return {
     title: target === '' ? file : `${file}, target ${target}`,
-    sentence: `${counted(inputs.length, 'input')}, ${unkeyed.length} that no key can hold`,
+    sentence: `${counted(inputs.length, 'input')}${unkeyed.length === 0 ? '' : `, ${unkeyed.length} more that no key can hold`}`,
     facts: [
       { label: 'key', value: key, code: true },
       { label: 'platforms', value: platforms.join(', ') },
@@ -40,16 +40,16 @@ export function bakePage({ from, evaluatedBy, targets }: BakeReport): Page {
   };
 }
 
-function sectionsOf({ inputs, unkeyed }: InputsReport, before: string): Section[] {
+function sectionsOf({ file, inputs, unkeyed }: InputsReport, before: string): Section[] {
   const beside: Section = {
     heading: `${before}What no key can hold`,
-    columns: [{ name: 'Line', kind: 'prose' }, { name: 'Kind' }, { name: 'Name' }],
-    rows: unkeyed.map(({ kind, id, at }) => ({ cells: [placesText(at), kind, id ?? '-'] })),
+    columns: [{ name: 'Line', kind: 'prose' }, { name: 'Kind', kind: 'word' }, { name: 'Name' }],
+    rows: unkeyed.map(({ kind, id, at }) => ({ cells: [placesText(at, file), kind, id ?? '-'] })),
   };
-  return [inputSection(inputs, before), ...(unkeyed.length === 0 ? [] : [beside])];
+  return [inputSection(inputs, file, before), ...(unkeyed.length === 0 ? [] : [beside])];
 }
 
-function inputSection(inputs: readonly BuildInput[], before: string): Section {
+function inputSection(inputs: readonly BuildInput[], file: string, before: string): Section {
   return {
     heading: `${before}Inputs`,
     note: 'In the order of first use: the line, what it asks for, and what that is now.',
@@ -63,16 +63,20 @@ function inputSection(inputs: readonly BuildInput[], before: string): Section {
     ],
     rows: inputs.map((input) => {
       const { at, name, ref, platform, digest, key, used } = input;
-      const source = platform === undefined ? ref : `${ref} (${platform})`;
+      // The digest has a column of its own.
+      const place = digest !== undefined && ref.endsWith(`@${digest}`) ? ref.slice(0, -digest.length - 1) : ref;
+      const source = platform === undefined ? place : `${place} (${platform})`;
       const state = used === false ? 'asked for, not used' : (key ?? '-');
-      return { cells: [placesText(at), name, source, takenText(input), digest ?? '-', state] };
+      return { cells: [placesText(at, file), name, source, takenText(input), digest ?? '-', state] };
     }),
   };
 }
 
-function placesText(at: readonly InputPlace[]): string {
+/** @param main the file that the page is about: its name is enough */
+function placesText(at: readonly InputPlace[], main: string): string {
   const places = at.map(({ file, line, instruction, onbuildOf }) => {
-    return `${file}:${line} ${onbuildOf === undefined ? '' : `(ONBUILD of ${onbuildOf}) `}${instruction}`;
+    const name = file === main ? file.slice(file.lastIndexOf('/') + 1) : file;
+    return `${name}:${line} ${onbuildOf === undefined ? '' : `(ONBUILD of ${onbuildOf}) `}${instruction}`;
   });
   return places.join(', ');
 }

@@ -13,7 +13,7 @@ import type {
 } from '../snapshot/inspect/report.ts';
 import { runsText } from '../snapshot/inspect/runs.ts';
 import { listFiles, openFiles } from '../snapshot/list/source-files.ts';
-import { counted, factsOf, partsOf, pathText } from './cells.ts';
+import { counted, factsOf, pathText } from './cells.ts';
 import type { Fact, Page, PageFile, PageFiles, Row, Section, Tone } from './model.ts';
 
 /** Rows of hidden files: the page of an image that hides a hundred thousand stays a page. */
@@ -66,13 +66,15 @@ function imagePage(report: ImageReport, entries: readonly ListedEntry[] | undefi
     title: identifier,
     sentence: `${counted(layers.length, 'layer')}, ${formatBytes(size)} to fetch${disk}`,
     facts: [...facts.filter((fact) => fact !== undefined), ...annotations],
-    sections: [layerSection(report), ...(hidden === null || hidden.files === 0 ? [] : [hiddenSection(hidden)])],
+    sections: [layerSection(report)],
+    appendix: hidden === null || hidden.files === 0 ? [] : [hiddenSection(hidden)],
     files: entries && {
       heading: 'Files',
       note: 'What an image has in the end, each file with the layer that it comes from.',
       tagHead: 'Layer',
       tags: layers.map((layer) => ({ label: String(layer.number), tone: toneOf(layer) })),
       sizeHead: 'Size',
+      countHead: 'Files',
       files: pageFiles(entries),
     },
   };
@@ -86,32 +88,26 @@ function hiddenText({ hidden }: ImageReport): string {
 const toneOf = ({ number, base }: LayerReport): Tone => (base ? 'base' : `tone${((number - 1) % 8) + 1}`);
 
 function layerSection({ layers, history, hidden }: ImageReport): Section {
-  const parts = partsOf(layers.map(({ size }) => size));
   const known = (bytes: number | null): string => (bytes === null ? '-' : formatBytes(bytes));
   const rows = layers.map((layer, at): Row => {
     const { number, size, onDisk, made } = layer;
     const step = history && made !== null ? stepText(made) : '(no history)';
-    const cells = [
-      String(number),
-      formatBytes(size),
-      known(onDisk),
-      known(layer.hidden),
-      parts[at]!,
-      step,
-      layer.digest,
-    ];
+    const sizes = [formatBytes(size), known(onDisk), known(layer.hidden)];
+    const cells = [String(number), ...sizes, size, step, layer.digest];
     return { cells, tone: toneOf(layer), ...(hidden === null ? {} : { tag: at }) };
   });
   const columns = [
-    { name: 'Layer' },
+    { name: 'Layer', kind: 'word' },
     { name: 'To fetch', kind: 'number' },
     { name: 'On disk', kind: 'number' },
     { name: 'Hidden', kind: 'number' },
-    { name: 'Part', kind: 'bar' },
+    { name: 'Share', kind: 'bar' },
     { name: 'Made by', kind: 'prose' },
     { name: 'Digest', kind: 'code' },
   ] as const;
-  return { heading: 'Layers', note: 'Numbered from the base. Grey bars are layers of the base image.', columns, rows };
+  const hasBase = layers.some(({ base }) => base);
+  const note = `Numbered from the base.${hasBase ? ' Grey bars are layers of the base image.' : ''}`;
+  return { heading: 'Layers', note, columns, rows };
 }
 
 const stepText = ({ instruction, text }: HistoryStep): string => (instruction === '' ? text : `${instruction} ${text}`);
@@ -124,7 +120,12 @@ function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden'
   return {
     heading: 'Hidden by later layers',
     note: `${formatBytes(bytes)} in ${counted(files, 'file')}.${more}`,
-    columns: [{ name: 'Path' }, { name: 'Size', kind: 'number' }, { name: 'Layer', kind: 'number' }, { name: 'How' }],
+    columns: [
+      { name: 'Path' },
+      { name: 'Size', kind: 'number' },
+      { name: 'Layer', kind: 'number' },
+      { name: 'How', kind: 'word' },
+    ],
     rows: paths.slice(0, MOST_HIDDEN).map(({ path, size, layer, how, by }) => ({
       cells: [readableBytes(path), formatBytes(size), String(layer), `${HOW[how]} layer ${by}`],
     })),
@@ -135,8 +136,16 @@ function* pageFiles(entries: readonly ListedEntry[]): Generator<PageFile> {
   for (const { path, type, size, mode, uid, gid, target, layer = 1 } of entries) {
     const link = target === undefined ? '' : ` ${LINKS[type] ?? type} ${pathText(target)}`;
     const note = `${mode.toString(8).padStart(4, '0')} ${uid}:${gid}${link}`;
+    const isFolder = type === 'dir';
     // A further name of a file has no bytes of its own.
-    yield { path: pathText(path), isFolder: type === 'dir', size: type === 'file' ? size : 0, tag: layer - 1, note };
+    yield {
+      path: pathText(path),
+      isFolder,
+      size: type === 'file' ? size : 0,
+      count: isFolder ? 0 : 1,
+      tag: layer - 1,
+      note,
+    };
   }
 }
 
@@ -165,13 +174,13 @@ function directoryPage(report: DirectoryReport, entries: readonly ListedEntry[])
       heading: 'Files',
       tags: [{ label: '', tone: 'tone1' }],
       sizeHead: 'Size',
+      countHead: 'Files',
       files: pageFiles(entries),
     } satisfies PageFiles,
   };
 }
 
 function folderSection({ folders }: DirectoryReport): Section {
-  const parts = partsOf(folders.map(({ bytes }) => bytes));
   return {
     heading: 'Largest folders',
     note: 'They add up to the directory: each is without the folders in it that have a row of their own.',
@@ -179,10 +188,10 @@ function folderSection({ folders }: DirectoryReport): Section {
       { name: 'Folder' },
       { name: 'Size', kind: 'number' },
       { name: 'Files', kind: 'number' },
-      { name: 'Part', kind: 'bar' },
+      { name: 'Share', kind: 'bar' },
     ],
-    rows: folders.map(({ path, bytes, files }, at) => ({
-      cells: [path === '' ? '(the rest)' : path, formatBytes(bytes), files.toLocaleString('en'), parts[at]!],
+    rows: folders.map(({ path, bytes, files }) => ({
+      cells: [path === '' ? '(the rest)' : path, formatBytes(bytes), files.toLocaleString('en'), bytes],
     })),
   };
 }

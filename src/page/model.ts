@@ -8,6 +8,8 @@ export interface Page {
   readonly facts: readonly Fact[];
   readonly sections: readonly Section[];
   readonly files?: PageFiles | undefined;
+  /** What comes behind the files. */
+  readonly appendix?: readonly Section[];
 }
 
 export interface Fact {
@@ -27,11 +29,12 @@ export interface Section {
 
 interface Column {
   readonly name: string;
-  readonly kind?: 'number' | 'code' | 'bar' | 'prose' | undefined;
+  /** Words are short and ours; what has no kind is a name from outside, of any length. */
+  readonly kind?: 'number' | 'word' | 'code' | 'bar' | 'prose' | undefined;
 }
 
 export interface Row {
-  /** A text for each column; of a bar its part of the largest, from 0 to 1. */
+  /** A text for each column; of a bar an amount. */
   readonly cells: readonly (string | number)[];
   readonly tone?: Tone | undefined;
   /** The tag of files that the row stands for: it filters them. */
@@ -50,6 +53,8 @@ export interface PageFiles {
   readonly tags: readonly { readonly label: string; readonly tone: Tone }[];
   /** What the numbers of bytes are. */
   readonly sizeHead: string;
+  /** What is counted. */
+  readonly countHead: 'Files' | 'Paths';
   /** A folder before what is in it; folders may be left out. */
   readonly files: Iterable<PageFile>;
 }
@@ -59,6 +64,8 @@ export interface PageFile {
   readonly path: string;
   readonly isFolder: boolean;
   readonly size: number;
+  /** 1, or 0 for a folder that is there because of what is in it. */
+  readonly count: number;
   /** The place of its tag. */
   readonly tag: number;
   /** Mode, owner, where a link leads. */

@@ -6,28 +6,34 @@ import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { formatBytes } from '../core/format-bytes.ts';
 import { VERSION } from '../core/version.ts';
+import browseScript from './browser/browse.js?raw';
 import dataScript from './browser/data.js?raw';
 import listScript from './browser/list.js?raw';
 import mapScript from './browser/map.js?raw';
 import style from './browser/page.css?raw';
 import pageScript from './browser/page.js?raw';
 import squarifyScript from './browser/squarify.js?raw';
-import { type FileTree, fileTree, treeData } from './file-tree.ts';
+import { bySize, type FileTree, fileTree, summedTree, treeData } from './file-tree.ts';
 import { text } from './html.ts';
 import type { Fact, Page, PageFiles, Row, Section } from './model.ts';
 
 /** Files that stand in the page for readers without scripts, and on paper. */
 const LARGEST = 40;
 
+/** Of files and folders: where there are more, a page would be no longer quick. */
+const MOST_NODES = 150_000;
+/** So that a page is no larger than 1.5 MB, whatever the names in it are. */
+const MOST_DATA = 1_380_000;
+
 const script = `'use strict';
 (() => {
-${[dataScript, squarifyScript, mapScript, listScript, pageScript].join('\n')}
+${[dataScript, squarifyScript, mapScript, listScript, browseScript, pageScript].join('\n')}
 })();
 `;
 
 /** The text of a page. */
 export function renderPage(page: Page): string {
-  const tree = page.files && fileTree(page.files.files);
+  const files = page.files && packed(page.files);
   const policy = `default-src 'none'; script-src '${hash(script)}'; style-src '${hash(style)}'; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>
 <html lang="en">
@@ -50,11 +56,12 @@ export function renderPage(page: Page): string {
 <section><h2 id="facts">Facts</h2>
 <dl>${page.facts.map(factHtml).join('')}</dl></section>
 ${page.sections.map(sectionHtml).join('\n')}
-${page.files === undefined ? '' : filesHtml(page.files, tree!)}
+${files === undefined ? '' : filesHtml(page.files!, files)}
+${(page.appendix ?? []).map((section, at) => sectionHtml(section, page.sections.length + at)).join('\n')}
 </main>
 <footer><p>Made by ctxsrc ${text(VERSION)}. Sizes are powers of 1000.</p></footer>
 <p id="said" role="status" class="unseen"></p>
-${page.files === undefined ? '' : dataHtml(page.files, tree!)}
+${files === undefined ? '' : `<script type="text/plain" id="data">${files.data}</script>`}
 <script>${script}</script>
 </body>
 </html>
@@ -73,7 +80,11 @@ function sectionHtml({ heading, note, columns, rows }: Section, number: number):
   const head = columns.map(
     ({ name, kind }) => `<th scope="col"${kind === 'number' ? ' class="number"' : ''}>${text(name)}</th>`,
   );
-  const body = rows.map((row) => rowHtml(row, columns));
+  const bar = columns.findIndex(({ kind }) => kind === 'bar');
+  const amounts = rows.map(({ cells }) => Number(cells[bar] ?? 0));
+  const sum = amounts.reduce((all, amount) => all + amount, 0);
+  const most = amounts.reduce((largest, amount) => Math.max(largest, amount), 0);
+  const body = rows.map((row) => rowHtml(row, columns, { sum, most }));
   return `<section><h2 id="${id}">${text(heading)}</h2>
 ${note === undefined ? '' : `<p>${text(note)}</p>`}
 <div class="wide" tabindex="0" role="region" aria-labelledby="${id}"><table class="rows"><thead><tr>${head.join('')}</tr></thead>
@@ -82,10 +93,10 @@ ${body.join('\n')}
 </tbody></table></div></section>`;
 }
 
-function rowHtml({ cells, tone, tag }: Row, columns: Section['columns']): string {
+function rowHtml({ cells, tone, tag }: Row, columns: Section['columns'], bars: BarScale): string {
   const html = cells.map((cell, at) => {
     const kind = columns[at]?.kind;
-    if (kind === 'bar') return `<td>${barHtml(Number(cell), tone)}</td>`;
+    if (kind === 'bar') return `<td class="share">${barHtml(Number(cell), tone, bars)}</td>`;
     const shown = text(String(cell));
     if (kind === 'code') return `<td><code>${shown}</code></td>`;
     return `<td${kind === undefined ? '' : ` class="${kind}"`}>${shown}</td>`;
@@ -93,29 +104,41 @@ function rowHtml({ cells, tone, tag }: Row, columns: Section['columns']): string
   return `<tr${tag === undefined ? '' : ` data-tag="${tag}"`}>${html.join('')}</tr>`;
 }
 
-/** Of attributes alone, so that it needs no style; what it says stands in the cells beside it. */
-function barHtml(part: number, tone: Row['tone']): string {
-  const width = Math.max(0, Math.min(100, part * 100)).toFixed(1);
-  return `<svg class="bar" width="100" height="12" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true"><rect class="${tone ?? 'tone0'}" width="${width}" height="12"/></svg>`;
+/** All amounts of a table, and the largest, whose bar is a whole one. */
+interface BarScale {
+  readonly sum: number;
+  readonly most: number;
+}
+
+/** Of attributes alone, so that it needs no style, and its share in words. */
+function barHtml(amount: number, tone: Row['tone'], { sum, most }: BarScale): string {
+  const width = most === 0 ? '0' : ((amount / most) * 100).toFixed(1);
+  const share = sum === 0 ? '-' : `${((amount / sum) * 100).toFixed(0)} %`;
+  return `${share} <svg class="bar" width="100" height="12" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true"><rect class="${tone ?? 'tone0'}" width="${width}" height="12"/></svg>`;
 }
 
 /** The list and the map, which the script fills; until then, or without it, the largest files. */
-function filesHtml({ heading, note, tagHead, tags, sizeHead }: PageFiles, tree: FileTree): string {
+function filesHtml(
+  { heading, note, tagHead, tags, sizeHead, countHead }: PageFiles,
+  { tree, order, summedUpTo }: Packed,
+): string {
   const { names, parents, folders, sizes, counts } = tree;
-  const places = [...names.keys()].filter((place) => !folders[place] && names[place] !== '');
-  places.sort((a, b) => sizes[b]! - sizes[a]!);
+  const largest = order.filter((place) => !folders[place]).subarray(0, LARGEST);
   const pathOf = (place: number): string => {
     const parts: string[] = [];
     for (let at = place; at > 0; at = parents[at]!) parts.push(names[at]!);
     return parts.reverse().join('/');
   };
-  const rows = places.slice(0, LARGEST).map((place) => {
-    const tag = tagHead === undefined ? '' : `<td>${text(tags[tree.tags[place]!]?.label ?? '')}</td>`;
+  const rows = [...largest].map((place) => {
+    const tag = tagHead === undefined ? '' : `<td class="word">${text(tags[tree.tags[place]!]?.label ?? '')}</td>`;
     return `<tr><td>${text(pathOf(place))}</td><td class="number">${formatBytes(sizes[place]!)}</td>${tag}<td>${text(tree.notes[place]!)}</td></tr>`;
   });
-  const sum = `${counts[0]!.toLocaleString('en')} files, ${formatBytes(sizes[0]!)}`;
+  const all = counts.reduce((number, count) => number + count, 0);
+  const sum = `${all.toLocaleString('en')} ${countHead.toLowerCase()}, ${formatBytes(sizes[0]!)}`;
   const summed =
-    tree.summedBelow === 0 ? [] : [`Files under ${formatBytes(tree.summedBelow)} are summed in each folder.`];
+    summedUpTo === undefined
+      ? []
+      : [`There are too many for a page: small ones, up to ${formatBytes(summedUpTo)}, are summed in each folder.`];
   const notes = [...(note === undefined ? [] : [note]), ...summed, `${sum}.`];
   return `<section id="files"><h2>${text(heading)}</h2>
 <p>${text(notes.join(' '))}</p>
@@ -130,9 +153,23 @@ ${rows.join('\n')}
 <noscript><p>Search, the list of all files and the map need JavaScript.</p></noscript></section>`;
 }
 
-/** Base64 of deflated JSON: nothing in it can end the element. */
-function dataHtml({ tagHead, tags, sizeHead }: PageFiles, tree: FileTree): string {
-  const words = JSON.stringify({ tagHead: tagHead ?? '', sizeHead, tags }).slice(0, -1);
-  const json = `${words},"tree":${treeData(tree)}}`;
-  return `<script type="text/plain" id="data">${deflateRawSync(json, { level: 9 }).toString('base64')}</script>`;
+interface Packed {
+  /** All files, also those that the data has only summed. */
+  readonly tree: FileTree;
+  readonly order: Uint32Array;
+  readonly data: string;
+  readonly summedUpTo?: number | undefined;
+}
+
+/** The tree and its data, base64 of deflated JSON: nothing in it can end the element. */
+function packed({ tagHead, tags, sizeHead, countHead, files }: PageFiles): Packed {
+  const words = JSON.stringify({ tagHead: tagHead ?? '', sizeHead, countHead, tags }).slice(0, -1);
+  const tree = fileTree(files);
+  const order = bySize(tree);
+  for (let most = MOST_NODES; ; ) {
+    const left = tree.names.length > most ? summedTree(tree, order, most) : tree;
+    const data = deflateRawSync(`${words},"tree":${treeData(left)}}`).toString('base64');
+    if (data.length <= MOST_DATA) return { tree, order, data, summedUpTo: left.summedUpTo };
+    most = Math.floor(Math.min(most, tree.names.length) * 0.95 * (MOST_DATA / data.length));
+  }
 }

@@ -127,11 +127,40 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     expect(await namesIn(page)).toEqual(['Main.js']);
     await page.keyboard.press('Backspace');
     expect(await namesIn(page)).toContain('app/');
+    expect(await page.locator(':focus').textContent()).toBe('app/');
     await page.keyboard.press('l');
     expect(page.url()).toMatch(/tag=0$/);
     await page.keyboard.press('d');
     expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
     await page.close();
+  });
+
+  it('has a visible line about what is pointed at in the map, and marks its row', async () => {
+    const { page } = await openFile(context, html);
+    await page.locator('canvas').hover({ position: { x: 40, y: 100 } });
+    expect(await page.locator('#detail').textContent()).toBe(
+      'usr/lib/libssl.so, file, 9.0 kB, 61 %, layer 1, 0644 0:0',
+    );
+    expect(await page.locator('tr.here td').first().textContent()).toBe('usr/');
+    await page.close();
+  });
+
+  it.each([true, false])('on paper has all tables, dark on white, and no controls (scripts: %s)', async (scripts) => {
+    const dark = await browser.newContext({ colorScheme: 'dark', javaScriptEnabled: scripts });
+    const page = await dark.newPage();
+    await page.goto(`file://${html}`);
+    if (scripts) await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+    await page.emulateMedia({ media: 'print' });
+    const shown = await page.locator('body').innerText();
+    for (const part of ['3 layers', 'RUN make odd', 'usr/lib/libssl.so', 'removed by layer 2'])
+      expect(shown).toContain(part);
+    expect(await page.locator('input:visible, select:visible, #tools:visible, #list:visible').count()).toBe(0);
+    expect(await page.locator('canvas:visible').count()).toBe(scripts ? 1 : 0);
+    const ink = await page
+      .locator('html')
+      .evaluate((root) => root.ownerDocument.defaultView!.getComputedStyle(root).color);
+    expect(ink).toBe('rgb(0, 0, 0)');
+    await dark.close();
   });
 
   it('is whole at 360 pixels', async () => {

@@ -9,93 +9,117 @@ async function readData(element) {
 }
 
 function treeOf({ names, up, folders, sizes, counts, tags, notes, texts }) {
-  const parents = up.map((distance, place) => place - distance);
-  const children = names.map(() => undefined);
-  for (let place = 1; place < names.length; place++) {
-    const parent = parents[place];
-    if (children[parent] === undefined) children[parent] = [];
-    children[parent].push(place);
-  }
-  return {
+  const tree = {
     names,
-    parents,
-    folders,
-    tags,
-    children,
+    parents: Int32Array.from(up, (distance, place) => place - distance),
+    folders: Uint8Array.from(folders),
+    tags: Uint32Array.from(tags),
     noteOf: (place) => texts[notes[place]],
-    ownSizes: sizes,
-    ownCounts: counts,
-    // What the filters leave, of folders the sums.
-    sizes: new Float64Array(names.length),
-    counts: new Float64Array(names.length),
-    paths: undefined,
+    own: { bytes: Float64Array.from(sizes), files: Float64Array.from(counts) },
+    // What the filters leave: of each node by itself, and with all that is in it.
+    left: new Uint8Array(names.length),
+    bytes: new Float64Array(names.length),
+    files: new Float64Array(names.length),
+    isFiltered: false,
+    smallNames: undefined,
+    orders: {},
   };
+  applyFilters(tree, { search: '', tag: undefined });
+  tree.all = { bytes: tree.bytes.slice(), files: tree.files.slice() };
+  return tree;
 }
 
-/** The path of each node in small letters, made when it is first searched. */
-function pathsOf(tree) {
-  if (tree.paths === undefined) {
-    tree.paths = [''];
-    for (let place = 1; place < tree.names.length; place++) {
-      const parent = tree.paths[tree.parents[place]];
-      const name = tree.names[place].toLowerCase();
-      tree.paths.push(parent === '' ? name : `${parent}/${name}`);
+/** Which nodes a search finds by their path, whatever its case: what is in a folder that is found is found, too. */
+function matchesOf(tree, search) {
+  const { parents } = tree;
+  tree.smallNames ??= tree.names.map((name) => name.toLowerCase());
+  const names = tree.smallNames;
+  const parts = search.toLowerCase().split('/');
+  const last = parts.pop();
+  const isBelow = (folder) => {
+    let at = folder;
+    for (let part = parts.length - 1; part > 0; part--) {
+      if (at < 0 || names[at] !== parts[part]) return false;
+      at = parents[at];
     }
+    return at >= 0 && names[at].endsWith(parts[0]);
+  };
+  const found = new Uint8Array(names.length);
+  for (let place = 1; place < names.length; place++) {
+    if (found[parents[place]] === 1) found[place] = 1;
+    else if (parts.length === 0) found[place] = names[place].includes(last) ? 1 : 0;
+    else found[place] = names[place].startsWith(last) && isBelow(parents[place]) ? 1 : 0;
   }
-  return tree.paths;
+  return found;
 }
 
 /** Sums what the filters leave. */
 function applyFilters(tree, { search, tag }) {
-  const { names, parents, folders, ownSizes, ownCounts, sizes, counts } = tree;
-  const wanted = search.toLowerCase();
-  const paths = wanted === '' ? undefined : pathsOf(tree);
-  sizes.fill(0);
-  counts.fill(0);
-  for (let place = names.length - 1; place > 0; place--) {
-    if (folders[place] === 0) {
-      if (tag !== undefined && tree.tags[place] !== tag) continue;
-      if (paths !== undefined && !paths[place].includes(wanted)) continue;
-      sizes[place] = ownSizes[place];
-      counts[place] = ownCounts[place];
+  const { parents, own, left, bytes, files } = tree;
+  const matches = search === '' ? undefined : matchesOf(tree, search);
+  tree.isFiltered = matches !== undefined || tag !== undefined;
+  bytes.fill(0);
+  files.fill(0);
+  for (let place = left.length - 1; place > 0; place--) {
+    const isLeft =
+      own.files[place] > 0 &&
+      (tag === undefined || tree.tags[place] === tag) &&
+      (matches === undefined || matches[place] === 1);
+    left[place] = isLeft ? 1 : 0;
+    if (isLeft) {
+      bytes[place] += own.bytes[place];
+      files[place] += own.files[place];
     }
-    sizes[parents[place]] += sizes[place];
-    counts[parents[place]] += counts[place];
+    bytes[parents[place]] += bytes[place];
+    files[parents[place]] += files[place];
   }
+}
+
+/** All nodes, the largest first, and what is in each folder in that order, as if there were no filters: made once. */
+function orderOf(tree, by) {
+  if (tree.orders[by] === undefined) {
+    const weights = tree.all[by];
+    const places = Uint32Array.from(weights.keys()).sort((a, b) => weights[b] - weights[a] || a - b);
+    const children = tree.names.map(() => undefined);
+    for (const place of places) {
+      if (place === 0) continue;
+      const parent = tree.parents[place];
+      if (children[parent] === undefined) children[parent] = [place];
+      else children[parent].push(place);
+    }
+    tree.orders[by] = { places, children };
+  }
+  return tree.orders[by];
 }
 
 /** What is directly in a folder and left by the filters, the largest first. */
-function childrenOf(tree, folder, weights) {
-  const isFiltered = tree.counts[0] !== tree.allFiles;
-  const left = (tree.children[folder] ?? []).filter((place) => !isFiltered || tree.counts[place] > 0);
-  return left.sort((a, b) => weights[b] - weights[a] || (tree.names[a] < tree.names[b] ? -1 : 1));
+function childrenOf(tree, folder, by) {
+  const all = orderOf(tree, by).children[folder] ?? [];
+  if (!tree.isFiltered) return all;
+  const weights = tree[by];
+  return all.filter((place) => tree.files[place] > 0).sort((a, b) => weights[b] - weights[a]);
 }
 
-/** The files below a folder that the filters leave, the largest first. */
-function filesBelow(tree, folder, weights) {
-  const found = [];
-  const open = [folder];
-  while (open.length > 0) {
-    for (const place of tree.children[open.pop()] ?? []) {
-      if (tree.counts[place] === 0) continue;
-      if (tree.folders[place] === 1) open.push(place);
-      else found.push(place);
-    }
-  }
-  return found.sort((a, b) => weights[b] - weights[a]);
+/** What the filters leave below a folder, each by itself, the largest first. */
+function filesBelow(tree, folder, by) {
+  const isBelow = new Uint8Array(tree.names.length);
+  isBelow[folder] = 1;
+  for (let place = folder + 1; place < isBelow.length; place++) isBelow[place] = isBelow[tree.parents[place]];
+  return Array.from(orderOf(tree, by).places.filter((place) => tree.left[place] === 1 && isBelow[place] === 1));
 }
 
 function pathOf(tree, place, top = 0) {
   const parts = [];
-  for (let at = place; at !== top && at > 0; at = tree.parents[at]) parts.unshift(tree.names[at]);
-  return parts.join('/');
+  for (let at = place; at !== top && at > 0; at = tree.parents[at]) parts.push(tree.names[at]);
+  return parts.reverse().join('/');
 }
 
 /** The folder of a path; the root where there is none. */
 function folderAt(tree, path) {
+  const { children } = orderOf(tree, 'bytes');
   let folder = 0;
   for (const name of path.split('/').filter((part) => part !== '')) {
-    const next = (tree.children[folder] ?? []).find((place) => tree.folders[place] === 1 && tree.names[place] === name);
+    const next = (children[folder] ?? []).find((place) => tree.folders[place] === 1 && tree.names[place] === name);
     if (next === undefined) return 0;
     folder = next;
   }

@@ -13,7 +13,7 @@ function element(name, attributes = {}, ...children) {
 }
 
 /** Rows are made in such pieces, when they are asked for. */
-const PIECE = 200;
+const PIECE = 100;
 
 /**
  * Fills the list.
@@ -37,8 +37,9 @@ function fillList(body, more, view) {
   add();
 }
 
-function listRow(place, { tree, data, folder, total, weights, open, mark }) {
+function listRow(place, { tree, data, folder, weights, open, mark }) {
   const isFolder = tree.folders[place] === 1;
+  const total = weights[folder];
   const name = pathOf(tree, place, folder) + (isFolder ? '/' : '');
   const tag = data.tags[tree.tags[place]];
   const share = total === 0 ? 0 : (weights[place] / total) * 100;
@@ -46,13 +47,16 @@ function listRow(place, { tree, data, folder, total, weights, open, mark }) {
   const row = element(
     'tr',
     { 'data-place': String(place), onfocusin: () => mark(place), onpointerenter: () => mark(place) },
-    element('td', {}, button),
-    element('td', { class: 'number' }, bytesText(tree.sizes[place])),
+    element('td', { class: 'name' }, button),
+    element('td', { class: 'number' }, bytesText(tree.bytes[place])),
     element('td', { class: 'number' }, `${share.toFixed(1)} %`),
-    element('td', { class: 'number' }, isFolder ? tree.counts[place].toLocaleString('en') : ''),
+    element('td', { class: 'number' }, isFolder || tree.files[place] > 1 ? tree.files[place].toLocaleString('en') : ''),
   );
-  if (data.tagHead !== '') row.append(element('td', {}, isFolder ? '' : (tag?.label ?? '')));
-  row.append(element('td', {}, tree.noteOf(place)));
+  if (data.tagHead !== '') {
+    // A folder has a tag of its own only where it counts by itself.
+    row.append(element('td', { class: 'word' }, tree.left[place] === 1 ? (tag?.label ?? '') : ''));
+  }
+  row.append(element('td', { class: 'prose' }, tree.noteOf(place)));
   return row;
 }
 
