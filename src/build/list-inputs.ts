@@ -4,6 +4,7 @@ import { shownReference } from '../core/shown-reference.ts';
 import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
 import type { BuildGraph, ImageRequest, Place, PlatformGraph, Vertex } from '../dockerfile/graph/types.ts';
+import { readableBytes } from '../fs/byte-string.ts';
 import { familiarReference, parseNormalizedReference } from '../oci/reference.ts';
 import type { BuildInput, InputPlace, UnkeyedInput } from './answer.ts';
 import { takesContextTime } from './context-time.ts';
@@ -47,7 +48,11 @@ export async function listNames(graph: BuildGraph, keys: SourceKeys): Promise<st
 export function listUnkeyed(graph: BuildGraph, file: string): UnkeyedInput[] {
   return merged(
     graph.results.flatMap(({ unkeyed }) =>
-      unkeyed.map(({ places, ...one }) => ({ ...one, at: placesOf(places, file) })),
+      unkeyed.map(({ kind, id, places }) => ({
+        kind,
+        ...(id === undefined ? {} : { id: readableBytes(id) }),
+        at: placesOf(places, file),
+      })),
     ),
   );
 }

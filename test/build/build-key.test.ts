@@ -354,7 +354,7 @@ describe('a front end', () => {
 describe('the list of inputs', () => {
   it('has each source in the order of its first use, with its places', async () => {
     const dir = projectOf({ a: 'A', 'docs/b': 'B' });
-    const file = `FROM ${base} AS one\nCOPY a /\nFROM ${base}\nCOPY --from=one /a /\nCOPY docs /docs\nRUN --mount=type=secret,id=npmrc x`;
+    const file = `FROM ${base} AS one\nCOPY a /\nFROM ${base}\nCOPY --from=one /a /\nCOPY docs /docs\nRUN --mount=type=secret,id=npmrc-é x`;
     const { inputs, unkeyed, target } = await ask.answer(dir, file);
     expect(target).toBe('');
     expect(inputs).toEqual([
@@ -384,7 +384,7 @@ describe('the list of inputs', () => {
     ]);
     const at = [{ file: 'Dockerfile', line: 6, instruction: 'RUN' }];
     expect(unkeyed).toEqual([
-      { kind: 'secret', id: 'npmrc', at },
+      { kind: 'secret', id: 'npmrc-é', at },
       { kind: 'network', at },
     ]);
   });

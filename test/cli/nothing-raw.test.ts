@@ -1,5 +1,5 @@
 /** Names that a terminal would obey reach it in no answer, message, stack or document. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cliHome, ctxsrc } from '../support/cli.ts';
@@ -9,8 +9,10 @@ import { tempDir } from '../support/temp.ts';
 
 /** Clears the screen, sets the title, turns the direction of writing, hides letters. */
 const EVIL = 'a\u001b[2Jb\u009b31mc\u001b]0;t\u0007d\u202ee\u061cf\u200bg\u{e0041}';
-/** Line ends are ours. */
-const OBEYED = /[^\P{Cc}\n]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+/** A line of its own, were the name printed as it is; and bytes that are no UTF-8. */
+const NAMES = ['n\nFORGED\r\u001b[2J\u{2028}', Buffer.from('bad\xff\xfe\x1b[2J\xc2', 'latin1')] as const;
+/** Line ends are ours, but none that a name brings. */
+const OBEYED = /[^\P{Cc}\n]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|^FORGED/mu;
 
 const cwd = tempDir('raw');
 const options = { cwd, home: cliHome() };
@@ -19,18 +21,61 @@ const layout = `oci-layout://${join(cwd, 'layout')}`;
 beforeAll(() => {
   mkdirSync(join(cwd, EVIL));
   writeFileSync(join(cwd, EVIL, EVIL), 'x'.repeat(10));
+  // Names that a warning repeats, and that lie where a line of the ignore file finds them.
+  for (const name of NAMES) writeFileSync(Buffer.concat([Buffer.from(join(cwd, EVIL, '/')), Buffer.from(name)]), 'x');
+  mkdirSync(join(cwd, EVIL, NAMES[0].repeat(2)));
+  writeFileSync(join(cwd, EVIL, NAMES[0].repeat(2), 'id_rsa'), '-----BEGIN OPENSSH PRIVATE KEY-----\n');
+  writeFileSync(join(cwd, EVIL, '.dockerignore'), `${EVIL}*\n!${EVIL}\n`);
   mkdirSync(join(cwd, 'good'));
   writeFileSync(join(cwd, 'good', 'file'), '');
   const images = new LayoutBuilder();
+  const built = [
+    images.layer(tar([{ name: EVIL, content: 'x' }, ...NAMES.map((name) => ({ name, content: 'hidden' }))])),
+    images.layer(
+      tar([...NAMES.map((name) => ({ name, content: 'x' })), { name: 'l', type: 'symlink', linkname: EVIL }]),
+    ),
+  ];
   const image = images.image({
-    layers: [images.layer(tar([{ name: EVIL, content: 'x' }]))],
-    config: { Labels: { [EVIL]: EVIL }, Env: [`PATH=${EVIL}`] },
+    layers: built,
+    configBytes: JSON.stringify({
+      architecture: 'amd64',
+      author: EVIL,
+      os: 'linux',
+      config: { Labels: { [EVIL]: EVIL }, Env: [`PATH=${EVIL}`], Cmd: [NAMES[0]], User: EVIL },
+      rootfs: { type: 'layers', diff_ids: built.map(({ diffId }) => diffId) },
+      history: built.map(() => ({ created_by: `RUN ${NAMES[0]}`, comment: EVIL })),
+    }),
+    annotations: { [EVIL]: NAMES[0] },
   });
   images.tag(image, EVIL).tag(image, 'other').write(join(cwd, 'layout'));
+  const json = JSON.stringify(`/${EVIL}`).replace(/[^\x20-\x7e]/g, '?');
+  const build = [
+    'FROM scratch AS stage',
+    `COPY ${json.replace('"', '["').replace(/$/, ', "/"]')}`,
+    `RUN --mount=type=secret,id=${EVIL.replace(/\u0007/g, '')} true`,
+    `LABEL a=${EVIL}`,
+  ];
+  mkdirSync(join(cwd, 'build'));
+  writeFileSync(join(cwd, 'build', EVIL), '');
+  writeFileSync(join(cwd, 'build', 'Dockerfile'), `${build.join('\n')}\n`);
+  writeFileSync(join(cwd, 'bake.json'), JSON.stringify({ target: { [EVIL]: { context: EVIL }, b: { target: EVIL } } }));
   writeFileSync(
     join(cwd, 'ctxsrc.lock'),
     `{"${EVIL.replaceAll('\u001b', '\\u001b').replaceAll('\u0007', '\\u0007')}": 1}`,
   );
+});
+
+// The store lists what was pulled under such a name, and a lock file and a layout are not refused for theirs alone.
+beforeAll(async () => {
+  for (const args of [
+    ['pull', `${layout}:${EVIL}`],
+    ['lock', '--lock', 'moved.lock', `base=${layout}:${EVIL}`],
+  ]) {
+    const { code, stderr } = await ctxsrc(args, options);
+    expect(code, stderr).toBe(0);
+  }
+  const lock = join(cwd, 'moved.lock');
+  writeFileSync(lock, readFileSync(lock, 'utf8').replace(/sha256:[0-9a-f]{8}/g, 'sha256:00000000'));
 });
 
 describe.each([
@@ -64,6 +109,34 @@ describe.each([
     ['cache', 'ls', '--cache-dir', join('good', 'file', EVIL)],
     ['sources', 'test', EVIL],
     ['key', '--source', `./${EVIL}.mjs`, './good'],
+    ['parse', `./${EVIL}`],
+    ['digest', `${layout}:${EVIL}`],
+    ['inspect', '--why', NAMES[0], `./${EVIL}`],
+    ['inspect', '--files', `${layout}:${EVIL}`],
+    ['inspect', '--hidden', '--layer', '1', `${layout}:${EVIL}`],
+    ['ls', '-lR', `./${EVIL}`],
+    ['ls', '-lR', `${layout}:${EVIL}`],
+    ['ls', `${layout}:${EVIL}`, NAMES[0]],
+    ['cat', `${layout}:${EVIL}`, `${NAMES[0]}x`],
+    ['diff', '--files', '--patch', '--ignore', '.dockerignore', `./${EVIL}`, `${layout}:${EVIL}`],
+    ['diff', '--files', '--markdown', './good', `./${EVIL}`],
+    ['key', '--combined', '--with', `A=${EVIL}`, `./${EVIL}`, './good'],
+    ['key', '--build', './build'],
+    ['key', '--build', '--target', EVIL, './build'],
+    ['key', '--build', '--build-context', `${EVIL}=./good`, '--build-arg', `A=${EVIL}`, './build'],
+    ['inputs', './build'],
+    ['inputs', './build', '-f', EVIL],
+    ['inputs', '--from', 'bake.json', EVIL],
+    ['lock', '--lock', 'moved.lock', '--check'],
+    ['lock', '--lock', 'moved.lock', '--format', 'bake'],
+    ['lock', '--lock', 'new.lock', `${EVIL}=./good`],
+    ['push', '--dry-run', `${layout}:${EVIL}`, `oci-layout://${join(cwd, 'pushed')}:a`],
+    ['push', '--dry-run', `${layout}:other`, `oci-layout://${join(cwd, 'pushed')}:${EVIL}`],
+    ['push', '--dry-run', `./${EVIL}`, `oci-layout://${join(cwd, 'pushed')}`],
+    ['cache', 'du'],
+    ['cache', 'verify'],
+    ['cache', 'prune', '--all', '--dry-run'],
+    ['doctor', '--cache-dir', join(EVIL, 'store')],
     [EVIL],
     ['key', `--${EVIL}`],
   ])('%j %j', async (...args) => {
