@@ -1,21 +1,24 @@
 // Many runners, one registry: what they ask of it, and of the origin that a pushed context stands in for.
 //
-//   node bench/share.mjs [RUNNERS…]        (1 4 16 64)
+//   node bench/share.mjs [cache] [RUNNERS…]        (1 4 16 64)
 //
 // The context is an archive at an http server: 400 files, about 8 MB packed. Each runner is one process with a store of
 // its own and writes the files into a directory: from the origin; from the registry that the files were pushed to; from
 // that through a pull-through cache, which is new for each number of runners. `warm` is the same again with the store of
-// `cold`. Requests and bytes of bodies are counted by a proxy before the origin and the registry. Needs docker-registry
-// and tar.
+// `cold`. With `cache` the rounds are those of a shared cache (--cache-from, --cache-to) instead, for the archive by its
+// digest and for a commit with the same files: without it; all runners at once to an empty one; to one that is filled;
+// and again with their stores. Requests and bytes of bodies are counted by a proxy before the origin and the registry. Needs docker-registry,
+// tar and git.
 import { execFile, execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { createReadStream, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startRegistry } from './docker-registry.mjs';
+import { gitServer } from './git-server.mjs';
 
 const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'ctxsrc.js');
 const run = promisify(execFile);
@@ -77,26 +80,25 @@ async function round(label, name, runners, servers, args) {
   for (const target of targets) rmSync(target, { recursive: true, force: true });
 }
 
-const archive = makeArchive();
-const origin = createServer(({ headers }, response) => {
-  const { size } = statSync(archive);
-  if (headers['if-none-match'] === '"1"') return response.writeHead(304, { etag: '"1"' }).end();
-  response.writeHead(200, { 'content-length': size, etag: '"1"' });
-  return createReadStream(archive).pipe(response);
-});
-const registry = await startRegistry(work);
-const servers = { origin: await counter(await listen(origin)), registry: await counter(registry.host) };
-console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}`);
-try {
+function printHead() {
+  console.log('| runners | source | requests to the origin | MB | to the registry | MB | s |');
+  console.log('|---|---|---|---|---|---|---|');
+}
+
+function removeStores(name, runners) {
+  for (let number = 0; number < runners; number += 1)
+    rmSync(join(work, `${name}-${runners}-${number}-store`), { recursive: true, force: true });
+}
+
+async function pushedContext(counts) {
   const url = `http://${servers.origin.host}/context.tar.gz`;
   const plain = ['--plain-http', servers.registry.host];
   const image = `docker-image://${servers.registry.host}/team/context`;
   await ctxsrc(join(work, 'pusher'), 'snapshot', '-q', '--unpack', url, join(work, 'unpacked'));
   const pushed = await ctxsrc(join(work, 'pusher'), 'push', '-q', ...plain, join(work, 'unpacked'), `${image}:v1`);
   const pinned = pushed.stdout.trim();
-  console.log('| runners | source | requests to the origin | MB | to the registry | MB | s |');
-  console.log('|---|---|---|---|---|---|---|');
-  for (const runners of (process.argv.slice(2).length > 0 ? process.argv.slice(2) : [1, 4, 16, 64]).map(Number)) {
+  printHead();
+  for (const runners of counts) {
     const cache = await startRegistry(work, `proxy: {remoteurl: "http://${servers.registry.host}"}\n`);
     for (const store of ['cold', 'warm']) {
       await round(`origin, ${store}`, `origin-${runners}`, runners, servers, ['--unpack', url]);
@@ -113,11 +115,76 @@ try {
       await round(`the same through a cache, ${store}`, `cache-${runners}`, runners, servers, through);
     }
     await cache.stop();
-    for (const source of ['origin', 'tag', 'digest', 'cache']) {
-      for (let number = 0; number < runners; number += 1)
-        rmSync(join(work, `${source}-${runners}-${number}-store`), { recursive: true, force: true });
-    }
+    for (const source of ['origin', 'tag', 'digest', 'cache']) removeStores(source, runners);
   }
+}
+
+/** Commits the files of the archive; returns the commit. */
+function makeRepository(dir) {
+  const git = (...args) =>
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], {
+      cwd: join(work, 'context'),
+    });
+  git('init', '--quiet', `--separate-git-dir=${dir}`);
+  git('add', '.');
+  git('commit', '--quiet', '-m', 'context');
+  return git('rev-parse', 'HEAD').toString().trim();
+}
+
+async function sharedCache(counts) {
+  const commit = makeRepository(join(work, 'context.git'));
+  const server = gitServer(work);
+  const commits = await counter(await listen(server));
+  const digest = createHash('sha256').update(readFileSync(archive)).digest('hex');
+  const all = [
+    [
+      'http',
+      servers.origin,
+      ['--unpack', '--checksum', `sha256:${digest}`, `http://${servers.origin.host}/context.tar.gz`],
+    ],
+    ['git', commits, [`http://${commits.host}/context.git#${commit}`]],
+  ];
+  printHead();
+  try {
+    for (const runners of counts) {
+      for (const [kind, origin, source] of all) {
+        const these = { ...servers, origin };
+        const cache = `docker-image://${servers.registry.host}/team/${kind}-${runners}`;
+        const flags = ['--plain-http', servers.registry.host, '--cache-from', cache];
+        await round(`${kind}, no cache`, `${kind}-none-${runners}`, runners, these, source);
+        await round(`${kind}, empty cache`, `${kind}-first-${runners}`, runners, these, [
+          ...flags,
+          '--cache-to',
+          cache,
+          ...source,
+        ]);
+        for (const store of ['filled cache', 'and a store that is kept'])
+          await round(`${kind}, ${store}`, `${kind}-${runners}`, runners, these, [...flags, ...source]);
+        for (const name of [`${kind}-none`, `${kind}-first`, kind]) removeStores(name, runners);
+      }
+    }
+  } finally {
+    commits.stop();
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const archive = makeArchive();
+const origin = createServer(({ headers }, response) => {
+  const { size } = statSync(archive);
+  if (headers['if-none-match'] === '"1"') return response.writeHead(304, { etag: '"1"' }).end();
+  response.writeHead(200, { 'content-length': size, etag: '"1"' });
+  return createReadStream(archive).pipe(response);
+});
+const registry = await startRegistry(work);
+const servers = { origin: await counter(await listen(origin)), registry: await counter(registry.host) };
+console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}`);
+try {
+  const [first, ...others] = process.argv.slice(2);
+  const isCache = first === 'cache';
+  const given = (isCache ? others : process.argv.slice(2)).map(Number);
+  await (isCache ? sharedCache : pushedContext)(given.length > 0 ? given : [1, 4, 16, 64]);
 } finally {
   for (const { stop } of Object.values(servers)) stop();
   origin.closeAllConnections();

@@ -27,7 +27,12 @@ describe.skipIf(!needs('git'))('commits in a shared cache', () => {
     expect(paths(await world.write(first))).toEqual(ALL);
     expect(first.notes).toEqual([expect.stringContaining(`${REPOSITORY} lacks ${world.url}#${world.id}`)]);
     expect(world.tags()).toEqual([`ctxsrc-git-${world.id}`]);
-    world.requests();
+    const [blob, manifest] = [
+      ['HEAD blobs/', 'POST blobs/uploads/', 'PUT blobs/uploads/'],
+      `manifests/ctxsrc-git-${world.id}`,
+    ];
+    const put = [`HEAD ${manifest}`, ...blob, ...blob, `PUT ${manifest}`];
+    expect(world.requests().map((one) => one.replace(/id-.*/, ''))).toEqual([`GET ${manifest}`, ...put]);
     world.asked = 0;
     const second = world.both({ strict: true });
     expect(readFileSync(join(await world.write(second), 'a/f'), 'utf8')).toBe('one\n');
