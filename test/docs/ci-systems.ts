@@ -133,15 +133,24 @@ function valueAt(
   return first === 'steps' && third === 'outputs' ? steps[second!]?.[fourth!] : undefined;
 }
 
-/** Runs the only job of a workflow on the machine. */
+/** What a workflow said, what it uploaded by itself, and whether a step failed. */
+interface Workflow {
+  readonly log: string;
+  readonly artifacts: Readonly<Record<string, string>>;
+  readonly failure?: string;
+}
+
+/** Runs the only job of a workflow on the machine. Behind a step that failed only those run that always do. */
 export async function runWorkflow(
   machine: Machine,
   text: string,
   origin: string,
   umask: string,
   caches: GithubCaches = new GithubCaches(),
-): Promise<string> {
+): Promise<Workflow> {
   let log = '';
+  let failure: string | undefined;
+  const artifacts: Record<string, string> = {};
   const { jobs } = parse(text) as { jobs: Record<string, { steps: Step[] }> };
   const [job] = Object.values(jobs);
   const steps: Record<string, Outputs> = {};
@@ -150,7 +159,8 @@ export async function runWorkflow(
     path.startsWith('vars.') ? machine.env[path.slice('vars.'.length)] : valueAt({ inputs: {}, steps }, path);
   let cwd = machine.home;
   for (const step of job!.steps) {
-    if (step.if !== undefined) {
+    if (failure !== undefined && step.if !== 'always()') continue;
+    if (step.if !== undefined && step.if !== 'always()') {
       const [, path, value] = /^([\w.-]+) != '(\w*)'$/.exec(step.if)!;
       if (scope(path!) === value) continue;
     }
@@ -158,20 +168,29 @@ export async function runWorkflow(
     let outputs: Outputs = {};
     if (step.uses?.startsWith('actions/checkout@')) {
       cwd = await machine.checkout(origin, umask);
+    } else if (step.uses === 'actions/upload-artifact@v7') {
+      const { path, archive, ...others } = Object.fromEntries(given) as Outputs;
+      // As it is, and so a single file, whose name is that of the artifact.
+      if (archive !== 'false' || Object.keys(others).length > 0) throw new Error('not the upload of a single file');
+      artifacts[path!] = readFileSync(join(cwd, path!), 'utf8');
     } else if (step.uses !== undefined) {
       const [, name] = /^OWNER\/ctxsrc(.*)@COMMIT$/.exec(step.uses)!;
       const used = await useAction(machine, cwd, Object.fromEntries(given), { name: name!, caches });
       outputs = used.outputs;
       log += used.log;
     } else {
-      const ran = await runScript(machine, cwd, step, scope, {});
-      outputs = ran.outputs;
-      log += ran.log;
+      try {
+        const ran = await runScript(machine, cwd, step, scope, { GITHUB_ACTIONS: 'true' });
+        outputs = ran.outputs;
+        log += ran.log;
+      } catch (error) {
+        failure = (error as Error).message;
+      }
     }
     if (step.id !== undefined) steps[step.id] = outputs;
   }
   caches.endJob();
-  return log;
+  return { log, artifacts, ...(failure === undefined ? {} : { failure }) };
 }
 
 interface GitlabJob {

@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Descriptor } from '../../src/oci/types.ts';
-import { LayoutBuilder } from '../support/layout-builder.ts';
+import { type BuiltLayer, LayoutBuilder } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { tar } from '../support/tar-builder.ts';
@@ -28,13 +28,14 @@ const shown = (file: string): string => page.find((block) => block.file === file
 describe.skipIf(!needs('git'))('docs/ci.md', () => {
   let registry: TestRegistry;
   const layout = new LayoutBuilder();
+  let layer: BuiltLayer;
   let image: Descriptor;
   /** The repository that is checked out: what a project has, and the ignore file of the page. */
   let origin: string;
 
   beforeAll(async () => {
     registry = await TestRegistry.start();
-    const layer = layout.layer(tar([{ name: 'etc/motd', content: 'welcome\n' }]));
+    layer = layout.layer(tar([{ name: 'etc/motd', content: 'welcome\n' }]));
     image = layout.image({ layers: [layer] });
     registry.push(layout, 'library/debian', '12', image);
     const machine = new Machine(registry.host);
@@ -80,6 +81,7 @@ describe.skipIf(!needs('git'))('docs/ci.md', () => {
         '.dockerignore',
         'github',
         'github-files',
+        'github-page',
         'gitlab',
         'jenkins',
         'tekton',
@@ -208,7 +210,8 @@ describe.skipIf(!needs('git'))('docs/ci.md', () => {
       const machines = [];
       for (const umask of ['022', '027']) {
         machines.push(machineHere());
-        await runWorkflow(machines.at(-1)!, shown('github'), origin, umask);
+        const { failure } = await runWorkflow(machines.at(-1)!, shown('github'), origin, umask);
+        expect(failure).toBeUndefined();
         const [line] = machines.at(-1)!.dockerLog();
         if (line !== undefined) registry.push(layout, 'team/app', pushed(line), image);
       }
@@ -221,12 +224,33 @@ describe.skipIf(!needs('git'))('docs/ci.md', () => {
       const blobs = [];
       for (const umask of ['022', '027']) {
         const before = registry.log.length;
-        const log = await runWorkflow(machineHere(), shown('github-files'), origin, umask, caches);
+        const { log, failure } = await runWorkflow(machineHere(), shown('github-files'), origin, umask, caches);
+        expect(failure).toBeUndefined();
         expect(log).toContain('nothing has moved');
         blobs.push(registry.log.slice(before).filter(({ url }) => url.includes('/blobs/')).length);
       }
       expect(blobs).toEqual([expect.any(Number), 0]);
       expect(blobs[0]).toBeGreaterThan(0);
+    });
+
+    it('the GitHub workflow with a page uploads it as it is, also when the image has grown too much', async () => {
+      registry.push(layout, 'team/app', 'main', image);
+      const compare = async (entries: Parameters<typeof tar>[0], layers: readonly BuiltLayer[]) => {
+        const next = layout.image({ layers: [...layers, layout.layer(tar(entries))] });
+        registry.push(layout, 'team/app', 'next', next);
+        const machine = machineHere();
+        machine.env.GITHUB_STEP_SUMMARY = join(machine.home, 'summary');
+        const ran = await runWorkflow(machine, shown('github-page'), origin, '022');
+        return { ...ran, summary: readFileSync(machine.env.GITHUB_STEP_SUMMARY, 'utf8') };
+      };
+      const replaced = await compare([{ name: 'etc/motd', content: 'Welcome\n' }], []);
+      expect(replaced.failure).toBeUndefined();
+      expect(replaced.summary).toMatch(/1 of 1 layer, 1 file[\s\S]*\| `M` \| `etc\/motd` \|/);
+      const grown = await compare([{ name: 'new', content: 'x' }], [layer]);
+      expect(grown.failure).toMatch(/^exit 8: /);
+      for (const { artifacts } of [replaced, grown])
+        expect(artifacts['image-diff.html']).toContain('<section id="files"><h2>Paths that differ</h2>');
+      registry.manifests.delete('team/app');
     });
 
     it('the Jenkins stage builds once for two checkouts, and fails where nothing can be decided', async () => {

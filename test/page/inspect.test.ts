@@ -182,6 +182,24 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await bare.close();
   });
 
+  it('is readable where a server forbids scripts and styles, as Jenkins does', async () => {
+    const { page } = await openFile(context, html);
+    const policy = "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self';";
+    await page.route('**/*', (route) =>
+      route.fulfill({ path: html, contentType: 'text/html', headers: { 'content-security-policy': policy } }),
+    );
+    await page.goto('http://jenkins.invalid/artifact/page.html');
+    const shown = await page.locator('body').innerText();
+    for (const part of ['3 layers', 'RUN make odd', 'usr/lib/libssl.so', 'removed by layer 2'])
+      expect(shown).toContain(part);
+    expect(await page.locator('#browse:visible, #tools:visible').count()).toBe(0);
+    const bars = await page
+      .locator('svg.bar rect')
+      .evaluateAll((all) => all.map((bar) => bar.getBoundingClientRect().width));
+    expect(Math.max(...bars)).toBe(100);
+    await page.close();
+  });
+
   it('of a directory has its files, and of an image whose files are not known no list', async () => {
     const [dir, out] = [tempDir('dir'), tempDir('pages')];
     mkdirSync(join(dir, 'sub'));
