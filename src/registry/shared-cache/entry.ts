@@ -17,9 +17,9 @@ export function tagOf({ kind, pin }: SharedContent): string {
   return `ctxsrc-${kind}-${kind === 'git' ? pin : digestHex(pin as Digest)}`;
 }
 
-/** True if the pin fits into a tag and into every registry. */
+/** True if it fits into every registry: the pin into a tag, and many take no blob without bytes. */
 export function canShare({ kind, pin }: SharedContent): boolean {
-  return kind === 'git' || pin.startsWith('sha256:');
+  return kind === 'git' || (pin.startsWith('sha256:') && pin !== sha256(''));
 }
 
 export interface Entry {

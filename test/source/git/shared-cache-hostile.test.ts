@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureText } from '../../support/failure-code.ts';
 import { blob, commit, git } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
+import { problem, send } from '../../support/push-registry.ts';
 import { REPOSITORY } from '../../support/shared-cache.ts';
 import { paths } from './served-repositories.ts';
 import { SharedCommits } from './shared-commits.ts';
@@ -117,6 +118,20 @@ describe.skipIf(!needs('git'))('an entry of a shared cache', () => {
     world.asked = 0;
     expect(paths(await world.write(world.reads({ strict: true })))).toEqual(ALL);
     expect(world.asked).toBe(0);
+  });
+
+  it('that is wrong under a tag that never moves costs a note more', async () => {
+    world.plant(world.packOf(world.objects().slice(1)));
+    world.registry.rule = ({ method, url }, response) =>
+      method === 'PUT' && url.includes('/manifests/')
+        ? send(response, problem(409, 'TAG_INVALID', 'the tag is immutable'))
+        : undefined;
+    const run = world.both();
+    expect(paths(await world.write(run))).toEqual(ALL);
+    expect(run.notes).toEqual([
+      expect.stringContaining('is not used any more in this run'),
+      expect.stringMatching(/is not used any more in this run: .*immutable/),
+    ]);
   });
 
   it('that takes hours to unpack costs one wait', async () => {

@@ -1,5 +1,5 @@
 /** Commits in a shared cache: what comes from there, and what goes there. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failureText } from '../../support/failure-code.ts';
@@ -108,6 +108,22 @@ describe.skipIf(!needs('git'))('commits in a shared cache', () => {
     };
     const first = git(world.dir, ['rev-parse', 'main~2']);
     expect(readFileSync(join(await world.write(world.reads(), `#${first}`, {}, store), 'a/f'), 'utf8')).toBe('zero\n');
+  });
+
+  it('are taken again where a run was killed between the note of their missing parents and their objects', async () => {
+    await world.write(world.both());
+    const store = await newStore();
+    await world.write(world.reads(), undefined, {}, store);
+    const [name = ''] = readdirSync(join(store.root, 'workspaces'));
+    const repository = join(store.root, 'workspaces', name, 'work');
+    expect(readFileSync(join(repository, 'shallow'), 'utf8')).toBe(`${world.id}\n`);
+    git(repository, ['update-ref', '-d', `refs/ctxsrc/${world.id}`]);
+    for (const file of readdirSync(join(repository, 'objects/pack'))) rmSync(join(repository, 'objects/pack', file));
+    for (const run of [world.reads({ strict: true }), cacheRun({})]) {
+      expect(paths(await world.write(run, `#${world.id}`, { 'keep-git-dir': true }, store))).toContain('b/g');
+      git(repository, ['update-ref', '-d', `refs/ctxsrc/${world.id}`]);
+      for (const file of readdirSync(join(repository, 'objects/pack'))) rmSync(join(repository, 'objects/pack', file));
+    }
   });
 
   it('of submodules are entries of their own', async () => {

@@ -29,7 +29,7 @@ describe('bodies in a shared cache', () => {
   beforeAll(async () => {
     server = createServer((request, response) => {
       asked += 1;
-      response.end(request.url === '/other/release' ? OTHER : BODY);
+      response.end(request.url === '/empty/release' ? '' : request.url === '/other/release' ? OTHER : BODY);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/release`;
@@ -74,6 +74,41 @@ describe('bodies in a shared cache', () => {
     expect(await write(both(), {})).toBe(BODY);
     expect(asked).toBe(2);
     expect(registry.log.map((one) => `${one.method} ${one.url}`)).toEqual([`HEAD /v2/${REPOSITORY}/manifests/${TAG}`]);
+  });
+
+  it('without bytes come from the origin: many registries take no blob of none', async () => {
+    const run = both();
+    expect(await write(run, { checksum: digestOf('') }, new URL('/empty/release', url).href)).toBe('');
+    expect(run.notes).toEqual([]);
+    expect(registry.log).toEqual([]);
+  });
+
+  it('are plain images of one layer, which say nothing but their digest', async () => {
+    await write(cacheRun({ to: registry.host }));
+    const bytes = registry.manifestsOf(REPOSITORY).get(TAG)!;
+    const { config, ...manifest } = JSON.parse(bytes.toString()) as { config: { mediaType: string; digest: string } };
+    expect(manifest).toEqual({
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.manifest.v1+json',
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: PIN, size: BODY.length }],
+      annotations: { 'dev.ctxsrc.pin': PIN },
+    });
+    expect(config.mediaType).toBe('application/vnd.oci.image.config.v1+json');
+    expect(JSON.parse(registry.blobsOf(REPOSITORY).get(config.digest)!.toString())).toEqual({
+      architecture: 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: [PIN] },
+    });
+  });
+
+  it('are read without the right to push', async () => {
+    registry.tokenLife = 300;
+    await write(cacheRun({ to: registry.host }));
+    expect(registry.scopes).toEqual([`repository:${REPOSITORY}:pull,push`]);
+    registry.scopes.length = 0;
+    await write(cacheRun({ from: registry.host, strict: true }));
+    expect(registry.scopes).toHaveLength(1);
+    expect(registry.scopes.join()).not.toContain('push');
   });
 
   it('are there all after sixteen writers at once', async () => {
