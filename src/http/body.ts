@@ -1,6 +1,6 @@
 /** Bodies of responses: read to their end within a limit, or as a stream with typed errors. */
 import { CtxsrcError, isAbort } from '../core/errors.ts';
-import type { RequestSubject } from './errors.ts';
+import { type RequestSubject, strangerHint } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { contentLength } from './headers.ts';
 import type { TransportResponse } from './transport/transport.ts';
@@ -12,7 +12,7 @@ type Received = Pick<TransportResponse, 'headers' | 'body' | 'discard'>;
 export async function readAll(response: Received, maxBytes: number, subject: RequestSubject): Promise<Uint8Array> {
   const tooLong = (): CtxsrcError =>
     new CtxsrcError('E_LIMIT', `${subject.what} from ${subject.host} is longer than ${maxBytes} bytes`, {
-      hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
+      hint: strangerHint(subject.host),
       details: { host: subject.host, limit: maxBytes },
     });
   if ((contentLength(response.headers) ?? 0) > maxBytes) {

@@ -180,10 +180,7 @@ export function createHttpClient(options: {
 
   function repeat<T>(job: JobContext, request: HttpRequest, work: () => Promise<T>): Promise<T> {
     const own = { ...policy, retries: Math.min(policy.retries, request.retries ?? policy.retries) };
-    const tried = request.connectOnce ? connectOnce(work) : work;
-    return retry(own, job.signal, tried, (error, ms) => {
-      job.progress.emit({ type: 'message', level: 'verbose', text: `${error.message}; next try in ${ms} ms` });
-    });
+    return retry(own, job, request.connectOnce ? connectOnce(work) : work);
   }
 
   return {

@@ -110,7 +110,7 @@ export function answerError(subject: RequestSubject, answer: BadAnswer): CtxsrcE
       return fail(
         code,
         `${host} answered a request for ${what} with status ${answer.status}${said}`,
-        `check that ${host} is a registry, and that no proxy answers in its place`,
+        strangerHint(host),
       );
   }
 }
@@ -126,6 +126,11 @@ export function codeOfStatus(status: number): ErrorCode {
 /** What to type when a registry requires credentials. */
 export function loginHint(host: string): string {
   return `log in with \`docker login ${host}\`, or see which credentials are found: ctxsrc auth ${host}`;
+}
+
+/** What to look at when something answers that is no registry. */
+export function strangerHint(host: string): string {
+  return `check that ${host} is a registry, and that no proxy answers in its place`;
 }
 
 function notFound(

@@ -13,6 +13,11 @@ export function isDockerHub(host: string): boolean {
   return DOCKER_HUB_NAMES.has(host.toLowerCase());
 }
 
+/** True for two names of one registry. */
+export function sameRegistry(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase() || (isDockerHub(a) && isDockerHub(b));
+}
+
 /** `host[:port]` of the server for a registry's name. */
 export function apiHost(host: string): string {
   return isDockerHub(host) ? DOCKER_HUB_API : host;

@@ -163,10 +163,7 @@ async function reopen(
 ): Promise<Part> {
   let last = failure;
   for (;;) {
-    await budget.wait(last, job.signal, (ms) => {
-      const text = `${last.error.message}; going on at byte ${position} in ${ms} ms`;
-      job.progress.emit({ type: 'message', level: 'verbose', text });
-    });
+    await budget.wait(last, job, `going on at byte ${position}`);
     try {
       return await openAt(from, ranges ? position : 0, validator);
     } catch (error) {

@@ -1,4 +1,5 @@
 /** Retries of transient failures: exponential backoff with full jitter, Retry-After obeyed, all waiting limited. */
+import type { JobContext } from '../contract/session.ts';
 import type { CtxsrcError } from '../core/errors.ts';
 import type { Clock } from './clock.ts';
 
@@ -23,6 +24,9 @@ export interface RetryPolicy {
   readonly clock: Clock;
 }
 
+/** Who waits. */
+type Waiting = Pick<JobContext, 'signal' | 'progress'>;
+
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
 
@@ -46,8 +50,11 @@ export class RetryBudget {
     this.#repeats = 0;
   }
 
-  /** Waits before the next attempt, or throws the failure's error when retries or waiting time are used up. */
-  async wait(failure: TransientError, signal: AbortSignal, note: (ms: number) => void): Promise<void> {
+  /**
+   * Waits before the next attempt, or throws the failure's error when retries or waiting time are used up.
+   * @param next what comes after the wait, for people
+   */
+  async wait(failure: TransientError, { signal, progress }: Waiting, next = 'next try'): Promise<void> {
     const { retries, maxWait, clock } = this.#policy;
     if (this.#repeats >= retries) throw failure.error;
     const jitter = backoff(this.#repeats, clock.random());
@@ -56,25 +63,20 @@ export class RetryBudget {
     if (this.#waited + (failure.retryAfter ?? ms) > maxWait) throw failure.error;
     this.#repeats += 1;
     this.#waited += ms;
-    note(ms);
+    progress.emit({ type: 'message', level: 'verbose', text: `${failure.message}; ${next} in ${ms} ms` });
     await clock.sleep(ms, signal);
   }
 }
 
 /** Runs `attempt` until it succeeds, fails permanently, or the retry budget is used up. */
-export async function retry<T>(
-  policy: RetryPolicy,
-  signal: AbortSignal,
-  attempt: () => Promise<T>,
-  note: (error: CtxsrcError, ms: number) => void,
-): Promise<T> {
+export async function retry<T>(policy: RetryPolicy, job: Waiting, attempt: () => Promise<T>): Promise<T> {
   const budget = new RetryBudget(policy);
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      await budget.wait(error, signal, (ms) => note(error.error, ms));
+      await budget.wait(error, job);
     }
   }
 }

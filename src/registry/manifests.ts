@@ -3,7 +3,7 @@ import type { JobContext } from '../contract/session.ts';
 import { type Digest, digestLike, isDigest, sha256 } from '../core/digest.ts';
 import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import type { HttpAnswer } from '../http/client.ts';
-import type { RequestSubject } from '../http/errors.ts';
+import { type RequestSubject, strangerHint } from '../http/errors.ts';
 import { contentLength, header, mediaTypeOf, type ResponseHeaders } from '../http/headers.ts';
 import type { Descriptor } from '../oci/types.ts';
 import type { Api } from './api.ts';
@@ -140,7 +140,7 @@ function manifestType(subject: RequestSubject, answer: HttpAnswer): string {
   if (type !== undefined) return type;
   const message = `${subject.host} answered a request for ${subject.what} with something that is no manifest`;
   throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, {
-    hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
+    hint: strangerHint(subject.host),
     details: { host: subject.host },
   });
 }

@@ -2,7 +2,7 @@
 import type { NetworkOptions } from '../contract/source.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { withoutUser } from '../core/shown-reference.ts';
-import { apiHost, isDockerHub } from '../http/host.ts';
+import { apiHost, isDockerHub, sameRegistry } from '../http/host.ts';
 
 /** A repository of a registry; `host` is `host[:port]` as in a normalised reference. */
 export interface RepositoryName {
@@ -43,10 +43,6 @@ export function endpointsFor(
     });
   const origin: Endpoint = { host: name.host, api: apiHost(name.host), repository: name.repository, mirror: false };
   return [origin, ...copies];
-}
-
-function sameRegistry(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase() || (isDockerHub(a) && isDockerHub(b));
 }
 
 /** Splits `HOST[:PORT][/PATH]`. A scheme is not allowed: `--plain-http HOST` selects it. */

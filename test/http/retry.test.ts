@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { CtxsrcError } from '../../src/core/errors.ts';
+import { silentProgress } from '../../src/core/progress.ts';
 import { systemClock } from '../../src/http/clock.ts';
 import { backoff, RetryBudget, retry, TransientError } from '../../src/http/retry.ts';
 import { quota, retryAfter } from '../../src/http/retry-after.ts';
 import { TestClock } from '../support/registry-job.ts';
 
-const signal = new AbortController().signal;
+const job = { signal: new AbortController().signal, progress: silentProgress };
 const fault = (ms?: number): TransientError => new TransientError(new CtxsrcError('E_SERVER', 'busy'), ms);
 
 describe('backoff', () => {
@@ -24,7 +25,7 @@ describe('retry', () => {
       tries += 1;
       return Promise.reject(fault());
     };
-    const failing = retry({ retries: 3, maxWait: 60_000, clock }, signal, work, () => undefined);
+    const failing = retry({ retries: 3, maxWait: 60_000, clock }, job, work);
     await expect(failing).rejects.toMatchObject({ code: 'E_SERVER' });
     expect(tries).toBe(4);
     expect(clock.waits).toEqual([250, 500, 1000]);
@@ -32,11 +33,8 @@ describe('retry', () => {
 
   it('does not repeat what will not pass', async () => {
     const clock = new TestClock();
-    const failing = retry(
-      { retries: 3, maxWait: 60_000, clock },
-      signal,
-      () => Promise.reject(new CtxsrcError('E_FORBIDDEN', 'no')),
-      () => undefined,
+    const failing = retry({ retries: 3, maxWait: 60_000, clock }, job, () =>
+      Promise.reject(new CtxsrcError('E_FORBIDDEN', 'no')),
     );
     await expect(failing).rejects.toMatchObject({ code: 'E_FORBIDDEN' });
     expect(clock.waits).toEqual([]);
@@ -45,16 +43,11 @@ describe('retry', () => {
   it('waits at least as long as the server asks', async () => {
     const clock = new TestClock();
     let tries = 0;
-    const result = await retry(
-      { retries: 3, maxWait: 60_000, clock },
-      signal,
-      async () => {
-        tries += 1;
-        if (tries === 1) throw fault(20_000);
-        return 'here';
-      },
-      () => undefined,
-    );
+    const result = await retry({ retries: 3, maxWait: 60_000, clock }, job, async () => {
+      tries += 1;
+      if (tries === 1) throw fault(20_000);
+      return 'here';
+    });
     expect(result).toBe('here');
     expect(clock.waited).toBeGreaterThanOrEqual(20_000);
   });
@@ -62,8 +55,8 @@ describe('retry', () => {
   it('gives up at once when the server asks for more than may be waited, in sum', async () => {
     const clock = new TestClock();
     const patience = new RetryBudget({ retries: 9, maxWait: 10_000, clock });
-    await patience.wait(fault(6000), signal, () => undefined);
-    await expect(patience.wait(fault(6000), signal, () => undefined)).rejects.toMatchObject({ code: 'E_SERVER' });
+    await patience.wait(fault(6000), job);
+    await expect(patience.wait(fault(6000), job)).rejects.toMatchObject({ code: 'E_SERVER' });
     expect(clock.waits).toHaveLength(1);
   });
 

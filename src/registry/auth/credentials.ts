@@ -19,7 +19,7 @@ import { getOrMake } from '../../core/get-or-make.ts';
 import { homeOf, type Variables } from '../../core/home.ts';
 import { printable } from '../../core/printable.ts';
 import { readNamedFile } from '../../fs/small-file.ts';
-import { DOCKER_HUB_AUTH_KEY, isDockerHub } from '../../http/host.ts';
+import { DOCKER_HUB_AUTH_KEY, isDockerHub, sameRegistry } from '../../http/host.ts';
 import {
   basic,
   type DockerConfig,
@@ -110,11 +110,7 @@ function createExplainer(options: CredentialOptions): (host: string, repository?
     const passedOver: PassedOver[] = [];
     for (const place of places) {
       if (credential !== undefined) {
-        passedOver.push({
-          place: place.name,
-          reason: 'not looked at: a place before it has a credential',
-          failed: false,
-        });
+        passedOver.push(...pass(place.name, 'not looked at: a place before it has a credential').passed);
         continue;
       }
       const found = await place.look(host, repository);
@@ -173,8 +169,7 @@ function environmentPlace(env: Variables): Place {
         const reason = 'not set, so nobody gets CTXSRC_USERNAME, CTXSRC_PASSWORD or CTXSRC_TOKEN';
         return fail(name, reason, `set CTXSRC_REGISTRY=${host} if they are for it, or unset them`);
       }
-      const same = registry.toLowerCase() === host.toLowerCase() || (isDockerHub(registry) && isDockerHub(host));
-      if (!same) return pass(name, `is for ${registry}`);
+      if (!sameRegistry(registry, host)) return pass(name, `is for ${registry}`);
       if (token) return { credential: { kind: 'bearer', token, origin: 'CTXSRC_TOKEN' } };
       if (username && password)
         return { credential: { kind: 'basic', username, password, origin: 'CTXSRC_USERNAME and CTXSRC_PASSWORD' } };
@@ -276,7 +271,7 @@ function similar(config: DockerConfig, host: string): string {
   return keys.length === 0 ? '' : `; not the same: ${keys.map((key) => JSON.stringify(key)).join(', ')}`;
 }
 
-function pass(place: string, reason: string): Found {
+function pass(place: string, reason: string) {
   return { passed: [{ place, reason, failed: false }] };
 }
 

@@ -3,7 +3,7 @@
  * if any, applies to a registry. Hosts are compared exactly; a near miss is no match, but it is reported.
  */
 import { isObject, jsonObject } from '../../core/is-object.ts';
-import { DOCKER_HUB_AUTH_KEY, hostName, isDockerHub } from '../../http/host.ts';
+import { DOCKER_HUB_AUTH_KEY, hostName, isDockerHub, sameRegistry } from '../../http/host.ts';
 
 /** A parsed file; members of unexpected types count as absent. */
 export interface DockerConfig {
@@ -60,10 +60,6 @@ export function keyTarget(key: string): KeyTarget | undefined {
   return { host: match[2].toLowerCase(), path: isApi ? '' : path };
 }
 
-function sameHost(a: string, b: string): boolean {
-  return a === b.toLowerCase() || (isDockerHub(a) && isDockerHub(b));
-}
-
 interface Entry<T> {
   readonly key: string;
   readonly value: T;
@@ -73,7 +69,7 @@ interface Entry<T> {
 export function entryForHost<T>(map: ReadonlyMap<string, T>, host: string): Entry<T> | undefined {
   const matches = [...map].filter(([key]) => {
     const target = keyTarget(key);
-    return target !== undefined && target.path === '' && sameHost(target.host, host);
+    return target !== undefined && target.path === '' && sameRegistry(target.host, host);
   });
   const preferred = isDockerHub(host) ? DOCKER_HUB_AUTH_KEY : host;
   const found = matches.find(([key]) => key === preferred) ?? matches[0];
@@ -89,7 +85,7 @@ export function entryForRepository<T>(
   let best: (Entry<T> & KeyTarget) | undefined;
   for (const [key, value] of map) {
     const target = keyTarget(key);
-    if (target === undefined || target.path === '' || !sameHost(target.host, host)) continue;
+    if (target === undefined || target.path === '' || !sameRegistry(target.host, host)) continue;
     const { path } = target;
     if (repository !== path && !repository.startsWith(`${path}/`)) continue;
     if (best === undefined || path.length > best.path.length) best = { key, value, ...target };

@@ -8,7 +8,7 @@ import { jsonObject } from '../../core/is-object.ts';
 import type { Zone } from '../../http/addresses.ts';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../../http/client.ts';
 import type { Clock } from '../../http/clock.ts';
-import { answerError, type RequestSubject } from '../../http/errors.ts';
+import { answerError, type RequestSubject, strangerHint } from '../../http/errors.ts';
 import { urlText } from '../../http/headers.ts';
 import type { Challenge } from './challenge.ts';
 
@@ -47,10 +47,8 @@ export function tokenRequest(
   try {
     url = new URL(urlText(realm ?? ''));
   } catch (cause) {
-    throw new CtxsrcError('E_REGISTRY_PROTOCOL', `${host} asks for a token without saying where to get one`, {
-      hint: `check that ${host} is a registry, and that no proxy answers in its place`,
-      cause,
-    });
+    const message = `${host} asks for a token without saying where to get one`;
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, { hint: strangerHint(host), cause });
   }
   // Registries behind a TLS proxy write the URL that they know, with http: their own origin is meant.
   if (url.protocol === 'http:' && from.protocol === 'https:' && url.hostname === from.hostname) {
@@ -59,9 +57,7 @@ export function tokenRequest(
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
     const message = `${host} wants its token asked for over an unprotected connection (${url.host})`;
-    throw new CtxsrcError('E_UNSAFE', message, {
-      hint: 'tell the operator of the registry; nothing was sent there',
-    });
+    throw new CtxsrcError('E_UNSAFE', message, { hint: 'tell the operator of the registry; nothing was sent there' });
   }
   const asked = (scope ?? '').split(/\s+/).filter((one) => one !== '');
   return {
@@ -155,7 +151,7 @@ function readToken(bytes: Uint8Array, asked: number, host: string): Token {
   const value = [token, access].find((text) => typeof text === 'string' && text !== '');
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
     throw new CtxsrcError('E_REGISTRY_PROTOCOL', `the token server of ${host} answered without a token`, {
-      hint: `check that ${host} is a registry, and that no proxy answers in its place`,
+      hint: strangerHint(host),
     });
   }
   const seconds = typeof life === 'number' && life > 0 ? life : DEFAULT_LIFE;

@@ -1,6 +1,6 @@
 /** A blob on its way into a registry or a layout. */
 import { open } from 'node:fs/promises';
-import { type Digest, digestHex, hasherFor } from '../../core/digest.ts';
+import { type Digest, digestHex, hasherFor, sha256 } from '../../core/digest.ts';
 import { CtxsrcError, localError } from '../../core/errors.ts';
 import { CONTENT_DAMAGED, SIZE_WRONG } from '../../core/integrity-hints.ts';
 import { printable } from '../../core/printable.ts';
@@ -63,6 +63,11 @@ export function contentOfBytes(bytes: Uint8Array): BlobContent {
       yield bytes.subarray(start, end);
     },
   };
+}
+
+/** A blob that is made here. */
+export function blobOf(bytes: Uint8Array, kind: string, digest = sha256(bytes)): OutgoingBlob {
+  return { digest, size: bytes.length, kind, content: async () => contentOfBytes(bytes) };
 }
 
 /**

@@ -9,16 +9,7 @@ import type { RequestSubject } from '../../http/errors.ts';
 import { header } from '../../http/headers.ts';
 import { RetryBudget, TransientError } from '../../http/retry.ts';
 import { type BlobContent, type OutgoingBlob, verified } from './blob.ts';
-import {
-  ask,
-  checkStored,
-  isAccepted,
-  nextLocation,
-  noteRetry,
-  type PushTarget,
-  refuse,
-  withDigest,
-} from './target.ts';
+import { ask, checkStored, isAccepted, nextLocation, type PushTarget, refuse, withDigest } from './target.ts';
 
 /** The most that a part may have where nothing else is known, and what is tried where that is too much. */
 const LARGE = 10 * 1024 * 1024;
@@ -72,7 +63,7 @@ export async function sendChunks(
       answer = await ask(job, target, { method: 'PATCH', path: '', at: url, subject, ...part(offset, end) });
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      await budget.wait(error, job.signal, noteRetry(job, error));
+      await budget.wait(error, job);
       ({ url, offset } = await asked(job, target, url, subject, end));
       continue;
     }

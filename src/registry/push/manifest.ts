@@ -8,7 +8,7 @@ import type { RequestSubject } from '../../http/errors.ts';
 import { header } from '../../http/headers.ts';
 import { RetryBudget, TransientError } from '../../http/retry.ts';
 import { MANIFEST_ACCEPT } from '../manifest-type.ts';
-import { ask, askPatiently, checkStored, isAccepted, noteRetry, type PushTarget, refuse } from './target.ts';
+import { ask, askPatiently, checkStored, isAccepted, type PushTarget, refuse } from './target.ts';
 
 export interface OutgoingManifest {
   readonly digest: Digest;
@@ -110,7 +110,7 @@ export async function putManifest(
       throw missing === undefined ? error : new MissingContent(error, missing);
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      await budget.wait(error, job.signal, noteRetry(job, error));
+      await budget.wait(error, job);
       if ((await named(job, target, digest, reference)) === digest) return false;
     }
   }

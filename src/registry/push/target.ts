@@ -3,9 +3,9 @@ import type { JobContext } from '../../contract/session.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { HttpResponse } from '../../http/client.ts';
-import type { RequestSubject } from '../../http/errors.ts';
+import { type RequestSubject, strangerHint } from '../../http/errors.ts';
 import { header, urlText } from '../../http/headers.ts';
-import { RetryBudget, type RetryPolicy, TransientError } from '../../http/retry.ts';
+import { type RetryPolicy, retry, TransientError } from '../../http/retry.ts';
 import type { Api, ApiRequest } from '../api.ts';
 import type { Endpoint } from '../mirrors.ts';
 import type { Pace } from './pace.ts';
@@ -48,25 +48,12 @@ export async function ask(
 }
 
 /** As `ask`, for a request that can be repeated: within `--retry`. */
-export async function askPatiently(
+export function askPatiently(
   job: JobContext,
   target: PushTarget,
   request: Omit<ApiRequest, 'once'>,
 ): Promise<HttpResponse> {
-  const budget = new RetryBudget(target.policy);
-  for (;;) {
-    try {
-      return await ask(job, target, request);
-    } catch (error) {
-      if (!(error instanceof TransientError)) throw error;
-      await budget.wait(error, job.signal, noteRetry(job, error));
-    }
-  }
-}
-
-export function noteRetry(job: JobContext, { error }: TransientError): (ms: number) => void {
-  return (ms) =>
-    job.progress.emit({ type: 'message', level: 'verbose', text: `${error.message}; next try in ${ms} ms` });
+  return retry(target.policy, job, () => ask(job, target, request));
 }
 
 /** The error for an answer that ends a push. */
@@ -109,13 +96,8 @@ export function nextLocation(answer: HttpResponse, subject: RequestSubject): URL
   const text = urlText(location);
   const url = URL.canParse(text, answer.url.href) ? new URL(text, answer.url) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new CtxsrcError(
-      'E_REGISTRY_PROTOCOL',
-      `${subject.host} wants ${subject.what} sent to something that is no URL`,
-      {
-        hint: `check that ${subject.host} is a registry, and that no proxy answers in its place`,
-      },
-    );
+    const message = `${subject.host} wants ${subject.what} sent to something that is no URL`;
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, { hint: strangerHint(subject.host) });
   }
   if (answer.url.protocol === 'https:' && url.protocol === 'http:') {
     const message = `${subject.host} wants ${subject.what} sent over an unprotected connection (http://${url.host})`;

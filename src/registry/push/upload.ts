@@ -6,6 +6,7 @@ import type { HttpResponse } from '../../http/client.ts';
 import type { RequestSubject } from '../../http/errors.ts';
 import { header } from '../../http/headers.ts';
 import { RetryBudget, TransientError } from '../../http/retry.ts';
+import type { ApiRequest } from '../api.ts';
 import { type BlobContent, type OutgoingBlob, verified } from './blob.ts';
 import { chunkFor, lost, sendChunks, type UploadSession } from './chunks.ts';
 import { refusalOfEmpty } from './refusal.ts';
@@ -15,7 +16,6 @@ import {
   checkStored,
   isAccepted,
   nextLocation,
-  noteRetry,
   type PushTarget,
   refuse,
   withDigest,
@@ -48,7 +48,7 @@ export async function uploadBlob(job: JobContext, target: PushTarget, blob: Outg
       if (!(error instanceof TransientError)) throw error;
       // An upload whose answer was lost may have succeeded, at once or a little later.
       if (await hasBlob(job, target, blob)) return 'sent';
-      await budget.wait(error, job.signal, noteRetry(job, error));
+      await budget.wait(error, job);
       if (await hasBlob(job, target, blob)) return 'sent';
     }
   }
@@ -120,10 +120,7 @@ export async function testUpload(job: JobContext, target: PushTarget): Promise<v
   const { host, repository } = target.endpoint;
   const subject: RequestSubject = { host, kind: 'upload', what: `an upload to ${host}/${repository}` };
   // Not `ask`: the first request also finds out how the server is spoken to.
-  const answer = await target.api.open(job, target.endpoint, { method: 'POST', path: 'blobs/uploads/', subject });
-  const url = isAccepted(answer.status) ? nextLocation(answer, subject) : undefined;
-  if (url === undefined) throw await refuse(job, target, subject, answer);
-  answer.discard();
+  const { url } = await begin(job, target, subject, (request) => target.api.open(job, target.endpoint, request));
   const ended = await target.api.open(job, target.endpoint, {
     method: 'DELETE',
     path: '',
@@ -134,8 +131,13 @@ export async function testUpload(job: JobContext, target: PushTarget): Promise<v
   ended.discard();
 }
 
-async function begin(job: JobContext, target: PushTarget, subject: RequestSubject): Promise<UploadSession> {
-  const answer = await ask(job, target, { method: 'POST', path: 'blobs/uploads/', subject });
+async function begin(
+  job: JobContext,
+  target: PushTarget,
+  subject: RequestSubject,
+  send = (request: ApiRequest) => ask(job, target, request),
+): Promise<UploadSession> {
+  const answer = await send({ method: 'POST', path: 'blobs/uploads/', subject });
   const url = isAccepted(answer.status) ? nextLocation(answer, subject) : undefined;
   if (url === undefined) throw await refuse(job, target, subject, answer);
   answer.discard();

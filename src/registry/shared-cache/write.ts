@@ -6,7 +6,7 @@ import type { SharedContent } from '../../contract/shared-cache.ts';
 import type { NetworkOptions } from '../../contract/source.ts';
 import { type Digest, hasherFor, sha256 } from '../../core/digest.ts';
 import type { RepositoryName } from '../mirrors.ts';
-import { type BlobContent, contentOfBytes, contentOfFile, type OutgoingBlob } from '../push/blob.ts';
+import { type BlobContent, blobOf, contentOfFile, type OutgoingBlob } from '../push/blob.ts';
 import { createPushClient } from '../push/client.ts';
 import { entryOf, LARGEST_ENTRY, tagOf } from './entry.ts';
 import type { Advance } from './patience.ts';
@@ -39,15 +39,7 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
       const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path);
       const { manifest, config } = entryOf(content, { digest, size });
       const sent = async () => counting(contentOfFile(path), passed);
-      const blobs: OutgoingBlob[] = [
-        { digest, size, kind: 'content', content: sent },
-        {
-          digest: sha256(config),
-          size: config.length,
-          kind: 'configuration',
-          content: async () => contentOfBytes(config),
-        },
-      ];
+      const blobs = [{ digest, size, kind: 'content', content: sent }, blobOf(config, 'configuration')];
       const upload = async (blob: OutgoingBlob): Promise<void> => {
         await client.upload(job, blob);
         answered();

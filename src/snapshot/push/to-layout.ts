@@ -15,7 +15,7 @@ import { removeTree } from '../../fs/write/remove-tree.ts';
 import { checkMarker, indexEntries, MAX_INDEX_BYTES } from '../../image/layout/directory.ts';
 import { REF_NAME } from '../../oci/annotations.ts';
 import { MEDIA_TYPE } from '../../oci/media-types.ts';
-import { contentOfBytes, contentOfFile, type OutgoingBlob, verified } from '../../registry/push/blob.ts';
+import { blobOf, contentOfFile, type OutgoingBlob, verified } from '../../registry/push/blob.ts';
 import { syncDirectory } from '../../store/layout.ts';
 import { Locks } from '../../store/sharing/locks.ts';
 import { newStaging, removeDeadParts } from '../write/beside.ts';
@@ -51,13 +51,8 @@ export async function pushToLayout(
   try {
     await layout.check();
     if (!transfer.dryRun) await layout.make();
-    const documents = [...plan.children, plan.root, ...(plan.beside?.documents ?? [])].map(
-      ({ digest, bytes }): OutgoingBlob => ({
-        digest,
-        size: bytes.length,
-        kind: 'manifest',
-        content: async () => contentOfBytes(bytes),
-      }),
+    const documents = [...plan.children, plan.root, ...(plan.beside?.documents ?? [])].map(({ digest, bytes }) =>
+      blobOf(bytes, 'manifest', digest),
     );
     for (const blob of [...plan.blobs, ...(plan.beside?.blobs ?? []), ...documents]) {
       job.signal.throwIfAborted();

@@ -22,7 +22,5 @@ export function retrying<T>(job: JobContext, network: NetworkOptions, work: () =
       throw error;
     }
   };
-  return retry(policy, job.signal, attempt, (error, ms) => {
-    job.progress.emit({ type: 'message', level: 'verbose', text: `${error.message}; next try in ${ms} ms` });
-  });
+  return retry(policy, job, attempt);
 }

@@ -4,7 +4,7 @@ import { FORMAT } from '../../../layer/format/tar.ts';
 import { MEDIA_TYPE } from '../../../oci/media-types.ts';
 import { CREATED, TREE_FORMAT, TREE_KEY } from '../../../oci/tree-annotations.ts';
 import type { Descriptor } from '../../../oci/types.ts';
-import { contentOfBytes, contentOfFile } from '../../../registry/push/blob.ts';
+import { blobOf, contentOfFile } from '../../../registry/push/blob.ts';
 import type { PushPlan } from '../plan.ts';
 import type { Layer } from './layer.ts';
 
@@ -30,19 +30,19 @@ export function planTree(layer: Layer, path: string, { time, annotations }: Imag
     rootfs: { type: 'layers', diff_ids: [layer.diffId] },
     history: [{ created, created_by: `ctxsrc push, format ${FORMAT}` }],
   });
-  const configDigest = sha256(config);
+  const configuration = blobOf(config, 'configuration');
   const manifest = json({
     schemaVersion: 2,
     mediaType: MEDIA_TYPE.ociManifest,
-    config: descriptor(MEDIA_TYPE.ociConfig, configDigest, config.length),
-    layers: [descriptor(MEDIA_TYPE.ociLayerGzip, layer.digest, layer.size)],
+    config: descriptor(MEDIA_TYPE.ociConfig, configuration),
+    layers: [descriptor(MEDIA_TYPE.ociLayerGzip, layer)],
     annotations: sorted({ ...annotations, ...treeAnnotations(layer.key, time) }),
   });
   return {
     root: { digest: sha256(manifest), mediaType: MEDIA_TYPE.ociManifest, bytes: manifest },
     children: [],
     blobs: [
-      { digest: configDigest, size: config.length, kind: 'configuration', content: async () => contentOfBytes(config) },
+      configuration,
       { digest: layer.digest, size: layer.size, kind: 'layer', content: async () => contentOfFile(path) },
     ],
     index: undefined,
@@ -60,7 +60,7 @@ function timeText(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-function descriptor(mediaType: string, digest: Digest, size: number): Descriptor {
+function descriptor(mediaType: string, { digest, size }: Omit<Descriptor, 'mediaType'>): Descriptor {
   return { mediaType, digest, size };
 }
 
