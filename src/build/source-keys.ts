@@ -1,6 +1,7 @@
 /** What stands for the files of each source of a build: the key of an image, the content of what is taken of a directory. */
 import { type Digest, isDigest, sha256 } from '../core/digest.ts';
 import { isCtxsrcError } from '../core/errors.ts';
+import { octal } from '../core/format.ts';
 import { allOrFirstFailure } from '../core/side-by-side.ts';
 import { stableJson } from '../core/stable-json.ts';
 import type { ImageConfig, ImageRequest, Place, Vertex } from '../dockerfile/graph/types.ts';
@@ -133,7 +134,7 @@ export class SourceKeys {
   async paths(): Promise<PathDetail[]> {
     const lists = (await Promise.all(this.#directories.values())).map(async ({ directory, content, selections }) =>
       (await content.entries(selections)).map(({ path, type, digest, mode, content: bytes }) => {
-        const entry = { context: directory.name, path, type, mode: mode.toString(8).padStart(4, '0'), digest };
+        const entry = { context: directory.name, path, type, mode: octal(mode), digest };
         return bytes === undefined ? entry : { ...entry, content: bytes };
       }),
     );

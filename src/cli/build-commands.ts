@@ -15,13 +15,13 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     builds: true,
     flags: (command) => {
       command
-        .addOption(new Option('--from <file>', 'a target of this bake or compose file, by its name'))
-        .addOption(new Option('--save <file>', 'keep what the key was made of, for ctxsrc diff'))
-        .addOption(new Option('--known <docker-image://repo>', 'ask whether the repository has the tag of this key'))
-        .addOption(new Option('--known-file <file>', 'ask whether this file lists the key'))
-        .addOption(new Option('--exit-code', 'exit 6 when the key is not known'))
+        .option('--from <file>', 'a target of this bake or compose file, by its name')
+        .option('--save <file>', 'keep what the key was made of, for ctxsrc diff')
+        .option('--known <docker-image://repo>', 'ask whether the repository has the tag of this key')
+        .option('--known-file <file>', 'ask whether this file lists the key')
+        .option('--exit-code', 'exit 6 when the key is not known')
         .addOption(safeOption())
-        .addOption(new Option('--github-output', 'also append key= and known= to the file $GITHUB_OUTPUT names'));
+        .option('--github-output', 'also append key= and known= to the file $GITHUB_OUTPUT names');
     },
     limited: true,
     examples: [
@@ -38,8 +38,8 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
     builds: true,
     flags: (command) => {
       command
-        .addOption(new Option('--names', 'print only the references, each once'))
-        .addOption(new Option('--from <file>', 'targets of this bake or compose file; - is what bake --print prints'))
+        .option('--names', 'print only the references, each once')
+        .option('--from <file>', 'targets of this bake or compose file; - is what bake --print prints')
         .addOption(
           new Option('--changed-since <file|repo>', 'list the targets of --from whose key is not there').conflicts([
             'names',
@@ -47,7 +47,7 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
         )
         .addOption(new Option('--code-quality <file>', 'write the warnings for GitLab').conflicts(['names']))
         .addOption(htmlOption().conflicts(['names']))
-        .addOption(new Option('--github-output', 'also append targets= to $GITHUB_OUTPUT'));
+        .option('--github-output', 'also append targets= to $GITHUB_OUTPUT');
     },
     limited: true,
     examples: [
@@ -71,8 +71,8 @@ export const BUILD_DIFF: CommandSpec = {
   builds: true,
   flags: (command) => {
     command
-      .addOption(new Option('--from <file>', 'a side is a target of this bake or compose file'))
-      .addOption(new Option('--exit-code', 'exit 6 when they differ'));
+      .option('--from <file>', 'a side is a target of this bake or compose file')
+      .option('--exit-code', 'exit 6 when they differ');
   },
   limited: true,
   examples: ['ctxsrc diff saved.json .', 'ctxsrc diff --quiet --exit-code old.json new.json'],

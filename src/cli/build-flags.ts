@@ -5,7 +5,7 @@
 import { type Command, Option } from 'commander';
 import type { BuildLine } from '../build/request/line.ts';
 import { CtxsrcError } from '../core/errors.ts';
-import { type Flags, listOption, textFlag } from './flags.ts';
+import { camelCase, type Flags, listFlag, listOption, textFlag } from './flags.ts';
 
 /** Flags without a value that change neither what is built nor its key. */
 const IDLE_SWITCHES = ['push', 'load', 'pull', 'rm', 'force-rm', 'compress', 'squash', 'check', 'debug'];
@@ -103,7 +103,7 @@ export function withoutBooleanValues(argv: readonly string[]): string[] {
 /** The build line in the flags. E_USAGE for a flag that makes a key meaningless. */
 export function buildLineOf(dir: string | undefined, flags: Flags): BuildLine {
   refuseNoCache(flags);
-  const list = (name: string): readonly string[] => (flags[name] as readonly string[] | undefined) ?? [];
+  const list = (name: string): readonly string[] => listFlag(flags, name);
   return {
     context: dir ?? '.',
     // As with buildx an empty one is none.
@@ -139,7 +139,7 @@ export function sharedLineOf(flags: Flags): Pick<BuildLine, 'buildPlatform' | 's
 function sharedOf(flags: Flags): Pick<BuildLine, 'buildPlatform' | 'salts' | 'modes'> {
   return {
     buildPlatform: textFlag(flags, 'buildPlatform'),
-    salts: (flags.with as readonly string[] | undefined) ?? [],
+    salts: listFlag(flags, 'with'),
     modes: textFlag(flags, 'modes') === 'exec' ? 'exec' : 'exact',
   };
 }
@@ -194,5 +194,3 @@ export function idleNote(flags: Flags, what = 'a key'): string | undefined {
     ? undefined
     : `${given.map((name) => `--${name}`).join(', ')}: taken, and without effect on ${what}`;
 }
-
-const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());

@@ -32,7 +32,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('--pinned', 'print the whole reference with the root digest'))
+        .option('--pinned', 'print the whole reference with the root digest')
         .addOption(
           new Option('--manifest', "print the digest of the platform's manifest").conflicts(['pinned', 'config']),
         )
@@ -57,8 +57,8 @@ export const COMMANDS: readonly CommandSpec[] = [
           new Option('--definition', 'print the definition key (index 0) instead').conflicts(['all', 'combined']),
         )
         .addOption(new Option('--all', 'print the keys of every index, one a line').conflicts(['combined']))
-        .addOption(new Option('--build', 'one key for a whole build: ctxsrc key --build --help'))
-        .addOption(new Option('--combined', 'print one key for all references, for what has no Dockerfile'))
+        .option('--build', 'one key for a whole build: ctxsrc key --build --help')
+        .option('--combined', 'print one key for all references, for what has no Dockerfile')
         .addOption(listOption('--with <name=value>', 'add a build argument or target to the combined key'))
         .addOption(safeOption())
         .addOption(githubOutput);
@@ -81,10 +81,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('--files', 'read the layers: the largest files; all in --json'))
-        .addOption(new Option('--hidden', 'read the layers: what later ones hide'))
+        .option('--files', 'read the layers: the largest files; all in --json')
+        .option('--hidden', 'read the layers: what later ones hide')
         .addOption(layerOption())
-        .addOption(new Option('--why <path>', 'of a directory: which line decides on a path'))
+        .option('--why <path>', 'of a directory: which line decides on a path')
         .addOption(htmlOption());
     },
     limited: true,
@@ -115,10 +115,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write the files into a directory and print the content key',
     takesReferences: true,
     flags: (command) => {
-      command
-        .addOption(new Option('--force', 'replace what is at the target'))
-        .addOption(safeOption())
-        .addOption(githubOutput);
+      command.option('--force', 'replace what is at the target').addOption(safeOption()).addOption(githubOutput);
       addWriteFlags(command);
     },
     uses: () => ['include', 'exclude'],
@@ -147,17 +144,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('--files', 'compare the files of images too: reads their layers'))
-        .addOption(new Option('--stat', 'fold folders, draw bars'))
-        .addOption(new Option('--patch', 'print patches of text files'))
+        .option('--files', 'compare the files of images too: reads their layers')
+        .option('--stat', 'fold folders, draw bars')
+        .option('--patch', 'print patches of text files')
         .addOption(new Option('--markdown', 'print a table for GitHub').conflicts(['json', 'patch']))
         .addOption(htmlOption())
         .addOption(listOption('--only <kinds>', 'content, mode, owner, link, xattr, time, config, …'))
         .addOption(listOption('--ignore <what>', 'leave out such kinds, or paths by a pattern'))
-        .addOption(new Option('--max-growth <size>', 'exit 8 when it has grown by more: 10MB, 5%'))
-        .addOption(new Option('--build', 'compare builds: ctxsrc diff --build --help'))
-        .addOption(new Option('--definition', 'with --exit-code: of the definition keys'))
-        .addOption(new Option('--exit-code', 'exit 6 when they differ'));
+        .option('--max-growth <size>', 'exit 8 when it has grown by more: 10MB, 5%')
+        .option('--build', 'compare builds: ctxsrc diff --build --help')
+        .option('--definition', 'with --exit-code: of the definition keys')
+        .option('--exit-code', 'exit 6 when they differ');
     },
     limited: true,
     examples: [
@@ -182,10 +179,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         .addOption(
           new Option('--check', 'say what has moved (exit 6); download nothing').conflicts(['update', 'format']),
         )
-        .addOption(new Option('--update', 'resolve the entries named by the arguments anew, or all'))
-        .addOption(
-          new Option('--from <file>', 'take what a Dockerfile builds from, or the contexts of a compose or bake file'),
-        )
+        .option('--update', 'resolve the entries named by the arguments anew, or all')
+        .option('--from <file>', 'take what a Dockerfile builds from, or the contexts of a compose or bake file')
         .addOption(
           new Option('--format <format>', 'print the lock file for another tool').choices([
             'build-contexts',
@@ -195,8 +190,8 @@ export const COMMANDS: readonly CommandSpec[] = [
           ]),
         )
         .addOption(new Option('--vendor <place>', 'push all of it to REGISTRY/PREFIX, for builds').conflicts('check'))
-        .addOption(new Option('--attestations', 'with --vendor: also the signatures beside an image'))
-        .addOption(new Option('--target <name>', 'the stage of --from Dockerfile; the bake target of --format bake'));
+        .option('--attestations', 'with --vendor: also the signatures beside an image')
+        .option('--target <name>', 'the stage of --from Dockerfile; the bake target of --format bake');
     },
     limited: true,
     examples: [
@@ -215,8 +210,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: false,
     flags: (command) => {
       command
-        .addOption(new Option('--test', 'try it with one request'))
-        .addOption(new Option('--push <repository>', 'for pushing to this repository'));
+        .option('--test', 'try it with one request')
+        .option('--push <repository>', 'for pushing to this repository');
       addNetworkFlags(command);
     },
     examples: ['ctxsrc auth docker.io', 'ctxsrc auth --test registry.example:5000'],
@@ -228,9 +223,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'write an image as an OCI layout, or the files of any source as one reproducible tar',
     takesReferences: true,
     flags: (command) => {
-      command.addOption(
-        new Option('-o, --output <spec>', 'what to write, and where: type=tar|oci,dest=PATH|-[,tar=true|false]'),
-      );
+      command.option('-o, --output <spec>', 'what to write, and where: type=tar|oci,dest=PATH|-[,tar=true|false]');
       addWriteFlags(command);
     },
     uses: () => ['include', 'exclude'],
@@ -247,9 +240,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('--all-platforms', 'push the whole index, not only the manifest of one platform'))
-        .addOption(new Option('--attestations', 'push signatures and the like, too'))
-        .addOption(new Option('--dry-run', 'only say what would be sent'))
+        .option('--all-platforms', 'push the whole index, not only the manifest of one platform')
+        .option('--attestations', 'push signatures and the like, too')
+        .option('--dry-run', 'only say what would be sent')
         .addOption(new Option('--mtime <which>', '$SOURCE_DATE_EPOCH as time of files').choices(['epoch']))
         .addOption(listOption('--annotation <name[=value]>', 'for an image of files'))
         .addOption(githubOutput);

@@ -1,4 +1,5 @@
 /** The report of `doctor` for people, and for bug reports. */
+import { counted } from '../core/format.ts';
 import type { DoctorCheck } from '../upkeep/check.ts';
 import type { DoctorReport } from '../upkeep/doctor.ts';
 import { fitted, type Screen, shown, styled, widthOf, wrapped } from './screen.ts';
@@ -9,13 +10,13 @@ const NARROW = 60;
 /** @param tested registries were tried */
 export function doctorText({ checks }: DoctorReport, tested: boolean, screen: Screen): string {
   const label = Math.max(13, ...checks.map((check) => widthOf(labelOf(check, screen)) + 1));
-  const counted = (status: DoctorCheck['status']): number => checks.filter((check) => check.status === status).length;
-  const [warnings, faults] = [counted('warn'), counted('fault')];
+  const count = (status: DoctorCheck['status']): number => checks.filter((check) => check.status === status).length;
+  const [warnings, faults] = [count('warn'), count('fault')];
   const lines = checks.flatMap((check) => checkLines(check, label, screen));
   const sums = [
-    `${checks.length} checks: ${counted('ok')} ok`,
-    ...(warnings === 0 ? [] : [`${warnings} warning${warnings === 1 ? '' : 's'}`]),
-    ...(faults === 0 ? [] : [`${faults} fault${faults === 1 ? '' : 's'}`]),
+    `${checks.length} checks: ${count('ok')} ok`,
+    ...(warnings === 0 ? [] : [counted(warnings, 'warning')]),
+    ...(faults === 0 ? [] : [counted(faults, 'fault')]),
     ...(tested ? [] : ['registries not tried: --test']),
   ];
   return `${[...lines, ...wrapped(screen, sums.join(', '), 0)].join('\n')}\n`;

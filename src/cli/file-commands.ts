@@ -14,8 +14,8 @@ export const FILE_COMMANDS: readonly CommandSpec[] = [
     takesReferences: true,
     flags: (command) => {
       command
-        .addOption(new Option('-l, --long', 'type, mode, owner, size, time in UTC, target'))
-        .addOption(new Option('-R, --recursive', 'all that is below, too'))
+        .option('-l, --long', 'type, mode, owner, size, time in UTC, target')
+        .option('-R, --recursive', 'all that is below, too')
         .addOption(new Option('-0, --null', 'end each line with NUL, and quote nothing').conflicts(['json']))
         .addOption(layerOption());
     },

@@ -182,7 +182,7 @@ function attributeOption(spec: AttributeSpec): Option {
   return spec.kind === 'list' ? option.argParser(collect) : option;
 }
 
-const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+export const camelCase = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 /** The attributes that were given. `--no-x` is commander's `x: false`. */
 export function attributesOf(flags: Flags, specs: readonly AttributeSpec[]): Attributes {
@@ -211,9 +211,20 @@ export function textFlag(flags: Flags, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
+/** The values of a flag that may be given several times. */
+export function listFlag(flags: Flags, name: string): readonly string[] {
+  return (flags[name] as readonly string[] | undefined) ?? [];
+}
+
+/** The value of `--layer`. */
+export function layerFlag(flags: Flags): number | undefined {
+  const text = textFlag(flags, 'layer');
+  return text === undefined ? undefined : parseCount('--layer', text, 1);
+}
+
 /** The options of `--retry`, `--mirror` and other network flags. */
 export function networkOptions(flags: Flags, defaults: Partial<NetworkOptions> = {}): Partial<NetworkOptions> {
-  const list = (name: string) => (flags[name] as readonly string[] | undefined) ?? [];
+  const list = (name: string) => listFlag(flags, name);
   const hosts = (name: string, flag: string) => list(name).map((host) => checkHost(flag, host));
   const text = (name: string) => textFlag(flags, name);
   const mirrors = list('mirror').map((value) => parseMirrorOf('--mirror', value));

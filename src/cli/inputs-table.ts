@@ -1,8 +1,8 @@
 /** The inputs of a build as a table for people. */
 import type { BuildAnswer, BuildInput, InputPlace, UnkeyedInput } from '../build/answer.ts';
 import { shortDigest } from '../core/digest.ts';
+import { formatBytes } from '../core/format.ts';
 import { printable } from '../core/printable.ts';
-import { formatBytes } from './format.ts';
 
 /** More places than this are counted. */
 const MOST_PLACES = 3;

@@ -1,4 +1,5 @@
 /** An entry of `ls`, for people and for programs. */
+import { octal } from '../core/format.ts';
 import { type ByteString, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 import type { ListedEntry } from '../image/entries/listing.ts';
 
@@ -64,7 +65,7 @@ export function entryDocument({ path, type, size, mode, uid, gid, mtime, mtimeNs
     ...bytesMember('path', path),
     type,
     size,
-    mode: mode.toString(8).padStart(4, '0'),
+    mode: octal(mode),
     uid,
     gid,
     mtime: mtime + mtimeNs / 1e9,

@@ -4,11 +4,11 @@ import { printable } from '../core/printable.ts';
 import type { Page } from '../page/model.ts';
 import { renderPage } from '../page/render.ts';
 import { replaceFile } from '../snapshot/write/replace-file.ts';
-import { type Flags, textFlag } from './flags.ts';
+import { textFlag } from './flags.ts';
 import type { Run } from './run.ts';
 
 /** Writes the page as a whole or not at all, before anything is printed. */
-export async function writePage(run: Run, flags: Flags, page: Page): Promise<void> {
-  const file = textFlag(flags, 'html')!;
+export async function writePage(run: Run, page: Page): Promise<void> {
+  const file = textFlag(run.flags, 'html')!;
   await replaceFile(resolve(run.io.cwd, file), renderPage(page), `the page ${printable(file)} of --html`);
 }

@@ -2,20 +2,22 @@
 import { resolve as resolvePath } from 'node:path';
 import type { AttributeSpec, Attributes, CacheKeyResult, Identifier, JobContext } from '../contract/index.ts';
 import { CtxsrcError, type ErrorOptions } from '../core/errors.ts';
+import { formatBytes } from '../core/format.ts';
 import { defaultPlatform } from '../core/platform.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { type MessagePlace, warnOrRefuse } from '../core/progress.ts';
 import { shownReference } from '../core/shown-reference.ts';
+import type { Page } from '../page/model.ts';
 import type { ReferenceSite, Understood } from '../snapshot/lock/references.ts';
 import type { LockWork } from '../snapshot/lock/renew.ts';
 import { defaultCacheDir } from '../source/cache-dir.ts';
 import { type Environment, openEnvironment, type SharingOptions } from '../source/environment.ts';
+import { unseen } from '../source/incomplete.ts';
 import { forEach, type Identified, identify, type Resolved } from '../source/resolve.ts';
 import type { SourceTable } from '../source/table.ts';
 import type { StepOutputs } from './ci/github-output.ts';
 import type { UserConfig } from './config.ts';
 import { attributesOf, type Flags, limitsOf, networkOptions, textFlag } from './flags.ts';
-import { formatBytes } from './format.ts';
 import type { Io } from './io.ts';
 import { withEnvironment } from './network-environment.ts';
 import type { Reporter } from './progress/reporter.ts';
@@ -206,6 +208,11 @@ export class Run {
     return this.out(`${JSON.stringify({ schema: 'ctxsrc/v1', ...members })}\n`);
   }
 
+  /** Writes the answer as a page, too, where `--html` asks for it; called before anything is printed. */
+  async page(make: () => Promise<Page>): Promise<void> {
+    if (this.flags.html !== undefined) await (await import('./page-file.ts')).writePage(this, await make());
+  }
+
   /** Writes one line of the answer, made harmless for a terminal. */
   async line(text: string): Promise<undefined> {
     await this.out(`${printable(text)}\n`);
@@ -240,13 +247,10 @@ export class Run {
   /** Properties that a key could not cover are a warning, or exit 8 with `--strict`. */
   checkComplete(resolved: readonly Resolved[], keys: readonly (readonly CacheKeyResult[])[]): void {
     for (const [index, one] of resolved.entries()) {
-      const unseen = [...new Set(keys[index]!.flatMap((result) => result.incomplete ?? []))];
-      if (unseen.length === 0) continue;
+      const incomplete = unseen(keys[index]!);
+      if (incomplete.length === 0) continue;
       const ref = shownReference(one.ref.text);
-      this.incomplete(`the key of ${ref} does not cover ${unseen.join(', ')}`, {
-        ref,
-        details: { incomplete: unseen },
-      });
+      this.incomplete(`the key of ${ref} does not cover ${incomplete.join(', ')}`, { ref, details: { incomplete } });
     }
   }
 

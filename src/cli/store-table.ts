@@ -1,7 +1,7 @@
 /** The store as tables for people: `cache ls`, `du` and `prune`. */
 import type { KeptReason, PruneReport, StoreItem, StoreRow, UsageReport, UsingProcess } from '../contract/store.ts';
+import { formatAge, formatBytes } from '../core/format.ts';
 import { barOf } from './bar.ts';
-import { formatAge, formatBytes } from './format.ts';
 import { fitted, type Screen, shown, styled, widthOf, wrapped } from './screen.ts';
 
 /** More lines than this are summed up on a terminal. */

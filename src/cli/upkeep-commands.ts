@@ -1,5 +1,4 @@
 /** The commands about the store and the machine, as data. */
-import { Option } from 'commander';
 import type { CommandSpec } from './command-spec.ts';
 import { addNetworkFlags, listOption } from './flags.ts';
 
@@ -13,12 +12,10 @@ export const UPKEEP_COMMANDS: readonly CommandSpec[] = [
     reach: 'store',
     flags: (command) => {
       command
-        .addOption(
-          new Option('--max-size <size>', 'prune: size of the store afterwards; least recently used goes first'),
-        )
-        .addOption(new Option('--keep-duration <duration>', 'prune: keep what was used within this time'))
-        .addOption(new Option('--all', 'prune: all that is not in use'))
-        .addOption(new Option('--dry-run', 'prune: only say what would go'))
+        .option('--max-size <size>', 'prune: size of the store afterwards; least recently used goes first')
+        .option('--keep-duration <duration>', 'prune: keep what was used within this time')
+        .option('--all', 'prune: all that is not in use')
+        .option('--dry-run', 'prune: only say what would go')
         .addOption(listOption('--filter <filter>', 'only what matches, e.g. kind=snapshot or name~=alpine'));
     },
     words: ['ls', 'du', 'prune', 'verify', 'path'],
@@ -31,7 +28,7 @@ export const UPKEEP_COMMANDS: readonly CommandSpec[] = [
     summary: 'say what of this machine hinders, and what mends it',
     takesReferences: false,
     flags: (command) => {
-      command.addOption(new Option('--test', 'try the registries too'));
+      command.option('--test', 'try the registries too');
       addNetworkFlags(command);
     },
     examples: ['ctxsrc doctor --test'],

@@ -211,14 +211,10 @@ async function withFiles<T>(
   options: Asked & Pick<FilesOptions, 'layer'>,
   work: (listing: Listing, files: FileTree, job: JobContext) => Promise<T>,
 ): Promise<T> {
+  const { limits, layer } = options;
   return withSource(reference, commonOf(options), async ({ instance }, { job, store }) => {
     const listing = await import('../snapshot/list/source-files.ts');
-    const files = await listing.openFiles(job, { instance, store, limits: options.limits, layer: options.layer });
-    try {
-      return await work(listing, files, job);
-    } finally {
-      await files.release();
-    }
+    return listing.withFiles(job, { instance, store, limits, layer }, (files) => work(listing, files, job));
   });
 }
 

@@ -1,12 +1,11 @@
 /** The options that the library accepts. */
-import type { NetworkOptions, SourceEnv, WriteOptions } from '../contract/index.ts';
+import type { NetworkOptions, WriteOptions } from '../contract/index.ts';
 import type { WriteFilter, WriteLimits } from '../contract/ref.ts';
 import {
   arrayOf,
   type Check,
   call,
   count,
-  flag,
   having,
   list,
   members,
@@ -17,6 +16,7 @@ import {
   text,
   wholeNumber,
 } from '../core/check-options.ts';
+import type { ReadLimits } from '../core/read-limits.ts';
 
 const MIRROR = { host: nonEmpty, mirror: nonEmpty } satisfies Record<keyof NetworkOptions['mirrors'][number], Check>;
 
@@ -37,34 +37,17 @@ export const NETWORK: Check = members({
 
 export const SIGNAL: Check = having('an AbortSignal', { aborted: 'boolean', addEventListener: 'function' });
 
-/** What every function that takes a reference takes, but for the attributes of its source. */
-export const COMMON = {
-  cacheDir: nonEmpty,
-  offline: flag,
-  network: NETWORK,
-  limits: members({ maxBytes: positive, maxFiles: positive } satisfies Record<
-    keyof NonNullable<SourceEnv['limits']>,
-    Check
-  >),
-  registryConfig: nonEmpty,
-  sources: arrayOf(
-    having('a source', { schemes: 'object', attributes: 'object', identify: 'function', resolve: 'function' }),
-  ),
-  strict: flag,
-  signal: SIGNAL,
-  onProgress: call,
-};
+const READ_LIMITS = { maxBytes: positive, maxFiles: positive } satisfies Record<keyof ReadLimits, Check>;
+const WRITE_LIMITS = { ...READ_LIMITS, maxRatio: positive } satisfies Record<keyof WriteLimits, Check>;
 
-const LIMITS = { maxBytes: positive, maxFiles: positive, maxRatio: positive } satisfies Record<
-  keyof WriteLimits,
-  Check
->;
+export const LIMITS: Check = members(READ_LIMITS);
+
 const FILTER = { subpath: text, include: list, exclude: list } satisfies Record<keyof WriteFilter, Check>;
 
 export const WRITE: Check = members({
   owner: oneOf('auto', 'preserve', 'current'),
   mode: oneOf('auto', 'copy', 'reflink', 'hardlink'),
-  limits: members(LIMITS),
+  limits: members(WRITE_LIMITS),
   filter: members(FILTER),
   epoch: wholeNumber,
   earlier: call,

@@ -1,10 +1,10 @@
 /** The options of the library's functions: their types, and the checks of what a program hands over. */
 import type { NetworkOptions, Source } from '../contract/index.ts';
-import { type Check, call, flag, having, nonEmpty } from '../core/check-options.ts';
+import { arrayOf, type Check, call, flag, having, nonEmpty } from '../core/check-options.ts';
 import type { ProgressEvent } from '../core/progress.ts';
 import type { ReadLimits } from '../core/read-limits.ts';
 import type { AttributesOf } from './attributes.ts';
-import { COMMON, SIGNAL } from './option-checks.ts';
+import { LIMITS, NETWORK, SIGNAL } from './option-checks.ts';
 
 /** Where the store lies and how servers are reached. */
 export interface EnvironmentOptions {
@@ -67,27 +67,18 @@ export interface Options<Reference extends string = string> extends PlaceOptions
   readonly attributes?: AttributesOf<Reference> | undefined;
 }
 
-const ENVIRONMENT_NAMES = [
-  'cacheDir',
-  'offline',
-  'network',
-  'registryConfig',
-  'cacheFrom',
-  'cacheTo',
-  'cachePrivate',
-  'sources',
-] as const;
-
 /** Checks of the members of `EnvironmentOptions`. */
 export const ENVIRONMENT = {
-  cacheDir: COMMON.cacheDir,
+  cacheDir: nonEmpty,
   offline: flag,
-  network: COMMON.network,
-  registryConfig: COMMON.registryConfig,
+  network: NETWORK,
+  registryConfig: nonEmpty,
   cacheFrom: nonEmpty,
   cacheTo: nonEmpty,
   cachePrivate: flag,
-  sources: COMMON.sources,
+  sources: arrayOf(
+    having('a source', { schemes: 'object', attributes: 'object', identify: 'function', resolve: 'function' }),
+  ),
 } satisfies Record<keyof EnvironmentOptions, Check>;
 
 /** Checks of the members of `PlaceOptions`. */
@@ -97,13 +88,8 @@ export const PLACE = {
   signal: SIGNAL,
   onProgress: call,
   strict: flag,
-  limits: COMMON.limits,
+  limits: LIMITS,
 } satisfies Record<keyof PlaceOptions, Check>;
 
 /** Checks of the members of `Options`; which attributes there are says the source of the reference. */
 export const OPTIONS = { ...PLACE, attributes: having('an object', {}) } satisfies Record<keyof Options, Check>;
-
-/** The members of `EnvironmentOptions` that are given. */
-export function environmentNames(options: EnvironmentOptions): string[] {
-  return ENVIRONMENT_NAMES.filter((name) => options[name] !== undefined);
-}

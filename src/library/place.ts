@@ -10,13 +10,7 @@ import { checkAttributes } from '../source/check-attributes.ts';
 import { type Environment as Opened, openEnvironment as openSourceEnvironment } from '../source/environment.ts';
 import { type Identified, identify, type Resolved, sourceOf, withReference } from '../source/resolve.ts';
 import { SourceTable } from '../source/table.ts';
-import {
-  ENVIRONMENT,
-  type Environment,
-  type EnvironmentOptions,
-  environmentNames,
-  type PlaceOptions,
-} from './options.ts';
+import { ENVIRONMENT, type Environment, type EnvironmentOptions, type PlaceOptions } from './options.ts';
 
 /** The options of a call with a reference; which attributes there may be says the source. */
 export interface Asked extends PlaceOptions {
@@ -99,7 +93,7 @@ export async function inPlace<T>(options: PlaceOptions, work: (place: Place) => 
 }
 
 function openedBy(environment: Environment, options: PlaceOptions): Shared {
-  const [beside] = environmentNames(options);
+  const beside = Object.keys(ENVIRONMENT).find((name) => options[name as keyof EnvironmentOptions] !== undefined);
   if (beside !== undefined) {
     throw new CtxsrcError('E_USAGE', `${beside} and environment exclude each other`, {
       hint: `give ${beside} to openEnvironment`,

@@ -3,10 +3,6 @@ import { printable } from '../core/printable.ts';
 import { type ByteString, readableBytes } from '../fs/byte-string.ts';
 import type { Fact } from './model.ts';
 
-export function counted(number: number, word: string): string {
-  return `${number.toLocaleString('en')} ${word}${number === 1 ? '' : 's'}`;
-}
-
 /** Annotations of one place as facts. */
 export function factsOf(place: string, annotations: Readonly<Record<string, string>> = {}): Fact[] {
   return Object.entries(annotations).map(([name, value]) => ({ label: `${place} ${name}`, value }));

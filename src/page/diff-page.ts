@@ -1,10 +1,10 @@
 /** The page of `diff`: its sentence, layers and settings, and where files were compared each path. */
-import { formatBytes } from '../core/format-bytes.ts';
+import { counted, formatBytes } from '../core/format.ts';
 import { printable } from '../core/printable.ts';
 import type { LayerRow } from '../snapshot/diff/layers.ts';
 import type { ChangeLetter, DiffReport } from '../snapshot/diff/report-types.ts';
 import { changeRows } from '../snapshot/diff/words.ts';
-import { counted, pathText } from './cells.ts';
+import { pathText } from './cells.ts';
 import type { Fact, Page, PageFile, PageFiles, Row, Section, Tone } from './model.ts';
 
 /** In the order of the tags. */

@@ -1,8 +1,7 @@
 /** The page of `inputs`: from the lines of a Dockerfile to the sources that they ask for. */
 import type { BuildInput, InputPlace } from '../build/answer.ts';
 import type { BakeReport, InputsReport } from '../build/report.ts';
-import { formatBytes } from '../core/format-bytes.ts';
-import { counted } from './cells.ts';
+import { counted, formatBytes } from '../core/format.ts';
 import type { Page, Section } from './model.ts';
 
 export function inputsPage(report: InputsReport): Page {

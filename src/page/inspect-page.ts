@@ -1,6 +1,6 @@
 /** The page of `inspect`: what its report knows, and the files where they are known. */
 import type { JobContext } from '../contract/index.ts';
-import { formatBytes } from '../core/format-bytes.ts';
+import { counted, formatBytes, octal } from '../core/format.ts';
 import { readableBytes } from '../fs/byte-string.ts';
 import type { ListedEntry } from '../image/entries/listing.ts';
 import type { Inspected, InspectRequest } from '../snapshot/inspect/inspect.ts';
@@ -12,8 +12,8 @@ import type {
   SourceReport,
 } from '../snapshot/inspect/report.ts';
 import { runsText } from '../snapshot/inspect/runs.ts';
-import { listFiles, openFiles } from '../snapshot/list/source-files.ts';
-import { counted, factsOf, pathText } from './cells.ts';
+import { listFiles, withFiles } from '../snapshot/list/source-files.ts';
+import { factsOf, pathText } from './cells.ts';
 import type { Fact, Page, PageFile, PageFiles, Row, Section, Tone } from './model.ts';
 
 /** Rows of hidden files: the page of an image that hides a hundred thousand stays a page. */
@@ -23,18 +23,12 @@ const MOST_HIDDEN = 200;
 export async function inspectPage(job: JobContext, request: InspectRequest, inspected: Inspected): Promise<Page> {
   const { report, files } = inspected;
   if (report.kind === 'source') return sourcePage(report);
+  const { resolved, store, limits } = request;
   const isKnown = report.kind === 'directory' || files?.weights !== undefined;
-  const entries = isKnown ? await listed(job, request) : undefined;
+  const entries = isKnown
+    ? await withFiles(job, { instance: resolved.instance, store, limits }, (tree) => listFiles(job, tree, '', true))
+    : undefined;
   return report.kind === 'image' ? imagePage(report, entries) : directoryPage(report, entries ?? []);
-}
-
-async function listed(job: JobContext, { resolved, store, limits }: InspectRequest): Promise<ListedEntry[]> {
-  const files = await openFiles(job, { instance: resolved.instance, store, limits });
-  try {
-    return await listFiles(job, files, '', true);
-  } finally {
-    await files.release();
-  }
 }
 
 function imagePage(report: ImageReport, entries: readonly ListedEntry[] | undefined): Page {
@@ -135,7 +129,7 @@ function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden'
 function* pageFiles(entries: readonly ListedEntry[]): Generator<PageFile> {
   for (const { path, type, size, mode, uid, gid, target, layer = 1 } of entries) {
     const link = target === undefined ? '' : ` ${LINKS[type] ?? type} ${pathText(target)}`;
-    const note = `${mode.toString(8).padStart(4, '0')} ${uid}:${gid}${link}`;
+    const note = `${octal(mode)} ${uid}:${gid}${link}`;
     const isFolder = type === 'dir';
     // A further name of a file has no bytes of its own.
     yield {
@@ -167,7 +161,7 @@ function directoryPage(report: DirectoryReport, entries: readonly ListedEntry[])
   ];
   return {
     title: identifier,
-    sentence: `${formatBytes(bytes)} in ${counted(files, 'file')} and ${directories} ${directories === 1 ? 'directory' : 'directories'}`,
+    sentence: `${formatBytes(bytes)} in ${counted(files, 'file')} and ${counted(directories, 'directory', 'directories')}`,
     facts,
     sections: [folderSection(report), ...(ignored.by.length === 0 ? [] : [ignoredSection(report)])],
     files: {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
-import { formatBytes } from '../core/format-bytes.ts';
+import { formatBytes } from '../core/format.ts';
 import { VERSION } from '../core/version.ts';
 import browseScript from './browser/browse.js?raw';
 import dataScript from './browser/data.js?raw';

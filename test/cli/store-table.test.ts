@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatAge } from '../../src/cli/format.ts';
 import { type Screen, widthOf } from '../../src/cli/screen.ts';
 import { pruneText, usageText } from '../../src/cli/store-table.ts';
 import type { PruneReport, StoreRow, UsageReport } from '../../src/contract/store.ts';
+import { formatAge } from '../../src/core/format.ts';
 import { printable } from '../../src/core/printable.ts';
 import { openStore } from '../../src/store/store.ts';
 import { storeImage } from '../store/image.ts';

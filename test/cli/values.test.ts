@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatDuration } from '../../src/cli/format.ts';
 import { parseCount, parseDuration, parsePair, parseSize } from '../../src/cli/values.ts';
+import { formatBytes, formatDuration } from '../../src/core/format.ts';
 
 describe('flag values', () => {
   it.each([

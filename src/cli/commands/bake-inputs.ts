@@ -43,13 +43,7 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
   return withBake(run, names, flags, buildKey, async (bake) => {
     const answers = bake.answers.map(({ answer }) => answer);
     await tellFindings(run, answers, flags);
-    if (flags.html !== undefined) {
-      const [{ writePage }, { bakePage }] = await Promise.all([
-        import('../page-file.ts'),
-        import('../../page/inputs-page.ts'),
-      ]);
-      await writePage(run, flags, bakePage(bakeReport(bake)));
-    }
+    await run.page(async () => (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake)));
     if (memory !== undefined) return changed!.printChanged(run, bake, memory);
     if (run.json) return run.document(bakeReport(bake));
     for (const [index, { target, answer }] of bake.answers.entries()) {

@@ -1,9 +1,9 @@
 import type { PruneReport, VerifyReport } from '../../contract/index.ts';
 import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
 import { clearLeftovers } from '../../snapshot/write/leftovers.ts';
 import { type Flags, textFlag } from '../flags.ts';
-import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';
 import { type Screen, screenOf } from '../screen.ts';
 import { itemsText, pruneText, usageText } from '../store-table.ts';

@@ -1,7 +1,7 @@
 import { combinedReport } from '../../source/combined-report.ts';
 import { safeKey } from '../../source/document.ts';
 import type { Resolved } from '../../source/resolve.ts';
-import { type Flags, textFlag } from '../flags.ts';
+import { type Flags, listFlag, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { parsePair } from '../values.ts';
 
@@ -11,7 +11,7 @@ export async function printCombined(run: Run, resolved: readonly Resolved[], fla
     defaultPlatform: run.defaultPlatform(),
     platform: textFlag(flags, 'platform'),
     files: typeof flags.file === 'string' ? [flags.file] : [],
-    pairs: ((flags.with as readonly string[] | undefined) ?? []).map((text) => parsePair('--with', text)),
+    pairs: listFlag(flags, 'with').map((text) => parsePair('--with', text)),
     preimage: run.verbose > 0,
   };
   const report = await combinedReport(await run.job(), resolved, combination, (keys) =>

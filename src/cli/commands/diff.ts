@@ -1,5 +1,5 @@
 import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
-import { formatBytes } from '../../core/format-bytes.ts';
+import { formatBytes } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import type { SourceDifference } from '../../snapshot/diff/diff.ts';
@@ -10,7 +10,7 @@ import { diffSide } from '../../snapshot/diff/side.ts';
 import { identifierMembers } from '../../source/document.ts';
 import type { Resolved } from '../../source/resolve.ts';
 
-import { type Flags, limitsOf, textFlag } from '../flags.ts';
+import { type Flags, limitsOf, listFlag, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { isJsonFile } from '../saved-builds.ts';
 import { screenOf } from '../screen.ts';
@@ -25,7 +25,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   }
   const limit = textFlag(flags, 'maxGrowth');
   const most = limit === undefined ? undefined : parseGrowth(limit);
-  const filter = new DiffFilter(flags.only as string[] | undefined, flags.ignore as string[] | undefined);
+  const filter = new DiffFilter(listFlag(flags, 'only'), listFlag(flags, 'ignore'));
   const { resolved, names } = await sidesOf(run, references, flags);
   const [a, b] = await Promise.all(resolved.map((one, index) => diffSide(one, names[index])));
   const { store } = await run.environment();
@@ -38,13 +38,7 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     changes: isPlain || flags.html !== undefined || Boolean(run.io.env.GITHUB_STEP_SUMMARY),
     onDifference: document && ((difference) => document.add(difference)),
   });
-  if (flags.html !== undefined) {
-    const [{ writePage }, { diffPage }] = await Promise.all([
-      import('../page-file.ts'),
-      import('../../page/diff-page.ts'),
-    ]);
-    await writePage(run, flags, diffPage(report));
-  }
+  await run.page(async () => (await import('../../page/diff-page.ts')).diffPage(report));
   if (document === undefined) await print(run, report, flags);
   else await document.end(report, flags);
   if (run.io.env.GITHUB_STEP_SUMMARY) {

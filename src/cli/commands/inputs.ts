@@ -36,12 +36,6 @@ async function printNames(run: Run, request: BuildRequest, work: BuildWork): Pro
 async function printInputs(run: Run, request: BuildRequest, work: BuildWork, flags: Flags): Promise<undefined> {
   const answer = await buildKey(request, work);
   await tellFindings(run, [answer], flags);
-  if (flags.html !== undefined) {
-    const [{ writePage }, { inputsPage }] = await Promise.all([
-      import('../page-file.ts'),
-      import('../../page/inputs-page.ts'),
-    ]);
-    await writePage(run, flags, inputsPage(inputsReport(answer)));
-  }
+  await run.page(async () => (await import('../../page/inputs-page.ts')).inputsPage(inputsReport(answer)));
   return run.json ? run.document(inputsReport(answer)) : run.out(inputsTable(answer, run.verbose > 0));
 }

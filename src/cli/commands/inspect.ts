@@ -1,20 +1,18 @@
-import { CtxsrcError } from '../../core/errors.ts';
 import { inspect } from '../../snapshot/inspect/inspect.ts';
 import type { ImageReport, InspectReport } from '../../snapshot/inspect/report.ts';
+import { checkLayer } from '../../snapshot/list/source-files.ts';
 import { identifierMembers } from '../../source/document.ts';
-import { type Flags, limitsOf, textFlag } from '../flags.ts';
+import { type Flags, layerFlag, limitsOf, textFlag } from '../flags.ts';
 import { writeImageDocument } from '../inspect/document.ts';
 import { imagePage, layerPage } from '../inspect/image.ts';
 import { decisionPage, directoryPage, sourcePage } from '../inspect/source.ts';
 import type { Run } from '../run.ts';
 import { type Screen, screenOf } from '../screen.ts';
-import { parseCount } from '../values.ts';
 
 /** `ctxsrc inspect <ref>` */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<undefined> {
   const resolved = await run.resolve(references);
-  const number = textFlag(flags, 'layer');
-  const layer = number === undefined ? undefined : parseCount('--layer', number, 1);
+  const layer = layerFlag(flags);
   const [withFiles, hidden] = [flags.files === true, flags.hidden === true];
   const { store } = await run.environment();
   const job = await run.job();
@@ -28,14 +26,8 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
       why: textFlag(flags, 'why'),
     };
     const found = await inspect(job, request);
-    if (layer !== undefined) checkLayer(found.report as ImageReport, layer);
-    if (flags.html !== undefined) {
-      const [{ writePage }, { inspectPage }] = await Promise.all([
-        import('../page-file.ts'),
-        import('../../page/inspect-page.ts'),
-      ]);
-      await writePage(run, flags, await inspectPage(job, request, found));
-    }
+    if (layer !== undefined) checkLayer(layer, (found.report as ImageReport).layers.length);
+    await run.page(async () => (await import('../../page/inspect-page.ts')).inspectPage(job, request, found));
     return found;
   });
   const { report, files } = inspected!;
@@ -46,14 +38,6 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
     return writeImageDocument(run, { ...members, ...report }, files!, { ...options, layer });
   }
   await run.out(pageOf(report, layer, options, screenOf(run.io.stdout, run.io.env, flags.color)));
-}
-
-function checkLayer({ layers }: ImageReport, layer: number): void {
-  if (layer <= layers.length) return;
-  const has = layers.length === 1 ? '1 layer' : `${layers.length} layers`;
-  throw new CtxsrcError('E_USAGE', `there is no layer ${layer}: the image has ${has}`, {
-    hint: 'layers are numbered from the base, which is 1',
-  });
 }
 
 function pageOf(

@@ -1,29 +1,24 @@
 import type { ListedEntry } from '../../image/entries/listing.ts';
-import { listFiles, openFiles } from '../../snapshot/list/source-files.ts';
+import { listFiles, withFiles } from '../../snapshot/list/source-files.ts';
 import { identifierMembers } from '../../source/document.ts';
-import { type Flags, limitsOf, textFlag } from '../flags.ts';
+import { type Flags, layerFlag, limitsOf } from '../flags.ts';
 import { entryDocument, longLines, shortLine } from '../listed-entry.ts';
 import { write } from '../output.ts';
 import { inPieces } from '../pieces.ts';
 import { quotedName } from '../quoted-name.ts';
 import type { Run } from '../run.ts';
-import { parseCount } from '../values.ts';
 
 /** `ctxsrc ls <ref> [path]`: the paths, one a line. */
 export async function run(run: Run, [reference, path = '']: readonly string[], flags: Flags): Promise<undefined> {
-  const number = textFlag(flags, 'layer');
-  const layer = number === undefined ? undefined : parseCount('--layer', number, 1);
+  const layer = layerFlag(flags);
   const resolved = await run.resolve([reference!]);
   const { store } = await run.environment();
   const job = await run.job();
-  const [entries] = await run.each(resolved, async ({ instance }) => {
-    const files = await openFiles(job, { instance, store, limits: limitsOf(flags), layer });
-    try {
-      return await listFiles(job, files, path, flags.recursive === true);
-    } finally {
-      await files.release();
-    }
-  });
+  const [entries] = await run.each(resolved, ({ instance }) =>
+    withFiles(job, { instance, store, limits: limitsOf(flags), layer }, (files) =>
+      listFiles(job, files, path, flags.recursive === true),
+    ),
+  );
   if (run.json) {
     const head = JSON.stringify(identifierMembers(resolved[0]!, run.defaultPlatform())).slice(0, -1);
     await run.out(`${head},"entries":[`);

@@ -1,10 +1,10 @@
 import { CtxsrcError } from '../../core/errors.ts';
+import { formatBytes } from '../../core/format.ts';
 import { pushSource } from '../../snapshot/push/push.ts';
 import type { TreeFacts } from '../../snapshot/push/tree/pack.ts';
 import { parseDestination } from '../../source/destination.ts';
 import { identifierMembers } from '../../source/document.ts';
 import type { Flags } from '../flags.ts';
-import { formatBytes } from '../format.ts';
 import type { Run } from '../run.ts';
 import { sourceDateEpoch } from '../write-options.ts';
 

@@ -1,5 +1,5 @@
 /** Patches of text files, as `git apply` and `patch -p1` take them. */
-import { formatChange } from '../../core/format-bytes.ts';
+import { formatChange } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
 import type { FilePatch } from '../../snapshot/diff/patch.ts';

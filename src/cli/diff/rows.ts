@@ -1,4 +1,5 @@
 /** Parts of a comparison that its text and its Markdown share. */
+import { counted } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
@@ -71,8 +72,4 @@ export function factText({ what, name, from, to, members }: FactDifference): str
 function valueText(value: unknown): string {
   if (value === undefined) return '(none)';
   return isObject(value) || Array.isArray(value) ? JSON.stringify(value) : String(value);
-}
-
-function counted(number: number, word: string): string {
-  return `${number.toLocaleString('en')} ${word}${number === 1 ? '' : 's'}`;
 }

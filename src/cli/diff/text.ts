@@ -1,5 +1,5 @@
 /** What differs between two sources, for a person. */
-import { formatBytes, formatChange } from '../../core/format-bytes.ts';
+import { counted, formatBytes, formatChange } from '../../core/format.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
 import type { ChangeLetter, DiffReport } from '../../snapshot/diff/report-types.ts';
 import { type ChangeRow, changeRows, foldedRows } from '../../snapshot/diff/words.ts';
@@ -68,8 +68,7 @@ function layerWords({ state, from, size }: LayerRow, files: number | undefined):
   if (state === 'packed') return size.from === size.to ? 'packed otherwise' : sizes(size, 'packed otherwise');
   if (state === 'moved') return `moved, was ${from}`;
   if (files !== undefined) {
-    const counted = `${files.toLocaleString('en')} ${files === 1 ? 'file' : 'files'}`;
-    return state === 'gone' ? `gone, ${counted}` : counted;
+    return `${state === 'gone' ? 'gone, ' : ''}${counted(files, 'file')}`;
   }
   if (state === 'added') return size.to === undefined ? 'new' : `new, ${formatBytes(size.to)}`;
   if (state === 'gone') return size.from === undefined ? 'gone' : `gone, ${formatBytes(size.from)}`;

@@ -1,13 +1,13 @@
 /** The page of an image. */
+
+import { counted, formatBytes } from '../../core/format.ts';
 import type { HiddenPath, HistoryStep, ImageReport, IndexedImage, LayerReport } from '../../snapshot/inspect/report.ts';
 import { runsText } from '../../snapshot/inspect/runs.ts';
 import { barOf } from '../bar.ts';
-import { formatBytes } from '../format.ts';
 import { quotedName } from '../quoted-name.ts';
 import { begun, fitted, type Screen, styled } from '../screen.ts';
 import {
   annotationLines,
-  counted,
   digestLine,
   fact,
   limited,

@@ -78,9 +78,6 @@ export function percents(sizes: readonly number[]): number[] {
   return whole;
 }
 
-export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
-
 /** The lines as one text. */
 export function page(lines: readonly string[]): string {
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;

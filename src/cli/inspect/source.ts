@@ -1,11 +1,11 @@
 /** The pages of a directory and of other sources. */
 
+import { counted, formatBytes } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
 import type { DirectoryReport, PathDecision, SourceReport } from '../../snapshot/inspect/report.ts';
 import { barOf } from '../bar.ts';
-import { formatBytes } from '../format.ts';
 import { begun, fitted, type Screen, styled } from '../screen.ts';
-import { counted, digestLine, fact, limited, page, percents, pinnedLines, titleLines, word } from './rows.ts';
+import { digestLine, fact, limited, page, percents, pinnedLines, titleLines, word } from './rows.ts';
 
 const BAR = 20;
 

@@ -1,6 +1,7 @@
 /** How progress is laid out in lines of a terminal: every line fits, and the most important part stays. */
+
+import { formatBytes, formatDuration, formatTimeLeft } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
-import { formatBytes, formatDuration, formatTimeLeft } from '../format.ts';
 import { amountOf, type Moved, type Overall, percent, quantity, type RunningTask, VERBS } from './tasks.ts';
 
 /** With fewer columns, words are shorter and there is no bar. */

@@ -4,9 +4,9 @@
  * answer.
  */
 import type { Ora } from 'ora';
+import { formatDuration } from '../../core/format.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import type { ProgressEvent } from '../../core/progress.ts';
-import { formatDuration } from '../format.ts';
 import type { Io } from '../io.ts';
 import { takesColor } from '../screen.ts';
 import { stepText, summaryLine, taskLines } from './lines.ts';

@@ -1,6 +1,6 @@
+import { formatDuration, formatTimeLeft } from '../../core/format.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import { printable } from '../../core/printable.ts';
-import { formatDuration, formatTimeLeft } from '../format.ts';
 import { messageLine } from './messages.ts';
 import { TimesLeft } from './rate.ts';
 import type { LineSink, Reporter } from './reporter.ts';

@@ -1,7 +1,8 @@
 /** The tasks of a run, from progress events, and the words for them. */
+
+import { formatBytes } from '../../core/format.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import type { Phase, ProgressEvent, ProgressUnit, TaskPlace } from '../../core/progress.ts';
-import { formatBytes } from '../format.ts';
 
 export const VERBS: Readonly<Record<Phase, { readonly doing: string; readonly done: string }>> = {
   resolve: { doing: 'resolving', done: 'resolved' },

@@ -64,7 +64,7 @@ export async function* diffSources(
   const incomplete = [...new Set([...from.incomplete, ...to.incomplete])];
   // A snapshot's key tells what was written, not what is there now.
   const sameFiles = from.key === to.key && a.kind !== 'snapshot' && b.kind !== 'snapshot';
-  const facts = await knownFacts(job, a, b);
+  const facts = await Promise.all([a.facts(job), b.facts(job)]);
   const readsFiles = !sameFiles && (options.files || (a.kind !== 'reference' && b.kind !== 'reference'));
   const all = sameFiles && a.kind === 'directory' ? [] : factDifferences(a, b, facts);
   const found = all
@@ -101,11 +101,6 @@ export async function* diffSources(
 }
 
 const TWO_KINDS = 'the same content, though the keys of the two are made otherwise';
-
-/** A plain directory has none. */
-async function knownFacts(job: JobContext, a: DiffSide, b: DiffSide): Promise<SourceComparison['facts']> {
-  return Promise.all([a.facts(job), b.facts(job)]);
-}
 
 /** A directory has no facts but its files, so facts of the other side are not differences. */
 function factDifferences(a: DiffSide, b: DiffSide, [left, right]: SourceComparison['facts']): FactDifference[] {

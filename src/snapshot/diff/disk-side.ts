@@ -161,3 +161,14 @@ export class DiskSide implements ComparedSide {
 export function openFile(path: string | Buffer): number {
   return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
+
+/** Fills the buffer from where the file is read, less only at its end. */
+export function readFully(fd: number, buffer: Buffer): number {
+  let length = 0;
+  while (length < buffer.length) {
+    const read = readSync(fd, buffer, length, buffer.length - length, null);
+    if (read === 0) break;
+    length += read;
+  }
+  return length;
+}

@@ -3,6 +3,7 @@
  * platform, configuration, layers by index, or other facts of a source.
  */
 import { isObject } from '../../core/is-object.ts';
+import { stableJson } from '../../core/stable-json.ts';
 
 /** Facts by name, JSON-safe. */
 export type Facts = Readonly<Record<string, unknown>>;
@@ -34,7 +35,7 @@ const DERIVED: ReadonlySet<string> = new Set(['identifier', 'pinned', 'size', 'k
  */
 export function compareFacts(a: Facts, b: Facts, partial: boolean): FactDifference[] {
   const differences: FactDifference[] = [];
-  for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
+  for (const name of namesOf(a, b)) {
     const [from, to] = [a[name], b[name]];
     if (DERIVED.has(name) || same(from, to) || (partial && (from === undefined || to === undefined))) continue;
     if (name === 'layers') differences.push(...compareLayers(listOf(from), listOf(to)));
@@ -46,7 +47,7 @@ export function compareFacts(a: Facts, b: Facts, partial: boolean): FactDifferen
 
 /** The attributes that differ, as options in the user's form. */
 export function compareOptions(a: Facts, b: Facts): FactDifference[] {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  return namesOf(a, b)
     .filter((name) => !same(a[name], b[name]))
     .sort()
     .map((name) => ({ what: 'option', name, ...given('from', a[name]), ...given('to', b[name]) }));
@@ -65,13 +66,14 @@ function compareLayers(a: readonly Facts[], b: readonly Facts[]): FactDifference
 
 /** Paths of members, two levels deep, which shows where to look. */
 function membersThatDiffer(a: Facts, b: Facts, depth = 2): string[] {
-  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
-  return names.flatMap((name) => {
-    const [from, to] = [a[name], b[name]];
-    if (same(from, to)) return [];
-    if (depth === 1 || !isObject(from) || !isObject(to)) return [name];
-    return membersThatDiffer(from, to, depth - 1).map((member) => `${name}.${member}`);
-  });
+  return namesOf(a, b)
+    .sort()
+    .flatMap((name) => {
+      const [from, to] = [a[name], b[name]];
+      if (same(from, to)) return [];
+      if (depth === 1 || !isObject(from) || !isObject(to)) return [name];
+      return membersThatDiffer(from, to, depth - 1).map((member) => `${name}.${member}`);
+    });
 }
 
 function given(name: 'from' | 'to', value: unknown): { from?: unknown; to?: unknown } {
@@ -82,18 +84,12 @@ function listOf(value: unknown): readonly Facts[] {
   return Array.isArray(value) ? (value as readonly unknown[]).filter(isObject) : [];
 }
 
-/** True if both are the same JSON, whatever the order of members. */
+/** True if both are the same JSON: a configuration whose members another tool has put in another order counts as equal. */
 export function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(ordered(a)) === JSON.stringify(ordered(b));
+  return a === b || stableJson(a) === stableJson(b);
 }
 
-/** Members in a fixed order: a configuration that another tool has rewritten counts as equal. */
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .map(([name, member]) => [name, ordered(member)] as const)
-      .sort(([x], [y]) => (x < y ? -1 : 1)),
-  );
+/** The names of all members of either. */
+export function namesOf(a: Facts, b: Facts): string[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])];
 }

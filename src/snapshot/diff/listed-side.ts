@@ -1,7 +1,7 @@
 /** A compared tree that lies in the layers of an image: its entries are known, its files are not unpacked. */
 import { createHash } from 'node:crypto';
 import type { JobContext } from '../../contract/index.ts';
-import type { Digest } from '../../core/digest.ts';
+import { type Digest, sha256 } from '../../core/digest.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, textOfBytes } from '../../fs/byte-string.ts';
 import { isHashedXattr } from '../../fs/entry/header.ts';
@@ -50,7 +50,7 @@ export async function missingDigests(
     if (inode === undefined) continue;
     const origin = originOf(tree, inode);
     const isShared = origin !== undefined && counterpart !== undefined && origin === originOf(other!, counterpart);
-    found.set(path, isShared ? digestOfText(origin) : await digestOf(tree.files.read(job, inode)));
+    found.set(path, isShared ? sha256(origin) : await digestOf(tree.files.read(job, inode)));
   }
   return found;
 }
@@ -68,8 +68,6 @@ export function inodeOf(job: JobContext, { files }: ListedTree, path: ByteString
 function originOf({ diffIds }: ListedTree, { place }: Inode): string | undefined {
   return place === undefined ? undefined : `${String(diffIds[place.layer])} ${place.index}`;
 }
-
-const digestOfText = (text: string): Digest => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 async function digestOf(content: AsyncIterable<Uint8Array>): Promise<Digest> {
   const hash = createHash('sha256');
@@ -142,7 +140,7 @@ export class ListedSide implements ComparedSide {
   // biome-ignore lint/correctness/useYield: the digest is known
   *digest(): Generator<undefined, Digest> {
     const { path, digest } = this.#entry;
-    return digest ?? this.#digests.get(path) ?? digestOfText('');
+    return digest ?? this.#digests.get(path) ?? sha256('');
   }
 
   layer(): number | undefined {

@@ -1,9 +1,10 @@
 /** The differences of text files as patches, within limits that keep each quick and all of them readable. */
-import { closeSync, fstatSync, lstatSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync } from 'node:fs';
+import type { StructuredPatchHunk } from 'diff';
 import type { JobContext } from '../../contract/index.ts';
 import { ioError } from '../../core/errors.ts';
 import { type ByteString, bytesOfText, fsPath, isUtf8, printableBytes } from '../../fs/byte-string.ts';
-import { openFile } from './disk-side.ts';
+import { openFile, readFully } from './disk-side.ts';
 import { inodeOf, isListed } from './listed-side.ts';
 import type { PathDifference } from './path-difference.ts';
 import type { ComparableTree } from './trees.ts';
@@ -125,15 +126,8 @@ function marked(mark: string, text: string): { readonly count: number; readonly 
   return { count: all.length, text: ends ? body : `${body}\\ No newline at end of file\n` };
 }
 
-interface HunkPlace {
-  readonly oldStart: number;
-  readonly oldLines: number;
-  readonly newStart: number;
-  readonly newLines: number;
-}
-
 /** Of no lines, the line before them is named. */
-function hunkHead({ oldStart, oldLines, newStart, newLines }: HunkPlace): string {
+function hunkHead({ oldStart, oldLines, newStart, newLines }: Omit<StructuredPatchHunk, 'lines'>): string {
   const place = (start: number, count: number): string => `${count === 0 ? start - 1 : start},${count}`;
   return `@@ -${place(oldStart, oldLines)} +${place(newStart, newLines)} @@\n`;
 }
@@ -199,12 +193,7 @@ function readDisk(root: ByteString, path: ByteString): Content {
     try {
       if (!fstatSync(fd).isFile()) return undefined;
       const buffer = Buffer.allocUnsafe(MAX_FILE + 1);
-      let length = 0;
-      for (;;) {
-        const read = readSync(fd, buffer, length, buffer.length - length, null);
-        length += read;
-        if (read === 0 || length === buffer.length) break;
-      }
+      const length = readFully(fd, buffer);
       return length > MAX_FILE ? 'too large' : Buffer.from(buffer.subarray(0, length));
     } finally {
       closeSync(fd);

@@ -53,8 +53,6 @@ export function timeText({ mtimeMs }: TreeEntry): string {
   return Number.isNaN(date.getTime()) ? `${mtimeMs / 1000}` : date.toISOString().replace('.000Z', 'Z');
 }
 
-export const octal = (mode: number): string => mode.toString(8).padStart(4, '0');
-
 /** The permission bits of group and others in words. */
 export function bitNames(bits: number): string {
   const names = [];

@@ -1,21 +1,11 @@
 /** The answer of `ctxsrc diff` in one sentence. */
-import { formatGrowth } from '../../core/format-bytes.ts';
+import { counted, formatGrowth } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
-import type { SourceComparison } from './diff.ts';
 import type { FactDifference } from './facts.ts';
-import type { LayerComparison } from './layers.ts';
-import type { FileCounts, Growth } from './report-types.ts';
+import type { DiffReport, FileCounts } from './report-types.ts';
 import type { SettingChange } from './settings.ts';
 
-interface Found {
-  readonly names: readonly [string, string];
-  readonly comparison: SourceComparison;
-  readonly layers: LayerComparison | undefined;
-  readonly settings: readonly SettingChange[];
-  readonly facts: readonly FactDifference[];
-  readonly files: FileCounts | undefined;
-  readonly growth: Growth | undefined;
-}
+type Found = Omit<DiffReport, 'sentence' | 'changes' | 'patches'>;
 
 /** Names in a row before they are counted. */
 const MAX_NAMES = 3;
@@ -59,20 +49,20 @@ function unreadText(facts: readonly FactDifference[]): string | undefined {
 
 function layersText({ layers, files, growth, comparison }: Found): string | undefined {
   if (layers === undefined || layers.changed === 0) return undefined;
-  const counted = `${layers.changed} of ${count(layers.count, 'layer')}`;
+  const part = `${layers.changed} of ${counted(layers.count, 'layer')}`;
   // Under a filter that leaves nothing, layers are no answer.
-  if (files !== undefined) return comparison.equal ? undefined : counted;
-  return growth === undefined ? counted : `${counted} (${formatGrowth(growth.to - growth.from)} to fetch)`;
+  if (files !== undefined) return comparison.equal ? undefined : part;
+  return growth === undefined ? part : `${part} (${formatGrowth(growth.to - growth.from)} to fetch)`;
 }
 
 function filesText(files: FileCounts | undefined, note: string | undefined): string | undefined {
   if (files === undefined) return undefined;
   const all = files.added + files.changed + files.gone + files.metadata;
   if (all === 0 && files.folders === 0) return undefined;
-  const counted = all === 0 ? count(files.folders, 'folder') : count(all, 'file');
-  if (all === 0 && note === undefined) return counted;
-  if (files.metadata === all) return note === undefined ? `${counted} of other mode or owner` : `${counted}, ${note}`;
-  return `${counted} (${formatGrowth(files.bytes.added - files.bytes.gone)})`;
+  const paths = all === 0 ? counted(files.folders, 'folder') : counted(all, 'file');
+  if (all === 0 && note === undefined) return paths;
+  if (files.metadata === all) return note === undefined ? `${paths} of other mode or owner` : `${paths}, ${note}`;
+  return `${paths} (${formatGrowth(files.bytes.added - files.bytes.gone)})`;
 }
 
 function settingsText({ settings, facts }: Found): string | undefined {
@@ -109,7 +99,7 @@ function reasonsOf({ layers, settings, facts, files }: Found): string[] {
   return [
     ...(layers?.reordered === true ? ['order of the layers'] : []),
     ...(facts.some(({ sameContent }) => sameContent === true) ? [compressionText(facts)] : []),
-    ...(times > 0 ? [`times of ${count(times, 'file')}`] : []),
+    ...(times > 0 ? [`times of ${counted(times, 'file')}`] : []),
     ...(has('history') ? ['history'] : []),
     ...(has('created') ? ['time of creation'] : []),
     ...(has('annotations') ? ['annotations'] : []),
@@ -130,10 +120,6 @@ function compressionOf(layer: unknown): string {
   const type = isObject(layer) && typeof layer.mediaType === 'string' ? layer.mediaType : '';
   if (type.endsWith('zstd')) return 'zstd';
   return type.endsWith('gzip') ? 'gzip' : 'none';
-}
-
-function count(number: number, word: string): string {
-  return `${number.toLocaleString('en')} ${word}${number === 1 ? '' : 's'}`;
 }
 
 /** Both names without their scheme; the second one only its tag or platform where the rest is the same. */

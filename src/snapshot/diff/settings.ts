@@ -1,7 +1,7 @@
 /** What differs between the configurations and annotations of two images, named as a Dockerfile has it. */
 import { isObject } from '../../core/is-object.ts';
 import { isSecretName, withoutSecrets } from '../../core/without-secrets.ts';
-import { type Facts, same } from './facts.ts';
+import { type Facts, namesOf, same } from './facts.ts';
 import type { DiffKind } from './filter.ts';
 
 /** A setting of an image that differs. */
@@ -40,7 +40,9 @@ export function compareSettings(a: Facts | undefined, b: Facts | undefined): Set
   if (!isObject(a?.configuration) || !isObject(b?.configuration)) return [];
   const [from, to] = [a.configuration, b.configuration];
   // The platform is a fact of its own.
-  const others = namesOf(from, to).filter((name) => !OTHERWISE.has(name));
+  const others = namesOf(from, to)
+    .sort()
+    .filter((name) => !OTHERWISE.has(name));
   return [
     ...compareConfig(objectOf(from.config), objectOf(to.config)),
     ...others.flatMap((name) => changed('config', name, from[name], to[name])),
@@ -63,13 +65,15 @@ const OTHERWISE: ReadonlySet<string> = new Set([
 ]);
 
 function compareConfig(a: Facts, b: Facts): SettingChange[] {
-  return namesOf(a, b).flatMap((name) => {
-    const [from, to] = [a[name], b[name]];
-    if (name === 'Env') return compareEnvironment(from, to);
-    const word = MAPS[name];
-    if (word !== undefined) return compareMap('config', word, objectOf(from), objectOf(to));
-    return changed('config', NAMES[name] ?? name, from, to);
-  });
+  return namesOf(a, b)
+    .sort()
+    .flatMap((name) => {
+      const [from, to] = [a[name], b[name]];
+      if (name === 'Env') return compareEnvironment(from, to);
+      const word = MAPS[name];
+      if (word !== undefined) return compareMap('config', word, objectOf(from), objectOf(to));
+      return changed('config', NAMES[name] ?? name, from, to);
+    });
 }
 
 function compareEnvironment(a: unknown, b: unknown): SettingChange[] {
@@ -90,7 +94,9 @@ function variablesOf(env: unknown): Facts {
 }
 
 function compareMap(kind: SettingChange['kind'], word: string, a: Facts, b: Facts): SettingChange[] {
-  return namesOf(a, b).flatMap((name) => changed(kind, `${word} ${name}`, a[name], b[name]));
+  return namesOf(a, b)
+    .sort()
+    .flatMap((name) => changed(kind, `${word} ${name}`, a[name], b[name]));
 }
 
 /** A history in which only times differ is one that was built again. */
@@ -145,10 +151,6 @@ function valueText(value: unknown): string | undefined {
 
 function cut(text: string): string {
   return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
-}
-
-function namesOf(a: Facts, b: Facts): string[] {
-  return [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
 }
 
 function objectOf(value: unknown): Facts {

@@ -1,10 +1,11 @@
 /** One side of `ctxsrc diff`: a reference, a directory, or a directory that a snapshot was written to. */
 import { existsSync } from 'node:fs';
-import type { CacheKeyResult, JobContext, Store } from '../../contract/index.ts';
+import type { JobContext, Store } from '../../contract/index.ts';
 import { printable } from '../../core/printable.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { bytesOfText } from '../../fs/byte-string.ts';
+import { unseen } from '../../source/incomplete.ts';
 import { publicAttributes } from '../../source/public-attributes.ts';
 import { allKeys, type Resolved } from '../../source/resolve.ts';
 import { openFiles } from '../list/source-files.ts';
@@ -65,13 +66,8 @@ async function sideOf(one: Resolved): Promise<Omit<DiffSide, 'name'>> {
 }
 
 async function keyOf({ instance }: Resolved, job: JobContext): ReturnType<DiffSide['key']> {
-  const keys: readonly CacheKeyResult[] = await allKeys(instance, job);
-  const definition = keys[0]!.key;
-  return {
-    key: keys.at(-1)!.key,
-    definition,
-    incomplete: [...new Set(keys.flatMap((result) => result.incomplete ?? []))],
-  };
+  const keys = await allKeys(instance, job);
+  return { key: keys.at(-1)!.key, definition: keys[0]!.key, incomplete: unseen(keys) };
 }
 
 function referenceSide(one: Resolved): Omit<DiffSide, 'name'> {

@@ -2,8 +2,9 @@
  * Compares two directory trees: both are walked in the same order at the same time, so that only the open directories
  * are kept in memory. Only what a content key covers is compared; times, which are part of an image's key, between images.
  */
-import { closeSync, readSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { JobContext } from '../../contract/index.ts';
+import { octal } from '../../core/format.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import { bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
@@ -13,9 +14,9 @@ import { loadNative } from '../../fs/native/native.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 import { keptMode, type Modes } from '../../fs/write/kept-mode.ts';
 import { type ComparedSide, pathOrder } from './compared-side.ts';
-import { type ComparedTree, DiskSide, openDiskSide, openFile } from './disk-side.ts';
+import { type ComparedTree, DiskSide, openDiskSide, openFile, readFully } from './disk-side.ts';
 import { isListed, ListedSide, type ListedTree, missingDigests } from './listed-side.ts';
-import { bitNames, octal, type PathAspect, type PathDifference, timeText, typeOf } from './path-difference.ts';
+import { bitNames, type PathAspect, type PathDifference, timeText, typeOf } from './path-difference.ts';
 
 /** What the comparison of two trees came to. */
 export interface TreeComparison {
@@ -257,14 +258,4 @@ function bytesOf(side: ComparedSide, entry: TreeEntry): number {
 
 function counted(bytes: { added: number; gone: number }): Pick<PathDifference, 'bytes'> {
   return bytes.added === 0 && bytes.gone === 0 ? {} : { bytes };
-}
-
-function readFully(fd: number, buffer: Buffer): number {
-  let length = 0;
-  while (length < buffer.length) {
-    const read = readSync(fd, buffer, length, buffer.length - length, null);
-    if (read === 0) break;
-    length += read;
-  }
-  return length;
 }

@@ -1,5 +1,5 @@
 /** Differences at a path in words, and folders whose files all changed alike as one row. */
-import { formatGrowth } from '../../core/format-bytes.ts';
+import { formatGrowth } from '../../core/format.ts';
 import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
 import type { PathDifference } from './path-difference.ts';
 import type { ChangeLetter, PathChange } from './report-types.ts';

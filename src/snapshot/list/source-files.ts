@@ -2,6 +2,7 @@
 import type { ImmutableRef, JobContext, SourceInstance, Store } from '../../contract/index.ts';
 import { closest } from '../../core/closest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { counted } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
 import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from '../../core/read-limits.ts';
 import { bytesOfText, textOfBytes } from '../../fs/byte-string.ts';
@@ -45,7 +46,7 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
   try {
     const layers = await layersOf(job, ref);
     if (layers !== undefined) {
-      if (layer !== undefined && layer > layers.length) throw tooHigh(layer, layers.length);
+      if (layer !== undefined) checkLayer(layer, layers.length);
       const most = listingLimits(limits);
       const only = layer === undefined ? undefined : layer - 1;
       return new LayeredFiles({ store, layers, limits: most, only, release });
@@ -55,6 +56,20 @@ export async function openFiles(job: JobContext, request: FilesRequest): Promise
   } catch (error) {
     await release();
     throw error;
+  }
+}
+
+/** As `openFiles`, for the time of some work. */
+export async function withFiles<T>(
+  job: JobContext,
+  request: FilesRequest,
+  work: (files: FileTree) => Promise<T>,
+): Promise<T> {
+  const files = await openFiles(job, request);
+  try {
+    return await work(files);
+  } finally {
+    await files.release();
   }
 }
 
@@ -109,9 +124,10 @@ function noLayers(): CtxsrcError {
   });
 }
 
-function tooHigh(layer: number, count: number): CtxsrcError {
-  const has = count === 1 ? '1 layer' : `${count} layers`;
-  return new CtxsrcError('E_USAGE', `there is no layer ${layer}: the image has ${has}`, {
+/** @throws CtxsrcError `E_USAGE` for a layer that is not there */
+export function checkLayer(layer: number, count: number): void {
+  if (layer <= count) return;
+  throw new CtxsrcError('E_USAGE', `there is no layer ${layer}: the image has ${counted(count, 'layer')}`, {
     hint: 'layers are numbered from the base, which is 1',
   });
 }

@@ -6,6 +6,7 @@ import { accessSync, constants, lstatSync, readdirSync, readlinkSync, type Stats
 import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import { ioError } from '../../core/errors.ts';
+import { octal } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
 import { type Advance, failureOf, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
@@ -295,8 +296,4 @@ function statOf(path: string | Buffer): Stats | 'hidden' | undefined {
 /** A hard link has the type of its target, which is never a directory or socket. */
 function isType(wanted: Entry['type'], is: EntryType): boolean {
   return wanted === is || (wanted === 'hardlink' && is !== 'dir' && is !== 'socket');
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0');
 }

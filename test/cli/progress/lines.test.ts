@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatTimeLeft } from '../../../src/cli/format.ts';
 import { shorten, stepText, summaryLine, taskLines } from '../../../src/cli/progress/lines.ts';
 import { movedText, type RunningTask } from '../../../src/cli/progress/tasks.ts';
+import { formatTimeLeft } from '../../../src/core/format.ts';
 
 const URL = 'https://example.com/a/very/long/path/to/some/release/of/something/v1.2.3/thing-1.2.3-linux-amd64.tar.gz';
 
