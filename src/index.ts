@@ -87,5 +87,6 @@ export type { Resolution, SnapshotResult } from './snapshot/results.ts';
 export type { VerifyReport } from './snapshot/verify/report.ts';
 export type { CombinedContextReport, CombinedReport } from './source/combined-report.ts';
 export type { DigestReport, KeyReport, Keys, ReferenceReport } from './source/document.ts';
+export type { FolderSum } from './source/local/folder-sums.ts';
 export type { DoctorCheck } from './upkeep/check.ts';
 export type { DoctorReport } from './upkeep/doctor.ts';

@@ -25,8 +25,8 @@ export async function askedFrontend(
 ): Promise<AskedFrontend | undefined> {
   const chosen = chosenFrontend(frontendOf(dockerfile.bytes), { buildArgs, fileName: dockerfile.name });
   if (chosen === undefined) return undefined;
-  const { registryReference } = await import('../source/foreign-forms.ts');
-  const image = await sources.open(registryReference(chosen.source), { platform: buildPlatform });
+  const { imageOf } = await import('../source/foreign-forms.ts');
+  const image = await sources.open(imageOf(chosen.source), { platform: buildPlatform });
   const { source, commandLine } = chosen;
   const isDockers = isDockersOwn(source);
   return { image, commandLine, isDockers, older: isDockers ? olderRules(source) : undefined };

@@ -15,3 +15,12 @@ export async function inPieces(texts: Iterable<string>, out: (text: string) => P
   if (piece !== '') await out(piece);
   return undefined;
 }
+
+/** The items of a JSON list, as texts to be written in pieces. */
+export function* jsonItems<T>(items: Iterable<T>, documentOf: (item: T) => object): Generator<string> {
+  let separator = '';
+  for (const item of items) {
+    yield `${separator}${JSON.stringify(documentOf(item))}`;
+    separator = ',';
+  }
+}

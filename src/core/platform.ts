@@ -4,6 +4,7 @@
  */
 import { CtxsrcError } from './errors.ts';
 import { joinPath } from './go/path.ts';
+import { compareUtf8 } from './go/text.ts';
 
 /** The `platform` object of the image-spec (image-index.md), under its names there. Absent and empty are the same. */
 export interface Platform {
@@ -101,15 +102,10 @@ function platform(
   };
 }
 
-/** Order of Go strings: by UTF-8 bytes, which is the order of code points. */
-function byBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
 /** The canonical spelling of a platform: aliases resolved, features sorted and without repeats, an absent OS the host's. */
 export function normalizePlatform(given: Platform, host: Host = HOST): Platform {
   const { architecture, variant } = normalizeArch(given.architecture, given.variant ?? '');
-  const features = [...new Set(given['os.features'])].sort(byBytes);
+  const features = [...new Set(given['os.features'])].sort(compareUtf8);
   return platform(normalizeOs(given.os, host), architecture, variant, given['os.version'], features);
 }
 
@@ -171,7 +167,7 @@ function escapeOption(option: string): string {
 /** `os[(version[+feature…])]/arch[/variant]`: everything, in the form that `parsePlatform` reads. */
 export function formatPlatformAll(given: Platform): string {
   if (given.os === '') return 'unknown';
-  const features = [...new Set(given['os.features'])].filter((feature) => feature !== '').sort(byBytes);
+  const features = [...new Set(given['os.features'])].filter((feature) => feature !== '').sort(compareUtf8);
   const options = [escapeOption(given['os.version'] ?? ''), ...features.map(escapeOption)].join('+');
   return joinPath(options === '' ? given.os : `${given.os}(${options})`, given.architecture, given.variant ?? '');
 }

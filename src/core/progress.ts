@@ -189,7 +189,7 @@ export function failureOf(signal: AbortSignal | undefined, error?: unknown): 'ab
 }
 
 /** Passes a body on and reports its position to the task. The body begins at `offset` of the whole. */
-export async function* counted(
+export async function* tracked(
   from: { readonly body: AsyncIterable<Uint8Array>; readonly offset: number; readonly size?: number | undefined },
   task: Task,
   heard?: (done: number) => void,

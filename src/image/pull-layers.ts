@@ -1,9 +1,9 @@
 /** Brings the blobs of all layers of an image into the store. */
-import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import type { Digest } from '../core/digest.ts';
 import { failureOf } from '../core/progress.ts';
+import { workThrough } from '../core/side-by-side.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { LayersTask } from './layers-task.ts';
 import type { ContentProvider } from './provider.ts';
@@ -29,30 +29,14 @@ export async function pullLayers(
   const all = new LayersTask(job.progress, provider.phase, sizes);
   try {
     const missing = await missingOf(env, layers, (index) => all.finish(index));
-    const isCached = missing.length === 0;
-    const stop = new AbortController();
-    const shared: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop.signal]) };
-    // Every layer in progress has a listener.
-    setMaxListeners(0, shared.signal);
-    const errors: unknown[] = [];
-    const work = async (): Promise<void> => {
-      for (let next = missing.shift(); next !== undefined && errors.length === 0; next = missing.shift()) {
-        const { descriptor, layers } = next;
-        const first = layers[0]!;
-        const placed = { ...shared, progress: all.of(first) };
-        try {
-          const fetched = (bytes: number): void => all.advance(first, 'fetched', bytes);
-          await fetchLayer(placed, env, provider, descriptor, { fetched });
-          for (const index of layers) all.finish(index);
-        } catch (error) {
-          errors.push(error);
-          stop.abort();
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: Math.max(1, env.network.parallel) }, work));
-    if (errors.length > 0) throw errors[0];
-    all.end(isCached ? 'cached' : 'done');
+    const most = (): number => Math.max(1, env.network.parallel);
+    await workThrough(missing, { most, signal: job.signal }, async ({ descriptor, layers }, signal) => {
+      const first = layers[0]!;
+      const fetched = (bytes: number): void => all.advance(first, 'fetched', bytes);
+      await fetchLayer({ ...job, signal, progress: all.of(first) }, env, provider, descriptor, { fetched });
+      for (const index of layers) all.finish(index);
+    });
+    all.end(missing.length === 0 ? 'cached' : 'done');
   } catch (error) {
     all.end(failureOf(job.signal, error));
     throw error;

@@ -3,7 +3,7 @@ import type { BlobGrowth } from '../contract/blobs.ts';
 import type { JobContext } from '../contract/session.ts';
 import type { SourceEnv } from '../contract/source.ts';
 import { shortDigest } from '../core/digest.ts';
-import { counted, Task } from '../core/progress.ts';
+import { Task, tracked } from '../core/progress.ts';
 import { tooManyBytes } from '../core/read-limits.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { layerFrom } from './foreign-layer.ts';
@@ -28,7 +28,7 @@ export async function fetchLayer(
       async (resume) => {
         const origin = await layerFrom(job, env, provider, descriptor, resume);
         const what = origin.what ?? `layer ${descriptor.digest} of ${provider.storeName}`;
-        return { ...origin, what, body: counted(origin, task, fetched) };
+        return { ...origin, what, body: tracked(origin, task, fetched) };
       },
       { growth },
     );

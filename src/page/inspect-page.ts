@@ -3,6 +3,7 @@ import type { JobContext } from '../contract/index.ts';
 import { counted, formatBytes, octal } from '../core/format.ts';
 import { readableBytes } from '../fs/byte-string.ts';
 import type { ListedEntry } from '../image/entries/listing.ts';
+import { HIDING } from '../snapshot/inspect/hiding.ts';
 import type { Inspected, InspectRequest } from '../snapshot/inspect/inspect.ts';
 import type {
   DirectoryReport,
@@ -106,8 +107,6 @@ function layerSection({ layers, history, hidden }: ImageReport): Section {
 
 const stepText = ({ instruction, text }: HistoryStep): string => (instruction === '' ? text : `${instruction} ${text}`);
 
-const HOW = { replaced: 'replaced by', removed: 'removed by', metadata: 'same again in' } as const;
-
 function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden']>): Section {
   const rest = paths.length - MOST_HIDDEN;
   const more = rest > 0 ? ` The largest ${MOST_HIDDEN} are listed; inspect --hidden lists all.` : '';
@@ -121,7 +120,7 @@ function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden'
       { name: 'How', kind: 'word' },
     ],
     rows: paths.slice(0, MOST_HIDDEN).map(({ path, size, layer, how, by }) => ({
-      cells: [readableBytes(path), formatBytes(size), String(layer), `${HOW[how]} layer ${by}`],
+      cells: [readableBytes(path), formatBytes(size), String(layer), `${HIDING[how]} layer ${by}`],
     })),
   };
 }

@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import { type Digest, sha256 } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { encodeGoJson } from '../core/go/json-encode.ts';
+import { compareUtf8 } from '../core/go/text.ts';
 import { printable } from '../core/printable.ts';
 import { readNamedFile, streamOf } from '../fs/small-file.ts';
 
@@ -46,7 +47,7 @@ export async function combinedKey(
     'the context name',
     contexts.map((context) => context.name).filter((name) => name !== ''),
   );
-  const named = contexts.filter((context) => context.name !== '').sort((a, b) => compareBytes(a.name, b.name));
+  const named = contexts.filter((context) => context.name !== '').sort((a, b) => compareUtf8(a.name, b.name));
   const unnamed = contexts.filter((context) => context.name === '');
   const digests = await Promise.all(
     files.map(async (path) => ({
@@ -63,7 +64,7 @@ export async function combinedKey(
       ...(config === undefined ? {} : { Config: config }),
     })),
     Files: digests.map(({ name, digest }) => ({ Name: name, Digest: digest })),
-    With: pairs.map(([name, value]) => `${name}=${value}`).sort(compareBytes),
+    With: pairs.map(([name, value]) => `${name}=${value}`).sort(compareUtf8),
   });
   return { key: sha256(preimage), preimage, files: digests };
 }
@@ -75,5 +76,3 @@ function refuseRepeats(what: string, names: readonly string[]): void {
     hint: 'give each name once',
   });
 }
-
-const compareBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));

@@ -85,11 +85,6 @@ export function contextName(name: string): string | undefined {
   }
 }
 
-/** The reference of an image that is named as in a Dockerfile. */
-export function registryReference(name: string): string {
-  return `docker-image://${name}`;
-}
-
 /** The facts about a reference to pin. */
 export interface Pinnable {
   readonly ref: string;
@@ -127,7 +122,7 @@ export function sourcePolicyRule({
     if (pinned === undefined || pinned === ref) return 'pinned already';
     return convert(gitIdentifier(ref), { identifier: gitIdentifier(pinned) });
   }
-  if (ref.startsWith('docker-image://') && pinned !== undefined) {
+  if (isImageReference(ref) && pinned !== undefined) {
     return pinned === ref ? 'pinned already' : convert(ref, { identifier: pinned });
   }
   if (isWebFile(ref)) return convert(ref, { identifier: ref, attrs: { 'http.checksum': digest } });

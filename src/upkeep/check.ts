@@ -64,10 +64,12 @@ export async function runCheck({ id, run }: NamedCheck, given: Surroundings, lim
   }
 }
 
-function failureOf(error: unknown, env: Variables): Finding {
+/** A failure as a finding: where `help` is given, with that in place of the error's hint. */
+export function failureOf(error: unknown, env: Variables, help?: Pick<Finding, 'mend' | 'hint'>): Finding {
   if (isCtxsrcError(error)) {
     const { message, exit, hint, code } = error;
-    return { status: 'fault', text: homely(message, env), facts: { code }, exit, hint: hint && homely(hint, env) };
+    const said = help ?? { hint: hint && homely(hint, env) };
+    return { status: 'fault', text: homely(message, env), facts: { code }, exit, ...said };
   }
   const message = error instanceof Error ? error.message : String(error);
   return { status: 'fault', text: `${homely(message, env)} (a defect of this check)`, facts: {}, exit: 1 };

@@ -7,7 +7,7 @@ import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
 import { withBake } from './bake-run.ts';
-import { tellFindings, tellUnasked } from './build-run.ts';
+import { printReferences, tellFindings } from './build-run.ts';
 
 /** `ctxsrc inputs --from FILE [TARGET…]` */
 export async function run(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
@@ -23,9 +23,7 @@ async function printNames(run: Run, names: readonly string[], flags: Flags): Pro
   return withBake(run, names, flags, ask, async ({ answers }) => {
     const refs = [...new Set(answers.flatMap(({ answer }) => answer.refs))];
     const unasked = [...new Set(answers.flatMap(({ answer }) => answer.unasked))];
-    if (unasked.length > 0) tellUnasked(run, unasked);
-    if (run.json) return run.document({ names: refs, unasked });
-    for (const ref of refs) await run.line(ref);
+    return printReferences(run, refs, unasked);
   });
 }
 

@@ -3,15 +3,14 @@ import type { BuildKey } from '../../build/answer.ts';
 import { keyOfBuild } from '../../build/build-key.ts';
 import { inputsReport } from '../../build/report.ts';
 import type { Digest } from '../../core/digest.ts';
-import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
-import { readNamedFile } from '../../fs/small-file.ts';
 import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../../source/document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, tellFinding, withBuild } from './build-run.ts';
+import { checkCovered, readEarlier, tellFinding, withBuild } from './build-run.ts';
 
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
@@ -92,7 +91,7 @@ async function memoryOf(run: Run, flags: Flags): Promise<Memory | undefined> {
   if (file !== undefined) {
     const { isListed } = await import('../../build/known.ts');
     return async (key) => {
-      const list = await readList(run, file);
+      const list = await readEarlier(run, file, `the list of keys ${printable(shownReference(file))}`);
       const is = list !== undefined && isListed(list, key);
       return {
         known: is,
@@ -104,15 +103,4 @@ async function memoryOf(run: Run, flags: Flags): Promise<Memory | undefined> {
   throw new CtxsrcError('E_USAGE', '--exit-code says whether the key is known, and nothing is asked for that', {
     hint: 'add --known docker-image://REPO or --known-file FILE',
   });
-}
-
-/** The list of keys; undefined when there is none yet, as in the first run of a pipeline. */
-async function readList(run: Run, file: string): Promise<string | undefined> {
-  try {
-    const what = `the list of keys ${printable(shownReference(file))}`;
-    return (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
-  } catch (error) {
-    if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
-    throw error;
-  }
 }

@@ -2,8 +2,9 @@
 import { resolve } from 'node:path';
 import type { BuildAnswer, BuildKey, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { withRequest } from '../../build/request/with-request.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
+import { readNamedFile } from '../../fs/small-file.ts';
 import { buildLineOf, idleNote } from '../build-flags.ts';
 import type { FoundIn } from '../ci/code-quality.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -76,8 +77,29 @@ export async function tellFindings(run: Run, answers: readonly BuildAnswer[], fl
   await replaceFile(resolve(run.io.cwd, file), report, `the file ${printable(file)} of --code-quality`);
 }
 
+/** What an earlier run wrote; undefined if there is nothing yet, as in the first run of a pipeline. */
+export async function readEarlier(run: Run, file: string, what: string): Promise<string | undefined> {
+  try {
+    return (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
+  } catch (error) {
+    if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+/** Prints the references of `inputs --names`. */
+export async function printReferences(
+  run: Run,
+  names: readonly string[],
+  unasked: readonly string[],
+): Promise<undefined> {
+  if (unasked.length > 0) tellUnasked(run, unasked);
+  if (run.json) return run.document({ names, unasked });
+  for (const name of names) await run.line(name);
+}
+
 /** Bases that could not be asked offline are a warning, or exit 3 with `--strict`. */
-export function tellUnasked(run: Run, unasked: readonly string[]): void {
+function tellUnasked(run: Run, unasked: readonly string[]): void {
   const text = `offline ${unasked.map(printable).join(', ')} cannot be asked for ENV and ONBUILD, which may lead to more`;
   if (run.flags.strict === true) {
     throw new CtxsrcError('E_OFFLINE', text, { hint: 'leave --offline out, or name the images by digest' });

@@ -3,16 +3,16 @@ import type { BuildAnswer } from '../../build/answer.ts';
 import type { BakeAnswers } from '../../build/bake/ask.ts';
 import { isPushed, knownRepository } from '../../build/known.ts';
 import type { Digest } from '../../core/digest.ts';
-import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { printable, printableJson } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
-import { readNamedFile } from '../../fs/small-file.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
 import { appendStepSummary } from '../ci/step-summary.ts';
 import type { Run } from '../run.ts';
+import { readEarlier } from './build-run.ts';
 
 /** Whether a build with this key was done. */
 type Memory = (key: Digest) => Promise<boolean>;
@@ -53,11 +53,8 @@ export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, mem
 /** The keys in a document; none when there is no document yet, as in the first run of a pipeline. */
 async function savedKeys(run: Run, file: string): Promise<ReadonlySet<unknown>> {
   const what = `the document ${printable(shownReference(file))} of --changed-since`;
-  let text: string;
-  try {
-    text = (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
-  } catch (error) {
-    if (!isCtxsrcError(error, 'E_PATH_NOT_FOUND')) throw error;
+  const text = await readEarlier(run, file, what);
+  if (text === undefined) {
     run.note(`${printable(shownReference(file))} is not there: all targets count as changed`);
     return new Set();
   }

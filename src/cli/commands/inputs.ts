@@ -6,7 +6,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
-import { tellFindings, tellUnasked, withBuild } from './build-run.ts';
+import { printReferences, tellFindings, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
@@ -28,9 +28,7 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
 
 async function printNames(run: Run, request: BuildRequest, work: BuildWork): Promise<undefined> {
   const { refs, unasked } = await buildNames(request, work);
-  if (unasked.length > 0) tellUnasked(run, unasked);
-  if (run.json) return run.document({ names: refs, unasked });
-  for (const ref of refs) await run.line(ref);
+  return printReferences(run, refs, unasked);
 }
 
 async function printInputs(run: Run, request: BuildRequest, work: BuildWork, flags: Flags): Promise<undefined> {

@@ -8,7 +8,6 @@ import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
 import { encodeLock, isContextName } from '../../snapshot/lock/lock.ts';
 import { type OpenLock, openLock, openLockIfThere, type Understood } from '../../snapshot/lock/references.ts';
 import { isOfOnePlatform, type LockWork, withContexts, writtenContexts } from '../../snapshot/lock/renew.ts';
-import { parseReference } from '../../source/parse.ts';
 import { identify } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
@@ -147,12 +146,8 @@ export async function identifyAsked(
   const understood = new Map(identified.map((one) => [one.ref.name!, one]));
   for (const [name, { reference, attributes }] of contexts) {
     if (attributes === undefined) continue;
-    const text = `${name}=${reference}`;
-    const source = await run.table.load(parseReference(text, run.io.cwd).scheme);
-    const given = Object.entries(run.site().attributes).filter(([flag]) =>
-      source.attributes.some((spec) => spec.name === flag),
-    );
-    understood.set(name, await identify(run.table, text, { ...Object.fromEntries(given), ...attributes }));
+    const all = { ...run.site().attributes, ...attributes };
+    understood.set(name, await identify(run.table, `${name}=${reference}`, all));
   }
   return [...contexts.keys()].map((name) => understood.get(name)!);
 }

@@ -1,10 +1,9 @@
-import type { ListedEntry } from '../../image/entries/listing.ts';
 import { listFiles, withFiles } from '../../snapshot/list/source-files.ts';
 import { identifierMembers } from '../../source/document.ts';
 import { type Flags, layerFlag, limitsOf } from '../flags.ts';
 import { entryDocument, longLines, shortLine } from '../listed-entry.ts';
 import { write } from '../output.ts';
-import { inPieces } from '../pieces.ts';
+import { inPieces, jsonItems } from '../pieces.ts';
 import { quotedName } from '../quoted-name.ts';
 import type { Run } from '../run.ts';
 
@@ -22,7 +21,7 @@ export async function run(run: Run, [reference, path = '']: readonly string[], f
   if (run.json) {
     const head = JSON.stringify(identifierMembers(resolved[0]!, run.defaultPlatform())).slice(0, -1);
     await run.out(`${head},"entries":[`);
-    await inPieces(documents(entries!), (text) => run.out(text));
+    await inPieces(jsonItems(entries!, entryDocument), (text) => run.out(text));
     return run.out(']}\n');
   }
   const isNull = flags.null === true;
@@ -35,12 +34,4 @@ export async function run(run: Run, [reference, path = '']: readonly string[], f
     return `${before}${quotedName(name)}${after}${link === undefined ? '' : quotedName(link)}\n`;
   });
   return inPieces(texts, (text) => run.out(text));
-}
-
-function* documents(entries: readonly ListedEntry[]): Generator<string> {
-  let separator = '';
-  for (const entry of entries) {
-    yield `${separator}${JSON.stringify(entryDocument(entry))}`;
-    separator = ',';
-  }
 }

@@ -6,7 +6,7 @@ import { cleanComponents } from '../../layer/apply/entry-names.ts';
 import type { LayerFiles } from '../../snapshot/inspect/layer-files.ts';
 import type { ImageReport } from '../../snapshot/inspect/report.ts';
 import { bytesMember, entryDocument } from '../listed-entry.ts';
-import { inPieces } from '../pieces.ts';
+import { inPieces, jsonItems } from '../pieces.ts';
 import type { Run } from '../run.ts';
 
 export interface DocumentOptions {
@@ -44,26 +44,26 @@ export async function writeImageDocument(
   await run.out(`${JSON.stringify(document).slice(0, -1)},"layers":[`);
   for (const [i, layer] of chosen.entries()) {
     await run.out(`${i === 0 ? '' : ','}${JSON.stringify(layer).slice(0, -1)},"entries":[`);
-    const texts = entryTexts(await files.entries(layer.number - 1), files, layer.number - 1);
-    await inPieces(texts, (text) => run.out(text));
+    const entries = entryDocuments(await files.entries(layer.number - 1), files, layer.number - 1);
+    await inPieces(
+      jsonItems(entries, (one) => one),
+      (text) => run.out(text),
+    );
     await run.out(']}');
   }
   return run.out(']}\n');
 }
 
-function* entryTexts(entries: Iterable<Entry>, { weights }: LayerFiles, layer: number): Generator<string> {
+function* entryDocuments(entries: Iterable<Entry>, { weights }: LayerFiles, layer: number): Generator<object> {
   const hidden = new Map<number, HiddenFile>();
   for (const file of weights?.hidden ?? []) if (file.layer === layer) hidden.set(file.index, file);
   let index = -1;
-  let separator = '';
   for (const entry of entries) {
     index += 1;
     const change = CHANGES[weights?.layers[layer]?.changes[index] ?? 0]!;
     if (change === 'none') continue;
     const by = hidden.get(index)?.by;
-    const more = by === undefined ? {} : { hiddenBy: by + 1 };
-    yield `${separator}${JSON.stringify({ change, ...entryMembers(entry, change), ...more })}`;
-    separator = ',';
+    yield { change, ...entryMembers(entry, change), ...(by === undefined ? {} : { hiddenBy: by + 1 }) };
   }
 }
 

@@ -1,6 +1,7 @@
 /** The page of an image. */
 
 import { counted, formatBytes } from '../../core/format.ts';
+import { HIDING } from '../../snapshot/inspect/hiding.ts';
 import type { HiddenPath, HistoryStep, ImageReport, IndexedImage, LayerReport } from '../../snapshot/inspect/report.ts';
 import { runsText } from '../../snapshot/inspect/runs.ts';
 import { barOf } from '../bar.ts';
@@ -138,16 +139,10 @@ function hiddenLine({ hidden }: ImageReport, screen: Screen): string[] {
   return fact(screen, 'hidden', what);
 }
 
-const HOW: Readonly<Record<HiddenPath['how'], string>> = {
-  replaced: 'replaced by',
-  removed: 'removed by',
-  metadata: 'same again in',
-};
-
 function hiddenTable({ hidden }: ImageReport, screen: Screen): string[] {
   if (hidden === null || hidden.files === 0) return [];
   const line = ({ path, size, layer, by, how }: HiddenPath): string => {
-    const cells = `${formatBytes(size).padStart(8)}  ${String(layer).padStart(5)}  ${`${HOW[how]} ${by}`.padEnd(17)}  `;
+    const cells = `${formatBytes(size).padStart(8)}  ${String(layer).padStart(5)}  ${`${HIDING[how]} ${by}`.padEnd(17)}  `;
     return cells + fitted(screen, quotedName(path), screen.width && screen.width - cells.length);
   };
   const head = `${'HIDDEN'.padStart(8)}  LAYER  ${'HOW'.padEnd(17)}  PATH`;

@@ -79,3 +79,8 @@ export function trimGoSpace(text: string): string {
   while (end > 0 && isGoSpace(text[end - 1]!)) end -= 1;
   return trimGoSpaceStart(text.slice(0, end));
 }
+
+/** Order of Go strings: by UTF-8 bytes, which is the order of code points. */
+export function compareUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

@@ -1,7 +1,7 @@
 /**
  * Quotes, escapes and variables of one word, as BuildKit's shell lexer reads them. Most of its users want the expanded
  * text; here-documents are found by the words that it splits a line into. All of it reads on from one position, so it
- * is one class, a little longer than 300 lines.
+ * is one class.
  */
 import { isGoSpace } from '../../core/go/text.ts';
 import { DockerfileProblem } from '../problem.ts';
@@ -28,9 +28,8 @@ const MAX_LENGTH = 16 << 20;
 /** `${a:-${b:-…}}`. */
 const MAX_DEPTH = 200;
 
-const LETTERS = /[\p{L}\p{Nd}_]+/uy;
-const DIGITS = /\p{Nd}+/uy;
-const SPECIAL = '@*#?-$!0';
+/** Digits alone, if it begins with one; letters, digits and `_`; or one of the shell's special parameters. */
+const NAME = /\p{Nd}+|[\p{L}\p{Nd}_]+|[@*#?$!-]/uy;
 
 export class Lexer {
   readonly #text: string;
@@ -254,21 +253,11 @@ export class Lexer {
     return this.#until(stop, keepEscapes).text;
   }
 
-  /** Letters, digits and `_`; or digits alone, if it begins with one; or one of the shell's special parameters. */
   #name(): string {
-    const first = this.#text[this.#at];
-    if (first === undefined) return '';
-    for (const form of [DIGITS, LETTERS]) {
-      form.lastIndex = this.#at;
-      const name = form.exec(this.#text)?.[0];
-      if (name !== undefined) {
-        this.#at += name.length;
-        return name;
-      }
-    }
-    if (!SPECIAL.includes(first)) return '';
-    this.#at += 1;
-    return first;
+    NAME.lastIndex = this.#at;
+    const name = NAME.exec(this.#text)?.[0] ?? '';
+    this.#at += name.length;
+    return name;
   }
 
   #next(): string {

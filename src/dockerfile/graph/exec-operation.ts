@@ -1,4 +1,5 @@
 /** BuildKit's exec operation: a process, what it sees of files, secrets and sockets, and what it leaves. */
+import { compareUtf8 } from '../../core/go/text.ts';
 import { formatPlatformAll, type Platform } from '../../core/platform.ts';
 import { type InputPosition, type Operation, type Output, present } from './operation.ts';
 import type { RunOptions } from './run-options.ts';
@@ -68,7 +69,7 @@ const SHARING = { shared: 0, private: 1, locked: 2 } as const;
 
 /** The operation; its output are the files that the process leaves. */
 export function execOperation(process: Process, places: readonly Place[]): Output {
-  const mounts = [...process.mounts].sort((a, b) => Buffer.compare(Buffer.from(a.target), Buffer.from(b.target)));
+  const mounts = [...process.mounts].sort((a, b) => compareUtf8(a.target, b.target));
   const operation: Operation = {
     kind: 'exec',
     platform: formatPlatformAll(process.platform),

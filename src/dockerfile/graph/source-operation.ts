@@ -2,6 +2,7 @@
 
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { joinPath } from '../../core/go/path.ts';
+import { compareUtf8 } from '../../core/go/text.ts';
 import { formatPlatformAll, type Platform } from '../../core/platform.ts';
 import type { GitReference } from '../../source/git/url.ts';
 import { parseGitUrl } from '../../source/git/url.ts';
@@ -68,7 +69,7 @@ export function localSource(local: LocalSource): Output {
 /** Sorted by bytes, without the leading `/`; undefined if `/` is among them, or nothing is. */
 export function followPathsOf(paths: ReadonlySet<string>): string[] | undefined {
   if (paths.size === 0 || paths.has('/')) return undefined;
-  return [...paths].map((path) => joinPath('.', path)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return [...paths].map((path) => joinPath('.', path)).sort(compareUtf8);
 }
 
 export function httpSource(url: string, filename: string, checksum: string, places: readonly Place[]): Output {

@@ -1,7 +1,7 @@
 /** From a split instruction to a checked one. */
 
 import { closest } from '../../core/closest.ts';
-import { trimGoSpace } from '../../core/go/text.ts';
+import { compareUtf8, trimGoSpace } from '../../core/go/text.ts';
 import { shortened } from '../../core/printable.ts';
 import type { Escape } from '../expand/lexer.ts';
 import { DockerfileProblem } from '../problem.ts';
@@ -169,10 +169,6 @@ function flagNames({ flags }: Statement): readonly string[] {
 function checkOneOf(flag: string, value: string, words: readonly string[]): void {
   if (words.includes(value)) return;
   throw new DockerfileProblem(`--${flag} cannot be ${shortened(value)}`, `write one of ${words.join(', ')}`);
-}
-
-function compareUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 const NAMES = [

@@ -1,4 +1,5 @@
 /** How much is asked of one registry at once, and when: less as soon as it suffers. */
+import { workThrough } from '../../core/side-by-side.ts';
 import type { Clock } from '../../http/clock.ts';
 
 export class Pace {
@@ -45,21 +46,11 @@ export class Pace {
   }
 
   /** Works on all items, as many at once as the registry bears. The first failure ends the rest, and is thrown. */
-  async each<T>(items: readonly T[], work: (item: T, stop: AbortSignal) => Promise<void>): Promise<void> {
-    const queue = [...items];
-    const stop = new AbortController();
-    const errors: unknown[] = [];
-    const worker = async (number: number): Promise<void> => {
-      while (queue.length > 0 && errors.length === 0 && number < this.#limit) {
-        try {
-          await work(queue.shift()!, stop.signal);
-        } catch (error) {
-          errors.push(error);
-          stop.abort();
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: this.#limit }, (_, number) => worker(number)));
-    if (errors.length > 0) throw errors[0];
+  each<T>(
+    items: readonly T[],
+    signal: AbortSignal,
+    work: (item: T, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    return workThrough(items, { most: () => this.#limit, signal }, work);
   }
 }

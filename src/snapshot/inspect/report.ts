@@ -1,5 +1,6 @@
 /** What `inspect` knows of a source, typed: the terminal, `--json` and pages are made from it. */
 import type { Digest } from '../../core/digest.ts';
+import type { FolderSum } from '../../source/local/folder-sums.ts';
 
 /** What is known of a source: `kind` says which report it is. */
 export type InspectReport = ImageReport | DirectoryReport | SourceReport;
@@ -213,16 +214,6 @@ export interface DirectoryReport {
   readonly machineDependent: Readonly<Record<string, { readonly count: number; readonly paths: readonly string[] }>>;
   /** What decides on the path that was asked for. */
   readonly why?: PathDecision | undefined;
-}
-
-/** A folder, and what is in it. */
-export interface FolderSum {
-  /** Empty for the directory itself. */
-  readonly path: string;
-  /** Bytes of its files. */
-  readonly bytes: number;
-  /** Number of its files. */
-  readonly files: number;
 }
 
 /** What left paths out: an ignore file with its line, or a flag. */

@@ -12,6 +12,7 @@ import {
   type PolicyRule,
   sourcePolicyRule,
 } from '../../source/foreign-forms.ts';
+import { byName } from './lock.ts';
 
 /** Contexts by name, with paths relative to the directory in which the other tool is run. */
 export type Contexts = ReadonlyMap<string, Pinnable>;
@@ -76,7 +77,7 @@ const bakeLiteral = (text: string): string => text.replace(/[$%](?=\{)/g, '$&$&'
 export function asBuildkitPolicy(lock: Contexts): Rendered {
   const rules = new Map<string, PolicyRule>();
   const omitted: Omitted[] = [];
-  for (const [name, context] of sorted(lock)) {
+  for (const [name, context] of byName(lock)) {
     const rule = sourcePolicyRule(context);
     if (rule === undefined) omitted.push({ name, why: 'no policy can pin such a source' });
     if (rule === undefined || rule === 'pinned already') continue;
@@ -96,7 +97,7 @@ function buildContexts(
 ): { contexts: [string, string][]; omitted: Omitted[] } {
   const contexts: [string, string][] = [];
   const omitted: Omitted[] = [];
-  for (const [name, { ref, pinned, vendored }] of sorted(lock)) {
+  for (const [name, { ref, pinned, vendored }] of byName(lock)) {
     const value = vendored ?? pinned ?? ref;
     // The Dockerfile holds it to the digest itself.
     if (name.includes('@') && value === ref) continue;
@@ -116,5 +117,3 @@ function buildContexts(
 }
 
 const json = (document: unknown): string => printableJson(`${JSON.stringify(document, undefined, 2)}\n`);
-
-const sorted = (lock: Contexts) => [...lock].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));

@@ -4,6 +4,7 @@
  */
 import type { Attributes, AttributeValue } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { compareUtf8 } from '../../core/go/text.ts';
 import { isObject } from '../../core/is-object.ts';
 import { parseJson } from '../../core/parse-json.ts';
 import { printable, printableJson, shortened } from '../../core/printable.ts';
@@ -48,11 +49,15 @@ export function isContextName(name: string): boolean {
 
 /** The bytes of a lock file: names in the order of their bytes, members in a fixed order, a newline at the end. */
 export function encodeLock(lock: Lock): string {
-  const names = [...lock.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   // An object would put integer-like names first, so the names are written by hand.
-  const contexts = names.map((name) => `    ${JSON.stringify(name)}: ${indented(entryObject(lock.get(name)!))}`);
+  const contexts = byName(lock).map(([name, entry]) => `    ${JSON.stringify(name)}: ${indented(entryObject(entry))}`);
   const body = contexts.length === 0 ? '{}' : `{\n${contexts.join(',\n')}\n  }`;
   return printableJson(`{\n  "schema": "ctxsrc/v1",\n  "lockfile": ${FORM},\n  "contexts": ${body}\n}\n`);
+}
+
+/** In the order of the bytes of their names. */
+export function byName<T>(contexts: ReadonlyMap<string, T>): [string, T][] {
+  return [...contexts].sort(([a], [b]) => compareUtf8(a, b));
 }
 
 const indented = (value: unknown): string => JSON.stringify(value, undefined, 2).replaceAll('\n', '\n    ');

@@ -121,15 +121,9 @@ export async function entryReference(
 /** The reference of an entry as written, with the attributes of the file and the flags, which take precedence. */
 async function identifyEntry(site: ReferenceSite, path: string, name: string, entry: LockEntry): Promise<Identified> {
   const from = dirname(path);
-  const reference = await rebased(site, `${name}=${entry.ref}`, from, site.cwd);
-  const source = await site.table.load(parseReference(`${name}=${reference}`, site.cwd).scheme);
+  const ref = parseReference(`${name}=${entry.ref}`, from);
+  const source = await site.table.load(ref.scheme);
+  const reference = source.rebase?.(ref, from, site.cwd) ?? entry.ref;
   const kept = rebasedAttributes(source, entry.attributes ?? {}, from, site.cwd);
   return identify(site.table, `${name}=${reference}`, { ...kept, ...site.attributes });
-}
-
-/** The value of `NAME=REF` for a reader in another directory. */
-async function rebased(site: ReferenceSite, text: string, from: string, to: string): Promise<string> {
-  const ref = parseReference(text, from);
-  const source = await site.table.load(ref.scheme);
-  return source.rebase?.(ref, from, to) ?? text.slice(text.indexOf('=') + 1);
 }

@@ -4,7 +4,7 @@ import type { JobContext, SourceEnv } from '../../contract/index.ts';
 import { stableJson } from '../../core/stable-json.ts';
 import { forEach, identify, type Resolved } from '../../source/resolve.ts';
 import { lockEntry } from './entry.ts';
-import type { Lock, LockEntry } from './lock.ts';
+import { byName, type LockEntry } from './lock.ts';
 import { bind, entryReference, type OpenLock, type ReferenceSite, type Understood } from './references.ts';
 
 /** What resolving entries needs. */
@@ -43,7 +43,7 @@ export async function withContexts(
     const entry = await lockEntry(job, one, site.cwd, dirname(lock.path), await forPlatforms(work, one, others));
     return [name, stillVendored(entry, lock.entries.get(name))] as const;
   });
-  return { ...lock, entries: sorted(new Map<string, LockEntry>([...lock.entries, ...renewed])) };
+  return { ...lock, entries: new Map(byName(new Map<string, LockEntry>([...lock.entries, ...renewed]))) };
 }
 
 /** What was vendored stays as long as it is the same content. */
@@ -91,8 +91,4 @@ export async function forPlatforms(
     others.set(platform, bind([understood], env)[0]!);
   }
   return others;
-}
-
-function sorted(entries: Lock): Lock {
-  return new Map([...entries].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
 }

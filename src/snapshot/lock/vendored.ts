@@ -14,6 +14,7 @@ import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { stableJson } from '../../core/stable-json.ts';
 import { parseImageByDigest } from '../../source/foreign-forms.ts';
+import { bringContent } from '../../source/pull.ts';
 import { type Identified, identify } from '../../source/resolve.ts';
 import type { SourceTable } from '../../source/table.ts';
 import { rebasedAttributes } from './entry.ts';
@@ -145,7 +146,8 @@ export function orVendored(
       either<ImmutableRef | null>(
         job,
         async () => {
-          if (localPath === undefined) await present(origin, job);
+          // What is missing is missed now, and not while it is written.
+          if (localPath === undefined) await bringContent(origin, job);
           return origin.snapshot(job);
         },
         async () => (await proven(job)).snapshot(job),
@@ -153,8 +155,8 @@ export function orVendored(
     pull: (job) =>
       either(
         job,
-        () => present(origin, job),
-        async () => present(await proven(job), job),
+        () => bringContent(origin, job),
+        async () => bringContent(await proven(job), job),
       ),
     ...(origin.digests === undefined
       ? {}
@@ -170,15 +172,4 @@ export function orVendored(
       ? { image: async (job: JobContext) => (await proven(job)).image!(job) }
       : {}),
   };
-}
-
-/** Brings everything into the store: what is missing is missed now, and not while it is written. */
-async function present(instance: SourceInstance, job: JobContext): Promise<void> {
-  if (instance.pull !== undefined) return instance.pull(job);
-  const ref = await instance.snapshot(job);
-  try {
-    await ref?.extract(job);
-  } finally {
-    await ref?.release();
-  }
 }

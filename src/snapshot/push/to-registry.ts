@@ -1,5 +1,4 @@
 /** The order of a push into a registry: blobs side by side, then manifests, then the tag. */
-import { setMaxListeners } from 'node:events';
 import type { JobContext } from '../../contract/session.ts';
 import type { SourceEnv } from '../../contract/source.ts';
 import { CtxsrcError } from '../../core/errors.ts';
@@ -60,9 +59,8 @@ export async function pushToRegistry(
     };
     // The largest first: begun last, it would go on alone when the others are done.
     const queue = (there ? plan.beside!.blobs : parts.blobs).toSorted((a, b) => b.size - a.size);
-    await client.pace.each(queue, async (blob, stop) => {
-      const one: JobContext = { ...job, signal: AbortSignal.any([job.signal, stop]) };
-      setMaxListeners(0, one.signal);
+    await client.pace.each(queue, job.signal, async (blob, signal) => {
+      const one = { ...job, signal };
       if (await client.hasBlob(one, blob)) tell(blob, 'present');
       else tell(blob, dryRun ? 'sent' : await client.upload(one, blob));
     });

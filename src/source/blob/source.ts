@@ -14,7 +14,7 @@ import { type Digest, digestHex, sha256, shortDigest } from '../../core/digest.t
 import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { Once } from '../../core/once.ts';
-import { counted, Task } from '../../core/progress.ts';
+import { Task, tracked } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
 import { imageOptions } from '../../image/attributes.ts';
@@ -121,7 +121,7 @@ function blobInstance(id: BlobIdentifier, { store, limits }: SourceEnv, provider
     await Task.run(job, provider.phase, `blob ${shortDigest(digest)}`, async (task) => {
       const outcome = await blobs.ingest(job, { digest }, async (resume) => {
         const origin = await provider.blob(job, digest, resume, maxBytes);
-        return { ...origin, body: counted(origin, task) };
+        return { ...origin, body: tracked(origin, task) };
       });
       if (outcome === 'cached') task.end('cached');
     });

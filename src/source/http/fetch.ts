@@ -13,7 +13,7 @@ import { type Digest, isDigest, sha256 } from '../../core/digest.ts';
 import { drained } from '../../core/drained.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
-import { counted, Task } from '../../core/progress.ts';
+import { Task, tracked } from '../../core/progress.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
@@ -102,7 +102,7 @@ export async function fetchKnown(
     return await Task.run(job, 'download', what, async (task) => {
       const result = await store.blobs.ingest(job, { digest }, async (resume) => {
         const origin = await openDownload(job, target, resume);
-        return { ...origin, body: counted(origin, task) };
+        return { ...origin, body: tracked(origin, task) };
       });
       if (result === 'cached') task.end('cached');
       return result;

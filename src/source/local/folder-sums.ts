@@ -10,10 +10,13 @@ interface Folder {
   readonly children: Folder[];
 }
 
+/** A folder, and what is in it. */
 export interface FolderSum {
   /** Empty for the directory itself. */
   readonly path: string;
+  /** Bytes of its files. */
   readonly bytes: number;
+  /** Number of its files. */
   readonly files: number;
 }
 

@@ -3,11 +3,10 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isCtxsrcError } from '../../core/errors.ts';
 import { findProgram, programPath, startProgram } from '../../core/programs.ts';
 import { loadNative } from '../../fs/native/native.ts';
 import { proxyFor } from '../../http/proxy.ts';
-import { type Finding, homely, homelyWord, type Surroundings } from '../check.ts';
+import { type Finding, failureOf, homely, homelyWord, type Surroundings } from '../check.ts';
 
 /** The version of Node, and whose authorities it trusts. */
 export function node({ env }: Surroundings): Finding {
@@ -123,14 +122,7 @@ export function proxy({ env }: Surroundings): Finding {
     const text = `https by ${facts.https} (${found.variable})${without ? `; not for ${without}` : ''}`;
     return { status: 'ok', text, facts };
   } catch (error) {
-    if (!isCtxsrcError(error)) throw error;
-    return {
-      status: 'fault',
-      text: error.message,
-      facts: { code: error.code },
-      exit: error.exit,
-      mend: `unset ${names[0]}`,
-    };
+    return failureOf(error, env, { mend: `unset ${names[0]}` });
   }
 }
 

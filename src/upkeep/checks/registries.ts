@@ -1,6 +1,6 @@
 /** The configured registries: one request each. */
 import { basename, dirname, resolve } from 'node:path';
-import { isCtxsrcError } from '../../core/errors.ts';
+import { type ErrorCode, isCtxsrcError } from '../../core/errors.ts';
 import { findProgram } from '../../core/programs.ts';
 import { silentProgress } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
@@ -8,7 +8,7 @@ import { configuredRegistries } from '../../registry/auth/configured.ts';
 import { createCredentialLookup } from '../../registry/auth/credentials.ts';
 import { type CredentialTest, testCredentials } from '../../registry/credential-test.ts';
 import { createSession } from '../../source/session.ts';
-import { type Finding, homely, homelyWord, type NamedCheck, type Surroundings } from '../check.ts';
+import { type Finding, failureOf, homelyWord, type NamedCheck, type Surroundings } from '../check.ts';
 
 const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
   accepted: 'the credential is accepted',
@@ -34,13 +34,13 @@ async function registry(host: string, { env, network, registryConfig, signal }: 
     const ms = Math.round(performance.now() - started);
     return { status: 'ok', text: `${ms} ms, ${OUTCOMES[outcome]}`, facts: { ms, outcome } };
   } catch (error) {
-    if (!isCtxsrcError(error)) throw error;
-    const { code, message, exit, hint } = error;
-    const needsLogin = code === 'E_UNAUTHORIZED' || code === 'E_FORBIDDEN' || code === 'E_CREDENTIALS';
-    const help = needsLogin ? loginHelp(host, registryConfig, env) : { hint: hint && homely(hint, env) };
-    return { status: 'fault', text: homely(message, env), facts: { code }, exit, ...help };
+    const needsLogin = isCtxsrcError(error) && LOGIN.includes(error.code);
+    return failureOf(error, env, needsLogin ? loginHelp(host, registryConfig, env) : undefined);
   }
 }
+
+/** Failures that a login may mend. */
+const LOGIN: readonly ErrorCode[] = ['E_UNAUTHORIZED', 'E_FORBIDDEN', 'E_CREDENTIALS'];
 
 /** Programs that log in with a file of any name, the first that is there. */
 const LOGINS = ['podman', 'skopeo', 'buildah'];

@@ -2,10 +2,9 @@
 import { accessSync, constants, existsSync, readdirSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isCtxsrcError } from '../../core/errors.ts';
 import { defaultCacheDir } from '../../source/cache-dir.ts';
 import { StoreDirectory } from '../../store/layout.ts';
-import { type Finding, homely, homelyWord, type Surroundings } from '../check.ts';
+import { type Finding, failureOf, homely, homelyWord, type Surroundings } from '../check.ts';
 
 /** `f_type` of file systems by name, and of those that are far away. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -45,14 +44,7 @@ export function store(
   try {
     strangers = new StoreDirectory(cacheDir).inspect();
   } catch (error) {
-    if (!isCtxsrcError(error)) throw error;
-    return {
-      status: 'fault',
-      text: homely(error.message, env),
-      facts: { code: error.code },
-      exit: error.exit,
-      ...help,
-    };
+    return failureOf(error, env, help);
   }
   const at = nearest(cacheDir);
   const type = NAMES[look(at).type];

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TimesLeft } from '../../../src/cli/progress/rate.ts';
 import { TaskTable } from '../../../src/cli/progress/tasks.ts';
-import { counted, type ProgressEvent, Task } from '../../../src/core/progress.ts';
+import { type ProgressEvent, Task, tracked } from '../../../src/core/progress.ts';
 
 const start = (id: string, more: Partial<Extract<ProgressEvent, { type: 'start' }>> = {}): ProgressEvent => ({
   type: 'start',
@@ -87,7 +87,7 @@ describe('a task', () => {
         yield Buffer.alloc(10);
       }
     })();
-    for await (const _ of counted({ body, offset: 500, size: 10_500 }, task));
+    for await (const _ of tracked({ body, offset: 500, size: 10_500 }, task));
     task.end();
     const advances = events.filter((event) => event.type === 'advance');
     expect(advances.length).toBeLessThan(30);

@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs';
 import type { Entry } from '../../../contract/entry.ts';
 import type { WriteReport } from '../../../contract/ref.ts';
 import type { FilesInPlace } from '../../../contract/source.ts';
-import { CtxsrcError, ioError } from '../../../core/errors.ts';
+import { ioError } from '../../../core/errors.ts';
 import { type ByteString, bytesOfText, fsPath, printableBytes } from '../../../fs/byte-string.ts';
 import { isHashedXattr } from '../../../fs/entry/header.ts';
 import { LinkMap } from '../../../fs/entry/link-map.ts';
@@ -12,7 +12,7 @@ import { readXattrs } from '../../../fs/entry/xattrs.ts';
 import { loadNative } from '../../../fs/native/native.ts';
 import { walkInSteps } from '../../../fs/walk/walk.ts';
 import { keptMode } from '../../../fs/write/kept-mode.ts';
-import type { PackedEntry } from './layer.ts';
+import { changed, type PackedEntry } from './layer.ts';
 
 /** What of the files is otherwise in the layer. */
 export interface Altered {
@@ -55,9 +55,7 @@ function read<T>({ path }: TreeEntry, work: () => T): T {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'EINVAL') throw ioError(error, `cannot read ${printableBytes(path)}`);
-    throw new CtxsrcError('E_IO', `${printableBytes(path)} changed while it was packed`, {
-      hint: 'wait until nothing writes to the source, then push again',
-    });
+    throw changed(path);
   }
 }
 

@@ -187,7 +187,8 @@ function openFile(file: string | Buffer, path: ByteString): number {
   }
 }
 
-function changed(path: ByteString): CtxsrcError {
+/** The error for what is no longer as it was listed. */
+export function changed(path: ByteString): CtxsrcError {
   return new CtxsrcError('E_IO', `${printableBytes(path)} changed while it was packed`, {
     hint: 'wait until nothing writes to the source, then push again',
   });
