@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { EntryIndexStore } from '../contract/store.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
-import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
+import type { StoreDirectory } from './layout.ts';
 import { touch } from './process-identity.ts';
 
 /** The folder of the store. */
@@ -22,11 +22,9 @@ const NEWLINE = 0x0a;
 
 export class FileEntryIndexes implements EntryIndexStore {
   readonly #directory: StoreDirectory;
-  readonly #noteUnwritable: (failure: Error) => void;
 
-  constructor(directory: StoreDirectory, noteUnwritable: (failure: Error) => void) {
+  constructor(directory: StoreDirectory) {
     this.#directory = directory;
-    this.#noteUnwritable = noteUnwritable;
   }
 
   async get(diffId: Digest): Promise<Buffer | undefined> {
@@ -52,15 +50,8 @@ export class FileEntryIndexes implements EntryIndexStore {
     }
     const compressed = await promisify(gzip)(Buffer.concat(pieces), { level: 3 });
     if (compressed.length > MAX_COMPRESSED) return;
-    try {
-      await this.#directory.ensure();
-      const bytes = Buffer.concat([Buffer.from(`${headerOf(compressed)}\n`), compressed]);
-      await this.#directory.replaceFile(this.#path(diffId), bytes);
-    } catch (error) {
-      const failure = storeError(error, `cannot write the cache ${this.#directory.root}`);
-      if (!isUnwritable(failure)) throw failure;
-      this.#noteUnwritable(failure);
-    }
+    const bytes = Buffer.concat([Buffer.from(`${headerOf(compressed)}\n`), compressed]);
+    await this.#directory.keep(() => this.#directory.replaceFile(this.#path(diffId), bytes));
   }
 
   #path(diffId: Digest): string {

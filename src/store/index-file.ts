@@ -4,11 +4,12 @@
  */
 import { lstat, readFile } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
+import { syncDirectory } from '../fs/write/sync-directory.ts';
 import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { damaged, type Problem, readDocument } from './document.ts';
-import { type StoreDirectory, storeError, syncDirectory } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 import type { Locks } from './sharing/locks.ts';
 
 export class IndexFile {

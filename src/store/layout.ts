@@ -3,11 +3,13 @@
  * no place for. It is created at the first write, so that a command that only reads works where nothing can be written.
  */
 import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
-import { access, link, mkdir, open, rename, stat, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CtxsrcError, localError } from '../core/errors.ts';
+import { type Progress, silentProgress } from '../core/progress.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { removeFile } from '../fs/write/remove-file.ts';
+import { syncDirectory } from '../fs/write/sync-directory.ts';
 import { ownedName } from './process-identity.ts';
 
 /** Incremented whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
@@ -43,11 +45,14 @@ export class StoreDirectory {
   readonly root: string;
   /** Called after each step that changes the disk. */
   readonly step: OnStep;
+  readonly #progress: Progress;
   #ready: Promise<void> | undefined;
+  #noted = false;
 
-  constructor(root: string, step: OnStep = () => undefined) {
+  constructor(root: string, progress = silentProgress, step: OnStep = () => undefined) {
     this.root = root;
     this.step = step;
+    this.#progress = progress;
   }
 
   /** True if this process has written, or is writing, to the store. */
@@ -108,6 +113,23 @@ export class StoreDirectory {
       throw storeError(error, `cannot write the cache ${this.root}`);
     });
     return this.#ready;
+  }
+
+  /**
+   * Writes what only saves work, which is not kept, and noted once, where nothing can be written.
+   * @throws E_DISK_FULL, E_IO
+   */
+  async keep(write: () => Promise<void>): Promise<void> {
+    try {
+      await this.ensure();
+      await write();
+    } catch (error) {
+      const failure = storeError(error, `cannot write the cache ${this.root}`);
+      if (!isUnwritable(failure)) throw failure;
+      const text = `nothing is kept: ${failure.message}`;
+      if (!this.#noted) this.#progress.emit({ type: 'message', level: 'note', text });
+      this.#noted = true;
+    }
   }
 
   /** A new path for a temporary file or directory of this process, on the store's file system. */
@@ -229,20 +251,6 @@ async function linkNew(from: string, to: string): Promise<void> {
     }
   }
   await removeFile(from);
-}
-
-/** Makes the names in a directory survive a power loss; does nothing where directories cannot be synced. */
-export async function syncDirectory(path: string | Buffer): Promise<void> {
-  let directory: Awaited<ReturnType<typeof open>> | undefined;
-  try {
-    directory = await open(path, 'r');
-    await directory.sync();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EISDIR' && code !== 'EINVAL' && code !== 'EPERM') throw error;
-  } finally {
-    await directory?.close();
-  }
 }
 
 /**

@@ -8,16 +8,14 @@ import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { removeFile } from '../fs/write/remove-file.ts';
-import { isUnwritable, type StoreDirectory, storeError } from './layout.ts';
+import { type StoreDirectory, storeError } from './layout.ts';
 import { touch } from './process-identity.ts';
 
 export class FileRecordStore implements RecordStore {
   readonly #directory: StoreDirectory;
-  readonly #noteUnwritable: (failure: Error) => void;
 
-  constructor(directory: StoreDirectory, noteUnwritable: (failure: Error) => void) {
+  constructor(directory: StoreDirectory) {
     this.#directory = directory;
-    this.#noteUnwritable = noteUnwritable;
   }
 
   async get(kind: string, key: string): Promise<unknown> {
@@ -42,18 +40,13 @@ export class FileRecordStore implements RecordStore {
   async set(kind: string, key: string, value: unknown): Promise<void> {
     const path = this.#path(kind, key);
     const text = `${JSON.stringify({ key, value })}\n`;
-    try {
-      await this.#directory.ensure();
-      await this.#directory.replaceFile(path, text).catch(async (error: NodeJS.ErrnoException) => {
+    await this.#directory.keep(() =>
+      this.#directory.replaceFile(path, text).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
         makeDirectory(dirname(path));
         await this.#directory.replaceFile(path, text);
-      });
-    } catch (error) {
-      const failure = storeError(error, `cannot write the cache ${this.#directory.root}`);
-      if (!isUnwritable(failure)) throw failure;
-      this.#noteUnwritable(failure);
-    }
+      }),
+    );
   }
 
   async delete(kind: string, key: string): Promise<void> {

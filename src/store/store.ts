@@ -32,8 +32,8 @@ export interface StoreOptions {
  * @throws E_STORE_VERSION for a store of a newer ctxsrc; E_USAGE for a directory with other content
  */
 export async function openStore(options: StoreOptions): Promise<Store & StoreAdmin> {
-  const directory = new StoreDirectory(resolve(options.root), options.onStep);
   const progress = options.progress ?? silentProgress;
+  const directory = new StoreDirectory(resolve(options.root), progress, options.onStep);
   const strangers = directory.inspect();
   if (strangers !== undefined) {
     const hint =
@@ -44,7 +44,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
   const locks = new Locks(directory, heartbeat);
   const leases = new Leases(directory, locks, heartbeat);
   const blobs = new FileBlobStore(directory, locks, leases, progress);
-  const records = new FileRecordStore(directory, (failure) => blobs.noteUnwritable(failure));
+  const records = new FileRecordStore(directory);
   const temporary = new Set<string>();
   let refs: Promise<Refs> | undefined;
 
@@ -56,10 +56,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     );
     return refs;
   };
-  const openEntryIndexes = async () => {
-    const { FileEntryIndexes } = await import('./entry-indexes.ts');
-    return new FileEntryIndexes(directory, (failure) => blobs.noteUnwritable(failure));
-  };
+  const openEntryIndexes = async () => new (await import('./entry-indexes.ts')).FileEntryIndexes(directory);
   const inventoryEnv = async () => {
     const { IndexFile } = await import('./index-file.ts');
     return { directory, locks, leases, index: new IndexFile(directory, locks) };

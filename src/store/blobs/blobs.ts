@@ -18,7 +18,7 @@ import type { Progress } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
-import { isUnwritable, type StoreDirectory, storeError } from '../layout.ts';
+import { type StoreDirectory, storeError } from '../layout.ts';
 import { touch } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
 import type { Locks } from '../sharing/locks.ts';
@@ -34,7 +34,6 @@ export class FileBlobStore implements BlobStore {
   readonly #locks: Locks;
   readonly #used = new Set<Digest>();
   #ingests: Promise<Ingests> | undefined;
-  #noted = false;
 
   constructor(directory: StoreDirectory, locks: Locks, leases: Leases, progress: Progress) {
     this.#directory = directory;
@@ -99,17 +98,12 @@ export class FileBlobStore implements BlobStore {
         hint: CONTENT_DAMAGED,
       });
     }
-    try {
-      await this.#directory.ensure();
+    // The caller has the bytes: it can continue without a cache.
+    await this.#directory.keep(async () => {
       if ((await this.size(digest)) === bytes.length) return;
       await this.makeParent(digest);
       await this.#directory.replaceFile(this.path(digest), bytes, 'file');
-    } catch (error) {
-      const failure = storeError(error, `cannot write the cache ${this.#directory.root}`);
-      // The caller has the bytes: it can continue without a cache.
-      if (!isUnwritable(failure)) throw failure;
-      this.noteUnwritable(failure);
-    }
+    });
   }
 
   async discard(digest: Digest): Promise<void> {
@@ -138,13 +132,6 @@ export class FileBlobStore implements BlobStore {
   async makeParent(digest: Digest): Promise<void> {
     if (digestAlgorithm(digest) === 'sha256') return;
     makeDirectory(this.#directory.path('blobs', digestAlgorithm(digest)));
-  }
-
-  /** Reports once that the cache is not writable. */
-  noteUnwritable(failure: Error): void {
-    if (this.#noted) return;
-    this.#noted = true;
-    this.#progress.emit({ type: 'message', level: 'note', text: `nothing is kept: ${failure.message}` });
   }
 
   async #use(digest: Digest): Promise<void> {

@@ -187,10 +187,9 @@ export class SnapshotStore {
     const trust = isSettled(header);
     const chosen = options.filter && selectEntries(storedEntries(list), header, options.filter);
     if (options.filter !== undefined && chosen === undefined) return undefined;
-    const files = join(home, FILES);
     const spec = cloneSpec({
       task: 'clone',
-      from: chosen === undefined ? files : join(files, chosen.subpath),
+      from: join(home, FILES, chosen?.subpath ?? ''),
       to: dir,
       how,
       trust,

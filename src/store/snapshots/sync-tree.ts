@@ -1,6 +1,6 @@
 /** Syncs the files and directories of a tree to the disk. */
 import { open, readdir } from 'node:fs/promises';
-import { syncDirectory } from '../layout.ts';
+import { syncDirectory } from '../../fs/write/sync-directory.ts';
 
 /** Files synced at once: a sync waits for the disk, not for the processor. */
 const TOGETHER = 16;

@@ -39,7 +39,7 @@ it('rows that are too many are not kept, and no more of them made', async () => 
   function* rows(): Generator<Buffer> {
     for (; made < 9; made += 1) yield piece;
   }
-  const indexes = new FileEntryIndexes({} as StoreDirectory, () => undefined);
+  const indexes = new FileEntryIndexes({} as StoreDirectory);
   const diffId: Digest = `sha256:${'0'.repeat(64)}`;
   await indexes.put(diffId, rows());
   expect(made).toBe(2);
