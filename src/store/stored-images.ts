@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { BlobStore } from '../contract/blobs.ts';
 import type { StoredImage } from '../contract/store.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
-import { isObject } from '../core/is-object.ts';
+import { memberOf } from '../core/is-object.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { type IndexFile, imageName } from './index-file.ts';
@@ -23,8 +23,8 @@ export async function storedImages(index: IndexFile, blobs: Pick<BlobStore, 'siz
   const images: StoredImage[] = [];
   const addManifest = async (name: string, root: Digest, digest: unknown): Promise<void> => {
     const manifest = await read(digest);
-    const config = isObject(manifest) && isObject(manifest.config) ? await read(manifest.config.digest) : undefined;
-    const diffIds = isObject(config) && isObject(config.rootfs) ? config.rootfs.diff_ids : undefined;
+    const config = await read(memberOf(memberOf(manifest, 'config'), 'digest'));
+    const diffIds = memberOf(memberOf(config, 'rootfs'), 'diff_ids');
     if (!Array.isArray(diffIds) || !diffIds.every((id) => typeof id === 'string')) return;
     images.push({ name, digest: root, manifest: digest as Digest, diffIds });
   };
@@ -32,11 +32,9 @@ export async function storedImages(index: IndexFile, blobs: Pick<BlobStore, 'siz
     const { digest, mediaType } = descriptor;
     if (isManifestType(mediaType)) await addManifest(imageName(descriptor), digest, digest);
     if (!isIndexType(mediaType)) continue;
-    const index = await read(digest);
-    const entries: readonly unknown[] = isObject(index) && Array.isArray(index.manifests) ? index.manifests : [];
-    for (const entry of entries.slice(0, MOST)) {
-      if (isObject(entry)) await addManifest(imageName(descriptor), digest, entry.digest);
-    }
+    const entries = memberOf(await read(digest), 'manifests');
+    for (const entry of Array.isArray(entries) ? entries.slice(0, MOST) : [])
+      await addManifest(imageName(descriptor), digest, memberOf(entry, 'digest'));
   }
   return images;
 }

@@ -1,5 +1,5 @@
 /** Goes through the instructions of a stage that is built, with the variables that hold at each. */
-import { isObject } from '../../core/is-object.ts';
+import { isObject, textsOf } from '../../core/is-object.ts';
 import { expand, expandDocument } from '../expand/expand.ts';
 import { OrderedVariables, splitVariable } from '../graph/environment.ts';
 import { parseTrigger } from '../parse/dockerfile.ts';
@@ -45,7 +45,7 @@ export function walkStages(
     const image = imageConfig(stage, facts);
     const state = inherited(parent && states.get(parent)) ?? ofImage(base, image);
     states.set(stage, state);
-    const triggers = parent === undefined ? texts(image?.OnBuild) : parent.instructions.flatMap(triggerOf);
+    const triggers = parent === undefined ? textsOf(image?.OnBuild) : parent.instructions.flatMap(triggerOf);
     const origin = { fileName: facts.options.fileName, lines: stage.lines, instruction: 'ONBUILD' };
     const first = triggers.flatMap((text) => attempt(() => parseTrigger(text, origin)) ?? []);
     for (const instruction of [...first, ...stage.instructions]) {
@@ -82,18 +82,14 @@ function ofImage(base: string | undefined, image: Readonly<Record<string, unknow
   const variables = new OrderedVariables();
   // BuildKit sets it where the base does not.
   variables.set('PATH', '');
-  for (const each of texts(image?.Env)) variables.set(...splitVariable(each));
+  for (const each of textsOf(image?.Env)) variables.set(...splitVariable(each));
   return {
     variables,
     declared: new Set(),
     known: base === 'scratch' || image !== undefined,
     hasWorkdir: false,
-    hasShell: texts(image?.Shell).length > 0,
+    hasShell: textsOf(image?.Shell).length > 0,
   };
-}
-
-function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
 }
 
 function triggerOf(instruction: Instruction): readonly string[] {

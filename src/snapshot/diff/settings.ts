@@ -1,5 +1,5 @@
 /** What differs between the configurations and annotations of two images, named as a Dockerfile has it. */
-import { isObject } from '../../core/is-object.ts';
+import { isObject, textsOf } from '../../core/is-object.ts';
 import { isSecretName, withoutSecrets } from '../../core/without-secrets.ts';
 import { type Facts, namesOf, same } from './facts.ts';
 import type { DiffKind } from './filter.ts';
@@ -84,9 +84,8 @@ function compareEnvironment(a: unknown, b: unknown): SettingChange[] {
 }
 
 function variablesOf(env: unknown): Facts {
-  const texts = Array.isArray(env) ? (env as readonly unknown[]).filter((one) => typeof one === 'string') : [];
   return Object.fromEntries(
-    texts.map((text) => {
+    textsOf(env).map((text) => {
       const cut = text.indexOf('=');
       return cut < 0 ? [text, ''] : [text.slice(0, cut), text.slice(cut + 1)];
     }),

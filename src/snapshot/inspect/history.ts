@@ -1,5 +1,5 @@
 /** The history of an image: what made each of its layers. */
-import { isObject } from '../../core/is-object.ts';
+import { memberOf } from '../../core/is-object.ts';
 import type { HistoryStep } from './report.ts';
 
 export interface History {
@@ -30,11 +30,6 @@ export function readHistory(configuration: unknown, layers: number): History {
   }
   if (list.length === 0 || found.length !== layers) return { fits: false, layers: [], rest: [] };
   return { fits: true, layers: found, rest: steps };
-}
-
-/** A member of what may be no object. */
-export function memberOf(value: unknown, name: string): unknown {
-  return isObject(value) ? value[name] : undefined;
 }
 
 export function textMember(value: unknown, name: string): string | undefined {

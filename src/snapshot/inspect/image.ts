@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { JobContext, SourceInstance, Store, StoreAdmin } from '../../contract/index.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
-import { jsonObject } from '../../core/is-object.ts';
+import { jsonObject, memberOf } from '../../core/is-object.ts';
 import { formatPlatformAll } from '../../core/platform.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import type { ImageDescription } from '../../image/describe.ts';
@@ -11,7 +11,7 @@ import { REFERENCE_DIGEST, REFERENCE_TYPE } from '../../oci/annotations.ts';
 import { MAX_DOCUMENT_BYTES } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { findBase } from './base.ts';
-import { type History, memberOf, readHistory, textMember } from './history.ts';
+import { type History, readHistory, textMember } from './history.ts';
 import { type LayerFiles, layerFiles } from './layer-files.ts';
 import type { Attestation, HiddenSums, ImageReport, IndexedImage, LayerReport } from './report.ts';
 

@@ -1,13 +1,14 @@
 /** What an image runs, in words. */
+import { memberOf, textsOf } from '../../core/is-object.ts';
 import { shellWord } from '../../core/shell-word.ts';
-import { memberOf, textMember } from './history.ts';
+import { textMember } from './history.ts';
 
 /** What the configuration lets it run; of environment variables the names, for their values may be long or secret. */
 export function runsText(configuration: unknown): string {
   const config = memberOf(configuration, 'config');
-  const words = [...texts(memberOf(config, 'Entrypoint')), ...texts(memberOf(config, 'Cmd'))];
+  const words = [...textsOf(memberOf(config, 'Entrypoint')), ...textsOf(memberOf(config, 'Cmd'))];
   const command = words.length === 0 ? 'nothing by itself' : words.map(shellWord).join(' ');
-  const names = texts(memberOf(config, 'Env')).map((pair) => pair.replace(/=.*$/s, ''));
+  const names = textsOf(memberOf(config, 'Env')).map((pair) => pair.replace(/=.*$/s, ''));
   const as = textMember(config, 'User') ?? 'root';
   const where = textMember(config, 'WorkingDir') ?? '/';
   return [
@@ -18,7 +19,3 @@ export function runsText(configuration: unknown): string {
 
 const MOST_TEXT = 300;
 const cut = (text: string): string => (text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}...` : text);
-
-function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
-}

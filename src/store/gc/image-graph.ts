@@ -4,6 +4,7 @@
  */
 import { chainIds } from '../../core/chain-id.ts';
 import { type Digest, isDigest, shortDigest } from '../../core/digest.ts';
+import { memberOf, textsOf } from '../../core/is-object.ts';
 import { isConfigType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { damaged, type Problem, readDocument } from '../document.ts';
@@ -55,13 +56,13 @@ export async function imageGraph(
       return;
     }
     const { document } = found;
-    const diffIds = strings(member(member(document, 'rootfs'), 'diff_ids'));
+    const diffIds = textsOf(memberOf(memberOf(document, 'rootfs'), 'diff_ids'));
     for (const id of diffIds) diffs.add(id);
     for (const id of chainIds(diffIds)) chains.add(id);
     // An index may list platforms that were not fetched; a manifest needs everything it lists.
-    for (const child of descriptors(member(document, 'manifests'))) await visit(child, false);
-    for (const child of descriptors([member(document, 'config')])) await visit(child, true);
-    for (const child of descriptors(member(document, 'layers'))) await visit(child, true);
+    for (const child of descriptors(memberOf(document, 'manifests'))) await visit(child, false);
+    for (const child of descriptors([memberOf(document, 'config')])) await visit(child, true);
+    for (const child of descriptors(memberOf(document, 'layers'))) await visit(child, true);
   };
   await visit(root, true);
   return { blobs, missing, diffIds: diffs, chainIds: chains, problem };
@@ -78,18 +79,10 @@ function readJson(path: string): { readonly document: unknown } | Problem | unde
   }
 }
 
-function member(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
-}
-
-function strings(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-}
-
 function descriptors(value: unknown): { digest: Digest; mediaType: string }[] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((item) => {
-    const [digest, mediaType] = [member(item, 'digest'), member(item, 'mediaType')];
+    const [digest, mediaType] = [memberOf(item, 'digest'), memberOf(item, 'mediaType')];
     if (typeof digest !== 'string' || !isDigest(digest)) return [];
     return [{ digest, mediaType: typeof mediaType === 'string' ? mediaType : '' }];
   });
