@@ -91,7 +91,8 @@ export async function sendChunks(
   }
   const at = withDigest(url, blob.digest);
   const answer = await ask(job, target, { method: 'PUT', path: '', at, subject, ...part(offset, blob.size) });
-  if (answer.status === 404) throw await lost(job, target, subject, answer);
+  // 416: it has another number of bytes than it said.
+  if (answer.status === 404 || answer.status === 416) throw await lost(job, target, subject, answer);
   if (!isAccepted(answer.status)) throw await refuse(job, target, subject, answer);
   answer.discard();
   checkStored(answer, blob.digest, subject);
@@ -118,7 +119,8 @@ function reached(answer: HttpResponse, subject: RequestSubject, most: number): n
   if (last === undefined) return undefined;
   // Of an empty upload some say 0-0.
   const offset = last === '0' ? 0 : Number(last) + 1;
-  if (offset <= most) return offset;
+  // The last byte is what the specification has there; some write the number of bytes.
+  if (offset <= most + 1) return Math.min(offset, most);
   const message = `${subject.host} has got ${offset} bytes of ${subject.what}, and only ${most} were sent`;
   throw new TransientError(new CtxsrcError('E_SERVER', message, { hint: 'try again later' }));
 }

@@ -1,6 +1,6 @@
 /** Manifests and indexes on their way into a repository. */
 import type { JobContext } from '../../contract/session.ts';
-import { type Digest, digestLike, isDigest } from '../../core/digest.ts';
+import { type Digest, digestAlgorithm, digestLike, isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { isObject, jsonObject } from '../../core/is-object.ts';
 import { readAll } from '../../http/body.ts';
@@ -52,7 +52,7 @@ export async function named(
   answer.discard();
   if (answer.status !== 200) return undefined;
   const said = header(answer.headers, 'docker-content-digest');
-  if (said !== undefined && isDigest(said)) return said;
+  if (said !== undefined && isDigest(said) && digestAlgorithm(said) === digestAlgorithm(like)) return said;
   if (isDigest(reference)) return reference;
   const whole = await askPatiently(job, target, { method: 'GET', ...request });
   const bytes = await readAll(whole, LARGEST_ANSWER, subject);
@@ -106,6 +106,9 @@ export async function putManifest(
       const said = await readAll(answer, LARGEST_ANSWER, subject);
       const tag = isDigest(reference) ? undefined : reference;
       const error = await refuse(job, target, subject, { ...answer, bytes: said }, tag);
+      // What is there may be this very manifest: put by a lost try, or by another that pushes the same.
+      const isTaken = error.code === 'E_TARGET_EXISTS' || answer.status === 409;
+      if (isTaken && (await named(job, target, digest, reference)) === digest) return false;
       const missing = missingIn(said);
       throw missing === undefined ? error : new MissingContent(error, missing);
     } catch (error) {

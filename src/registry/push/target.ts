@@ -1,6 +1,6 @@
 /** One repository that is pushed to, and the requests that all uploads share. */
 import type { JobContext } from '../../contract/session.ts';
-import { type Digest, isDigest } from '../../core/digest.ts';
+import { type Digest, digestAlgorithm, isDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import type { HttpResponse } from '../../http/client.ts';
 import { type RequestSubject, strangerHint } from '../../http/errors.ts';
@@ -80,6 +80,8 @@ export function isAccepted(status: number): boolean {
 export function checkStored(answer: HttpResponse, digest: Digest, subject: RequestSubject): void {
   const stored = header(answer.headers, 'docker-content-digest');
   if (stored === undefined || !isDigest(stored) || stored === digest) return;
+  // Some name everything by sha256, whatever it was sent as.
+  if (digestAlgorithm(stored) !== digestAlgorithm(digest)) return;
   throw new CtxsrcError('E_DIGEST_MISMATCH', `${subject.host} stored ${subject.what} as ${stored}`, {
     hint: 'the registry, or a proxy before it, changes content: push to it directly',
     details: { host: subject.host, expected: digest, found: stored },
