@@ -136,7 +136,7 @@ export class FileBlobStore implements BlobStore {
 
   async #use(digest: Digest): Promise<void> {
     if (this.#used.has(digest)) return;
-    if (!(await this.#leases.hold(blobResource(digest)))) return;
+    if (!(await this.#leases.keep(blobResource(digest)))) return;
     this.#used.add(digest);
     await touch(this.path(digest));
   }

@@ -7,7 +7,8 @@
  *
  * Only one ingest works on a blob at a time. Callers in this process join it; other processes wait for its lock, watch
  * the file grow, and continue with its file if it dies. So the file needs no unique name: it belongs to the holder of
- * the lock.
+ * the lock. The lock is for a blob and not for a run, for images share blobs; without it 60 small blobs take 0.97 to 1.00
+ * of the time (bench/RESULTS.md).
  */
 
 import type { Hash } from 'node:crypto';

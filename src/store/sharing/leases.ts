@@ -1,16 +1,17 @@
 /**
- * Leases: the items that a running process uses, as empty files `leases/<owner>/<resource>`. Collection never removes
- * an item that a living process leases; it removes the leases of dead processes.
+ * Leases: the items that a running process uses, as empty files `leases/<owner>/<resource>`, or as lines of one file
+ * there if it uses them to its end. Collection never removes an item that a living process leases; it removes the leases
+ * of dead processes.
  *
  * There is a race: a collector lists the leases; a process takes a lease and finds its blob; the collector removes the
  * blob. Therefore a process first takes a lease and then looks for a collector's lock. The collector takes its lock
  * before it lists the leases, so either the collector sees the lease, or the process sees the lock and waits until it
  * is released. Only then does the process check that the blob exists.
  */
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-
 import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
@@ -30,12 +31,19 @@ export const COLLECT_LOCK = 'collect';
 
 const COLLECTOR_POLL = 20;
 
+/** The file of what is leased to the end, a resource a line: an image has many layers. */
+const LIST = 'list';
+
 export class Leases {
   readonly #directory: StoreDirectory;
   readonly #locks: Locks;
   readonly #heartbeat: Heartbeat;
   readonly #held = new Map<string, { count: number; taken: Promise<boolean> }>();
   #ownName: string | undefined;
+  /** The descriptor of the own list. */
+  #list: number | undefined;
+  /** What waits until no collector is at work, for all that was leased before it looks. */
+  #unwatched: Promise<void> | undefined;
   #home: Promise<boolean> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -57,7 +65,8 @@ export class Leases {
   async hold(resource: string): Promise<boolean> {
     let held = this.#held.get(resource);
     if (held === undefined) {
-      held = { count: 0, taken: this.#take(resource) };
+      const write = (): void => writeFileSync(this.#directory.path('leases', this.#name, resource), '');
+      held = { count: 0, taken: this.#take(write) };
       this.#held.set(resource, held);
     }
     held.count += 1;
@@ -67,6 +76,18 @@ export class Leases {
       return taken;
     } catch (error) {
       this.#held.delete(resource);
+      throw storeError(error, `cannot lease ${resource} in the cache`);
+    }
+  }
+
+  /** Leases a resource until `close`. Returns as `hold`. */
+  async keep(resource: string): Promise<boolean> {
+    try {
+      return await this.#take(() => {
+        this.#list ??= openSync(this.#directory.path('leases', this.#name, LIST), 'a');
+        writeFileSync(this.#list, `${resource}\n`);
+      });
+    } catch (error) {
       throw storeError(error, `cannot lease ${resource} in the cache`);
     }
   }
@@ -89,6 +110,8 @@ export class Leases {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#held.clear();
+    if (this.#list !== undefined) closeSync(this.#list);
+    this.#list = undefined;
     if (this.#home !== undefined && (await this.#home)) {
       await rm(this.#directory.path('leases', this.#name), { recursive: true, force: true });
     }
@@ -106,13 +129,13 @@ export class Leases {
     }
   }
 
-  /** The running processes, with the names of their folders of leases. Those of dead processes are removed on the way. */
-  async living(): Promise<{ name: string; owner: Identity }[]> {
-    const living: { name: string; owner: Identity }[] = [];
+  /** The running processes, with what they lease. The leases of dead processes are removed on the way. */
+  async living(): Promise<{ owner: Identity; resources: readonly string[] }[]> {
+    const living: { owner: Identity; resources: readonly string[] }[] = [];
     for (const name of namesIn(this.#directory.path('leases'))) {
       const path = this.#directory.path('leases', name);
       const owner = ownerOf(name);
-      if (owner !== undefined && (await this.#isLiving(owner, path))) living.push({ name, owner });
+      if (owner !== undefined && (await this.#isLiving(owner, path))) living.push({ owner, resources: leasedIn(path) });
       else await rm(path, { recursive: true, force: true });
     }
     return living;
@@ -124,14 +147,22 @@ export class Leases {
     return found !== undefined && livenessOf(owner, found.mtimeMs, this.#heartbeat) === 'alive';
   }
 
-  async #take(resource: string): Promise<boolean> {
+  /** @param write synchronous, so that all that is leased at once is written before anyone looks for a collector */
+  async #take(write: () => void): Promise<boolean> {
     this.#home ??= this.#makeHome();
     if (!(await this.#home)) return false;
-    // Synchronous, so that only one file is open at a time: an image has many layers.
-    writeFileSync(this.#directory.path('leases', this.#name, resource), '');
+    write();
     this.#directory.step('lease:taken');
-    while (await this.#locks.isHeld(COLLECT_LOCK)) await sleep(COLLECTOR_POLL);
+    this.#unwatched ??= this.#noCollector();
+    await this.#unwatched;
     return true;
+  }
+
+  async #noCollector(): Promise<void> {
+    await Promise.resolve();
+    // Who leases from here on has to look again.
+    this.#unwatched = undefined;
+    while (await this.#locks.isHeld(COLLECT_LOCK)) await sleep(COLLECTOR_POLL);
   }
 
   async #makeHome(): Promise<boolean> {
@@ -148,6 +179,20 @@ export class Leases {
     }
     this.#timer = setInterval(() => void touch(home), this.#heartbeat.interval).unref();
     return true;
+  }
+}
+
+/** What the folder of a process names. */
+function leasedIn(path: string): string[] {
+  return namesIn(path).flatMap((name) => (name === LIST ? linesOf(join(path, LIST)) : name));
+}
+
+function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }
 

@@ -17,8 +17,8 @@ export async function findUsers(directory: StoreDirectory, leases: Leases, locks
   const users = new Map<string, Identity[]>();
   // Leases are read first: a process that takes a lease later checks afterwards whether the item still exists.
   const living = await leases.living();
-  for (const { name, owner } of living) {
-    for (const resource of namesIn(directory.path('leases', name))) getOrMake(users, resource, () => []).push(owner);
+  for (const { owner, resources } of living) {
+    for (const resource of resources) getOrMake(users, resource, () => []).push(owner);
   }
   for (const { name, owner } of await locks.held()) {
     const identity = ownerOf(owner);

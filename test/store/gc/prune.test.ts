@@ -147,13 +147,15 @@ describe('prune', () => {
     for (const dir of ['leases', 'tmp', 'locks']) expect(readdirSync(join(root, dir))).toEqual([]);
   });
 
-  it('keeps the lease of a living process of another container', async () => {
-    await store.blobs.put(sha256('used'), Buffer.from('used'));
+  it.each(['a file', 'a line'])('keeps the lease of a living process of another container: %s', async (form) => {
+    for (const name of ['used', 'other']) await store.blobs.put(sha256(name), Buffer.from(name));
     const other = await stranger();
     const owner = `1-1-1-${'f'.repeat(32)}-0123456789ab`;
     await mkdir(join(root, 'leases', owner));
-    writeFileSync(join(root, 'leases', owner, `blob-${sha256('used').replace(':', '-')}`), '');
-    expect((await other.prune(testJob(), { all: true })).removed).toEqual([]);
+    const resources = ['used', 'gone'].map((name) => `blob-${sha256(name).replace(':', '-')}`);
+    if (form === 'a file') writeFileSync(join(root, 'leases', owner, resources[0]!), '');
+    else writeFileSync(join(root, 'leases', owner, 'list'), `${resources.join('\n')}\n`);
+    expect((await other.prune(testJob(), { all: true })).removed.map(({ id }) => id)).toEqual([sha256('other')]);
   });
 });
 

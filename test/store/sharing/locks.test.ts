@@ -133,6 +133,31 @@ describe('a lease', () => {
     expect(readdirSync(join(root, 'leases'))).toEqual([]);
   });
 
+  it('to the end of a run is a line of one file, and each waits for a collector as any other', async () => {
+    const [mine, theirs] = [new Locks(directory), new Locks(directory)];
+    const leases = new Leases(directory, mine);
+    const collecting = await theirs.acquire('collect');
+    const resources = Array.from({ length: 60 }, (_, index) => `blob-${index}`);
+    let taken = 0;
+    const count = () => {
+      taken += 1;
+    };
+    const taking = resources.map((resource) => leases.keep(resource).then(count));
+    await sleep(40);
+    // This one comes while the others wait.
+    taking.push(leases.keep('blob-late').then(count));
+    await sleep(40);
+    expect(taken).toBe(0);
+    const users = await findUsers(directory, new Leases(directory, theirs), theirs);
+    for (const resource of [...resources, 'blob-late']) expect(users.of(resource)).toHaveLength(1);
+    const [own] = readdirSync(join(root, 'leases'));
+    expect(readdirSync(join(root, 'leases', own!))).toEqual(['list']);
+    await collecting.release();
+    await Promise.all(taking);
+    await leases.close();
+    expect(readdirSync(join(root, 'leases'))).toEqual([]);
+  });
+
   it('needs no store to be there', async () => {
     const none = new StoreDirectory(join(root, 'none'));
     expect(await new Leases(none, new Locks(none)).hold('blob-x')).toBe(false);
