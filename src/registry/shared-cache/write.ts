@@ -36,7 +36,7 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
     async put(job, content, path, { anew, passed, answered }) {
       const { size } = await stat(path);
       if (size > LARGEST_ENTRY) return;
-      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path);
+      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path, answered);
       const { manifest, config } = entryOf(content, { digest, size });
       const sent = async () => counting(contentOfFile(path), passed);
       const blobs = [{ digest, size, kind: 'content', content: sent }, blobOf(config, 'configuration')];
@@ -71,8 +71,12 @@ function counting(content: BlobContent, passed: (bytes: number) => void): BlobCo
   };
 }
 
-async function digestOfFile(path: string): Promise<Digest> {
+/** @param alive called again and again */
+async function digestOfFile(path: string, alive: () => void): Promise<Digest> {
   const hash = hasherFor(sha256(''));
-  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  for await (const piece of createReadStream(path)) {
+    hash.update(piece as Buffer);
+    alive();
+  }
   return `sha256:${hash.digest('hex')}`;
 }
