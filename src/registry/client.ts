@@ -14,7 +14,7 @@ import { OPEN } from '../http/addresses.ts';
 import { createHttpClient } from '../http/client.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
 import type { RequestSubject } from '../http/errors.ts';
-import { contentLength, contentRange } from '../http/headers.ts';
+import { contentLength, contentRange, header } from '../http/headers.ts';
 import { apiHost } from '../http/host.ts';
 import { download, type Resume } from '../http/resume.ts';
 import { Semaphore } from '../http/semaphore.ts';
@@ -209,16 +209,19 @@ export function createRegistryClient(options: {
       eachEndpoint(job, name, (endpoint) => tagsAt(job, api, endpoint, limit)),
 
     /**
-     * Checks that the registry admits this caller (`/v2/`), and returns whether a credential was used. Errors:
-     * E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
+     * Checks that the registry admits this caller (`/v2/`), and returns whether a credential was used, and the
+     * registry's time. Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS, E_REGISTRY_PROTOCOL, and those of `HttpClient.request`.
      */
-    async ping(job: JobContext, host: string): Promise<{ readonly authenticated: boolean }> {
+    async ping(
+      job: JobContext,
+      host: string,
+    ): Promise<{ readonly authenticated: boolean; readonly date: string | undefined }> {
       const endpoint: Endpoint = { host, api: apiHost(host), repository: '', mirror: false };
       const subject: RequestSubject = { host, kind: 'ping', what: 'access to its API' };
       const answer = await api.open(job, endpoint, { method: 'GET', path: '', subject });
       if (answer.status !== 200) throw await api.refusal(job, endpoint, subject, answer);
       answer.discard();
-      return { authenticated: await api.authenticated(job, endpoint) };
+      return { authenticated: await api.authenticated(job, endpoint), date: header(answer.headers, 'date') };
     },
     close: () => http.close(),
   };

@@ -12,13 +12,13 @@ import { createRegistryClient } from './client.ts';
 export type CredentialTest = 'accepted' | 'anonymous' | 'anonymous-token';
 
 /**
- * Asks a registry's API for access with the session's credential. Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS,
+ * Asks a registry's API for access with the session's credential. `date` is the header with its time. Errors: E_UNAUTHORIZED, E_FORBIDDEN, E_CREDENTIALS,
  * and those of every request.
  */
 export async function testCredentials(
   job: JobContext,
   options: { readonly network: NetworkOptions; readonly registry: string; readonly env?: Variables | undefined },
-): Promise<CredentialTest> {
+): Promise<{ readonly outcome: CredentialTest; readonly date: string | undefined }> {
   const client = createRegistryClient(options);
   // The client looks for a credential only after a challenge. If there is none, only an anonymous token can have been
   // accepted.
@@ -29,9 +29,8 @@ export async function testCredentials(
   };
   try {
     const session = { ...job.session, credentials };
-    const { authenticated } = await client.ping({ ...job, session }, options.registry);
-    if (authenticated) return 'accepted';
-    return challenged ? 'anonymous-token' : 'anonymous';
+    const { authenticated, date } = await client.ping({ ...job, session }, options.registry);
+    return { outcome: authenticated ? 'accepted' : challenged ? 'anonymous-token' : 'anonymous', date };
   } finally {
     await client.close();
   }

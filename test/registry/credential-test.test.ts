@@ -13,7 +13,7 @@ describe('testCredentials', () => {
         testJob(() => basic),
         { network, registry: open.host, env: {} },
       ),
-    ).toBe('anonymous');
+    ).toMatchObject({ outcome: 'anonymous' });
     const closed = await serve((request) =>
       request.headers.authorization === basicHeader
         ? [200, {}, '{}']
@@ -24,7 +24,7 @@ describe('testCredentials', () => {
         testJob(() => basic),
         { network, registry: closed.host, env: {} },
       ),
-    ).toBe('accepted');
+    ).toMatchObject({ outcome: 'accepted' });
     await expect(testCredentials(testJob(), { network, registry: closed.host, env: {} })).rejects.toMatchObject({
       code: 'E_UNAUTHORIZED',
     });
@@ -46,7 +46,7 @@ describe('testCredentials', () => {
         testJob(() => basic),
         { network, registry: server.host, env: {} },
       ),
-    ).toBe('accepted');
+    ).toMatchObject({ outcome: 'accepted' });
     expect(server.log[1]?.url).not.toContain('scope');
   });
 
@@ -60,7 +60,9 @@ describe('testCredentials', () => {
     });
     const network = networkOptions();
     const job = testJob();
-    expect(await testCredentials(job, { network, registry: server.host, env: {} })).toBe('anonymous-token');
+    expect(await testCredentials(job, { network, registry: server.host, env: {} })).toMatchObject({
+      outcome: 'anonymous-token',
+    });
     expect(job.lookups).toEqual([server.host]);
     expect(server.log.map((entry) => entry.authorization)).toEqual([undefined, undefined, 'Bearer for-anybody']);
   });

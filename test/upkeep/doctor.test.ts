@@ -1,6 +1,8 @@
 /** `ctxsrc doctor`: each command that it prints is run where it is printed, and the row is ok afterwards. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { doctorText } from '../../src/cli/doctor-table.ts';
@@ -116,7 +118,10 @@ describe('the commands that mend', () => {
       expect([before.status, after.status]).toEqual(['warn', 'ok']);
       writeFileSync(join(dir, 'other'), '');
       execFileSync('sh', ['-c', `dd if=/dev/zero of='${join(dir, 'other')}' bs=1M 2>/dev/null || true`]);
-      expect((await machine.report()).checks[3]).toMatchObject({ status: 'fault', exit: 74 });
+      // One document, although nothing can be written, not even the store be made.
+      const full = new Machine({ CTXSRC_CACHE_DIR: join(dir, 'never') });
+      for (const one of [machine, full])
+        expect((await one.report()).checks[3]).toMatchObject({ status: 'fault', exit: 74 });
     } finally {
       execFileSync('umount', [dir]);
     }
@@ -223,6 +228,30 @@ describe('the commands that mend', () => {
       expect(stderr).toContain('leave one of them out');
     });
 
+    it.each([
+      [-3600, /; the clock here is 3,60\d s ahead of its$/],
+      [7200, /; the clock here is 7,(?:19\d|200) s behind its$/],
+      [100, undefined],
+    ])('whose clock is %i s from the one here', async (seconds, told) => {
+      const server = createServer((_, response) => {
+        response.sendDate = false;
+        response.setHeader('date', new Date(Date.now() + seconds * 1000).toUTCString());
+        response.end('{}');
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      try {
+        const machine = new Machine({ CTXSRC_PLAIN_HTTP: `127.0.0.1:${(server.address() as AddressInfo).port}` });
+        const { checks, exit } = await machine.report('', '--test');
+        const { status, text, facts, hint } = checks.at(-1)!;
+        expect([exit, status, hint === undefined]).toEqual(told === undefined ? [0, 'ok', true] : [0, 'warn', false]);
+        if (told !== undefined) expect(text).toMatch(told);
+        expect(Math.abs((facts.clock as number) + seconds)).toBeLessThan(10);
+      } finally {
+        server.closeAllConnections();
+        server.close();
+      }
+    });
+
     it('that is not there does not end the others', async () => {
       const machine = new Machine({
         CTXSRC_PLAIN_HTTP: `127.0.0.1:1,${registry.host}`,
@@ -263,6 +292,23 @@ describe('the report', () => {
     expect(exit).toBe(0);
     // Newer versions of Node keep compiled code there at each start.
     expect(readdirSync(join(machine.home, 'cache')).filter((name) => name !== 'ctxsrc-code')).toEqual([]);
+  });
+
+  it('is there soon: in less than 300 ms of computing', async () => {
+    const hook = join(tempDir('hook'), 'cpu.cjs');
+    writeFileSync(
+      hook,
+      `process.on('exit', () => {
+        const { user, system } = process.cpuUsage();
+        process.stderr.write('took ' + (user + system) / 1000);
+      });`,
+    );
+    let least = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5 && least >= 300; round += 1) {
+      const { stderr } = await ctxsrc(['doctor'], { nodeArgs: ['--require', hook] });
+      least = Math.min(least, Number(/took (.*)/.exec(stderr)![1]));
+    }
+    expect(least).toBeLessThan(300);
   });
 
   it('can be pasted: no secret, no home, the proxy without its user', async () => {

@@ -76,7 +76,7 @@ async function test(run: Run, registry: string, repository: string | undefined):
       }
       return 'push';
     }
-    return await testCredentials(await run.job(), { network: env.network, registry, env: run.io.env });
+    return (await testCredentials(await run.job(), { network: env.network, registry, env: run.io.env })).outcome;
   } catch (error) {
     if (!isCtxsrcError(error) || error.hint?.includes('ctxsrc auth') !== true) throw error;
     // Leaves out the hint, which would suggest this very command.

@@ -16,6 +16,10 @@ const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
   'anonymous-token': 'anonymous',
 };
 
+/** Clocks that differ by more make tokens and certificates invalid. */
+const CLOCK_SECONDS = 300;
+const CLOCK_HINT = 'set the clock of the one that is wrong: tokens and certificates are refused by it';
+
 export function registries({ network, env, registryConfig }: Surroundings): readonly NamedCheck[] {
   return configuredRegistries(network, env, registryConfig).map((host) => ({
     id: `registry:${host}`,
@@ -27,12 +31,17 @@ async function registry(host: string, { env, network, registryConfig, signal }: 
   const started = performance.now();
   const session = createSession({ credentials: createCredentialLookup({ registryConfig, env }) });
   try {
-    const outcome = await testCredentials(
+    const { outcome, date } = await testCredentials(
       { session, signal, progress: silentProgress, strict: false },
       { network: { ...network, retry: 0 }, registry: host, env },
     );
     const ms = Math.round(performance.now() - started);
-    return { status: 'ok', text: `${ms} ms, ${OUTCOMES[outcome]}`, facts: { ms, outcome } };
+    const text = `${ms} ms, ${OUTCOMES[outcome]}`;
+    const ahead = Math.round((Date.now() - Date.parse(date ?? '')) / 1000);
+    const facts = { ms, outcome, clock: Number.isNaN(ahead) ? null : ahead };
+    if (!(Math.abs(ahead) > CLOCK_SECONDS)) return { status: 'ok', text, facts };
+    const clock = `the clock here is ${Math.abs(ahead).toLocaleString('en')} s ${ahead > 0 ? 'ahead of' : 'behind'} its`;
+    return { status: 'warn', text: `${text}; ${clock}`, facts, hint: CLOCK_HINT };
   } catch (error) {
     const needsLogin = isCtxsrcError(error) && LOGIN.includes(error.code);
     return failureOf(error, env, needsLogin ? loginHelp(host, registryConfig, env) : undefined);
