@@ -1,6 +1,6 @@
 /** The page of `inputs`: from the lines of a Dockerfile to the sources that they ask for. */
 import type { BuildInput, InputPlace } from '../build/answer.ts';
-import type { BakeReport, InputsReport } from '../build/report.ts';
+import type { BakeReport, InputsReport, TargetReport } from '../build/report.ts';
 import { counted, formatBytes } from '../core/format.ts';
 import type { Page, Section } from './model.ts';
 
@@ -26,13 +26,19 @@ export function inputsPage(report: InputsReport): Page {
   };
 }
 
-/** The page of all targets, each as tables of its own. */
-export function bakePage({ from, evaluatedBy, targets }: BakeReport): Page {
+/**
+ * The page of all targets, each as tables of its own.
+ * @param changed the targets that have to be built, which then come first; absent: nobody asked
+ */
+export function bakePage({ from, evaluatedBy, targets: all }: BakeReport, changed?: readonly string[]): Page {
+  const isChanged = ({ target }: TargetReport): boolean => changed?.includes(target) === true;
+  const targets = [...all.filter(isChanged), ...all.filter((one) => !isChanged(one))];
   return {
     title: from,
-    sentence: counted(targets.length, 'target'),
+    sentence: `${counted(targets.length, 'target')}${changed === undefined ? '' : `, ${changed.length} changed`}`,
     facts: [
       ...(evaluatedBy === undefined ? [] : [{ label: 'evaluated by', value: evaluatedBy }]),
+      ...(changed === undefined ? [] : [{ label: 'changed', value: changed.join(', ') || 'none' }]),
       ...targets.map(({ target, key }) => ({ label: `key of ${target}`, value: key, code: true as const })),
     ],
     sections: targets.flatMap((target) => sectionsOf(target, `${target.target}: `)),

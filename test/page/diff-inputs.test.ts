@@ -96,5 +96,20 @@ describe.skipIf(!needs('chromium'))('the page of', () => {
     const { page } = await openFile(context, file);
     expect(await page.locator('h2').allTextContents()).toEqual(['Facts', 'app: Inputs', 'tool: Inputs']);
     await page.close();
+    // Where it is asked what changed, that comes first.
+    const built = join(pages, 'built.json');
+    const report = await ctxsrc(['inputs', '--json', '--from', join(dir, 'bake.json'), 'app']);
+    writeFileSync(built, report.stdout);
+    const Dockerfile = `${readFileSync(join(dir, 'Dockerfile'), 'utf8')}COPY one /two\n`;
+    writeFileSync(join(dir, 'Dockerfile.tool'), Dockerfile);
+    const tool = { context: dir, dockerfile: 'Dockerfile.tool' };
+    writeFileSync(join(dir, 'bake.json'), JSON.stringify({ ...targets, target: { ...targets.target, tool } }));
+    const args = ['inputs', '--quiet', '--html', file, '--from', join(dir, 'bake.json'), '--changed-since', built];
+    const since = await ctxsrc([...args]);
+    expect([since.code, since.stdout, since.stderr]).toEqual([0, '["tool"]\n', '']);
+    const anew = await openFile(context, file);
+    expect(await anew.page.locator('h2').allTextContents()).toEqual(['Facts', 'tool: Inputs', 'app: Inputs']);
+    expect(await anew.page.locator('body').innerText()).toContain('2 targets, 1 changed');
+    await anew.page.close();
   });
 });

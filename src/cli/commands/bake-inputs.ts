@@ -41,8 +41,10 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
   return withBake(run, names, flags, buildKey, async (bake) => {
     const answers = bake.answers.map(({ answer }) => answer);
     await tellFindings(run, answers, flags);
-    await run.page(async () => (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake)));
-    if (memory !== undefined) return changed!.printChanged(run, bake, memory);
+    const asked = memory && (await changed!.askMemory(bake, memory));
+    const anew = asked?.filter(({ known }) => !known).map(({ target }) => target);
+    await run.page(async () => (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake), anew));
+    if (asked !== undefined) return changed!.printChanged(run, asked);
     if (run.json) return run.document(bakeReport(bake));
     for (const [index, { target, answer }] of bake.answers.entries()) {
       await run.out(`${index === 0 ? '' : '\n'}== ${printable(target.name)}\n${inputsTable(answer, run.verbose > 0)}`);

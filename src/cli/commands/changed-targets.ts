@@ -27,16 +27,26 @@ export async function memoryOf(run: Run, since: string): Promise<Memory> {
   return async (key) => keys.has(key);
 }
 
-/** Prints the names of the targets whose key nobody remembers as one JSON list. */
-export async function printChanged(run: Run, bake: BakeAnswers<BuildAnswer>, memory: Memory): Promise<undefined> {
-  // Nobody pushes what is only built for another target.
+interface AskedTarget {
+  readonly target: string;
+  readonly key: Digest;
+  /** Somebody remembers its key. */
+  readonly known: boolean;
+}
+
+/** The targets that were asked for: nobody pushes what is only built for another one. */
+export async function askMemory(bake: BakeAnswers<BuildAnswer>, memory: Memory): Promise<readonly AskedTarget[]> {
   const asked = bake.answers.filter(({ target }) => target.asked);
-  const targets = await allOrFirstFailure(
+  return allOrFirstFailure(
     asked.map(async ({ target: { name }, answer: { key }, withoutCache }) => {
       // What is built without a cache is built anew, whatever was built before.
       return { target: name, key, known: !withoutCache && (await memory(key)) };
     }),
   );
+}
+
+/** Prints the names of the targets whose key nobody remembers as one JSON list. */
+export async function printChanged(run: Run, targets: readonly AskedTarget[]): Promise<undefined> {
   const changed = targets.filter(({ known }) => !known).map(({ target }) => target);
   await run.githubOutput({ targets: JSON.stringify(changed) });
   await appendStepSummary(run, {
