@@ -104,12 +104,19 @@ describe.skipIf(!needs('git'))('an entry of a shared cache', () => {
     const run = world.reads();
     expect(paths(await world.write(run))).toEqual(ALL);
     expect(run.notes).toEqual([expect.stringContaining('is not used any more in this run')]);
-    world.requests();
-    expect(paths(await world.write(run))).toEqual(ALL);
-    expect(world.requests()).toEqual([]);
     expect(await failureText(world.write(world.reads({ strict: true })))).toMatch(
       new RegExp(`^${code} the shared cache ${world.registry.host}/${REPOSITORY}: .*${words}`),
     );
+  });
+
+  it('that is wrong is the last that a run asks for', async () => {
+    world.plant(Buffer.from('#!/bin/sh\n'));
+    const run = world.reads();
+    await world.write(run);
+    expect(world.requests()).toHaveLength(2);
+    expect(paths(await world.write(run))).toEqual(ALL);
+    expect(world.requests()).toEqual([]);
+    expect(run.notes).toHaveLength(1);
   });
 
   it('that is wrong is put right by a run that may write', async () => {
