@@ -20,7 +20,7 @@ export interface BlobStore {
   /**
    * Stores a blob. `produce` is called for the bytes from `offset` on, which is above 0 when an earlier partial
    * download is resumed. The bytes are hashed on the way; a wrong digest or size is an error and leaves nothing behind.
-   * The blob gets its name only when it is complete and synced. Concurrent callers, in other processes too, share one
+   * The blob gets its name only when it is complete and verified. Concurrent callers, in other processes too, share one
    * ingest.
    * @returns `cached` when the blob was there or another caller stored it; `growth` may not have been called then
    */
