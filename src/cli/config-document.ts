@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { NetworkOptions } from '../contract/index.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
-import { parseJson } from '../core/parse-json.ts';
+import { parseObject } from '../core/parse-json.ts';
 import type { UserConfig } from './config.ts';
 import { checkHost } from './values.ts';
 
@@ -14,14 +14,7 @@ export function decodeConfig(text: string, path: string): UserConfig {
       hint: 'its members are mirrors, sources, plainHttp, insecure, allowAddress, caFile, netrc, retry and parallel',
     });
   };
-  let document: unknown;
-  try {
-    document = parseJson(text);
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-  if (!isObject(document)) return fail('it is no JSON object');
-  const members = document as Record<string, unknown>;
+  const members = parseObject(text, fail);
   const strings = (name: string): string[] => {
     const value = members[name] ?? [];
     if (!Array.isArray(value) || value.some((item) => typeof item !== 'string'))

@@ -4,6 +4,7 @@
  */
 import { lstat, readFile } from 'node:fs/promises';
 import { isDigest } from '../core/digest.ts';
+import { isObject, jsonObject } from '../core/is-object.ts';
 import { syncDirectory } from '../fs/write/sync-directory.ts';
 import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
@@ -94,12 +95,8 @@ export class IndexFile {
 
 /** Undefined if the text is no index. */
 function manifestsOf(text: string): readonly Descriptor[] | undefined {
-  try {
-    const { manifests } = JSON.parse(text) as { manifests?: unknown };
-    return Array.isArray(manifests) && manifests.every(isDescriptor) ? manifests : undefined;
-  } catch {
-    return undefined;
-  }
+  const manifests = jsonObject(text)?.manifests;
+  return Array.isArray(manifests) && manifests.every(isDescriptor) ? manifests : undefined;
 }
 
 /** The name of an image, or its digest if another tool gave it none. */
@@ -113,7 +110,7 @@ function byName(a: Descriptor, b: Descriptor): number {
 }
 
 function isDescriptor(value: unknown): value is Descriptor {
-  if (typeof value !== 'object' || value === null) return false;
-  const { mediaType, digest, size } = value as Record<string, unknown>;
+  if (!isObject(value)) return false;
+  const { mediaType, digest, size } = value;
   return typeof mediaType === 'string' && typeof digest === 'string' && isDigest(digest) && typeof size === 'number';
 }

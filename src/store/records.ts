@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { RecordStore } from '../contract/store.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
+import { jsonObject } from '../core/is-object.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { removeFile } from '../fs/write/remove-file.ts';
 import { type StoreDirectory, storeError } from './layout.ts';
@@ -64,11 +65,6 @@ export class FileRecordStore implements RecordStore {
 
 /** A record's key and value; undefined if the text is not a record. */
 export function parseRecord(text: string): { key: string; value: unknown } | undefined {
-  try {
-    const record = JSON.parse(text) as { key?: unknown; value?: unknown } | null;
-    if (record === null || typeof record.key !== 'string' || !('value' in record)) return undefined;
-    return { key: record.key, value: record.value };
-  } catch {
-    return undefined;
-  }
+  const record = jsonObject(text);
+  return typeof record?.key === 'string' && 'value' in record ? { key: record.key, value: record.value } : undefined;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { BlobStore } from '../contract/blobs.ts';
 import type { StoredImage } from '../contract/store.ts';
 import { type Digest, isDigest } from '../core/digest.ts';
-import { memberOf } from '../core/is-object.ts';
+import { memberOf } from '../core/json-members.ts';
 import { MAX_DOCUMENT_BYTES } from '../oci/decode.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { type IndexFile, imageName } from './index-file.ts';

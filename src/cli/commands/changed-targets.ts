@@ -4,8 +4,8 @@ import type { BakeAnswers } from '../../build/bake/ask.ts';
 import { isPushed, knownRepository } from '../../build/known.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import { isObject } from '../../core/is-object.ts';
-import { parseJson } from '../../core/parse-json.ts';
+import { jsonObject } from '../../core/is-object.ts';
+import { memberOf } from '../../core/json-members.ts';
 import { printable, printableJson } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
 import { allOrFirstFailure } from '../../core/side-by-side.ts';
@@ -69,19 +69,14 @@ async function savedKeys(run: Run, file: string): Promise<ReadonlySet<unknown>> 
     return new Set();
   }
   const targets = targetsOf(text);
-  if (targets !== undefined) return new Set(targets.map((target) => (isObject(target) ? target.key : undefined)));
+  if (targets !== undefined) return new Set(targets.map((target) => memberOf(target, 'key')));
   throw new CtxsrcError('E_CONFIG', `${what} is none of ctxsrc inputs --json`, {
     hint: 'write one: ctxsrc inputs --json --from docker-bake.json > FILE; for a registry give docker-image://REPO',
   });
 }
 
 function targetsOf(text: string): readonly unknown[] | undefined {
-  try {
-    const document = parseJson(text);
-    if (!isObject(document)) return undefined;
-    if (Array.isArray(document.targets)) return document.targets;
-    return typeof document.key === 'string' ? [document] : undefined;
-  } catch {
-    return undefined;
-  }
+  const document = jsonObject(text);
+  if (Array.isArray(document?.targets)) return document.targets;
+  return typeof document?.key === 'string' ? [document] : undefined;
 }

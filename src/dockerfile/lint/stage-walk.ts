@@ -1,5 +1,6 @@
 /** Goes through the instructions of a stage that is built, with the variables that hold at each. */
-import { isObject, textsOf } from '../../core/is-object.ts';
+import { isObject } from '../../core/is-object.ts';
+import { textsOf } from '../../core/json-members.ts';
 import { expand, expandDocument } from '../expand/expand.ts';
 import { OrderedVariables, splitVariable } from '../graph/environment.ts';
 import { parseTrigger } from '../parse/dockerfile.ts';

@@ -1,5 +1,6 @@
 /** What differs between the configurations and annotations of two images, named as a Dockerfile has it. */
-import { isObject, textsOf } from '../../core/is-object.ts';
+import { isObject } from '../../core/is-object.ts';
+import { textsOf } from '../../core/json-members.ts';
 import { isSecretName, withoutSecrets } from '../../core/without-secrets.ts';
 import { type Facts, namesOf, same } from './facts.ts';
 import type { DiffKind } from './filter.ts';

@@ -1,5 +1,5 @@
 /** The history of an image: what made each of its layers. */
-import { memberOf } from '../../core/is-object.ts';
+import { memberOf } from '../../core/json-members.ts';
 import type { HistoryStep } from './report.ts';
 
 export interface History {

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import type { JobContext, SourceInstance, Store, StoreAdmin } from '../../contract/index.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
-import { jsonObject, memberOf } from '../../core/is-object.ts';
+import { jsonObject } from '../../core/is-object.ts';
+import { memberOf } from '../../core/json-members.ts';
 import { formatPlatformAll } from '../../core/platform.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import type { ImageDescription } from '../../image/describe.ts';

@@ -1,5 +1,5 @@
 /** What an image runs, in words. */
-import { memberOf, textsOf } from '../../core/is-object.ts';
+import { memberOf, textsOf } from '../../core/json-members.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { textMember } from './history.ts';
 

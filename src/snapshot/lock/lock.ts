@@ -6,7 +6,7 @@ import type { Attributes, AttributeValue } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { compareUtf8 } from '../../core/go/text.ts';
 import { isObject } from '../../core/is-object.ts';
-import { parseJson } from '../../core/parse-json.ts';
+import { parseObject } from '../../core/parse-json.ts';
 import { printable, printableJson, shortened } from '../../core/printable.ts';
 
 /** One context of the lock file. */
@@ -82,13 +82,7 @@ export function decodeLock(text: string, path: string): Lock {
       hint: 'write it anew with ctxsrc lock, or restore it from version control',
     });
   };
-  let document: unknown;
-  try {
-    document = parseJson(text);
-  } catch (error) {
-    return fail((error as Error).message);
-  }
-  if (!isObject(document)) return fail('it is no JSON object');
+  const document = parseObject(text, fail);
   if (document.lockfile !== FORM)
     return fail(`its form is ${JSON.stringify(document.lockfile)}, this version reads ${FORM}`);
   if (!isObject(document.contexts)) return fail('it has no contexts');

@@ -4,7 +4,7 @@
  */
 import { chainIds } from '../../core/chain-id.ts';
 import { type Digest, isDigest, shortDigest } from '../../core/digest.ts';
-import { memberOf, textsOf } from '../../core/is-object.ts';
+import { memberOf, textsOf } from '../../core/json-members.ts';
 import { isConfigType, isIndexType, isManifestType } from '../../oci/media-types.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { damaged, type Problem, readDocument } from '../document.ts';

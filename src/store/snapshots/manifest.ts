@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import type { Entry } from '../../contract/entry.ts';
 import type { Loss, WriteReport } from '../../contract/ref.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
+import { jsonObject } from '../../core/is-object.ts';
 import { orAbsent } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 
@@ -67,20 +68,15 @@ export async function readHeader(home: string): Promise<SnapshotHeader | undefin
 
 /** The header from its text; undefined if it is none. */
 export function parseHeader(text: string): SnapshotHeader | undefined {
-  let header: (Partial<SnapshotHeader> & { readonly format?: unknown }) | null;
-  try {
-    header = JSON.parse(text) as typeof header;
-  } catch {
-    return undefined;
-  }
-  if (header === null || typeof header !== 'object' || header.format !== FORMAT) return undefined;
+  const header = jsonObject(text);
+  if (header?.format !== FORMAT) return undefined;
   const { id, uid, boot, files, bytes, count, losses, lossCounts, entries } = header;
   const numbers = [uid, files, bytes, count].every((value) => typeof value === 'number');
   const complete = typeof id === 'string' && typeof boot === 'string' && Array.isArray(losses);
   if (!numbers || !complete || typeof lossCounts !== 'object' || typeof entries !== 'string' || !isDigest(entries)) {
     return undefined;
   }
-  return header as SnapshotHeader;
+  return header as unknown as SnapshotHeader;
 }
 
 /** The part of a report that is the same for a clone and its original. */
