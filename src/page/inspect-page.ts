@@ -1,7 +1,6 @@
 /** The page of `inspect`: what its report knows, and the files where they are known. */
 import type { JobContext } from '../contract/index.ts';
 import { counted, formatBytes, octal } from '../core/format.ts';
-import { readableBytes } from '../fs/byte-string.ts';
 import type { ListedEntry } from '../image/entries/listing.ts';
 import { HIDING } from '../snapshot/inspect/hiding.ts';
 import type { Inspected, InspectRequest } from '../snapshot/inspect/inspect.ts';
@@ -120,7 +119,7 @@ function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden'
       { name: 'How', kind: 'word' },
     ],
     rows: paths.slice(0, MOST_HIDDEN).map(({ path, size, layer, how, by }) => ({
-      cells: [readableBytes(path), formatBytes(size), String(layer), `${HIDING[how]} layer ${by}`],
+      cells: [pathText(path), formatBytes(size), String(layer), `${HIDING[how]} layer ${by}`],
     })),
   };
 }

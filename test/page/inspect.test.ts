@@ -1,18 +1,18 @@
 /** The page of `inspect --html`, in a browser, as somebody opens it who has got it by mail. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inspectPage } from '../../src/index.ts';
 import { namesIn, openBrowser, openFile } from '../support/browser.ts';
-import { cliHome, ctxsrc } from '../support/cli.ts';
+import { cliHome, ctxsrc, packageRoot } from '../support/cli.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
 import { needs } from '../support/needs.ts';
 import { type TarEntry, tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
-const file = (name: string, size: number): TarEntry => ({ name, content: 'x'.repeat(size) });
+const file = (name: TarEntry['name'], size: number): TarEntry => ({ name, content: 'x'.repeat(size) });
 const folder = (name: string): TarEntry => ({ name, type: 'dir' });
 
 const HOSTILE = [
@@ -24,6 +24,7 @@ const HOSTILE = [
   'line\u2028separator',
   'right\u202eto-left',
   'l'.repeat(250),
+  Uint8Array.of(0x6f, 0x64, 0x64, 0x2f, 0x6e, 0xe9),
 ];
 
 describe.skipIf(!needs('chromium'))('the page of inspect', () => {
@@ -38,7 +39,10 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     const layers = [
       [folder('usr'), folder('usr/lib'), file('usr/lib/libssl.so', 9000), file('usr/lib/old', 500), file('etc', 100)],
       [folder('app'), file('app/Main.js', 4000), file('usr/lib/.wh.old', 0)],
-      [folder('odd'), ...HOSTILE.map((name) => file(`odd/${name.replaceAll('/', '\\')}`, 200))],
+      [
+        folder('odd'),
+        ...HOSTILE.map((name) => file(typeof name === 'string' ? `odd/${name.replaceAll('/', '\\')}` : name, 200)),
+      ],
     ].map((entries) => layout.layer(tar(entries)));
     const history = [
       { created_by: 'ADD rootfs / # buildkit' },
@@ -72,6 +76,7 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     const { page, console, requests } = await openFile(context, html, '#/odd');
     expect(await namesIn(page)).toContain('<img src=x onerror=alert(1)>');
     expect(await namesIn(page)).toContain('right\\u202eto-left');
+    expect(await namesIn(page)).toContain('n\\xe9');
     expect(await page.locator('img, b, i, [onclick], [onload]').count()).toBe(0);
     expect(await page.locator('script').count()).toBe(2);
     expect([console, requests]).toEqual([[], []]);
@@ -101,14 +106,23 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await page.keyboard.press('/');
     await page.keyboard.type('MAIN');
     expect(await namesIn(page)).toEqual(['app/Main.js']);
-    expect(await count.textContent()).toBe('1 of 11 files, 4.0 kB');
+    expect(await count.textContent()).toBe('1 of 12 files, 4.0 kB');
     expect(page.url()).toMatch(/#\/\?q=MAIN$/);
+    // All of the map is what was found.
+    for (const position of [
+      { x: 100, y: 100 },
+      { x: 800, y: 350 },
+    ]) {
+      await page.locator('canvas').hover({ position });
+      await expect.poll(() => page.locator('#detail').textContent()).toMatch(/^app\/Main\.js, file, 4\.0 kB, 100 %/);
+      expect(await page.locator('tr.here').count()).toBe(1);
+    }
     await page.keyboard.press('Escape');
     await page.locator('#section0 ~ .wide tr[data-tag="0"] button').click();
-    expect(await count.textContent()).toBe('2 of 11 files, 9.1 kB');
+    expect(await count.textContent()).toBe('2 of 12 files, 9.1 kB');
     expect(await namesIn(page)).toEqual(['usr/', 'etc']);
     await page.goBack();
-    expect(await count.textContent()).toBe('11 of 11 files, 14.7 kB');
+    expect(await count.textContent()).toBe('12 of 12 files, 14.9 kB');
     const map = page.locator('canvas');
     expect(await map.getAttribute('aria-label')).toContain('Map of /:');
     // The largest box is at the top left.
@@ -139,7 +153,7 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     const { page } = await openFile(context, html);
     await page.locator('canvas').hover({ position: { x: 40, y: 100 } });
     expect(await page.locator('#detail').textContent()).toBe(
-      'usr/lib/libssl.so, file, 9.0 kB, 61 %, layer 1, 0644 0:0',
+      'usr/lib/libssl.so, file, 9.0 kB, 60 %, layer 1, 0644 0:0',
     );
     expect(await page.locator('tr.here td').first().textContent()).toBe('usr/');
     await page.close();
@@ -214,6 +228,18 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await second.locator('#search').fill('make odd');
     expect(await second.locator('table.rows tbody tr:visible').count()).toBe(1);
     await second.close();
+  });
+});
+
+describe('the script of the page', () => {
+  it('has no way from text to elements or to code', () => {
+    const folder = join(packageRoot, 'src', 'page', 'browser');
+    const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
+    expect(files.length).toBeGreaterThan(4);
+    for (const name of files)
+      expect(readFileSync(join(folder, name), 'utf8'), name).not.toMatch(
+        /innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|createContextualFragment|\beval\b|\bFunction\(|setTimeout\(\s*['"`]|\.href\b|\.src\b/,
+      );
   });
 });
 
