@@ -1,6 +1,6 @@
 /** The text of a comparison on screens of any width, and what is folded and hidden in it. */
 import { describe, expect, it } from 'vitest';
-import { diffText } from '../../src/cli/diff/text.ts';
+import { diffText, sentenceLine } from '../../src/cli/diff/text.ts';
 import { type Screen, widthOf } from '../../src/cli/screen.ts';
 import type { DiffReport, PathChange } from '../../src/snapshot/diff/report-types.ts';
 import { compareSettings } from '../../src/snapshot/diff/settings.ts';
@@ -65,6 +65,14 @@ const screen = (width: number | undefined, more: Partial<Screen> = {}): Screen =
   ascii: false,
   bars: true,
   ...more,
+});
+
+it('the sentence goes on in the next line of a screen, and is one line in a pipe', () => {
+  const sentence = 'a → b: 3 of 3 layers, 45 files (+65.8 kB), and CMD, ENV ARCH, ENV PATH';
+  const lines = (width: number | undefined): string[] =>
+    sentenceLine({ ...report, sentence }, screen(width)).split('\n');
+  expect(lines(40)).toEqual(['a → b: 3 of 3 layers, 45 files (+65.8', 'kB), and CMD, ENV ARCH, ENV PATH']);
+  expect(lines(undefined)).toEqual([sentence]);
 });
 
 describe('the rows', () => {

@@ -5,7 +5,7 @@ import type { ChangeLetter, DiffReport } from '../../snapshot/diff/report-types.
 import { type ChangeRow, changeRows, foldedRows } from '../../snapshot/diff/words.ts';
 import { changeBarOf } from '../bar.ts';
 import { quotedName } from '../quoted-name.ts';
-import { fitted, type Screen, shown, styled, widthOf } from '../screen.ts';
+import { fitted, type Screen, shown, styled, widthOf, wrapped } from '../screen.ts';
 import { countsText, factText, filesByLayer, leftOutText } from './rows.ts';
 
 /** More rows of `--stat` than this are summed up on a terminal. */
@@ -25,9 +25,10 @@ export function diffText(report: DiffReport, stat: boolean, screen: Screen): str
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-/** Line 1, whole on any screen: it is the answer. */
+/** Line 1, whole on any screen, for it is the answer: where it is longer it goes on in the next line, words uncut. */
 export function sentenceLine({ sentence }: DiffReport, screen: Screen): string {
-  return styled(screen, 'bold', text(screen, sentence));
+  const lines = wrapped(screen, text(screen, sentence), 0);
+  return lines.map((line) => styled(screen, 'bold', line)).join('\n');
 }
 
 /** Arrows are ours: where the screen has none, they are drawn. */

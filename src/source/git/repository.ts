@@ -5,7 +5,6 @@
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, Store } from '../../contract/index.ts';
-import { sha256 } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
@@ -267,9 +266,9 @@ export class Repository {
   }
 }
 
-function workspaceKey({ url }: Pick<GitRemote, 'url'>, { partial, sha256: isSha256 }: RepositoryKind): string {
-  const parts = [url, partial ? 'partial' : 'whole', isSha256 ? 'sha256' : 'sha1'];
-  return sha256(parts.join('\n')).slice('sha256:'.length);
+/** Each kind of a remote's repository has its own. It is what people see: `cache du`, and who waits for another run. */
+function workspaceKey({ url }: Pick<GitRemote, 'url'>, { partial, sha256 }: RepositoryKind): string {
+  return `${url}${partial ? ' (parts of it)' : ''}${sha256 ? ' (sha256)' : ''}`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -145,6 +145,10 @@ describe.skipIf(!needs('git'))('a commit', () => {
     expect((await ctxsrc(['cache', 'ls', '--quiet'], { home })).stdout).not.toContain('r.git');
     const { code } = await ctxsrc(['snapshot', '--skip-submodules', url, 'out'], { home, cwd: tempDir('out') });
     expect(code).toBe(0);
+    // The repository is kept under the name that people have for it.
+    expect((await ctxsrc(['cache', 'ls', '--quiet'], { home })).stdout).toMatch(
+      new RegExp(` workspace {2}git ${url}$`, 'm'),
+    );
     const known = {
       date: '2023-11-14T22:13:20+00:00',
       author: 'c',
