@@ -1,6 +1,7 @@
 /** Targets that may not be replaced, disks that are full and files that may not be read: nothing half-done stays. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ctxsrc } from '../support/cli.ts';
@@ -67,6 +68,25 @@ describe('targets', () => {
         message: /space/,
       });
       expect(readdirSync(disk)).toEqual([]);
+    });
+
+    it('a layout that is pushed into keeps the names it had', async () => {
+      const [layout, dir] = [join(disk, 'layout'), tempDir('files')];
+      writeFileSync(join(dir, 'small'), 'x');
+      expect((await ctxsrc(['push', dir, `oci-layout://${layout}:small`])).code).toBe(0);
+      const before = readFileSync(join(layout, 'index.json'), 'utf8');
+      writeFileSync(join(dir, 'big'), randomBytes(3_000_000));
+      const full = { code: 'E_DISK_FULL', message: /cannot push into the OCI layout .*no space/ } as const;
+      await expectFailure(['push', dir, `oci-layout://${layout}:big`], full);
+      expect(readFileSync(join(layout, 'index.json'), 'utf8')).toBe(before);
+      expect(readdirSync(layout).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+      rmSync(layout, { recursive: true });
+      // Where the layer is packed; the file that is read is not to blame.
+      const packing = { code: 'E_DISK_FULL', message: /cannot write the layer: no space/ } as const;
+      const to = join(tempDir('out'), 'layout');
+      await expectFailure(['push', '--cache-dir', join(disk, 'cache'), dir, `oci-layout://${to}`], packing);
+      expect(existsSync(to)).toBe(false);
+      rmSync(join(disk, 'cache'), { recursive: true });
     });
 
     it('where the store lies', async () => {

@@ -59,8 +59,6 @@ export async function writeLayer(
   const file = await open(path, 'wx', 0o600);
   try {
     return await new LayerWriter(signal, task, file, options).write(entries);
-  } catch (error) {
-    throw localError(error, 'cannot write the layer');
   } finally {
     await file.close();
   }
@@ -173,7 +171,12 @@ class LayerWriter {
     const member = gzipMember(piece);
     this.#digest.update(member);
     this.#size += member.length;
-    await this.#file.writeFile(member);
+    try {
+      await this.#file.writeFile(member);
+    } catch (error) {
+      // Typed here: further up it would be taken for a failure of the file that is read.
+      throw localError(error, 'cannot write the layer');
+    }
   }
 }
 
