@@ -13,7 +13,7 @@ import { monotonicMs } from '../core/monotonic.ts';
 import type { Zone } from './addresses.ts';
 import { guarded, readAll, readStart } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
-import type { RequestSubject } from './errors.ts';
+import { attemptOf, type RequestSubject } from './errors.ts';
 import { connectionError } from './failures.ts';
 import { header, urlText, withUserAgent } from './headers.ts';
 import { type NamedProxy, ProxyRefusal, proxyFor } from './proxy.ts';
@@ -253,7 +253,7 @@ function redirectError(
   code: 'E_UNSAFE' | 'E_REGISTRY_PROTOCOL' = 'E_UNSAFE',
   cause?: unknown,
 ): CtxsrcError {
-  return new CtxsrcError(code, `cannot get ${subject.what} from ${subject.host}: ${text}`, {
+  return new CtxsrcError(code, `cannot ${attemptOf(subject)}: ${text}`, {
     cause,
     hint: 'tell the operator of the server; no request was sent there',
     details: { host: subject.host },

@@ -15,6 +15,11 @@ export interface RequestSubject {
   readonly kind: 'manifest' | 'tag' | 'blob' | 'token' | 'tags' | 'ping' | 'file' | 'upload';
 }
 
+/** What failed, for messages that begin with `cannot`. */
+export function attemptOf({ kind, what, host }: RequestSubject): string {
+  return kind === 'upload' ? `push ${what} to ${host}` : `get ${what} from ${host}`;
+}
+
 const LONGEST_TEXT = 300;
 
 /** A server's text for people: one line, printable, short, without the given secrets. */

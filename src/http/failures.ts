@@ -1,7 +1,7 @@
 /** Failures of connections as typed errors, transient ones apart from permanent ones. */
 import { CtxsrcError, type ErrorCode } from '../core/errors.ts';
 import { ClosedAddress } from './addresses.ts';
-import type { RequestSubject } from './errors.ts';
+import { attemptOf, type RequestSubject } from './errors.ts';
 import { type NamedProxy, ProxyFailure, ProxyRefusal } from './proxy.ts';
 import { TransientError } from './retry.ts';
 
@@ -30,23 +30,20 @@ export function connectionError(
   const ofProxy = error instanceof ProxyFailure || error instanceof ProxyRefusal;
   const through = proxy === undefined || ofProxy ? '' : ` (through the proxy ${proxy.url.host})`;
   const trouble = ofSubject(troubleOf(error, subject.host), subject);
-  const typed = new CtxsrcError(
-    trouble.code,
-    `cannot ${subject.kind === 'upload' ? 'push' : 'get'} ${subject.what} ${subject.kind === 'upload' ? 'to' : 'from'} ${subject.host}: ${trouble.text}${through}`,
-    {
-      cause: error,
-      hint:
-        anonymous && trouble.closed
-          ? `${trouble.hint}; if the server wants a client certificate: --client-cert FILE`
-          : trouble.hint,
-      details: { host: subject.host },
-    },
-  );
+  const typed = new CtxsrcError(trouble.code, `cannot ${attemptOf(subject)}: ${trouble.text}${through}`, {
+    cause: error,
+    hint:
+      anonymous && trouble.closed
+        ? `${trouble.hint}; if the server wants a client certificate: --client-cert FILE`
+        : trouble.hint,
+    details: { host: subject.host },
+  });
   return trouble.passing ? new TransientError(typed) : typed;
 }
 
-/** A file at a URL has other remedies than a registry. */
+/** A file at a URL, and an upload, have other remedies than what is fetched from a registry. */
 function ofSubject(trouble: ConnectionTrouble, { kind }: RequestSubject): ConnectionTrouble {
+  if (kind === 'upload' && trouble.hint === KEPT) return { ...trouble, hint: 'try again: what is there stays there' };
   if (kind !== 'file') return trouble;
   if (trouble.text === NO_TLS.text)
     return { ...trouble, hint: 'if it is a plain HTTP server, write http:// in the URL' };
@@ -143,7 +140,8 @@ const NO_TLS = untrusted(
   'the server does not speak TLS on this port',
   'if it is a plain HTTP registry: --plain-http HOST',
 );
-const network = (text: string, hint = 'try again; a partial download is kept and goes on'): ConnectionTrouble => ({
+const KEPT = 'try again; a partial download is kept and goes on';
+const network = (text: string, hint = KEPT): ConnectionTrouble => ({
   code: 'E_NETWORK',
   text,
   hint,

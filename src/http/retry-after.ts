@@ -36,7 +36,7 @@ function rateLimitError(subject: RequestSubject, wait: number | undefined, said:
     hint:
       subject.kind === 'file'
         ? 'try later, or allow a longer wait with --max-wait'
-        : 'log in for a higher limit, use a mirror (--mirror), or allow a longer wait with --max-wait',
+        : `log in for a higher limit, ${subject.kind === 'upload' ? 'send less at once (--parallel 1)' : 'use a mirror (--mirror)'}, or allow a longer wait with --max-wait`,
     details: { host: subject.host, status: 429, ...(seconds === undefined ? {} : { retryAfter: seconds }) },
   });
 }

@@ -1,6 +1,6 @@
 /** `ctxsrc lock --vendor`: what is locked lies in one registry, and is read there once the origin is gone. */
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -355,6 +355,31 @@ describe('lock --vendor leaves the file as it was', () => {
     expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({ code: 8, stdout: '' });
     expect(result.stderr).toMatch(/^ctxsrc: b: .*quota/m);
     expect(registry.manifestsOf('refused').size).toBe(2);
+  });
+
+  it('if a tag of this content stands for something else and does not move', async () => {
+    registry.rule = ({ method, url, raw }, response) => {
+      if (method !== 'PUT' || !url.includes('/manifests/')) return undefined;
+      raw.resume();
+      return send(response, problem(409, 'TAG_EXISTS', 'immutable'));
+    };
+    const failure = { code: 'E_TARGET_EXISTS', message: /a: .*immutable/, hint: /vendor into another/ } as const;
+    await expectFailure([...vendor, `${registry.host}/fixed`], failure, { cwd: dir });
+  });
+
+  it('if it is interrupted in the middle of an upload', async () => {
+    let held = false;
+    registry.rule = ({ method, url }) => {
+      if (method !== 'PUT' || !url.includes('/blobs/')) return undefined;
+      held = true;
+      return true;
+    };
+    const kill = { when: () => held, signal: 'SIGINT' } as const;
+    const result = await ctxsrc([...vendor, `${registry.host}/held`], { cwd: dir, kill });
+    expect({ code: result.code, stdout: result.stdout }, result.stderr).toEqual({ code: 130, stdout: '' });
+    expect(result.stderr).toMatch(/^ctxsrc: interrupted$/m);
+    expect(registry.manifestsOf('held').size).toBe(0);
+    expect(readdirSync(dir).sort()).toEqual(['a', 'b', 'ctxsrc.lock']);
   });
 
   it('if a directory has changed, of which nothing is sent', async () => {

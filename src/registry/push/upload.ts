@@ -139,7 +139,14 @@ async function begin(
 ): Promise<UploadSession> {
   const answer = await send({ method: 'POST', path: 'blobs/uploads/', subject });
   const url = isAccepted(answer.status) ? nextLocation(answer, subject) : undefined;
-  if (url === undefined) throw await refuse(job, target, subject, answer);
+  if (url === undefined) {
+    if (answer.status !== 202) throw await refuse(job, target, subject, answer);
+    answer.discard();
+    const message = `${subject.host} takes ${subject.what} and names no place to send it to`;
+    throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, {
+      hint: `check that ${subject.host} is a registry, and that no proxy before it drops the header Location`,
+    });
+  }
   answer.discard();
   return { url, least: leastOf(answer) };
 }

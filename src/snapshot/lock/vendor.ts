@@ -124,6 +124,10 @@ async function vendor(
   try {
     return await push(instance, (content) => target(repository, tagOf(content)));
   } catch (error) {
+    if (isCtxsrcError(error, 'E_TARGET_EXISTS')) {
+      const hint = `have that tag removed at ${repository.domain}, or vendor into another repository`;
+      throw error.with({ hint });
+    }
     const vendored = await vendoredOf(own, written, entry, lock.path);
     const isLocal = pinned.identifier.localPath !== undefined;
     if (vendored === undefined || job.signal.aborted || !isGone(error, isLocal)) throw error;

@@ -132,4 +132,61 @@ describe('a registry whose answers are nearly right', () => {
     // Its HEAD names the tag's digest by sha256, too.
     expect(await pushPlan(registry, plan)).toEqual({ moved: false });
   });
+
+  it.each<
+    [
+      string,
+      string,
+      { readonly method: string; readonly answer: Parameters<typeof send>[1] | undefined },
+      RegExp,
+      RegExp,
+    ]
+  >([
+    [
+      'no Location',
+      'E_REGISTRY_PROTOCOL',
+      { method: 'POST', answer: { status: 202 } },
+      /names no place/,
+      /header Location/,
+    ],
+    [
+      'a page instead',
+      'E_REGISTRY_PROTOCOL',
+      { method: 'POST', answer: { status: 200, body: '<html><title>Log in</title></html>' } },
+      /status 200 \(Log in\)/,
+      /no proxy answers in its place/,
+    ],
+    [
+      'another place, for something else',
+      'E_REGISTRY_PROTOCOL',
+      { method: 'PUT', answer: { status: 301, headers: { location: '/x' } } },
+      /^cannot push .* redirects an upload/,
+      /operator/,
+    ],
+    [
+      'a wait that is too long',
+      'E_RATE_LIMIT',
+      { method: 'PUT', answer: { ...problem(429, 'TOOMANYREQUESTS'), headers: { 'retry-after': '9999' } } },
+      /rate limit/,
+      /--parallel 1/,
+    ],
+    [
+      'a closed connection',
+      'E_NETWORK',
+      { method: 'PUT', answer: undefined },
+      /^cannot push /,
+      /^try again: what is there/,
+    ],
+  ])('%s, each time: what is said is about a push', async (_, code, { method, answer }, message, hint) => {
+    registry.rule = ({ url, raw, ...request }, response) => {
+      if (request.method !== method || !url.includes('/blobs/')) return undefined;
+      raw.resume();
+      if (answer !== undefined) return send(response, answer);
+      raw.socket.destroy();
+      return true;
+    };
+    const error = await failure(pushPlan(registry, imageOf(layerOf(10)), { retry: 1 }));
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message), hint: expect.stringMatching(hint) });
+    expect(registry.manifestsOf('team/app').size).toBe(0);
+  });
 });
