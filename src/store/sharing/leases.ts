@@ -13,7 +13,6 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeFile } from '../../fs/write/remove-file.ts';
-import { removeTree } from '../../fs/write/remove-tree.ts';
 import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
 import {
   HEARTBEAT,
@@ -125,6 +124,7 @@ export class Leases {
       const owner = ownerOf(name);
       if (owner !== undefined && living.some((other) => isSame(owner, other))) continue;
       if (await this.#isLiving(owner, this.#directory.path('tmp', name))) continue;
+      const { removeTree } = await import('../../fs/write/remove-tree.ts');
       await removeTree(this.#directory.path('tmp', name));
     }
   }
