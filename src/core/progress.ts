@@ -141,7 +141,7 @@ export class Task {
 
   /** Does work as a task, which ends with it. Work may end its task itself before, as `cached`. */
   static async run<T>(
-    job: { readonly progress: Progress; readonly signal: AbortSignal },
+    job: { readonly progress: Progress; readonly signal?: AbortSignal },
     phase: Phase,
     label: string,
     work: (task: Task) => Promise<T>,

@@ -81,11 +81,11 @@ export function nextPage(headers: ResponseHeaders, from: URL): URL | undefined {
 }
 
 /** The tags most similar to the requested one, best first. */
-function closestTags(tags: readonly string[], wanted: string, count = 5): readonly string[] {
+function closestTags(tags: readonly string[], wanted: string): readonly string[] {
   return [...new Set(tags)]
     .map((tag) => ({ tag, distance: distance(tag, wanted) }))
     .sort((a, b) => a.distance - b.distance || (a.tag < b.tag ? -1 : 1))
-    .slice(0, count)
+    .slice(0, 5)
     .map(({ tag }) => tag);
 }
 

@@ -89,8 +89,8 @@ function readOr(path: string, otherwise: string): string {
 }
 
 /** A unique file name that identifies its owner. */
-export function ownedName(identity: Identity = ownIdentity()): string {
-  const { pid, start, namespace, boot } = identity;
+export function ownedName(): string {
+  const { pid, start, namespace, boot } = ownIdentity();
   return `${pid}-${start}-${namespace}-${boot}-${randomBytes(6).toString('hex')}`;
 }
 

@@ -58,14 +58,14 @@ export async function runCheck({ id, run }: NamedCheck, given: Surroundings, lim
     return { id, ...(await Promise.race([work, late])) };
   } catch (error) {
     given.signal.throwIfAborted();
-    return { id, ...failureOf(error, given.env) };
+    return { id, ...findingOf(error, given.env) };
   } finally {
     ended.abort();
   }
 }
 
 /** A failure as a finding: where `help` is given, with that in place of the error's hint. */
-export function failureOf(error: unknown, env: Variables, help?: Pick<Finding, 'mend' | 'hint'>): Finding {
+export function findingOf(error: unknown, env: Variables, help?: Pick<Finding, 'mend' | 'hint'>): Finding {
   if (isCtxsrcError(error)) {
     const { message, exit, hint, code } = error;
     const said = help ?? { hint: hint && homely(hint, env) };

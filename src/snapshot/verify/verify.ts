@@ -8,7 +8,7 @@ import type { JobContext } from '../../contract/session.ts';
 import { ioError } from '../../core/errors.ts';
 import { octal } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
-import { type Advance, failureOf, silentProgress, Task } from '../../core/progress.ts';
+import { type Advance, silentProgress, Task } from '../../core/progress.ts';
 import { ReadBudget, type ReadLimits } from '../../core/read-limits.ts';
 import { type ByteString, bytesOfText, fsPath, readableBytes } from '../../fs/byte-string.ts';
 import { fileIdentity } from '../../fs/entry/link-map.ts';
@@ -46,8 +46,7 @@ export interface Verification {
  * @throws CtxsrcError `E_PATH_NOT_FOUND` without a sidecar, `E_SIDECAR_INVALID`, `E_LIMIT`; differences are no error here
  */
 export async function verifySnapshot(job: JobContext, dir: string, limits?: ReadLimits): Promise<Verification> {
-  const task = new Task(job.progress, 'verify', printable(dir));
-  try {
+  const work = async (task: Task): Promise<Verification> => {
     const sidecar = await readSidecar(dir);
     const comparison = new Comparison(dir, sidecar, false, limits);
     await comparison.run(job.signal, (done, more) => task.advance(done, more));
@@ -58,14 +57,13 @@ export async function verifySnapshot(job: JobContext, dir: string, limits?: Read
       const detail = `its content key is sha256:${digest}, it was ${sidecar.tree}`;
       if (`sha256:${digest}` !== sidecar.tree) differences.push({ path: '.', kind: 'content', detail });
     }
-    task.end('done');
     differences.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
     const different = new Set(differences.map(({ path }) => path));
     return { sidecar, differences, notes: notes.filter((path) => !different.has(path)), incomplete: [...incomplete] };
-  } catch (error) {
-    task.end(failureOf(job.signal, error));
+  };
+  return Task.run(job, 'verify', printable(dir), work).catch((error: unknown) => {
     throw ioError(error, `cannot verify ${printable(dir)}`);
-  }
+  });
 }
 
 /**
@@ -75,15 +73,11 @@ export async function verifySnapshot(job: JobContext, dir: string, limits?: Read
  */
 export async function isIntact(dir: string, sidecar: Sidecar, job?: JobContext): Promise<boolean> {
   const comparison = new Comparison(dir, sidecar, true);
-  const task = new Task(job?.progress ?? silentProgress, 'verify', printable(dir));
-  try {
-    // The amount to read is not known before.
-    await comparison.run(job?.signal, (bytes, { files }) => task.advance(bytes, { files }));
-    task.end('done');
-  } catch (error) {
-    task.end(failureOf(job?.signal, error));
+  // The amount to read is not known before.
+  const work = (task: Task) => comparison.run(job?.signal, (bytes, { files }) => task.advance(bytes, { files }));
+  await Task.run(job ?? { progress: silentProgress }, 'verify', printable(dir), work).catch((error: unknown) => {
     throw ioError(error, `cannot read ${printable(dir)}`);
-  }
+  });
   return comparison.differences.length === 0 && comparison.incomplete.size === 0;
 }
 

@@ -43,7 +43,7 @@ const KINDS: readonly Kind[] = [
   { kind: 'snapshot', list: snapshots, remove: (path, store) => store.remove(basename(path)) },
   { kind: 'record', list: records, remove: removeTree },
   { kind: 'partial', list: partials, remove: removeTree },
-  { kind: 'stat-cache', list: (view) => files(view, 'stat-cache'), remove: removeTree },
+  { kind: 'stat-cache', list: statCaches, remove: removeTree },
   { kind: 'entries', list: entries, remove: removeTree },
   { kind: 'workspace', list: workspaces, remove: removeTree },
   { kind: 'temporary', list: temporary },
@@ -224,8 +224,8 @@ function entries({ directory, images, records, unsure }: StoreView): FoundItem[]
   });
 }
 
-/** A folder whose files are items with nothing else to tell. */
-function files({ directory }: StoreView, kind: 'stat-cache'): FoundItem[] {
+function statCaches({ directory }: StoreView): FoundItem[] {
+  const kind = 'stat-cache';
   return namesIn(directory.path(kind)).map((name) => {
     const path = directory.path(kind, name);
     return { kind, id: name, name, lastUsed: mtimeOf(path), referenced: true, inUse: [], paths: [path] };

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { findProgram, programPath, startProgram } from '../../core/programs.ts';
 import { loadNative } from '../../fs/native/native.ts';
 import { proxyFor } from '../../http/proxy.ts';
-import { type Finding, failureOf, homely, homelyWord, type Surroundings } from '../check.ts';
+import { type Finding, findingOf, homely, homelyWord, type Surroundings } from '../check.ts';
 
 /** The version of Node, and whose authorities it trusts. */
 export function node({ env }: Surroundings): Finding {
@@ -122,7 +122,7 @@ export function proxy({ env }: Surroundings): Finding {
     const text = `https by ${facts.https} (${found.variable})${without ? `; not for ${without}` : ''}`;
     return { status: 'ok', text, facts };
   } catch (error) {
-    return failureOf(error, env, { mend: `unset ${names[0]}` });
+    return findingOf(error, env, { mend: `unset ${names[0]}` });
   }
 }
 

@@ -8,7 +8,7 @@ import { configuredRegistries } from '../../registry/auth/configured.ts';
 import { createCredentialLookup } from '../../registry/auth/credentials.ts';
 import { type CredentialTest, testCredentials } from '../../registry/credential-test.ts';
 import { createSession } from '../../source/session.ts';
-import { type Finding, failureOf, homelyWord, type NamedCheck, type Surroundings } from '../check.ts';
+import { type Finding, findingOf, homelyWord, type NamedCheck, type Surroundings } from '../check.ts';
 
 const OUTCOMES: Readonly<Record<CredentialTest, string>> = {
   accepted: 'the credential is accepted',
@@ -44,7 +44,7 @@ async function registry(host: string, { env, network, registryConfig, signal }: 
     return { status: 'warn', text: `${text}; ${clock}`, facts, hint: CLOCK_HINT };
   } catch (error) {
     const needsLogin = isCtxsrcError(error) && LOGIN.includes(error.code);
-    return failureOf(error, env, needsLogin ? loginHelp(host, registryConfig, env) : undefined);
+    return findingOf(error, env, needsLogin ? loginHelp(host, registryConfig, env) : undefined);
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { defaultCacheDir } from '../../source/cache-dir.ts';
 import { StoreDirectory } from '../../store/layout.ts';
-import { type Finding, failureOf, homely, homelyWord, type Surroundings } from '../check.ts';
+import { type Finding, findingOf, homely, homelyWord, type Surroundings } from '../check.ts';
 
 /** `f_type` of file systems by name, and of those that are far away. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -44,7 +44,7 @@ export function store(
   try {
     strangers = new StoreDirectory(cacheDir).inspect();
   } catch (error) {
-    return failureOf(error, env, help);
+    return findingOf(error, env, help);
   }
   const at = nearest(cacheDir);
   const type = NAMES[look(at).type];
