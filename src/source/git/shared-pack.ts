@@ -110,7 +110,9 @@ export class SharedPacks {
     try {
       // Without --strict, as git fetches: old commits break rules that were made later.
       const name = (await run('index-pack', `${path}.pack`)).trim();
-      const needed = (await run('rev-list', '--objects', '--no-walk', '--no-object-names', pin)).trimEnd().split('\n');
+      // A tag of a tree or a file is refused: what `adopt` notes as a commit without being one breaks the repository.
+      const list = await run('rev-list', '--objects', '--no-walk', '--no-object-names', `${pin}^{commit}`, pin);
+      const needed = list.trimEnd().split('\n');
       // All that are needed are there, so the number tells whether there are others.
       const count = await objectCount(`${path}.pack`);
       if (count === needed.length) return { path, name, commit: needed[0]! };

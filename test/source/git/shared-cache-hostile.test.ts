@@ -7,6 +7,7 @@ import { blob, commit, git } from '../../support/git-repository.ts';
 import { needs } from '../../support/needs.ts';
 import { problem, send } from '../../support/push-registry.ts';
 import { REPOSITORY } from '../../support/shared-cache.ts';
+import { newStore } from '../../support/source-env.ts';
 import { paths } from './served-repositories.ts';
 import { SharedCommits } from './shared-commits.ts';
 
@@ -117,6 +118,17 @@ describe.skipIf(!needs('git'))('an entry of a shared cache', () => {
     expect(paths(await world.write(run))).toEqual(ALL);
     expect(world.requests()).toEqual([]);
     expect(run.notes).toHaveLength(1);
+  });
+
+  it('of a tag that is of no commit leaves a repository in which the origin can be asked on', async () => {
+    const store = await newStore();
+    for (const [name, object] of Object.entries({ tree: `${world.id}:a`, file: `${world.id}:a/f` })) {
+      git(world.dir, ['tag', '-a', '-m', 'x', name, object]);
+      const tag = git(world.dir, ['rev-parse', name]);
+      world.plant(world.packOf(world.objects(tag)), undefined, tag);
+      expect(await failureText(world.write(world.reads(), `#${name}`, {}, store))).toMatch(/^E_NOT_FOUND/);
+    }
+    expect(paths(await world.write(world.reads(), undefined, {}, store))).toEqual(ALL);
   });
 
   it('that is wrong is put right by a run that may write', async () => {

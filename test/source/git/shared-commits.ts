@@ -80,8 +80,8 @@ export class SharedCommits {
     return this.registry.blobsOf(REPOSITORY).get(layers[0]!.digest)!;
   }
 
-  /** Makes these bytes the entry of the commit. */
-  plant(bytes: Buffer, change: (layer: object) => object = (layer) => ({ layers: [layer] })): void {
+  /** Makes these bytes the entry of the commit, or of what else has this ID. */
+  plant(bytes: Buffer, change: (layer: object) => object = (layer) => ({ layers: [layer] }), id = this.id): void {
     const blobs = this.registry.blobsOf(REPOSITORY);
     const mediaType = 'application/vnd.oci.image.layer.v1.tar';
     const described = (blob: Buffer): { digest: string; size: number } => {
@@ -94,7 +94,7 @@ export class SharedCommits {
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...described(Buffer.from('{}')) },
       ...change({ mediaType, ...described(bytes) }),
     };
-    this.registry.manifestsOf(REPOSITORY).set(`ctxsrc-git-${this.id}`, Buffer.from(JSON.stringify(manifest)));
+    this.registry.manifestsOf(REPOSITORY).set(`ctxsrc-git-${id}`, Buffer.from(JSON.stringify(manifest)));
   }
 
   /** A pack of objects of the repository, as `rev-list --objects` names them. */
