@@ -8,7 +8,7 @@
  * before it lists the leases, so either the collector sees the lease, or the process sees the lock and waits until it
  * is released. Only then does the process check that the blob exists.
  */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,8 +39,6 @@ export class Leases {
   readonly #heartbeat: Heartbeat;
   readonly #held = new Map<string, { count: number; taken: Promise<boolean> }>();
   #ownName: string | undefined;
-  /** The descriptor of the own list. */
-  #list: number | undefined;
   /** What waits until no collector is at work, for all that was leased before it looks. */
   #unwatched: Promise<void> | undefined;
   #home: Promise<boolean> | undefined;
@@ -82,10 +80,8 @@ export class Leases {
   /** Leases a resource until `close`. Returns as `hold`. */
   async keep(resource: string): Promise<boolean> {
     try {
-      return await this.#take(() => {
-        this.#list ??= openSync(this.#directory.path('leases', this.#name, LIST), 'a');
-        writeFileSync(this.#list, `${resource}\n`);
-      });
+      // Opened by name each time: who took this process for dead has removed the list, and that has to be noticed.
+      return await this.#take(() => appendFileSync(this.#directory.path('leases', this.#name, LIST), `${resource}\n`));
     } catch (error) {
       throw storeError(error, `cannot lease ${resource} in the cache`);
     }
@@ -109,8 +105,6 @@ export class Leases {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#held.clear();
-    if (this.#list !== undefined) closeSync(this.#list);
-    this.#list = undefined;
     if (this.#home !== undefined && (await this.#home)) {
       await rm(this.#directory.path('leases', this.#name), { recursive: true, force: true });
     }

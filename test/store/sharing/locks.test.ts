@@ -1,4 +1,4 @@
-import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -156,6 +156,14 @@ describe('a lease', () => {
     await Promise.all(taking);
     await leases.close();
     expect(readdirSync(join(root, 'leases'))).toEqual([]);
+  });
+
+  it.each(['hold', 'keep'] as const)('is an error where another took the process for dead: %s', async (way) => {
+    const leases = new Leases(directory, new Locks(directory));
+    await leases[way]('blob-x');
+    const [own] = readdirSync(join(root, 'leases'));
+    rmSync(join(root, 'leases', own!), { recursive: true });
+    await expect(leases[way]('blob-y')).rejects.toThrow('cannot lease blob-y in the cache');
   });
 
   it('needs no store to be there', async () => {
