@@ -80,8 +80,9 @@ export class Leases {
   /** Leases a resource until `close`. Returns as `hold`. */
   async keep(resource: string): Promise<boolean> {
     try {
-      // Opened by name each time: who took this process for dead has removed the list, and that has to be noticed.
-      return await this.#take(() => appendFileSync(this.#directory.path('leases', this.#name, LIST), `${resource}\n`));
+      // Opened by name each time: who took this process for dead has removed the list, and that has to be noticed. The
+      // newline comes first, so that a line that a full disk has cut spoils no other.
+      return await this.#take(() => appendFileSync(this.#directory.path('leases', this.#name, LIST), `\n${resource}`));
     } catch (error) {
       throw storeError(error, `cannot lease ${resource} in the cache`);
     }

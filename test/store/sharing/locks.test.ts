@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -156,6 +156,18 @@ describe('a lease', () => {
     await Promise.all(taking);
     await leases.close();
     expect(readdirSync(join(root, 'leases'))).toEqual([]);
+  });
+
+  it('that a full disk has cut spoils no other', async () => {
+    const locks = new Locks(directory);
+    const leases = new Leases(directory, locks);
+    await leases.keep('blob-x');
+    const [own] = readdirSync(join(root, 'leases'));
+    appendFileSync(join(root, 'leases', own!, 'list'), '\nblo');
+    await leases.keep('blob-y');
+    const users = await findUsers(directory, new Leases(directory, locks), locks);
+    expect(['blob-x', 'blob-y'].map((resource) => users.of(resource).length)).toEqual([1, 1]);
+    await leases.close();
   });
 
   it.each(['hold', 'keep'] as const)('is an error where another took the process for dead: %s', async (way) => {
