@@ -36,7 +36,7 @@ export function createWriter(network: NetworkOptions, name: RepositoryName): Wri
     async put(job, content, path, { anew, passed, answered }) {
       const { size } = await stat(path);
       if (size > LARGEST_ENTRY) return;
-      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path, answered);
+      const digest = content.kind === 'body' ? (content.pin as Digest) : await digestOfFile(path, job.signal, answered);
       const { manifest, config } = entryOf(content, { digest, size });
       const sent = async () => counting(contentOfFile(path), passed);
       const blobs = [{ digest, size, kind: 'content', content: sent }, blobOf(config, 'configuration')];
@@ -71,10 +71,11 @@ function counting(content: BlobContent, passed: (bytes: number) => void): BlobCo
   };
 }
 
-/** @param alive called again and again */
-async function digestOfFile(path: string, alive: () => void): Promise<Digest> {
+/** @param alive called again and again, until the signal ends the work */
+async function digestOfFile(path: string, signal: AbortSignal, alive: () => void): Promise<Digest> {
   const hash = hasherFor(sha256(''));
   for await (const piece of createReadStream(path)) {
+    signal.throwIfAborted();
     hash.update(piece as Buffer);
     alive();
   }
