@@ -137,7 +137,7 @@ export async function buildKey(build: Build | string = '.', options: PlaceOption
     withRequest(line, { table, env, job }, { env: process.env, cwd: process.cwd() }, async (request, notes) => {
       for (const note of notes) job.progress.emit({ type: 'message', level: 'note', text: note });
       const answer = await keyOf(request, { table, env, job });
-      if (options.strict === true) refuseUncovered(answer);
+      if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
       return { ...inputsReport(answer), document: answer.document, findings: answer.findings };
     }),
   );
@@ -178,7 +178,9 @@ export async function bakeInputs(file: string, options: BakeOptions = {}): Promi
     const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
     const question = { ...here, shared: { buildPlatform, salts, modes }, ask, note };
     return askTargets(bake, { table, env, job }, question, async (answers) => {
-      if (strict) for (const { answer } of answers.answers) refuseUncovered(answer);
+      if (strict) {
+        for (const { answer } of answers.answers) refuseIncomplete([answer], `the key of ${answer.file}`);
+      }
       return bakeReport(answers);
     });
   });
@@ -270,12 +272,4 @@ function lineOf(given: Build | string): BuildLine {
     salts: pairs(build.with),
     modes: build.modes ?? 'exact',
   };
-}
-
-function refuseUncovered({ file, incomplete }: BuildAnswer): void {
-  if (incomplete.length === 0) return;
-  throw new CtxsrcError('E_INCOMPLETE', `the key of ${file} does not cover ${incomplete.join(', ')}`, {
-    hint: 'install the optional package koffi, or do without strict',
-    details: { incomplete },
-  });
 }
