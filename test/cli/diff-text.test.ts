@@ -75,6 +75,25 @@ it('the sentence goes on in the next line of a screen, and is one line in a pipe
   expect(lines(undefined)).toEqual([sentence]);
 });
 
+it('on a wide screen bars grow, and a long name moves its own row alone', () => {
+  const bytes = { added: 1000, gone: 0 };
+  const files = { added: 4, changed: 0, gone: 0 };
+  const long = `${'long'.repeat(20)}/`;
+  const changes = [
+    change('A', 'short', { bytes }),
+    change('A', `${long}x`, { bytes }),
+    change('A', `${long}y`, { bytes }),
+  ];
+  const at = (width: number): string[] =>
+    diffText({ ...report, changes, files: { ...report.files!, ...files } }, true, screen(width)).split('\n');
+  const bar = (lines: readonly string[], name: RegExp): string =>
+    lines.find((line) => name.test(line) && line.includes('+++'))!;
+  expect(bar(at(200), /short/)).toBe(` A short${' '.repeat(55)}  ${'+1.0 kB'.padStart(9)}  ${'+'.repeat(30)}`);
+  expect(bar(at(200), /long/)).toBe(` A ${long}  (2)  ${'+2.0 kB'.padStart(9)}  ${'+'.repeat(60)}`);
+  // The folder keeps its beginning and its end where it does not fit.
+  expect(bar(at(80), /long/)).toMatch(/^ A longlong\S*…\S*ong\/ {2}\(2\) {4}\+2\.0 kB {2}\+{26}$/);
+});
+
 describe('the rows', () => {
   it.each([40, 80, 200])('are no wider than %i columns, and names keep their last part', (width) => {
     for (const stat of [true, false]) {

@@ -15,7 +15,11 @@ const PIPE_NAME = 50;
 const AMOUNT = 9;
 /** On narrower screens words stand below the name. */
 const NARROW = 60;
-const MAX_BAR = 28;
+/** Cells of a bar in a pipe, and at most of a screen. */
+const PIPE_BAR = 28;
+const MAX_BAR = 60;
+/** On wider screens what stands on the right comes nearer to its name. */
+const WIDE = 120;
 const COLORS = { A: 'green', D: 'red', M: 'cyan', m: 'cyan' } as const;
 
 /** @param stat fold folders and draw bars */
@@ -57,9 +61,10 @@ function layerLines({ layers, changes, comparison }: DiffReport, screen: Screen)
   }
   const numberWidth = Math.max(...rows.map(({ number }) => number.length)) + 1;
   const rightWidth = Math.max(...rows.map(({ right }) => widthOf(right)));
-  const room = (screen.width ?? PIPE_NAME + AMOUNT + MAX_BAR) - numberWidth - 4 - rightWidth;
+  const others = numberWidth + 4 + rightWidth;
+  const room = Math.min(screen.width ?? PIPE_NAME + AMOUNT + PIPE_BAR, WIDE) - others;
   return rows.map(({ number, name, right }) => {
-    const cut = screen.width === undefined ? shown(screen, name) : fitted(screen, name, Math.max(8, room));
+    const cut = fitted(screen, name, screen.width && Math.max(8, screen.width - others));
     const gap = ' '.repeat(Math.max(2, room - widthOf(cut) + 2 + rightWidth - widthOf(right)));
     return ` ${number.padEnd(numberWidth)} ${cut}${right === '' ? '' : `${gap}${right}`}`;
   });
@@ -88,11 +93,14 @@ function changeLines({ changes }: DiffReport, stat: boolean, screen: Screen): st
   const width = screen.width ?? Number.POSITIVE_INFINITY;
   const hasBars = stat && screen.bars && width >= NARROW;
   const longest = most(names, widthOf);
-  const nameWidth = Math.min(longest, screen.width === undefined ? PIPE_NAME : nameRoom(width, hasBars));
+  const mostCells = screen.width === undefined ? PIPE_BAR : Math.min(MAX_BAR, Math.floor(width / 3));
+  const mostName = screen.width && nameRoom(width, hasBars ? mostCells : Math.floor(width / 4));
+  // A name that is longer than the column moves its own row only.
+  const nameWidth = Math.min(longest, mostName === undefined ? PIPE_NAME : Math.min(mostName, WIDE / 2));
   const largest = most(rows, ({ bytes }) => bytes.added + bytes.gone);
   const lines = rows.flatMap((row, index) => {
     const { letter, bytes, amount, words } = row;
-    const name = nameCut(screen, names[index]!, screen.width === undefined ? undefined : nameWidth);
+    const name = nameCut(screen, names[index]!, mostName);
     const padded = name + ' '.repeat(Math.max(0, nameWidth - widthOf(name)));
     const head = ` ${letter} ${padded}  ${amount.padStart(AMOUNT)}  `;
     if (width < NARROW) {
@@ -101,7 +109,7 @@ function changeLines({ changes }: DiffReport, stat: boolean, screen: Screen): st
     }
     const room = screen.width && screen.width - widthOf(head);
     const bar = hasBars
-      ? changeBarOf(bytes.added, bytes.gone, largest, Math.min(MAX_BAR, room ?? MAX_BAR), screen)
+      ? changeBarOf(bytes.added, bytes.gone, largest, Math.min(mostCells, room ?? mostCells), screen)
       : '';
     const beside = bar === '' || words.length > 0 ? cutTo(screen, words.join(', '), room && room - bar.length - 1) : '';
     return colored(screen, letter, head, [bar, beside].filter((part) => part !== '').join(' '));
@@ -121,16 +129,18 @@ function most<T>(things: readonly T[], size: (thing: T) => number): number {
   return things.reduce((largest, thing) => Math.max(largest, size(thing)), 0);
 }
 
-function nameRoom(width: number, hasBars: boolean): number {
+/** @param beside columns of what follows the amount */
+function nameRoom(width: number, beside: number): number {
   const others = 3 + 2 + AMOUNT + 2;
-  const besideName = width < NARROW ? 0 : hasBars ? Math.min(MAX_BAR, Math.floor(width / 3)) : Math.floor(width / 4);
-  return Math.max(8, width - others - besideName);
+  return Math.max(8, width - others - (width < NARROW ? 0 : beside));
 }
 
 /** A harmless name that keeps its last part whole where that fits. */
 function nameCut(screen: Screen, name: string, width: number | undefined): string {
   if (width === undefined || widthOf(name) <= width) return name;
-  const last = name.slice(name.lastIndexOf('/', name.length - 2) + 1);
+  // A folder ends in a slash, and in how many files it folds.
+  const end = name.replace(/\/(?: {2}\([\d,]+\))?$/, '').length;
+  const last = name.slice(name.lastIndexOf('/', end - 1) + 1);
   const gap = screen.ascii ? '.../' : '…/';
   const room = width - widthOf(last) - widthOf(gap);
   if (room < 4) return fitted(screen, name, width);

@@ -173,6 +173,8 @@ describe.each(pages)('%s', (_name, page) => {
   it('says the same without colours', () => {
     const colored = page({ ...plain, color: true });
     expect(colored).toContain('\x1b[');
+    // Bold, dim, red, green, cyan and their ends, of the terminal's own; never a background, never a move.
+    for (const [sequence] of colored.matchAll(/\x1b.{0,4}/g)) expect(sequence).toMatch(/^\x1b\[(?:[12]|22|3[1269])m/);
     expect(colored.replace(/\x1b\[[0-9;]*m/g, '')).toBe(page(plain));
   });
 });
@@ -203,6 +205,15 @@ describe('the page of an image', () => {
     expect(head(50)).toMatch(/^# +FETCH +ON DISK +MADE BY$/);
     expect(head(40)).toMatch(/^# +ON DISK +MADE BY$/);
     expect(at(40)).toContain('index    sha256:aaaa…aaaa');
+  });
+
+  it('has the same columns in ASCII', () => {
+    const plainSigns = (line: string): string => line.replaceAll('█', '#').replaceAll('▌', '.');
+    const beforeText = (lines: readonly string[]): string[] =>
+      lines.filter((line) => /^ *\d /.test(line)).map((line) => plainSigns(line).slice(0, line.indexOf('RUN')));
+    expect(beforeText(at(80, { ascii: true }))).toEqual(beforeText(at(80)));
+    expect(beforeText(at(80))).toHaveLength(4);
+    expect(at(80).join('')).not.toMatch(/[^\x20-\x7e█▌→…]/);
   });
 
   it('in a pipe cuts nothing, and is read aloud without bars', () => {
