@@ -75,13 +75,12 @@ async function browse(data) {
   let frame;
   let marked;
 
-  /** Draws the map anew, and keeps it for `mark`. */
+  /** Draws the map anew. */
   const draw = () => {
     const size = { width: canvas.clientWidth, height: canvas.clientHeight };
     boxes = size.width > 0 && size.height > 0 ? mapBoxes(tree, folder, state.by, size) : [];
     drawMap(canvas, boxes, tree, tags);
-    ground = element('canvas', { width: String(canvas.width), height: String(canvas.height) });
-    if (canvas.width > 0 && canvas.height > 0) ground.getContext('2d').drawImage(canvas, 0, 0);
+    ground = undefined;
   };
   const drawSoon = () => {
     cancelAnimationFrame(frame);
@@ -98,9 +97,13 @@ async function browse(data) {
     body.querySelector('.here')?.classList.remove('here');
     marked = at;
     rowOf(at)?.classList.add('here');
-    if (ground?.width > 0) {
-      const context = canvas.getContext('2d');
-      context.drawImage(ground, 0, 0, canvas.clientWidth, canvas.clientHeight);
+    if (canvas.width > 0 && canvas.height > 0) {
+      // Made when it is first needed: copying it takes as long as drawing.
+      if (ground === undefined) {
+        ground = element('canvas', { width: String(canvas.width), height: String(canvas.height) });
+        ground.getContext('2d').drawImage(canvas, 0, 0);
+      }
+      canvas.getContext('2d').drawImage(ground, 0, 0, canvas.clientWidth, canvas.clientHeight);
       const box = boxes.find((one) => one.place === at && one.more === undefined);
       if (box !== undefined) outline(canvas, box);
     }

@@ -102,10 +102,13 @@ function childrenOf(tree, folder, by) {
 
 /** What the filters leave below a folder, each by itself, the largest first. */
 function filesBelow(tree, folder, by) {
-  const isBelow = new Uint8Array(tree.names.length);
+  const { left, parents } = tree;
+  const isBelow = new Uint8Array(left.length);
   isBelow[folder] = 1;
-  for (let place = folder + 1; place < isBelow.length; place++) isBelow[place] = isBelow[tree.parents[place]];
-  return Array.from(orderOf(tree, by).places.filter((place) => tree.left[place] === 1 && isBelow[place] === 1));
+  for (let place = folder + 1; place < isBelow.length; place++) isBelow[place] = isBelow[parents[place]];
+  const found = [];
+  for (const place of orderOf(tree, by).places) if (left[place] === 1 && isBelow[place] === 1) found.push(place);
+  return found;
 }
 
 function pathOf(tree, place, top = 0) {

@@ -102,8 +102,8 @@ function largestIn(tree, place) {
 }
 
 function cutText(context, name, width) {
-  // Longer names would be measured for nothing.
-  let shown = name.slice(0, 200);
+  // No letter is narrower: more of them would be measured for nothing.
+  let shown = name.slice(0, Math.ceil(width / 2.5));
   while (shown.length > 1 && context.measureText(shown).width > width) {
     shown = `${shown.slice(0, Math.max(1, Math.floor(shown.length * 0.8) - 1))}…`;
     if (shown.length < 3) return '';
