@@ -92,7 +92,7 @@ describe('what a command loads', () => {
   it('key of a layout: a part of the program, and nothing of Node that takes time', async () => {
     const layout = join(packageRoot, 'fixtures', 'layouts', 'hello');
     const { bytes, builtins } = await loadedBy(['key', `oci-layout://${layout}`]);
-    expect(bytes).toBeLessThan(216_200);
+    expect(bytes).toBeLessThan(215_500);
     const dear = ['child_process', 'worker_threads', 'crypto', 'stream', 'net', 'perf_hooks', 'v8', 'fs/promises'];
     expect(builtins.filter((name) => dear.includes(name))).toEqual([]);
   });
