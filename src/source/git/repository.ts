@@ -5,8 +5,10 @@
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, Store } from '../../contract/index.ts';
+import { sha256, shortDigest } from '../../core/digest.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
 import { Git, type GitCall, type GitOutput, type GitReach } from './command.ts';
 import { isObjectId, type ResolvedRef } from './key.ts';
@@ -222,7 +224,7 @@ export class Repository {
     const configured = ['-c', `remote.origin.url=${url}`];
     if (stdin !== undefined) configured.push('-c', 'fetch.negotiationAlgorithm=noop');
     try {
-      await Task.run(this.#job, 'download', url, (task) =>
+      await Task.run(this.#job, 'download', shownReference(url), (task) =>
         this.#remote.retrying(this.#job, () =>
           git.run(this.#job.signal, `fetch ${url}`, [...configured, 'fetch', ...FETCH_FLAGS, ...args], {
             gitDir: this.dir,
@@ -266,9 +268,14 @@ export class Repository {
   }
 }
 
-/** Each kind of a remote's repository has its own. It is what people see: `cache du`, and who waits for another run. */
-function workspaceKey({ url }: Pick<GitRemote, 'url'>, { partial, sha256 }: RepositoryKind): string {
-  return `${url}${partial ? ' (parts of it)' : ''}${sha256 ? ' (sha256)' : ''}`;
+/**
+ * Each kind of a remote's repository has its own. It is what people see: `cache du`, and who waits for another run. A
+ * user of http may be a token.
+ */
+function workspaceKey({ url }: Pick<GitRemote, 'url'>, { partial, sha256: isSha256 }: RepositoryKind): string {
+  const shown = shownReference(url);
+  const user = shown === url ? '' : ` (${shortDigest(sha256(url))})`;
+  return `${shown}${user}${partial ? ' (parts of it)' : ''}${isSha256 ? ' (sha256)' : ''}`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobContext, SharedCache, SharedContent, Store } from '../../contract/index.ts';
 import { CtxsrcError, isCtxsrcError, localError } from '../../core/errors.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { Git } from './command.ts';
 import type { Commit, Repository } from './repository.ts';
@@ -37,13 +38,14 @@ export class SharedPacks {
   readonly #job: JobContext;
   readonly #store: Store;
   readonly #cache: SharedCache;
+  /** For messages. */
   readonly #url: string;
 
   constructor(job: JobContext, store: Store, cache: SharedCache, url: string) {
     this.#job = job;
     this.#store = store;
     this.#cache = cache;
-    this.#url = url;
+    this.#url = shownReference(url);
   }
 
   /** Brings the objects of the commit or tag into the repository, if the cache has them. Returns the commit. */

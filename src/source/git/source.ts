@@ -11,6 +11,7 @@ import { Once } from '../../core/once.ts';
 import { shortened } from '../../core/printable.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
+import { shownReference } from '../../core/shown-reference.ts';
 import { textOfBytes } from '../../fs/byte-string.ts';
 import { PathFilter } from '../../fs/match/path-filter.ts';
 import { settleTree } from '../../fs/write/normalise-tree.ts';
@@ -53,7 +54,7 @@ function gitInstance(id: GitIdentifier, env: SourceEnv): SourceInstance {
           },
         },
         (written, total) => {
-          task ??= new Task(job.progress, 'unpack', String(id), { total, unit: 'files' });
+          task ??= new Task(job.progress, 'unpack', shownReference(String(id)), { total, unit: 'files' });
           task.advance(written, { total });
         },
       );

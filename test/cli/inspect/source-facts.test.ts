@@ -163,6 +163,23 @@ describe.skipIf(!needs('git'))('a commit', () => {
     ]);
   });
 
+  it('is kept, for each user of its address, without that user, who may be a token', async () => {
+    const home = cliHome();
+    for (const user of ['t0ken-a', 't0ken-b']) {
+      const url = `${server.origin.replace('//', `//${user}@`)}/r.git`;
+      const { code, stderr } = await ctxsrc(['snapshot', '--skip-submodules', url, 'out'], {
+        home,
+        cwd: tempDir('out'),
+      });
+      expect([code, stderr]).toEqual([0, expect.not.stringContaining('t0ken')]);
+      expect(stderr).toContain('//***@');
+    }
+    const { stdout } = await ctxsrc(['cache', 'ls', '--json'], { home });
+    const kept = (JSON.parse(stdout) as { items: { kind: string; name: string }[] }).items;
+    expect(kept.filter(({ kind }) => kind === 'workspace')).toHaveLength(2);
+    expect(stdout).not.toContain('t0ken');
+  });
+
   it('is known too where only one of its directories was fetched', async () => {
     const home = cliHome();
     const url = `${server.origin}/r.git#main:sub`;
