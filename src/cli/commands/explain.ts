@@ -2,6 +2,7 @@ import { closest } from '../../core/closest.ts';
 import { CtxsrcError, ERROR_EXITS, type ErrorCode, EXIT_MEANINGS } from '../../core/errors.ts';
 import { EXPLANATIONS } from '../help/explanations.ts';
 import type { Run } from '../run.ts';
+import { screenOf, wrapped } from '../screen.ts';
 
 /** `ctxsrc explain [code]`: explains an error code, or lists the error codes of an exit code. */
 export async function run(run: Run, args: readonly string[]): Promise<undefined> {
@@ -20,9 +21,9 @@ export async function run(run: Run, args: readonly string[]): Promise<undefined>
   const exit = ERROR_EXITS[code];
   if (run.json) return run.document({ code, exit, ...explanation });
   await run.line(`${code} (exit ${exit})`);
-  await run.line(explanation.cause);
+  await paragraph(run, explanation.cause, 0);
   await run.line('check:');
-  for (const check of explanation.check) await run.line(`  ${check}`);
+  for (const check of explanation.check) await paragraph(run, check, 2);
   await run.line('example:');
   await run.line(`  ${explanation.example}`);
 }
@@ -37,7 +38,12 @@ async function explainExit(run: Run, exit: number): Promise<undefined> {
   const codes = Object.entries(ERROR_EXITS).flatMap(([code, of]) => (of === exit ? [code as ErrorCode] : []));
   if (run.json) return run.document({ exit, meaning, codes });
   await run.line(`exit ${exit}: ${meaning}`);
-  for (const code of codes) await run.line(`  ${code}: ${EXPLANATIONS[code].cause}`);
+  for (const code of codes) await paragraph(run, `${code}: ${EXPLANATIONS[code].cause}`, 2);
+}
+
+/** One line in a pipe; on a screen as many as it takes, words whole. */
+async function paragraph(run: Run, text: string, indent: number): Promise<void> {
+  for (const one of wrapped(screenOf(run.io.stdout, run.io.env, run.flags.color), text, indent)) await run.line(one);
 }
 
 async function list(run: Run): Promise<undefined> {

@@ -7,7 +7,7 @@ import type { Inventory, InventoryItem } from './inventory.ts';
 /** Kinds of many small items that nobody tells apart by name. */
 const SUMMED: Partial<Record<StoreRow['kind'], string>> = {
   record: 'what saves work',
-  'stat-cache': 'files of directories as they were last seen',
+  'stat-cache': 'digests of known files',
   entries: 'what layers consist of',
 };
 

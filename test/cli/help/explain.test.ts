@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EXPLANATIONS } from '../../../src/cli/help/explanations.ts';
 import { ERROR_EXITS, EXIT_MEANINGS } from '../../../src/core/errors.ts';
-import { ctxsrc } from '../../support/cli.ts';
+import { cliEnv, cliHome, cliPath, ctxsrc } from '../../support/cli.ts';
+import { needs } from '../../support/needs.ts';
+import { Terminal } from '../../support/terminal.ts';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -29,6 +31,20 @@ describe('every error code', () => {
 
   it('has an exit code with a meaning', () => {
     for (const exit of Object.values(ERROR_EXITS)) expect(EXIT_MEANINGS).toHaveProperty(String(exit));
+  });
+
+  it.skipIf(!needs('tmux'))('is explained in lines of whole words on a narrow terminal', async () => {
+    const terminal = new Terminal(40, 24, cliEnv(cliHome()));
+    try {
+      terminal.type(`clear; ${process.execPath} ${cliPath()} explain 6; echo the-end`);
+      const lines = await terminal.until((seen) => seen.includes('the-end'), 'the end');
+      const words = new Set(Object.values(EXPLANATIONS).flatMap(({ cause }) => cause.split(' ')));
+      const explained = lines.filter((line) => line.startsWith('  ') && !line.includes('E_'));
+      expect(explained.length).toBeGreaterThan(4);
+      for (const word of explained.flatMap((line) => line.trim().split(' '))) expect(words).toContain(word);
+    } finally {
+      terminal.close();
+    }
   });
 
   it('is explained in the terminal and as JSON', async () => {
