@@ -75,16 +75,16 @@ async function browse(data) {
   let frame;
   let marked;
 
-  /** Draws the map anew. */
-  const draw = () => {
+  /** Draws the map anew, finer on paper. */
+  const draw = (isPrinted = false) => {
     const size = { width: canvas.clientWidth, height: canvas.clientHeight };
     boxes = size.width > 0 && size.height > 0 ? mapBoxes(tree, folder, state.by, size) : [];
-    drawMap(canvas, boxes, tree, tags);
+    drawMap(canvas, boxes, { tree, tags, ratio: Math.max(isPrinted ? 2 : 1, window.devicePixelRatio || 1) });
     ground = undefined;
   };
   const drawSoon = () => {
     cancelAnimationFrame(frame);
-    frame = requestAnimationFrame(draw);
+    frame = requestAnimationFrame(() => draw());
   };
   const rowOf = (at) => {
     let shown = at;
@@ -181,7 +181,7 @@ async function browse(data) {
   addEventListener('beforeprint', () => {
     const { theme } = root.dataset;
     root.dataset.theme = 'light';
-    draw();
+    draw(true);
     addEventListener(
       'afterprint',
       () => {

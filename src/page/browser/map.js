@@ -51,8 +51,7 @@ function boxAt(boxes, x, y) {
 const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** Draws the boxes in the colours of the style; a folder that is not a frame has that of the largest file in it. */
-function drawMap(canvas, boxes, tree, tags) {
-  const ratio = Math.max(2, window.devicePixelRatio || 1);
+function drawMap(canvas, boxes, { tree, tags, ratio }) {
   canvas.width = canvas.clientWidth * ratio;
   canvas.height = canvas.clientHeight * ratio;
   const context = canvas.getContext('2d');
