@@ -14,7 +14,7 @@ export interface Statements extends Pick<Dockerfile, 'escape' | 'brokenByEmptyLi
 }
 
 /** The operations of more do not fit into a message either. */
-const MAX_INSTRUCTIONS = 100_000;
+const MAX_INSTRUCTIONS = 120_000;
 
 /** What to do about a file that is too large. */
 export const LARGER = 'the messages of BuildKit hold no more: COPY scripts and data from files';
