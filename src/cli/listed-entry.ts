@@ -4,7 +4,7 @@ import { type ByteString, isUtf8, textOfBytes } from '../fs/byte-string.ts';
 import type { ListedEntry } from '../image/entries/listing.ts';
 
 /** A line of `ls`; names are kept apart, because they are quoted. */
-interface Line {
+export interface Line {
   readonly before: string;
   readonly name: ByteString;
   readonly after?: string;
@@ -13,29 +13,30 @@ interface Line {
 
 const LETTERS = { file: '-', dir: 'd', symlink: 'l', hardlink: 'h', char: 'c', block: 'b', fifo: 'p' } as const;
 
-export function shortLine({ path }: ListedEntry): Line {
-  return { before: '', name: path };
+export function* shortLines(entries: Iterable<ListedEntry>): Generator<Line> {
+  for (const { path } of entries) yield { before: '', name: path };
 }
 
 /** Type and mode, owner, size (of a device its numbers), time in UTC, path, and what a link leads to. */
-export function longLines(entries: readonly ListedEntry[]): Line[] {
-  const owners = entries.map(({ uid, gid }) => `${uid}:${gid}`);
-  const sizes = entries.map(({ type, target, size }) =>
-    type === 'char' || type === 'block' ? `${target}` : `${size}`,
-  );
-  const [ownerWidth, sizeWidth] = [widest(owners), widest(sizes)];
-  return entries.map((entry, i) => {
+export function* longLines(entries: Iterable<ListedEntry>): Generator<Line> {
+  let [ownerWidth, sizeWidth] = [0, 0];
+  for (const entry of entries) {
+    ownerWidth = Math.max(ownerWidth, ownerText(entry).length);
+    sizeWidth = Math.max(sizeWidth, sizeText(entry).length);
+  }
+  for (const entry of entries) {
     const { type, path, target } = entry;
-    const columns = [modeText(entry), owners[i]!.padEnd(ownerWidth), sizes[i]!.padStart(sizeWidth), timeText(entry)];
-    const before = `${columns.join('  ')}  `;
-    if (target === undefined || (type !== 'symlink' && type !== 'hardlink')) return { before, name: path };
-    return { before, name: path, after: type === 'symlink' ? ' -> ' : ' link to ', link: target };
-  });
+    const [owner, size] = [ownerText(entry).padEnd(ownerWidth), sizeText(entry).padStart(sizeWidth)];
+    const before = `${modeText(entry)}  ${owner}  ${size}  ${timeText(entry)}  `;
+    if (target === undefined || (type !== 'symlink' && type !== 'hardlink')) yield { before, name: path };
+    else yield { before, name: path, after: type === 'symlink' ? ' -> ' : ' link to ', link: target };
+  }
 }
 
-function widest(texts: readonly string[]): number {
-  return texts.reduce((width, { length }) => Math.max(width, length), 0);
-}
+const ownerText = ({ uid, gid }: ListedEntry): string => `${uid}:${gid}`;
+
+const sizeText = ({ type, target, size }: ListedEntry): string =>
+  type === 'char' || type === 'block' ? `${target}` : `${size}`;
 
 function modeText({ type, mode }: ListedEntry): string {
   const special = [
@@ -58,24 +59,29 @@ function timeText({ mtime }: ListedEntry): string {
   return Number.isNaN(date.getTime()) ? String(mtime) : date.toISOString().slice(0, 16).replace('T', ' ');
 }
 
-/** The members of an entry in `ls --json`. Bytes that are no UTF-8 are latin-1, with `pathBytes` or `linkBytes`. */
-export function entryDocument({ path, type, size, mode, uid, gid, mtime, mtimeNs, ...rest }: ListedEntry): object {
-  const { target, digest, layer } = rest;
-  return {
-    ...bytesMember('path', path),
-    type,
-    size,
-    mode: octal(mode),
-    uid,
-    gid,
-    mtime: mtime + mtimeNs / 1e9,
-    ...(target === undefined ? {} : bytesMember(type === 'char' || type === 'block' ? 'device' : 'link', target)),
-    digest,
-    layer,
-  };
+/** A document that is made member by member: a spread costs each object a shape of its own, and there may be many. */
+type Members = Record<string, unknown>;
+
+/** Adds the members of an entry in `ls --json`. Bytes that are no UTF-8 are latin-1, with `pathBytes` or `linkBytes`. */
+export function addEntry(members: Members, entry: ListedEntry): Members {
+  const { path, type, size, mode, uid, gid, mtime, mtimeNs, target, digest, layer } = entry;
+  addBytes(members, 'path', path);
+  members.type = type;
+  members.size = size;
+  members.mode = octal(mode);
+  members.uid = uid;
+  members.gid = gid;
+  members.mtime = mtime + mtimeNs / 1e9;
+  if (target !== undefined) addBytes(members, type === 'char' || type === 'block' ? 'device' : 'link', target);
+  members.digest = digest;
+  members.layer = layer;
+  return members;
 }
 
-/** Bytes as a member of a document: latin-1, and said to be, if they are no UTF-8. */
-export function bytesMember(name: string, bytes: ByteString): object {
-  return isUtf8(bytes) ? { [name]: textOfBytes(bytes) } : { [name]: bytes, [`${name}Bytes`]: true };
+/** Adds bytes: latin-1, and said to be, if they are no UTF-8. */
+export function addBytes(members: Members, name: string, bytes: ByteString): Members {
+  const isText = isUtf8(bytes);
+  members[name] = isText ? textOfBytes(bytes) : bytes;
+  if (!isText) members[`${name}Bytes`] = true;
+  return members;
 }

@@ -52,10 +52,10 @@ export interface Store {
 
 /** What the layers with these diff IDs consist of, so that they need not be read to be listed. */
 export interface EntryIndexStore {
-  /** The rows of a layer's entries, verified by their own digest; undefined if there are none. */
-  get(diffId: Digest): Promise<Buffer | undefined>;
-  /** Does nothing if the store is not writable, or the rows, given in pieces, are too many to be kept. */
-  put(diffId: Digest, rows: Iterable<Uint8Array>): Promise<void>;
+  /** The pieces that were put for a layer, verified by their own digest; undefined if there are none. */
+  get(diffId: Digest): Promise<readonly Uint8Array[] | undefined>;
+  /** Does nothing if the store is not writable, or the pieces are too many to be kept. */
+  put(diffId: Digest, pieces: readonly Uint8Array[]): Promise<void>;
 }
 
 /** Small JSON records, one file each: validated when read, rebuildable, never trusted for integrity. */

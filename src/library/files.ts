@@ -182,7 +182,9 @@ export async function ls<Reference extends string>(
 ): Promise<readonly ListedEntry[]> {
   members(LS_OPTIONS)(options, '');
   const { recursive = false } = options;
-  return withFiles(reference, options, ({ listFiles }, files, job) => listFiles(job, files, path, recursive));
+  return withFiles(reference, options, async ({ listFiles }, files, job) => [
+    ...(await listFiles(job, files, path, recursive)),
+  ]);
 }
 
 /**

@@ -31,7 +31,7 @@ export async function inspectPage(job: JobContext, request: InspectRequest, insp
   return report.kind === 'image' ? imagePage(report, entries) : directoryPage(report, entries ?? []);
 }
 
-function imagePage(report: ImageReport, entries: readonly ListedEntry[] | undefined): Page {
+function imagePage(report: ImageReport, entries: Iterable<ListedEntry> | undefined): Page {
   const { identifier, platform, imagePlatform, created, index, manifest, config, key, pinned, base } = report;
   const { size, onDisk, layers, hidden, images, attestations, configuration } = report;
   const disk = onDisk === null ? '' : `, ${formatBytes(onDisk)} on disk`;
@@ -124,7 +124,7 @@ function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden'
   };
 }
 
-function* pageFiles(entries: readonly ListedEntry[]): Generator<PageFile> {
+function* pageFiles(entries: Iterable<ListedEntry>): Generator<PageFile> {
   for (const { path, type, size, mode, uid, gid, target, layer = 1 } of entries) {
     const link = target === undefined ? '' : ` ${LINKS[type] ?? type} ${pathText(target)}`;
     const note = `${octal(mode)} ${uid}:${gid}${link}`;
@@ -143,7 +143,7 @@ function* pageFiles(entries: readonly ListedEntry[]): Generator<PageFile> {
 
 const LINKS: Readonly<Record<string, string>> = { symlink: 'link to', hardlink: 'same file as' };
 
-function directoryPage(report: DirectoryReport, entries: readonly ListedEntry[]): Page {
+function directoryPage(report: DirectoryReport, entries: Iterable<ListedEntry>): Page {
   const { identifier, key, files, directories, bytes, ignored, ignoreFile, machineDependent, incomplete } = report;
   const machine = Object.entries(machineDependent).map(([property, { count }]) => `${property} of ${count}`);
   const facts: Fact[] = [

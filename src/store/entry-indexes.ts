@@ -1,11 +1,9 @@
 /**
- * Indexes of layers: `entries/ALGORITHM-HEX` of a diff ID. A line of JSON with the format and the digest of the rest,
- * then the rows of the layer's entries, compressed. An index only saves the reading of a layer: one that is damaged or
+ * Indexes of layers: `entries/ALGORITHM-HEX` of a diff ID. A line of JSON with the format and the digest of the rest, then
+ * the pieces, each behind its length in four bytes. An index only saves the reading of a layer: one that is damaged or
  * cannot be written counts as missing.
  */
 import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
 import type { EntryIndexStore } from '../contract/store.ts';
 import { type Digest, sha256 } from '../core/digest.ts';
 import type { StoreDirectory } from './layout.ts';
@@ -13,11 +11,12 @@ import { touch } from './process-identity.ts';
 
 /** The folder of the store. */
 export const ENTRIES = 'entries';
-/** Of the header and the rows; an index in another format is made anew. */
-const FORMAT = 1;
-/** Bytes of rows, and of them compressed: the index of a larger layer is not kept. */
-const MAX_ROWS = 512 << 20;
-const MAX_COMPRESSED = 64 << 20;
+/** Of the header and the pieces; an index in another format is made anew. */
+const FORMAT = 2;
+/** Bytes of the pieces: the index of a larger layer is not kept. */
+const MAX_BYTES = 64 << 20;
+/** Bytes of a length. */
+const LENGTH = 4;
 const NEWLINE = 0x0a;
 
 export class FileEntryIndexes implements EntryIndexStore {
@@ -27,30 +26,17 @@ export class FileEntryIndexes implements EntryIndexStore {
     this.#directory = directory;
   }
 
-  async get(diffId: Digest): Promise<Buffer | undefined> {
+  async get(diffId: Digest): Promise<readonly Buffer[] | undefined> {
     const path = this.#path(diffId);
-    const compressed = checkedIndex(await readFile(path).catch(() => undefined));
-    if (compressed === undefined) return undefined;
-    try {
-      const rows = await promisify(gunzip)(compressed, { maxOutputLength: MAX_ROWS });
-      await touch(path);
-      return rows;
-    } catch {
-      return undefined;
-    }
+    const pieces = checkedIndex(await readFile(path).catch(() => undefined));
+    if (pieces !== undefined) await touch(path);
+    return pieces;
   }
 
-  async put(diffId: Digest, rows: Iterable<Uint8Array>): Promise<void> {
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    for (const piece of rows) {
-      length += piece.length;
-      if (length > MAX_ROWS) return;
-      pieces.push(piece);
-    }
-    const compressed = await promisify(gzip)(Buffer.concat(pieces), { level: 3 });
-    if (compressed.length > MAX_COMPRESSED) return;
-    const bytes = Buffer.concat([Buffer.from(`${headerOf(compressed)}\n`), compressed]);
+  async put(diffId: Digest, pieces: readonly Uint8Array[]): Promise<void> {
+    if (pieces.reduce((sum, { length }) => sum + length, 0) > MAX_BYTES) return;
+    const content = Buffer.concat(pieces.flatMap((piece) => [lengthOf(piece), piece]));
+    const bytes = Buffer.concat([Buffer.from(`${headerOf(content)}\n`), content]);
     await this.#directory.keep(() => this.#directory.replaceFile(this.#path(diffId), bytes));
   }
 
@@ -59,14 +45,27 @@ export class FileEntryIndexes implements EntryIndexStore {
   }
 }
 
-/** The compressed rows of an index; undefined unless they are what its header says. */
-export function checkedIndex(bytes: Buffer | undefined): Buffer | undefined {
+/** The pieces of an index; undefined unless they are what its header says. */
+export function checkedIndex(bytes: Buffer | undefined): readonly Buffer[] | undefined {
   const end = bytes?.indexOf(NEWLINE) ?? -1;
   if (bytes === undefined || end === -1) return undefined;
-  const compressed = bytes.subarray(end + 1);
-  return bytes.toString('latin1', 0, end) === headerOf(compressed) ? compressed : undefined;
+  const rest = bytes.subarray(end + 1);
+  if (bytes.toString('latin1', 0, end) !== headerOf(rest)) return undefined;
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < rest.length; ) {
+    const start = at + LENGTH;
+    at = start + rest.readUInt32LE(at);
+    pieces.push(rest.subarray(start, at));
+  }
+  return pieces;
 }
 
-function headerOf(compressed: Uint8Array): string {
-  return JSON.stringify({ format: FORMAT, digest: sha256(compressed) });
+function lengthOf({ length }: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(LENGTH);
+  bytes.writeUInt32LE(length);
+  return bytes;
+}
+
+function headerOf(bytes: Uint8Array): string {
+  return JSON.stringify({ format: FORMAT, digest: sha256(bytes) });
 }

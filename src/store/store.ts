@@ -69,7 +69,7 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
     records,
     entryIndexes: {
       get: async (diffId) => (await openEntryIndexes()).get(diffId),
-      put: async (diffId, rows) => (await openEntryIndexes()).put(diffId, rows),
+      put: async (diffId, pieces) => (await openEntryIndexes()).put(diffId, pieces),
     },
     ref: async (recipe: Recipe): Promise<ImmutableRef> => (await openRefs()).open(recipe),
     commit: async (dir, id): Promise<ImmutableRef> => (await openRefs()).commit(dir, id),

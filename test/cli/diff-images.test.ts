@@ -37,7 +37,7 @@ describe('two versions of an image', () => {
     }
   });
 
-  it('are shown by layer, folder and setting, with changes of metadata in words', async () => {
+  it('are shown by layer, folder and setting, with changes of metadata in words (D2)', async () => {
     expect(await answer(shop('1.4'), shop('1.5'), '--stat')).toBe(
       `shop:1.4 → 1.5: 2 of 3 layers, 6 files (-36 B), and ENV PATH
 
@@ -126,7 +126,7 @@ describe('images with the same files', () => {
 });
 
 describe('what is asked for', () => {
-  it('--only and --ignore choose kinds and paths, and what is left out is counted', async () => {
+  it('--only and --ignore choose kinds and paths, and what is left out is counted (D3)', async () => {
     const pair = [shop('1.4'), shop('1.5')];
     const modes = await answer(...pair, '--only', 'mode');
     expect(modes).toContain(' m app/start');

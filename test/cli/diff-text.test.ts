@@ -115,7 +115,7 @@ describe('the rows', () => {
     );
   });
 
-  it('are whole in a pipe, and nothing of a name is obeyed', () => {
+  it('are whole in a pipe, and nothing of a name is obeyed (D5)', () => {
     const text = diffText(report, true, screen(undefined));
     expect(text).toContain(`${'deep/'.repeat(60)}last-part.js`);
     expect(text).toContain('"x\\n\\033[31m"');

@@ -43,13 +43,13 @@ async function cat(ref: string, path: string): Promise<string> {
 }
 
 describe('an image', () => {
-  it('with one file and nothing else: lists that file', async () => {
+  it('with one file and nothing else: lists that file (R1)', async () => {
     const { ref } = image([file('only', 'all there is\n')]);
     expect(await lines(['ls', ref])).toEqual(['only']);
     expect(await cat(ref, 'only')).toBe('all there is\n');
   });
 
-  it('is listed the same as layout, archive and in a registry', async () => {
+  it('is listed the same as layout, archive and in a registry (R1)', async () => {
     const { layout, ref } = image([dir('etc'), file('etc/a')], [dir('etc'), file('etc/.wh.a'), file('etc/b', 'b')]);
     const archive = join(tempDir('archive'), 'image.tar');
     const files = [...layout.files()].map(([name, content]) => ({ name, content }));
@@ -71,7 +71,7 @@ describe('an image', () => {
     }
   });
 
-  it('in a registry: a file costs the layers from the top to its own, and a second ls -R no blob', async () => {
+  it('in a registry: a file costs the layers from the top to its own, and a second ls -R no blob (R6)', async () => {
     const { layout, built } = image(
       [dir('base'), file('base/large', 'l'.repeat(50_000))],
       [dir('app'), file('app/found')],
@@ -128,7 +128,7 @@ describe('an image', () => {
     }
   });
 
-  it('follows links inside the root only', async () => {
+  it('follows links inside the root only (R3)', async () => {
     const { ref } = image(
       [dir('usr'), dir('usr/lib'), file('usr/lib/os-release', 'ID=debian\n'), link('lib', 'usr/lib'), dir('etc')],
       [
@@ -161,7 +161,7 @@ describe('an image', () => {
     await expectFailure(['ls', '--layer', '3', ref], { code: 'E_USAGE', message: /the image has 2 layers/ });
   });
 
-  it('with a layer that is not what its configuration says: no byte of it is printed', async () => {
+  it('with a layer that is not what its configuration says: no byte of it is printed (R7)', async () => {
     const layout = new LayoutBuilder();
     const layer = layout.layer(tar([file('secret')]));
     layout.tag(layout.image({ layers: [layer], diffIds: [`sha256:${'0'.repeat(64)}`] }), 'latest');

@@ -1,7 +1,7 @@
 import { listFiles, withFiles } from '../../snapshot/list/source-files.ts';
 import { identifierMembers } from '../../source/document.ts';
 import { type Flags, layerFlag, limitsOf } from '../flags.ts';
-import { entryDocument, longLines, shortLine } from '../listed-entry.ts';
+import { addEntry, type Line, longLines, shortLines } from '../listed-entry.ts';
 import { write } from '../output.ts';
 import { inPieces, jsonItems } from '../pieces.ts';
 import { quotedName } from '../quoted-name.ts';
@@ -21,17 +21,24 @@ export async function run(run: Run, [reference, path = '']: readonly string[], f
   if (run.json) {
     const head = JSON.stringify(identifierMembers(resolved[0]!, run.defaultPlatform())).slice(0, -1);
     await run.out(`${head},"entries":[`);
-    await inPieces(jsonItems(entries!, entryDocument), (text) => run.out(text));
+    await inPieces(
+      jsonItems(entries!, (entry) => addEntry({}, entry)),
+      (text) => run.out(text),
+    );
     return run.out(']}\n');
   }
-  const isNull = flags.null === true;
-  const lines = flags.long === true ? longLines(entries!) : entries!.map(shortLine);
-  if (isNull) {
-    const texts = lines.map(({ before, name, after = '', link = '' }) => `${before}${name}${after}${link}\0`);
-    return inPieces(texts, (text) => write(run.io.stdout, Buffer.from(text, 'latin1')));
+  const lines = flags.long === true ? longLines(entries!) : shortLines(entries!);
+  if (flags.null === true)
+    return inPieces(nullTexts(lines), (text) => write(run.io.stdout, Buffer.from(text, 'latin1')));
+  return inPieces(lineTexts(lines), (text) => run.out(text));
+}
+
+function* nullTexts(lines: Iterable<Line>): Generator<string> {
+  for (const { before, name, after = '', link = '' } of lines) yield `${before}${name}${after}${link}\0`;
+}
+
+function* lineTexts(lines: Iterable<Line>): Generator<string> {
+  for (const { before, name, after = '', link } of lines) {
+    yield `${before}${quotedName(name)}${after}${link === undefined ? '' : quotedName(link)}\n`;
   }
-  const texts = lines.map(({ before, name, after = '', link }) => {
-    return `${before}${quotedName(name)}${after}${link === undefined ? '' : quotedName(link)}\n`;
-  });
-  return inPieces(texts, (text) => run.out(text));
 }

@@ -5,7 +5,7 @@ import { CHANGES, type HiddenFile } from '../../image/entries/weigh.ts';
 import { cleanComponents } from '../../layer/apply/entry-names.ts';
 import type { LayerFiles } from '../../snapshot/inspect/layer-files.ts';
 import type { ImageReport } from '../../snapshot/inspect/report.ts';
-import { bytesMember, entryDocument } from '../listed-entry.ts';
+import { addBytes, addEntry } from '../listed-entry.ts';
 import { inPieces, jsonItems } from '../pieces.ts';
 import type { Run } from '../run.ts';
 
@@ -34,17 +34,17 @@ export async function writeImageDocument(
         : {
             ...hidden,
             paths: withHidden
-              ? paths.map(({ path, ...rest }) => ({ ...bytesMember('path', path), ...rest }))
+              ? paths.map(({ path, ...rest }) => Object.assign(addBytes({}, 'path', path), rest))
               : undefined,
           },
-    largest: largest?.map(({ path, ...rest }) => ({ ...bytesMember('path', path), ...rest })) ?? null,
+    largest: largest?.map(({ path, ...rest }) => Object.assign(addBytes({}, 'path', path), rest)) ?? null,
   };
   const chosen = layers.filter(({ number }) => only === undefined || number === only);
   if (!withFiles) return run.out(`${JSON.stringify({ ...document, layers: chosen })}\n`);
   await run.out(`${JSON.stringify(document).slice(0, -1)},"layers":[`);
   for (const [i, layer] of chosen.entries()) {
     await run.out(`${i === 0 ? '' : ','}${JSON.stringify(layer).slice(0, -1)},"entries":[`);
-    const entries = entryDocuments(await files.entries(layer.number - 1), files, layer.number - 1);
+    const entries = entryDocuments(files.entries(layer.number - 1), files, layer.number - 1);
     await inPieces(
       jsonItems(entries, (one) => one),
       (text) => run.out(text),
@@ -62,16 +62,20 @@ function* entryDocuments(entries: Iterable<Entry>, { weights }: LayerFiles, laye
     index += 1;
     const change = CHANGES[weights?.layers[layer]?.changes[index] ?? 0]!;
     if (change === 'none') continue;
+    const members = addChanged({ change }, entry, change);
     const by = hidden.get(index)?.by;
-    yield { change, ...entryMembers(entry, change), ...(by === undefined ? {} : { hiddenBy: by + 1 }) };
+    if (by !== undefined) members.hiddenBy = by + 1;
+    yield members;
   }
 }
 
 /** Of a whiteout the path that it is about, without what marks it. */
-function entryMembers(entry: Entry, change: (typeof CHANGES)[number]): object {
+function addChanged(members: Record<string, unknown>, entry: Entry, change: (typeof CHANGES)[number]) {
   const components = cleanComponents(entry.path);
-  const path = components.join('/');
-  if (change !== 'remove' && change !== 'opaque') return entryDocument({ ...entry, path });
+  if (change !== 'remove' && change !== 'opaque') {
+    addEntry(members, entry);
+    return addBytes(members, 'path', components.join('/'));
+  }
   const name = components.pop()!.replace(/^\.wh\./, '');
-  return bytesMember('path', [...components, ...(change === 'remove' ? [name] : [])].join('/'));
+  return addBytes(members, 'path', [...components, ...(change === 'remove' ? [name] : [])].join('/'));
 }

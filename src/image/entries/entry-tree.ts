@@ -17,8 +17,10 @@ export interface Inode {
   /** Text of a link, `major:minor` of a device. */
   readonly target: string | undefined;
   readonly digest: Digest | undefined;
-  /** The layer that has the content, and the number of its entry there. */
-  readonly place: { readonly layer: number; readonly index: number } | undefined;
+  /** The layer that has the content; undefined if none that is known does. */
+  readonly layer: number | undefined;
+  /** The number of its entry in the layer. */
+  readonly index: number;
   /** Number of names that were made for it, and that it lost. */
   names: number;
   lost?: number;
@@ -160,7 +162,7 @@ export class EntryTree {
 
   put(parent: TreeDirectory, name: string, node: TreeNode, layer?: number): void {
     this.#noteLost(parent, name, node);
-    parent.children.set(name, node);
+    parent.children.set(ofItsOwn(name), node);
     this.touch(parent, layer);
   }
 
@@ -285,6 +287,11 @@ export class EntryTree {
       throw new CtxsrcError('E_LIMIT', 'the names and attributes of the image take more than 512 MiB of memory');
     }
   }
+}
+
+/** The name with memory of its own: a part of a longer text keeps all of that in memory. */
+function ofItsOwn(name: string): string {
+  return name.length < 13 ? name : Buffer.from(name, 'latin1').toString('latin1');
 }
 
 /** The path of a child below the root. */

@@ -6,13 +6,10 @@ import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import type { Store } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
-import { entriesOfRows, ROW_SEPARATOR, rowOf } from '../../fs/entry/json-rows.ts';
 import { EntryCollector, type MetadataSum } from './entry-collector.ts';
 import type { MergeLimits } from './merge.ts';
+import { PackedEntries } from './packed-entries.ts';
 import { mended, type OpenLayer, readLayerArchive } from './read-layer.ts';
-
-/** Entries whose rows are one piece. Names and attributes of one are 3 MiB at most, and six times that as JSON. */
-const PIECE = 16;
 
 /**
  * The entries of a layer: from the store, else by reading the layer.
@@ -24,12 +21,8 @@ export async function layerEntries(
   layer: OpenLayer,
   limits: MergeLimits & { readonly maxRatio: number },
   metadata: MetadataSum,
-): Promise<readonly Entry[]> {
-  const stored = await storedEntries(store, layer.diffId);
-  if (stored === undefined) return readEntries(job, store, layer, limits, metadata);
-  const entries = [...stored];
-  for (const entry of entries) metadata.add(entry);
-  return entries;
+): Promise<Iterable<Entry>> {
+  return (await storedEntries(store, layer.diffId)) ?? readEntries(job, store, layer, limits, metadata);
 }
 
 /**
@@ -42,27 +35,18 @@ export async function readEntries(
   layer: OpenLayer,
   limits: MergeLimits & { readonly maxRatio: number },
   metadata: MetadataSum,
-): Promise<readonly Entry[]> {
+): Promise<Iterable<Entry>> {
   const entries = await mended(async () => {
     const collector = new EntryCollector(limits, metadata);
     await readLayerArchive(job, store, layer, collector, limits.maxRatio);
-    return collector.entries;
+    return collector.end();
   });
-  await store.entryIndexes.put(layer.diffId, rowPieces(entries));
+  await store.entryIndexes.put(layer.diffId, entries.pieces);
   return entries;
 }
 
-/** The entries of a layer that the store has an index of, each decoded when its turn comes. */
+/** The entries of a layer that the store has an index of. */
 export async function storedEntries(store: Store, diffId: Digest): Promise<Iterable<Entry> | undefined> {
-  const rows = await store.entryIndexes.get(diffId);
-  if (rows === undefined) return undefined;
-  return rows.length === 0 ? [] : entriesOfRows([rows]);
-}
-
-/** The rows of entries in pieces: as one text they could be longer than a text may be. */
-function* rowPieces(entries: readonly Entry[]): Generator<Buffer> {
-  for (let start = 0; start < entries.length; start += PIECE) {
-    const rows = entries.slice(start, start + PIECE).map(rowOf);
-    yield Buffer.from(`${start === 0 ? '' : ROW_SEPARATOR}${rows.join(ROW_SEPARATOR)}`);
-  }
+  const pieces = await store.entryIndexes.get(diffId);
+  return pieces && new PackedEntries(pieces);
 }

@@ -32,7 +32,7 @@ const LANES = 3;
 
 export class LayeredFiles implements FileTree {
   readonly #options: LayeredFilesOptions;
-  readonly #entries = new Map<number, readonly Entry[]>();
+  readonly #entries = new Map<number, Iterable<Entry>>();
   readonly #metadata = new MetadataSum();
   /** The tree of the lowest layer so far and all above it. */
   #tree: { readonly lowest: number; readonly tree: EntryTree } | undefined;
@@ -71,13 +71,13 @@ export class LayeredFiles implements FileTree {
     await this.#treeFrom(job, 0);
   }
 
-  async *read(job: JobContext, { place, size }: Inode): AsyncGenerator<Uint8Array> {
-    if (place === undefined) {
+  async *read(job: JobContext, { layer, index, size }: Inode): AsyncGenerator<Uint8Array> {
+    if (layer === undefined) {
       throw new CtxsrcError('E_PATH_NOT_FOUND', 'the file is a hard link into a lower layer', {
         hint: 'leave --layer out',
       });
     }
-    const spool = await mended(() => this.#spooled(job, place, size));
+    const spool = await mended(() => this.#spooled(job, layer, index, size));
     try {
       yield* spool.read();
     } finally {
@@ -85,7 +85,7 @@ export class LayeredFiles implements FileTree {
     }
   }
 
-  async #spooled(job: JobContext, place: NonNullable<Inode['place']>, size: number): Promise<Spool> {
+  async #spooled(job: JobContext, layer: number, wanted: number, size: number): Promise<Spool> {
     const { layers, limits, store } = this.#options;
     const spool = await openSpool(store, size);
     try {
@@ -95,11 +95,11 @@ export class LayeredFiles implements FileTree {
           index += 1;
         },
         data(chunk, offset) {
-          if (index === place.index) spool.write(chunk, offset);
+          if (index === wanted) spool.write(chunk, offset);
         },
         fileEnd: () => undefined,
       };
-      await readLayerArchive(job, store, layers[place.layer]!, handler, limits.maxRatio);
+      await readLayerArchive(job, store, layers[layer]!, handler, limits.maxRatio);
       return spool;
     } catch (error) {
       await spool.close();
@@ -110,10 +110,8 @@ export class LayeredFiles implements FileTree {
   async readSeveral(job: JobContext, inodes: readonly Inode[]): Promise<ReadonlyMap<Inode, Buffer>> {
     const { layers, limits, store } = this.#options;
     const contents = new Map<Inode, Buffer>();
-    for (const layer of new Set(inodes.flatMap(({ place }) => place?.layer ?? []))) {
-      const wanted = new Map(
-        inodes.flatMap((inode) => (inode.place?.layer === layer ? [[inode.place.index, inode]] : [])),
-      );
+    for (const layer of new Set(inodes.flatMap((inode) => inode.layer ?? []))) {
+      const wanted = new Map(inodes.flatMap((inode) => (inode.layer === layer ? [[inode.index, inode]] : [])));
       const read = await mended(async () => {
         const buffers = new Map<Inode, Buffer>();
         let current: Buffer | undefined;
@@ -163,7 +161,7 @@ export class LayeredFiles implements FileTree {
     return merge.tree;
   }
 
-  async #entriesOf(job: JobContext, layer: number): Promise<readonly Entry[]> {
+  async #entriesOf(job: JobContext, layer: number): Promise<Iterable<Entry>> {
     const { store, layers, limits } = this.#options;
     const known = this.#entries.get(layer) ?? (await layerEntries(job, store, layers[layer]!, limits, this.#metadata));
     this.#entries.set(layer, known);

@@ -1,5 +1,5 @@
 /** The entries of a tree, in the order of a snapshot's. */
-import type { Entry } from '../../contract/entry.ts';
+import type { Entry, Metadata } from '../../contract/entry.ts';
 import {
   type EntryTree,
   type Inode,
@@ -18,21 +18,32 @@ export interface ListedEntry extends Entry {
 
 /**
  * What is in a directory, with paths from the root: a directory before its content, names in the order of their bytes.
+ * The entries are made while they are walked, for there may be many.
  * @throws LowerLayersNeeded
  */
-export function listDirectory(tree: EntryTree, directory: TreeDirectory, recursive: boolean): ListedEntry[] {
+export function listDirectory(tree: EntryTree, directory: TreeDirectory, recursive: boolean): Iterable<ListedEntry> {
   if (tree.isUncertain) throw new LowerLayersNeeded();
+  checkKnown(directory, recursive);
   const firsts = firstPaths(tree);
-  const list: ListedEntry[] = [];
-  const walk = (dir: TreeDirectory, prefix: string): void => {
+  const prefix = prefixOf(directory);
+  return { [Symbol.iterator]: () => walk(directory, prefix) };
+
+  function* walk(dir: TreeDirectory, before: string): Generator<ListedEntry> {
     for (const [name, node] of childrenOf(dir)) {
-      const path = prefix + name;
-      list.push(entryOf(node, path, firsts));
-      if (node.kind === 'dir' && recursive) walk(node, `${path}/`);
+      const path = before + name;
+      yield entryOf(node, path, firsts);
+      if (node.kind === 'dir' && recursive) yield* walk(node, `${path}/`);
     }
-  };
-  walk(directory, prefixOf(directory));
-  return list;
+  }
+}
+
+/** @throws LowerLayersNeeded */
+function checkKnown(directory: TreeDirectory, recursive: boolean): void {
+  for (const [, node] of childrenOf(directory)) {
+    if (node.kind !== 'dir') continue;
+    metaOf(node);
+    if (recursive) checkKnown(node, recursive);
+  }
 }
 
 /** One entry. Which of several names is the file's and which are links to it is known only of a complete tree. */
@@ -41,27 +52,39 @@ export function listOne(tree: EntryTree, node: TreeLeaf | TreeDirectory, path: s
   return entryOf(node, path, isComplete ? firstPaths(tree) : new Map());
 }
 
+// Entries have their members one by one: a spread costs each object a shape of its own.
 function entryOf(node: TreeLeaf | TreeDirectory, path: string, firsts: ReadonlyMap<Inode, string>): ListedEntry {
+  const layer = numberOf(node.kind === 'dir' ? node.declared : node.layer);
+  const { mode, uid, gid, mtime, mtimeNs, xattrs } = node.kind === 'dir' ? metaOf(node) : node.inode.meta;
   if (node.kind === 'dir') {
-    if (node.meta === undefined) throw new LowerLayersNeeded();
-    return {
-      ...(node.parent === undefined ? UNDECLARED : node.meta),
-      path,
-      type: 'dir',
-      size: 0,
-      ...layerOf(node.declared),
-    };
+    return { path, type: 'dir', size: 0, mode, uid, gid, mtime, mtimeNs, xattrs, layer };
   }
-  const { type, meta, size, target, digest } = node.inode;
+  const { type, size, target, digest } = node.inode;
   const first = firsts.get(node.inode);
-  const shared = { ...meta, path, size, ...layerOf(node.layer) };
-  if (first !== undefined && first !== path) return { ...shared, type: 'hardlink', target: first };
-  return { ...shared, type, target, digest };
+  const isLink = first !== undefined && first !== path;
+  return {
+    path,
+    type: isLink ? 'hardlink' : type,
+    size,
+    mode,
+    uid,
+    gid,
+    mtime,
+    mtimeNs,
+    xattrs,
+    target: isLink ? first : target,
+    digest: isLink ? undefined : digest,
+    layer,
+  };
 }
 
-function layerOf(layer: number | undefined): { layer?: number } {
-  return layer === undefined ? {} : { layer: layer + 1 };
+/** @throws LowerLayersNeeded */
+function metaOf({ parent, meta }: TreeDirectory): Metadata {
+  if (meta === undefined) throw new LowerLayersNeeded();
+  return parent === undefined ? UNDECLARED : meta;
 }
+
+const numberOf = (layer: number | undefined): number | undefined => (layer === undefined ? undefined : layer + 1);
 
 /** The first path of each file that has several. */
 function firstPaths(tree: EntryTree): Map<Inode, string> {

@@ -41,6 +41,8 @@ export class LayerMerge {
   readonly #observer: MergeObserver | undefined;
   #layer = 0;
   #bytes = 0;
+  /** The last one, which further files share that have the same. */
+  #meta: Metadata = UNDECLARED;
 
   /**
    * @param complete false if lower layers stay unknown
@@ -115,11 +117,9 @@ export class LayerMerge {
       this.#bytes += size;
       if (this.#bytes > maxBytes) refuse(`unpacks to more than ${maxBytes} bytes`, '--max-bytes');
     }
-    const meta = metaOf(entry, UNDECLARED);
-    if (type === 'symlink') meta.mode = 0o777;
+    const meta = this.#metaOf(entry, UNDECLARED, type === 'symlink' ? 0o777 : entry.mode);
     this.tree.count(name, target ?? '', meta);
-    const place = { layer: this.#layer, index };
-    this.#put(parent, name, { type, meta, size, target, digest, place, names: 0 });
+    this.#put(parent, name, { type, meta, size, target, digest, layer: this.#layer, index, names: 0 });
   }
 
   #directory(parent: TreeDirectory, name: string, existing: TreeNode | undefined, entry: Entry): void {
@@ -129,7 +129,7 @@ export class LayerMerge {
     // A directory of a lower layer keeps its owner if the entry has none.
     const keepsOwner = entry.uid === NO_OWNER || entry.gid === NO_OWNER;
     if (keepsOwner && mayExist && before === undefined) throw new LowerLayersNeeded();
-    const meta = metaOf(entry, before ?? UNDECLARED);
+    const meta = this.#metaOf(entry, before ?? UNDECLARED);
     this.tree.count(name, '', meta);
     if (existing?.kind !== 'dir') {
       this.tree.mkdir(parent, name, meta, this.#layer);
@@ -149,9 +149,9 @@ export class LayerMerge {
     }
     if (target === undefined) {
       if (!this.#alone) throw archiveError(`a hard link to ${shown}, which does not exist`);
-      const meta = metaOf(entry, UNDECLARED);
-      const facts = { size: 0, target: linkPath(entry), digest: undefined, place: undefined, names: 0 };
-      this.#put(parent, name, { type: 'hardlink', meta, ...facts });
+      const meta = this.#metaOf(entry, UNDECLARED);
+      const nowhere = { size: 0, digest: undefined, layer: undefined, index: 0 };
+      this.#put(parent, name, { type: 'hardlink', meta, target: linkPath(entry), ...nowhere, names: 0 });
       return;
     }
     const { node, dir } = target;
@@ -161,8 +161,7 @@ export class LayerMerge {
       throw archiveError(`a hard link to ${shown}, which it replaces`);
     }
     const { inode } = node;
-    const meta = metaOf(entry, inode.meta);
-    if (inode.type === 'symlink') meta.mode = inode.meta.mode;
+    const meta = this.#metaOf(entry, inode.meta, inode.type === 'symlink' ? inode.meta.mode : entry.mode);
     this.tree.count(name, '', meta);
     inode.meta = meta;
     this.#put(parent, name, inode);
@@ -184,6 +183,20 @@ export class LayerMerge {
     }
   }
 
+  /** @param before what an owner that the entry does not have stays */
+  #metaOf(entry: Entry, before: Metadata, mode = entry.mode): Metadata {
+    const isBounded = entry.mtime < 0 || entry.mtime > MAX_LAYER_TIME;
+    const uid = entry.uid === NO_OWNER ? before.uid : entry.uid;
+    const gid = entry.gid === NO_OWNER ? before.gid : entry.gid;
+    const [mtime, mtimeNs] = isBounded ? [0, 0] : [entry.mtime, entry.mtimeNs];
+    const last = this.#meta;
+    const isSame = last.mode === mode && last.uid === uid && last.gid === gid && last.xattrs === entry.xattrs;
+    if (!isSame || last.mtime !== mtime || last.mtimeNs !== mtimeNs) {
+      this.#meta = { mode, uid, gid, mtime, mtimeNs, xattrs: entry.xattrs };
+    }
+    return this.#meta;
+  }
+
   #put(parent: TreeDirectory, name: string, inode: Inode): void {
     inode.names += 1;
     this.tree.put(parent, name, { kind: 'leaf', inode, layer: this.#layer }, this.#layer);
@@ -197,19 +210,6 @@ function linkPath({ target }: Entry): string {
 function isWithin(dir: TreeDirectory, above: TreeDirectory): boolean {
   for (let at: TreeDirectory | undefined = dir; at !== undefined; at = at.parent) if (at === above) return true;
   return false;
-}
-
-/** @param before what an owner that the entry does not have stays */
-function metaOf({ mode, uid, gid, mtime, mtimeNs, xattrs }: Entry, before: Metadata): Metadata {
-  const isBounded = mtime < 0 || mtime > MAX_LAYER_TIME;
-  const time = isBounded ? { mtime: 0, mtimeNs: 0 } : { mtime, mtimeNs };
-  return {
-    mode,
-    uid: uid === NO_OWNER ? before.uid : uid,
-    gid: gid === NO_OWNER ? before.gid : gid,
-    ...time,
-    xattrs,
-  };
 }
 
 function refuse(what: string, flag: string): never {

@@ -5,8 +5,7 @@ import type { Store } from '../../contract/store.ts';
 import { type Digest, digestAlgorithm, shortDigest } from '../../core/digest.ts';
 import { isCtxsrcError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
-import { decompress, detectCompression } from '../../layer/compress/decompress.ts';
-import { peek } from '../../layer/compress/peek.ts';
+import { type ByteSink, decompressInto } from '../../layer/compress/decompress.ts';
 import { checkDiffId } from '../../layer/diff-id.ts';
 import { type TarHandler, TarReader } from '../../layer/tar/reader.ts';
 import type { Descriptor } from '../../oci/types.ts';
@@ -20,8 +19,8 @@ export interface OpenLayer {
   read(job: JobContext): AsyncIterable<Uint8Array>;
 }
 
-/** The bytes that decide on the compression. */
-const MAGIC = 18;
+/** Bytes that are decompressed at a time. */
+const PIECE = 256 << 10;
 
 /**
  * Feeds the layer to a handler, to the end. What the handler made of it is to be used only after this has returned:
@@ -40,12 +39,17 @@ export async function readLayerArchive(
   const work = async (task: Task): Promise<void> => {
     const hash = createHash(digestAlgorithm(diffId));
     const reader = new TarReader(handler);
-    const { first, whole } = await peek(counted(read(job), task), MAGIC);
-    for await (const chunk of decompress(whole, detectCompression(first), maxRatio)) {
-      job.signal.throwIfAborted();
-      hash.update(chunk);
-      reader.push(chunk);
-    }
+    // One piece of memory for all: what a layer becomes piles up faster than it is collected.
+    const buffer = Buffer.allocUnsafe(PIECE);
+    const sink: ByteSink = {
+      room: () => ({ buffer, offset: 0 }),
+      filled(length) {
+        const piece = buffer.subarray(0, length);
+        hash.update(piece);
+        reader.push(piece);
+      },
+    };
+    await decompressInto(counted(job, read(job), task), sink, maxRatio);
     checkDiffId(hash, digest, diffId);
     reader.finish();
   };
@@ -72,9 +76,10 @@ export async function mended<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-async function* counted(bytes: AsyncIterable<Uint8Array>, task: Task): AsyncGenerator<Buffer> {
+async function* counted(job: JobContext, bytes: AsyncIterable<Uint8Array>, task: Task): AsyncGenerator<Buffer> {
   let done = 0;
   for await (const chunk of bytes) {
+    job.signal.throwIfAborted();
     done += chunk.length;
     task.advance(done);
     yield chunk as Buffer;

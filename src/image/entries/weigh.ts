@@ -48,14 +48,14 @@ export interface Weights {
 const LARGEST = 10;
 
 /**
- * @param layers the entries of each, base first, asked for when their turn comes
- * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`, and those of asking
+ * @param layers the entries of each, base first
+ * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
  */
-export async function weighLayers(
+export function weighLayers(
   signal: AbortSignal,
-  layers: readonly { readonly digest: Digest; entries(): Promise<Iterable<Entry>> }[],
+  layers: readonly { readonly digest: Digest; readonly entries: Iterable<Entry> }[],
   limits: MergeLimits,
-): Promise<Weights> {
+): Weights {
   const hidden: HiddenFile[] = [];
   const weighed: WeighedLayer[] = [];
   let changes: Uint8Array = new Uint8Array(0);
@@ -71,8 +71,8 @@ export async function weighLayers(
       lost: (inode, path, by) => {
         inode.lost = (inode.lost ?? 0) + 1;
         if (inode.lost < inode.names || inode.type !== 'file') return;
-        const { layer, index } = inode.place!;
-        hidden.push({ path, size: inode.size, layer, index, by: current, how: howOf(inode, by) });
+        const { size, layer, index } = inode;
+        hidden.push({ path, size, layer: layer!, index, by: current, how: howOf(inode, by) });
       },
     },
   );
@@ -81,7 +81,7 @@ export async function weighLayers(
     current = number;
     const sums = new FileSums();
     try {
-      merge.apply(number, sums.counted(await entries()));
+      merge.apply(number, sums.counted(entries));
     } catch (error) {
       throw isDamage(error) ? ofLayer(error, digest) : error;
     }
@@ -104,9 +104,15 @@ class FileSums {
         this.bytes += entry.size;
         this.files += 1;
       }
-      yield entry;
+      yield leanEntry(entry);
     }
   }
+}
+
+/** What weighing asks of an entry: a tree of hundreds of thousands of them has to fit into memory. */
+function leanEntry({ path, type, size, target, digest }: Entry): Entry {
+  const start: Digest | undefined = digest && `:${digest.slice(-7)}`;
+  return { path, type, size, target, digest: start, mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, xattrs: undefined };
 }
 
 /** Whiteouts, and files by which a storage driver of old marked its layers, are none of the image. */
@@ -148,7 +154,7 @@ function aliveFiles(root: TreeDirectory): Pick<Weights, 'largest' | 'alive'> {
       const { inode } = node;
       if (inode.names > 1) seen.add(inode);
       alive += inode.size;
-      found.push({ path: prefix + name, size: inode.size, layer: inode.place!.layer });
+      found.push({ path: prefix + name, size: inode.size, layer: inode.layer! });
       if (found.length > 1_000) found = largest();
     }
   };

@@ -27,6 +27,8 @@ export interface ByteSink {
 const MAGIC_LENGTH = 18;
 /** Bytes of output at a time. The default of Node's stream, 16 KiB, would halve the speed. */
 const CHUNK_SIZE = 256 << 10;
+/** Bytes of input at a time: a thousand times as many may come of them. */
+const STEP = 16 << 10;
 
 /** The compression, by the first bytes. */
 export function detectCompression(start: Uint8Array): Compression {
@@ -42,7 +44,11 @@ export function detectCompression(start: Uint8Array): Compression {
  * awaited but the source, except in versions of Node without a synchronous decoder.
  * @throws CtxsrcError `E_ARCHIVE_INVALID`, `E_LIMIT`
  */
-export async function decompressInto(source: Iterable<Buffer>, sink: ByteSink, maxRatio: number): Promise<void> {
+export async function decompressInto(
+  source: Iterable<Buffer> | AsyncIterable<Buffer>,
+  sink: ByteSink,
+  maxRatio: number,
+): Promise<void> {
   const peeked = await peek(source, MAGIC_LENGTH);
   for await (const _ of steps(peeked, detectCompression(peeked.first), sink, maxRatio));
 }
@@ -85,8 +91,11 @@ async function* steps(
   }
   try {
     for await (const chunk of whole) {
-      guard.input += chunk.length;
-      yield decoder.push(chunk);
+      for (let at = 0; at < chunk.length; at += STEP) {
+        const part = chunk.subarray(at, at + STEP);
+        guard.input += part.length;
+        yield decoder.push(part);
+      }
     }
     decoder.finish();
   } catch (error) {

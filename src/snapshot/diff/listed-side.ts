@@ -28,7 +28,7 @@ export async function listedTree(
   diffIds: ListedTree['diffIds'],
 ): Promise<ListedTree> {
   await files.readAll(job);
-  return { files, diffIds, entries: await files.ask(job, (tree) => listDirectory(tree, tree.root, true)) };
+  return { files, diffIds, entries: await files.ask(job, (tree) => [...listDirectory(tree, tree.root, true)]) };
 }
 
 export const isListed = (tree: object | undefined): tree is ListedTree => tree !== undefined && 'entries' in tree;
@@ -65,8 +65,8 @@ export function inodeOf(job: JobContext, { files }: ListedTree, path: ByteString
   });
 }
 
-function originOf({ diffIds }: ListedTree, { place }: Inode): string | undefined {
-  return place === undefined ? undefined : `${String(diffIds[place.layer])} ${place.index}`;
+function originOf({ diffIds }: ListedTree, { layer, index }: Inode): string | undefined {
+  return layer === undefined ? undefined : `${String(diffIds[layer])} ${index}`;
 }
 
 async function digestOf(content: AsyncIterable<Uint8Array>): Promise<Digest> {

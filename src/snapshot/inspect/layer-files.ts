@@ -22,52 +22,40 @@ export interface LayerFiles {
   readonly weights: Weights | undefined;
   /** Bytes and number of each layer's files, as far as they are known. */
   readonly sums: readonly ({ readonly bytes: number; readonly files: number } | undefined)[];
-  /** The entries of a layer in the order of its archive, once more. */
-  entries(layer: number): Promise<Iterable<Entry>>;
+  /** The entries of a layer in the order of its archive, as often as they are walked. */
+  entries(layer: number): Iterable<Entry>;
 }
 
 /** @throws CtxsrcError those of reading layers */
 export async function layerFiles(job: JobContext, request: FilesRequest): Promise<LayerFiles> {
-  const { layers, limits = {}, read } = request;
-  const unkept = read ? await readMissing(job, request) : new Map<number, readonly Entry[]>();
-  const found = async (layer: number): Promise<Iterable<Entry> | undefined> =>
-    unkept.get(layer) ?? indexed(request, layer);
-  const entries = async (layer: number): Promise<Iterable<Entry>> => (await found(layer)) ?? [];
-  const known = new Set<number>();
-  for (const layer of layers.keys()) if ((await found(layer)) !== undefined) known.add(layer);
-  if (known.size === layers.length) {
-    const asked = layers.map(({ digest }, layer) => ({ digest, entries: () => entries(layer) }));
-    const weights = await weighLayers(job.signal, asked, listingLimits(limits));
-    return { weights, sums: weights.layers, entries };
+  const { layers, store, limits = {}, read } = request;
+  const found: (Iterable<Entry> | undefined)[] = [];
+  for (const { diffId } of layers) found.push(isDigest(diffId) ? await storedEntries(store, diffId) : undefined);
+  if (read && found.includes(undefined)) await readMissing(job, request, found);
+  const entries = (layer: number): Iterable<Entry> => found[layer] ?? [];
+  if (found.includes(undefined)) {
+    return { weights: undefined, sums: found.map((one) => one && sumLayer(one)), entries };
   }
-  const sums: LayerFiles['sums'][number][] = [];
-  for (const layer of layers.keys()) sums.push(known.has(layer) ? sumLayer(await entries(layer)) : undefined);
-  return { weights: undefined, sums, entries };
+  const asked = layers.map(({ digest }, layer) => ({ digest, entries: entries(layer) }));
+  const weights = weighLayers(job.signal, asked, listingLimits(limits));
+  return { weights, sums: weights.layers, entries };
 }
 
-/** The layers without an index are read; the entries of one whose index the store cannot keep are given back. */
-async function readMissing(job: JobContext, request: FilesRequest): Promise<Map<number, readonly Entry[]>> {
-  const { instance, store, limits = {}, layers } = request;
-  const unkept = new Map<number, readonly Entry[]>();
-  const missing: number[] = [];
-  for (const layer of layers.keys()) if ((await indexed(request, layer)) === undefined) missing.push(layer);
-  const ref = missing.length === 0 ? null : await instance.snapshot(job);
-  if (ref === null) return unkept;
+/** Reads the layers whose entries were not found. */
+async function readMissing(
+  job: JobContext,
+  { instance, store, limits = {} }: FilesRequest,
+  found: (Iterable<Entry> | undefined)[],
+): Promise<void> {
+  const ref = await instance.snapshot(job);
+  if (ref === null) return;
   try {
     const open = await layersOf(job, ref);
     const metadata = new MetadataSum();
-    for (const layer of missing) {
-      const list = await readEntries(job, store, open![layer]!, listingLimits(limits), metadata);
-      if ((await indexed(request, layer)) === undefined) unkept.set(layer, list);
+    for (const layer of found.keys()) {
+      found[layer] ??= await readEntries(job, store, open![layer]!, listingLimits(limits), metadata);
     }
   } finally {
     await ref.release();
   }
-  return unkept;
-}
-
-/** The entries of a layer that the store has an index of. */
-async function indexed({ store, layers }: FilesRequest, layer: number): Promise<Iterable<Entry> | undefined> {
-  const { diffId } = layers[layer]!;
-  return isDigest(diffId) ? storedEntries(store, diffId) : undefined;
 }

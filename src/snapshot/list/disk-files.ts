@@ -107,7 +107,8 @@ class TreeBuilder {
       size: type === 'file' ? entry.size : 0,
       target: this.#reader.targetOf(entry),
       digest: undefined,
-      place: undefined,
+      layer: undefined,
+      index: 0,
       names: 0,
     };
     this.#paths.set(inode, entry.path);

@@ -142,7 +142,7 @@ export async function listFiles(
   files: FileTree,
   path: string,
   recursive: boolean,
-): Promise<ListedEntry[]> {
+): Promise<Iterable<ListedEntry>> {
   const asked = componentsOf(path);
   if (asked.length === 0) await files.readAll(job);
   const typed = asked.join('/');
@@ -151,9 +151,8 @@ export async function listFiles(
     const { node } = found;
     if (node.kind !== 'dir') return [listOne(tree, node, typed)];
     const list = listDirectory(tree, node, recursive);
-    return found.path === typed
-      ? list
-      : list.map((entry) => ({ ...entry, path: moved(entry.path, found.path, typed) }));
+    if (found.path === typed) return list;
+    return Array.from(list, (entry) => ({ ...entry, path: moved(entry.path, found.path, typed) }));
   });
 }
 

@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { formatBytes } from '../../../src/core/format.ts';
 import { cliHome, ctxsrc } from '../../support/cli.ts';
 import { expectFailure } from '../../support/cli-expect.ts';
 import { type BuiltLayer, LayoutBuilder } from '../../support/layout-builder.ts';
@@ -92,12 +93,12 @@ describe('an image', () => {
     ['none', undefined],
     ['shorter', [{ created_by: 'RUN a' }]],
     ['longer', [{ created_by: 'RUN a' }, { created_by: 'RUN b' }, { created_by: 'RUN c' }]],
-  ])('with a history that does not fit (%s) says so', async (_name, history) => {
+  ])('with a history that does not fit (%s) says so (L6)', async (_name, history) => {
     const { ref } = image([[file('a', 1)], [file('b', 1)]], { history });
     expect((await text([ref])).match(/\(no history\)$/gm)).toHaveLength(2);
   });
 
-  it('has a dash for what only its layers tell, and reads them when it is asked', async () => {
+  it('has a dash for what only its layers tell, and reads them when it is asked (L2)', async () => {
     const { ref } = image(hiding);
     const home = cliHome();
     const before = await json([ref], home);
@@ -121,7 +122,29 @@ describe('an image', () => {
     expect([then.onDisk, then.hidden.bytes, then.hidden.paths]).toEqual([90, 45, undefined]);
   });
 
-  it('lists as largest only what is left in the end', async () => {
+  it('has headed columns in decimal units whose sums it prints; what is not known is a dash, never a number (L5)', async () => {
+    const { ref, built } = image([[file('a', 1_234_000)], [file('b', 5_000)], [file('c', 0)]]);
+    const home = cliHome();
+    const columns = async (): Promise<string[][]> => {
+      const lines = (await text([ref], home)).split('\n');
+      expect(lines.find((line) => line.includes('FETCH'))).toMatch(/^ +# +FETCH +ON DISK /);
+      const rows = lines.flatMap((line) => {
+        const cells = /^ +\d+ +(\d[\d.]* k?M?B) +(-|\d[\d.]* k?M?B) +/.exec(line);
+        return cells === null ? [] : [[cells[1]!, cells[2]!]];
+      });
+      const [, fetch, disk] = /^size +(.+) to fetch, (.+) on disk/m.exec(lines.join('\n'))!;
+      return [...rows, [fetch!, disk!]];
+    };
+    const sizes = built.map(({ descriptor }) => descriptor.size);
+    const fetched = [...sizes, sizes.reduce((sum, size) => sum + size, 0)].map(formatBytes);
+    expect(await columns()).toEqual(fetched.map((size) => [size, '-']));
+    await text([ref, '--files'], home);
+    const onDisk = [1_234_000, 5_000, 0, 1_239_000].map(formatBytes);
+    expect(onDisk[0]).toBe('1.2 MB');
+    expect(await columns()).toEqual(fetched.map((size, at) => [size, onDisk[at]]));
+  });
+
+  it('lists as largest only what is left in the end (L3)', async () => {
     const { ref } = image(hiding);
     const { largest } = await json([ref, '--files']);
     const { stdout } = await ctxsrc(['ls', '-R', '--quiet', ref], { env });
@@ -130,7 +153,7 @@ describe('an image', () => {
     expect(await text([ref, '--files'])).toMatch(/^ {4}30 B {6}3 {2}thrice$/m);
   });
 
-  it('gives with --json --files what each entry does', async () => {
+  it('gives with --json --files what each entry does (L4)', async () => {
     const { ref } = image(hiding);
     const { layers } = await json([ref, '--files']);
     const rows = layers.map(({ entries }: { entries: { change: string; path: string; hiddenBy?: number }[] }) =>
@@ -189,7 +212,7 @@ describe('an image', () => {
     expect(await text([named.ref])).toMatch(/^base {5}example\/base:1: an annotation says so$/m);
   });
 
-  it('keeps attestations apart from platforms, and the annotations of the three levels', async () => {
+  it('keeps attestations apart from platforms, and the annotations of the three levels (L8)', async () => {
     const layout = new LayoutBuilder();
     const layers = [layout.layer(tar([file('a', 1)]))];
     const amd = layout.image({

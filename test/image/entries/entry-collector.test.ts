@@ -1,16 +1,17 @@
 /** The memory that the entries of a hostile image may take, and the rows that are kept of many. */
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { JobContext, Store } from '../../../src/contract/index.ts';
+import type { Entry, JobContext } from '../../../src/contract/index.ts';
 import type { Digest } from '../../../src/core/digest.ts';
-import { entriesOfRows } from '../../../src/fs/entry/json-rows.ts';
 import { EntryCollector, MetadataSum } from '../../../src/image/entries/entry-collector.ts';
-import { layerEntries } from '../../../src/image/entries/layer-index.ts';
+import { layerEntries, storedEntries } from '../../../src/image/entries/layer-index.ts';
 import type { TarEntry } from '../../../src/layer/tar/reader.ts';
 import { FileEntryIndexes } from '../../../src/store/entry-indexes.ts';
 import type { StoreDirectory } from '../../../src/store/layout.ts';
-import { MemoryStore } from '../../support/memory-store.ts';
+import { openStore } from '../../../src/store/store.ts';
+import { digestOf } from '../../support/layout-builder.ts';
 import { tar } from '../../support/tar-builder.ts';
+import { tempDir } from '../../support/temp.ts';
 
 const limits = { maxBytes: 1e9, maxFiles: 1e6 };
 const MIB = 'x'.repeat(1 << 20);
@@ -25,48 +26,36 @@ it.each([
   ['attributes', { xattrs: new Map([['user.a', MIB]]) }],
 ])('%s of all layers together are limited', (_, large) => {
   const metadata = new MetadataSum();
-  const layers = [new EntryCollector(limits, metadata), new EntryCollector(limits, metadata)];
-  const read = (count: number, layer: EntryCollector): void => {
-    for (let done = 0; done < count; done += 1) layer.entry({ ...plain, ...large });
-  };
-  read(300, layers[0]!);
-  expect(() => read(300, layers[1]!)).toThrow(expect.objectContaining({ code: 'E_LIMIT' }));
+  const entry: Entry = { ...plain, path: MIB, type: 'file' };
+  for (let done = 0; done < 510; done += 1) metadata.add(entry);
+  const layer = new EntryCollector(limits, metadata);
+  layer.entry({ ...plain, ...large });
+  expect(() => layer.entry({ ...plain, ...large })).toThrow(expect.objectContaining({ code: 'E_LIMIT' }));
 });
 
-it('rows that are too many are not kept, and no more of them made', async () => {
-  const piece = Buffer.alloc(256 << 20);
-  let made = 0;
-  function* rows(): Generator<Buffer> {
-    for (; made < 9; made += 1) yield piece;
-  }
+it('an index that is too large is not kept', async () => {
+  // Nothing of the directory is asked for.
   const indexes = new FileEntryIndexes({} as StoreDirectory);
-  const diffId: Digest = `sha256:${'0'.repeat(64)}`;
-  await indexes.put(diffId, rows());
-  expect(made).toBe(2);
+  const piece = Buffer.alloc(16 << 20);
+  await indexes.put(`sha256:${'0'.repeat(64)}`, [piece, piece, piece, piece, Buffer.alloc(1)]);
 });
 
-it('the rows of a layer are given in pieces, which together are its index', async () => {
-  const bytes = tar(Array.from({ length: 40 }, (_, number) => ({ name: `file${number}`, content: 'x' })));
+it('the entries of a layer are kept in pieces, which the store gives back', async () => {
+  const many = 5_000;
+  const bytes = tar(Array.from({ length: many }, (_, number) => ({ name: `file${number}`, content: 'x' })));
   const digest: Digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: bytes.length };
   const read = async function* (): AsyncGenerator<Uint8Array> {
     yield bytes;
   };
-  let pieces: Uint8Array[] = [];
-  const entryIndexes: Store['entryIndexes'] = {
-    get: async () => undefined,
-    put: async (_, rows) => {
-      pieces = [...rows];
-    },
-  };
-  const store = Object.assign(new MemoryStore(), { entryIndexes });
+  const store = await openStore({ root: tempDir('entry-index') });
   const job = { signal: new AbortController().signal, progress: { emit: () => undefined } } as unknown as JobContext;
   const layer = { descriptor, diffId: digest, read };
-  const entries = await layerEntries(job, store, layer, { ...limits, maxRatio: 1000 }, new MetadataSum());
-  expect(pieces.length).toBeGreaterThan(1);
-  const kept = [...entriesOfRows([Buffer.concat(pieces)])];
-  expect(kept.map(({ path, digest: content }) => [path, content])).toEqual(
-    entries.map(({ path, digest: content }) => [path, content]),
-  );
-  expect(kept).toHaveLength(40);
+  const made = [...(await layerEntries(job, store, layer, { ...limits, maxRatio: 1000 }, new MetadataSum()))];
+  expect((await store.entryIndexes.get(digest))!.length).toBeGreaterThan(1);
+  const kept = await storedEntries(store, digest);
+  expect([...kept!]).toEqual(made);
+  expect([...kept!]).toHaveLength(many);
+  expect(made[7]).toMatchObject({ path: 'file7', digest: digestOf('x') });
+  await store.close();
 });

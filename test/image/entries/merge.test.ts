@@ -6,7 +6,7 @@ import type { ModelEntry } from '../../support/layer-model.ts';
 import { tempDir } from '../../support/temp.ts';
 import { expectListsToBeTrees, layered, listed, unpacked } from './random-stacks.ts';
 
-test('ls -R lists what unpacking writes', async () => {
+test('ls -R lists what unpacking writes (R5)', async () => {
   await expectListsToBeTrees(60);
 });
 

@@ -61,7 +61,7 @@ export function unpacked(fuzz: FuzzCase, scratch: string): string[] | string {
 
 export async function listed(files: LayeredFiles, path: string, recursive = true): Promise<string[] | string> {
   try {
-    return (await listFiles(job, files, path, recursive)).filter(({ type }) => isRoot || type !== 'char').map(row);
+    return [...(await listFiles(job, files, path, recursive))].filter(({ type }) => isRoot || type !== 'char').map(row);
   } catch (error) {
     if (isCtxsrcError(error)) return error.code;
     throw error;
