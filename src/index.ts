@@ -3,6 +3,9 @@
  * is changed; every function takes an `AbortSignal` and tells its progress as typed events.
  */
 export type { BuildInput, InputPlace, UnkeyedInput } from './build/answer.ts';
+export type { BuildDifference, DifferenceKind } from './build/diff/difference.ts';
+export type { BuildDiffReport, NamedBuild } from './build/diff/report.ts';
+export type { Rebuilt } from './build/diff/steps.ts';
 export type { BakeReport, InputsReport, TargetReport } from './build/report.ts';
 export type * from './contract/index.ts';
 export { type Digest, isDigest, parseDigest } from './core/digest.ts';
@@ -25,6 +28,7 @@ export {
   isBuilt,
   type Named,
 } from './library/build.ts';
+export { type BuildNames, diffBuilds, inputNames, type SavedBuild, saveBuild } from './library/builds.ts';
 export { type DiffOptions, diff } from './library/diff.ts';
 export {
   cat,
@@ -49,8 +53,11 @@ export {
   formatLock,
   type LockCheck,
   type LockContext,
+  type LockFromOptions,
+  type LockFromReport,
   type LockOptions,
   type LockReport,
+  lockFrom,
   type UpdateLockOptions,
   updateLock,
   type VendorLockOptions,
@@ -68,6 +75,7 @@ export {
   pruneStore,
   type StoreOptions,
   storeUsage,
+  verifyStore,
 } from './library/store.ts';
 export type { SourceComparison, SourceDifference } from './snapshot/diff/diff.ts';
 export type { FactDifference, Facts } from './snapshot/diff/facts.ts';

@@ -1,5 +1,5 @@
 /** Keys of whole builds: `ctxsrc key --build`, `key --combined`, `inputs`. */
-import type { BuildAnswer, BuildInput } from '../build/answer.ts';
+import type { BuildAnswer, BuildInput, BuildRequest, BuildWork } from '../build/answer.ts';
 import { type BakeReport, bakeReport, type InputsReport, inputsReport } from '../build/report.ts';
 import type { BuildLine } from '../build/request/line.ts';
 import { arrayOf, type Check, flag, having, list, members, nonEmpty, oneOf, text } from '../core/check-options.ts';
@@ -127,20 +127,12 @@ const COMBINED = {
  * @throws CtxsrcError `E_DOCKERFILE`, `E_PATH_NOT_FOUND`, and those of `digest`; with `strict` `E_DOUBTFUL`, `E_INCOMPLETE`
  */
 export async function buildKey(build: Build | string = '.', options: PlaceOptions = {}): Promise<BuildKey> {
-  members(PLACE)(options, '');
-  const line = lineOf(build);
-  const [{ withRequest }, { buildKey: keyOf }] = await Promise.all([
-    import('../build/request/with-request.ts'),
-    import('../build/build-key.ts'),
-  ]);
-  return inPlace(options, ({ table, env, job }) =>
-    withRequest(line, { table, env, job }, { env: process.env, cwd: process.cwd() }, async (request, notes) => {
-      for (const note of notes) job.progress.emit({ type: 'message', level: 'note', text: note });
-      const answer = await keyOf(request, { table, env, job });
-      if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
-      return { ...inputsReport(answer), document: answer.document, findings: answer.findings };
-    }),
-  );
+  return inBuild(build, options, async (request, work) => {
+    const { buildKey: keyOf } = await import('../build/build-key.ts');
+    const answer = await keyOf(request, work);
+    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
+    return { ...inputsReport(answer), document: answer.document, findings: answer.findings };
+  });
 }
 
 /**
@@ -249,7 +241,25 @@ async function boundEach(place: Place, references: readonly string[], attributes
   });
 }
 
-function lineOf(given: Build | string): BuildLine {
+/** Reads a build and does work with it. */
+export async function inBuild<T>(
+  build: Build | string,
+  options: PlaceOptions,
+  use: (request: BuildRequest, work: BuildWork) => Promise<T>,
+): Promise<T> {
+  members(PLACE)(options, '');
+  const line = lineOf(build);
+  const { withRequest } = await import('../build/request/with-request.ts');
+  return inPlace(options, ({ table, env, job }) =>
+    withRequest(line, { table, env, job }, { env: process.env, cwd: process.cwd() }, async (request, notes) => {
+      for (const note of notes) job.progress.emit({ type: 'message', level: 'note', text: note });
+      return use(request, { table, env, job });
+    }),
+  );
+}
+
+/** A build as the command line has it. */
+export function lineOf(given: Build | string): BuildLine {
   if (isObject(given)) members(BUILD)(given, 'build');
   else nonEmpty(given, 'build');
   const build: Build = isObject(given) ? given : { context: given };

@@ -14,6 +14,7 @@ import { type LockWork, withContexts, writtenContexts } from '../snapshot/lock/r
 import { choosesPlatform } from '../source/document.ts';
 import { identify } from '../source/resolve.ts';
 import type { AttributesOf } from './attributes.ts';
+import { type Build, lineOf } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
 import { inPlace, type Place, understand } from './place.ts';
 
@@ -37,6 +38,22 @@ export interface LockOptions extends PlaceOptions {
 export interface UpdateLockOptions extends LockOptions {
   /** The entries to resolve anew; all when absent. */
   readonly names?: readonly string[] | undefined;
+}
+
+/** Options of `lockFrom`. */
+export interface LockFromOptions extends LockOptions {
+  /** Of a Dockerfile: what its build is given. */
+  readonly build?: Omit<Build, 'context' | 'file' | 'dockerfile' | 'modes'> | undefined;
+  /** Of a Dockerfile: also returns it with the digests in it. */
+  readonly dockerfile?: boolean | undefined;
+}
+
+/** What `lockFrom` locked. */
+export interface LockFromReport extends LockReport {
+  /** The Dockerfile with the digests of its images, where that was asked for; every other byte is as it was. */
+  readonly dockerfile?: Uint8Array | undefined;
+  /** What the Dockerfile has as it was: what is not written anew and why, and downloads. */
+  readonly kept?: readonly string[] | undefined;
 }
 
 /** Options of `vendorLock`. */
@@ -71,6 +88,10 @@ export interface LockCheck {
 
 const LOCK = { ...PLACE, path: nonEmpty } satisfies Record<keyof LockOptions, Check>;
 const UPDATE = { ...LOCK, names: list } satisfies Record<keyof UpdateLockOptions, Check>;
+const FROM = { ...LOCK, build: having('an object', {}), dockerfile: flag } satisfies Record<
+  keyof LockFromOptions,
+  Check
+>;
 const VENDOR = { ...LOCK, attestations: flag } satisfies Record<keyof VendorLockOptions, Check>;
 const FORMAT = { ...LOCK, target: nonEmpty } satisfies Record<keyof FormatLockOptions, Check>;
 const FORMATS = oneOf('build-contexts', 'bake', 'buildkit-policy');
@@ -109,6 +130,42 @@ export async function updateLock(options: UpdateLockOptions = {}): Promise<LockR
     const lock = await openLock(work.site, path);
     const names = options.names ?? [...lock.entries.keys()];
     return save(await withContexts(work, lock, await writtenContexts(work, lock, names)));
+  });
+}
+
+/**
+ * Resolves what a Dockerfile builds from, or the contexts that a compose or bake file names, and writes that into a lock
+ * file, as `ctxsrc lock --from` does; other entries stay.
+ * @param file path of the file; a Dockerfile is what has not the name of the others
+ * @throws CtxsrcError `E_PATH_NOT_FOUND`, `E_CONFIG`, `E_DOCKERFILE`; `E_USAGE` for `dockerfile` of another file, and those of `digest`
+ */
+export async function lockFrom(file: string, options: LockFromOptions = {}): Promise<LockFromReport> {
+  nonEmpty(file, 'file');
+  members(FROM)(options, '');
+  const { build = {}, dockerfile = false } = options;
+  const { contextsOfFile } = await import('../snapshot/lock/from-file.ts');
+  return inLock(options, async (work, path, place) => {
+    const { table, env, job } = place;
+    const here = { env: process.env, cwd: process.cwd(), signal: job.signal };
+    const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
+    const asked = { file, line: lineOf(build), work: async () => ({ table, env, job }), note, ...here };
+    const found = await contextsOfFile(asked);
+    if (dockerfile && found.dockerfile === undefined) {
+      throw new CtxsrcError('E_USAGE', `${file} is no Dockerfile`, { hint: 'leave the option dockerfile out' });
+    }
+    const references = [...found.contexts].map(([name, { reference, attributes }]) => [
+      name,
+      { reference, attributes },
+    ]);
+    const understood = await understoodContexts(place, Object.fromEntries(references));
+    const contexts = understood.map((one) => ({ one, platforms: found.contexts.get(one.ref.name!)!.platforms }));
+    const lock = (await openLockIfThere(work.site, path)) ?? { path, entries: new Map() };
+    const locked = await withContexts(work, lock, contexts);
+    const report = await save(locked);
+    if (!dockerfile) return report;
+    const { pinnedDockerfile } = await import('../snapshot/lock/dockerfile-format.ts');
+    const { text, kept, others } = pinnedDockerfile(found.dockerfile!, locked.entries);
+    return { ...report, dockerfile: text, kept: [...kept, ...others] };
   });
 }
 

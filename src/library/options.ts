@@ -65,6 +65,8 @@ export interface PlaceOptions extends EnvironmentOptions, CallOptions {
 export interface Options<Reference extends string = string> extends PlaceOptions {
   /** The flags of the source by their names: `{ platform: 'linux/arm64' }` of an image. */
   readonly attributes?: AttributesOf<Reference> | undefined;
+  /** A lock file: a reference that is a name in it is its entry, pinned to what was locked. */
+  readonly lock?: string | undefined;
 }
 
 /** Checks of the members of `EnvironmentOptions`. */
@@ -92,4 +94,7 @@ export const PLACE = {
 } satisfies Record<keyof PlaceOptions, Check>;
 
 /** Checks of the members of `Options`; which attributes there are says the source of the reference. */
-export const OPTIONS = { ...PLACE, attributes: having('an object', {}) } satisfies Record<keyof Options, Check>;
+export const OPTIONS = { ...PLACE, attributes: having('an object', {}), lock: nonEmpty } satisfies Record<
+  keyof Options,
+  Check
+>;

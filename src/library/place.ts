@@ -15,6 +15,7 @@ import { ENVIRONMENT, type Environment, type EnvironmentOptions, type PlaceOptio
 /** The options of a call with a reference; which attributes there may be says the source. */
 export interface Asked extends PlaceOptions {
   readonly attributes?: unknown;
+  readonly lock?: string | undefined;
 }
 
 /** What a call works with. */
@@ -125,13 +126,28 @@ export async function withSource<T>(
 ): Promise<T> {
   nonEmpty(reference, 'reference');
   return inPlace(options, async (place) => {
-    const resolved = await bound(place, reference, options.attributes);
+    const resolved = await bound(place, reference, options.attributes, options.lock);
     return work(resolved, place).catch((error: unknown) => Promise.reject(withReference(error, reference)));
   });
 }
 
-/** The instance of a reference. */
-export async function bound({ table, env }: Place, reference: string, attributes: unknown): Promise<Resolved> {
+/** The instance of a reference; of a name in the lock file, that of its entry. */
+export async function bound(
+  { table, env }: Place,
+  reference: string,
+  attributes: unknown,
+  lock?: string,
+): Promise<Resolved> {
+  if (lock !== undefined) {
+    const { bind, entryReference, openLock } = await import('../snapshot/lock/references.ts');
+    const bare = { table, cwd: process.cwd(), attributes: {} };
+    const opened = await openLock(bare, resolvePath(lock));
+    if (opened.entries.has(reference)) {
+      const { source } = await entryReference(bare, opened, reference, 'written');
+      const site = { ...bare, attributes: checkAttributes(source.attributes, (attributes ?? {}) as object) };
+      return bind([await entryReference(site, opened, reference, 'pinned')], env)[0]!;
+    }
+  }
   const identified = await understand(table, reference, attributes);
   try {
     return { ...identified, instance: identified.source.resolve(identified.identifier, env) };

@@ -1,6 +1,12 @@
 /** The store and the machine for programs: what `ctxsrc cache ls`, `du`, `prune` and `ctxsrc doctor` do. */
 import type { NetworkOptions } from '../contract/source.ts';
-import type { PruneOptions, PruneReport, StoreItem, UsageReport } from '../contract/store.ts';
+import type {
+  PruneOptions,
+  PruneReport,
+  StoreItem,
+  VerifyReport as StoreReport,
+  UsageReport,
+} from '../contract/store.ts';
 import { type Check, call, flag, given, list, members, nonEmpty, positive } from '../core/check-options.ts';
 import { clearLeftovers } from '../snapshot/write/leftovers.ts';
 import { DEFAULT_NETWORK } from '../source/environment.ts';
@@ -88,6 +94,16 @@ export async function pruneStore(
     const leftovers = await clearLeftovers(job, store, chosen.dryRun === true);
     return { ...(await store.prune(job, chosen)), leftovers };
   });
+}
+
+/**
+ * Reads all that the store has and removes what is damaged, as `ctxsrc cache verify` does; what was is in `problems`.
+ * @throws CtxsrcError `E_USAGE` for an option that is not known, `E_IO`
+ */
+export async function verifyStore(options: Omit<StoreOptions, 'filter'> = {}): Promise<StoreReport> {
+  const { filter: _, ...known } = STORE;
+  members(known)(options, '');
+  return inPlace(placeOf(options), ({ store, job }) => store.verify(job));
 }
 
 /**

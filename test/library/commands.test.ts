@@ -231,6 +231,74 @@ describe('the library answers as the command line does', () => {
   });
 });
 
+describe('what a build is made of', () => {
+  const cacheDir = tempDir('library-cache');
+  const dir = tempDir('library');
+  writeFileSync(join(dir, 'Dockerfile'), `FROM hello AS one\nCOPY a /\nFROM scratch AS two\nCOPY a /b\n`);
+  writeFileSync(join(dir, 'a'), 'a');
+  const build = { context: dir, target: 'one', contexts: { hello: layoutRef('hello') } };
+  const flags = ['--target', 'one', '--build-context', `hello=${layoutRef('hello')}`, '--cache-dir', cacheDir];
+
+  it('inputs --names: its document', async () => {
+    const names = await library.inputNames(build, { cacheDir });
+    const { stdout } = await ctxsrc(['inputs', '--names', dir, ...flags, '--json']);
+    expect({ schema: 'ctxsrc/v1', ...names }).toEqual(JSON.parse(stdout));
+    expect(names.names).toContainEqual(expect.stringContaining('oci-layout://'));
+  });
+
+  it('key --build --save and diff --build: the same file, and its document', async () => {
+    const [mine, theirs] = [join(tempDir('library'), 'mine.json'), join(tempDir('library'), 'theirs.json')];
+    const key = await library.saveBuild(build, mine, { cacheDir });
+    expect((await ctxsrc(['key', '--build', '--save', theirs, dir, ...flags])).stdout.trim()).toBe(key);
+    expect(readFileSync(mine, 'utf8')).toBe(readFileSync(theirs, 'utf8'));
+    expect((await library.diffBuilds({ saved: mine }, build, { cacheDir })).same).toBe(true);
+    const other = { ...build, target: 'two' };
+    const report = await library.diffBuilds({ saved: mine }, other, { cacheDir });
+    const { stdout } = await ctxsrc(['diff', mine, dir, '--target', 'two', ...flags.slice(2), '--json']);
+    expect({ schema: 'ctxsrc/v1', ...report }).toEqual(JSON.parse(stdout));
+    expect([report.same, report.a.key]).toEqual([false, key]);
+    const none = library.diffBuilds({ saved: join(dir, 'a') }, build, { cacheDir });
+    await expect(none).rejects.toMatchObject({ code: 'E_USAGE' });
+  });
+
+  it('lock --from, and --format dockerfile: the same file, and the same Dockerfile', async () => {
+    const [mine, theirs] = [join(tempDir('library'), 'mine.lock'), join(tempDir('library'), 'theirs.lock')];
+    const file = join(dir, 'pinned.Dockerfile');
+    const image = layoutRef('hello').replace('oci-layout://', '');
+    writeFileSync(file, 'FROM scratch AS base\nADD a /\n');
+    const compose = join(tempDir('library'), 'compose.yaml');
+    const service = `services:\n  app:\n    build:\n      context: .\n      additional_contexts:\n        hello: oci-layout://${image}\n`;
+    writeFileSync(compose, service);
+    const report = await library.lockFrom(compose, { cacheDir, path: mine });
+    await ctxsrc(['lock', '--from', compose, '--lock', theirs, '--cache-dir', cacheDir]);
+    expect(readFileSync(mine, 'utf8')).toBe(readFileSync(theirs, 'utf8'));
+    expect([Object.keys(report.contexts), report.written]).toEqual([['hello'], true]);
+    const build = { contexts: { other: layoutRef('hello') } };
+    const pinned = await library.lockFrom(file, { cacheDir, path: mine, build, dockerfile: true });
+    const from = ['lock', '--from', file, '--build-context', `other=${layoutRef('hello')}`, '--lock', theirs];
+    const { stdout } = await ctxsrc([...from, '--format', 'dockerfile', '--cache-dir', cacheDir]);
+    expect(Buffer.from(pinned.dockerfile!).toString()).toBe(stdout);
+    expect(readFileSync(mine, 'utf8')).toBe(readFileSync(theirs, 'utf8'));
+    expect(Object.keys(pinned.contexts)).toEqual(['hello', 'other']);
+    const no = library.lockFrom(compose, { cacheDir, path: mine, dockerfile: true });
+    await expect(no).rejects.toMatchObject({ code: 'E_USAGE' });
+
+    // A name of the file is its entry.
+    const named = await library.cacheKey('hello', { cacheDir, lock: mine });
+    expect(named.key).toBe((await library.cacheKey(layoutRef('hello'), { cacheDir })).key);
+    const digest = await library.digest('hello', { cacheDir, lock: mine });
+    expect(digest.digest).toBe(pinned.contexts.hello!.digest);
+    await expect(library.cacheKey('hello', { cacheDir })).rejects.toMatchObject({ code: 'E_REFERENCE' });
+  });
+});
+
+it('cache verify: its document', async () => {
+  const cacheDir = tempDir('library-cache');
+  await library.pull(layoutRef('hello'), { cacheDir });
+  const { stdout } = await ctxsrc(['cache', 'verify', '--json', '--cache-dir', cacheDir]);
+  expect({ schema: 'ctxsrc/v1', ...(await library.verifyStore({ cacheDir })) }).toEqual(JSON.parse(stdout));
+});
+
 describe('a signal', () => {
   const reason = new Error('enough');
   const signal = AbortSignal.abort(reason);
@@ -246,6 +314,9 @@ describe('a signal', () => {
     combinedKey: () => library.combinedKey([hello], options),
     buildKey: () => library.buildKey(directory('app'), options),
     inputs: () => library.inputs(directory('app'), options),
+    inputNames: () => library.inputNames(directory('app'), options),
+    saveBuild: () => library.saveBuild(directory('app'), target, options),
+    diffBuilds: () => library.diffBuilds({ saved: target }, directory('app'), options),
     bakeInputs: () => library.bakeInputs(target, options),
     isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
     inspect: () => library.inspect(hello, options),
@@ -261,12 +332,14 @@ describe('a signal', () => {
     cat: () => library.cat(hello, 'x', options),
     push: () => library.push(hello, `oci-layout://${target}:x`, options),
     createLock: () => library.createLock({ a: hello }, { ...options, path: target }),
+    lockFrom: () => library.lockFrom(target, { ...options, path: target }),
     updateLock: () => library.updateLock({ ...options, path: target }),
     vendorLock: () => library.vendorLock('docker-image://localhost:1/a', { ...options, path: target }),
     checkLock: () => library.checkLock(undefined, { ...options, path: target }),
     formatLock: () => library.formatLock('bake', { ...options, path: target }),
     listStore: () => library.listStore(options),
     storeUsage: () => library.storeUsage(options),
+    verifyStore: () => library.verifyStore(options),
     pruneStore: () => library.pruneStore(options),
     doctor: () => library.doctor(options),
   };

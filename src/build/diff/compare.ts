@@ -7,6 +7,7 @@ import type { ComparedBuild } from './saved.ts';
 import { settingCauses } from './settings.ts';
 import { documentDifferences, type Rebuilt, rebuiltSteps } from './steps.ts';
 
+/** What two builds differ in. */
 export interface BuildComparison {
   readonly same: boolean;
   /** The answer. */

@@ -1,5 +1,6 @@
 /** One thing in which two builds differ, and how a person reads it. */
 
+/** What differs between two builds. */
 export type DifferenceKind =
   | 'instruction'
   | 'stage'
@@ -18,9 +19,11 @@ export type DifferenceKind =
   | 'configuration'
   | 'document';
 
+/** One thing in which two builds differ. */
 export interface BuildDifference {
   /** It is there on both sides, on the second alone, on the first alone. */
   readonly mark: '~' | '+' | '-';
+  /** What it is. */
   readonly kind: DifferenceKind;
   /** What differs: `Dockerfile:7 RUN`, `src/main.go`, `--build-arg VERSION`. */
   readonly subject: string;
@@ -28,6 +31,7 @@ export interface BuildDifference {
   readonly what?: string;
   /** Digests, modes, names: what can hold no secret. */
   readonly from?: string;
+  /** The same of the second build. */
   readonly to?: string;
 }
 

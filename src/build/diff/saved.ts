@@ -2,6 +2,9 @@
 import { type Digest, sha256 } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { isObject } from '../../core/is-object.ts';
+import { printable } from '../../core/printable.ts';
+import { shownReference } from '../../core/shown-reference.ts';
+import { readNamedFile } from '../../fs/small-file.ts';
 import type { BuildDetail } from '../build-detail.ts';
 import { looksSaved } from './saved-form.ts';
 
@@ -33,9 +36,22 @@ export interface ComparedBuild {
 
 const SCHEMA = 'ctxsrc/v1';
 
+/** A build with thousands of files has some megabytes. */
+const MAX_SAVED_BYTES = 256 << 20;
+
 /** The text of the file. */
 export function savedText(document: string, detail: BuildDetail): string {
   return `${JSON.stringify({ schema: SCHEMA, document, detail })}\n`;
+}
+
+/**
+ * Reads the file; `-` and `/dev/stdin` are standard input.
+ * @throws CtxsrcError `E_PATH_NOT_FOUND`, and as `readSaved`
+ */
+export async function readSavedFile(file: string, cwd: string, signal: AbortSignal): Promise<ComparedBuild> {
+  const what = `the file ${printable(shownReference(file))}`;
+  const bytes = await readNamedFile(file, { what, cwd, signal, maxBytes: MAX_SAVED_BYTES });
+  return readSaved(bytes.toString('utf8'), what);
 }
 
 /**

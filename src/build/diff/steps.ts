@@ -21,9 +21,11 @@ function identitiesOf({ document }: ComparedBuild): Identities {
   );
 }
 
+/** The steps that run anew. */
 export interface Rebuilt {
   /** Number of steps of the second build that the first has not. */
   readonly steps: number;
+  /** Number of all steps of the second build. */
   readonly of: number;
   /** Place of the first of them. */
   readonly first?: string;

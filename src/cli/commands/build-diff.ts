@@ -2,16 +2,16 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { BuildKey } from '../../build/answer.ts';
 import { keyOfBuild } from '../../build/build-key.ts';
-import { type BuildComparison, compareBuilds } from '../../build/diff/compare.ts';
 import { differenceText } from '../../build/diff/difference.ts';
-import { type ComparedBuild, comparedBuild, readSaved } from '../../build/diff/saved.ts';
+import { type BuildDiffReport, buildDiffReport } from '../../build/diff/report.ts';
+import { type ComparedBuild, comparedBuild, readSavedFile } from '../../build/diff/saved.ts';
 import { missingFlags, settingText } from '../../build/diff/settings.ts';
 import type { Rebuilt } from '../../build/diff/steps.ts';
 import type { BuildLine } from '../../build/request/line.ts';
 import { CtxsrcError, ERROR_EXITS, isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
-import { readNamedFile, streamOf } from '../../fs/small-file.ts';
+import { streamOf } from '../../fs/small-file.ts';
 import { isGitReference } from '../../source/git/reference-form.ts';
 import { buildLineOf } from '../build-flags.ts';
 import { appendStepSummary } from '../ci/step-summary.ts';
@@ -19,23 +19,22 @@ import type { Flags } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { checkCovered, withBuild } from './build-run.ts';
 
-/** A build with thousands of files has some megabytes. */
-const MAX_SAVED_BYTES = 256 << 20;
-
 /** `ctxsrc diff FILE DIR` with a file of `key --build --save`, `--from FILE` for targets, and `ctxsrc diff --build A B`. */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
   const line = buildLineOf('.', flags);
   const isBuild = args.map((arg) => (flags.from === undefined ? describesBuild(run, arg) : !isFile(run, arg)));
   if (!isBuild.includes(true)) refuseFlags(line, flags);
   // Files first: what they were given helps to explain why a build cannot be keyed.
-  const saved = await Promise.all(args.map((arg, index) => (isBuild[index] ? undefined : readFile(run, arg))));
+  const saved = await Promise.all(
+    args.map((arg, index) => (isBuild[index] ? undefined : readSavedFile(arg, run.io.cwd, run.signal))),
+  );
   const known = saved.find((side) => side !== undefined);
   const sides: ComparedBuild[] = [];
   for (const [index, arg] of args.entries()) sides.push(saved[index] ?? (await live(run, arg, flags, line, known)));
   const [a, b] = sides as [ComparedBuild, ComparedBuild];
-  const comparison = compareBuilds(a, b);
+  const comparison = buildDiffReport(args as [string, string], [a, b]);
   if (known !== undefined && !comparison.same) tellMissing(run, known, known === a ? b : a);
-  await print(run, args, [a, b], comparison);
+  await print(run, comparison);
   await appendStepSummary(run, {
     title: `ctxsrc diff: ${comparison.same ? 'the build is the same' : 'the build changed'}`,
     changed: !comparison.same,
@@ -67,13 +66,6 @@ function describesBuild(run: Run, arg: string): boolean {
 function isFile(run: Run, arg: string): boolean {
   if (streamOf(arg) !== undefined) return true;
   return statSync(resolve(run.io.cwd, arg), { throwIfNoEntry: false })?.isFile() === true;
-}
-
-async function readFile(run: Run, arg: string): Promise<ComparedBuild> {
-  const what = `the file ${printable(shownReference(arg))}`;
-  const { cwd } = run.io;
-  const bytes = await readNamedFile(arg, { what, cwd, signal: run.signal, maxBytes: MAX_SAVED_BYTES });
-  return readSaved(bytes.toString('utf8'), what);
 }
 
 async function live(
@@ -134,18 +126,9 @@ function tellMissing(run: Run, saved: ComparedBuild, other: ComparedBuild): void
   run.note(`the saved build was given ${missing.join(', ')}: ${they} missing here`);
 }
 
-async function print(
-  run: Run,
-  args: readonly string[],
-  [a, b]: readonly [ComparedBuild, ComparedBuild],
-  comparison: BuildComparison,
-): Promise<undefined> {
-  const { sentence, differences, rebuilt, same, note } = comparison;
-  if (run.json) {
-    const [nameOfA = '', nameOfB = ''] = args.map(shownReference);
-    const keys = { a: { name: nameOfA, key: a.key }, b: { name: nameOfB, key: b.key } };
-    return run.document({ ...keys, same, sentence, differences, rebuilt, note });
-  }
+async function print(run: Run, report: BuildDiffReport): Promise<undefined> {
+  const { sentence, differences, rebuilt, same, note } = report;
+  if (run.json) return run.document(report);
   await run.line(sentence);
   if (run.flags.quiet === true || same) return;
   for (const one of differences) await run.line(`${one.mark} ${differenceText(one)}`);

@@ -3,24 +3,14 @@ import type { Attributes } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
-import { readNamedFile, streamOf } from '../../fs/small-file.ts';
 import { DEFAULT_LOCK, writeLock } from '../../snapshot/lock/file.ts';
+import type { AskedContext, FileContexts, ReadDockerfile } from '../../snapshot/lock/from-file.ts';
 import { encodeLock, isContextName } from '../../snapshot/lock/lock.ts';
 import { type OpenLock, openLock, openLockIfThere, type Understood } from '../../snapshot/lock/references.ts';
 import { isOfOnePlatform, type LockWork, withContexts, writtenContexts } from '../../snapshot/lock/renew.ts';
 import { identify } from '../../source/resolve.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import type { ReadDockerfile } from './lock-dockerfile.ts';
-
-/** A context to lock. */
-interface AskedContext {
-  readonly reference: string;
-  /** What a build asks for it with; undefined: what the flags say. */
-  readonly attributes?: Attributes;
-  /** All platforms that a build asks for, that of the attributes first. */
-  readonly platforms?: readonly string[];
-}
 
 export interface Asked {
   readonly contexts: ReadonlyMap<string, AskedContext>;
@@ -108,29 +98,28 @@ async function askedContexts(
   return contexts.size === 0 && from === undefined ? undefined : { contexts, dockerfile: found?.dockerfile };
 }
 
-async function contextsOf(run: Run, from: string, flags: Flags): Promise<Asked> {
-  const { MAX_DESCRIPTION_BYTES, isDockerfile, readNamedContexts } = await import('../../snapshot/lock/from.ts');
-  const { cwd } = run.io;
-  // References from a stream are relative to the current directory.
-  const path = resolvePath(cwd, streamOf(from) === undefined ? from : '-');
-  const limits = { what: printable(shownReference(from)), maxBytes: MAX_DESCRIPTION_BYTES, cwd, signal: run.signal };
-  const bytes = await readNamedFile(from, limits);
-  if (isDockerfile(path, bytes.toString('utf8'))) {
-    const { readDockerfile } = await import('./lock-dockerfile.ts');
-    const dockerfile = await readDockerfile(run, streamOf(from) === undefined ? from : 'Dockerfile', bytes, flags);
-    const contexts = dockerfile.pins.map(
-      ({ name, ref, attributes, platforms }) => [name, { reference: ref, attributes, platforms }] as const,
-    );
-    if (contexts.length === 0) run.note(`${printable(shownReference(from))} builds from nothing that could be locked`);
-    return { contexts: new Map(contexts), dockerfile };
-  }
-  const { contexts, skipped } = await readNamedContexts(path, bytes.toString('utf8'), cwd);
-  for (const name of skipped) run.note(`${name} stands for something inside the build: not locked`);
-  if (contexts.size === 0) run.note(`${printable(shownReference(from))} names no contexts to lock`);
-  return {
-    contexts: new Map([...contexts].map(([name, reference]) => [name, { reference }])),
-    dockerfile: undefined,
-  };
+async function contextsOf(run: Run, file: string, flags: Flags): Promise<FileContexts> {
+  const [{ contextsOfFile }, { buildLineOf, idleNote }] = await Promise.all([
+    import('../../snapshot/lock/from-file.ts'),
+    import('../build-flags.ts'),
+  ]);
+  const platform = flags.platform as string | undefined;
+  const given = platform === undefined ? {} : { platform: [platform] };
+  const { env, cwd } = run.io;
+  return contextsOfFile({
+    file,
+    env,
+    cwd,
+    signal: run.signal,
+    line: buildLineOf('.', { ...flags, file: undefined, modes: undefined, ...given }),
+    work: async () => {
+      // `--check` is a flag of `lock` itself.
+      const idle = idleNote({ ...flags, check: undefined }, 'what is locked');
+      if (idle !== undefined) run.note(idle);
+      return { table: run.table, env: (await run.environment()).env, job: await run.job() };
+    },
+    note: (text) => run.note(text),
+  });
 }
 
 /** Identifies contexts: by what a build asks for them with, else by the flags. */

@@ -5,6 +5,8 @@ import { shortened } from '../../core/printable.ts';
 import type { Place } from '../../dockerfile/graph/types.ts';
 import { formatReference, parseNormalizedReference, withDefaultTag } from '../../oci/reference.ts';
 import { imageOf } from '../../source/foreign-forms.ts';
+import type { ReadDockerfile } from './from-file.ts';
+import type { Lock } from './lock.ts';
 
 export interface PinnedImage extends Pick<BuildPin, 'name' | 'ref' | 'places'> {
   readonly digest: string;
@@ -16,6 +18,24 @@ export interface Rewritten {
   readonly text: Buffer;
   /** What is not written anew, and why. */
   readonly kept: readonly string[];
+}
+
+/**
+ * The Dockerfile with the digests of a lock that was made of it; `others`: downloads, which it has no place for.
+ * @throws CtxsrcError as `withDigests`
+ */
+export function pinnedDockerfile(
+  { bytes, name, pins }: ReadDockerfile,
+  entries: Lock,
+): Rewritten & { readonly others: readonly string[] } {
+  const images = pins
+    .filter(({ platforms }) => platforms.length > 0)
+    .map(({ name: image, ref, places }) => {
+      const { digest, vendored } = entries.get(image)!;
+      return { name: image, ref, places, digest, vendored };
+    });
+  const others = pins.map((pin) => pin.name).filter((pin) => pin.startsWith('ADD:'));
+  return { ...withDigests(bytes, name, images), others };
 }
 
 /**

@@ -1,0 +1,104 @@
+/** Builds kept and compared: `ctxsrc key --build --save`, `diff --build`, `inputs --names`. */
+import { resolve as resolvePath } from 'node:path';
+import type { BuildDiffReport } from '../build/diff/report.ts';
+import { type Check, members, nonEmpty } from '../core/check-options.ts';
+import type { Digest } from '../core/digest.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { isObject } from '../core/is-object.ts';
+import { refuseIncomplete } from '../source/incomplete.ts';
+import { type Build, inBuild } from './build.ts';
+import { PLACE, type PlaceOptions } from './options.ts';
+
+/** A file that `saveBuild`, or `key --build --save`, has written. */
+export interface SavedBuild {
+  /** Its path. */
+  readonly saved: string;
+}
+
+/** The references of a build. */
+export interface BuildNames {
+  /** Each once, in the order of first use. */
+  readonly names: readonly string[];
+  /** Images that could not be asked for `ENV` and `ONBUILD`, which may lead to more: offline, and not in the store. */
+  readonly unasked: readonly string[];
+}
+
+const SAVED = { saved: nonEmpty } satisfies Record<keyof SavedBuild, Check>;
+
+/**
+ * The references of a build, without digests or keys: what `inputs --names` prints.
+ * @param build the build, or its context alone
+ * @throws CtxsrcError as `buildKey`; with `strict` `E_OFFLINE` where `unasked` has any
+ */
+export async function inputNames(build: Build | string = '.', options: PlaceOptions = {}): Promise<BuildNames> {
+  return inBuild(build, options, async (request, work) => {
+    const { buildNames } = await import('../build/build-names.ts');
+    const { refs, unasked } = await buildNames(request, work);
+    if (options.strict === true && unasked.length > 0) {
+      throw new CtxsrcError('E_OFFLINE', `offline ${unasked.join(', ')} cannot be asked for ENV and ONBUILD`, {
+        hint: 'leave offline out, or name the images by digest',
+      });
+    }
+    return { names: refs, unasked };
+  });
+}
+
+/**
+ * Keeps in a file what the key of a build is made of, in digests, for `diffBuilds`.
+ * @param build the build, or its context alone
+ * @param file the file to write
+ * @returns the key of the build
+ * @throws CtxsrcError as `buildKey`, `E_IO`
+ */
+export async function saveBuild(build: Build | string, file: string, options: PlaceOptions = {}): Promise<Digest> {
+  nonEmpty(file, 'file');
+  return inBuild(build, options, async (request, work) => {
+    const [{ keyOfBuild }, { savedText }, { replaceFile }] = await Promise.all([
+      import('../build/build-key.ts'),
+      import('../build/diff/saved.ts'),
+      import('../snapshot/write/replace-file.ts'),
+    ]);
+    const answer = await keyOfBuild(request, work);
+    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
+    await replaceFile(resolvePath(file), savedText(answer.document, await answer.detail()), `the file ${file}`);
+    return answer.key;
+  });
+}
+
+/**
+ * Why the keys of two builds differ: in a sentence, then by argument, image, instruction and path.
+ * @param a a build, its context alone, or the file of `saveBuild`
+ * @param b the other one
+ * @throws CtxsrcError as `buildKey`; `E_USAGE`, `E_CONTENT_INVALID` for a file that is not one of `saveBuild`
+ */
+export async function diffBuilds(
+  a: Build | SavedBuild | string,
+  b: Build | SavedBuild | string,
+  options: PlaceOptions = {},
+): Promise<BuildDiffReport> {
+  const sides = [await comparedSide(a, options), await comparedSide(b, options)] as const;
+  const { buildDiffReport } = await import('../build/diff/report.ts');
+  return buildDiffReport([nameOf(a), nameOf(b)], sides);
+}
+
+const isSaved = (side: Build | SavedBuild | string): side is SavedBuild => isObject(side) && 'saved' in side;
+
+const nameOf = (side: Build | SavedBuild | string): string =>
+  typeof side === 'string' ? side : isSaved(side) ? side.saved : (side.context ?? '.');
+
+async function comparedSide(side: Build | SavedBuild | string, options: PlaceOptions) {
+  const { comparedBuild, readSavedFile } = await import('../build/diff/saved.ts');
+  if (isSaved(side)) {
+    members(PLACE)(options, '');
+    members(SAVED)(side, 'build');
+    const { signal = new AbortController().signal } = options;
+    signal.throwIfAborted();
+    return readSavedFile(side.saved, process.cwd(), signal);
+  }
+  return inBuild(side, options, async (request, work) => {
+    const { keyOfBuild } = await import('../build/build-key.ts');
+    const answer = await keyOfBuild(request, work);
+    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
+    return comparedBuild(answer.document, await answer.detail(), nameOf(side));
+  });
+}
