@@ -3,36 +3,41 @@ import type { BuildAnswer, BuildInput, InputPlace, UnkeyedInput } from '../build
 import { shortDigest } from '../core/digest.ts';
 import { formatBytes } from '../core/format.ts';
 import { printable } from '../core/printable.ts';
+import { fitted, type Screen, shown, widthOf } from './screen.ts';
 
 /** More places than this are counted. */
 const MOST_PLACES = 3;
 const MOST_PATHS = 6;
+const NARROW = 60;
 
 /**
  * The table, with a newline at its end.
  * @param whole digests in full
  */
-export function inputsTable(answer: BuildAnswer, whole: boolean): string {
+export function inputsTable(answer: BuildAnswer, whole: boolean, screen: Screen): string {
   const { file, target, platforms, key, frontend, inputs, unkeyed } = answer;
   const digest = (text: string | undefined): string => (text === undefined ? '-' : whole ? text : shortDigest(text));
+  const rows = [
+    ['PLACE', 'REFERENCE', 'DIGEST', 'KEY'],
+    ...(frontend === undefined ? [] : [['# syntax', frontend.ref, digest(frontend.digest), '-']]),
+    ...inputs.map((input) => [
+      placesOf(input.at),
+      referenceOf(input, platforms),
+      digest(input.digest),
+      keyCell(input, digest),
+    ]),
+  ];
+  // The key says what a build sees; the digest goes where there is no room for both.
+  const isNarrow = screen.width !== undefined && screen.width < NARROW;
   const lines = [
     [printable(file), ...(target === '' ? [] : [`target ${printable(target)}`]), platforms.join(', ')].join('  '),
     `key  ${key}`,
     '',
-    ...columns([
-      ['PLACE', 'REFERENCE', 'DIGEST', 'KEY'],
-      ...(frontend === undefined ? [] : [['# syntax', frontend.ref, digest(frontend.digest), '-']]),
-      ...inputs.map((input) => [
-        placesOf(input.at),
-        referenceOf(input, platforms),
-        digest(input.digest),
-        keyCell(input, digest),
-      ]),
-    ]),
+    ...columns(isNarrow ? rows.map((row) => row.filter((_, column) => column !== 2)) : rows, screen),
     ...inputs.flatMap(directoryLines),
     ...(unkeyed.length === 0
       ? []
-      : ['', 'what no key can hold', ...columns(unkeyed.map(unkeyedRow)).map((line) => `  ${line}`)]),
+      : ['', 'what no key can hold', ...columns(unkeyed.map(unkeyedRow), screen).map((line) => `  ${line}`)]),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -75,14 +80,22 @@ function unkeyedRow({ kind, id, at }: UnkeyedInput): string[] {
   return [kind, id ?? '-', placesOf(at)];
 }
 
-/** Rows with their cells below each other. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const cells = rows.map((row) => row.map(printable));
-  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  return cells.map((row) =>
+/** The least that is left of a cell of the second column. */
+const LEAST = 8;
+
+/** Rows with their cells below each other; on a screen the second column is cut to what the others leave. */
+function columns(rows: readonly (readonly string[])[], screen: Screen): string[] {
+  const whole = rows.map((row) => row.map((cell) => shown(screen, cell)));
+  const widths = (whole[0] ?? []).map((_, column) => Math.max(...whole.map((row) => widthOf(row[column]!))));
+  const others = widths.reduce((sum, width, column) => sum + (column === 1 ? 0 : width + 2), 0);
+  widths[1] = Math.min(widths[1]!, Math.max(LEAST, (screen.width ?? Number.POSITIVE_INFINITY) - others));
+  const cut = (cell: string, column: number): string => (column === 1 ? fitted(screen, cell, widths[1]) : cell);
+  return whole.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths[column]!))
+      .map((cell, column) => padded(cut(cell, column), widths[column]!))
       .join('  ')
       .trimEnd(),
   );
 }
+
+const padded = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)));

@@ -6,6 +6,7 @@ import { printable } from '../../core/printable.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
+import { screenOf } from '../screen.ts';
 import { withBake } from './bake-run.ts';
 import { printReferences, tellFindings } from './build-run.ts';
 
@@ -46,8 +47,11 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
     await run.page(async () => (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake), anew));
     if (asked !== undefined) return changed!.printChanged(run, asked);
     if (run.json) return run.document(bakeReport(bake));
+    const screen = screenOf(run.io.stdout, run.io.env, flags.color);
     for (const [index, { target, answer }] of bake.answers.entries()) {
-      await run.out(`${index === 0 ? '' : '\n'}== ${printable(target.name)}\n${inputsTable(answer, run.verbose > 0)}`);
+      await run.out(
+        `${index === 0 ? '' : '\n'}== ${printable(target.name)}\n${inputsTable(answer, run.verbose > 0, screen)}`,
+      );
     }
   });
 }

@@ -6,6 +6,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import type { Flags } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
+import { screenOf } from '../screen.ts';
 import { printReferences, tellFindings, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
@@ -35,5 +36,7 @@ async function printInputs(run: Run, request: BuildRequest, work: BuildWork, fla
   const answer = await buildKey(request, work);
   await tellFindings(run, [answer], flags);
   await run.page(async () => (await import('../../page/inputs-page.ts')).inputsPage(inputsReport(answer)));
-  return run.json ? run.document(inputsReport(answer)) : run.out(inputsTable(answer, run.verbose > 0));
+  return run.json
+    ? run.document(inputsReport(answer))
+    : run.out(inputsTable(answer, run.verbose > 0, screenOf(run.io.stdout, run.io.env, flags.color)));
 }
