@@ -25,7 +25,7 @@ export interface BuildDifference {
   readonly mark: '~' | '+' | '-';
   /** What it is. */
   readonly kind: DifferenceKind;
-  /** What differs: `Dockerfile:7 RUN`, `src/main.go`, `--build-arg VERSION`. */
+  /** What differs: `Dockerfile:7 RUN`, `main.go`, `--build-arg VERSION`. */
   readonly subject: string;
   /** In which way, or which part of it. */
   readonly what?: string;
