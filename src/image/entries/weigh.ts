@@ -1,6 +1,6 @@
 /** What each layer of an image adds to its files, and what of it later layers hide. Layers are numbered from 0 here. */
 import type { Entry } from '../../contract/entry.ts';
-import type { Digest } from '../../core/digest.ts';
+import { type Digest, digestHex } from '../../core/digest.ts';
 import { cleanComponents, isOfAufs, isWhiteout } from '../../layer/apply/entry-names.ts';
 import { isDamage, ofLayer } from '../layer-damage.ts';
 import type { Inode, TreeDirectory } from './entry-tree.ts';
@@ -111,9 +111,12 @@ class FileSums {
 
 /** What weighing asks of an entry: a tree of hundreds of thousands of them has to fit into memory. */
 function leanEntry({ path, type, size, target, digest }: Entry): Entry {
-  const start: Digest | undefined = digest && `:${digest.slice(-7)}`;
-  return { path, type, size, target, digest: start, mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, xattrs: undefined };
+  const packed = digest && packedDigest(digest);
+  return { path, type, size, target, digest: packed, mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, xattrs: undefined };
 }
+
+/** All of its bytes, each as one character: a part of them could be the same by chance, or by intent. */
+const packedDigest = (digest: Digest): Digest => Buffer.from(digestHex(digest), 'hex').toString('latin1') as Digest;
 
 /** Whiteouts, and files by which a storage driver of old marked its layers, are none of the image. */
 function isCounted({ path, type }: Entry): boolean {

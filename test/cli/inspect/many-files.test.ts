@@ -8,8 +8,8 @@ import { tar } from '../../support/tar-builder.ts';
 import { tempDir } from '../../support/temp.ts';
 
 const FILES = 100_000;
-/** Megabytes. Node with nothing to do takes 45 of them; with a document made as a whole it was 400. */
-const MOST = 190;
+/** Megabytes. It takes 120 to 150 of them with Node 20, 175 to 205 with Node 26; with a document made as a whole it was 400. */
+const MOST = 280;
 
 it('inspect --json --files and ls -R take a bounded memory, whether the layers are read or known (L4)', {
   timeout: 120_000,

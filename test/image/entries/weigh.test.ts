@@ -146,3 +146,17 @@ test('tells what each entry does', async () => {
     ['none', 'replace', 'opaque', 'remove', 'add'],
   ]);
 });
+
+test('a file that is replaced is not the same again because parts of the digests are equal', async () => {
+  // Of so many contents two have the same last 28 bits.
+  const seen = new Map<string, string>();
+  let pair: readonly string[] | undefined;
+  for (let number = 100_000; pair === undefined; number += 1) {
+    const end = createHash('sha256').update(`${number}`).digest('hex').slice(-7);
+    const earlier = seen.get(end);
+    if (earlier !== undefined) pair = [earlier, `${number}`];
+    seen.set(end, `${number}`);
+  }
+  const { weights } = await weighed(pair.map((content) => open(tar([file('a', content)]))));
+  expect(weights.hidden).toMatchObject([{ path: 'a', how: 'replaced' }]);
+});
