@@ -171,7 +171,7 @@ function union(a: readonly InputPlace[], b: readonly InputPlace[]): InputPlace[]
 
 /** A source that a context brings in without any instruction comes last. */
 function firstLine({ at }: { readonly at: readonly { readonly line: number }[] }): number {
-  return Math.min(...at.map(({ line }) => line));
+  return at.reduce((first, { line }) => Math.min(first, line), Number.POSITIVE_INFINITY);
 }
 
 type Defined<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };

@@ -86,7 +86,10 @@ const LEAST = 8;
 /** Rows with their cells below each other; on a screen the second column is cut to what the others leave. */
 function columns(rows: readonly (readonly string[])[], screen: Screen): string[] {
   const whole = rows.map((row) => row.map((cell) => shown(screen, cell)));
-  const widths = (whole[0] ?? []).map((_, column) => Math.max(...whole.map((row) => widthOf(row[column]!))));
+  const widths = (whole[0] ?? []).map((_, column) => {
+    // There may be more rows than a call takes arguments.
+    return whole.reduce((widest, row) => Math.max(widest, widthOf(row[column]!)), 0);
+  });
   const others = widths.reduce((sum, width, column) => sum + (column === 1 ? 0 : width + 2), 0);
   widths[1] = Math.min(widths[1]!, Math.max(LEAST, (screen.width ?? Number.POSITIVE_INFINITY) - others));
   const cut = (cell: string, column: number): string => (column === 1 ? fitted(screen, cell, widths[1]) : cell);

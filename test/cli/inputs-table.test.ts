@@ -33,3 +33,10 @@ it.each([40, 80, 200])('its rows fit %i columns, and hold nothing raw', (width) 
   const whole = inputsTable(answer, false, { width: undefined, color: false, ascii: false, bars: true });
   expect(whole).toContain('y'.repeat(300));
 });
+
+it('has room for more rows than a call takes arguments', () => {
+  const unkeyed = Array.from({ length: 140_000 }, (_, index) => ({ kind: 'secret', id: `${index}`, at }));
+  const screen = { width: undefined, color: false, ascii: false, bars: true };
+  const text = inputsTable({ ...answer, unkeyed } as unknown as BuildAnswer, false, screen);
+  expect(text).toMatch(/^ {2}secret {2}139999 {2}.*COPY$/m);
+});
