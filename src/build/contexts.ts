@@ -4,7 +4,7 @@ import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
 import { formatLayoutReference } from '../source/layout-reference.ts';
 import { identify } from '../source/resolve.ts';
 import type { BuildRequest, BuildWork } from './answer.ts';
-import { type ContextIgnores, contextIgnores } from './ignore-file.ts';
+import { type ContextIgnores, contextIgnores } from './context-ignores.ts';
 import type { BuildSources } from './sources.ts';
 import { inputsOfTarget, targetOfContext } from './target-contexts.ts';
 

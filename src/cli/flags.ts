@@ -1,6 +1,6 @@
 /**
  * The flags: their declarations for commander, and their values with those of the environment. Flags of sources are
- * made from the attributes that the sources declare.
+ * made from the attributes that the sources declare, help included (`--platform` in `src/image/attributes.ts`).
  */
 import type { Command } from 'commander';
 import { Option } from 'commander';

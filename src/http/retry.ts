@@ -1,4 +1,7 @@
-/** Retries of transient failures: exponential backoff with full jitter, Retry-After obeyed, all waiting limited. */
+/**
+ * Retries of transient failures: exponential backoff with full jitter, Retry-After obeyed, all waiting limited. Which
+ * statuses are worth a retry, and what a 429 says, is in `retry-after.ts`.
+ */
 import type { JobContext } from '../contract/session.ts';
 import type { CtxsrcError } from '../core/errors.ts';
 import type { Clock } from './clock.ts';

@@ -1,6 +1,8 @@
 /**
  * Tags that are made from the digest of an image: the list of its referrers where a registry does not keep one
- * (distribution-spec, "Referrers Tag Schema"), and cosign's signatures, attestations and bills of materials.
+ * (distribution-spec, "Referrers Tag Schema"), and cosign's signatures, attestations and bills of materials. The tags
+ * `ctxsrc-…` are made where they are pushed: of vendored images in `snapshot/lock/vendor.ts`, of attestations in
+ * `snapshot/push/companions.ts`, of a shared cache in `registry/shared-cache/entry.ts`.
  */
 import { type Digest, digestAlgorithm, digestHex } from '../core/digest.ts';
 

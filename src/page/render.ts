@@ -1,6 +1,7 @@
 /**
  * A page as one file of HTML that asks for nothing else: style, script and data are in it, and its own policy allows no
- * others. All that it says stands in plain tables; the script adds search, the whole list and the map.
+ * others. All that it says stands in plain tables; the script in `browser/` adds search (`data.js` finds, `browse.js`
+ * shows), the whole list and the map.
  */
 import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';

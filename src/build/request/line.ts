@@ -1,5 +1,5 @@
 /** A build line as it was typed, and the environment it is read in. Types only. */
-import type { Modes } from '../../fs/write/kept-mode.ts';
+import type { Modes } from '../../fs/entry/modes.ts';
 
 /** Of buildx, with the home that holds docker's configuration. */
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -12,12 +12,12 @@ import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { type ByteString, type Latin1Buffer, textOfBytes } from '../byte-string.ts';
 import { entryHeader } from '../entry/header.ts';
+import { keptMode, type Modes } from '../entry/modes.ts';
 import { CHANGED, type EntryRows } from '../entry/rows.ts';
 import { readXattrs } from '../entry/xattrs.ts';
 import { type FileCalls, type FilesBelow, fileCalls } from '../native/file-calls.ts';
 import { loadNative, type Native } from '../native/native.ts';
 import { type ClockFacts, isSettled } from '../stat-cache/file-clock.ts';
-import { keptMode, type Modes } from '../write/kept-mode.ts';
 import { FileHeaders } from './file-headers.ts';
 
 /** What the digests are made of. Can be sent to a thread. */

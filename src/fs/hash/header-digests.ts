@@ -3,10 +3,10 @@ import { ioError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { textOfBytes } from '../byte-string.ts';
 import { EMPTY_DIGEST, entryHeader, hexDigest } from '../entry/header.ts';
+import { keptMode, type Modes } from '../entry/modes.ts';
 import type { DiskReader, TreeEntry } from '../entry/tree-entry.ts';
 import { readXattrs } from '../entry/xattrs.ts';
 import type { Native } from '../native/native.ts';
-import { keptMode, type Modes } from '../write/kept-mode.ts';
 
 /** Of the root that BuildKit makes where a sync sends nothing, and then scans. */
 export const FRESH_ROOT_HEADER = hexDigest(entryHeader({ type: 'dir', mode: 0o755, uid: 0, gid: 0, size: 0 }));

@@ -1,4 +1,7 @@
-/** The ignore file of a build context (`.dockerignore`) read into patterns (`docs/buildkit.md#ignore-files`). */
+/**
+ * The ignore file of a build context (`.dockerignore`) read into patterns (`docs/buildkit.md#ignore-files`); what they
+ * mean, `!` too, is in `patterns.ts`, and which file holds in `source/local/find-ignore-file.ts`.
+ */
 
 import { CtxsrcError } from '../../core/errors.ts';
 import { cleanPath } from '../../core/go/path.ts';

@@ -1,8 +1,9 @@
 /**
  * The one writer of owner, mode, extended attributes and times of the entries that a snapshot creates: of layers and
  * archives, local directories, clones, git checkouts and single files. Two fast cases, plain files of layers and small
- * files of clones, need one call each and make it themselves. Metadata that the system
- * refuses to this user or file system is a loss, and the metadata object then holds what the entry really has.
+ * files of clones, need one call each and make it themselves. Metadata that the system refuses to this user or file
+ * system is a loss, and the metadata object then holds what the entry really has: setuid and setgid are dropped where
+ * the owner or group is another.
  */
 import {
   type BigIntStats,

@@ -1,4 +1,7 @@
-/** Brings one blob into a repository: not at all if it is there, by mounting it, or by an upload. */
+/**
+ * Brings one blob into a repository: not at all if it is there, by mounting it, or by an upload. An upload in parts,
+ * which goes on after a failure, is in `chunks.ts`.
+ */
 import type { JobContext } from '../../contract/session.ts';
 import { shortDigest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';

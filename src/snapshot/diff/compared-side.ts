@@ -2,9 +2,9 @@
 
 import type { Digest } from '../../core/digest.ts';
 import type { ByteString } from '../../fs/byte-string.ts';
+import type { Modes } from '../../fs/entry/modes.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 import type { ReadXattrs } from '../../fs/entry/xattrs.ts';
-import type { Modes } from '../../fs/write/kept-mode.ts';
 
 /** One of two trees. Questions about an entry are about the one that was given last. */
 export interface ComparedSide {

@@ -1,4 +1,4 @@
-/** Reads the lock file, and replaces it as a whole. */
+/** Reads the lock file, and replaces it as a whole; its format is in `lock.ts`. */
 import { isCtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { readSmallFileSync } from '../../fs/small-file.ts';

@@ -1,7 +1,7 @@
 /** The attributes (flags) of a local directory. */
 import type { AttributeSpec, Attributes } from '../../contract/index.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import type { Modes } from '../../fs/write/kept-mode.ts';
+import type { Modes } from '../../fs/entry/modes.ts';
 
 export const LOCAL_ATTRIBUTES: readonly AttributeSpec[] = [
   {

@@ -13,8 +13,8 @@ import type { Pattern } from '../../fs/match/patterns.ts';
 import type { TreeFilter } from '../../fs/walk/filter.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 import { walkInSteps } from '../../fs/walk/walk.ts';
+import type { IgnoreFile } from './find-ignore-file.ts';
 import { FolderSums } from './folder-sums.ts';
-import type { IgnoreFile } from './ignore.ts';
 import { VERSION_CONTROL } from './version-control.ts';
 
 /** The directory as it is filtered. */

@@ -25,7 +25,7 @@ import type { LocalOptions } from './attributes.ts';
 import { definitionKey } from './definition.ts';
 import type { FilteredDirectory } from './describe.ts';
 import { resolveDirectory } from './directory.ts';
-import { type IgnoreFile, loadIgnoreFile, placeOfLine } from './ignore.ts';
+import { type IgnoreFile, loadIgnoreFile, placeOfLine } from './find-ignore-file.ts';
 import { versionControlIn } from './version-control.ts';
 
 /** Folder of the store for stat caches. */

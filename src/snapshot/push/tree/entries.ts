@@ -7,11 +7,11 @@ import { ioError } from '../../../core/errors.ts';
 import { type ByteString, bytesOfText, fsPath, printableBytes } from '../../../fs/byte-string.ts';
 import { isHashedXattr } from '../../../fs/entry/header.ts';
 import { LinkMap } from '../../../fs/entry/link-map.ts';
+import { keptMode } from '../../../fs/entry/modes.ts';
 import { DiskReader, type TreeEntry } from '../../../fs/entry/tree-entry.ts';
 import { readXattrs } from '../../../fs/entry/xattrs.ts';
 import { loadNative } from '../../../fs/native/native.ts';
 import { walkInSteps } from '../../../fs/walk/walk.ts';
-import { keptMode } from '../../../fs/write/kept-mode.ts';
 import { changed, type PackedEntry } from './layer.ts';
 
 /** What of the files is otherwise in the layer. */

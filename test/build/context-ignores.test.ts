@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { contextIgnores } from '../../src/build/ignore-file.ts';
+import { contextIgnores } from '../../src/build/context-ignores.ts';
 import { fakeJob } from '../support/fake-ref.ts';
 import { tempDir } from '../support/temp.ts';
 

@@ -1,4 +1,4 @@
-/** The ignore file of a directory and its patterns, and files that a person may take for one. */
+/** Which ignore file holds for a directory (`.dockerignore` or another), and files that a person may take for one. */
 
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';

@@ -1,5 +1,8 @@
-/** Which permissions of an entry are part of the key and written by a snapshot. */
-import type { EntryType } from '../entry/tree-entry.ts';
+/**
+ * `--modes`: which permissions of an entry are part of the key and written by a snapshot. What the system then takes
+ * away, set-ID bits at a change of owner for instance, is in `write/metadata.ts`.
+ */
+import type { EntryType } from './tree-entry.ts';
 
 /** `exact`: modes as they are. `exec`: only what a checkout keeps under any umask, whether a file is executable. */
 export type Modes = 'exact' | 'exec';

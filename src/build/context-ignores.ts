@@ -1,8 +1,8 @@
-/** Which ignore file holds for a local context of a build. */
+/** What the ignore file leaves out of a local context of a build; which file that is says `source/local/find-ignore-file.ts`. */
 import { isAbsolute } from 'node:path';
 import type { JobContext } from '../contract/index.ts';
 import { PatternMatcher, type PlaceOf } from '../fs/match/patterns.ts';
-import { loadIgnoreFile, placeOfLine } from '../source/local/ignore.ts';
+import { loadIgnoreFile, placeOfLine } from '../source/local/find-ignore-file.ts';
 import type { BuildRequest } from './answer.ts';
 
 /** What is left out of a context, and who says so. */
