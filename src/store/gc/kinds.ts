@@ -53,9 +53,9 @@ const KINDS: readonly Kind[] = [
 /** Everything in the store, kind after kind. The last item has the root of the store, and so what no other item has. */
 export async function listItems(view: StoreView): Promise<FoundItem[]> {
   const names = namesOf(view);
-  const items: FoundItem[] = [];
-  for (const { list } of KINDS) items.push(...(await list(view, names)));
-  return items;
+  const kinds: (readonly FoundItem[])[] = [];
+  for (const { list } of KINDS) kinds.push(await list(view, names));
+  return kinds.flat();
 }
 
 /** Removes an item that goes alone: no image, no blob. */
