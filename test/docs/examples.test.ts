@@ -17,7 +17,10 @@ describe('the examples print in a clone what their pages show', () => {
       expect.stringMatching(`^(sh|node) examples/${name}/(run\\.sh|main\\.mjs)$`),
     ]);
     const { command, output } = commands[0]!;
-    const ran = await run('bash', ['-c', `exec 2>&1\n${command}`], { cwd: packageRoot });
+    const ran = await run('bash', ['-c', `exec 2>&1\n${command}`], {
+      cwd: packageRoot,
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    });
     expect(ran.stdout).toMatch(shownPattern(output));
     expect(ran.code).toBe(0);
   });
