@@ -5,6 +5,7 @@ import { type Check, members, nonEmpty } from '../core/check-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
+import { printable } from '../core/printable.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { type Build, inBuild } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
@@ -35,9 +36,13 @@ export async function inputNames(build: Build | string = '.', options: PlaceOpti
     const { buildNames } = await import('../build/build-names.ts');
     const { refs, unasked } = await buildNames(request, work);
     if (options.strict === true && unasked.length > 0) {
-      throw new CtxsrcError('E_OFFLINE', `offline ${unasked.join(', ')} cannot be asked for ENV and ONBUILD`, {
-        hint: 'leave offline out, or name the images by digest',
-      });
+      throw new CtxsrcError(
+        'E_OFFLINE',
+        `offline ${unasked.map(printable).join(', ')} cannot be asked for ENV and ONBUILD`,
+        {
+          hint: 'leave offline out, or name the images by digest',
+        },
+      );
     }
     return { names: refs, unasked };
   });

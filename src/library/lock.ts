@@ -3,6 +3,7 @@ import { resolve as resolvePath } from 'node:path';
 import { type Check, flag, having, list, members, nonEmpty, oneOf } from '../core/check-options.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
+import { printable } from '../core/printable.ts';
 import { countedDrifts, driftsOf } from '../snapshot/lock/check.ts';
 import type { Drift } from '../snapshot/lock/entry.ts';
 import { DEFAULT_LOCK, writeLock } from '../snapshot/lock/file.ts';
@@ -151,7 +152,9 @@ export async function lockFrom(file: string, options: LockFromOptions = {}): Pro
     const asked = { file, line: lineOf(build), work: async () => ({ table, env, job }), note, ...here };
     const found = await contextsOfFile(asked);
     if (dockerfile && found.dockerfile === undefined) {
-      throw new CtxsrcError('E_USAGE', `${file} is no Dockerfile`, { hint: 'leave the option dockerfile out' });
+      throw new CtxsrcError('E_USAGE', `${printable(file)} is no Dockerfile`, {
+        hint: 'leave the option dockerfile out',
+      });
     }
     const references = [...found.contexts].map(([name, { reference, attributes }]) => [
       name,

@@ -1,5 +1,5 @@
 /** The files of a directory on this machine, as a tree that can be asked. */
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, read } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import type { FilesInPlace, JobContext, Owner, Store } from '../../contract/index.ts';
 import { CtxsrcError, ioError } from '../../core/errors.ts';
@@ -9,7 +9,7 @@ import { type ByteString, printableBytes, textOfBytes } from '../../fs/byte-stri
 import { fileIdentity } from '../../fs/entry/link-map.ts';
 import { keptMode } from '../../fs/entry/modes.ts';
 import { splitTime } from '../../fs/entry/time.ts';
-import { DiskReader, type TreeEntry } from '../../fs/entry/tree-entry.ts';
+import { DiskReader, isUnchanged, type TreeEntry } from '../../fs/entry/tree-entry.ts';
 import { Slices } from '../../fs/walk/slices.ts';
 import { walkInSteps } from '../../fs/walk/walk.ts';
 import { at, closeDirectory, openChild, openRoot } from '../../fs/write/confined.ts';
@@ -134,15 +134,15 @@ async function* readFile(
   const fd = openBelow(root, path);
   let spool: Spool | undefined;
   try {
-    const before = fstatSync(fd, { bigint: true });
-    spool = await openSpool(store, Number(before.size));
+    const before = fstatSync(fd);
+    spool = await openSpool(store, before.size);
     let length = 0;
     for await (const chunk of chunksOf(job, fd, path)) {
-      if (BigInt(length + chunk.length) > before.size) throw changed(path);
+      if (length + chunk.length > before.size) throw changed(path);
       spool.write(chunk, length);
       length += chunk.length;
     }
-    if (BigInt(length) !== before.size || !isSame(before, fstatSync(fd, { bigint: true }))) throw changed(path);
+    if (length !== before.size || !isUnchanged(fstatSync(fd), before)) throw changed(path);
     yield* spool.read();
   } finally {
     closeSync(fd);
@@ -161,10 +161,6 @@ async function* chunksOf(job: JobContext, fd: number, path: ByteString): AsyncGe
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }
-}
-
-function isSame(before: BigIntStats, after: BigIntStats): boolean {
-  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs;
 }
 
 function changed(path: ByteString): CtxsrcError {
