@@ -3,6 +3,7 @@ import type { Entry, Metadata } from '../../contract/entry.ts';
 import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortenedBytes } from '../../fs/byte-string.ts';
+import { pathIn } from '../../layer/apply/tree.ts';
 import { checkNameLength, MAX_DEPTH, MAX_LINKS, MAX_METADATA, MAX_PATH } from '../../layer/apply/written-tree.ts';
 import { archiveError } from '../../layer/tar/header.ts';
 
@@ -292,13 +293,4 @@ export class EntryTree {
 /** The name with memory of its own: a part of a longer text keeps all of that in memory. */
 function ofItsOwn(name: string): string {
   return name.length < 13 ? name : Buffer.from(name, 'latin1').toString('latin1');
-}
-
-/** The path of a child below the root. */
-function pathIn(directory: TreeDirectory, name: string): string {
-  let path = name;
-  for (let dir: TreeDirectory | undefined = directory; dir?.parent !== undefined; dir = dir.parent) {
-    path = `${dir.name}/${path}`;
-  }
-  return path;
 }

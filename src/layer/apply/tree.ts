@@ -61,12 +61,17 @@ export function isMissing(node: Node): boolean {
   return node.kind !== 'dir' && leafOf(node).missing;
 }
 
+/** A directory as far as paths need it. */
+interface Placed {
+  readonly name: string;
+  /** Undefined for the root. */
+  readonly parent: Placed | undefined;
+}
+
 /** The path of a child below the root, as a byte string. */
-export function pathIn(directory: Directory, name: string): string {
+export function pathIn(directory: Placed, name: string): string {
   let path = name;
-  for (let dir: Directory | undefined = directory; dir?.parent !== undefined; dir = dir.parent) {
-    path = `${dir.name}/${path}`;
-  }
+  for (let dir = directory; dir.parent !== undefined; dir = dir.parent) path = `${dir.name}/${path}`;
   return path;
 }
 
