@@ -24,7 +24,7 @@ export const STEPS_MUTATIONS: readonly DockerfileMutation[] = [
     [
       'arguments of the history are lost',
       'no-expand-run-cmd',
-      '`RUN ${[...argumentWords(stage), ...args]',
+      '`RUN ${[...words, ...args]',
       '`RUN ${[...args]',
     ],
   ]),
@@ -98,8 +98,8 @@ export const STEPS_MUTATIONS: readonly DockerfileMutation[] = [
     [
       'a variable that is set again keeps its place',
       'random-021',
-      'this.#texts.delete(name);\n    this.#texts.set',
-      'this.#texts.set',
+      'this.delete(name);\n    const text',
+      'this.#list = undefined;\n    const text',
     ],
   ]),
   ...mistakes('graph/metadata.ts', [
@@ -151,7 +151,7 @@ export const STEPS_MUTATIONS: readonly DockerfileMutation[] = [
     [
       'mounts keep their order',
       'run-with-many-mounts-of-one-stage',
-      '.sort((a, b) => Buffer.compare(Buffer.from(a.target), Buffer.from(b.target)))',
+      '.sort((a, b) => compareUtf8(a.target, b.target))',
       '',
     ],
   ]),
