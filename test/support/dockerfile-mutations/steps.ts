@@ -21,12 +21,7 @@ export const STEPS_MUTATIONS: readonly DockerfileMutation[] = [
       'const network = networkOf(instruction) || build.run.network;',
       'const network = build.run.network;',
     ],
-    [
-      'arguments of the history are lost',
-      'no-expand-run-cmd',
-      '`RUN ${[...words, ...args]',
-      '`RUN ${[...args]',
-    ],
+    ['arguments of the history are lost', 'no-expand-run-cmd', '`RUN ${[...words, ...args]', '`RUN ${[...args]'],
   ]),
   ...mistakes('graph/copy.ts', [
     [
