@@ -17,7 +17,8 @@ export function journaledDisk(gigabytes) {
     ftruncateSync(file, gigabytes * 2 ** 30);
     closeSync(file);
     mkdirSync(dir);
-    execFileSync('mkfs.ext4', ['-q', '-F', image], { stdio: 'ignore' });
+    // Room for more small files than is usual.
+    execFileSync('mkfs.ext4', ['-q', '-F', '-i', '4096', image], { stdio: 'ignore' });
     execFileSync('mount', ['-o', 'loop', image, dir], { stdio: 'ignore' });
   } catch {
     remove();
