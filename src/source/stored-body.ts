@@ -3,7 +3,8 @@ import type { Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Store } from '../contract/index.ts';
 import { type Digest, digestHex, hasherFor } from '../core/digest.ts';
-import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
+import { withGoodBlob } from '../core/with-good-blob.ts';
 
 const READ_SIZE = 1 << 20;
 
@@ -42,19 +43,6 @@ export class StoredBody {
     throw new CtxsrcError('E_STORE_CORRUPT', `the blob ${this.digest} in the cache was damaged and has been removed`, {
       hint: 'run the same command again: it will be fetched anew',
     });
-  }
-}
-
-/**
- * Brings a blob and works with it; once more if the one in the store was damaged, which is removed then, and fetched the
- * second time.
- */
-export async function withGoodBlob<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isCtxsrcError(error, 'E_STORE_CORRUPT')) throw error;
-    return work();
   }
 }
 

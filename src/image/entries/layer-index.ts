@@ -6,10 +6,11 @@ import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import type { Store } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
+import { withGoodBlob } from '../../core/with-good-blob.ts';
 import { EntryCollector, type MetadataSum } from './entry-collector.ts';
 import type { MergeLimits } from './merge.ts';
 import { PackedEntries } from './packed-entries.ts';
-import { mended, type OpenLayer, readLayerArchive } from './read-layer.ts';
+import { type OpenLayer, readLayerArchive } from './read-layer.ts';
 
 /**
  * The entries of a layer: from the store, else by reading the layer.
@@ -36,7 +37,7 @@ export async function readEntries(
   limits: MergeLimits & { readonly maxRatio: number },
   metadata: MetadataSum,
 ): Promise<Iterable<Entry>> {
-  const entries = await mended(async () => {
+  const entries = await withGoodBlob(async () => {
     const collector = new EntryCollector(limits, metadata);
     await readLayerArchive(job, store, layer, collector, limits.maxRatio);
     return collector.end();

@@ -6,6 +6,7 @@ import type { Entry } from '../../contract/entry.ts';
 import type { JobContext } from '../../contract/session.ts';
 import type { Store } from '../../contract/store.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { withGoodBlob } from '../../core/with-good-blob.ts';
 import type { TarHandler } from '../../layer/tar/reader.ts';
 import { isDamage, ofLayer } from '../layer-damage.ts';
 import { MetadataSum } from './entry-collector.ts';
@@ -13,7 +14,7 @@ import { type EntryTree, type Inode, LowerLayersNeeded } from './entry-tree.ts';
 import type { FileTree } from './file-tree.ts';
 import { layerEntries } from './layer-index.ts';
 import { LayerMerge, type MergeLimits } from './merge.ts';
-import { mended, type OpenLayer, readLayerArchive } from './read-layer.ts';
+import { type OpenLayer, readLayerArchive } from './read-layer.ts';
 import { openSpool, type Spool } from './spool.ts';
 
 export interface LayeredFilesOptions {
@@ -77,7 +78,7 @@ export class LayeredFiles implements FileTree {
         hint: 'leave --layer out',
       });
     }
-    const spool = await mended(() => this.#spooled(job, layer, index, size));
+    const spool = await withGoodBlob(() => this.#spooled(job, layer, index, size));
     try {
       yield* spool.read();
     } finally {
@@ -112,7 +113,7 @@ export class LayeredFiles implements FileTree {
     const contents = new Map<Inode, Buffer>();
     for (const layer of new Set(inodes.flatMap((inode) => inode.layer ?? []))) {
       const wanted = new Map(inodes.flatMap((inode) => (inode.layer === layer ? [[inode.index, inode]] : [])));
-      const read = await mended(async () => {
+      const read = await withGoodBlob(async () => {
         const buffers = new Map<Inode, Buffer>();
         let current: Buffer | undefined;
         let index = -1;

@@ -63,19 +63,6 @@ export async function readLayerArchive(
   }
 }
 
-/**
- * Reads a layer by `readLayerArchive`, and once more if its blob in the store was damaged: that one is removed then, and
- * this time the blob is fetched. Nothing of the first reading may be used in the second.
- */
-export async function mended<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!isCtxsrcError(error, 'E_STORE_CORRUPT')) throw error;
-    return read();
-  }
-}
-
 async function* counted(job: JobContext, bytes: AsyncIterable<Uint8Array>, task: Task): AsyncGenerator<Buffer> {
   let done = 0;
   for await (const chunk of bytes) {

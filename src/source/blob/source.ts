@@ -16,6 +16,7 @@ import { encodeGoJson } from '../../core/go/json-encode.ts';
 import { Once } from '../../core/once.ts';
 import { Task, tracked } from '../../core/progress.ts';
 import { DEFAULT_MAX_BYTES, tooManyBytes } from '../../core/read-limits.ts';
+import { withGoodBlob } from '../../core/with-good-blob.ts';
 import { type ByteString, bytesOfText } from '../../fs/byte-string.ts';
 import { imageOptions } from '../../image/attributes.ts';
 import type { BlobProvider } from '../../image/provider.ts';
@@ -32,7 +33,7 @@ import {
   shapeAttributes,
   writeSingleFile,
 } from '../single-file.ts';
-import { pullGoodBlob, StoredBody, withGoodBlob } from '../stored-body.ts';
+import { pullGoodBlob, StoredBody } from '../stored-body.ts';
 
 const REGISTRY_BLOB = 'docker-image+blob';
 const LAYOUT_BLOB = 'oci-layout+blob';
