@@ -16,7 +16,7 @@ interface ConnectionTrouble {
 
 /**
  * The typed error for a failed connection: a `TransientError` if a retry may help, otherwise the error itself. A typed
- * error is returned unchanged.
+ * error is returned unchanged, and so is one that no connection has: a mistake in the program, which no retry mends.
  * @param connection.anonymous a TLS connection without a client certificate: some servers just close it when they want
  * one
  * @param connection.proxy the proxy of the connection, which may be at fault
@@ -26,7 +26,7 @@ export function connectionError(
   subject: RequestSubject,
   { anonymous = false, proxy }: { readonly anonymous?: boolean; readonly proxy?: NamedProxy | undefined } = {},
 ): Error {
-  if (error instanceof CtxsrcError || error instanceof TransientError) return error;
+  if (error instanceof CtxsrcError || error instanceof TransientError || isMistake(error)) return error;
   const ofProxy = error instanceof ProxyFailure || error instanceof ProxyRefusal;
   const through = proxy === undefined || ofProxy ? '' : ` (through the proxy ${proxy.url.host})`;
   const trouble = ofSubject(troubleOf(error, subject.host), subject);
@@ -39,6 +39,15 @@ export function connectionError(
     details: { host: subject.host },
   });
   return trouble.passing ? new TransientError(typed) : typed;
+}
+
+/** Failures of connections have a code; a mistake in this program or in a package has none, or that of an assertion. */
+function isMistake(error: unknown): error is Error {
+  if (!(error instanceof Error) || error instanceof ProxyFailure) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    code === 'ERR_ASSERTION' || (code === undefined && (error instanceof TypeError || error instanceof RangeError))
+  );
 }
 
 /** A file at a URL, and an upload, have other remedies than what is fetched from a registry. */

@@ -8,8 +8,9 @@ const subject = { host: 'registry.example', kind: 'tag', what: 'it' } as const;
 const proxy = { url: new URL('http://me:hunter22@proxy.example:3128'), variable: 'HTTPS_PROXY' };
 
 function told(error: Error) {
-  const { message, hint } = error instanceof TransientError ? error.error : (error as Error & { hint?: string });
-  return { message, hint };
+  const { message, hint, code } =
+    error instanceof TransientError ? error.error : (error as Error & { hint?: string; code?: string });
+  return { message, hint, code };
 }
 
 it.each(['ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH', 'ETIMEDOUT'])(
@@ -28,4 +29,15 @@ it('names the proxy that the server was spoken to through, and the one that fail
   const down = told(connectionError(new ProxyFailure(proxy, failure('ENOTFOUND', '')), subject, { proxy }));
   expect(down.message).toMatch(/no connection to the proxy proxy\.example:3128: the host name does not exist$/);
   expect(down.hint).toBe('check HTTPS_PROXY, or put registry.example into NO_PROXY');
+});
+
+it('a mistake of the program is no failure of the connection', () => {
+  const mistakes = [
+    new TypeError('undefined is not a function'),
+    new RangeError('Invalid array length'),
+    failure('ERR_ASSERTION', 'false == true'),
+  ];
+  for (const mistake of mistakes) expect(connectionError(mistake, subject)).toBe(mistake);
+  const invalid = Object.assign(new TypeError('Invalid character'), { code: 'ERR_INVALID_CHAR' });
+  expect(told(connectionError(invalid, subject)).code).toBe('E_REGISTRY_PROTOCOL');
 });
