@@ -1,11 +1,13 @@
 /**
  * ctxsrc as a library: keys, digests and snapshots of build-context sources. Nothing is printed, nothing of the process
- * is changed; every function takes an `AbortSignal` and tells its progress as typed events.
+ * is changed; every function that waits takes an `AbortSignal` and tells its progress as typed events.
  */
 export type { BuildInput, InputPlace, UnkeyedInput } from './build/answer.ts';
+export type { ChangedReport, ChangedTarget } from './build/bake/changed.ts';
 export type { BuildDifference, DifferenceKind } from './build/diff/difference.ts';
 export type { BuildDiffReport, NamedBuild } from './build/diff/report.ts';
 export type { Rebuilt } from './build/diff/steps.ts';
+export type { KnownReport } from './build/known.ts';
 export type { BakeReport, InputsReport, TargetReport } from './build/report.ts';
 export type * from './contract/index.ts';
 export { type Digest, isDigest, parseDigest } from './core/digest.ts';
@@ -14,21 +16,30 @@ export { Once } from './core/once.ts';
 export type { Phase, Progress, ProgressEvent } from './core/progress.ts';
 export { VERSION } from './core/version.ts';
 export type { ListedEntry } from './image/entries/listing.ts';
+export { explain, explainExit, listSources } from './library/about.ts';
 // With the star a program can add to the flags by `declare module`.
 export type * from './library/attributes.ts';
+export { type AuthOptions, auth } from './library/auth.ts';
+export { type BakeOptions, bakeInputs, changedSince } from './library/bake.ts';
 export {
-  type BakeOptions,
   type Build,
   type BuildKey,
-  bakeInputs,
   buildKey,
   type CombinedOptions,
   combinedKey,
   inputs,
-  isBuilt,
   type Named,
 } from './library/build.ts';
-export { type BuildNames, diffBuilds, inputNames, type SavedBuild, saveBuild } from './library/builds.ts';
+export {
+  type BuildNames,
+  diffBuilds,
+  inputNames,
+  isBuilt,
+  type KeyList,
+  known,
+  type SavedBuild,
+  saveBuild,
+} from './library/builds.ts';
 export { type DiffOptions, diff } from './library/diff.ts';
 export {
   cat,
@@ -77,6 +88,9 @@ export {
   storeUsage,
   verifyStore,
 } from './library/store.ts';
+export type { PassedOver } from './registry/auth/credentials.ts';
+export type { AccessTest, AuthReport } from './registry/auth/report.ts';
+export type { CredentialTest } from './registry/credential-test.ts';
 export type { SourceComparison, SourceDifference } from './snapshot/diff/diff.ts';
 export type { FactDifference, Facts } from './snapshot/diff/facts.ts';
 export type { LayerComparison, LayerRow } from './snapshot/diff/layers.ts';
@@ -95,6 +109,9 @@ export type { Resolution, SnapshotResult } from './snapshot/results.ts';
 export type { VerifyReport } from './snapshot/verify/report.ts';
 export type { CombinedContextReport, CombinedReport } from './source/combined-report.ts';
 export type { DigestReport, KeyReport, Keys, ReferenceReport } from './source/document.ts';
+export type { SchemeReport } from './source/list.ts';
 export type { FolderSum } from './source/local/folder-sums.ts';
 export type { DoctorCheck } from './upkeep/check.ts';
 export type { DoctorReport } from './upkeep/doctor.ts';
+export type { CodeExplanation, ExitExplanation } from './upkeep/explain.ts';
+export type { Explanation } from './upkeep/explanations.ts';

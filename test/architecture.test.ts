@@ -253,7 +253,7 @@ describe('files', () => {
   it('stay short: most under 300 lines, none over 400', () => {
     // Tables of text grow by a row for each new thing; whoever adds one should not have to split them.
     const lengths = sources
-      .filter(({ path }) => path !== 'cli/help/explanations.ts')
+      .filter(({ path }) => path !== 'upkeep/explanations.ts')
       .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
     const long = lengths.filter(({ lines }) => lines > 300).map(({ path, lines }) => `${path} (${lines})`);
     if (long.length > 0) console.warn(`over 300 lines: ${long.join(', ')}`);

@@ -1,15 +1,14 @@
 /** Keys of whole builds: `ctxsrc key --build`, `key --combined`, `inputs`. */
 import type { BuildAnswer, BuildInput, BuildRequest, BuildWork } from '../build/answer.ts';
-import { type BakeReport, bakeReport, type InputsReport, inputsReport } from '../build/report.ts';
+import { type InputsReport, inputsReport } from '../build/report.ts';
 import type { BuildLine } from '../build/request/line.ts';
 import { arrayOf, type Check, flag, having, list, members, nonEmpty, oneOf, text } from '../core/check-options.ts';
-import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
 import { type CombinedReport, combinedReport } from '../source/combined-report.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { bound, inPlace, type Place, understand } from './place.ts';
+import { bound, inPlace, noteTo, type Place, understand } from './place.ts';
 
 /** Texts by name. */
 export type Named = Readonly<Record<string, string>>;
@@ -58,12 +57,6 @@ export interface BuildKey extends InputsReport {
   readonly findings: BuildAnswer['findings'];
 }
 
-/** Options of `bakeInputs`. */
-export interface BakeOptions extends PlaceOptions, Pick<Build, 'buildPlatform' | 'with' | 'modes'> {
-  /** Names of targets and groups; the default ones when absent. */
-  readonly targets?: readonly string[] | undefined;
-}
-
 /** Options of `combinedKey`. */
 export interface CombinedOptions extends PlaceOptions {
   /** The flags of the sources; each source takes its own of them. */
@@ -84,7 +77,8 @@ const named: Check = (value, where) => {
   for (const [name, one] of Object.entries(value as object)) text(one, `${where}.${name}`);
 };
 
-const BUILD = {
+/** Checks of the members of `Build`. */
+export const BUILD = {
   context: nonEmpty,
   file: nonEmpty,
   dockerfile: text,
@@ -102,14 +96,6 @@ const BUILD = {
   with: named,
   modes: oneOf('exact', 'exec'),
 } satisfies Record<keyof Build, Check>;
-
-const BAKE = {
-  ...PLACE,
-  buildPlatform: BUILD.buildPlatform,
-  with: BUILD.with,
-  modes: BUILD.modes,
-  targets: list,
-} satisfies Record<keyof BakeOptions, Check>;
 
 const COMBINED = {
   ...PLACE,
@@ -142,54 +128,6 @@ export async function buildKey(build: Build | string = '.', options: PlaceOption
  */
 export async function inputs(build: Build | string = '.', options: PlaceOptions = {}): Promise<readonly BuildInput[]> {
   return (await buildKey(build, options)).inputs;
-}
-
-/**
- * The targets of a bake or compose file as builds, each with its key and its inputs. A file that needs evaluation is
- * handed to buildx, where that is installed.
- * @param file path of the file
- * @throws CtxsrcError `E_CONFIG` for a file that cannot be read as it stands, and as `buildKey`
- */
-export async function bakeInputs(file: string, options: BakeOptions = {}): Promise<BakeReport> {
-  nonEmpty(file, 'file');
-  members(BAKE)(options, '');
-  const [{ askTargets }, { readBakeFile }, { buildKey: ask }] = await Promise.all([
-    import('../build/bake/ask.ts'),
-    import('../build/bake/read.ts'),
-    import('../build/build-key.ts'),
-  ]);
-  const { targets = [], strict = false } = options;
-  const { buildPlatform, salts, modes } = lineOf({
-    buildPlatform: options.buildPlatform,
-    with: options.with,
-    modes: options.modes,
-  });
-  return inPlace(options, async ({ table, env, job }) => {
-    const here = { env: process.env, cwd: process.cwd() };
-    const bake = await readBakeFile(file, targets, { ...here, signal: job.signal });
-    const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
-    const question = { ...here, shared: { buildPlatform, salts, modes }, ask, note };
-    return askTargets(bake, { table, env, job }, question, async (answers) => {
-      if (strict) {
-        for (const { answer } of answers.answers) refuseIncomplete([answer], `the key of ${answer.file}`);
-      }
-      return bakeReport(answers);
-    });
-  });
-}
-
-/**
- * True if the repository has an image that was pushed under this key, with the tag `ctxsrc-HEX`. One request.
- * @param key of `buildKey`
- * @param repository `docker-image://HOST/NAME`, without a tag
- * @throws CtxsrcError `E_USAGE`, `E_OFFLINE`, `E_UNAUTHORIZED` and others of a registry; a repository that is not there has no tag
- */
-export async function isBuilt(key: Digest, repository: string, options: PlaceOptions = {}): Promise<boolean> {
-  members(PLACE)(options, '');
-  nonEmpty(repository, 'repository');
-  const { isPushed, knownRepository } = await import('../build/known.ts');
-  const known = knownRepository(repository, 'repository');
-  return inPlace(options, ({ env, job }) => isPushed(job, env, known, key));
 }
 
 /**
@@ -252,7 +190,7 @@ export async function inBuild<T>(
   const { withRequest } = await import('../build/request/with-request.ts');
   return inPlace(options, ({ table, env, job }) =>
     withRequest(line, { table, env, job }, { env: process.env, cwd: process.cwd() }, async (request, notes) => {
-      for (const note of notes) job.progress.emit({ type: 'message', level: 'note', text: note });
+      notes.forEach(noteTo(job));
       return use(request, { table, env, job });
     }),
   );

@@ -1,6 +1,7 @@
-/** Builds kept and compared: `ctxsrc key --build --save`, `diff --build`, `inputs --names`. */
+/** Builds kept, compared and known: `ctxsrc key --build --save` and `--known`, `diff --build`, `inputs --names`. */
 import { resolve as resolvePath } from 'node:path';
 import type { BuildDiffReport } from '../build/diff/report.ts';
+import type { KnownReport } from '../build/known.ts';
 import { type Check, members, nonEmpty } from '../core/check-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -9,6 +10,7 @@ import { printable } from '../core/printable.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { type Build, inBuild } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
+import { inPlace } from './place.ts';
 
 /** A file that `saveBuild`, or `key --build --save`, has written. */
 export interface SavedBuild {
@@ -24,7 +26,14 @@ export interface BuildNames {
   readonly unasked: readonly string[];
 }
 
+/** A file that lists keys, one a line, as `key --build` prints them. */
+export interface KeyList {
+  /** Its path; one that is not there lists none. */
+  readonly file: string;
+}
+
 const SAVED = { saved: nonEmpty } satisfies Record<keyof SavedBuild, Check>;
+const LIST = { file: nonEmpty } satisfies Record<keyof KeyList, Check>;
 
 /**
  * The references of a build, without digests or keys: what `inputs --names` prints.
@@ -106,4 +115,30 @@ async function comparedSide(side: Build | SavedBuild | string, options: PlaceOpt
     if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
     return comparedBuild(answer.document, await answer.detail(), nameOf(side));
   });
+}
+
+/**
+ * Whether a build with this key was done before, and what says so: a repository, asked by one request for the tag
+ * `ctxsrc-HEX` of an image that was pushed, or a list.
+ * @param key of `buildKey`
+ * @param memory `docker-image://HOST/NAME`, without a tag, or a list
+ * @throws CtxsrcError `E_USAGE`, `E_OFFLINE`, `E_UNAUTHORIZED` and others of a registry; a repository that is not there has no tag
+ */
+export async function known(key: Digest, memory: string | KeyList, options: PlaceOptions = {}): Promise<KnownReport> {
+  members(PLACE)(options, '');
+  const isRepository = typeof memory === 'string';
+  (isRepository ? nonEmpty : members(LIST))(memory, 'memory');
+  const { memoryOfList, memoryOfRepository } = await import('../build/known.ts');
+  const ask = isRepository ? memoryOfRepository(memory, 'memory') : memoryOfList(memory.file, process.cwd());
+  return inPlace(options, ({ env, job }) => ask(job, env, key));
+}
+
+/**
+ * True if the repository has an image that was pushed under this key; `known` in one word.
+ * @param key of `buildKey`
+ * @param repository `docker-image://HOST/NAME`, without a tag
+ * @throws CtxsrcError as `known`
+ */
+export async function isBuilt(key: Digest, repository: string, options: PlaceOptions = {}): Promise<boolean> {
+  return (await known(key, repository, options)).known;
 }

@@ -17,7 +17,7 @@ import { identify } from '../source/resolve.ts';
 import type { AttributesOf } from './attributes.ts';
 import { type Build, lineOf } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { inPlace, type Place, understand } from './place.ts';
+import { inPlace, noteTo, type Place, understand } from './place.ts';
 
 /** A context to lock: its reference, or that with the flags of its source. */
 export type LockContext<Reference extends string = string> =
@@ -148,8 +148,7 @@ export async function lockFrom(file: string, options: LockFromOptions = {}): Pro
   return inLock(options, async (work, path, place) => {
     const { table, env, job } = place;
     const here = { env: process.env, cwd: process.cwd(), signal: job.signal };
-    const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
-    const asked = { file, line: lineOf(build), work: async () => ({ table, env, job }), note, ...here };
+    const asked = { file, line: lineOf(build), work: async () => ({ table, env, job }), note: noteTo(job), ...here };
     const found = await contextsOfFile(asked);
     if (dockerfile && found.dockerfile === undefined) {
       throw new CtxsrcError('E_USAGE', `${printable(file)} is no Dockerfile`, {

@@ -74,8 +74,14 @@ async function open(options: EnvironmentOptions, { limits, onProgress }: PlaceOp
   return { ...opened, table };
 }
 
-const progressOf = (emit: ((event: ProgressEvent) => void) | undefined) =>
+export const progressOf = (emit: ((event: ProgressEvent) => void) | undefined) =>
   emit === undefined ? silentProgress : { emit };
+
+/** Tells a person what should be known of how something was read. */
+export const noteTo =
+  ({ progress }: JobContext) =>
+  (text: string): void =>
+    progress.emit({ type: 'message', level: 'note', text });
 
 /** Does work in the environment of the options, which were checked; one that is opened for it is closed afterwards. */
 export async function inPlace<T>(options: PlaceOptions, work: (place: Place) => Promise<T>): Promise<T> {

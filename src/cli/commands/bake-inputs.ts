@@ -37,15 +37,18 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
       hint: 'add --changed-since docker-image://REPO, or a FILE of ctxsrc inputs --json',
     });
   }
-  const changed = since === undefined ? undefined : await import('./changed-targets.ts');
-  const memory = await changed?.memoryOf(run, since!);
+  const changes = since === undefined ? undefined : await import('../../build/bake/changed.ts');
+  const [named, note] = ['--changed-since', (text: string) => run.note(text)] as const;
+  const memory = await changes?.memorySince(since!, { named, cwd: run.io.cwd, signal: run.signal, note });
   return withBake(run, names, flags, buildKey, async (bake) => {
     const answers = bake.answers.map(({ answer }) => answer);
     await tellFindings(run, answers, flags);
-    const asked = memory && (await changed!.askMemory(bake, memory));
-    const anew = asked?.filter(({ known }) => !known).map(({ target }) => target);
-    await run.page(async () => (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake), anew));
-    if (asked !== undefined) return changed!.printChanged(run, asked);
+    const { env } = await run.environment();
+    const changed = memory && (await changes!.changedTargets(await run.job(), env, bake, memory));
+    await run.page(async () =>
+      (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake), changed?.changed),
+    );
+    if (changed !== undefined) return (await import('./changed-targets.ts')).printChanged(run, changed);
     if (run.json) return run.document(bakeReport(bake));
     const screen = screenOf(run.io.stdout, run.io.env, flags.color);
     for (const [index, { target, answer }] of bake.answers.entries()) {

@@ -1,24 +1,26 @@
 import { resolve } from 'node:path';
 import type { BuildKey } from '../../build/answer.ts';
 import { keyOfBuild } from '../../build/build-key.ts';
+import type { KeyMemory } from '../../build/known.ts';
 import { inputsReport } from '../../build/report.ts';
-import type { Digest } from '../../core/digest.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
 import { shownReference } from '../../core/shown-reference.ts';
-import { nameOf } from '../../oci/reference.ts';
 import { safeKey } from '../../source/document.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
-import { checkCovered, readEarlier, tellFinding, withBuild } from './build-run.ts';
+import { checkCovered, tellFinding, withBuild } from './build-run.ts';
 
 /** `ctxsrc key --build [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<number | undefined> {
   const memory = await memoryOf(run, flags);
   if (flags.from !== undefined) {
-    const { keyOfTarget } = await import('./bake-key.ts');
+    const [{ keyOfTarget }, { noMemory }] = await Promise.all([
+      import('./bake-key.ts'),
+      import('../../build/known.ts'),
+    ]);
     return keyOfTarget(run, args, flags, ({ answer, withoutCache }) =>
-      print(run, answer, memory && withoutCache ? withoutMemory : memory, flags),
+      print(run, answer, memory && withoutCache ? noMemory : memory, flags),
     );
   }
   const [dir] = args;
@@ -30,13 +32,13 @@ export async function run(run: Run, args: readonly string[], flags: Flags): Prom
 async function print(
   run: Run,
   answer: BuildKey,
-  memory: Memory | undefined,
+  memory: KeyMemory | undefined,
   flags: Flags,
 ): Promise<number | undefined> {
   checkCovered(run, answer);
   // The other findings are for `inputs`.
   for (const finding of answer.idle) tellFinding(run, answer, finding, 'note');
-  const found = await memory?.(answer.key);
+  const found = await memory?.(await run.job(), (await run.environment()).env, answer.key);
   const save = textFlag(flags, 'save');
   if (save !== undefined) {
     const [{ replaceFile }, { savedText }] = await Promise.all([
@@ -63,44 +65,18 @@ async function print(
   return found?.known === false && flags.exitCode === true ? new CtxsrcError('E_DRIFT', '').exit : undefined;
 }
 
-interface Found {
-  readonly known: boolean;
-  /** For people. */
-  readonly because: string;
-}
-
-type Memory = (key: Digest) => Promise<Found>;
-
-/** What is built without a cache is built anew, whatever was built before. */
-const withoutMemory: Memory = async () => ({ known: false, because: 'the target is built without a cache' });
-
 /** What remembers keys: a registry or a file. Undefined when nothing was asked. The flags are checked at once. */
-async function memoryOf(run: Run, flags: Flags): Promise<Memory | undefined> {
-  const [known, file] = [textFlag(flags, 'known'), textFlag(flags, 'knownFile')];
-  if (known !== undefined && file !== undefined) {
+async function memoryOf(run: Run, flags: Flags): Promise<KeyMemory | undefined> {
+  const [repository, file] = [textFlag(flags, 'known'), textFlag(flags, 'knownFile')];
+  if (repository !== undefined && file !== undefined) {
     throw new CtxsrcError('E_USAGE', '--known and --known-file exclude each other', { hint: 'leave one of them out' });
   }
-  if (known !== undefined) {
-    const { isPushed, knownRepository, knownTag } = await import('../../build/known.ts');
-    const repository = knownRepository(known);
-    return async (key) => {
-      const is = await isPushed(await run.job(), (await run.environment()).env, repository, key);
-      return { known: is, because: `${nameOf(repository)} has ${is ? 'the' : 'no'} tag ${knownTag(key)}` };
-    };
+  if (repository === undefined && file === undefined) {
+    if (flags.exitCode !== true) return undefined;
+    throw new CtxsrcError('E_USAGE', '--exit-code says whether the key is known, and nothing is asked for that', {
+      hint: 'add --known docker-image://REPO or --known-file FILE',
+    });
   }
-  if (file !== undefined) {
-    const { isListed } = await import('../../build/known.ts');
-    return async (key) => {
-      const list = await readEarlier(run, file, `the list of keys ${printable(shownReference(file))}`);
-      const is = list !== undefined && isListed(list, key);
-      return {
-        known: is,
-        because: `${shownReference(file)} ${list === undefined ? 'is not there' : is ? 'lists it' : 'does not list it'}`,
-      };
-    };
-  }
-  if (flags.exitCode !== true) return undefined;
-  throw new CtxsrcError('E_USAGE', '--exit-code says whether the key is known, and nothing is asked for that', {
-    hint: 'add --known docker-image://REPO or --known-file FILE',
-  });
+  const { memoryOfList, memoryOfRepository } = await import('../../build/known.ts');
+  return file === undefined ? memoryOfRepository(repository!) : memoryOfList(file, run.io.cwd);
 }

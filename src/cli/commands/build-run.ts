@@ -2,9 +2,8 @@
 import { resolve } from 'node:path';
 import type { BuildAnswer, BuildKey, BuildRequest, BuildWork } from '../../build/answer.ts';
 import { withRequest } from '../../build/request/with-request.ts';
-import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
-import { readNamedFile } from '../../fs/small-file.ts';
 import { buildLineOf, idleNote } from '../build-flags.ts';
 import type { FoundIn } from '../ci/code-quality.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -75,16 +74,6 @@ export async function tellFindings(run: Run, answers: readonly BuildAnswer[], fl
   ]);
   const report = codeQualityReport(run.io, [...found.values()]);
   await replaceFile(resolve(run.io.cwd, file), report, `the file ${printable(file)} of --code-quality`);
-}
-
-/** What an earlier run wrote; undefined if there is nothing yet, as in the first run of a pipeline. */
-export async function readEarlier(run: Run, file: string, what: string): Promise<string | undefined> {
-  try {
-    return (await readNamedFile(file, { what, cwd: run.io.cwd, signal: run.signal })).toString('utf8');
-  } catch (error) {
-    if (isCtxsrcError(error, 'E_PATH_NOT_FOUND')) return undefined;
-    throw error;
-  }
 }
 
 /** Prints the references of `inputs --names`. */

@@ -1,5 +1,6 @@
 import type { CheckResult, Subject } from '../../conformance/kit.ts';
 import { CtxsrcError } from '../../core/errors.ts';
+import { listSchemes } from '../../source/list.ts';
 import { SourceTable } from '../../source/table.ts';
 import { admitSource } from '../admit-source.ts';
 import { commandsAlone } from '../program.ts';
@@ -14,23 +15,16 @@ export async function run(run: Run, [action, module]: readonly string[]): Promis
       hint: 'ctxsrc sources test ./my-source.js',
     });
   }
-  const sources = await run.table.loadAll();
-  if (run.json) {
-    const list = sources.flatMap((source) =>
-      source.grammar.map((grammar) => ({ ...grammar, attributes: source.attributes.map((spec) => spec.name) })),
-    );
-    await run.document({ sources: list });
-    return undefined;
-  }
-  for (const source of sources) {
-    for (const grammar of source.grammar) {
-      await run.line(grammar.scheme);
-      await run.line(`  ${grammar.summary}`);
-      await run.line(`  form     ${grammar.form}`);
-      await run.line(`  example  ctxsrc key ${grammar.example}`);
-    }
-    if (source.attributes.length > 0)
-      await run.line(`  flags    ${source.attributes.map((spec) => `--${spec.name}`).join(' ')}`);
+  const schemes = await listSchemes(run.table);
+  if (run.json) return run.document({ sources: schemes });
+  for (const [index, { scheme, summary, form, example, attributes }] of schemes.entries()) {
+    await run.line(scheme);
+    await run.line(`  ${summary}`);
+    await run.line(`  form     ${form}`);
+    await run.line(`  example  ctxsrc key ${example}`);
+    // The schemes of one source share the line of its flags.
+    if (attributes.length === 0 || schemes[index + 1]?.attributes === attributes) continue;
+    await run.line(`  flags    ${attributes.map((name) => `--${name}`).join(' ')}`);
   }
   return undefined;
 }

@@ -5,6 +5,7 @@
 import type { Credential, JobContext } from '../../contract/session.ts';
 import { CtxsrcError, isAbort, isCtxsrcError } from '../../core/errors.ts';
 import { getOrMake } from '../../core/get-or-make.ts';
+import { orAbort } from '../../core/once.ts';
 import type { HttpClient, HttpResponse } from '../../http/client.ts';
 import type { Clock } from '../../http/clock.ts';
 import { foreignText, loginHint, type RequestSubject } from '../../http/errors.ts';
@@ -195,7 +196,11 @@ export function createAuthorizer(options: {
   }
 
   function credentialFor(job: JobContext, repository: string): Promise<Credential | undefined> {
-    return getOrMake(credentials, repository, () => lookUp(job, repository));
+    // A helper may take half a minute.
+    return orAbort(
+      getOrMake(credentials, repository, () => lookUp(job, repository)),
+      job.signal,
+    );
   }
 
   async function lookUp(job: JobContext, repository: string): Promise<Credential | undefined> {

@@ -33,9 +33,10 @@ import {
 import { askHelper, type HelperAnswer } from './helper.ts';
 
 /** A place whose credential is not used, and why. */
-interface PassedOver {
+export interface PassedOver {
   /** For people: a path, an environment variable. */
   readonly place: string;
+  /** For people: why it is not used. */
   readonly reason: string;
   /** The place should have a credential but failed. */
   readonly failed: boolean;

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EXPLANATIONS } from '../../../src/cli/help/explanations.ts';
 import { ERROR_EXITS, EXIT_MEANINGS } from '../../../src/core/errors.ts';
+import { EXPLANATIONS } from '../../../src/upkeep/explanations.ts';
 import { cliEnv, cliHome, cliPath, ctxsrc } from '../../support/cli.ts';
 import { needs } from '../../support/needs.ts';
 import { Terminal } from '../../support/terminal.ts';

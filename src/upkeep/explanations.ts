@@ -2,13 +2,15 @@
  * What `ctxsrc explain` says of each error code: what it means, what to check, and a command that shows or mends it. One
  * table, as long as there are codes.
  */
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
 
+/** What `ctxsrc explain` says of an error code. */
 export interface Explanation {
   /** The meaning of the code, in one or two sentences. */
   readonly cause: string;
   /** What to check, in order. */
   readonly check: readonly string[];
+  /** A command that shows or mends it. */
   readonly example: string;
 }
 
