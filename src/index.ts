@@ -89,7 +89,6 @@ export {
   verifyStore,
 } from './library/store.ts';
 export type { PassedOver } from './registry/auth/credentials.ts';
-export type { AccessTest, AuthReport } from './registry/auth/report.ts';
 export type { CredentialTest } from './registry/credential-test.ts';
 export type { SourceComparison, SourceDifference } from './snapshot/diff/diff.ts';
 export type { FactDifference, Facts } from './snapshot/diff/facts.ts';
@@ -111,6 +110,7 @@ export type { CombinedContextReport, CombinedReport } from './source/combined-re
 export type { DigestReport, KeyReport, Keys, ReferenceReport } from './source/document.ts';
 export type { SchemeReport } from './source/list.ts';
 export type { FolderSum } from './source/local/folder-sums.ts';
+export type { AccessTest, AuthReport } from './upkeep/auth.ts';
 export type { DoctorCheck } from './upkeep/check.ts';
 export type { DoctorReport } from './upkeep/doctor.ts';
 export type { CodeExplanation, ExitExplanation } from './upkeep/explain.ts';

@@ -1,9 +1,9 @@
 /** Credentials of registries: `ctxsrc auth`. */
 import type { NetworkOptions } from '../contract/source.ts';
 import { type Check, call, flag, given, members, nonEmpty } from '../core/check-options.ts';
-import type { AuthReport } from '../registry/auth/report.ts';
 import { DEFAULT_NETWORK } from '../source/environment.ts';
 import { createSession } from '../source/session.ts';
+import type { AuthReport } from '../upkeep/auth.ts';
 import { NETWORK, SIGNAL } from './option-checks.ts';
 import type { CallOptions } from './options.ts';
 import { progressOf } from './place.ts';
@@ -40,7 +40,7 @@ export async function auth(registry: string, options: AuthOptions = {}): Promise
   const { push, test = false, network = {}, registryConfig, signal = new AbortController().signal } = options;
   const { env } = process;
   const [{ authReport, testAccess }, { createCredentialLookup }] = await Promise.all([
-    import('../registry/auth/report.ts'),
+    import('../upkeep/auth.ts'),
     import('../registry/auth/credentials.ts'),
   ]);
   const report = await authReport({ registry, push, registryConfig, env, signal });

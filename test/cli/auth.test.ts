@@ -31,6 +31,12 @@ describe('ctxsrc auth --test', () => {
     }
   });
 
+  it('opens no connection offline', async () => {
+    const refused = await ctxsrc(['auth', 'r.example', '--test', '--offline']);
+    expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('--offline forbids to open a connection');
+  });
+
   it('a registry is a host', async () => {
     const url = await ctxsrc(['auth', 'https://bob:PW-typed@r.example:5000/v2/']);
     expect({ code: url.code, stdout: url.stdout }).toEqual({ code: 2, stdout: '' });

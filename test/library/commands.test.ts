@@ -318,6 +318,10 @@ describe('a signal', () => {
     saveBuild: () => library.saveBuild(directory('app'), target, options),
     diffBuilds: () => library.diffBuilds({ saved: target }, directory('app'), options),
     bakeInputs: () => library.bakeInputs(target, options),
+    changedSince: () => library.changedSince(target, target, options),
+    known: () => library.known(`sha256:${'0'.repeat(64)}`, { file: target }, options),
+    auth: () => library.auth('localhost:1', { signal, test: true }),
+    listSources: () => library.listSources(options),
     isBuilt: () => library.isBuilt(`sha256:${'0'.repeat(64)}`, 'docker-image://localhost:1/a', options),
     inspect: () => library.inspect(hello, options),
     inspectPage: () => library.inspectPage(hello, options),
@@ -350,7 +354,7 @@ describe('a signal', () => {
   });
 
   it('is taken by every function that does work', () => {
-    const others = ['ioError', 'isCtxsrcError', 'isDigest', 'openEnvironment', 'parseDigest'];
+    const others = ['explain', 'explainExit', 'ioError', 'isCtxsrcError', 'isDigest', 'openEnvironment', 'parseDigest'];
     const functions = Object.entries(library).filter(
       ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name),
     );

@@ -1,4 +1,4 @@
-import { type AccessTest, type AuthReport, authReport, testAccess } from '../../registry/auth/report.ts';
+import { type AccessTest, type AuthReport, authReport, testAccess } from '../../upkeep/auth.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import type { Run } from '../run.ts';
 import { testFlag } from '../test-flag.ts';

@@ -1,14 +1,14 @@
 /** Which credential a registry would get, and whether it takes it: what `ctxsrc auth` prints. */
-import type { Credential, JobContext } from '../../contract/session.ts';
-import type { NetworkOptions } from '../../contract/source.ts';
-import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
-import type { Variables } from '../../core/home.ts';
-import { orAbort } from '../../core/once.ts';
-import { withoutUser } from '../../core/shown-reference.ts';
-import { parseNormalizedReference } from '../../oci/reference.ts';
-import type { CredentialTest } from '../credential-test.ts';
-import { pushScope } from '../push/scope.ts';
-import { explainCredentials, type PassedOver } from './credentials.ts';
+import type { Credential, JobContext } from '../contract/session.ts';
+import type { NetworkOptions } from '../contract/source.ts';
+import { CtxsrcError, isCtxsrcError } from '../core/errors.ts';
+import type { Variables } from '../core/home.ts';
+import { orAbort } from '../core/once.ts';
+import { withoutUser } from '../core/shown-reference.ts';
+import { parseNormalizedReference } from '../oci/reference.ts';
+import { explainCredentials, type PassedOver } from '../registry/auth/credentials.ts';
+import type { CredentialTest } from '../registry/credential-test.ts';
+import { pushScope } from '../registry/push/scope.ts';
 
 /** What a test came to; `push`: an upload could be begun, and was ended. */
 export type AccessTest = CredentialTest | 'push';
@@ -80,10 +80,10 @@ export async function testAccess(
 ): Promise<AccessTest> {
   try {
     if (push === undefined) {
-      const { testCredentials } = await import('../credential-test.ts');
+      const { testCredentials } = await import('../registry/credential-test.ts');
       return (await testCredentials(job, { network, registry, env })).outcome;
     }
-    const { createPushClient } = await import('../push/client.ts');
+    const { createPushClient } = await import('../registry/push/client.ts');
     const name = { host: registry, repository: push.repository };
     const client = createPushClient({ network, name, from: undefined, env });
     try {

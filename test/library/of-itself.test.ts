@@ -1,0 +1,165 @@
+/** Of the library: what remembers keys, credentials, the list of sources and the explanations, as the commands tell them. */
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ProgressEvent } from '../../src/index.ts';
+import { ctxsrc, packageRoot } from '../support/cli.ts';
+import { digestOf } from '../support/layout-builder.ts';
+import { TestRegistry } from '../support/registry.ts';
+import { tempDir } from '../support/temp.ts';
+
+const library = (await import(
+  pathToFileURL(join(packageRoot, 'dist', 'index.js')).href
+)) as typeof import('../../src/index.ts');
+
+const printed = async (args: readonly string[], options?: Parameters<typeof ctxsrc>[1]): Promise<unknown> => {
+  const { schema, ...members } = JSON.parse((await ctxsrc([...args, '--json'], options)).stdout) as { schema: string };
+  expect(schema).toBe('ctxsrc/v1');
+  return members;
+};
+
+describe('what remembers keys', () => {
+  const cacheDir = tempDir('library-cache');
+  const dir = tempDir('library');
+  const [file, saved, list] = [join(dir, 'bake.json'), join(dir, 'saved.json'), join(dir, 'keys')];
+  const target = (text: string, more: object = {}) => ({ 'dockerfile-inline': text, context: dir, ...more });
+  const group = { default: { targets: ['a', 'b'] } };
+  const described = { group, target: { a: target('FROM scratch\nLABEL a=1'), b: target('FROM scratch\nLABEL b=1') } };
+
+  it('changedSince: the document of inputs --changed-since', async () => {
+    writeFileSync(file, JSON.stringify(described));
+    const told: string[] = [];
+    const onProgress = (event: ProgressEvent): void => {
+      if (event.type === 'message') told.push(event.text);
+    };
+    const first = await library.changedSince(file, saved, { cacheDir, onProgress });
+    expect([first.changed, told]).toEqual([['a', 'b'], [`${saved} is not there: all targets count as changed`]]);
+    const document = { schema: 'ctxsrc/v1', ...(await library.bakeInputs(file, { cacheDir })) };
+    writeFileSync(saved, JSON.stringify(document));
+    expect((await library.changedSince(file, saved, { cacheDir })).changed).toEqual([]);
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...described,
+        target: { ...described.target, b: target('FROM scratch', { 'no-cache': true }) },
+      }),
+    );
+    const report = await library.changedSince(file, saved, { cacheDir });
+    expect(report.changed).toEqual(['b']);
+    const args = ['inputs', '--from', file, '--changed-since', saved, '--cache-dir', cacheDir];
+    expect(report).toEqual(await printed(args));
+    expect((await library.changedSince(file, saved, { cacheDir, targets: ['a'] })).targets).toHaveLength(1);
+    const tagged = library.changedSince(file, 'docker-image://r.example/a:1', { cacheDir });
+    await expect(tagged).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringMatching(/^since /) });
+  });
+
+  it('known: what --known and --known-file say', async () => {
+    const { key } = await library.buildKey({ context: dir, dockerfile: 'FROM scratch\nLABEL k=1\n' }, { cacheDir });
+    const ask = () => library.known(key, { file: list }, { cacheDir });
+    expect(await ask()).toEqual({ known: false, because: `${list} is not there` });
+    appendFileSync(list, `${digestOf(Buffer.from('other'))}\n`);
+    expect(await ask()).toEqual({ known: false, because: `${list} does not list it` });
+    appendFileSync(list, `${key}\n`);
+    expect(await ask()).toEqual({ known: true, because: `${list} lists it` });
+    const offline = library.known(key, 'docker-image://r.example/app', { cacheDir, offline: true });
+    await expect(offline).rejects.toMatchObject({ code: 'E_OFFLINE' });
+    const registry = await TestRegistry.start();
+    try {
+      const repository = `docker-image://${registry.host}/app`;
+      const asked = await library.known(key, repository, { cacheDir });
+      const because = `${registry.host}/app has no tag ctxsrc-${key.slice(7)}`;
+      expect(asked).toEqual({ known: false, because });
+      expect(await library.isBuilt(key, repository, { cacheDir })).toBe(false);
+    } finally {
+      await registry.stop();
+    }
+    for (const memory of ['', 1, { file: '' }, { list }, null]) {
+      await expect(library.known(key, memory as string, { cacheDir })).rejects.toMatchObject({ code: 'E_USAGE' });
+    }
+  });
+});
+
+describe('auth', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  /** The directory of a config.json, for this process and for the command. */
+  function configured(config: object): string {
+    const home = tempDir('library-home');
+    writeFileSync(join(home, 'config.json'), JSON.stringify(config));
+    vi.stubEnv('DOCKER_CONFIG', home);
+    return home;
+  }
+
+  it('is the document of the command, without the secret', async () => {
+    const [username, password] = ['u', 'planted-secret'];
+    const registry = await TestRegistry.start({ auth: { kind: 'basic', username, password } });
+    try {
+      const login = { auth: Buffer.from(`${username}:${password}`).toString('base64') };
+      const home = configured({ auths: { [registry.host]: login } });
+      for (const options of [{}, { test: true }, { push: 'team/app' }]) {
+        const report = await library.auth(registry.host, options);
+        expect(report.credential).toMatchObject({ kind: 'basic', username });
+        expect(JSON.stringify(report)).not.toContain(password);
+        const flags = Object.entries(options).flatMap(([name, value]) => [
+          `--${name}`,
+          ...(value === true ? [] : [value]),
+        ]);
+        const { passedOver: _, ...facts } = report;
+        expect(await printed(['auth', registry.host, ...flags], { env: { DOCKER_CONFIG: home } })).toMatchObject(facts);
+      }
+      expect((await library.auth(registry.host, { test: true })).tested).toBe('accepted');
+      configured({});
+      const refused = library.auth(registry.host, { test: true, network: { retry: 0 } });
+      await expect(refused).rejects.toMatchObject({ code: 'E_UNAUTHORIZED' });
+      await expect(library.auth('https://r.example/v2/')).rejects.toMatchObject({ code: 'E_USAGE' });
+    } finally {
+      await registry.stop();
+    }
+  });
+
+  it('is left at once when a credential helper hangs, and so is what needs the credential', async () => {
+    const registry = await TestRegistry.start({ auth: { kind: 'basic', username: 'u', password: 'p' } });
+    const home = configured({ credsStore: 'slow' });
+    writeFileSync(join(home, 'docker-credential-slow'), '#!/bin/sh\nexec sleep 3\n', { mode: 0o755 });
+    vi.stubEnv('PATH', `${home}:${process.env.PATH}`);
+    try {
+      const calls = [
+        (signal: AbortSignal) => library.auth('r.example', { signal }),
+        (signal: AbortSignal) =>
+          library.digest(`docker-image://${registry.host}/app`, { signal, cacheDir: tempDir('library-cache') }),
+      ];
+      for (const call of calls) {
+        const reason = new Error('enough');
+        const abort = new AbortController();
+        const began = performance.now();
+        const asked = expect(call(abort.signal)).rejects.toBe(reason);
+        setTimeout(() => abort.abort(reason), 300);
+        await asked;
+        expect(performance.now() - began).toBeLessThan(2000);
+      }
+    } finally {
+      await registry.stop();
+    }
+  });
+});
+
+describe('what ctxsrc tells of itself', () => {
+  it('listSources: the document of sources, and sources of a program behind it', async () => {
+    const cacheDir = tempDir('library-cache');
+    const sources = await library.listSources({ cacheDir });
+    expect({ sources }).toEqual(await printed(['sources']));
+    const grammar = [{ scheme: 'mine', form: 'mine://X', example: 'mine://x', summary: 'of my own' }];
+    const own = { schemes: ['mine'], grammar, attributes: [], identify: () => null!, resolve: () => null! };
+    const more = await library.listSources({ cacheDir, sources: [own] });
+    expect(more).toEqual([...sources, { ...grammar[0], attributes: [] }]);
+  });
+
+  it('explain and explainExit: the documents of explain', async () => {
+    expect(await library.explain('not_found')).toEqual(await printed(['explain', 'E_NOT_FOUND']));
+    expect(await library.explainExit(75)).toEqual(await printed(['explain', '75']));
+    for (const asked of [library.explain('E_NOPE'), library.explain(''), library.explainExit(42)]) {
+      await expect(asked).rejects.toMatchObject({ code: 'E_USAGE' });
+    }
+  });
+});
