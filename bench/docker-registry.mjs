@@ -16,14 +16,16 @@ export async function freePort() {
 /**
  * Starts a registry that stores below `work`; `stop` removes what it stored.
  * @param more lines of its configuration
+ * @param line the line to the network in which it runs (`line.mjs`); default: none, it runs on this machine's loopback
  */
-export async function startRegistry(work, more = '') {
+export async function startRegistry(work, more = '', line = undefined) {
   const folder = mkdtempSync(join(work, 'registry-'));
-  const host = `127.0.0.1:${await freePort()}`;
+  const host = `${line?.address ?? '127.0.0.1'}:${await freePort()}`;
   const config = join(folder, 'registry.yml');
   const storage = `storage: {filesystem: {rootdirectory: ${join(folder, 'content')}}}`;
   writeFileSync(config, `version: 0.1\nlog: {level: error}\n${storage}\nhttp: {addr: "${host}"}\n${more}`);
-  const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+  const [program, ...args] = [...(line?.enter ?? []), 'docker-registry', 'serve', config];
+  const child = spawn(program, args, { stdio: 'ignore' });
   for (let tries = 0; ; tries += 1) {
     try {
       await fetch(`http://${host}/v2/`);

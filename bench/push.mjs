@@ -1,8 +1,9 @@
 // An image from a layout into an empty docker-registry: ctxsrc, and crane and skopeo where they are installed, in turn.
 //
-//   node bench/push.mjs [--rounds N] [--work FOLDER] [--crane FILE] LAYOUT
+//   node bench/push.mjs [--rounds N] [--work FOLDER] [--crane FILE] [--line RATE] LAYOUT
 //
-// LAYOUT is an OCI layout with the tag `latest`, as bench/corpora.mjs makes; --work is where the registry stores. Prints
+// LAYOUT is an OCI layout with the tag `latest`, as bench/corpora.mjs makes; --work is where the registry stores;
+// --line (1gbit) puts the registry at the end of a line of that speed, for which root is needed. Prints
 // medians: wall, processor seconds of the client and of the registry, the client's peak of memory, and a second push.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startRegistry } from './docker-registry.mjs';
+import { layLine } from './line.mjs';
 
 const PROGRAM = join(dirname(fileURLToPath(import.meta.url)), '..', 'bin', 'ctxsrc.js');
 const { values: flags, positionals } = parseArgs({
@@ -19,6 +21,7 @@ const { values: flags, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     work: { type: 'string', default: tmpdir() },
     crane: { type: 'string', default: 'crane' },
+    line: { type: 'string' },
   },
 });
 if (positionals.length !== 1) throw new Error('name one layout');
@@ -63,11 +66,12 @@ print(time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 
 
 const ways = Object.entries(WAYS).filter(([, commandFor]) => installed(commandFor('127.0.0.1')));
 const runs = Object.fromEntries(ways.map(([name]) => [name, []]));
+const line = flags.line === undefined ? undefined : layLine(flags.line);
 console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0].model}, load ${loadavg()[0].toFixed(1)}`);
 try {
   for (let round = 0; round < Number(flags.rounds); round += 1) {
     for (const [name, commandFor] of ways) {
-      const registry = await startRegistry(work);
+      const registry = await startRegistry(work, '', line);
       try {
         const before = registry.cpu();
         const first = measure(commandFor(registry.host));
@@ -79,6 +83,7 @@ try {
     }
   }
 } finally {
+  line?.remove();
   rmSync(work, { recursive: true, force: true });
 }
 console.log('| push with | wall s | cpu s | registry cpu s | peak MB | second push s |\n|---|---|---|---|---|---|');
