@@ -31,7 +31,7 @@ export interface ImageDescription extends Description {
 }
 
 /** What surrounds the image. */
-interface ImageDetail {
+export interface ImageDetail {
   /** The index that the reference points at, and its entries. */
   readonly index: Digest | undefined;
   readonly offered: readonly Descriptor[];

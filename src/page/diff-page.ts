@@ -17,16 +17,14 @@ const LETTERS: readonly { readonly letter: ChangeLetter; readonly word: string; 
 
 /** @param report with its changes */
 export function diffPage(report: DiffReport): Page {
-  const { names, sentence, comparison, layers, settings, files, growth } = report;
+  const { names, sentence, comparison, layers, settings, leftOut, files, growth } = report;
   const { from, to, incomplete } = comparison;
   const facts: (Fact | undefined)[] = [
     { label: 'key was', value: from, code: true },
     { label: 'key is', value: to, code: true },
     growth && { label: growth.of, value: `${formatBytes(growth.from)} → ${formatBytes(growth.to)}` },
     files === undefined ? { label: 'files', value: 'not compared: --files reads the layers' } : undefined,
-    files === undefined || files.leftOut === 0
-      ? undefined
-      : { label: 'left out', value: counted(files.leftOut, 'difference') },
+    leftOut === 0 ? undefined : { label: 'left out', value: counted(leftOut, 'difference') },
     incomplete.length === 0 ? undefined : { label: 'incomplete', value: incomplete.join(', ') },
   ];
   const sections = [

@@ -131,7 +131,7 @@ describe('what is asked for', () => {
     const modes = await answer(...pair, '--only', 'mode');
     expect(modes).toContain(' m app/start');
     expect(modes).not.toContain('ENV PATH');
-    expect(modes).toMatch(/\n7 differences left out by --only or --ignore\n$/);
+    expect(modes).toMatch(/\n8 differences left out by --only or --ignore\n$/);
     const rest = await answer(...pair, '--ignore', 'app/node_modules', '--ignore', 'config,mode');
     expect(rest).toContain('1 file (+6 B)');
     expect(rest).not.toContain('node_modules');

@@ -36,6 +36,7 @@ const report: DiffReport = {
     incomplete: [],
     facts: [undefined, undefined],
   },
+  leftOut: 0,
   layers: {
     count: 2,
     changed: 1,

@@ -1,6 +1,7 @@
 /** Which stages are reached on one side alone, and which instructions of those on both sides differ. */
+
+import { gapsBetween } from '../../core/align.ts';
 import type { InstructionDetail, Part, StageDetail } from '../build-detail.ts';
-import { gapsBetween } from './align.ts';
 import { type BuildDifference, paired } from './difference.ts';
 import type { ComparedBuild } from './saved.ts';
 import { madeByLine } from './steps.ts';

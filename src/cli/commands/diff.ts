@@ -129,12 +129,12 @@ class JsonDocument {
   }
 
   async end(
-    { sentence, comparison, layers, settings, files, growth, patches }: DiffReport,
+    { sentence, comparison, layers, settings, leftOut, files, growth, patches }: DiffReport,
     flags: Flags,
   ): Promise<void> {
     const { from, to, equal, sameContent, filesCompared, incomplete, note } = comparison;
     const verdict = { keys: { from, to }, incomplete, equal, filesCompared, note };
-    const more = { sentence, sameContent, layers: layers?.rows, settings, files, growth };
+    const more = { sentence, sameContent, layers: layers?.rows, settings, leftOut, files, growth };
     const members = { ...verdict, ...more, ...(flags.patch === true ? { patches } : {}) };
     await this.#run.out(`${this.#text}],${JSON.stringify(members).slice(1)}\n`);
   }

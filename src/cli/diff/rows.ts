@@ -25,8 +25,7 @@ export function countsText({ files }: DiffReport): string | undefined {
   return [...sum, ...beside].join('; ');
 }
 
-export function leftOutText({ files }: DiffReport): string | undefined {
-  const leftOut = files?.leftOut ?? 0;
+export function leftOutText({ leftOut }: DiffReport): string | undefined {
   return leftOut === 0 ? undefined : `${counted(leftOut, 'difference')} left out by --only or --ignore`;
 }
 
@@ -53,6 +52,10 @@ const TOLD_ABOVE: ReadonlySet<string> = new Set([
   'layer',
   'configuration',
   'annotations',
+  'indexAnnotations',
+  'descriptorAnnotations',
+  'images',
+  'attestations',
   'platforms',
   'imagePlatform',
   'key',

@@ -51,7 +51,9 @@ function layerLines({ layers, changes, comparison }: DiffReport, screen: Screen)
   for (let at = 0; at < layers.rows.length; at += 1) {
     const row = layers.rows[at]!;
     let last = at;
-    if (row.state === 'same') while (layers.rows[last + 1]?.state === 'same') last += 1;
+    const goesOn = (next: LayerRow | undefined): boolean =>
+      next?.state === 'same' && next.to === row.to! + last + 1 - at;
+    if (row.state === 'same') while (goesOn(layers.rows[last + 1])) last += 1;
     const number =
       last > at ? `${row.to}-${layers.rows[last]!.to}` : row.to === undefined ? `-${row.from}` : `${row.to}`;
     if (row.state === 'same') rows.push({ number, name: 'same', right: '' });

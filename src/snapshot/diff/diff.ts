@@ -5,7 +5,7 @@
  */
 import type { JobContext } from '../../contract/index.ts';
 import { compareFacts, compareOptions, type FactDifference, type Facts } from './facts.ts';
-import { DiffFilter } from './filter.ts';
+import { DiffFilter, isDigest } from './filter.ts';
 import type { FilePatch } from './patch.ts';
 import type { PathDifference } from './path-difference.ts';
 import type { DiffSide, OpenOptions, OpenTree } from './side.ts';
@@ -67,9 +67,7 @@ export async function* diffSources(
   const facts = await Promise.all([a.facts(job), b.facts(job)]);
   const readsFiles = !sameFiles && (options.files || (a.kind !== 'reference' && b.kind !== 'reference'));
   const all = sameFiles && a.kind === 'directory' ? [] : factDifferences(a, b, facts);
-  const found = all
-    .filter(({ what, sameContent }) => !filter.isSet || !readsFiles || what !== 'layer' || sameContent === true)
-    .flatMap((fact) => filter.ofFact(fact) ?? []);
+  const found = asked(all, filter, readsFiles);
   yield* found;
   const noFacts = found.length === 0;
   const definitions = [from.definition, to.definition] as const;
@@ -82,7 +80,8 @@ export async function* diffSources(
     const equal = noFacts && unexplained === undefined;
     const isTouched = unexplained?.what === 'files';
     const sameContent = from.key === to.key && !isTouched;
-    return { ...verdict, equal, sameContent, filesCompared: false, note: '--files compares the files' };
+    const next = filter.takesFiles ? '--files compares the files' : undefined;
+    return { ...verdict, equal, sameContent, filesCompared: false, note: next };
   }
   const { compared, patches, taken } = yield* compareFiles(job, a, b, filter, options);
   const hasTimes = compared.times !== undefined && filter.takesKind('time');
@@ -91,7 +90,10 @@ export async function* diffSources(
     const unseen = [...new Set([...incomplete, ...compared.incomplete])];
     const equal = noFacts && taken === 0 && !hasTimes;
     const sameContent = compared.differences === 0 && from.key === to.key;
-    return { ...verdict, ...trees, equal, sameContent, incomplete: unseen, note: compared.note };
+    // The flag is one of directories.
+    const canEven = compared.note !== undefined && (a.kind === 'directory' || b.kind === 'directory');
+    const reason = canEven ? `${compared.note} try --modes exec` : compared.note;
+    return { ...verdict, ...trees, equal, sameContent, incomplete: unseen, note: reason };
   }
   const unexplained = all.length === 0 && a.kind === b.kind && a.kind !== 'snapshot';
   if (unexplained) yield { what: 'key', ...keys };
@@ -109,6 +111,15 @@ function factDifferences(a: DiffSide, b: DiffSide, [left, right]: SourceComparis
   if (left === undefined || right === undefined) return [];
   const facts = compareFacts(left, right, a.kind === 'snapshot' || b.kind === 'snapshot');
   return facts.length === 0 ? [] : [...options(), ...facts];
+}
+
+/** The facts that are asked for: layers of other files are told by the files; digests alone follow from what is left out. */
+function asked(all: readonly FactDifference[], filter: DiffFilter, readsFiles: boolean): FactDifference[] {
+  if (!filter.isSet) return [...all];
+  const found = all
+    .filter(({ what, sameContent }) => !readsFiles || what !== 'layer' || sameContent === true)
+    .flatMap((fact) => filter.ofFact(fact) ?? []);
+  return filter.names('packing') || !found.every(isDigest) || all.every(isDigest) ? found : [];
 }
 
 /** The verdict on the files without reading them; undefined if the facts do not decide. */
@@ -145,7 +156,7 @@ async function* compareFiles(
     for (const side of [a, b]) trees.push(await side.open(job, options));
     const [left, right] = trees.map(({ tree }) => tree);
     const { limits } = options;
-    const differences = compareTrees(job, left, right, { limits, times: filter.givesTimes });
+    const differences = compareTrees(job, left, right, { limits, times: filter.names('time') });
     const kept: PathDifference[] = [];
     let taken = 0;
     for (;;) {

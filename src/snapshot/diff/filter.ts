@@ -3,6 +3,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { bytesOfText } from '../../fs/byte-string.ts';
 import { PatternMatcher } from '../../fs/match/patterns.ts';
 import type { FactDifference } from './facts.ts';
+import { INDEX_FACTS } from './index-facts.ts';
 import type { PathDifference } from './path-difference.ts';
 
 /** Kinds of files first, then those of images; `created` are the times of an image, `packing` how its layers are. */
@@ -19,6 +20,8 @@ export class DiffFilter {
   readonly #paths: PatternMatcher | undefined;
   /** Differences of paths that were left out. */
   leftOut = 0;
+  /** Differences of facts that were left out, but for digests, and what the layers and the settings tell. */
+  leftOutFacts = 0;
 
   /**
    * @param only kinds, each text one or several with commas
@@ -51,9 +54,14 @@ export class DiffFilter {
     return this.#paths !== undefined || FILE_KINDS.some((kind) => this.#ignored.has(kind));
   }
 
-  /** Paths of which only the time differs are asked for by name. */
-  get givesTimes(): boolean {
-    return this.#only?.has('time') === true;
+  /** Files are among what is asked for. */
+  get takesFiles(): boolean {
+    return FILE_KINDS.some((kind) => this.takesKind(kind));
+  }
+
+  /** A kind is asked for by its name. */
+  names(kind: DiffKind): boolean {
+    return this.#only?.has(kind) === true;
   }
 
   takesKind(kind: DiffKind): boolean {
@@ -70,7 +78,11 @@ export class DiffFilter {
   /** A fact with those of its members that are asked for; undefined if none is. */
   ofFact(fact: FactDifference): FactDifference | undefined {
     if (!this.isSet) return fact;
-    if (fact.what !== 'configuration') return this.takesKind(kindOfFact(fact)) ? fact : undefined;
+    if (fact.what !== 'configuration') {
+      if (this.takesKind(kindOfFact(fact))) return fact;
+      if (!TOLD.has(fact.what) && fact.name !== 'platform') this.leftOutFacts += 1;
+      return undefined;
+    }
     const members = fact.members?.filter((member) => this.takesKind(kindOfMember(member)));
     return members === undefined || members.length === 0 ? undefined : { ...fact, members };
   }
@@ -81,10 +93,20 @@ function kindOfPath({ what }: PathDifference): DiffKind {
   return what === 'mode' || what === 'owner' || what === 'xattr' || what === 'time' ? what : 'content';
 }
 
-const PACKING: ReadonlySet<string> = new Set(['digest', 'manifest', 'config', 'mediaType']);
+const DIGESTS: ReadonlySet<string> = new Set(['digest', 'manifest', 'config']);
+
+/** A fact that changes with each other one. */
+export const isDigest = ({ what }: FactDifference): boolean => DIGESTS.has(what);
+
+const ANNOTATIONS: ReadonlySet<string> = new Set(['annotations', 'indexAnnotations', 'descriptorAnnotations']);
+
+const PACKING: ReadonlySet<string> = new Set([...DIGESTS, ...INDEX_FACTS, 'mediaType', 'platforms']);
+
+/** Facts that are counted as layers and settings, or with others. */
+const TOLD: ReadonlySet<string> = new Set([...DIGESTS, ...ANNOTATIONS, 'layer', 'platform', 'platforms']);
 
 function kindOfFact({ what, sameContent }: FactDifference): DiffKind {
-  if (what === 'annotations') return 'annotations';
+  if (ANNOTATIONS.has(what)) return 'annotations';
   if (what === 'layer') return sameContent === true ? 'packing' : 'content';
   return PACKING.has(what) ? 'packing' : 'config';
 }

@@ -1,4 +1,5 @@
 /** The layers of two images, paired by their diff IDs. */
+import { alignedPositions } from '../../core/align.ts';
 import { isObject } from '../../core/is-object.ts';
 import { readHistory } from '../inspect/history.ts';
 import type { Facts } from './facts.ts';
@@ -34,24 +35,19 @@ export function pairLayers(a: Facts | undefined, b: Facts | undefined): LayerCom
   const [from, to] = [layersOf(a), layersOf(b)];
   if (from === undefined || to === undefined) return undefined;
   const commands = [commandsOf(a!, from.length), commandsOf(b!, to.length)] as const;
-  const partner = partners(from, to);
-  const taken = new Set(partner);
-  const unpaired = [...from.keys()].filter((index) => !taken.has(index))[Symbol.iterator]();
-  let highest = -1;
-  const rows: LayerRow[] = [];
-  for (const [index, layer] of to.entries()) {
-    const at = partner[index]!;
-    const other = at < 0 ? unpaired.next().value : at;
-    const size = { from: other === undefined ? undefined : sizeOf(from[other]), to: sizeOf(layer) };
+  const { partners, inPlace, gone } = pair(from, to);
+  const rows: LayerRow[] = to.map((layer, index) => {
+    const at = partners.get(index);
+    const other = at === undefined ? undefined : from[at];
+    const size = { from: sizeOf(other), to: sizeOf(layer) };
     const command = commands[1]?.[index];
-    const numbers = { ...(other === undefined ? {} : { from: other + 1 }), to: index + 1 };
-    const isMoved = at >= 0 && at < highest;
-    highest = Math.max(highest, at);
-    const pairedState = isMoved ? 'moved' : from[at]?.digest === layer.digest ? 'same' : 'packed';
-    const state = at >= 0 ? pairedState : other === undefined ? 'added' : 'changed';
-    rows.push({ state, ...numbers, size, ...(command === undefined ? {} : { madeBy: command }) });
-  }
-  for (const index of unpaired) {
+    const numbers = { ...(at === undefined ? {} : { from: at + 1 }), to: index + 1 };
+    const pairedState = !inPlace.has(index) ? 'moved' : other?.digest === layer.digest ? 'same' : 'packed';
+    const isSame = other !== undefined && other.diffId === layer.diffId && layer.diffId !== undefined;
+    const state = isSame ? pairedState : other === undefined ? 'added' : 'changed';
+    return { state, ...numbers, size, ...(command === undefined ? {} : { madeBy: command }) };
+  });
+  for (const index of gone) {
     const command = commands[0]?.[index];
     const madeBy = command === undefined ? {} : { madeBy: command };
     rows.push({ state: 'gone', from: index + 1, size: { from: sizeOf(from[index]) }, ...madeBy });
@@ -61,15 +57,49 @@ export function pairLayers(a: Facts | undefined, b: Facts | undefined): LayerCom
   return { rows, count: Math.max(from.length, to.length), changed, reordered };
 }
 
-/** For each layer of the second image the index of the first one's layer with the same files, or -1. */
-function partners(from: readonly Facts[], to: readonly Facts[]): number[] {
-  const free = new Map<unknown, number[]>();
-  for (const [index, layer] of from.entries()) {
-    const list = free.get(layer.diffId);
-    if (list === undefined) free.set(layer.diffId, [index]);
+interface Pairs {
+  /** Of layers of the second image, by index, those of the first one. */
+  readonly partners: ReadonlyMap<number, number>;
+  /** Of the second image, those that stand where they stood. */
+  readonly inPlace: ReadonlySet<number>;
+  /** Those of the first image that have no partner. */
+  readonly gone: readonly number[];
+}
+
+/** As few layers as can be are taken to have moved; others that stand at the same place between layers that stayed have changed. */
+function pair(from: readonly Facts[], to: readonly Facts[]): Pairs {
+  const [left, right] = [from, to].map((layers, side) =>
+    layers.map(({ diffId }, index) => (typeof diffId === 'string' ? diffId : `${side} ${index}`)),
+  ) as [string[], string[]];
+  const aligned = alignedPositions(left, right);
+  const partners = new Map(aligned.map(([a, b]) => [b, a]));
+  const inPlace = new Set(partners.keys());
+  const taken = new Set(partners.values());
+  const free = new Map<string, number[]>();
+  for (const [index, diffId] of left.entries()) {
+    if (taken.has(index)) continue;
+    const list = free.get(diffId);
+    if (list === undefined) free.set(diffId, [index]);
     else list.push(index);
   }
-  return to.map(({ diffId }) => (diffId === undefined ? -1 : (free.get(diffId)?.shift() ?? -1)));
+  for (const [index, diffId] of right.entries()) {
+    const at = partners.has(index) ? undefined : free.get(diffId)?.shift();
+    if (at === undefined) continue;
+    partners.set(index, at);
+    taken.add(at);
+  }
+  let [a, b] = [0, 0];
+  for (const [endA, endB] of [...aligned, [from.length, to.length] as const]) {
+    for (; b < endB; b += 1) {
+      if (partners.has(b)) continue;
+      while (a < endA && taken.has(a)) a += 1;
+      if (a === endA) continue;
+      partners.set(b, a);
+      taken.add(a);
+    }
+    [a, b] = [endA + 1, endB + 1];
+  }
+  return { partners, inPlace, gone: [...left.keys()].filter((index) => !taken.has(index)) };
 }
 
 function layersOf(facts: Facts | undefined): readonly Facts[] | undefined {

@@ -20,6 +20,8 @@ export interface DiffReport {
   readonly settings: readonly SettingChange[];
   /** What differs that is known without files. */
   readonly facts: readonly FactDifference[];
+  /** Differences that were not asked for: of paths, layers, settings and facts. */
+  readonly leftOut: number;
   /** Undefined if files were not compared. */
   readonly files: FileCounts | undefined;
   /** By path, in the order of a walk; empty if `changes` was not asked for. */
@@ -56,7 +58,7 @@ export interface FileCounts {
   readonly bytes: { readonly added: number; readonly gone: number };
   /** Paths of images with another time. */
   readonly times: number;
-  /** Differences that were not asked for. */
+  /** Differences of paths that were not asked for. */
   readonly leftOut: number;
 }
 

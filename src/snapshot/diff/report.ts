@@ -3,7 +3,7 @@ import type { JobContext } from '../../contract/index.ts';
 import { type DiffOptions, diffSources, type SourceComparison, type SourceDifference } from './diff.ts';
 import type { FactDifference } from './facts.ts';
 import { DiffFilter } from './filter.ts';
-import { pairLayers } from './layers.ts';
+import { type LayerComparison, type LayerRow, pairLayers } from './layers.ts';
 import type { PathDifference } from './path-difference.ts';
 import type { ChangeLetter, DiffReport, FileCounts, Growth, PathChange } from './report-types.ts';
 import { diffSentence, shortNames } from './sentence.ts';
@@ -38,12 +38,16 @@ export async function diffReport(
     }
     const [from, to] = value.facts;
     const names = shortNames(a.name, b.name);
+    const layers = askedLayers(pairLayers(from, to), filter);
+    const all = compareSettings(from, to);
+    const settings = all.filter(({ kind }) => filter.takesKind(kind));
     const report = {
       names,
       comparison: value,
-      layers: pairLayers(from, to),
-      settings: compareSettings(from, to).filter(({ kind }) => filter.takesKind(kind)),
+      layers: layers?.asked,
+      settings,
       facts: tally.facts,
+      leftOut: filter.leftOut + filter.leftOutFacts + (layers?.leftOut ?? 0) + all.length - settings.length,
       files: value.filesCompared ? tally.counts(value.trees?.times ?? 0, filter) : undefined,
       changes: tally.changes,
       patches: value.patches ?? [],
@@ -51,6 +55,22 @@ export async function diffReport(
     };
     return { ...report, sentence: diffSentence(report, filter.isSet) };
   }
+}
+
+/** The layers that the question is about: those of other files, and those that are only packed otherwise. */
+function askedLayers(
+  layers: LayerComparison | undefined,
+  filter: DiffFilter,
+): { readonly asked: LayerComparison; readonly leftOut: number } | undefined {
+  if (layers === undefined) return undefined;
+  const [files, packing] = [filter.takesFiles, filter.takesKind('packing')];
+  const rows = layers.rows.flatMap((row): LayerRow[] => {
+    if (row.state === 'packed') return [packing ? row : { ...row, state: 'same' }];
+    return files || row.state === 'same' ? [row] : [];
+  });
+  const { changed, reordered } = files ? layers : { changed: 0, reordered: false };
+  const leftOut = layers.rows.filter((row) => !rows.includes(row)).length;
+  return { asked: { ...layers, rows, changed, reordered }, leftOut };
 }
 
 function growthOf({ facts: [a, b], trees }: SourceComparison): Growth | undefined {

@@ -2,6 +2,8 @@
 import { counted, formatGrowth } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
 import type { FactDifference } from './facts.ts';
+import { isDigest } from './filter.ts';
+import { INDEX_FACTS, indexWords } from './index-facts.ts';
 import type { DiffReport, FileCounts } from './report-types.ts';
 import type { SettingChange } from './settings.ts';
 
@@ -21,7 +23,9 @@ function answerOf(found: Found, isPart: boolean): string {
   const special = unreadText(facts);
   if (special !== undefined) return special;
   const [layers, paths, settings] = [layersText(found), filesText(files, comparison.note), settingsText(found)];
-  if (files !== undefined && paths === undefined && layers !== undefined) {
+  // Of paths that were left out nothing is known to be the same.
+  const isSame = files !== undefined && files.leftOut === 0;
+  if (isSame && paths === undefined && layers !== undefined) {
     const reasons = [...(settings === undefined ? [] : [settings]), ...reasonsOf(found)];
     return [
       `same files in other layers (${layers})`,
@@ -31,8 +35,11 @@ function answerOf(found: Found, isPart: boolean): string {
   const parts = [layers, paths].filter((part) => part !== undefined);
   if (parts.length > 0) return settings === undefined ? parts.join(', ') : `${parts.join(', ')}, and ${settings}`;
   const reasons = [...(settings === undefined ? [] : [settings]), ...reasonsOf(found)];
-  const same = files === undefined ? [] : ['same files'];
+  const same = isSame ? ['same files'] : [];
   if (reasons.length > 0) return [...same, `other ${reasons.join(', ')}`].join(', ');
+  if (!comparison.equal && found.layers !== undefined && facts.some(isDigest)) {
+    return [...same, `other ${isPart ? 'digests' : formText(facts)}`].join(', ');
+  }
   if (!comparison.equal) return 'other content';
   if (isPart) return 'nothing of what was asked for differs';
   return (comparison.filesCompared ? comparison.note : undefined) ?? 'the same';
@@ -82,6 +89,10 @@ const TOLD: ReadonlySet<string> = new Set([
   'layer',
   'configuration',
   'annotations',
+  'indexAnnotations',
+  'descriptorAnnotations',
+  'images',
+  'attestations',
   'platform',
   'imagePlatform',
   'platforms',
@@ -90,7 +101,7 @@ const TOLD: ReadonlySet<string> = new Set([
 ]);
 
 /** What else differs where no file does. */
-function reasonsOf({ layers, settings, facts, files }: Found): string[] {
+function reasonsOf({ layers, settings, facts, files, comparison }: Found): string[] {
   const has = (kind: SettingChange['kind']): boolean => settings.some((setting) => setting.kind === kind);
   const isImage = layers !== undefined;
   const options = facts.filter(({ what }) => what === 'option').map(({ name }) => `--${name}`);
@@ -104,10 +115,18 @@ function reasonsOf({ layers, settings, facts, files }: Found): string[] {
     ...(has('created') ? ['time of creation'] : []),
     ...(has('annotations') ? ['annotations'] : []),
     ...(isImage && facts.some(({ what }) => what === 'mediaType') ? ['form of the manifest'] : []),
+    ...facts.filter(({ what }) => INDEX_FACTS.has(what)).flatMap((fact) => indexWords(fact, comparison.facts)),
     ...options,
     ...others,
     ...(isImage ? [] : facts.filter(({ what }) => what === 'digest').map(({ what }) => what)),
   ];
+}
+
+/** Which document says the same in other bytes. */
+function formText(facts: readonly FactDifference[]): string {
+  const has = (name: string): boolean => facts.some(({ what }) => what === name);
+  if (has('config')) return 'form of the configuration';
+  return has('manifest') ? 'form of the manifest' : 'form of the index';
 }
 
 function compressionText(facts: readonly FactDifference[]): string {

@@ -33,6 +33,13 @@ const NAMES: Readonly<Record<string, string>> = {
 /** Members of `config` that hold several things by name. */
 const MAPS: Readonly<Record<string, string>> = { Labels: 'LABEL', ExposedPorts: 'EXPOSE', Volumes: 'VOLUME' };
 
+/** Where annotations stand: in the manifest, in its index, and in the index's entry of it. */
+const ANNOTATIONS = [
+  ['annotations', 'annotation'],
+  ['indexAnnotations', 'annotation of the index'],
+  ['descriptorAnnotations', 'annotation of the entry'],
+] as const;
+
 /** Characters of a value. */
 const MAX_VALUE = 1000;
 
@@ -49,7 +56,9 @@ export function compareSettings(a: Facts | undefined, b: Facts | undefined): Set
     ...others.flatMap((name) => changed('config', name, from[name], to[name])),
     ...changed('created', 'created', from.created, to.created),
     ...compareHistory(from.history, to.history),
-    ...compareMap('annotations', 'annotation', objectOf(a.annotations), objectOf(b.annotations)),
+    ...ANNOTATIONS.flatMap(([member, word]) =>
+      compareMap('annotations', word, objectOf(a[member]), objectOf(b[member])),
+    ),
   ];
 }
 

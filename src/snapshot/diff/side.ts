@@ -14,6 +14,7 @@ import { readSidecar, sidecarPath } from '../sidecar/sidecar.ts';
 import { isIntact } from '../verify/verify.ts';
 import type { ComparedTree } from './disk-side.ts';
 import type { Facts } from './facts.ts';
+import { withIndexFacts } from './index-facts.ts';
 import { listedTree } from './listed-side.ts';
 import type { ComparableTree } from './trees.ts';
 
@@ -77,7 +78,8 @@ function referenceSide(one: Resolved): Omit<DiffSide, 'name'> {
     key: (job) => keyOf(one, job),
     options: publicAttributes(one.source, identifier.attributes),
     async facts(job) {
-      if (instance.describe !== undefined) return instance.describe(job);
+      const detailed = instance.image !== undefined;
+      if (instance.describe !== undefined) return withIndexFacts(await instance.describe(job, { detailed }));
       return { digest: (await instance.cacheKey(job, 0)).pin };
     },
     async open(job, { store, limits }) {

@@ -121,9 +121,7 @@ class Comparison {
       size: this.#size,
       ...(this.#times === 0 ? {} : { times: this.#times }),
       incomplete: this.#unseen || blind ? ['xattrs'] : [],
-      ...(bits === undefined || (bits & ~0o077) !== 0
-        ? {}
-        : { note: `only ${bitNames(bits)} differs: umask? try --modes exec` }),
+      ...(bits === undefined || (bits & ~0o077) !== 0 ? {} : { note: `only ${bitNames(bits)} differs: umask?` }),
     };
   }
 

@@ -8,7 +8,7 @@ import { formatPlatformAll } from '../../core/platform.ts';
 import type { ReadLimits } from '../../core/read-limits.ts';
 import type { ImageDescription } from '../../image/describe.ts';
 import type { Weights } from '../../image/entries/weigh.ts';
-import { REFERENCE_DIGEST, REFERENCE_TYPE } from '../../oci/annotations.ts';
+import { isAboutAnother, REFERENCE_DIGEST } from '../../oci/annotations.ts';
 import { MAX_DOCUMENT_BYTES } from '../../oci/decode.ts';
 import type { Descriptor } from '../../oci/types.ts';
 import { findBase } from './base.ts';
@@ -119,9 +119,8 @@ async function indexed(
   const about: Attestation[] = [];
   const images: Descriptor[] = [];
   for (const entry of offered) {
-    const { digest, size, annotations, platform } = entry;
-    const isBeside = annotations?.[REFERENCE_TYPE] !== undefined || platform?.os === 'unknown';
-    if (isBeside) about.push({ digest, size, subject: annotations?.[REFERENCE_DIGEST] });
+    const { digest, size, annotations } = entry;
+    if (isAboutAnother(entry)) about.push({ digest, size, subject: annotations?.[REFERENCE_DIGEST] });
     else images.push(entry);
   }
   const rows: IndexedImage[] = [];

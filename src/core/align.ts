@@ -10,25 +10,30 @@ export interface Gap<T> {
 
 /** What is not on both sides, in stretches between what is. */
 export function gapsBetween<T>(a: readonly T[], b: readonly T[], identity: (one: T) => string): Gap<T>[] {
-  const [left, right] = [a.map(identity), b.map(identity)];
-  let start = 0;
-  while (start < left.length && left[start] === right[start]) start += 1;
-  let [endA, endB] = [left.length, right.length];
-  while (endA > start && endB > start && left[endA - 1] === right[endB - 1]) {
-    endA -= 1;
-    endB -= 1;
-  }
-  const [midA, midB] = [left.slice(start, endA), right.slice(start, endB)];
-  const common = midA.length * midB.length > MOST_PAIRS ? [] : commonPositions(midA, midB);
   const gaps: Gap<T>[] = [];
   let [fromA, fromB] = [0, 0];
-  for (const [atA, atB] of [...common, [midA.length, midB.length] as const]) {
-    const gone = a.slice(start + fromA, start + atA);
-    const added = b.slice(start + fromB, start + atB);
+  for (const [atA, atB] of [...alignedPositions(a.map(identity), b.map(identity)), [a.length, b.length] as const]) {
+    const [gone, added] = [a.slice(fromA, atA), b.slice(fromB, atB)];
     if (gone.length + added.length > 0) gaps.push({ gone, added });
     [fromA, fromB] = [atA + 1, atB + 1];
   }
   return gaps;
+}
+
+/** The positions on both sides of what is the same, in order. */
+export function alignedPositions(left: readonly string[], right: readonly string[]): (readonly [number, number])[] {
+  let start = 0;
+  while (start < left.length && left[start] === right[start]) start += 1;
+  let same = 0;
+  const most = Math.min(left.length, right.length) - start;
+  while (same < most && left.at(-1 - same) === right.at(-1 - same)) same += 1;
+  const [midA, midB] = [left.slice(start, left.length - same), right.slice(start, right.length - same)];
+  const common = midA.length * midB.length > MOST_PAIRS ? [] : commonPositions(midA, midB);
+  return [
+    ...Array.from({ length: start }, (_, at) => [at, at] as const),
+    ...common.map(([atA, atB]) => [start + atA, start + atB] as const),
+    ...Array.from({ length: same }, (_, at) => [left.length - same + at, right.length - same + at] as const),
+  ];
 }
 
 /** Positions of a longest common subsequence. */
