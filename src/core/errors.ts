@@ -190,7 +190,8 @@ export function localError(error: unknown, what: string, hint?: string): Error {
   if (error instanceof CtxsrcError || isAbort(error)) return error as Error;
   const failure = (code: ErrorCode, why: string, usual?: string): CtxsrcError =>
     new CtxsrcError(code, `${what}: ${why}`, { cause: error, hint: hint ?? usual });
-  switch ((error as NodeJS.ErrnoException | undefined)?.code) {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  switch (code) {
     case 'ENOENT':
       return failure('E_IO', 'no such file or directory');
     case 'ENOTDIR':
@@ -199,7 +200,7 @@ export function localError(error: unknown, what: string, hint?: string): Error {
     case 'EDQUOT':
       return failure(
         'E_DISK_FULL',
-        'no space left on the device',
+        code === 'EDQUOT' ? 'disk quota exceeded' : 'no space left on the device',
         'free some space, or choose another place with --cache-dir or another target directory',
       );
     case 'EACCES':

@@ -1,7 +1,7 @@
 /** Documents of the store as those read them who list it: one that is damaged is told of, and ends nothing. */
 import { lstatSync, readFileSync } from 'node:fs';
 import { localError } from '../core/errors.ts';
-import { isAbsent } from './layout.ts';
+import { isAbsent } from './failures.ts';
 
 /** A document that cannot be used. */
 export interface Problem {

@@ -10,7 +10,8 @@ import { REF_NAME } from '../oci/annotations.ts';
 import { MEDIA_TYPE } from '../oci/media-types.ts';
 import type { Descriptor } from '../oci/types.ts';
 import { damaged, type Problem, readDocument } from './document.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
+import { storeError } from './failures.ts';
+import type { StoreDirectory } from './layout.ts';
 import type { Locks } from './sharing/locks.ts';
 
 export class IndexFile {

@@ -5,14 +5,15 @@
 import { constants, type Dirent, lstatSync, readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { access, link, mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { CtxsrcError, localError } from '../core/errors.ts';
+import { CtxsrcError } from '../core/errors.ts';
 import { type Progress, silentProgress } from '../core/progress.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { removeFile } from '../fs/write/remove-file.ts';
 import { syncDirectory } from '../fs/write/sync-directory.ts';
-import { ownedName } from './process-identity.ts';
+import { isUnwritable, orAbsent, storeError } from './failures.ts';
+import { ownedName, ownerOf } from './process-identity.ts';
 
-/** Incremented whenever an older ctxsrc could misread the store. Version 0 is an OCI image layout without a marker. */
+/** Incremented whenever an older ctxsrc could misread the store. */
 const STORE_VERSION = 1;
 
 const MARKER = 'store.json';
@@ -35,8 +36,6 @@ const EMPTY_INDEX = `${JSON.stringify({
   mediaType: 'application/vnd.oci.image.index.v1+json',
   manifests: [],
 })}\n`;
-
-const ELSEWHERE = 'choose another directory with --cache-dir or CTXSRC_CACHE_DIR, or mend this one';
 
 /** Called after a step that changes the disk. A test of crash safety ends the process there. */
 export type OnStep = (step: string) => void;
@@ -77,9 +76,9 @@ export class StoreDirectory {
       entries = readdirSync(this.root, { withFileTypes: true });
       found = statSync(this.root);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      const { code } = error as NodeJS.ErrnoException;
       // An unreadable directory is no cache, which should not fail a command that needs none.
-      if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+      if (code === 'ENOENT' || code === 'EACCES') return undefined;
       throw storeError(error, `cannot use ${this.root} as the cache directory`);
     }
     const names = entries.map(({ name }) => name);
@@ -95,7 +94,8 @@ export class StoreDirectory {
         },
       );
     }
-    if (version === undefined && names.length > 0 && !names.some((name) => OWN_NAMES.has(name))) {
+    // The version is asked for again: another process may just have made the store and filled it.
+    if (version === undefined && !this.#isBegun(names) && this.#version() === undefined) {
       throw new CtxsrcError('E_USAGE', `${this.root} is not empty and is no cache of ctxsrc`, {
         hint: 'choose an empty or new directory with --cache-dir',
       });
@@ -167,6 +167,17 @@ export class StoreDirectory {
       await removeFile(temporary);
       throw error;
     }
+  }
+
+  /**
+   * True for what a run leaves that ended while it made the store: own names, and no content. Anything else belongs to
+   * somebody, even a `tmp` or a `blobs`, and a collection would empty it.
+   */
+  #isBegun(names: readonly string[]): boolean {
+    const isEmpty = (folder: string): boolean =>
+      namesIn(this.path(folder)).every((name) => folder === 'blobs' || ownerOf(name) !== undefined);
+    const isOwn = names.every((name) => OWN_NAMES.has(name) || name === 'lost+found');
+    return names.includes(MARKER) || (isOwn && SUBDIRECTORIES.every(isEmpty));
   }
 
   #version(): number | undefined {
@@ -254,32 +265,6 @@ async function linkNew(from: string, to: string): Promise<void> {
 }
 
 /**
- * A failed system call as an error with a hint where else the cache can be; any other failure is returned unchanged.
- */
-export function storeError(error: unknown, what: string): Error {
-  const failed = error as NodeJS.ErrnoException | undefined;
-  if (failed?.syscall !== undefined) {
-    const isFull = failed.code === 'EMFILE' || failed.code === 'ENFILE';
-    return localError(error, what, isFull ? undefined : ELSEWHERE);
-  }
-  return error instanceof Error ? error : new Error(String(error));
-}
-
-/**
- * True if the system says that the file does not exist. No other failure shows that something is missing or ownerless:
- * an item that could not be opened for lack of file descriptors is intact.
- */
-export function isAbsent(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-/** Undefined for the error that something does not exist; any other is thrown. */
-export function orAbsent(error: unknown): undefined {
-  if (!isAbsent(error)) throw error;
-}
-
-/**
  * Names in a directory; none if it does not exist.
  * @throws E_UNSAFE for a link, errors of `node:fs`
  */
@@ -290,11 +275,4 @@ export function namesIn(path: string): string[] {
   } catch (error) {
     return orAbsent(error) ?? [];
   }
-}
-
-/** True if the failure means that the store is not writable at all, as in a read-only home directory. */
-export function isUnwritable(error: unknown): boolean {
-  if (!(error instanceof CtxsrcError)) return false;
-  const cause = (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-  return ['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR'].includes(cause);
 }

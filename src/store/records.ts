@@ -9,7 +9,8 @@ import { digestHex, sha256 } from '../core/digest.ts';
 import { jsonObject } from '../core/is-object.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
 import { removeFile } from '../fs/write/remove-file.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
+import { storeError } from './failures.ts';
+import type { StoreDirectory } from './layout.ts';
 import { touch } from './process-identity.ts';
 
 export class FileRecordStore implements RecordStore {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { JobContext } from '../contract/session.ts';
 import { digestHex, sha256 } from '../core/digest.ts';
 import { makeDirectory } from '../fs/write/make-directory.ts';
-import { type StoreDirectory, storeError } from './layout.ts';
+import { storeError } from './failures.ts';
+import type { StoreDirectory } from './layout.ts';
 import type { Leases } from './sharing/leases.ts';
 import { acquireAloud, type Locks } from './sharing/locks.ts';
 

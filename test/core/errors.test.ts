@@ -13,6 +13,11 @@ it.each([
   expect(ioError(failed(code), 'cannot read x', 'look')).toMatchObject({ code: wanted, hint: 'look' });
 });
 
+it('a quota that is used up is told as that, not as a full disk', () => {
+  const told = ioError(failed('EDQUOT'), 'cannot write x');
+  expect(told).toMatchObject({ code: 'E_DISK_FULL', message: 'cannot write x: disk quota exceeded' });
+});
+
 it('what is typed already, and an abort, stay as they are', () => {
   for (const error of [new CtxsrcError('E_LIMIT', 'too much'), failed('ABORT_ERR')]) {
     expect(ioError(error, 'cannot read x', 'look')).toBe(error);

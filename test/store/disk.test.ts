@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/digest.ts';
 import type { ProgressEvent } from '../../src/core/progress.ts';
+import { removeFile } from '../../src/fs/write/remove-file.ts';
 import { openStore } from '../../src/store/store.ts';
 import { needs, needsRoot } from '../support/needs.ts';
 import { tempDir } from '../support/temp.ts';
@@ -56,6 +57,21 @@ describe.skipIf(!needsRoot('a full disk') || !needs('mount'))('a full disk', () 
     expect(await ingest()).toBe('stored');
   });
 
+  it('as cache gets room by a collection', async () => {
+    const root = join(tempDir('full'), 'cache');
+    mountTmpfs(root, 'size=1m');
+    const before = await openStore({ root });
+    await storeImage(before, 'example.test/a:1', [1000]);
+    await before.close();
+    expect(() => writeFileSync(join(root, 'full'), Buffer.alloc(2 << 20))).toThrow('ENOSPC');
+    const store = await openStore({ root });
+    const { removed } = await store.prune(testJob(), { all: true });
+    expect(removed.map(({ kind }) => kind)).toContain('image');
+    expect(await store.list()).toMatchObject([{ kind: 'store' }]);
+    expect(readdirSync(join(root, 'locks'))).toEqual([]);
+    await store.close();
+  });
+
   it('as target is said; as cache of a second request it only means that no copy is kept', async () => {
     const base = tempDir('full');
     mountTmpfs(join(base, 'cache'), 'size=1m');
@@ -86,9 +102,14 @@ describe.skipIf(!needsRoot('a read-only file system') || !needs('mount'))('a rea
     const counted = countingRecipe(undefined, image.chainId);
     await (await before.ref(counted.recipe)).extract(testJob());
     await before.close();
+    writeFileSync(join(root, 'locks/index~1-1-1-00-000000000000'), '');
     execFileSync('mount', ['-o', 'remount,ro', join(base, 'fs')]);
+    await removeFile(join(root, 'none'));
+    await expect(removeFile(join(root, 'store.json'))).rejects.toThrow('EROFS');
     const events: ProgressEvent[] = [];
     const store = await openStore({ root, progress: { emit: (event) => events.push(event) } });
+    expect((await store.list()).map(({ kind }) => kind)).toContain('image');
+    expect((await store.verify(testJob())).problems).toEqual([]);
     expect(await store.blobs.read(image.root.digest, 1 << 20)).toBeInstanceOf(Buffer);
     await store.blobs.put(sha256('new'), Buffer.from('new'));
     await store.records.set('kind', 'key', 1);
@@ -115,25 +136,32 @@ describe.skipIf(!needsRoot('a read-only file system') || !needs('mount'))('a rea
 });
 
 describe('a store', () => {
-  it('of a newer version is refused, of an older one is upgraded, and what is none is left alone', async () => {
+  it('of a newer version is refused, and what is none is left alone', async () => {
     const base = tempDir('version');
     const root = join(base, 'cache');
-    const image = await storeImage(await openStore({ root }), 'example.test/a:1', [10]);
+    await storeImage(await openStore({ root }), 'example.test/a:1', [10]);
     writeFileSync(join(root, 'store.json'), '{"schema":"ctxsrc/store","version":2}');
     await expect(openStore({ root })).rejects.toMatchObject({ code: 'E_STORE_VERSION', exit: 8 });
-    // A layout that another tool made is a store of version 0.
+    // What another tool made, or the root of a disk: a collection would take the images, or what lies in tmp.
     for (const name of readdirSync(root)) {
       if (!['oci-layout', 'index.json', 'blobs'].includes(name)) rmSync(join(root, name), { recursive: true });
     }
-    const upgraded = await openStore({ root });
-    expect(await upgraded.blobs.size(image.root.digest)).toBeGreaterThan(0);
-    await upgraded.blobs.put(sha256('x'), Buffer.from('x'));
-    expect(JSON.parse(readFileSync(join(root, 'store.json'), 'utf8'))).toMatchObject({ version: 1 });
-    expect((await upgraded.list()).filter(({ kind }) => kind === 'image')).toHaveLength(1);
+    mkdirSync(join(base, 'disk/tmp'), { recursive: true });
+    mkdirSync(join(base, 'disk/etc'));
+    mkdirSync(join(base, 'work/tmp'), { recursive: true });
+    writeFileSync(join(base, 'work/tmp/file'), '');
     mkdirSync(join(base, 'home'));
     writeFileSync(join(base, 'home/file'), '');
-    await expect(openStore({ root: join(base, 'home') })).rejects.toMatchObject({ code: 'E_USAGE' });
-    expect(readdirSync(join(base, 'home'))).toEqual(['file']);
+    for (const name of ['cache', 'disk', 'work', 'home']) {
+      const before = readdirSync(join(base, name), { recursive: true });
+      await expect(openStore({ root: join(base, name) })).rejects.toMatchObject({ code: 'E_USAGE' });
+      expect(readdirSync(join(base, name), { recursive: true })).toEqual(before);
+    }
+    // An empty disk has a folder of its own.
+    mkdirSync(join(base, 'empty/lost+found'), { recursive: true });
+    const empty = await openStore({ root: join(base, 'empty') });
+    await empty.blobs.put(sha256('x'), Buffer.from('x'));
+    expect(existsSync(join(base, 'empty/store.json'))).toBe(true);
   });
 
   it('that was restored without its empty directories is written to again', async () => {

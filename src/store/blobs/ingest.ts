@@ -23,7 +23,8 @@ import { orAbort } from '../../core/once.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
-import { type StoreDirectory, storeError } from '../layout.ts';
+import { storeError } from '../failures.ts';
+import type { StoreDirectory } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Locks } from '../sharing/locks.ts';
 

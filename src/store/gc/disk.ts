@@ -4,7 +4,7 @@
  */
 import { type Dirent, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { orAbsent } from '../layout.ts';
+import { orAbsent } from '../failures.ts';
 
 /** Bytes that do not come back when one item alone is removed. */
 export interface SharedBytes<Item> {

@@ -9,9 +9,10 @@ import { setImmediate } from 'node:timers/promises';
 import type { JobContext } from '../../contract/session.ts';
 import type { KeptReason, PruneOptions, PruneReport, StoreItem, UsageReport } from '../../contract/store.ts';
 import type { Digest } from '../../core/digest.ts';
+import { isCtxsrcError } from '../../core/errors.ts';
 import { Task } from '../../core/progress.ts';
 import { blobResource } from '../blobs/blobs.ts';
-import { storeError } from '../layout.ts';
+import { storeError } from '../failures.ts';
 import { COLLECT_LOCK } from '../sharing/leases.ts';
 import type { SnapshotStore } from '../snapshots/snapshot-store.ts';
 import { diskTotal, type SharedBytes } from './disk.ts';
@@ -46,12 +47,16 @@ export async function prune(job: JobContext, env: PruneEnv, options: PruneOption
     const lock = await env.locks.acquire(COLLECT_LOCK, { signal: job.signal });
     let planned: Plan;
     try {
-      planned = await orStoreError(env, async () => {
-        await env.leases.removeDead();
-        const found = plan(await takeInventory(env), options, matches);
-        await sweep(job, env, found);
-        return found;
-      });
+      planned = await orStoreError(
+        env,
+        async () => {
+          await env.leases.removeDead();
+          const found = plan(await takeInventory(env), options, matches);
+          await sweep(job, env, found);
+          return found;
+        },
+        'collect in',
+      );
     } finally {
       await lock.release();
     }
@@ -59,11 +64,11 @@ export async function prune(job: JobContext, env: PruneEnv, options: PruneOption
   });
 }
 
-async function orStoreError<T>(env: InventoryEnv, work: () => Promise<T>): Promise<T> {
+async function orStoreError<T>(env: InventoryEnv, work: () => Promise<T>, what = 'read'): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw storeError(error, `cannot collect in the cache ${env.directory.root}`);
+    throw storeError(error, `cannot ${what} the cache ${env.directory.root}`);
   }
 }
 
@@ -185,11 +190,18 @@ function leastRecentFirst(a: StoreItem, b: StoreItem): number {
 
 async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): Promise<void> {
   const names = new Set(removed.filter(({ kind }) => kind === 'image').map(({ id }) => id));
-  if (names.size > 0) {
-    // Names are removed before their blobs: after a crash in between, nothing refers to a missing blob.
+  const removeNames = async (): Promise<void> => {
+    if (names.size === 0) return;
     await env.index.remove(names);
     env.directory.step('prune:index');
-  }
+  };
+  // Names are removed before their blobs: after a crash in between, nothing refers to a missing blob. Only on a full
+  // disk, where the list cannot be written anew, the blobs go first; a name without its blobs is asked for again.
+  let isFull = false;
+  await removeNames().catch((error: unknown) => {
+    isFull = isCtxsrcError(error, 'E_DISK_FULL');
+    if (!isFull) throw error;
+  });
   let number = 0;
   for (const path of blobs.values()) {
     rmSync(path, { force: true });
@@ -203,6 +215,7 @@ async function sweep(job: JobContext, env: PruneEnv, { removed, blobs }: Plan): 
     job.signal.throwIfAborted();
     await removeItem(item, env.snapshotStore);
   }
+  if (isFull) await removeNames();
 }
 
 /** An item in the contract's form. */

@@ -13,7 +13,8 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeFile } from '../../fs/write/remove-file.ts';
-import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
+import { orAbsent, storeError } from '../failures.ts';
+import { namesIn, type StoreDirectory } from '../layout.ts';
 import {
   HEARTBEAT,
   type Heartbeat,
@@ -131,7 +132,8 @@ export class Leases {
       const path = this.#directory.path('leases', name);
       const owner = ownerOf(name);
       if (owner !== undefined && (await this.#isLiving(owner, path))) living.push({ owner, resources: leasedIn(path) });
-      else await rm(path, { recursive: true, force: true });
+      // Dead it is, even where this user may not remove it.
+      else await rm(path, { recursive: true, force: true }).catch(() => undefined);
     }
     return living;
   }

@@ -18,7 +18,8 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import { failureOf, Task } from '../../core/progress.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
-import { namesIn, orAbsent, type StoreDirectory, storeError } from '../layout.ts';
+import { orAbsent, storeError } from '../failures.ts';
+import { namesIn, type StoreDirectory } from '../layout.ts';
 import { HEARTBEAT, type Heartbeat, livenessOf, ownedName, ownerOf, ownIdentity, touch } from '../process-identity.ts';
 
 export interface Lock {
@@ -168,7 +169,10 @@ export class Locks {
   }
 
   async #take(path: string): Promise<void> {
-    await writeFile(path, hostname(), { flag: 'wx' });
+    // The name alone is the lock. So there is one on a full disk, too, where it is needed to make room.
+    await writeFile(path, hostname(), { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+      if ((error.code !== 'ENOSPC' && error.code !== 'EDQUOT') || error.syscall !== 'write') throw error;
+    });
     this.#held.add(path);
     this.#directory.step('lock:taken');
     // If a file is gone, another process took this one for dead; that cannot be repaired here.
@@ -222,7 +226,8 @@ export class Locks {
       if (watched < this.#heartbeat.interval * 1.2) return mtime;
     }
     this.#silentSince.delete(file.file);
-    await removeFile(path);
+    // Dead it is, even where this user may not remove it.
+    await removeFile(path).catch(() => undefined);
     return undefined;
   }
 

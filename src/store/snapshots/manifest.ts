@@ -15,7 +15,7 @@ import type { Entry } from '../../contract/entry.ts';
 import type { Loss, WriteReport } from '../../contract/ref.ts';
 import { type Digest, isDigest } from '../../core/digest.ts';
 import { jsonObject } from '../../core/is-object.ts';
-import { orAbsent } from '../layout.ts';
+import { orAbsent } from '../failures.ts';
 import { bootId } from '../process-identity.ts';
 
 /** The directory of the files, within the snapshot's directory. */

@@ -1,8 +1,7 @@
 /**
  * The snapshots in the store, one folder each: the files, a list of their entries, and a header with the facts about
- * all of them (`manifest.ts`). A snapshot is made under a temporary name and renamed when it is complete; it can be
- * checked against its list, cloned into a caller's directory, and removed. `snapshots.ts` decides when, and takes the
- * locks.
+ * all of them (`manifest.ts`). One is made under a temporary name and renamed when it is complete; it is checked against
+ * its list, cloned into a caller's directory, and removed. `snapshots.ts` decides when, and takes the locks.
  */
 import { closeSync, openSync } from 'node:fs';
 import { chmod, rename, utimes } from 'node:fs/promises';
@@ -16,7 +15,8 @@ import { peekRow, rowsOf } from '../../fs/entry/json-rows.ts';
 import { makeDirectory } from '../../fs/write/make-directory.ts';
 import { removeFile } from '../../fs/write/remove-file.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
-import { type StoreDirectory, storeError } from '../layout.ts';
+import { storeError } from '../failures.ts';
+import type { StoreDirectory } from '../layout.ts';
 import { bootId } from '../process-identity.ts';
 import type { Leases } from '../sharing/leases.ts';
 import { cloneTree, isDamage, problemOf, restateLines } from './clone.ts';

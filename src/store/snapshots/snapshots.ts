@@ -19,7 +19,7 @@ import { DEFAULT_MAX_BYTES, DEFAULT_MAX_FILES, maxRatio, type ReadLimits } from 
 import { rowsOf } from '../../fs/entry/json-rows.ts';
 import { removeTree } from '../../fs/write/remove-tree.ts';
 import { scanTree } from '../../fs/write/scan-tree.ts';
-import { isUnwritable, storeError } from '../layout.ts';
+import { isUnwritable, storeError } from '../failures.ts';
 import type { FileRecordStore } from '../records.ts';
 import { acquireAloud, type Lock, type Locks } from '../sharing/locks.ts';
 import { cloneEarlier } from './clone-earlier.ts';
