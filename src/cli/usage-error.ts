@@ -1,8 +1,10 @@
 /** What commander says of wrong arguments, as an error of ours. */
 import { CommanderError } from 'commander';
+import { closest } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { type CommandSpec, titleOf } from './command-spec.ts';
+import { COMMANDS } from './commands.ts';
 
 /** Other errors stay what they are. */
 export function usageError(error: unknown, spec: CommandSpec | undefined): unknown {
@@ -12,11 +14,39 @@ export function usageError(error: unknown, spec: CommandSpec | undefined): unkno
   const message = said.replace(/'([^']*)'/g, (_, typed: string) => `'${shownReference(typed)}'`);
   if (error.code === 'commander.help')
     return new CtxsrcError('E_USAGE', 'no command was given', { hint: 'ctxsrc --help lists the commands' });
+  if (error.code === 'commander.unknownCommand') {
+    return new CtxsrcError('E_USAGE', message, { hint: commandHint(/'([^']*)'/.exec(said)?.[1] ?? '') });
+  }
   return new CtxsrcError('E_USAGE', message, {
     hint:
       suggestion?.replace(/^\(|\)$/g, '') ??
       (spec === undefined ? 'ctxsrc --help lists the commands' : usageHint(spec)),
   });
+}
+
+/** What other tools call what a command does. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  compare: 'diff',
+  copy: 'push',
+  du: 'cache du',
+  hash: 'key',
+  history: 'inspect',
+  info: 'inspect',
+  list: 'ls',
+  manifest: 'inspect',
+  prune: 'cache prune',
+  save: 'export',
+  show: 'inspect',
+};
+
+/** The command of another tool's word, the one that begins so, or the one that is spelled nearly so. */
+function commandHint(typed: string): string {
+  const names = [...new Set(COMMANDS.map(({ name }) => name))];
+  const meant =
+    (Object.hasOwn(ELSEWHERE, typed) ? ELSEWHERE[typed] : undefined) ??
+    names.find((name) => typed.length > 1 && name.startsWith(typed)) ??
+    closest(typed.slice(0, 100), names, (length) => Math.max(1, length * 0.4));
+  return meant === undefined ? 'ctxsrc --help lists the commands' : `did you mean ctxsrc ${meant}?`;
 }
 
 function usageHint(spec: CommandSpec): string {

@@ -245,6 +245,17 @@ describe('a person who errs', () => {
   it('is told which command there is not', async () => {
     await expectFailure(['help', 'nope'], { code: 'E_USAGE', message: /no command "nope"/, hint: /--help/ });
   });
+  it.each([
+    ['hash', 'did you mean ctxsrc key?'],
+    ['du', 'did you mean ctxsrc cache du?'],
+    ['snap', 'did you mean ctxsrc snapshot?'],
+    ['insepct', 'did you mean ctxsrc inspect?'],
+    ['toString', 'ctxsrc --help lists the commands'],
+    ['blub', 'ctxsrc --help lists the commands'],
+  ])('who types %s is told: %s', async (word, hint) => {
+    const { code, stderr } = await ctxsrc([word, '.']);
+    expect([code, stderr]).toEqual([2, `ctxsrc: unknown command '${word}'\nhint: ${hint}\n`]);
+  });
   it('is told what verify wants', async () => {
     await expectFailure(['verify', './nope'], {
       code: 'E_PATH_NOT_FOUND',
