@@ -66,6 +66,10 @@ export async function writeError(
   if (io.env.GITHUB_ACTIONS) {
     text = (await import('./ci/workflow-commands.ts')).errorAnnotation({ message, hint, details }, io.env);
   }
+  if (io.stderr.isTTY) {
+    const { messageLines, screenOf } = await import('./screen.ts');
+    text = messageLines(screenOf(io.stderr, io.env, undefined), text);
+  }
   if (options.debug) text += `${code} (exit ${exit})\n${withoutSecrets(stackOf(error))}\n`;
   await talk(io, text);
 }

@@ -120,6 +120,17 @@ export function wrapped({ width = Number.POSITIVE_INFINITY }: Screen, text: stri
   return [...lines, line].map((text) => ' '.repeat(indent) + text);
 }
 
+/**
+ * A message in lines that fit, what goes on in the next line indented. A line that holds a command of ours is left to the
+ * terminal, which breaks it so that it can be copied.
+ */
+export function messageLines(screen: Screen, message: string): string {
+  const lines = message
+    .split('\n')
+    .map((line) => (/\bctxsrc [a-z-]/.test(line) ? line : wrapped(screen, line, 2).join('\n').slice(2)));
+  return lines.join('\n');
+}
+
 /** Harmless, and in ASCII where the screen has no more. */
 export function shown(screen: Screen, text: string): string {
   const safe = printable(text);

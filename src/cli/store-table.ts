@@ -88,11 +88,16 @@ function table(rows: readonly Row[], first: string, screen: Screen, total?: numb
       '',
     ].join('  ');
   const head = cellsOf(first, '', 'SHARED', 'LAST USED');
-  const lines = shownRows.map((row) => {
+  const lines = shownRows.flatMap((row) => {
     const bar = hasBar ? barOf((row.own + row.shared) / total, BAR, screen) : '';
     const cells = cellsOf(formatBytes(row.own), bar, row.shared === 0 ? '-' : formatBytes(row.shared), used(row));
-    const why = row.why === undefined ? '' : `: ${row.why}`;
-    return cells + fitted(screen, `${row.kind}  ${row.name}${why}`, width && width - cells.length);
+    const room = width && width - cells.length;
+    const what = `${row.kind}  ${row.name}`;
+    const whole = row.why === undefined ? what : `${what}: ${row.why}`;
+    // A reason is never cut.
+    return row.why === undefined || room === undefined || widthOf(shown(screen, whole)) <= room
+      ? [cells + fitted(screen, whole, room)]
+      : [cells + fitted(screen, what, room), ...wrapped(screen, row.why, cells.length)];
   });
   const rest = rows.slice(shownRows.length);
   const bytes = rest.reduce((sum, { own }) => sum + own, 0);

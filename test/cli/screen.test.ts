@@ -1,6 +1,6 @@
 /** Where an answer is read: colours, width, ASCII and bars, as flag, environment and terminal say. */
 import { describe, expect, it } from 'vitest';
-import { begun, fitted, type Screen, screenOf, widthOf, wrapped } from '../../src/cli/screen.ts';
+import { begun, fitted, messageLines, type Screen, screenOf, widthOf, wrapped } from '../../src/cli/screen.ts';
 import { ctxsrc } from '../support/cli.ts';
 import { directory } from '../support/cli-expect.ts';
 
@@ -111,5 +111,12 @@ describe('names', () => {
       '                    its/arguments stays',
       '                    whole',
     ]);
+  });
+
+  it('are whole in messages, which go on indented, and a command of ours is never broken', () => {
+    const screen: Screen = { width: 30, color: false, ascii: false, bars: true };
+    expect(
+      messageLines(screen, 'ctxsrc: no place to push to, whatever it is\nhint: ctxsrc --help lists all the commands\n'),
+    ).toBe('ctxsrc: no place to push to,\n  whatever it is\nhint: ctxsrc --help lists all the commands\n');
   });
 });

@@ -1,11 +1,13 @@
 import { CtxsrcError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
-import { pushSource } from '../../snapshot/push/push.ts';
+import { type PushedItem, pushSource } from '../../snapshot/push/push.ts';
 import type { TreeFacts } from '../../snapshot/push/tree/pack.ts';
 import { parseDestination } from '../../source/destination.ts';
 import { identifierMembers } from '../../source/document.ts';
 import type { Flags } from '../flags.ts';
+import { digestText } from '../inspect/rows.ts';
 import type { Run } from '../run.ts';
+import { fitted, type Screen, screenOf } from '../screen.ts';
 import { sourceDateEpoch } from '../write-options.ts';
 
 /** `ctxsrc push <ref> <destination>` */
@@ -38,20 +40,33 @@ export async function run(run: Run, [reference, target]: readonly string[], flag
     });
   }
   if (dryRun) {
-    if (facts.tree !== undefined) await printTree(run, facts.tree);
-    for (const { outcome, kind, digest, size } of items) {
-      const fate = outcome === 'sent' ? 'send' : 'there';
-      await run.line(`${fate.padEnd(5)} ${digest} ${kind}, ${formatBytes(size)}`);
-    }
+    const screen = screenOf(run.io.stdout, run.io.env, flags.color);
+    if (facts.tree !== undefined) await printTree(run, facts.tree, screen);
+    await printItems(run, items, screen);
     run.note(`${formatBytes(facts.sent)} would be sent; nothing was`);
   }
   await run.line(facts.reference);
 }
 
+/** A line for each; on a screen that is too narrow for one of them two, so that no digest is broken. */
+async function printItems(run: Run, items: readonly PushedItem[], screen: Screen): Promise<void> {
+  const { width = Number.POSITIVE_INFINITY } = screen;
+  const rows = items.map(({ outcome, kind, digest, size }) => {
+    const [fate, what] = [(outcome === 'sent' ? 'send' : 'there').padEnd(6), `${kind}, ${formatBytes(size)}`];
+    const line = `${fate}${digest} ${what}`;
+    return { line, broken: [`${fate}${what}`, `      ${digestText(screen, digest, width - 6)}`] };
+  });
+  const fit = rows.every(({ line }) => line.length <= width);
+  for (const { line, broken } of rows) for (const one of fit ? [line] : broken) await run.line(one);
+}
+
 /** What of the files makes the layer large. */
-async function printTree(run: Run, { files, bytes, layer, folders }: TreeFacts): Promise<void> {
+async function printTree(run: Run, { files, bytes, layer, folders }: TreeFacts, screen: Screen): Promise<void> {
   await run.line(`files ${files}, ${formatBytes(bytes)}; as a layer ${formatBytes(layer.size)}`);
-  for (const folder of folders) await run.line(`      ${formatBytes(folder.bytes).padStart(8)} ${folder.path}`);
+  for (const folder of folders) {
+    const path = fitted(screen, folder.path, screen.width && screen.width - 15);
+    await run.line(`      ${formatBytes(folder.bytes).padStart(8)} ${path}`);
+  }
 }
 
 function epochOf(run: Run): number {

@@ -141,12 +141,18 @@ function hiddenLine({ hidden }: ImageReport, screen: Screen): string[] {
 
 function hiddenTable({ hidden }: ImageReport, screen: Screen): string[] {
   if (hidden === null || hidden.files === 0) return [];
+  // On a narrow screen the path is worth more than how it is hidden.
+  const cellsOf = (size: string, layer: string, how: string): string =>
+    `${size.padStart(8)}  ${layer.padStart(5)}  ${(screen.width ?? 80) < 60 ? '' : `${how.padEnd(17)}  `}`;
   const line = ({ path, size, layer, by, how }: HiddenPath): string => {
-    const cells = `${formatBytes(size).padStart(8)}  ${String(layer).padStart(5)}  ${`${HIDING[how]} ${by}`.padEnd(17)}  `;
+    const cells = cellsOf(formatBytes(size), String(layer), `${HIDING[how]} ${by}`);
     return cells + fitted(screen, quotedName(path), screen.width && screen.width - cells.length);
   };
-  const head = `${'HIDDEN'.padStart(8)}  LAYER  ${'HOW'.padEnd(17)}  PATH`;
-  return ['', styled(screen, 'dim', head), ...limited(screen, hidden.paths, line)];
+  return [
+    '',
+    styled(screen, 'dim', `${cellsOf('HIDDEN', 'LAYER', 'HOW')}PATH`),
+    ...limited(screen, hidden.paths, line),
+  ];
 }
 
 function largestTable({ largest }: ImageReport, screen: Screen): string[] {

@@ -83,7 +83,8 @@ export function page(lines: readonly string[]): string {
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-function digestText(screen: Screen, digest: string, width: number | undefined): string {
+/** A digest, or where there is no room its beginning and end. */
+export function digestText(screen: Screen, digest: string, width: number | undefined): string {
   if (width === undefined || (digest.length <= width && widthOf(shown(screen, digest)) <= width))
     return shown(screen, digest);
   const [algorithm = '', hex = ''] = digest.split(':');

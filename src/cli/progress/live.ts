@@ -8,7 +8,7 @@ import { formatDuration } from '../../core/format.ts';
 import { monotonicMs } from '../../core/monotonic.ts';
 import type { ProgressEvent } from '../../core/progress.ts';
 import type { Io } from '../io.ts';
-import { takesColor } from '../screen.ts';
+import { messageLines, screenOf, takesColor } from '../screen.ts';
 import { stepText, summaryLine, taskLines } from './lines.ts';
 import { messageLine } from './messages.ts';
 import { Rates, TimesLeft } from './rate.ts';
@@ -24,6 +24,7 @@ const ERASE_BELOW = '\u001b[J';
 
 export class LiveView implements Reporter {
   readonly #stream: NodeJS.WriteStream;
+  readonly #env: Io['env'];
   readonly #verbose: number;
   readonly #tasks = new TaskTable();
   readonly #color: boolean;
@@ -41,6 +42,7 @@ export class LiveView implements Reporter {
   /** @param colorFlag `--color` or `--no-color` */
   constructor({ stderr, env }: Io, verbose: number, colorFlag: unknown) {
     this.#stream = stderr;
+    this.#env = env;
     this.#color = takesColor(stderr.isTTY, env, colorFlag);
     this.#verbose = verbose;
     this.#timer = setInterval(() => this.#frame(), FRAME_MS);
@@ -53,7 +55,8 @@ export class LiveView implements Reporter {
     const line = messageLine(event, { level: 'note', verbose: this.#verbose });
     if (line === undefined) return;
     this.#wipe();
-    this.#stream.write(`${line}\n`);
+    const screen = screenOf(this.#stream, this.#env, undefined);
+    this.#stream.write(`${event.type === 'message' ? messageLines(screen, line) : line}\n`);
   }
 
   makeRoom(): void {

@@ -32,7 +32,7 @@ interface PlacedRequest extends PushRequest {
 /** `mounted`: the registry took it from another repository of its own. */
 type Outcome = 'sent' | 'present' | 'mounted';
 
-interface PushedItem {
+export interface PushedItem {
   readonly digest: Digest;
   readonly size: number;
   /** `layer`, `configuration` or `manifest`. */
