@@ -348,7 +348,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   },
   E_DISK_FULL: {
     cause: 'There is no space left. Nothing half-written stays.',
-    check: ['df -h shows the file systems, quota -s a quota, ctxsrc cache du the store.', 'ctxsrc cache prune makes room.'],
+    check: [
+      'df -h shows the file systems, quota -s a quota, ctxsrc cache du the store.',
+      'ctxsrc cache prune makes room.',
+    ],
     example: 'ctxsrc cache prune --max-size 5GB',
   },
   E_PERMISSION: {
