@@ -38,6 +38,7 @@ export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Prom
   let leave: (() => void) | undefined;
   const left = new Promise<never>((_, reject) => {
     leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
     signal.addEventListener('abort', leave, { once: true });
   });
   try {

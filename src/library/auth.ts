@@ -6,7 +6,7 @@ import { createSession } from '../source/session.ts';
 import type { AuthReport } from '../upkeep/auth.ts';
 import { NETWORK, SIGNAL } from './option-checks.ts';
 import type { CallOptions } from './options.ts';
-import { progressOf } from './place.ts';
+import { progressOf, untilAborted } from './place.ts';
 
 /** Options of `auth`. */
 export interface AuthOptions extends Pick<CallOptions, 'signal' | 'onProgress'> {
@@ -37,15 +37,17 @@ const AUTH = {
 export async function auth(registry: string, options: AuthOptions = {}): Promise<AuthReport> {
   nonEmpty(registry, 'registry');
   members(AUTH)(options, '');
-  const { push, test = false, network = {}, registryConfig, signal = new AbortController().signal } = options;
+  const { push, test = false, network = {}, registryConfig } = options;
   const { env } = process;
   const [{ authReport, testAccess }, { createCredentialLookup }] = await Promise.all([
     import('../upkeep/auth.ts'),
     import('../registry/auth/credentials.ts'),
   ]);
-  const report = await authReport({ registry, push, registryConfig, env, signal });
-  if (!test) return report;
-  const session = createSession({ credentials: createCredentialLookup({ registryConfig, env }) });
-  const job = { session, signal, progress: progressOf(options.onProgress) };
-  return { ...report, tested: await testAccess(job, report, { ...DEFAULT_NETWORK, ...given(network) }, env) };
+  return untilAborted(options.signal, async (signal) => {
+    const report = await authReport({ registry, push, registryConfig, env, signal });
+    if (!test) return report;
+    const session = createSession({ credentials: createCredentialLookup({ registryConfig, env }) });
+    const job = { session, signal, progress: progressOf(options.onProgress) };
+    return { ...report, tested: await testAccess(job, report, { ...DEFAULT_NETWORK, ...given(network) }, env) };
+  });
 }

@@ -10,7 +10,7 @@ import { printable } from '../core/printable.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { type Build, inBuild } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { inPlace } from './place.ts';
+import { inPlace, untilAborted } from './place.ts';
 
 /** A file that `saveBuild`, or `key --build --save`, has written. */
 export interface SavedBuild {
@@ -105,9 +105,7 @@ async function comparedSide(side: Build | SavedBuild | string, options: PlaceOpt
   if (isSaved(side)) {
     members(PLACE)(options, '');
     members(SAVED)(side, 'build');
-    const { signal = new AbortController().signal } = options;
-    signal.throwIfAborted();
-    return readSavedFile(side.saved, process.cwd(), signal);
+    return untilAborted(options.signal, (signal) => readSavedFile(side.saved, process.cwd(), signal));
   }
   return inBuild(side, options, async (request, work) => {
     const { keyOfBuild } = await import('../build/build-key.ts');

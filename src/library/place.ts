@@ -83,20 +83,43 @@ export const noteTo =
   (text: string): void =>
     progress.emit({ type: 'message', level: 'note', text });
 
+/**
+ * Does work until a signal ends it. A program may abort for any reason (that of `AbortSignal.timeout` is an error of
+ * its own): inside it is an abort like every other, and the call rejects with the reason.
+ */
+export async function untilAborted<T>(
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const inner = new AbortController();
+  const abort = (): void => inner.abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  // One signal may end many calls at once, and each of them listens in several places.
+  setMaxListeners(0, inner.signal, ...(signal === undefined ? [] : [signal]));
+  try {
+    return await work(inner.signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
 /** Does work in the environment of the options, which were checked; one that is opened for it is closed afterwards. */
 export async function inPlace<T>(options: PlaceOptions, work: (place: Place) => Promise<T>): Promise<T> {
-  const { signal = new AbortController().signal, strict = false, limits, environment } = options;
-  signal.throwIfAborted();
-  // One signal may end many calls at once, and each of them listens in several places.
-  setMaxListeners(0, signal);
-  const opened = environment === undefined ? await open(options, options) : openedBy(environment, options);
-  try {
-    const { table, env, session, store } = opened;
-    const job = { session, signal, progress: progressOf(options.onProgress), strict };
-    return await work({ table, store, job, env: limits === undefined ? env : { ...env, limits } });
-  } finally {
-    if (environment === undefined) await opened.close();
-  }
+  return untilAborted(options.signal, async (signal) => {
+    const { strict = false, limits, environment } = options;
+    const opened = environment === undefined ? await open(options, options) : openedBy(environment, options);
+    try {
+      const { table, env, session, store } = opened;
+      const job = { session, signal, progress: progressOf(options.onProgress), strict };
+      return await work({ table, store, job, env: limits === undefined ? env : { ...env, limits } });
+    } finally {
+      if (environment === undefined) await opened.close();
+    }
+  });
 }
 
 function openedBy(environment: Environment, options: PlaceOptions): Shared {

@@ -8,12 +8,13 @@ import type {
   UsageReport,
 } from '../contract/store.ts';
 import { type Check, call, flag, given, list, members, nonEmpty, positive } from '../core/check-options.ts';
+import { orAbort } from '../core/once.ts';
 import { clearLeftovers } from '../snapshot/write/leftovers.ts';
 import { DEFAULT_NETWORK } from '../source/environment.ts';
 import { type DoctorReport, examine } from '../upkeep/doctor.ts';
 import { NETWORK, SIGNAL } from './option-checks.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { cacheDirOf, inPlace } from './place.ts';
+import { cacheDirOf, inPlace, untilAborted } from './place.ts';
 
 /** Options of `listStore` and `storeUsage`. */
 export interface StoreOptions extends Pick<PlaceOptions, 'cacheDir' | 'environment' | 'signal' | 'onProgress'> {
@@ -68,7 +69,7 @@ const DOCTOR = {
  */
 export async function listStore(options: StoreOptions = {}): Promise<readonly StoreItem[]> {
   members(STORE)(options, '');
-  return inPlace(placeOf(options), ({ store }) => store.list(options.filter));
+  return inPlace(placeOf(options), ({ store, job }) => orAbort(store.list(options.filter), job.signal));
 }
 
 /**
@@ -77,7 +78,7 @@ export async function listStore(options: StoreOptions = {}): Promise<readonly St
  */
 export async function storeUsage(options: StoreOptions = {}): Promise<UsageReport> {
   members(STORE)(options, '');
-  return inPlace(placeOf(options), ({ store }) => store.usage(options.filter));
+  return inPlace(placeOf(options), ({ store, job }) => orAbort(store.usage(options.filter), job.signal));
 }
 
 /**
@@ -112,20 +113,21 @@ export async function verifyStore(options: Omit<StoreOptions, 'filter'> = {}): P
  */
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   members(DOCTOR)(options, '');
-  const { cacheDir, network = {}, registryConfig, test = false, signal = new AbortController().signal } = options;
-  signal.throwIfAborted();
-  const surroundings = {
-    env: process.env,
-    cacheDir: cacheDirOf({ cacheDir }),
-    cacheDirGiven: cacheDir !== undefined,
-    network: { ...DEFAULT_NETWORK, ...given(network) },
-    registryConfig,
-    signal,
-  };
-  const report = await examine(surroundings, test);
-  // An aborted check is a row like any other: the report would be of something that nobody waited for.
-  signal.throwIfAborted();
-  return report;
+  const { cacheDir, network = {}, registryConfig, test = false } = options;
+  return untilAborted(options.signal, async (signal) => {
+    const surroundings = {
+      env: process.env,
+      cacheDir: cacheDirOf({ cacheDir }),
+      cacheDirGiven: cacheDir !== undefined,
+      network: { ...DEFAULT_NETWORK, ...given(network) },
+      registryConfig,
+      signal,
+    };
+    const report = await examine(surroundings, test);
+    // An aborted check is a row like any other: the report would be of something that nobody waited for.
+    signal.throwIfAborted();
+    return report;
+  });
 }
 
 function placeOf({ cacheDir, environment, signal, onProgress }: StoreOptions): PlaceOptions {

@@ -353,6 +353,29 @@ describe('a signal', () => {
     expect([existsSync(target), existsSync(cacheDir)]).toEqual([false, false]);
   });
 
+  it('ends what has begun, for whatever reason', async () => {
+    const [store, written] = [tempDir('library-cache'), join(tempDir('library'), 'written')];
+    await library.snapshot(hello, written, { cacheDir: store });
+    const late = join(tempDir('library'), 'late');
+    const begun: readonly ((signal: AbortSignal) => Promise<unknown>)[] = [
+      (given) => library.verify(written, { cacheDir: store, signal: given }),
+      (given) => library.listStore({ cacheDir: store, signal: given }),
+      (given) => library.storeUsage({ cacheDir: store, signal: given }),
+      (given) => library.snapshot(hello, late, { cacheDir: store, signal: given }),
+      (given) => library.diff(hello, directory('app'), { cacheDir: store, signal: given, files: true }),
+      (given) =>
+        library.buildKey({ context: directory('app'), dockerfile: 'FROM scratch\nCOPY . /' }, { signal: given }),
+      (given) => library.doctor({ signal: given }),
+    ];
+    for (const [index, call] of begun.entries()) {
+      const abort = new AbortController();
+      const asked = expect(call(abort.signal), `call ${index}`).rejects.toBe(reason);
+      abort.abort(reason);
+      await asked;
+    }
+    expect(existsSync(late)).toBe(false);
+  });
+
   it('is taken by every function that does work', () => {
     const others = ['explain', 'explainExit', 'ioError', 'isCtxsrcError', 'isDigest', 'openEnvironment', 'parseDigest'];
     const functions = Object.entries(library).filter(
