@@ -15,13 +15,15 @@ export interface UserConfig {
   /** Modules that export a source: paths, or package names. */
   readonly sources: readonly string[];
   readonly network: Partial<NetworkOptions>;
+  /** Why the file or its sources are of no use, for the one command that says so beside other things. */
+  readonly problem?: unknown;
 }
 
 /**
  * The path of the configuration: `$CTXSRC_CONFIG`, else `$XDG_CONFIG_HOME/ctxsrc/config.json`, else `~/.config/…`;
  * undefined without a home.
  */
-function configPath(env: Variables): string | undefined {
+export function configPath(env: Variables): string | undefined {
   if (env.CTXSRC_CONFIG) return resolve(env.CTXSRC_CONFIG);
   const home = homeOf(env);
   const configHome = env.XDG_CONFIG_HOME || (home && join(home, '.config'));

@@ -57,19 +57,32 @@ export async function runProgram(argv: readonly string[], io: Io): Promise<numbe
   const calm = abortOnStrayErrors(abort, async (error) => process.exit(await fail(error)));
   try {
     const table = new SourceTable();
-    const config = await readConfig(io.env);
-    if (config.sources.length > 0 || argv.some((arg) => /^--source(?:=|$)/.test(arg))) {
-      const { loadSourceModules } = await import('./source-modules.ts');
-      await loadSourceModules(table, argv, config, io.cwd, commandsAlone);
-    }
+    const config = await configure(argv, table, io);
     const invocation = await understand(commandFirst(argv), table, io);
     if ('exit' in invocation) return invocation.exit;
+    if (config.problem !== undefined && invocation.spec.name !== 'doctor') throw config.problem;
     return await runCommand(invocation, table, config, io, abort.signal);
   } catch (error) {
     return await fail(error);
   } finally {
     release();
     calm();
+  }
+}
+
+/** The user's configuration, its sources loaded. Where `doctor` may tell what is wrong with it, the others end. */
+async function configure(argv: readonly string[], table: SourceTable, io: Io): Promise<UserConfig> {
+  const hasSources = argv.some((arg) => /^--source(?:=|$)/.test(arg));
+  try {
+    const config = await readConfig(io.env);
+    if (config.sources.length > 0 || hasSources) {
+      const { loadSourceModules } = await import('./source-modules.ts');
+      await loadSourceModules(table, argv, config, io.cwd, commandsAlone);
+    }
+    return config;
+  } catch (problem) {
+    if (hasSources || !argv.includes('doctor')) throw problem;
+    return { directory: '/', sources: [], network: {}, problem };
   }
 }
 
@@ -252,7 +265,7 @@ export function buildProgram(specs: readonly DeclaredAttribute[], options: Progr
     const { takesReferences, reach = 'network', limited = false, builds = false } = spec;
     const used: Reach = {
       progress: reach !== 'nothing',
-      store: reach === 'store' || (reach === 'network' && (takesReferences || builds)),
+      store: reach === 'store' || spec.name === 'doctor' || (reach === 'network' && (takesReferences || builds)),
       network: reach === 'network',
       content: takesReferences || limited,
       references: takesReferences,

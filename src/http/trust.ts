@@ -109,19 +109,20 @@ function bare(pem: string): string {
 
 /** The authorities of `--ca-file` and SSL_CERT_FILE, in addition to all others. */
 async function namedAuthorities(network: NetworkOptions, env: Variables): Promise<readonly string[]> {
-  const named = [
-    { file: network.caFile, by: '--ca-file' },
-    { file: env.SSL_CERT_FILE || undefined, by: 'SSL_CERT_FILE' },
-  ];
-  const lists = await Promise.all(
-    named.map(async ({ file, by }) => {
-      if (file === undefined) return [];
-      const found = certificatesIn((await readNamed(file, `certificate file of ${by},`)).toString('latin1'));
-      if (found.length > 0) return found;
-      throw unusable(`the file of ${by}, ${file}, holds no certificate`, 'name a file with certificates in PEM form');
-    }),
-  );
-  return lists.flat();
+  const named = [authoritiesOf(network.caFile, '--ca-file'), authoritiesOf(env.SSL_CERT_FILE, 'SSL_CERT_FILE')];
+  return (await Promise.all(named)).flat();
+}
+
+/**
+ * The authorities in a file, none where none is named.
+ * @param by what names the file
+ * @throws E_CONFIG for a file that cannot be read, or holds no certificate
+ */
+export async function authoritiesOf(file: string | undefined, by: string): Promise<readonly string[]> {
+  if (!file) return [];
+  const found = certificatesIn((await readNamed(file, `certificate file of ${by},`)).toString('latin1'));
+  if (found.length > 0) return found;
+  throw unusable(`the file of ${by}, ${file}, holds no certificate`, 'name a file with certificates in PEM form');
 }
 
 async function systemAuthorities(system: TrustStore, env: Variables): Promise<readonly string[]> {

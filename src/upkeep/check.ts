@@ -34,6 +34,16 @@ export interface Surroundings {
   readonly network: NetworkOptions;
   readonly registryConfig: string | undefined;
   readonly signal: AbortSignal;
+  /** Settings that could not be read, with the check that tells of each. */
+  readonly broken?: readonly BrokenSetting[] | undefined;
+}
+
+/** A setting that every command refuses. */
+export interface BrokenSetting {
+  /** The check. */
+  readonly id: string;
+  readonly error: unknown;
+  readonly mend: string;
 }
 
 export interface NamedCheck {
@@ -52,6 +62,8 @@ export async function runCheck({ id, run }: NamedCheck, given: Surroundings, lim
     () => new Promise<never>(() => undefined),
   );
   try {
+    const broken = given.broken?.find((setting) => setting.id === id);
+    if (broken !== undefined) return { id, ...findingOf(broken.error, given.env, { mend: broken.mend }) };
     const work = Promise.resolve().then(() => run({ ...given, signal }));
     // What comes after the time is nobody's any more.
     work.catch(() => undefined);

@@ -172,6 +172,35 @@ describe('the commands that mend', () => {
     expect(JSON.stringify(before)).not.toContain('pw');
   });
 
+  it.each<[string, Readonly<Record<string, string>>]>([
+    ['proxy', { HTTPS_PROXY: 'socks5://p', ALL_PROXY: 'socks5://q', https_proxy: 'http://good.example' }],
+    ['proxy', { http_proxy: 'socks5://p' }],
+    ['proxy', { CTXSRC_MIRRORS: 'x', CTXSRC_PLAIN_HTTP: 'a b', CTXSRC_CONFIG: '/nowhere/config.json' }],
+    ['space', { CTXSRC_CACHE_MAX_SIZE: 'much' }],
+    ['node', { CTXSRC_CA_FILE: '/nowhere/ca.pem', SSL_CERT_FILE: '/dev/null' }],
+  ])('settings that end other commands are a fault of the row %s: %o', async (id, env) => {
+    const { before, after } = await new Machine(env).mended(id);
+    expect([before.status, before.exit, after.status], after.text).toEqual(['fault', id === 'node' ? 3 : 2, 'ok']);
+  });
+
+  it.each([
+    ['{bad', 'is not valid'],
+    ['{"sources": ["./gone.js"]}', 'gone.js'],
+  ])('a configuration file of no use ends no other row, and every other command: %s', async (text, said) => {
+    const machine = new Machine();
+    const folder = join(machine.env.XDG_CONFIG_HOME!, 'ctxsrc');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'config.json'), text);
+    const report = await machine.report();
+    expect(report.checks.map(({ id }) => id)).toEqual(IDS);
+    expect(report.checks.at(-1)).toMatchObject({ status: 'fault', text: expect.stringContaining(said) });
+    const key = await run('/bin/sh', ['-c', 'ctxsrc key doctor'], { env: machine.env });
+    expect(key.code).not.toBe(0);
+    expect(key.stderr).toContain(said);
+    const { after } = await machine.mended('proxy');
+    expect(after.status).toBe('ok');
+  });
+
   describe('a registry', () => {
     let registry: TestRegistry;
     beforeAll(async () => {

@@ -21,6 +21,8 @@ export interface ImageGraph {
   readonly diffIds: ReadonlySet<string>;
   /** Chain IDs of the layers in its configurations. */
   readonly chainIds: ReadonlySet<string>;
+  /** Those of all layers of a configuration. */
+  readonly wholeChainIds: ReadonlySet<string>;
   /** The first document that cannot be used, so that something may be missing in the others. */
   readonly problem: Problem | undefined;
 }
@@ -38,6 +40,7 @@ export async function imageGraph(
   const missing = new Set<Digest>();
   const diffs = new Set<string>();
   const chains = new Set<string>();
+  const wholes = new Set<string>();
   let problem: Problem | undefined;
   const visit = async (
     { digest, mediaType }: Pick<Descriptor, 'digest' | 'mediaType'>,
@@ -58,14 +61,16 @@ export async function imageGraph(
     const { document } = found;
     const diffIds = textsOf(memberOf(memberOf(document, 'rootfs'), 'diff_ids'));
     for (const id of diffIds) diffs.add(id);
-    for (const id of chainIds(diffIds)) chains.add(id);
+    const ids = chainIds(diffIds);
+    for (const id of ids) chains.add(id);
+    if (ids.length > 0) wholes.add(ids.at(-1)!);
     // An index may list platforms that were not fetched; a manifest needs everything it lists.
     for (const child of descriptors(memberOf(document, 'manifests'))) await visit(child, false);
     for (const child of descriptors([memberOf(document, 'config')])) await visit(child, true);
     for (const child of descriptors(memberOf(document, 'layers'))) await visit(child, true);
   };
   await visit(root, true);
-  return { blobs, missing, diffIds: diffs, chainIds: chains, problem };
+  return { blobs, missing, diffIds: diffs, chainIds: chains, wholeChainIds: wholes, problem };
 }
 
 /** Undefined if the file vanished. */

@@ -86,7 +86,9 @@ function namesOf({ images, records }: StoreView): Names {
     for (const digest of digests) blobs.set(digest, name);
     if (isObject(value) && typeof value.chainId === 'string') snapshots.set(value.chainId, name);
   }
+  // An image that has all layers names a snapshot before one that has more.
   for (const { name, graph } of images) for (const id of graph.chainIds) snapshots.set(id, name);
+  for (const { name, graph } of images) for (const id of graph.wholeChainIds) snapshots.set(id, name);
   return { snapshots, blobs, addresses };
 }
 

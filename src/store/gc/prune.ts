@@ -100,8 +100,11 @@ function plan(inventory: Inventory, options: PruneOptions, matches: (item: Store
   const { maxSize, keepDuration, all } = options;
   const oldest = keepDuration === undefined ? Number.POSITIVE_INFINITY : Date.now() - keepDuration;
   const byRule = all === true || keepDuration !== undefined;
+  const isRecent = (item: InventoryItem): boolean => item.lastUsed >= oldest;
+  // With both, what is old goes only until the rest fits.
+  const isBoth = keepDuration !== undefined && maxSize !== undefined;
   for (const item of candidates) {
-    const goes = byRule ? item.lastUsed < oldest : maxSize === undefined && !item.referenced;
+    const goes = byRule ? !isRecent(item) && !isBoth : maxSize === undefined && !item.referenced;
     if (!goes) continue;
     removed.add(item);
     freeing.take(item);
@@ -109,7 +112,7 @@ function plan(inventory: Inventory, options: PruneOptions, matches: (item: Store
   if (maxSize !== undefined) {
     for (const item of candidates) {
       if (inventory.total - freeing.gone <= maxSize) break;
-      if (removed.has(item)) continue;
+      if (removed.has(item) || isRecent(item)) continue;
       removed.add(item);
       freeing.take(item);
     }
@@ -118,7 +121,7 @@ function plan(inventory: Inventory, options: PruneOptions, matches: (item: Store
     if (item.inUse.length > 0) return 'in use';
     if (item.leased) return item.problem === undefined || item.kind === 'store' ? 'needed' : 'unread';
     if (!matches(item)) return 'filtered';
-    if (maxSize !== undefined) return 'fits';
+    if (maxSize !== undefined) return isRecent(item) ? 'recent' : 'fits';
     return byRule ? 'recent' : 'referenced';
   };
   const kept = keptRows(

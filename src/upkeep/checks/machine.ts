@@ -9,7 +9,7 @@ import { proxyFor } from '../../http/proxy.ts';
 import { type Finding, findingOf, homely, homelyWord, type Surroundings } from '../check.ts';
 
 /** The version of Node, and whose authorities it trusts. */
-export function node({ env }: Surroundings): Finding {
+export async function node({ env, network }: Surroundings): Promise<Finding> {
   const { node, zstd } = process.versions;
   const extra = env.NODE_EXTRA_CA_CERTS;
   const facts = {
@@ -19,6 +19,8 @@ export function node({ env }: Surroundings): Finding {
     extraCas: extra !== undefined,
   };
   const text = `${node} on ${facts.platform}${facts.zstd ? '; zstd built in' : ''}`;
+  const broken = await brokenAuthorities(network.caFile, env);
+  if (broken !== undefined) return { ...broken, facts: { ...facts, ...broken.facts } };
   if (!extra) return { status: 'ok', text, facts };
   try {
     readFileSync(extra);
@@ -28,6 +30,30 @@ export function node({ env }: Surroundings): Finding {
     return { status: 'warn', text: `${text}; ${missing}`, facts, mend: 'unset NODE_EXTRA_CA_CERTS' };
   }
 }
+
+/** A file of authorities that is named and of no use: every connection by TLS fails. */
+async function brokenAuthorities(caFile: string | undefined, env: Surroundings['env']): Promise<Finding | undefined> {
+  if (!caFile && !env.SSL_CERT_FILE) return undefined;
+  const { authoritiesOf } = await import('../../http/trust.ts');
+  const isOfVariable = caFile !== undefined && caFile === env.CTXSRC_CA_FILE;
+  const tries = [
+    { name: isOfVariable ? 'CTXSRC_CA_FILE' : '--ca-file', file: caFile },
+    { name: 'SSL_CERT_FILE', file: env.SSL_CERT_FILE },
+  ].map(({ name, file }) =>
+    authoritiesOf(file, name).then(
+      () => undefined,
+      (error: unknown) => ({ name, error }),
+    ),
+  );
+  const broken = (await Promise.all(tries)).filter((one) => one !== undefined);
+  const [first] = broken;
+  if (first === undefined) return undefined;
+  const canUnset = broken.every(({ name }) => name !== '--ca-file');
+  return findingOf(first.error, env, canUnset ? unset(broken.map(({ name }) => name)) : undefined);
+}
+
+/** All that are of no use: after one alone the next would be the fault. */
+const unset = (variables: readonly string[]): Pick<Finding, 'mend'> => ({ mend: `unset ${variables.join(' ')}` });
 
 const KOFFI = '3.3.4';
 
@@ -106,23 +132,36 @@ async function versionOf(
   return pattern.exec(said.slice(0, 1000))?.[1] ?? 'of unknown version';
 }
 
-/** The proxy of the environment, for registries. */
+const PROXIES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'];
+
+/** The proxies of the environment: the one for registries is told, the one for http has to be of use, too. */
 export function proxy({ env }: Surroundings): Finding {
-  const names = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'].filter((name) => env[name]);
+  const names = PROXIES.filter((name) => env[name]);
   try {
     const found = proxyFor(new URL('https://registry-1.docker.io'), env);
+    proxyFor(new URL('http://registry-1.docker.io'), env);
     const without = env.NO_PROXY || env.no_proxy;
     const facts = {
       https: found === undefined ? null : shownProxy(found.url),
       variable: found?.variable,
       noProxy: without,
     };
+    const isExcluded = names.some((name) => !/^http_/i.test(name));
     if (found === undefined)
-      return { status: 'ok', text: names.length === 0 ? 'none' : 'none for docker.io, by NO_PROXY', facts };
+      return { status: 'ok', text: isExcluded ? 'none for docker.io, by NO_PROXY' : 'none', facts };
     const text = `https by ${facts.https} (${found.variable})${without ? `; not for ${without}` : ''}`;
     return { status: 'ok', text, facts };
   } catch (error) {
-    return findingOf(error, env, { mend: `unset ${names[0]}` });
+    return findingOf(error, env, unset(names.filter((name) => !isProxy(env[name]!))));
+  }
+}
+
+function isProxy(text: string): boolean {
+  try {
+    proxyFor(new URL('https://registry-1.docker.io'), { HTTPS_PROXY: text });
+    return true;
+  } catch {
+    return false;
   }
 }
 

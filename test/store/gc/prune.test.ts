@@ -110,6 +110,26 @@ describe('prune', () => {
     expect(report.removed.map(({ id }) => id)).toEqual([sha256('old')]);
   });
 
+  it('keeps what was used lately, too, where it keeps at most so many bytes, and says why', async () => {
+    for (const [text, seconds] of [
+      ['older', 9000],
+      ['old', 7200],
+      ['young', 60],
+    ] as const) {
+      await store.blobs.put(sha256(text), Buffer.from(text));
+      age(store.blobs.path(sha256(text)), seconds);
+    }
+    const other = await stranger();
+    const { total } = await other.usage();
+    const ids = ({ removed }: { removed: readonly { id: string }[] }) => removed.map(({ id }) => id);
+    const both = { keepDuration: 3600_000, dryRun: true };
+    expect(ids(await other.prune(testJob(), { ...both, maxSize: total }))).toEqual([]);
+    expect(ids(await other.prune(testJob(), { ...both, maxSize: total - 1 }))).toEqual([sha256('older')]);
+    const none = await other.prune(testJob(), { ...both, maxSize: 0 });
+    expect(ids(none)).toEqual([sha256('older'), sha256('old')]);
+    expect(none.kept).toContainEqual(expect.objectContaining({ kind: 'blob', why: 'recent' }));
+  });
+
   it('obeys filters and refuses those it does not understand', async () => {
     await store.blobs.put(sha256('loose'), Buffer.from('loose'));
     await storeImage(store, 'example.test/a:1', [1000]);
