@@ -22,9 +22,13 @@ export const isReadAloud = ({ ACCESSIBLE = '0' }: Variables): boolean => !/^0?$/
 /** The streams of the process. Each is made at first use, because it costs several milliseconds of the start. */
 export class ProcessIo implements Io {
   readonly env = process.env;
-  readonly cwd = process.cwd();
   #stdout: NodeJS.WriteStream | undefined;
   #stderr: NodeJS.WriteStream | undefined;
+
+  /** Asked for when it is needed: a directory that was removed has none. */
+  get cwd(): string {
+    return process.cwd();
+  }
 
   get stdout(): NodeJS.WriteStream {
     this.#stdout ??= tolerant(process.stdout);

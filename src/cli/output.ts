@@ -36,6 +36,10 @@ export function asCtxsrcError(error: unknown, signal?: AbortSignal): CtxsrcError
   if (signal?.aborted === true && isCtxsrcError(signal.reason)) return signal.reason;
   if (isCtxsrcError(error)) return error;
   const failed = error as NodeJS.ErrnoException | undefined;
+  if (failed?.syscall === 'uv_cwd') {
+    const hint = 'go into a directory that exists: cd /';
+    return new CtxsrcError('E_IO', 'the current directory was removed', { cause: error, hint });
+  }
   if (failed?.path !== undefined || LOCAL.has(failed?.code)) {
     return localError(error, `cannot ${failed?.syscall ?? 'work on'} ${failed?.path ?? 'a file'}`) as CtxsrcError;
   }

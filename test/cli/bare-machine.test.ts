@@ -241,6 +241,21 @@ describe('targets that cannot be made', () => {
   });
 });
 
+it.skipIf(process.platform !== 'linux')('a current directory that was removed is said to be', () => {
+  const runIn = (...args: string[]) =>
+    spawnSync('sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, cliPath, ...args], {
+      cwd: tempDir('removed'),
+      env: cliEnv(cliHome()),
+      encoding: 'utf8',
+    });
+  expect(runIn('key', '.')).toMatchObject({
+    status: 74,
+    stdout: '',
+    stderr: 'ctxsrc: the current directory was removed\nhint: go into a directory that exists: cd /\n',
+  });
+  expect(runIn('--version').status).toBe(0);
+});
+
 describe('a person who errs', () => {
   it('is told which command there is not', async () => {
     await expectFailure(['help', 'nope'], { code: 'E_USAGE', message: /no command "nope"/, hint: /--help/ });

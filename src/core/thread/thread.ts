@@ -42,9 +42,9 @@ export class ThreadGroup<Said = never> {
    */
   readonly ended: Promise<void>;
 
-  /** @throws CtxsrcError `E_IO` when the threads' code is missing */
+  /** @throws CtxsrcError `E_IO` when the threads' code is missing, or the system allows no more threads */
   constructor({ name, data, signal, onSaid }: ThreadGroupOptions<Said>) {
-    this.#threads = data.map((own) => startThread(name, own));
+    this.#threads = startThreads(name, data);
     const exits = this.#threads.map((thread) => new Promise((resolve) => thread.once('exit', resolve)));
     this.gone = Promise.all(exits).then(() => undefined);
     this.ended = new Promise((resolve, reject) => {
@@ -142,6 +142,22 @@ function receivedError({ isTyped, message, stack, cause: sent, own }: SentError)
   const options = sent && { cause: receivedError(sent) };
   const error = isTyped ? new CtxsrcError(own.code as ErrorCode, message, options) : new Error(message, options);
   return Object.assign(error, own, { stack });
+}
+
+/** All of them or none. */
+function startThreads(name: WorkerName, data: readonly unknown[]): Worker[] {
+  const started: Worker[] = [];
+  try {
+    for (const own of data) started.push(startThread(name, own));
+    return started;
+  } catch (error) {
+    for (const thread of started) void thread.terminate();
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_INIT_FAILED') throw error;
+    throw new CtxsrcError('E_IO', 'cannot start a thread: the system allows no more', {
+      cause: error,
+      hint: 'raise the limit of processes (ulimit -u; of a container --pids-limit) or of memory (ulimit -v)',
+    });
+  }
 }
 
 function startThread(name: WorkerName, workerData: unknown): Worker {

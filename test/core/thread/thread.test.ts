@@ -9,6 +9,22 @@ import { tempDir } from '../../support/temp.ts';
 
 vi.mock(import('../../../src/core/thread/worker-url.ts'), () => ({ workerUrl: vi.fn() }));
 
+/** How many threads the system allows, and those that were started. */
+const system = vi.hoisted(() => ({ allowed: Number.POSITIVE_INFINITY, started: [] as { threadId: number }[] }));
+vi.mock(import('node:worker_threads'), async (importOriginal) => {
+  const original = await importOriginal();
+  class Worker extends original.Worker {
+    constructor(...of: ConstructorParameters<typeof original.Worker>) {
+      if (system.started.length >= system.allowed) {
+        throw Object.assign(new Error('EAGAIN'), { code: 'ERR_WORKER_INIT_FAILED' });
+      }
+      super(...of);
+      system.started.push(this);
+    }
+  }
+  return { ...original, Worker };
+});
+
 const dir = tempDir('thread');
 await bundleWorker('fails', 'test/core/thread/thread-that-fails.ts', dir);
 
@@ -67,6 +83,20 @@ test('an error of the system is told of as if it had happened here', async () =>
 
 test('what is no error is one here', async () => {
   expect((await failureOf('text')).message).toBe('a text');
+});
+
+test('where the system allows no more threads none stays, and it is said', async () => {
+  system.started.length = 0;
+  system.allowed = 1;
+  try {
+    expect(() => start([0, 1])).toThrow(
+      expect.objectContaining({ code: 'E_IO', message: 'cannot start a thread: the system allows no more' }),
+    );
+  } finally {
+    system.allowed = Number.POSITIVE_INFINITY;
+  }
+  // A thread that has ended has the ID -1.
+  await vi.waitFor(() => expect(system.started.map(({ threadId }) => threadId)).toEqual([-1]));
 });
 
 test('a thread that ends without a word fails its group', async () => {
