@@ -215,6 +215,8 @@ export function localError(error: unknown, what: string, hint?: string): Error {
     case 'EMFILE':
     case 'ENFILE':
       return failure('E_IO', 'too many open files', 'raise the limit (ulimit -n)');
+    case 'EFBIG':
+      return failure('E_IO', 'file too large', 'raise the limit (ulimit -f)');
     default:
       return failure('E_IO', reasonOf(error));
   }

@@ -243,7 +243,7 @@ describe('targets that cannot be made', () => {
 
 it.skipIf(process.platform !== 'linux')('a current directory that was removed is said to be', () => {
   const runIn = (...args: string[]) =>
-    spawnSync('sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, cliPath, ...args], {
+    spawnSync('sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, cliPath(), ...args], {
       cwd: tempDir('removed'),
       env: cliEnv(cliHome()),
       encoding: 'utf8',
@@ -251,7 +251,7 @@ it.skipIf(process.platform !== 'linux')('a current directory that was removed is
   expect(runIn('key', '.')).toMatchObject({
     status: 74,
     stdout: '',
-    stderr: 'ctxsrc: the current directory was removed\nhint: go into a directory that exists: cd /\n',
+    stderr: 'ctxsrc: the current directory is gone: no such file or directory\nhint: cd /\n',
   });
   expect(runIn('--version').status).toBe(0);
 });

@@ -7,6 +7,7 @@ it.each([
   ['ENOENT', 'E_PATH_NOT_FOUND', 'check the path: a relative one begins in the current directory'],
   ['ENOTDIR', 'E_PATH_NOT_FOUND', 'check the path: a relative one begins in the current directory'],
   ['EACCES', 'E_PERMISSION', 'check the owner and mode of the path, or run as a user who may'],
+  ['EFBIG', 'E_IO', 'raise the limit (ulimit -f)'],
   ['EIO', 'E_IO', undefined],
 ])('%s of a file that the user named is %s, with the hint of the caller before its own', (code, wanted, usual) => {
   expect(ioError(failed(code), 'cannot read x')).toMatchObject({ code: wanted, hint: usual });
