@@ -7,6 +7,7 @@ export type { ChangedReport, ChangedTarget } from './build/bake/changed.ts';
 export type { BuildDifference, DifferenceKind } from './build/diff/difference.ts';
 export type { BuildDiffReport, NamedBuild } from './build/diff/report.ts';
 export type { Rebuilt } from './build/diff/steps.ts';
+export type { ChangedInputs } from './build/earlier.ts';
 export type { KnownReport } from './build/known.ts';
 export type { BakeReport, InputsReport, TargetReport } from './build/report.ts';
 export type * from './contract/index.ts';
@@ -32,6 +33,7 @@ export {
 } from './library/build.ts';
 export {
   type BuildNames,
+  changedInputs,
   diffBuilds,
   inputNames,
   isBuilt,
@@ -75,7 +77,14 @@ export {
   vendorLock,
 } from './library/lock.ts';
 export type { CallOptions, Environment, EnvironmentOptions, Options, PlaceOptions } from './library/options.ts';
-export { diffPage, inputsPage, inspectPage } from './library/pages.ts';
+export {
+  type BakePageOptions,
+  bakePage,
+  diffPage,
+  type InputsPageOptions,
+  inputsPage,
+  inspectPage,
+} from './library/pages.ts';
 export { openEnvironment } from './library/place.ts';
 export { type PushOptions, push } from './library/push.ts';
 export {

@@ -41,7 +41,7 @@ export const BUILD_COMMANDS: readonly CommandSpec[] = [
         .option('--names', 'print only the references, each once')
         .option('--from <file>', 'targets of this bake or compose file; - is what bake --print prints')
         .addOption(
-          new Option('--changed-since <file|repo>', 'list the targets of --from whose key is not there').conflicts([
+          new Option('--changed-since <file|repo>', 'what changed: targets of --from, else inputs').conflicts([
             'names',
           ]),
         )

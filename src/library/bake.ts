@@ -8,7 +8,7 @@ import { type Check, list, members, nonEmpty } from '../core/check-options.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { BUILD, type Build, lineOf } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { inPlace, noteTo, type Place } from './place.ts';
+import { inPlace, noteTo, type Place, sinceOf } from './place.ts';
 
 /** Options of `bakeInputs` and `changedSince`. */
 export interface BakeOptions extends PlaceOptions, Pick<Build, 'buildPlatform' | 'with' | 'modes'> {
@@ -48,13 +48,13 @@ export async function changedSince(file: string, since: string, options: BakeOpt
     import('../build/bake/changed.ts'),
   ]);
   return inBake(file, options, keyOfBuild, async (answers, { env, job }) => {
-    const where = { named: 'since', cwd: process.cwd(), signal: job.signal, note: noteTo(job) };
-    return changedTargets(job, env, answers, await memorySince(since, where));
+    const { memory } = await memorySince(since, sinceOf(job));
+    return changedTargets(job, env, answers, memory);
   });
 }
 
 /** Reads a bake file, asks about its targets, and does work with the answers. */
-async function inBake<T extends BuildKey, R>(
+export async function inBake<T extends BuildKey, R>(
   file: string,
   options: BakeOptions,
   ask: (request: BuildRequest, work: BuildWork, sources: BuildSources) => Promise<T>,

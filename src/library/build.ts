@@ -2,6 +2,7 @@
 import type { BuildAnswer, BuildInput, BuildRequest, BuildWork } from '../build/answer.ts';
 import { type InputsReport, inputsReport } from '../build/report.ts';
 import type { BuildLine } from '../build/request/line.ts';
+import type { JobContext } from '../contract/session.ts';
 import { arrayOf, type Check, flag, having, list, members, nonEmpty, oneOf, text } from '../core/check-options.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
@@ -113,12 +114,11 @@ const COMBINED = {
  * @throws CtxsrcError `E_DOCKERFILE`, `E_PATH_NOT_FOUND`, and those of `digest`; with `strict` `E_DOUBTFUL`, `E_INCOMPLETE`
  */
 export async function buildKey(build: Build | string = '.', options: PlaceOptions = {}): Promise<BuildKey> {
-  return inBuild(build, options, async (request, work) => {
-    const { buildKey: keyOf } = await import('../build/build-key.ts');
-    const answer = await keyOf(request, work);
-    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
-    return { ...inputsReport(answer), document: answer.document, findings: answer.findings };
-  });
+  return withAnswer(build, options, async (answer) => ({
+    ...inputsReport(answer),
+    document: answer.document,
+    findings: answer.findings,
+  }));
 }
 
 /**
@@ -176,6 +176,20 @@ async function boundEach(place: Place, references: readonly string[], attributes
   if (idle === undefined) return resolved;
   throw new CtxsrcError('E_USAGE', `attributes.${idle} means nothing for ${references.join(', ')}`, {
     hint: 'leave it out; ctxsrc sources lists which flags each kind of reference takes',
+  });
+}
+
+/** Asks for the key of a build and its inputs, and does work with the answer. */
+export async function withAnswer<T>(
+  build: Build | string,
+  options: PlaceOptions,
+  use: (answer: BuildAnswer, job: JobContext) => Promise<T>,
+): Promise<T> {
+  return inBuild(build, options, async (request, work) => {
+    const { buildKey: ask } = await import('../build/build-key.ts');
+    const answer = await ask(request, work);
+    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
+    return use(answer, work.job);
   });
 }
 

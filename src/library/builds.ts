@@ -1,6 +1,7 @@
 /** Builds kept, compared and known: `ctxsrc key --build --save` and `--known`, `diff --build`, `inputs --names`. */
 import { resolve as resolvePath } from 'node:path';
 import type { BuildDiffReport } from '../build/diff/report.ts';
+import type { ChangedInputs } from '../build/earlier.ts';
 import type { KnownReport } from '../build/known.ts';
 import { type Check, members, nonEmpty } from '../core/check-options.ts';
 import type { Digest } from '../core/digest.ts';
@@ -8,9 +9,9 @@ import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
 import { printable } from '../core/printable.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
-import { type Build, inBuild } from './build.ts';
+import { type Build, inBuild, withAnswer } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { inPlace, untilAborted } from './place.ts';
+import { inPlace, sinceOf, untilAborted } from './place.ts';
 
 /** A file that `saveBuild`, or `key --build --save`, has written. */
 export interface SavedBuild {
@@ -139,4 +140,22 @@ export async function known(key: Digest, memory: string | KeyList, options: Plac
  */
 export async function isBuilt(key: Digest, repository: string, options: PlaceOptions = {}): Promise<boolean> {
   return (await known(key, repository, options)).known;
+}
+
+/**
+ * What of a build has changed since an earlier document of `inputs --json`, as `inputs --changed-since` tells it.
+ * @param build the build, or its context alone
+ * @param since path of the document; one that is not there has nothing
+ * @throws CtxsrcError `E_CONFIG` for another document, and as `buildKey`
+ */
+export async function changedInputs(
+  build: Build | string,
+  since: string,
+  options: PlaceOptions = {},
+): Promise<ChangedInputs> {
+  nonEmpty(since, 'since');
+  return withAnswer(build, options, async (answer, job) => {
+    const { changedInputs: changes, readEarlierInputs } = await import('../build/earlier.ts');
+    return changes(answer, await readEarlierInputs(since, sinceOf(job)));
+  });
 }

@@ -1,6 +1,7 @@
 /** Where a call of the library works: the store, the session and the network, opened for it or shared. */
 import { setMaxListeners } from 'node:events';
 import { resolve as resolvePath } from 'node:path';
+import type { Since } from '../build/earlier.ts';
 import type { JobContext, SourceEnv, Store, StoreAdmin } from '../contract/index.ts';
 import { given, members, nonEmpty } from '../core/check-options.ts';
 import { CtxsrcError } from '../core/errors.ts';
@@ -82,6 +83,14 @@ export const noteTo =
   ({ progress }: JobContext) =>
   (text: string): void =>
     progress.emit({ type: 'message', level: 'note', text });
+
+/** Where an earlier document is looked for that a program names as `since`. */
+export const sinceOf = (job: JobContext): Since => ({
+  named: 'since',
+  cwd: process.cwd(),
+  signal: job.signal,
+  note: noteTo(job),
+});
 
 /**
  * Does work until a signal ends it. A program may abort for any reason (that of `AbortSignal.timeout` is an error of

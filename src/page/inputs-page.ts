@@ -1,14 +1,17 @@
 /** The page of `inputs`: from the lines of a Dockerfile to the sources that they ask for. */
 import type { BuildInput, InputPlace } from '../build/answer.ts';
+import { changedFirst, changedInputs, type EarlierInputs } from '../build/earlier.ts';
 import type { BakeReport, InputsReport, TargetReport } from '../build/report.ts';
 import { counted, formatBytes } from '../core/format.ts';
 import type { Page, Section } from './model.ts';
 
-export function inputsPage(report: InputsReport): Page {
+/** @param earlier an earlier document: what has changed since then comes first; absent: nobody asked */
+export function inputsPage(report: InputsReport, earlier?: EarlierInputs): Page {
   const { file, target, platforms, key, inputs, unkeyed, frontend, incomplete } = report;
+  const changed = earlier === undefined ? '' : `, ${changedInputs(report, earlier).changed.length} changed`;
   return {
     title: target === '' ? file : `${file}, target ${target}`,
-    sentence: `${counted(inputs.length, 'input')}${unkeyed.length === 0 ? '' : `, ${unkeyed.length} more that no key can hold`}`,
+    sentence: `${counted(inputs.length, 'input')}${changed}${unkeyed.length === 0 ? '' : `, ${unkeyed.length} more that no key can hold`}`,
     facts: [
       { label: 'key', value: key, code: true },
       { label: 'platforms', value: platforms.join(', ') },
@@ -22,15 +25,20 @@ export function inputsPage(report: InputsReport): Page {
           ]),
       ...(incomplete.length === 0 ? [] : [{ label: 'incomplete', value: incomplete.join(', ') }]),
     ],
-    sections: sectionsOf(report, ''),
+    sections: sectionsOf(report, '', earlier),
   };
 }
 
 /**
  * The page of all targets, each as tables of its own.
  * @param changed the targets that have to be built, which then come first; absent: nobody asked
+ * @param earlier an earlier document: of each target what has changed since then comes first
  */
-export function bakePage({ from, evaluatedBy, targets: all }: BakeReport, changed?: readonly string[]): Page {
+export function bakePage(
+  { from, evaluatedBy, targets: all }: BakeReport,
+  changed?: readonly string[],
+  earlier?: EarlierInputs,
+): Page {
   const isChanged = ({ target }: TargetReport): boolean => changed?.includes(target) === true;
   const targets = [...all.filter(isChanged), ...all.filter((one) => !isChanged(one))];
   return {
@@ -41,24 +49,30 @@ export function bakePage({ from, evaluatedBy, targets: all }: BakeReport, change
       ...(changed === undefined ? [] : [{ label: 'changed', value: changed.join(', ') || 'none' }]),
       ...targets.map(({ target, key }) => ({ label: `key of ${target}`, value: key, code: true as const })),
     ],
-    sections: targets.flatMap((target) => sectionsOf(target, `${target.target}: `)),
+    sections: targets.flatMap((target) => sectionsOf(target, `${target.target}: `, earlier)),
   };
 }
 
-function sectionsOf({ file, inputs, unkeyed }: InputsReport, before: string): Section[] {
+function sectionsOf({ file, inputs, unkeyed }: InputsReport, before: string, earlier?: EarlierInputs): Section[] {
   const beside: Section = {
     heading: `${before}What no key can hold`,
     columns: [{ name: 'Line', kind: 'prose' }, { name: 'Kind', kind: 'word' }, { name: 'Name' }],
     rows: unkeyed.map(({ kind, id, at }) => ({ cells: [placesText(at, file), kind, id ?? '-'] })),
   };
-  return [inputSection(inputs, file, before), ...(unkeyed.length === 0 ? [] : [beside])];
+  return [inputSection(inputs, file, before, earlier), ...(unkeyed.length === 0 ? [] : [beside])];
 }
 
-function inputSection(inputs: readonly BuildInput[], file: string, before: string): Section {
+function inputSection(
+  inputs: readonly BuildInput[],
+  file: string,
+  before: string,
+  earlier: EarlierInputs | undefined,
+): Section {
   return {
     heading: `${before}Inputs`,
-    note: 'In the order of first use: the line, what it asks for, and what that is now.',
+    note: `In the order of first use${earlier === undefined ? '' : ', what has changed first'}: the line, what it asks for, and what that is now.`,
     columns: [
+      ...(earlier === undefined ? [] : [{ name: 'State', kind: 'word' as const }]),
       { name: 'Line', kind: 'prose' },
       { name: 'Name' },
       { name: 'Source', kind: 'prose' },
@@ -66,13 +80,14 @@ function inputSection(inputs: readonly BuildInput[], file: string, before: strin
       { name: 'Digest', kind: 'code' },
       { name: 'Key', kind: 'code' },
     ],
-    rows: inputs.map((input) => {
+    rows: (earlier === undefined ? inputs : changedFirst(inputs, earlier)).map((input) => {
       const { at, name, ref, platform, digest, key, used } = input;
       // The digest has a column of its own.
       const place = digest !== undefined && ref.endsWith(`@${digest}`) ? ref.slice(0, -digest.length - 1) : ref;
       const source = platform === undefined ? place : `${place} (${platform})`;
       const state = used === false ? 'asked for, not used' : (key ?? '-');
-      return { cells: [placesText(at, file), name, source, takenText(input), digest ?? '-', state] };
+      const since = earlier === undefined ? [] : [earlier.hasInput(input) ? 'same' : 'changed'];
+      return { cells: [...since, placesText(at, file), name, source, takenText(input), digest ?? '-', state] };
     }),
   };
 }

@@ -34,7 +34,7 @@ describe('what remembers keys', () => {
       if (event.type === 'message') told.push(event.text);
     };
     const first = await library.changedSince(file, saved, { cacheDir, onProgress });
-    expect([first.changed, told]).toEqual([['a', 'b'], [`${saved} is not there: all targets count as changed`]]);
+    expect([first.changed, told]).toEqual([['a', 'b'], [`${saved} is not there: everything counts as changed`]]);
     const document = { schema: 'ctxsrc/v1', ...(await library.bakeInputs(file, { cacheDir })) };
     writeFileSync(saved, JSON.stringify(document));
     expect((await library.changedSince(file, saved, { cacheDir })).changed).toEqual([]);
@@ -52,6 +52,43 @@ describe('what remembers keys', () => {
     expect((await library.changedSince(file, saved, { cacheDir, targets: ['a'] })).targets).toHaveLength(1);
     const tagged = library.changedSince(file, 'docker-image://r.example/a:1', { cacheDir });
     await expect(tagged).rejects.toMatchObject({ code: 'E_USAGE', message: expect.stringMatching(/^since /) });
+  });
+
+  it('changedInputs, inputsPage and bakePage: what inputs --changed-since tells, of one build and of targets', async () => {
+    const app = tempDir('library-app');
+    writeFileSync(join(app, 'Dockerfile'), 'FROM scratch\nCOPY one /\nCOPY --from=other two /\n');
+    for (const name of ['one', 'two']) writeFileSync(join(app, name), '1');
+    const build = { context: app, contexts: { other: app } };
+    const args = ['inputs', '--build-context', `other=${app}`, '--changed-since', saved, '--cache-dir', cacheDir, app];
+    const names = async () => (await library.changedInputs(build, saved, { cacheDir })).changed.map(({ name }) => name);
+    writeFileSync(saved, JSON.stringify(await library.buildKey(build, { cacheDir })));
+    expect(await library.changedInputs(build, saved, { cacheDir })).toEqual({ known: true, changed: [] });
+    writeFileSync(join(app, 'two'), '2');
+    expect(await names()).toEqual(['other']);
+    expect(await printed(args)).toMatchObject(await library.changedInputs(build, saved, { cacheDir }));
+    const told = await ctxsrc(args);
+    expect(told.stderr).toBe('note: changed: 1 of 2 inputs: other\n');
+    expect(told.stdout.indexOf(':3 COPY')).toBeLessThan(told.stdout.indexOf(':2 COPY'));
+    // What has changed comes first, and says so.
+    const rows = (page: string): string[] => page.match(/>(?:changed|same)<\/td>|Dockerfile:\d COPY/g) ?? [];
+    const page = await library.inputsPage(build, { cacheDir, since: saved });
+    const [changed, same] = ['>changed</td>', '>same</td>'];
+    expect(rows(page)).toEqual([changed, 'Dockerfile:3 COPY', same, 'Dockerfile:2 COPY']);
+    expect(page).toContain('2 inputs, 1 changed');
+    const bake = join(app, 'bake.json');
+    writeFileSync(bake, JSON.stringify({ target: { default: { context: app, contexts: { other: app } } } }));
+    const ofTargets = await library.bakePage(bake, { cacheDir, since: saved });
+    expect(rows(ofTargets)).toEqual([changed, 'Dockerfile:3 COPY', same, 'Dockerfile:2 COPY']);
+    expect(ofTargets).toContain('1 target, 1 changed');
+    expect(rows(await library.bakePage(bake, { cacheDir }))).toEqual(['Dockerfile:2 COPY', 'Dockerfile:3 COPY']);
+
+    writeFileSync(join(app, 'two'), '1');
+    writeFileSync(join(app, 'Dockerfile'), 'FROM scratch\nCOPY one /\nCOPY --from=other two /\nCMD x\n');
+    expect(await library.changedInputs(build, saved, { cacheDir })).toEqual({ known: false, changed: [] });
+    const repository = await ctxsrc([...args.slice(0, -4), 'docker-image://r.example/app', app]);
+    expect([repository.code, repository.stdout]).toEqual([2, '']);
+    expect(repository.stderr).toContain('a repository remembers keys of builds');
+    await expect(library.changedInputs(build, list, { cacheDir })).resolves.toMatchObject({ known: false });
   });
 
   it('known: what --known and --known-file say', async () => {

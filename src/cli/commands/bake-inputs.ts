@@ -8,7 +8,7 @@ import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
 import { screenOf } from '../screen.ts';
 import { withBake } from './bake-run.ts';
-import { printReferences, tellFindings } from './build-run.ts';
+import { printReferences, sinceOf, tellFindings } from './build-run.ts';
 
 /** `ctxsrc inputs --from FILE [TARGET…]` */
 export async function run(run: Run, names: readonly string[], flags: Flags): Promise<undefined> {
@@ -38,15 +38,14 @@ async function printInputs(run: Run, names: readonly string[], flags: Flags): Pr
     });
   }
   const changes = since === undefined ? undefined : await import('../../build/bake/changed.ts');
-  const [named, note] = ['--changed-since', (text: string) => run.note(text)] as const;
-  const memory = await changes?.memorySince(since!, { named, cwd: run.io.cwd, signal: run.signal, note });
+  const remembered = await changes?.memorySince(since!, sinceOf(run));
   return withBake(run, names, flags, buildKey, async (bake) => {
     const answers = bake.answers.map(({ answer }) => answer);
     await tellFindings(run, answers, flags);
     const { env } = await run.environment();
-    const changed = memory && (await changes!.changedTargets(await run.job(), env, bake, memory));
+    const changed = remembered && (await changes!.changedTargets(await run.job(), env, bake, remembered.memory));
     await run.page(async () =>
-      (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake), changed?.changed),
+      (await import('../../page/inputs-page.ts')).bakePage(bakeReport(bake), changed?.changed, remembered?.earlier),
     );
     if (changed !== undefined) return (await import('./changed-targets.ts')).printChanged(run, changed);
     if (run.json) return run.document(bakeReport(bake));

@@ -1,6 +1,7 @@
 /** What `key --build` and `inputs` have in common: the build line read, its notes told, the answer checked. */
 import { resolve } from 'node:path';
 import type { BuildAnswer, BuildKey, BuildRequest, BuildWork } from '../../build/answer.ts';
+import type { Since } from '../../build/earlier.ts';
 import { withRequest } from '../../build/request/with-request.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { printable } from '../../core/printable.ts';
@@ -74,6 +75,12 @@ export async function tellFindings(run: Run, answers: readonly BuildAnswer[], fl
   ]);
   const report = codeQualityReport(run.io, [...found.values()]);
   await replaceFile(resolve(run.io.cwd, file), report, `the file ${printable(file)} of --code-quality`);
+}
+
+/** Where `--changed-since` looks. */
+export function sinceOf(run: Run): Since {
+  const note = (text: string): void => run.note(text);
+  return { named: '--changed-since', cwd: run.io.cwd, signal: run.signal, note };
 }
 
 /** Prints the references of `inputs --names`. */

@@ -1,30 +1,45 @@
 import type { BuildRequest, BuildWork } from '../../build/answer.ts';
 import { buildKey } from '../../build/build-key.ts';
 import { buildNames } from '../../build/build-names.ts';
-import { inputsReport } from '../../build/report.ts';
+import type { ChangedInputs, EarlierInputs } from '../../build/earlier.ts';
+import { type InputsReport, inputsReport } from '../../build/report.ts';
 import { CtxsrcError } from '../../core/errors.ts';
-import type { Flags } from '../flags.ts';
+import { counted } from '../../core/format.ts';
+import { listed } from '../../core/printable.ts';
+import { isImageReference } from '../../source/foreign-forms.ts';
+import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
 import { screenOf } from '../screen.ts';
-import { printReferences, tellFindings, withBuild } from './build-run.ts';
+import { printReferences, sinceOf, tellFindings, withBuild } from './build-run.ts';
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
   if (flags.from !== undefined) return (await import('./bake-inputs.ts')).run(run, args, flags);
   const [dir, more] = args;
-  const idle = ['changedSince', 'githubOutput'].some((name) => flags[name] !== undefined);
-  if (idle || more !== undefined) {
-    const what = idle ? '--changed-since and its output tell of the targets of --from' : 'there are two directories';
-    throw new CtxsrcError('E_USAGE', what, {
+  if (flags.githubOutput === true || more !== undefined) {
+    const idle = flags.githubOutput === true;
+    throw new CtxsrcError('E_USAGE', idle ? 'the output tells of the targets of --from' : 'there are two directories', {
       hint: idle
-        ? 'name the bake or compose file with --from; for one Dockerfile: ctxsrc key --build --known docker-image://REPO'
+        ? `name the bake or compose file with --from; ${ONE_BUILD}`
         : 'give the build context; targets of a bake file need --from FILE',
     });
   }
+  const since = textFlag(flags, 'changedSince');
+  const earlier = since === undefined ? undefined : await earlierOf(run, since);
   return withBuild(run, dir, flags, (request, work) =>
-    (flags.names === true ? printNames : printInputs)(run, request, work, flags),
+    flags.names === true ? printNames(run, request, work) : printInputs(run, request, work, flags, earlier),
   );
+}
+
+const ONE_BUILD = 'for one Dockerfile: ctxsrc key --build --known docker-image://REPO';
+
+async function earlierOf(run: Run, since: string): Promise<EarlierInputs> {
+  if (isImageReference(since)) {
+    const what = 'a repository remembers keys of builds, and not their inputs';
+    throw new CtxsrcError('E_USAGE', what, { hint: `give a FILE of ctxsrc inputs --json; ${ONE_BUILD}` });
+  }
+  return (await import('../../build/earlier.ts')).readEarlierInputs(since, sinceOf(run));
 }
 
 async function printNames(run: Run, request: BuildRequest, work: BuildWork): Promise<undefined> {
@@ -32,11 +47,28 @@ async function printNames(run: Run, request: BuildRequest, work: BuildWork): Pro
   return printReferences(run, refs, unasked);
 }
 
-async function printInputs(run: Run, request: BuildRequest, work: BuildWork, flags: Flags): Promise<undefined> {
+async function printInputs(
+  run: Run,
+  request: BuildRequest,
+  work: BuildWork,
+  flags: Flags,
+  earlier: EarlierInputs | undefined,
+): Promise<undefined> {
   const answer = await buildKey(request, work);
+  const report = inputsReport(answer);
   await tellFindings(run, [answer], flags);
-  await run.page(async () => (await import('../../page/inputs-page.ts')).inputsPage(inputsReport(answer)));
-  return run.json
-    ? run.document(inputsReport(answer))
-    : run.out(inputsTable(answer, run.verbose > 0, screenOf(run.io.stdout, run.io.env, flags.color)));
+  await run.page(async () => (await import('../../page/inputs-page.ts')).inputsPage(report, earlier));
+  const since = earlier && (await import('../../build/earlier.ts'));
+  const changes = since?.changedInputs(report, earlier!);
+  if (changes !== undefined) run.note(changesText(changes, report));
+  if (run.json) return run.document({ ...report, ...changes });
+  const inputs = since?.changedFirst(answer.inputs, earlier!) ?? answer.inputs;
+  return run.out(inputsTable({ ...answer, inputs }, run.verbose > 0, screenOf(run.io.stdout, run.io.env, flags.color)));
+}
+
+function changesText({ known, changed }: ChangedInputs, { inputs }: InputsReport): string {
+  if (known) return 'known: nothing has changed';
+  if (changed.length === 0) return 'changed: no input, but the Dockerfile or what the build was given';
+  const names = listed(changed.map(({ name }) => name));
+  return `changed: ${changed.length} of ${counted(inputs.length, 'input')}: ${names}`;
 }

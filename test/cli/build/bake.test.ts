@@ -263,7 +263,7 @@ describe('inputs --from a bake file in JSON', () => {
   it('needs a file for what it is asked about its targets', async () => {
     const cwd = projectOf(files);
     for (const args of [
-      ['--changed-since', 'x', '.'],
+      ['--changed-since', 'docker-image://x', '.'],
       ['.', '.'],
       ['--github-output', '.'],
       ['--github-output', '--from', 'sub/docker-bake.json'],
