@@ -1,7 +1,6 @@
 import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
-import { shownReference } from '../../core/shown-reference.ts';
 import type { SourceDifference } from '../../snapshot/diff/diff.ts';
 import { DiffFilter } from '../../snapshot/diff/filter.ts';
 import { diffReport } from '../../snapshot/diff/report.ts';
@@ -26,8 +25,8 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
   const limit = textFlag(flags, 'maxGrowth');
   const most = limit === undefined ? undefined : parseGrowth(limit);
   const filter = new DiffFilter(listFlag(flags, 'only'), listFlag(flags, 'ignore'));
-  const { resolved, names } = await sidesOf(run, references, flags);
-  const [a, b] = await Promise.all(resolved.map((one, index) => diffSide(one, names[index])));
+  const { resolved, platforms } = await sidesOf(run, references, flags);
+  const [a, b] = await Promise.all(resolved.map((one, index) => diffSide(one, platforms[index])));
   const { store } = await run.environment();
   const isPlain = !run.json && flags.quiet !== true;
   const files = flags.files === true || flags.stat === true || flags.patch === true || filter.asksForFiles;
@@ -53,12 +52,12 @@ export async function run(run: Run, references: readonly string[], flags: Flags)
 
 interface Sides {
   readonly resolved: readonly Resolved[];
-  readonly names: readonly (string | undefined)[];
+  readonly platforms: readonly string[];
 }
 
 /** One reference with two platforms is two sides. */
 async function sidesOf(run: Run, references: readonly string[], flags: Flags): Promise<Sides> {
-  if (references.length === 2) return { resolved: await run.resolve(references), names: [] };
+  if (references.length === 2) return { resolved: await run.resolve(references), platforms: [] };
   const platforms = textFlag(flags, 'platform')?.split(',') ?? [];
   if (platforms.length !== 2) {
     throw new CtxsrcError('E_USAGE', 'one reference alone is compared with nothing', {
@@ -66,8 +65,7 @@ async function sidesOf(run: Run, references: readonly string[], flags: Flags): P
     });
   }
   const sides = await Promise.all(platforms.map((platform) => run.resolve(references, {}, { platform })));
-  const name = shownReference(references[0]!);
-  return { resolved: sides.flat(), names: platforms.map((platform) => `${name} ${platform}`) };
+  return { resolved: sides.flat(), platforms };
 }
 
 /** Whether `--exit-code` reports a difference: of the keys, or of the kinds that were asked for. */

@@ -37,7 +37,7 @@ export async function diffReport(
       continue;
     }
     const [from, to] = value.facts;
-    const names = shortNames(a.name, b.name);
+    const names = shortNames(a, b);
     const layers = askedLayers(pairLayers(from, to), filter);
     const all = compareSettings(from, to);
     const settings = all.filter(({ kind }) => filter.takesKind(kind));

@@ -6,6 +6,7 @@ import { isDigest } from './filter.ts';
 import { INDEX_FACTS, indexWords } from './index-facts.ts';
 import type { DiffReport, FileCounts } from './report-types.ts';
 import type { SettingChange } from './settings.ts';
+import type { DiffSide } from './side.ts';
 
 type Found = Omit<DiffReport, 'sentence' | 'changes' | 'patches'>;
 
@@ -141,17 +142,18 @@ function compressionOf(layer: unknown): string {
   return type.endsWith('gzip') ? 'gzip' : 'none';
 }
 
-/** Both names without their scheme; the second one only its tag or platform where the rest is the same. */
-export function shortNames(a: string, b: string): [string, string] {
-  const [from, to] = [withoutScheme(a), withoutScheme(b)];
-  for (const mark of [' ', ':']) {
-    const cut = from.lastIndexOf(mark);
-    if (cut > 0 && from !== to && to.startsWith(from.slice(0, cut + 1)) && to.length > cut + 1) {
-      return [from, to.slice(cut + 1)];
-    }
-  }
-  return [from, to];
+/** Both names without their scheme; the second one only its platform or tag where the rest is the same. */
+export function shortNames(a: Named, b: Named): [string, string] {
+  const [from, to] = [withoutScheme(a.name), withoutScheme(b.name)];
+  if (b.platform !== undefined && a.platform !== b.platform) return [from, b.platform];
+  const cut = from.lastIndexOf(':') + 1;
+  // What has a slash behind it is the port of a host.
+  const isTag = cut > 1 && from !== to && to.startsWith(from.slice(0, cut)) && to.length > cut;
+  const hasSlash = from.includes('/', cut) || to.includes('/', cut);
+  return isTag && !hasSlash ? [from, to.slice(cut)] : [from, to];
 }
+
+type Named = Pick<DiffSide, 'name' | 'platform'>;
 
 function withoutScheme(name: string): string {
   return name.replace(/^(?:docker-image|oci-layout|oci-archive|docker-archive|local):\/\//, '');

@@ -33,6 +33,8 @@ export interface OpenOptions {
 export interface DiffSide {
   /** The reference as it was typed, without secrets. */
   readonly name: string;
+  /** Where one image is compared for two platforms: this one, which is in the name, too. */
+  readonly platform?: string | undefined;
   readonly kind: 'reference' | 'directory' | 'snapshot';
   /** The content key; for a snapshot, the key in its sidecar. */
   key(job: JobContext): Promise<{
@@ -52,13 +54,14 @@ export interface DiffSide {
 
 /**
  * Finds the kind of a side. A directory with a sidecar beside it is a snapshot.
- * @param name what it is called in the report
+ * @param platform what tells it from the other side, which is the same reference
  */
-export async function diffSide(one: Resolved, name = shownReference(one.ref.text)): Promise<DiffSide> {
-  return { ...(await sideOf(one)), name };
+export async function diffSide(one: Resolved, platform?: string): Promise<DiffSide> {
+  const name = shownReference(one.ref.text);
+  return { ...(await sideOf(one)), name: platform === undefined ? name : `${name} ${platform}`, platform };
 }
 
-async function sideOf(one: Resolved): Promise<Omit<DiffSide, 'name'>> {
+async function sideOf(one: Resolved): Promise<Omit<DiffSide, 'name' | 'platform'>> {
   const { instance, identifier } = one;
   if (instance.files === undefined) return referenceSide(one);
   const { localPath } = identifier;
@@ -71,7 +74,7 @@ async function keyOf({ instance }: Resolved, job: JobContext): ReturnType<DiffSi
   return { key: keys.at(-1)!.key, definition: keys[0]!.key, incomplete: unseen(keys) };
 }
 
-function referenceSide(one: Resolved): Omit<DiffSide, 'name'> {
+function referenceSide(one: Resolved): Omit<DiffSide, 'name' | 'platform'> {
   const { instance, identifier } = one;
   return {
     kind: 'reference',
@@ -115,7 +118,7 @@ function referenceSide(one: Resolved): Omit<DiffSide, 'name'> {
   };
 }
 
-function directorySide(one: Resolved): Omit<DiffSide, 'name'> {
+function directorySide(one: Resolved): Omit<DiffSide, 'name' | 'platform'> {
   return {
     kind: 'directory',
     key: (job) => keyOf(one, job),
@@ -126,7 +129,7 @@ function directorySide(one: Resolved): Omit<DiffSide, 'name'> {
   };
 }
 
-function snapshotSide(dir: string, sidecar: Sidecar): Omit<DiffSide, 'name'> {
+function snapshotSide(dir: string, sidecar: Sidecar): Omit<DiffSide, 'name' | 'platform'> {
   const attributes = (sidecar.options.attributes ?? {}) as Facts;
   const isImage = sidecar.layers.length > 0;
   return {
