@@ -33,6 +33,7 @@ export {
 } from './library/build.ts';
 export {
   type BuildNames,
+  type ComparedSide,
   changedInputs,
   diffBuilds,
   inputNames,
@@ -41,6 +42,7 @@ export {
   known,
   type SavedBuild,
   saveBuild,
+  type TargetOfFile,
 } from './library/builds.ts';
 export { type DiffOptions, diff } from './library/diff.ts';
 export {

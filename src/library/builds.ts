@@ -1,5 +1,6 @@
 /** Builds kept, compared and known: `ctxsrc key --build --save` and `--known`, `diff --build`, `inputs --names`. */
 import { resolve as resolvePath } from 'node:path';
+import type { BuildKey } from '../build/answer.ts';
 import type { BuildDiffReport } from '../build/diff/report.ts';
 import type { ChangedInputs } from '../build/earlier.ts';
 import type { KnownReport } from '../build/known.ts';
@@ -7,9 +8,10 @@ import { type Check, members, nonEmpty } from '../core/check-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
-import { printable } from '../core/printable.ts';
+import { listed, printable } from '../core/printable.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
-import { type Build, inBuild, withAnswer } from './build.ts';
+import { type BakeOptions, inBake } from './bake.ts';
+import { BUILD, type Build, inBuild, withAnswer } from './build.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
 import { inPlace, sinceOf, untilAborted } from './place.ts';
 
@@ -17,6 +19,14 @@ import { inPlace, sinceOf, untilAborted } from './place.ts';
 export interface SavedBuild {
   /** Its path. */
   readonly saved: string;
+}
+
+/** A target of a bake or compose file, as a build. */
+export interface TargetOfFile extends Pick<BakeOptions, 'buildPlatform' | 'with' | 'modes'> {
+  /** Path of the file. */
+  readonly from: string;
+  /** Its name; `default` when absent. */
+  readonly target?: string | undefined;
 }
 
 /** The references of a build. */
@@ -34,6 +44,13 @@ export interface KeyList {
 }
 
 const SAVED = { saved: nonEmpty } satisfies Record<keyof SavedBuild, Check>;
+const TARGET = {
+  from: nonEmpty,
+  target: nonEmpty,
+  buildPlatform: BUILD.buildPlatform,
+  with: BUILD.with,
+  modes: BUILD.modes,
+} satisfies Record<keyof TargetOfFile, Check>;
 const LIST = { file: nonEmpty } satisfies Record<keyof KeyList, Check>;
 
 /**
@@ -60,21 +77,22 @@ export async function inputNames(build: Build | string = '.', options: PlaceOpti
 
 /**
  * Keeps in a file what the key of a build is made of, in digests, for `diffBuilds`.
- * @param build the build, or its context alone
+ * @param build the build, its context alone, or a target of a bake file
  * @param file the file to write
  * @returns the key of the build
  * @throws CtxsrcError as `buildKey`, `E_IO`
  */
-export async function saveBuild(build: Build | string, file: string, options: PlaceOptions = {}): Promise<Digest> {
+export async function saveBuild(
+  build: Build | TargetOfFile | string,
+  file: string,
+  options: PlaceOptions = {},
+): Promise<Digest> {
   nonEmpty(file, 'file');
-  return inBuild(build, options, async (request, work) => {
-    const [{ keyOfBuild }, { savedText }, { replaceFile }] = await Promise.all([
-      import('../build/build-key.ts'),
+  return withKey(build, options, async (answer) => {
+    const [{ savedText }, { replaceFile }] = await Promise.all([
       import('../build/diff/saved.ts'),
       import('../snapshot/write/replace-file.ts'),
     ]);
-    const answer = await keyOfBuild(request, work);
-    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
     await replaceFile(resolvePath(file), savedText(answer.document, await answer.detail()), `the file ${file}`);
     return answer.key;
   });
@@ -82,13 +100,13 @@ export async function saveBuild(build: Build | string, file: string, options: Pl
 
 /**
  * Why the keys of two builds differ: in a sentence, then by argument, image, instruction and path.
- * @param a a build, its context alone, or the file of `saveBuild`
+ * @param a a build, its context alone, a target of a bake file, or the file of `saveBuild`
  * @param b the other one
  * @throws CtxsrcError as `buildKey`; `E_USAGE`, `E_CONTENT_INVALID` for a file that is not one of `saveBuild`
  */
 export async function diffBuilds(
-  a: Build | SavedBuild | string,
-  b: Build | SavedBuild | string,
+  a: ComparedSide,
+  b: ComparedSide,
   options: PlaceOptions = {},
 ): Promise<BuildDiffReport> {
   const sides = [await comparedSide(a, options), await comparedSide(b, options)] as const;
@@ -96,23 +114,53 @@ export async function diffBuilds(
   return buildDiffReport([nameOf(a), nameOf(b)], sides);
 }
 
-const isSaved = (side: Build | SavedBuild | string): side is SavedBuild => isObject(side) && 'saved' in side;
+/** A side of `diffBuilds`. */
+export type ComparedSide = Build | TargetOfFile | SavedBuild | string;
 
-const nameOf = (side: Build | SavedBuild | string): string =>
-  typeof side === 'string' ? side : isSaved(side) ? side.saved : (side.context ?? '.');
+const isSaved = (side: ComparedSide): side is SavedBuild => isObject(side) && 'saved' in side;
+const isTarget = (side: ComparedSide): side is TargetOfFile => isObject(side) && 'from' in side;
 
-async function comparedSide(side: Build | SavedBuild | string, options: PlaceOptions) {
+function nameOf(side: ComparedSide): string {
+  if (typeof side === 'string') return side;
+  if (isSaved(side)) return side.saved;
+  return isTarget(side) ? (side.target ?? 'default') : (side.context ?? '.');
+}
+
+async function comparedSide(side: ComparedSide, options: PlaceOptions) {
   const { comparedBuild, readSavedFile } = await import('../build/diff/saved.ts');
-  if (isSaved(side)) {
-    members(PLACE)(options, '');
-    members(SAVED)(side, 'build');
-    return untilAborted(options.signal, (signal) => readSavedFile(side.saved, process.cwd(), signal));
+  if (!isSaved(side)) {
+    return withKey(side, options, async (answer) =>
+      comparedBuild(answer.document, await answer.detail(), nameOf(side)),
+    );
   }
-  return inBuild(side, options, async (request, work) => {
-    const { keyOfBuild } = await import('../build/build-key.ts');
-    const answer = await keyOfBuild(request, work);
-    if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
-    return comparedBuild(answer.document, await answer.detail(), nameOf(side));
+  members(PLACE)(options, '');
+  members(SAVED)(side, 'build');
+  return untilAborted(options.signal, (signal) => readSavedFile(side.saved, process.cwd(), signal));
+}
+
+/** Asks for the key of a build, and does work with the answer. */
+async function withKey<T>(
+  build: Build | TargetOfFile | string,
+  options: PlaceOptions,
+  use: (answer: BuildKey) => Promise<T>,
+): Promise<T> {
+  const { keyOfBuild } = await import('../build/build-key.ts');
+  if (!isTarget(build)) {
+    return inBuild(build, options, async (request, work) => {
+      const answer = await keyOfBuild(request, work);
+      if (options.strict === true) refuseIncomplete([answer], `the key of ${answer.file}`);
+      return use(answer);
+    });
+  }
+  members(TARGET)(build, 'build');
+  const { from, target = 'default', ...more } = build;
+  return inBake(from, { ...options, ...more, targets: [target] }, keyOfBuild, async ({ answers }) => {
+    const { answerFor } = await import('../build/bake/answers.ts');
+    const found = answerFor(answers, target);
+    if (found !== undefined) return use(found.answer);
+    throw new CtxsrcError('E_USAGE', `${printable(target)} of ${printable(from)} stands for several targets`, {
+      hint: `name one of ${listed(answers.map((one) => one.target.name))}`,
+    });
   });
 }
 

@@ -261,6 +261,27 @@ describe('what a build is made of', () => {
     await expect(none).rejects.toMatchObject({ code: 'E_USAGE' });
   });
 
+  it('the same for a target of a bake file', async () => {
+    const [file, mine, theirs] = ['bake.json', 'mine.json', 'theirs.json'].map((name) =>
+      join(tempDir('library'), name),
+    );
+    const described = (text: string) => ({ context: dir, 'dockerfile-inline': text });
+    const targets = { one: described('FROM scratch\nCOPY a /'), two: described('FROM scratch\nCOPY a /b') };
+    writeFileSync(file!, JSON.stringify({ target: targets, group: { both: { targets: ['one', 'two'] } } }));
+    const [one, two] = ['one', 'two'].map((target) => ({ from: file!, target }));
+    const key = await library.saveBuild(one!, mine!, { cacheDir });
+    const args = ['--from', file!, '--cache-dir', cacheDir];
+    expect((await ctxsrc(['key', '--build', '--save', theirs!, 'one', ...args])).stdout.trim()).toBe(key);
+    expect(readFileSync(mine!, 'utf8')).toBe(readFileSync(theirs!, 'utf8'));
+    expect((await library.diffBuilds({ saved: mine! }, one!, { cacheDir })).same).toBe(true);
+    const { stdout } = await ctxsrc(['diff', '--build', 'one', 'two', ...args, '--json']);
+    expect({ schema: 'ctxsrc/v1', ...(await library.diffBuilds(one!, two!, { cacheDir })) }).toEqual(
+      JSON.parse(stdout),
+    );
+    const several = library.saveBuild({ from: file!, target: 'both' }, mine!, { cacheDir });
+    await expect(several).rejects.toMatchObject({ code: 'E_USAGE', hint: 'name one of one, two' });
+  });
+
   it('lock --from, and --format dockerfile: the same file, and the same Dockerfile', async () => {
     const [mine, theirs] = [join(tempDir('library'), 'mine.lock'), join(tempDir('library'), 'theirs.lock')];
     const file = join(dir, 'pinned.Dockerfile');

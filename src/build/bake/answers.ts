@@ -21,6 +21,11 @@ export interface AnsweredTarget<T> {
   readonly withoutCache: boolean;
 }
 
+/** The answer for a target, or for a group of one; undefined where the name stands for several. */
+export function answerFor<T>(answers: readonly AnsweredTarget<T>[], name: string): AnsweredTarget<T> | undefined {
+  return answers.length === 1 ? answers[0] : answers.find(({ target }) => target.name === name);
+}
+
 /**
  * The answers, in the order of the targets.
  * @throws CtxsrcError that names file and target; `E_CONFIG` for targets that are built from each other

@@ -1,5 +1,5 @@
 import type { BuildKey } from '../../build/answer.ts';
-import type { AnsweredTarget } from '../../build/bake/answers.ts';
+import { type AnsweredTarget, answerFor } from '../../build/bake/answers.ts';
 import { keyOfBuild } from '../../build/build-key.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { listed } from '../../core/printable.ts';
@@ -15,8 +15,7 @@ export async function keyOfTarget<T>(
   print: (answered: AnsweredTarget<BuildKey>) => Promise<T>,
 ): Promise<T> {
   return withBake(run, names, flags, keyOfBuild, async ({ answers }) => {
-    const asked = names[0] ?? 'default';
-    const found = answers.length === 1 ? answers[0] : answers.find(({ target }) => target.name === asked);
+    const found = answerFor(answers, names[0] ?? 'default');
     if (found !== undefined && names.length < 2) return print(found);
     throw new CtxsrcError('E_USAGE', 'key --build prints the key of one target', {
       hint: `name one of ${listed(answers.map(({ target }) => target.name))}; all of them: ctxsrc inputs --from FILE`,
