@@ -162,7 +162,8 @@ export function createHttpClient(options: {
     } catch (error) {
       if (job.signal.aborted) throw job.signal.reason;
       const anonymous = url.protocol === 'https:' && network.clientCert === undefined;
-      const typed = connectionError(error, subject, { anonymous, proxy: usableProxy(url) });
+      const ledTo = own ? undefined : url.host;
+      const typed = connectionError(error, subject, { anonymous, proxy: usableProxy(url), ledTo });
       report(undefined, (typed instanceof TransientError ? typed.error : (typed as CtxsrcError)).code);
       throw typed;
     }

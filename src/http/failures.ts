@@ -14,23 +14,31 @@ interface ConnectionTrouble {
   readonly closed?: boolean;
 }
 
+interface Connection {
+  readonly anonymous?: boolean;
+  readonly proxy?: NamedProxy | undefined;
+  readonly ledTo?: string | undefined;
+}
+
 /**
  * The typed error for a failed connection: a `TransientError` if a retry may help, otherwise the error itself. A typed
  * error is returned unchanged, and so is one that no connection has: a mistake in the program, which no retry mends.
  * @param connection.anonymous a TLS connection without a client certificate: some servers just close it when they want
  * one
  * @param connection.proxy the proxy of the connection, which may be at fault
+ * @param connection.ledTo the host that the subject's own redirects to, where that is the one which failed
  */
 export function connectionError(
   error: unknown,
   subject: RequestSubject,
-  { anonymous = false, proxy }: { readonly anonymous?: boolean; readonly proxy?: NamedProxy | undefined } = {},
+  { anonymous = false, proxy, ledTo }: Connection = {},
 ): Error {
   if (error instanceof CtxsrcError || error instanceof TransientError || isMistake(error)) return error;
   const ofProxy = error instanceof ProxyFailure || error instanceof ProxyRefusal;
   const through = proxy === undefined || ofProxy ? '' : ` (through the proxy ${proxy.url.host})`;
-  const trouble = ofSubject(troubleOf(error, subject.host), subject);
-  const typed = new CtxsrcError(trouble.code, `cannot ${attemptOf(subject)}: ${trouble.text}${through}`, {
+  const trouble = ofSubject(troubleOf(error, ledTo ?? subject.host), subject);
+  const to = ledTo === undefined || error instanceof ClosedAddress ? '' : `it redirects to ${ledTo}: `;
+  const typed = new CtxsrcError(trouble.code, `cannot ${attemptOf(subject)}: ${to}${trouble.text}${through}`, {
     cause: error,
     hint:
       anonymous && trouble.closed

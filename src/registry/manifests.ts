@@ -136,9 +136,16 @@ function checked(subject: RequestSubject, wanted: Digest, bytes: Uint8Array): Di
 }
 
 function manifestType(subject: RequestSubject, answer: HttpAnswer): string {
-  const type = telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes, subject.what);
+  // No encoding was asked for. Some servers state one, and send the bytes as they are.
+  const isEncoded =
+    header(answer.headers, 'content-encoding') !== undefined &&
+    !/^\s*\{/.test(Buffer.from(answer.bytes.subarray(0, 64)).toString());
+  const type = isEncoded
+    ? undefined
+    : (telling(mediaTypeOf(answer.headers)) ?? manifestTypeOf(answer.bytes, subject.what));
   if (type !== undefined) return type;
-  const message = `${subject.host} answered a request for ${subject.what} with something that is no manifest`;
+  const found = isEncoded ? 'a compressed body, which was not asked for' : 'something that is no manifest';
+  const message = `${subject.host} answered a request for ${subject.what} with ${found}`;
   throw new CtxsrcError('E_REGISTRY_PROTOCOL', message, {
     hint: strangerHint(subject.host),
     details: { host: subject.host },

@@ -31,6 +31,14 @@ it('names the proxy that the server was spoken to through, and the one that fail
   expect(down.hint).toBe('check HTTPS_PROXY, or put registry.example into NO_PROXY');
 });
 
+it('names the host that a redirect led to, where that is the one which failed', () => {
+  const refused = told(connectionError(failure('ENOTFOUND', ''), subject, { ledTo: 'cdn.example' }));
+  expect(refused.message).toBe(
+    'cannot get it from registry.example: it redirects to cdn.example: the host name does not exist',
+  );
+  expect(refused.hint).toMatch(/spelling of cdn\.example/);
+});
+
 it('a mistake of the program is no failure of the connection', () => {
   const mistakes = [
     new TypeError('undefined is not a function'),

@@ -55,6 +55,16 @@ describe('a redirect', () => {
     expect(server.log.map(({ url }) => url).filter((url) => !url.startsWith('/v2/'))).toEqual([escaped, escaped]);
   });
 
+  it('to a server that is down is told with that server', async () => {
+    const server = await serve(() => [307, { location: 'http://127.0.0.1:1/cdn' }]);
+    const asked = client({ retry: 0 }).blob(
+      testJob(),
+      { host: server.host, repository: 'a' },
+      `sha256:${'b'.repeat(64)}`,
+    );
+    await expect(asked).rejects.toThrow('it redirects to 127.0.0.1:1: connection refused');
+  });
+
   it('leads nowhere else: a challenge of the other host is not answered', async () => {
     const other = await serve(() => [401, { 'www-authenticate': 'Basic realm="give me the password"' }]);
     const server = await serve((request) =>

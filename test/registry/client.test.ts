@@ -1,4 +1,5 @@
 /** What the client asks for, how often, and what it makes of the answers of registries that are not quite right. */
+import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { NetworkOptions } from '../../src/contract/source.ts';
 import { USER_AGENT } from '../../src/http/headers.ts';
@@ -9,6 +10,7 @@ import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { type RegistryOptions, TestRegistry } from '../support/registry.ts';
 import { networkOptions, TestClock, testJob } from '../support/registry-job.ts';
 import { tempDir } from '../support/temp.ts';
+import { serve } from './auth/challenging-server.ts';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -241,6 +243,17 @@ describe('manifest', () => {
     for (const type of [undefined, 'application/json', 'text/plain; charset=utf-8', 'application/octet-stream']) {
       proxy.plan = () => ({ kind: 'headers', headers: { 'content-type': type } });
       expect((await client().manifest(testJob(), at(proxy), root.digest)).mediaType).toBe(root.mediaType);
+    }
+  });
+
+  it('that comes compressed, which was not asked for, is told as that; a header alone does no harm', async () => {
+    const { bytes, mediaType } = await client().manifest(testJob(), at(await registry()), root.digest);
+    for (const isPacked of [true, false]) {
+      const headers = { 'content-type': mediaType, 'content-encoding': 'gzip' };
+      const server = await serve(() => [200, headers, isPacked ? gzipSync(bytes) : Buffer.from(bytes)]);
+      const asked = client().manifest(testJob(), at(server), root.digest);
+      if (isPacked) await expect(asked).rejects.toThrow(/answered .* with a compressed body, which was not asked for$/);
+      else expect((await asked).bytes).toEqual(bytes);
     }
   });
 

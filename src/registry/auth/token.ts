@@ -56,7 +56,7 @@ export function tokenRequest(
     url.port = from.port;
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && from.protocol === 'http:')) {
-    const message = `${host} wants its token asked for over an unprotected connection (${url.host})`;
+    const message = `${host} wants its token asked for over an unprotected connection (${url.host || url.protocol})`;
     throw new CtxsrcError('E_UNSAFE', message, { hint: 'tell the operator of the registry; nothing was sent there' });
   }
   const asked = (scope ?? '').split(/\s+/).filter((one) => one !== '');

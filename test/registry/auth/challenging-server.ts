@@ -21,7 +21,7 @@ export type Answer = (
   request: IncomingMessage,
   url: URL,
   body: string,
-) => readonly [number, Record<string, string>, string?];
+) => readonly [number, Record<string, string>, (string | Uint8Array)?];
 
 /** A server that answers as told, until the test is over. */
 export async function serve(answer: Answer): Promise<Served> {
