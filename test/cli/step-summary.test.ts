@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { appendStepSummary, type StepTable } from '../../src/cli/ci/step-summary.ts';
 import { printable } from '../../src/core/printable.ts';
 import { ctxsrc } from '../support/cli.ts';
+import { shopImages } from '../support/shop-images.ts';
 import { tempDir } from '../support/temp.ts';
 
 const dir = tempDir('summary');
@@ -143,6 +144,21 @@ describe('what commands put there', () => {
     expect(await run('diff', 'saved.json', '.')).toMatch(
       /^\n### ctxsrc diff: the build changed\n\n\| change \| what \|\n.*\n\| `changed` \| `a .*` \|\n/,
     );
+  });
+
+  it('diff of images what there was and is to fetch, the growth in percent and the layers that changed (C5)', async () => {
+    shopImages().write(join(dir, 'shop'));
+    const sides = ['1.4', 'zstd', '1.5'].map((tag) => `oci-layout://shop:${tag}`);
+    const grown = await run('diff', '--platform', 'linux/amd64', sides[1]!, sides[2]!);
+    expect(grown).toMatch(
+      /\n\| --- .*\n\| - \| `layers to fetch` \| `[+-][\d.]+ k?B` \| `[\d.]+ k?B → [\d.]+ k?B \([+-]\d+\.\d %\)` \|\n/,
+    );
+    const layers = grown.split('\n').filter((line) => line.includes('`layer '));
+    expect(layers).toEqual([
+      expect.stringMatching(/^\| - \| `layer 1` \| - \| `ADD rootfs.tar \/: .* B → .* B` \|$/),
+      expect.stringContaining('`layer 2` | - | `COPY package-lock.json ./: '),
+      expect.stringContaining('`layer 3` | - | `RUN npm ci --omit=dev: '),
+    ]);
   });
 
   it('diff of sources in one sentence, and path by path', async () => {

@@ -1,5 +1,5 @@
 /** Parts of a comparison that its text and its Markdown share. */
-import { counted } from '../../core/format.ts';
+import { counted, formatBytes, formatChange } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
@@ -42,6 +42,22 @@ export function filesByLayer(rows: readonly LayerRow[], changes: readonly PathCh
     if (at !== undefined) counts.set(at, counts.get(at)! + 1);
   }
   return counts;
+}
+
+/** What became of a layer: in files where they were compared, else in bytes to fetch. */
+export function layerWords({ state, from, size }: LayerRow, files: number | undefined): string {
+  if (state === 'packed') return size.from === size.to ? 'packed otherwise' : sizes(size, 'packed otherwise');
+  if (state === 'moved') return `moved, was ${from}`;
+  if (files !== undefined) {
+    return `${state === 'gone' ? 'gone, ' : ''}${counted(files, 'file')}`;
+  }
+  if (state === 'added') return size.to === undefined ? 'new' : `new, ${formatBytes(size.to)}`;
+  if (state === 'gone') return size.from === undefined ? 'gone' : `gone, ${formatBytes(size.from)}`;
+  return sizes(size, 'other files');
+}
+
+function sizes({ from, to }: LayerRow['size'], otherwise: string): string {
+  return from === undefined || to === undefined ? otherwise : formatChange(from, to);
 }
 
 /** Facts that the sentence, the layers and the settings tell already, or that are digests. */

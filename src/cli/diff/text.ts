@@ -1,12 +1,11 @@
 /** What differs between two sources, for a person. */
-import { counted, formatBytes, formatChange } from '../../core/format.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
 import type { ChangeLetter, DiffReport } from '../../snapshot/diff/report-types.ts';
 import { type ChangeRow, changeRows, foldedRows } from '../../snapshot/diff/words.ts';
 import { changeBarOf } from '../bar.ts';
 import { quotedName } from '../quoted-name.ts';
 import { fitted, type Screen, shown, styled, widthOf, wrapped } from '../screen.ts';
-import { countsText, factText, filesByLayer, leftOutText } from './rows.ts';
+import { countsText, factText, filesByLayer, layerWords, leftOutText } from './rows.ts';
 
 /** More rows of `--stat` than this are summed up on a terminal. */
 const MOST_ROWS = 40;
@@ -70,21 +69,6 @@ function layerLines({ layers, changes, comparison }: DiffReport, screen: Screen)
     const gap = ' '.repeat(Math.max(2, room - widthOf(cut) + 2 + rightWidth - widthOf(right)));
     return ` ${number.padEnd(numberWidth)} ${cut}${right === '' ? '' : `${gap}${right}`}`;
   });
-}
-
-function layerWords({ state, from, size }: LayerRow, files: number | undefined): string {
-  if (state === 'packed') return size.from === size.to ? 'packed otherwise' : sizes(size, 'packed otherwise');
-  if (state === 'moved') return `moved, was ${from}`;
-  if (files !== undefined) {
-    return `${state === 'gone' ? 'gone, ' : ''}${counted(files, 'file')}`;
-  }
-  if (state === 'added') return size.to === undefined ? 'new' : `new, ${formatBytes(size.to)}`;
-  if (state === 'gone') return size.from === undefined ? 'gone' : `gone, ${formatBytes(size.from)}`;
-  return sizes(size, 'other files');
-}
-
-function sizes({ from, to }: LayerRow['size'], otherwise: string): string {
-  return from === undefined || to === undefined ? otherwise : formatChange(from, to);
 }
 
 function changeLines({ changes }: DiffReport, stat: boolean, screen: Screen): string[] {
