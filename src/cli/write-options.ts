@@ -1,5 +1,5 @@
 import type { WriteFilter, WriteOptions } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
+import { sourceDateEpoch } from '../core/source-date-epoch.ts';
 import { writeLimits } from '../snapshot/write/write-snapshot.ts';
 import type { Resolved } from '../source/resolve.ts';
 import { type Flags, limitsOf, textFlag } from './flags.ts';
@@ -28,13 +28,4 @@ function writeFilter(one: Resolved, flags: Flags): WriteFilter | undefined {
     exclude: own.has('exclude') ? undefined : (flags.exclude as readonly string[] | undefined),
   };
   return Object.values(filter).some((value) => value !== undefined) ? filter : undefined;
-}
-
-/** The value of the variable, in seconds; undefined if it is not set. */
-export function sourceDateEpoch(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw new CtxsrcError('E_USAGE', `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}`, {
-    hint: 'it takes seconds since 1970, or unset it',
-  });
 }

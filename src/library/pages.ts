@@ -1,6 +1,7 @@
 /** Reports as pages, as `--html` writes them. */
 import { bakeReport, inputsReport } from '../build/report.ts';
 import { members, nonEmpty } from '../core/check-options.ts';
+import { sourceDateEpoch } from '../core/source-date-epoch.ts';
 import { type BakeOptions, inBake } from './bake.ts';
 import { type Build, withAnswer } from './build.ts';
 import { type DiffOptions, diff } from './diff.ts';
@@ -40,7 +41,7 @@ export async function inspectPage<Reference extends string>(
   ]);
   return withSource(reference, common, async (resolved, { store, job }) => {
     const request = { resolved, store, limits: options.limits, files, why };
-    return renderPage(await page.inspectPage(job, request, await inspect(job, request)));
+    return renderPage(await page.inspectPage(job, request, await inspect(job, request)), epoch());
   });
 }
 
@@ -58,7 +59,7 @@ export async function diffPage<A extends string, B extends string>(
 ): Promise<string> {
   const report = await diff(from, to, options);
   const [page, { renderPage }] = await Promise.all([import('../page/diff-page.ts'), import('../page/render.ts')]);
-  return renderPage(page.diffPage(report));
+  return renderPage(page.diffPage(report), epoch());
 }
 
 /**
@@ -74,7 +75,7 @@ export async function inputsPage(build: Build | string = '.', options: InputsPag
   return withAnswer(build, place, async (answer, job) => {
     const { readEarlierInputs } = await import('../build/earlier.ts');
     const earlier = since === undefined ? undefined : await readEarlierInputs(since, sinceOf(job));
-    return renderPage(page.inputsPage(inputsReport(answer), earlier));
+    return renderPage(page.inputsPage(inputsReport(answer), earlier), epoch());
   });
 }
 
@@ -96,6 +97,9 @@ export async function bakePage(file: string, options: BakePageOptions = {}): Pro
   return inBake(file, bake, buildKey, async (answers, { env, job }) => {
     const before = since === undefined ? undefined : await memorySince(since, sinceOf(job));
     const changes = before && (await changedTargets(job, env, answers, before.memory));
-    return renderPage(page.bakePage(bakeReport(answers), changes?.changed, before?.earlier));
+    return renderPage(page.bakePage(bakeReport(answers), changes?.changed, before?.earlier), epoch());
   });
 }
+
+/** A page says when it was made, unless the variable gives the time. */
+const epoch = (): number | undefined => sourceDateEpoch(process.env.SOURCE_DATE_EPOCH);

@@ -12,6 +12,7 @@ export function inputsPage(report: InputsReport, earlier?: EarlierInputs): Page 
   return {
     title: target === '' ? file : `${file}, target ${target}`,
     sentence: `${counted(inputs.length, 'input')}${changed}${unkeyed.length === 0 ? '' : `, ${unkeyed.length} more that no key can hold`}`,
+    report: { file, target, platforms, key, frontend, inputs, unkeyed, incomplete },
     facts: [
       { label: 'key', value: key, code: true },
       { label: 'platforms', value: platforms.join(', ') },
@@ -35,15 +36,17 @@ export function inputsPage(report: InputsReport, earlier?: EarlierInputs): Page 
  * @param earlier an earlier document: of each target what has changed since then comes first
  */
 export function bakePage(
-  { from, evaluatedBy, targets: all }: BakeReport,
+  report: BakeReport,
   changed?: readonly string[],
   earlier?: EarlierInputs,
 ): Page {
+  const { from, evaluatedBy, targets: all } = report;
   const isChanged = ({ target }: TargetReport): boolean => changed?.includes(target) === true;
   const targets = [...all.filter(isChanged), ...all.filter((one) => !isChanged(one))];
   return {
     title: from,
     sentence: `${counted(targets.length, 'target')}${changed === undefined ? '' : `, ${changed.length} changed`}`,
+    report: { ...report, changed },
     facts: [
       ...(evaluatedBy === undefined ? [] : [{ label: 'evaluated by', value: evaluatedBy }]),
       ...(changed === undefined ? [] : [{ label: 'changed', value: changed.join(', ') || 'none' }]),

@@ -59,6 +59,7 @@ function imagePage(report: ImageReport, entries: Iterable<ListedEntry> | undefin
   return {
     title: identifier,
     sentence: `${counted(layers.length, 'layer')}, ${formatBytes(size)} to fetch${disk}`,
+    report: { ...report, hidden: hidden && { ...hidden, paths: hidden.paths.slice(0, MOST_HIDDEN) } },
     facts: [...facts.filter((fact) => fact !== undefined), ...annotations],
     sections: [layerSection(report)],
     appendix: hidden === null || hidden.files === 0 ? [] : [hiddenSection(hidden)],
@@ -160,6 +161,7 @@ function directoryPage(report: DirectoryReport, entries: Iterable<ListedEntry>):
   return {
     title: identifier,
     sentence: `${formatBytes(bytes)} in ${counted(files, 'file')} and ${counted(directories, 'directory', 'directories')}`,
+    report,
     facts,
     sections: [folderSection(report), ...(ignored.by.length === 0 ? [] : [ignoredSection(report)])],
     files: {
@@ -203,11 +205,13 @@ function ignoredSection({ ignored }: DirectoryReport): Section {
   };
 }
 
-function sourcePage({ kind: _, identifier, digest, key, ...rest }: SourceReport): Page {
+function sourcePage(report: SourceReport): Page {
+  const { kind: _, identifier, digest, key, ...rest } = report;
   const facts = Object.entries(rest).filter(([, value]) => value !== undefined && value !== null);
   return {
     title: identifier,
     sentence: `Root digest ${digest}`,
+    report,
     facts: [
       { label: 'digest', value: digest, code: true },
       { label: 'key', value: key, code: true },

@@ -8,6 +8,8 @@ export interface Page {
   readonly facts: readonly Fact[];
   readonly sections: readonly Section[];
   readonly files?: PageFiles | undefined;
+  /** The same in numbers, for programs: a page saves it, and its files with it. */
+  readonly report: object;
   /** What comes behind the files. */
   readonly appendix?: readonly Section[];
 }

@@ -25,6 +25,8 @@ const LARGEST = 40;
 const MOST_NODES = 150_000;
 /** So that a page is no larger than 1.5 MB, whatever the names in it are. */
 const MOST_DATA = 1_380_000;
+/** A report that is larger is not kept in the page: that of an image may be as large as its configuration. */
+const MOST_REPORT = 600_000;
 
 const script = `'use strict';
 (() => {
@@ -32,9 +34,14 @@ ${[dataScript, squarifyScript, mapScript, listScript, browseScript, pageScript].
 })();
 `;
 
-/** The text of a page. */
-export function renderPage(page: Page): string {
-  const files = page.files && packed(page.files);
+/**
+ * The text of a page.
+ * @param epoch SOURCE_DATE_EPOCH: the time that it gives, in seconds, instead of the present one
+ */
+export function renderPage(page: Page, epoch: number | undefined): string {
+  const report = reportData(page.report);
+  const files = page.files && packed(page.files, MOST_DATA - report.length);
+  const made = `${new Date(epoch === undefined ? Date.now() : epoch * 1000).toISOString().slice(0, 19)}Z`;
   const policy = `default-src 'none'; script-src '${hash(script)}'; style-src '${hash(style)}'; base-uri 'none'; form-action 'none'`;
   return `<!doctype html>
 <html lang="en">
@@ -60,9 +67,10 @@ ${page.sections.map(sectionHtml).join('\n')}
 ${files === undefined ? '' : filesHtml(page.files!, files)}
 ${(page.appendix ?? []).map((section, at) => sectionHtml(section, page.sections.length + at)).join('\n')}
 </main>
-<footer><p>Made by ctxsrc ${text(VERSION)}. Sizes are powers of 1000.</p></footer>
+<footer><p>Made by ctxsrc ${text(VERSION)} at <time>${made}</time>. Sizes are powers of 1000.</p></footer>
 <p id="said" role="status" class="unseen"></p>
 ${files === undefined ? '' : `<script type="text/plain" id="data">${files.data}</script>`}
+${report === '' ? '' : `<script type="text/plain" id="report">${report}</script>`}
 <script>${script}</script>
 </body>
 </html>
@@ -162,15 +170,28 @@ interface Packed {
   readonly summedUpTo?: number | undefined;
 }
 
-/** The tree and its data, base64 of deflated JSON: nothing in it can end the element. */
-function packed({ tagHead, tags, sizeHead, countHead, files }: PageFiles): Packed {
+/** Text in the form of the data of a page: nothing in it can end the element. */
+const deflated = (json: string): string => deflateRawSync(json).toString('base64');
+
+/** A report without the values of environment variables, which may be secrets; empty where it is too large. */
+function reportData(report: object): string {
+  const data = deflated(
+    JSON.stringify({ schema: 'ctxsrc/v1', ...report }, (member, value: unknown) =>
+      member === 'Env' && Array.isArray(value) ? value.map((pair) => String(pair).replace(/=.*$/s, '')) : value,
+    ),
+  );
+  return data.length > MOST_REPORT ? '' : data;
+}
+
+/** The tree and its data, in at most so many characters. */
+function packed({ tagHead, tags, sizeHead, countHead, files }: PageFiles, room: number): Packed {
   const words = JSON.stringify({ tagHead: tagHead ?? '', sizeHead, countHead, tags }).slice(0, -1);
   const tree = fileTree(files);
   const order = bySize(tree);
   for (let most = MOST_NODES; ; ) {
     const left = tree.names.length > most ? summedTree(tree, order, most) : tree;
-    const data = deflateRawSync(`${words},"tree":${treeData(left)}}`).toString('base64');
-    if (data.length <= MOST_DATA) return { tree, order, data, summedUpTo: left.summedUpTo };
-    most = Math.floor(Math.min(most, tree.names.length) * 0.95 * (MOST_DATA / data.length));
+    const data = deflated(`${words},"tree":${treeData(left)}}`);
+    if (data.length <= room) return { tree, order, data, summedUpTo: left.summedUpTo };
+    most = Math.floor(Math.min(most, tree.names.length) * 0.95 * (room / data.length));
   }
 }

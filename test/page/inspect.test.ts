@@ -15,6 +15,8 @@ import { tempDir } from '../support/temp.ts';
 const file = (name: TarEntry['name'], size: number): TarEntry => ({ name, content: 'x'.repeat(size) });
 const folder = (name: string): TarEntry => ({ name, type: 'dir' });
 
+const PLATFORM = { DOCKER_DEFAULT_PLATFORM: 'linux/amd64' };
+
 const HOSTILE = [
   '<img src=x onerror=alert(1)>',
   '<script>alert(1)</script>',
@@ -67,24 +69,23 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
   afterAll(() => browser?.close());
 
   async function write(path: string, ...args: readonly string[]): Promise<void> {
-    const env = { DOCKER_DEFAULT_PLATFORM: 'linux/amd64' };
-    const { code, stderr } = await ctxsrc(['inspect', '--quiet', '--html', path, ...args], { home, env });
+    const { code, stderr } = await ctxsrc(['inspect', '--quiet', '--html', path, ...args], { home, env: PLATFORM });
     expect([code, stderr]).toEqual([0, '']);
   }
 
-  it('asks for nothing, says nothing in the console, and hostile names do nothing', async () => {
+  it('asks for nothing, says nothing in the console, and hostile names do nothing (P1, P4)', async () => {
     const { page, console, requests } = await openFile(context, html, '#/odd');
     expect(await namesIn(page)).toContain('<img src=x onerror=alert(1)>');
     expect(await namesIn(page)).toContain('right\\u202eto-left');
     expect(await namesIn(page)).toContain('n\\xe9');
     expect(await page.locator('img, b, i, [onclick], [onload]').count()).toBe(0);
-    expect(await page.locator('script').count()).toBe(2);
+    expect(await page.locator('script').count()).toBe(3);
     expect([console, requests]).toEqual([[], []]);
     const text = readFileSync(html, 'utf8');
     expect(text).not.toContain('hunter2');
     const cacheDir = join(home, 'cache', 'ctxsrc');
     const made = await inspectPage(ref, { cacheDir, attributes: { platform: 'linux/amd64' } });
-    const versionless = (page: string): string => page.replace(/Made by ctxsrc [^ ]+/, '');
+    const versionless = (page: string): string => page.replace(/Made by ctxsrc .*/, '');
     expect(versionless(made)).toBe(versionless(text));
     await page.close();
   });
@@ -99,7 +100,7 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await page.close();
   });
 
-  it('lists folders with sums that a search and a layer narrow, in step with the address and the map', async () => {
+  it('lists folders with sums that a search and a layer narrow, in step with the address and the map (P5)', async () => {
     const { page } = await openFile(context, html);
     const count = page.locator('#count');
     expect((await namesIn(page)).slice(0, 2)).toEqual(['usr/', 'app/']);
@@ -132,6 +133,44 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await page.close();
   });
 
+  it('saves its report and its files as one document, without what may be secret (B3)', async () => {
+    const { page, console, requests } = await openFile(context, html);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save as JSON' }).click(),
+    ]);
+    const saved = JSON.parse(readFileSync((await download.path())!, 'utf8'));
+    const { code, stdout } = await ctxsrc(['inspect', '--json', ref], { home, env: PLATFORM });
+    const { layers, hidden, size } = JSON.parse(stdout);
+    expect([code, saved]).toMatchObject([
+      0,
+      { schema: 'ctxsrc/v1', layers, size, configuration: { config: { Env: ['TOKEN'] } } },
+    ]);
+    expect(saved.hidden.bytes).toBe(hidden.bytes);
+    expect(saved.paths.reduce((sum: number, one: { size: number }) => sum + one.size, 0)).toBe(saved.hidden.alive);
+    expect(saved.paths).toContainEqual({
+      path: 'app/Main.js',
+      size: 4000,
+      count: 1,
+      layer: '2',
+      details: '0644 0:0',
+    });
+    expect([console, requests.filter((url) => !url.startsWith('blob:'))]).toEqual([[], []]);
+    await page.close();
+  });
+
+  it('says when it was made; with SOURCE_DATE_EPOCH it is the same each time', async () => {
+    const [first, second] = ['first', 'second'].map((name) => join(tempDir('page'), name)) as [string, string];
+    for (const path of [first, second]) {
+      const env = { ...PLATFORM, SOURCE_DATE_EPOCH: '1700000000' };
+      expect((await ctxsrc(['inspect', '--html', path, ref], { home, env })).code).toBe(0);
+    }
+    expect(readFileSync(first, 'utf8')).toContain(' at <time>2023-11-14T22:13:20Z</time>.');
+    expect(readFileSync(first, 'utf8')).toBe(readFileSync(second, 'utf8'));
+    const at = Date.parse(/<time>(.*)<\/time>/.exec(readFileSync(html, 'utf8'))![1]!);
+    expect(Math.abs(Date.now() - at)).toBeLessThan(600_000);
+  });
+
   it('works by keyboard alone', async () => {
     const { page } = await openFile(context, html);
     await page.locator('#list tbody button').first().focus();
@@ -159,23 +198,26 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await page.close();
   });
 
-  it.each([true, false])('on paper has all tables, dark on white, and no controls (scripts: %s)', async (scripts) => {
-    const dark = await browser.newContext({ colorScheme: 'dark', javaScriptEnabled: scripts });
-    const page = await dark.newPage();
-    await page.goto(`file://${html}`);
-    if (scripts) await page.locator('html[data-ready]').waitFor({ state: 'attached' });
-    await page.emulateMedia({ media: 'print' });
-    const shown = await page.locator('body').innerText();
-    for (const part of ['3 layers', 'RUN make odd', 'usr/lib/libssl.so', 'removed by layer 2'])
-      expect(shown).toContain(part);
-    expect(await page.locator('input:visible, select:visible, #tools:visible, #list:visible').count()).toBe(0);
-    expect(await page.locator('canvas:visible').count()).toBe(scripts ? 1 : 0);
-    const ink = await page
-      .locator('html')
-      .evaluate((root) => root.ownerDocument.defaultView!.getComputedStyle(root).color);
-    expect(ink).toBe('rgb(0, 0, 0)');
-    await dark.close();
-  });
+  it.each([true, false])(
+    'on paper has all tables, dark on white, and no controls (scripts: %s) (P5)',
+    async (scripts) => {
+      const dark = await browser.newContext({ colorScheme: 'dark', javaScriptEnabled: scripts });
+      const page = await dark.newPage();
+      await page.goto(`file://${html}`);
+      if (scripts) await page.locator('html[data-ready]').waitFor({ state: 'attached' });
+      await page.emulateMedia({ media: 'print' });
+      const shown = await page.locator('body').innerText();
+      for (const part of ['3 layers', 'RUN make odd', 'usr/lib/libssl.so', 'removed by layer 2'])
+        expect(shown).toContain(part);
+      expect(await page.locator('input:visible, select:visible, #tools:visible, #list:visible').count()).toBe(0);
+      expect(await page.locator('canvas:visible').count()).toBe(scripts ? 1 : 0);
+      const ink = await page
+        .locator('html')
+        .evaluate((root) => root.ownerDocument.defaultView!.getComputedStyle(root).color);
+      expect(ink).toBe('rgb(0, 0, 0)');
+      await dark.close();
+    },
+  );
 
   it('is whole at 360 pixels', async () => {
     const { page } = await openFile(context, html);
@@ -232,7 +274,7 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
 });
 
 describe('the script of the page', () => {
-  it('has no way from text to elements or to code', () => {
+  it('has no way from text to elements or to code (P4)', () => {
     const folder = join(packageRoot, 'src', 'page', 'browser');
     const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
     expect(files.length).toBeGreaterThan(4);

@@ -1,5 +1,6 @@
 import { CtxsrcError } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
+import { sourceDateEpoch } from '../../core/source-date-epoch.ts';
 import { type PushedItem, pushSource } from '../../snapshot/push/push.ts';
 import type { TreeFacts } from '../../snapshot/push/tree/pack.ts';
 import { parseDestination } from '../../source/destination.ts';
@@ -8,7 +9,6 @@ import type { Flags } from '../flags.ts';
 import { digestText } from '../inspect/rows.ts';
 import type { Run } from '../run.ts';
 import { fitted, type Screen, screenOf } from '../screen.ts';
-import { sourceDateEpoch } from '../write-options.ts';
 
 /** `ctxsrc push <ref> <destination>` */
 export async function run(run: Run, [reference, target]: readonly string[], flags: Flags): Promise<undefined> {

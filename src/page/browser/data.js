@@ -1,10 +1,15 @@
 // The data of the page, and which files count: those below no filter, or those that a search and a tag leave.
 
-/** The columns of the tree, from base64 of deflated JSON. */
-async function readData(element) {
+/** What an element holds as base64 of deflated JSON. */
+async function heldIn(element) {
   const bytes = Uint8Array.from(atob(element.textContent), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-  const data = await new Response(stream).json();
+  return new Response(stream).json();
+}
+
+/** The columns of the tree. */
+async function readData(element) {
+  const data = await heldIn(element);
   return { ...data, tree: treeOf(data.tree) };
 }
 
@@ -127,6 +132,17 @@ function folderAt(tree, path) {
     folder = next;
   }
   return folder;
+}
+
+/** What the tree consists of, for programs. */
+function listedPaths({ tree, tags, tagHead }) {
+  const paths = [];
+  for (const [place, count] of tree.own.files.entries()) {
+    if (count === 0 || place === 0) continue;
+    const tag = tagHead === '' ? {} : { [tagHead.toLowerCase()]: tags[tree.tags[place]].label };
+    paths.push({ path: pathOf(tree, place), size: tree.own.bytes[place], count, ...tag, details: tree.noteOf(place) });
+  }
+  return paths;
 }
 
 /** As the terminal has them: three digits and a unit. */

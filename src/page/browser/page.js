@@ -24,13 +24,23 @@ function searchBox(oninput) {
   return [element('label', { for: 'search' }, 'Search'), input];
 }
 
+/** The report of the page, and its files, as one document. */
+async function saveJson(report, data) {
+  const saved = { ...(await heldIn(report)), ...(data === undefined ? {} : { paths: listedPaths(data) }) };
+  const href = URL.createObjectURL(new Blob([JSON.stringify(saved)], { type: 'application/json' }));
+  element('a', { href, download: 'ctxsrc.json' }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 60_000);
+}
+
 const HELP =
   '/ search, Esc clear, arrows and Enter in the list, Backspace out of a folder, L next layer or kind of change, D dark or light';
 
 async function start() {
   const source = document.getElementById('data');
-  let view;
-  if (source !== null && typeof DecompressionStream === 'function') view = await browse(await readData(source));
+  const report = document.getElementById('report');
+  const canRead = typeof DecompressionStream === 'function';
+  const data = source !== null && canRead ? await readData(source) : undefined;
+  const view = data && (await browse(data));
   const bar = element('div', { class: 'controls' });
   if (source === null) bar.append(...searchBox(searchRows));
   const toggleTheme = () => {
@@ -52,6 +62,9 @@ async function start() {
       'Keys',
     ),
   );
+  if (report !== null && canRead) {
+    bar.append(element('button', { type: 'button', onclick: () => saveJson(report, data) }, 'Save as JSON'));
+  }
   tools.append(bar, help);
   tools.hidden = false;
   document.addEventListener('keydown', (event) => {
