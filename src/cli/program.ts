@@ -5,7 +5,6 @@
 import { setMaxListeners } from 'node:events';
 import { Command, CommanderError, Option } from 'commander';
 import type { AttributeSpec, Source } from '../contract/index.ts';
-import { CtxsrcError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
 import { parseReference } from '../source/parse.ts';
 import { SourceTable } from '../source/table.ts';
@@ -146,12 +145,10 @@ async function understand(typed: readonly string[], table: SourceTable, io: Io):
     !topic.startsWith('-') &&
     COMMANDS.every(({ name }) => name !== topic)
   ) {
-    throw new CtxsrcError('E_USAGE', `there is no command ${JSON.stringify(topic)}`, {
-      hint: 'ctxsrc --help lists the commands',
-    });
+    throw (await import('./usage-error.ts')).noCommand(topic, COMMANDS);
   }
   const wantsHelp = argv.some((arg) => arg === '--help' || arg === '-h' || arg === 'help');
-  const told = async (error: unknown) => (await import('./usage-error.ts')).usageError(error, spec);
+  const told = async (error: unknown) => (await import('./usage-error.ts')).usageError(error, spec, COMMANDS);
   const named = wantsHelp || spec?.takesReferences !== true ? [] : await namedSources(argv, table);
   try {
     return await parseArguments(

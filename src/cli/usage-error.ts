@@ -4,10 +4,13 @@ import { closest } from '../core/closest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { shownReference } from '../core/shown-reference.ts';
 import { type CommandSpec, titleOf } from './command-spec.ts';
-import { COMMANDS } from './commands.ts';
 
 /** Other errors stay what they are. */
-export function usageError(error: unknown, spec: CommandSpec | undefined): unknown {
+export function usageError(
+  error: unknown,
+  spec: CommandSpec | undefined,
+  commands: readonly Pick<CommandSpec, 'name'>[],
+): unknown {
   if (!(error instanceof CommanderError)) return error;
   const [said = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   // What was typed stands in quotes.
@@ -15,7 +18,7 @@ export function usageError(error: unknown, spec: CommandSpec | undefined): unkno
   if (error.code === 'commander.help')
     return new CtxsrcError('E_USAGE', 'no command was given', { hint: 'ctxsrc --help lists the commands' });
   if (error.code === 'commander.unknownCommand') {
-    return new CtxsrcError('E_USAGE', message, { hint: commandHint(/'([^']*)'/.exec(said)?.[1] ?? '') });
+    return noCommand(/'([^']*)'/.exec(said)?.[1] ?? '', commands);
   }
   return new CtxsrcError('E_USAGE', message, {
     hint:
@@ -39,14 +42,16 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   show: 'inspect',
 };
 
-/** The command of another tool's word, the one that begins so, or the one that is spelled nearly so. */
-function commandHint(typed: string): string {
-  const names = [...new Set(COMMANDS.map(({ name }) => name))];
+/** Names the command of another tool's word, the one that begins so, or the one that is spelled nearly so. */
+export function noCommand(typed: string, commands: readonly Pick<CommandSpec, 'name'>[]): CtxsrcError {
+  const names = [...new Set(commands.map(({ name }) => name))];
   const meant =
     (Object.hasOwn(ELSEWHERE, typed) ? ELSEWHERE[typed] : undefined) ??
     names.find((name) => typed.length > 1 && name.startsWith(typed)) ??
     closest(typed.slice(0, 100), names, (length) => Math.max(1, length * 0.4));
-  return meant === undefined ? 'ctxsrc --help lists the commands' : `did you mean ctxsrc ${meant}?`;
+  return new CtxsrcError('E_USAGE', `there is no command ${JSON.stringify(shownReference(typed))}`, {
+    hint: meant === undefined ? 'ctxsrc --help lists the commands' : `did you mean ctxsrc ${meant}?`,
+  });
 }
 
 function usageHint(spec: CommandSpec): string {

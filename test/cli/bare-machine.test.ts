@@ -269,7 +269,7 @@ describe('a person who errs', () => {
     ['blub', 'ctxsrc --help lists the commands'],
   ])('who types %s is told: %s', async (word, hint) => {
     const { code, stderr } = await ctxsrc([word, '.']);
-    expect([code, stderr]).toEqual([2, `ctxsrc: unknown command '${word}'\nhint: ${hint}\n`]);
+    expect([code, stderr]).toEqual([2, `ctxsrc: there is no command "${word}"\nhint: ${hint}\n`]);
   });
   it('is told what verify wants', async () => {
     await expectFailure(['verify', './nope'], {
