@@ -35,11 +35,7 @@ export function inputsPage(report: InputsReport, earlier?: EarlierInputs): Page 
  * @param changed the targets that have to be built, which then come first; absent: nobody asked
  * @param earlier an earlier document: of each target what has changed since then comes first
  */
-export function bakePage(
-  report: BakeReport,
-  changed?: readonly string[],
-  earlier?: EarlierInputs,
-): Page {
+export function bakePage(report: BakeReport, changed?: readonly string[], earlier?: EarlierInputs): Page {
   const { from, evaluatedBy, targets: all } = report;
   const isChanged = ({ target }: TargetReport): boolean => changed?.includes(target) === true;
   const targets = [...all.filter(isChanged), ...all.filter((one) => !isChanged(one))];
