@@ -3,9 +3,13 @@
  * not is an error (`npm run check`).
  */
 import {
+  auth,
   buildKey,
   cacheKey,
+  changedSince,
   createLock,
+  diffBuilds,
+  known,
   ls,
   type Options,
   parse,
@@ -40,6 +44,8 @@ export async function right(options: Options, write: SnapshotOptions, reference:
   await createLock({ base: 'docker-image://alpine', app: { reference: './app', attributes: { exclude: ['*.log'] } } });
   await createLock({ base: { reference: 'docker-image://alpine', attributes: { platform: 'linux/arm64' } } });
   await buildKey({ context: dir, buildArgs: { VERSION: '1' }, modes: 'exec' }, { strict: true });
+  await diffBuilds({ from: 'docker-bake.json', target: 'app' }, { saved: 'app.json' });
+  await known('sha256:…', { file: 'keys' });
 }
 
 export async function wrong(dir: string): Promise<void> {
@@ -75,6 +81,16 @@ export async function wrong(dir: string): Promise<void> {
   await createLock({ base: { reference: 'docker-image://alpine', attributes: { exclude: ['*.log'] } } });
   // @ts-expect-error a name of buildx's flag
   await buildKey({ context: '.', 'build-arg': {} });
+  // @ts-expect-error a list of keys is a file
+  await known('sha256:…', { list: 'keys' });
+  // @ts-expect-error a key is a digest
+  await known('latest', 'docker-image://example.org/app');
+  // @ts-expect-error a name of the stage, not of the target
+  await diffBuilds({ from: 'docker-bake.json', stage: 'app' }, { saved: 'app.json' });
+  // @ts-expect-error an option of one build
+  await changedSince('docker-bake.json', 'built.json', { platforms: ['linux/arm64'] });
+  // @ts-expect-error an option of what reads a source
+  await auth('example.org', { offline: true });
   // @ts-expect-error an option that is not there
   await cacheKey('./app', { cachedir: '/x' });
   // @ts-expect-error an option of snapshots
