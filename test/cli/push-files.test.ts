@@ -372,6 +372,25 @@ describe('other sources of files', () => {
   });
 });
 
+it.skipIf(!needsRoot('another user') || !needsOpenCheckout('another user'))(
+  'an archive with what a user may not write is refused, for root would make another image of it',
+  async () => {
+    const dir = tempDir('special');
+    writeFileSync(join(dir, 'program'), 'content');
+    const archive = execFileSync('tar', ['-c', '-C', dir, '--mode=4755', 'program']);
+    const server = createServer((_, response) => response.end(archive)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/special.tar`;
+      const failure = { code: 'E_LOSSY', message: /lack .*: setuid \(1\), first program/, hint: /as root/ } as const;
+      await expectFailure(['push', '--unpack', url, fresh()], failure, { uid: 12345 });
+      await push(['--unpack', url, fresh()]);
+    } finally {
+      server.close();
+    }
+  },
+);
+
 describe.skipIf(!needs('docker-registry', 'skopeo', 'umoci', 'buildah'))('other programs', () => {
   let registry: DockerRegistry;
   beforeAll(async () => {

@@ -1,11 +1,13 @@
 /** Packs the files of any source as an image of one layer, ready to be pushed. */
 import { join } from 'node:path';
+import type { WriteReport } from '../../../contract/ref.ts';
 import type { JobContext } from '../../../contract/session.ts';
 import type { SourceEnv, SourceInstance } from '../../../contract/source.ts';
 import { given } from '../../../core/check-options.ts';
 import { type Digest, isDigest } from '../../../core/digest.ts';
 import { CtxsrcError } from '../../../core/errors.ts';
 import { Task, warnOrRefuse } from '../../../core/progress.ts';
+import { isHashedXattr } from '../../../fs/entry/header.ts';
 import { removeTree } from '../../../fs/write/remove-tree.ts';
 import { FIXED_TIME, FORMAT, LAST_TIME } from '../../../layer/format/tar.ts';
 import { allKeys } from '../../../source/resolve.ts';
@@ -58,7 +60,7 @@ export interface PackRequest {
 /**
  * Reads all files, and sends nothing.
  * @throws CtxsrcError `E_USAGE` for an annotation or time that cannot be, `E_UNSAFE` for files that no layer can hold,
- * `E_LOSSY` and `E_INCOMPLETE` under `--strict`, and errors of reading the source
+ * `E_LOSSY` for what this user cannot write, `E_INCOMPLETE` under `--strict`, and errors of reading the source
  */
 export async function packTree(job: JobContext, { instance, env, options }: PackRequest): Promise<PackedTree> {
   const { epoch: time = FIXED_TIME } = options;
@@ -135,11 +137,7 @@ async function packFiles(
   try {
     const limits = writeLimits(given(env.limits ?? {}));
     const report = await ref.writeTo(job, written, { owner: 'auto', mode: 'auto', limits });
-    const lost = Object.entries(report.lossCounts).filter(([kind, n]) => n > 0 && !NO_LOSS.has(kind));
-    if (lost.length > 0) {
-      const text = `the layer lacks what this user cannot write: ${lost.map(([kind, n]) => `${kind} (${n})`).join(', ')}`;
-      warnOrRefuse(job, 'E_LOSSY', text, 'push as root');
-    }
+    refuseLosses(report);
     return await pack(writtenFiles(written, report, altered));
   } finally {
     await removeTree(written);
@@ -149,6 +147,20 @@ async function packFiles(
 
 /** A layer of this kind has no owners and times of its own. */
 const NO_LOSS: ReadonlySet<string> = new Set(['owner', 'mtime']);
+
+/** A user without the right to write an entry would make another layer of the same content than root. */
+function refuseLosses({ losses, lossCounts }: WriteReport): void {
+  const inNoLayer = losses.filter(({ kind, detail }) => kind === 'xattr' && !isHashedXattr(detail)).length;
+  const lost = Object.entries(lossCounts)
+    .map(([kind, n]): [string, number] => [kind, kind === 'xattr' ? n - inNoLayer : n])
+    .filter(([kind, n]) => n > 0 && !NO_LOSS.has(kind));
+  if (lost.length === 0) return;
+  const what = lost.map(([kind, n]) => `${kind} (${n})`).join(', ');
+  const path = losses.find(({ kind }) => kind === lost[0]![0])?.path ?? '';
+  throw new CtxsrcError('E_LOSSY', `the layer would lack what this user cannot write: ${what}, first ${path}`, {
+    hint: 'push as root',
+  });
+}
 
 function noteAltered(job: JobContext, { links, sockets }: Altered): void {
   const note = (text: string): void => job.progress.emit({ type: 'message', level: 'note', text });
