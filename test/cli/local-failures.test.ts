@@ -1,9 +1,13 @@
 /** Targets that may not be replaced, disks that are full and files that may not be read: nothing half-done stays. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/core/digest.ts';
 import { ctxsrc } from '../support/cli.ts';
 import { expectFailure, layoutRef } from '../support/cli-expect.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
@@ -87,6 +91,29 @@ describe('targets', () => {
       await expectFailure(['push', '--cache-dir', join(disk, 'cache'), dir, `oci-layout://${to}`], packing);
       expect(existsSync(to)).toBe(false);
       rmSync(join(disk, 'cache'), { recursive: true });
+    });
+
+    it('that a shared cache fills with something else is a note, and the file comes from its origin', async () => {
+      const server = createServer(({ url }, response) => {
+        response.end(url!.startsWith('/v2/') ? Buffer.alloc(3_000_000) : 'content');
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const cache = ['--cache-from', `docker-image://${host}/team/cache`, '--cache-dir', join(disk, 'cache')];
+      try {
+        const { code, stderr } = await ctxsrc([
+          'pull',
+          ...cache,
+          '--checksum',
+          sha256('content'),
+          `http://${host}/file`,
+        ]);
+        expect(stderr).toMatch(/team\/cache is not used any more in this run: cannot keep .* no space/);
+        expect(code).toBe(0);
+      } finally {
+        server.close();
+        rmSync(join(disk, 'cache'), { recursive: true });
+      }
     });
 
     it('where the store lies', async () => {

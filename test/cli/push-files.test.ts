@@ -263,11 +263,12 @@ describe('files that may be secret', () => {
       'key',
     ]);
     expect(pushed.stderr).toMatch(/may be secret: .*\.env\.local \(settings of an environment\)/);
+    expect(pushed.stderr).toContain('--exclude; --strict refuses it');
     expect(pushed.stderr).not.toContain('token@');
     const registry = await PushRegistry.start();
     try {
       const strict = ['push', '--strict', dir, `docker-image://${registry.host}/a/b:1`];
-      await expectFailure(strict, { code: 'E_UNSAFE', message: /\.env\.local/ });
+      await expectFailure(strict, { code: 'E_UNSAFE', message: /\.env\.local/, hint: /without --strict/ });
       expect(registry.log).toEqual([]);
     } finally {
       await registry.stop();

@@ -4,7 +4,7 @@ import type { JobContext } from '../../contract/session.ts';
 import type { SharedContent } from '../../contract/shared-cache.ts';
 import type { NetworkOptions } from '../../contract/source.ts';
 import { type Digest, digestHex, hasherFor } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, localError } from '../../core/errors.ts';
 import { tooManyBytes } from '../../core/read-limits.ts';
 import { writeAll } from '../../fs/write/write-all.ts';
 import { createHttpClient } from '../../http/client.ts';
@@ -25,7 +25,7 @@ const LARGEST_MANIFEST = 64 * 1024;
 export interface Reader {
   /**
    * Receives the bytes of an entry into a new file, their digest verified.
-   * @throws E_NOT_FOUND and its kin for what is not there; E_LIMIT, E_DIGEST_MISMATCH; those of
+   * @throws E_NOT_FOUND and its kin for what is not there; E_LIMIT, E_DIGEST_MISMATCH, E_DISK_FULL; those of
    * `HttpClient.request` and `decodeManifest`
    */
   receive(
@@ -71,12 +71,16 @@ export function createReader(network: NetworkOptions, name: RepositoryName): Rea
         throw tooManyBytes(subject.what, most, declared);
       }
       const hash = hasherFor(digest);
-      const file = await open(path, 'wx', 0o600);
+      // A disk that is filled by what the cache sends is a fault of the cache: what was asked for may still fit.
+      const full = (error: unknown): never => {
+        throw localError(error, `cannot keep what ${name.host} sent`);
+      };
+      const file = await open(path, 'wx', 0o600).catch(full);
       try {
         let received = 0;
         for await (const chunk of answer.body) {
           if (received + chunk.length > most) throw tooManyBytes(subject.what, most);
-          await writeAll(file, chunk, received);
+          await writeAll(file, chunk, received).catch(full);
           hash.update(chunk);
           received += chunk.length;
           passed(chunk.length);

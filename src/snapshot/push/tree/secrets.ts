@@ -74,7 +74,8 @@ export class SecretFinder implements Look {
     const shown = this.found.slice(0, MOST_SHOWN).map(({ path, why }) => `${shortened(path)} (${why})`);
     const more = this.#count > shown.length ? `, and ${this.#count - shown.length} more` : '';
     const text = `whoever may pull will have what may be secret: ${shown.join(', ')}${more}`;
-    warnOrRefuse(job, 'E_UNSAFE', text, 'leave it out with the ignore file or --exclude, or push without --strict');
+    const otherwise = job.strict === true ? ', or push without --strict' : '; --strict refuses it';
+    warnOrRefuse(job, 'E_UNSAFE', text, `leave it out with the ignore file or --exclude${otherwise}`);
   }
 
   #judge(head: Buffer): void {
