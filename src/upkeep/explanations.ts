@@ -310,7 +310,10 @@ export const EXPLANATIONS: Readonly<Record<ErrorCode, Explanation>> = {
   E_LOSSY: {
     cause:
       'With --strict, and always for push: the written files would lack something (owners, devices, capabilities, setuid), because the process may not make it.',
-    check: ['Run as root to keep everything.', 'Leave --strict out: losses of a snapshot are then listed in the sidecar.'],
+    check: [
+      'Run as root to keep everything.',
+      'Leave --strict out: losses of a snapshot are then listed in the sidecar.',
+    ],
     example: 'ctxsrc snapshot docker-image://alpine:3.20 ./rootfs',
   },
   E_INCOMPLETE: {
