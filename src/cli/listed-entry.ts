@@ -63,8 +63,8 @@ function timeText({ mtime }: ListedEntry): string {
 type Members = Record<string, unknown>;
 
 /** Adds the members of an entry in `ls --json`. Bytes that are no UTF-8 are latin-1, with `pathBytes` or `linkBytes`. */
-export function addEntry(members: Members, entry: ListedEntry): Members {
-  const { path, type, size, mode, uid, gid, mtime, mtimeNs, target, digest, layer } = entry;
+export function addEntry(members: Members, entry: ListedEntry, path = entry.path): Members {
+  const { type, size, mode, uid, gid, mtime, mtimeNs, target, digest, layer } = entry;
   addBytes(members, 'path', path);
   members.type = type;
   members.size = size;

@@ -3,9 +3,10 @@
  * the pieces, each behind its length in four bytes. An index only saves the reading of a layer: one that is damaged or
  * cannot be written counts as missing.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { EntryIndexStore } from '../contract/store.ts';
-import { type Digest, sha256 } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import type { StoreDirectory } from './layout.ts';
 import { touch } from './process-identity.ts';
 
@@ -35,9 +36,9 @@ export class FileEntryIndexes implements EntryIndexStore {
 
   async put(diffId: Digest, pieces: readonly Uint8Array[]): Promise<void> {
     if (pieces.reduce((sum, { length }) => sum + length, 0) > MAX_BYTES) return;
-    const content = Buffer.concat(pieces.flatMap((piece) => [lengthOf(piece), piece]));
-    const bytes = Buffer.concat([Buffer.from(`${headerOf(content)}\n`), content]);
-    await this.#directory.keep(() => this.#directory.replaceFile(this.#path(diffId), bytes));
+    const content = pieces.flatMap((piece) => [lengthOf(piece), piece]);
+    const header = Buffer.from(`${headerOf(content)}\n`);
+    await this.#directory.keep(() => this.#directory.replaceFile(this.#path(diffId), [header, ...content]));
   }
 
   #path(diffId: Digest): string {
@@ -50,7 +51,7 @@ export function checkedIndex(bytes: Buffer | undefined): readonly Buffer[] | und
   const end = bytes?.indexOf(NEWLINE) ?? -1;
   if (bytes === undefined || end === -1) return undefined;
   const rest = bytes.subarray(end + 1);
-  if (bytes.toString('latin1', 0, end) !== headerOf(rest)) return undefined;
+  if (bytes.toString('latin1', 0, end) !== headerOf([rest])) return undefined;
   const pieces: Buffer[] = [];
   for (let at = 0; at < rest.length; ) {
     const start = at + LENGTH;
@@ -66,6 +67,8 @@ function lengthOf({ length }: Uint8Array): Buffer {
   return bytes;
 }
 
-function headerOf(bytes: Uint8Array): string {
-  return JSON.stringify({ format: FORMAT, digest: sha256(bytes) });
+function headerOf(pieces: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  return JSON.stringify({ format: FORMAT, digest: `sha256:${hash.digest('hex')}` });
 }

@@ -37,6 +37,9 @@ const EMPTY_INDEX = `${JSON.stringify({
   manifests: [],
 })}\n`;
 
+/** The bytes of a file, whole or in pieces. */
+type FileData = string | Uint8Array | readonly Uint8Array[];
+
 /** Called after a step that changes the disk. A test of crash safety ends the process there. */
 export type OnStep = (step: string) => void;
 
@@ -141,17 +144,12 @@ export class StoreDirectory {
    * Writes a file atomically: readers see the old bytes or the new ones.
    * @param sync `file`: the content survives a power loss; `directory`: so does its name
    */
-  async replaceFile(path: string, data: string | Uint8Array, sync: 'no' | 'file' | 'directory' = 'no'): Promise<void> {
+  async replaceFile(path: string, data: FileData, sync: 'no' | 'file' | 'directory' = 'no'): Promise<void> {
     await this.#publish(path, data, sync !== 'no', rename);
     if (sync === 'directory') await syncDirectory(dirname(path));
   }
 
-  async #publish(
-    path: string,
-    data: string | Uint8Array,
-    sync: boolean,
-    give: (from: string, to: string) => Promise<void>,
-  ): Promise<void> {
+  async #publish(path: string, data: FileData, sync: boolean, give: typeof linkNew): Promise<void> {
     const temporary = this.temporaryPath();
     try {
       await writeFile(temporary, data, { flag: 'wx', mode: 0o644, flush: sync });

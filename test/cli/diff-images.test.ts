@@ -3,8 +3,10 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cliHome, ctxsrc } from '../support/cli.ts';
+import { LayoutBuilder } from '../support/layout-builder.ts';
 import { TestRegistry } from '../support/registry.ts';
 import { shopImages } from '../support/shop-images.ts';
+import { type TarEntry, tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
 const env = { LC_ALL: 'C.UTF-8' };
@@ -185,6 +187,43 @@ describe('what is asked for', () => {
     expect(rows.split('\n').filter((line) => /^\| [AMDm]? \|/.test(line) || line.startsWith('|  |')).length).toBe(5);
     expect(rows).toContain('| A | `app/node_modules/undici/` (2) | +218 B |  |');
   });
+});
+
+it('another name of a file, link or device is what the first name is', async () => {
+  const layout = new LayoutBuilder();
+  const hard = (name: string, linkname: string): TarEntry => ({ name, type: 'hardlink', linkname });
+  const names = ['file', 'link', 'null', 'holes'].map((name) => hard(`also-${name}`, name));
+  const entries = (content: string, minor: number, more = {}): TarEntry[] => [
+    { name: 'file', content, xattrs: { ...more, 'user.note': content } },
+    { name: 'link', type: 'symlink', linkname: content },
+    { name: 'null', type: 'char', devmajor: 1, devminor: minor },
+    { name: 'holes', content, sparse: { format: '1.0', realSize: 9000, map: [[512, content.length]] } },
+  ];
+  const tag = (name: string, layers: readonly (readonly TarEntry[])[]): string => {
+    layout.tag(layout.image({ layers: layers.map((one) => layout.layer(tar(one))) }), name);
+    return `oci-layout://links:${name}`;
+  };
+  // The owner of the further name takes the capability from the file.
+  const one = tag('one', [[...entries('one', 3, { 'security.capability': 'c' }), ...names]]);
+  const other = tag('other', [entries('two', 5), names]);
+  const written = tag('written', [
+    [...entries('one', 3), ...names.map(({ name }, i) => ({ ...entries('one', 3)[i]!, name }))],
+  ]);
+  layout.write(join(dir, 'links'));
+  const rows = async (from: string, to: string): Promise<string[]> =>
+    JSON.parse(await answer(from, to, '--files', '--json'))
+      .differences.filter(({ path }: { path?: string }) => path !== undefined)
+      .map(({ path, what, type, layer }: Record<string, unknown>) => `${path} ${what} ${type} ${layer}`);
+  const what = [
+    'file content file',
+    'file xattr file',
+    'holes content file',
+    'link target symlink',
+    'null device char',
+  ];
+  const differing = (before: string, layer: number) => what.map((words) => `${before}${words} ${layer}`);
+  expect(await rows(one, other)).toEqual([...differing('also-', 2), ...differing('', 1)]);
+  expect(await rows(one, written)).toEqual([]);
 });
 
 describe('the screen', () => {

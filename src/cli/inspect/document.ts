@@ -72,10 +72,7 @@ function* entryDocuments(entries: Iterable<Entry>, { weights }: LayerFiles, laye
 /** Of a whiteout the path that it is about, without what marks it. */
 function addChanged(members: Record<string, unknown>, entry: Entry, change: (typeof CHANGES)[number]) {
   const components = cleanComponents(entry.path);
-  if (change !== 'remove' && change !== 'opaque') {
-    addEntry(members, entry);
-    return addBytes(members, 'path', components.join('/'));
-  }
+  if (change !== 'remove' && change !== 'opaque') return addEntry(members, entry, components.join('/'));
   const name = components.pop()!.replace(/^\.wh\./, '');
   return addBytes(members, 'path', [...components, ...(change === 'remove' ? [name] : [])].join('/'));
 }

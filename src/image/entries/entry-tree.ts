@@ -1,41 +1,17 @@
 /** The tree of the entries of several layers, of which the lower ones may not be known. Texts are byte strings. */
-import type { Entry, Metadata } from '../../contract/entry.ts';
-import type { Digest } from '../../core/digest.ts';
+import type { Metadata } from '../../contract/entry.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortenedBytes } from '../../fs/byte-string.ts';
 import { pathIn } from '../../layer/apply/tree.ts';
 import { checkNameLength, MAX_DEPTH, MAX_LINKS, MAX_METADATA, MAX_PATH } from '../../layer/apply/written-tree.ts';
 import { archiveError } from '../../layer/tar/header.ts';
+import type { Inode, TreeLeaf } from './inode.ts';
 
 /** The answer depends on layers that were not read yet. */
 export class LowerLayersNeeded extends Error {}
 
-/** What the names of a file, link or device share. */
-export interface Inode {
-  readonly type: Exclude<Entry['type'], 'dir'>;
-  meta: Metadata;
-  readonly size: number;
-  /** Text of a link, `major:minor` of a device. */
-  readonly target: string | undefined;
-  readonly digest: Digest | undefined;
-  /** The layer that has the content; undefined if none that is known does. */
-  readonly layer: number | undefined;
-  /** The number of its entry in the layer. */
-  readonly index: number;
-  /** Number of names that were made for it, and that it lost. */
-  names: number;
-  lost?: number;
-}
-
 /** Told of each name that a file, link or device loses. @param by what took its place, if anything did */
 export type OnLost = (inode: Inode, path: string, by: Inode | undefined) => void;
-
-export interface TreeLeaf {
-  readonly kind: 'leaf';
-  readonly inode: Inode;
-  /** Index of the layer that wrote this name. */
-  readonly layer: number | undefined;
-}
 
 /** A name that a known layer removed, or whose file is in a lower layer. */
 interface TreeMark {

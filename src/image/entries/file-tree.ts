@@ -1,6 +1,7 @@
 /** Files that can be listed and read, wherever they are. */
 import type { JobContext } from '../../contract/session.ts';
-import type { EntryTree, Inode } from './entry-tree.ts';
+import type { EntryTree } from './entry-tree.ts';
+import type { Inode } from './inode.ts';
 
 export interface FileTree {
   /**

@@ -1,14 +1,7 @@
 /** The entries of a tree, in the order of a snapshot's. */
 import type { Entry, Metadata } from '../../contract/entry.ts';
-import {
-  type EntryTree,
-  type Inode,
-  LowerLayersNeeded,
-  type TreeDirectory,
-  type TreeLeaf,
-  type TreeNode,
-  UNDECLARED,
-} from './entry-tree.ts';
+import { type EntryTree, LowerLayersNeeded, type TreeDirectory, type TreeNode, UNDECLARED } from './entry-tree.ts';
+import type { Inode, TreeLeaf } from './inode.ts';
 
 /** An entry, and which layer wrote it. */
 export interface ListedEntry extends Entry {

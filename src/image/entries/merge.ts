@@ -5,6 +5,7 @@
 import type { Entry, Metadata } from '../../contract/entry.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { shortenedBytes } from '../../fs/byte-string.ts';
+import { CAPABILITY } from '../../fs/write/metadata.ts';
 import { AUFS_LINKS, cleanComponents, isOfAufs, whitedOut } from '../../layer/apply/entry-names.ts';
 import { MAX_LAYER_TIME } from '../../layer/apply/tree.ts';
 import { checkNameLength, MAX_PATH } from '../../layer/apply/written-tree.ts';
@@ -12,13 +13,13 @@ import { archiveError } from '../../layer/tar/header.ts';
 import { NO_OWNER } from '../../layer/tar/reader.ts';
 import {
   EntryTree,
-  type Inode,
   LowerLayersNeeded,
   type OnLost,
   type TreeDirectory,
   type TreeNode,
   UNDECLARED,
 } from './entry-tree.ts';
+import { Inode } from './inode.ts';
 
 export interface MergeLimits {
   readonly maxBytes: number;
@@ -119,7 +120,7 @@ export class LayerMerge {
     }
     const meta = this.#metaOf(entry, UNDECLARED, type === 'symlink' ? 0o777 : entry.mode);
     this.tree.count(name, target ?? '', meta);
-    this.#put(parent, name, { type, meta, size, target, digest, layer: this.#layer, index, names: 0 });
+    this.#put(parent, name, new Inode({ type, size, target, digest }, meta, this.#layer, index));
   }
 
   #directory(parent: TreeDirectory, name: string, existing: TreeNode | undefined, entry: Entry): void {
@@ -150,8 +151,7 @@ export class LayerMerge {
     if (target === undefined) {
       if (!this.#alone) throw archiveError(`a hard link to ${shown}, which does not exist`);
       const meta = this.#metaOf(entry, UNDECLARED);
-      const nowhere = { size: 0, digest: undefined, layer: undefined, index: 0 };
-      this.#put(parent, name, { type: 'hardlink', meta, target: linkPath(entry), ...nowhere, names: 0 });
+      this.#put(parent, name, new Inode({ type: 'hardlink', size: 0, target: linkPath(entry) }, meta));
       return;
     }
     const { node, dir } = target;
@@ -161,7 +161,8 @@ export class LayerMerge {
       throw archiveError(`a hard link to ${shown}, which it replaces`);
     }
     const { inode } = node;
-    const meta = this.#metaOf(entry, inode.meta, inode.type === 'symlink' ? inode.meta.mode : entry.mode);
+    const mode = inode.type === 'symlink' ? inode.meta.mode : entry.mode;
+    const meta = this.#metaOf(withAttributes(entry, inode.meta.xattrs), inode.meta, mode);
     this.tree.count(name, '', meta);
     inode.meta = meta;
     this.#put(parent, name, inode);
@@ -198,9 +199,16 @@ export class LayerMerge {
   }
 
   #put(parent: TreeDirectory, name: string, inode: Inode): void {
-    inode.names += 1;
-    this.tree.put(parent, name, { kind: 'leaf', inode, layer: this.#layer }, this.#layer);
+    this.tree.put(parent, name, inode.name(this.#layer), this.#layer);
   }
+}
+
+/** A further name leaves a file its attributes but capabilities, which the kernel clears when an owner is set. */
+function withAttributes(entry: Entry, had: Metadata['xattrs']): Entry {
+  if (had === undefined) return entry;
+  const kept = [...had].filter(([name]) => name !== CAPABILITY);
+  const all = new Map([...kept, ...(entry.xattrs ?? [])]);
+  return { ...entry, xattrs: all.size > 0 ? all : undefined };
 }
 
 function linkPath({ target }: Entry): string {

@@ -4,7 +4,7 @@ import type { Entry } from '../../contract/entry.ts';
 import { entriesOfRows, ROW_SEPARATOR, rowOf } from '../../fs/entry/json-rows.ts';
 
 /** Characters of rows from which on they are a piece. The longest row, of names and attributes, has 18 MiB. */
-const PIECE = 256 << 10;
+const PIECE = 64 << 10;
 const LEVEL = 3;
 
 export class PackedEntries implements Iterable<Entry> {

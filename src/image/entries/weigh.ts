@@ -1,9 +1,10 @@
 /** What each layer of an image adds to its files, and what of it later layers hide. Layers are numbered from 0 here. */
 import type { Entry } from '../../contract/entry.ts';
-import { type Digest, digestHex } from '../../core/digest.ts';
+import type { Digest } from '../../core/digest.ts';
 import { cleanComponents, isOfAufs, isWhiteout } from '../../layer/apply/entry-names.ts';
 import { isDamage, ofLayer } from '../layer-damage.ts';
-import type { Inode, TreeDirectory } from './entry-tree.ts';
+import type { TreeDirectory } from './entry-tree.ts';
+import type { Inode } from './inode.ts';
 import { type Change, LayerMerge, type MergeLimits } from './merge.ts';
 
 interface WeighedLayer {
@@ -58,6 +59,8 @@ export function weighLayers(
 ): Weights {
   const hidden: HiddenFile[] = [];
   const weighed: WeighedLayer[] = [];
+  /** Numbers of names that were lost. */
+  const lost = new Map<Inode, number>();
   let changes: Uint8Array = new Uint8Array(0);
   let current = 0;
   const merge = new LayerMerge(
@@ -69,8 +72,9 @@ export function weighLayers(
         changes[index] = CHANGES.indexOf(change);
       },
       lost: (inode, path, by) => {
-        inode.lost = (inode.lost ?? 0) + 1;
-        if (inode.lost < inode.names || inode.type !== 'file') return;
+        const gone = (lost.get(inode) ?? 0) + 1;
+        lost.set(inode, gone);
+        if (gone < inode.names || inode.type !== 'file') return;
         const { size, layer, index } = inode;
         hidden.push({ path, size, layer: layer!, index, by: current, how: howOf(inode, by) });
       },
@@ -111,12 +115,8 @@ class FileSums {
 
 /** What weighing asks of an entry: a tree of hundreds of thousands of them has to fit into memory. */
 function leanEntry({ path, type, size, target, digest }: Entry): Entry {
-  const packed = digest && packedDigest(digest);
-  return { path, type, size, target, digest: packed, mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, xattrs: undefined };
+  return { path, type, size, target, digest, mode: 0, uid: 0, gid: 0, mtime: 0, mtimeNs: 0, xattrs: undefined };
 }
-
-/** All of its bytes, each as one character: a part of them could be the same by chance, or by intent. */
-const packedDigest = (digest: Digest): Digest => Buffer.from(digestHex(digest), 'hex').toString('latin1') as Digest;
 
 /** Whiteouts, and files by which a storage driver of old marked its layers, are none of the image. */
 function isCounted({ path, type }: Entry): boolean {

@@ -7,16 +7,18 @@ import { type ByteString, textOfBytes } from '../../fs/byte-string.ts';
 import { isHashedXattr } from '../../fs/entry/header.ts';
 import type { TreeEntry } from '../../fs/entry/tree-entry.ts';
 import type { ReadXattrs } from '../../fs/entry/xattrs.ts';
-import type { Inode } from '../../image/entries/entry-tree.ts';
+import type { EntryTree, TreeNode } from '../../image/entries/entry-tree.ts';
 import type { FileTree } from '../../image/entries/file-tree.ts';
+import type { Inode } from '../../image/entries/inode.ts';
 import { type ListedEntry, listDirectory } from '../../image/entries/listing.ts';
 import type { ComparedSide } from './compared-side.ts';
 
 /** The tree of an image. */
 export interface ListedTree {
   readonly files: FileTree;
-  /** In the order of a walk. */
-  readonly entries: readonly ListedEntry[];
+  readonly tree: EntryTree;
+  /** In the order of a walk, made while they are walked. */
+  readonly entries: Iterable<ListedEntry>;
   /** The diff IDs of the layers, base first. */
   readonly diffIds: readonly unknown[];
 }
@@ -28,7 +30,7 @@ export async function listedTree(
   diffIds: ListedTree['diffIds'],
 ): Promise<ListedTree> {
   await files.readAll(job);
-  return { files, diffIds, entries: await files.ask(job, (tree) => [...listDirectory(tree, tree.root, true)]) };
+  return files.ask(job, (tree) => ({ files, tree, diffIds, entries: listDirectory(tree, tree.root, true) }));
 }
 
 export const isListed = (tree: object | undefined): tree is ListedTree => tree !== undefined && 'entries' in tree;
@@ -43,10 +45,10 @@ export async function missingDigests(
   other: ListedTree | undefined,
 ): Promise<ReadonlyMap<ByteString, Digest>> {
   const found = new Map<ByteString, Digest>();
-  const missing = tree.entries.filter(({ type, size, digest }) => type === 'file' && size > 0 && digest === undefined);
-  for (const { path } of missing) {
-    const inode = await inodeOf(job, tree, path);
-    const counterpart = other && (await inodeOf(job, other, path));
+  for (const { path, type, size, digest } of tree.entries) {
+    if (type !== 'file' || size === 0 || digest !== undefined) continue;
+    const inode = inodeOf(tree, path);
+    const counterpart = other && inodeOf(other, path);
     if (inode === undefined) continue;
     const origin = originOf(tree, inode);
     const isShared = origin !== undefined && counterpart !== undefined && origin === originOf(other!, counterpart);
@@ -56,13 +58,10 @@ export async function missingDigests(
 }
 
 /** The file at a path of the tree itself. */
-export function inodeOf(job: JobContext, { files }: ListedTree, path: ByteString): Promise<Inode | undefined> {
-  return files.ask(job, (tree) => {
-    const names = path.split('/');
-    let node: ReturnType<typeof tree.root.children.get> = tree.root;
-    for (const name of names) node = node?.kind === 'dir' ? node.children.get(name) : undefined;
-    return node?.kind === 'leaf' ? node.inode : undefined;
-  });
+export function inodeOf({ tree }: ListedTree, path: ByteString): Inode | undefined {
+  let node: TreeNode | undefined = tree.root;
+  for (const name of path.split('/')) node = node?.kind === 'dir' ? node.children.get(name) : undefined;
+  return node?.kind === 'leaf' ? node.inode : undefined;
 }
 
 function originOf({ diffIds }: ListedTree, { layer, index }: Inode): string | undefined {
@@ -79,25 +78,24 @@ async function digestOf(content: AsyncIterable<Uint8Array>): Promise<Digest> {
 export class ListedSide implements ComparedSide {
   readonly modes = 'exact';
   readonly keepsOwners = true;
-  readonly #entries: readonly ListedEntry[];
+  readonly #tree: ListedTree;
+  readonly #walk: Iterator<ListedEntry>;
   readonly #digests: ReadonlyMap<ByteString, Digest>;
-  /** Digests of files with several names, by the first. */
-  readonly #firsts = new Map<ByteString, ListedEntry>();
   readonly #budget: ReadBudget;
-  #at = -1;
+  /** The entry that was given last. */
+  #last: ListedEntry | undefined;
 
   constructor(tree: ListedTree, digests: ReadonlyMap<ByteString, Digest>, limits: ReadLimits | undefined) {
-    this.#entries = tree.entries;
+    this.#tree = tree;
+    this.#walk = tree.entries[Symbol.iterator]();
     this.#digests = digests;
     this.#budget = new ReadBudget(limits, 'the image');
-    const targets = new Set(tree.entries.flatMap(({ type, target }) => (type === 'hardlink' ? [target] : [])));
-    for (const entry of tree.entries) if (targets.has(entry.path)) this.#firsts.set(entry.path, entry);
   }
 
   // biome-ignore lint/correctness/useYield: nothing here takes long
   *next(): Generator<undefined, TreeEntry | undefined> {
-    this.#at += 1;
-    const entry = this.#entries[this.#at];
+    const { value: entry }: { value?: ListedEntry } = this.#walk.next();
+    this.#last = entry;
     if (entry === undefined) return undefined;
     this.#budget.spend(1, entry.type === 'file' ? entry.size : 0);
     const { path, mode, size, uid, gid, mtime, mtimeNs } = entry;
@@ -105,14 +103,14 @@ export class ListedSide implements ComparedSide {
     return { ...unknown, path, type: this.#type, mode, size, uid, gid, mtimeMs: mtime * 1000 + mtimeNs / 1e6 };
   }
 
-  /** The entry that was given last; of another name of a file, the first one. */
-  get #entry(): ListedEntry {
-    const entry = this.#entries[this.#at]!;
-    return entry.type === 'hardlink' ? (this.#firsts.get(entry.target!) ?? entry) : entry;
+  /** What the entry that was given last is; of another name of a file, that file. */
+  get #file(): Pick<ListedEntry, 'type' | 'target' | 'digest'> {
+    const last = this.#last!;
+    return last.type === 'hardlink' ? inodeOf(this.#tree, last.path)! : last;
   }
 
   get #type(): TreeEntry['type'] {
-    const { type } = this.#entry;
+    const { type } = this.#file;
     return type === 'hardlink' ? 'file' : type;
   }
 
@@ -125,29 +123,29 @@ export class ListedSide implements ComparedSide {
   }
 
   target(): string {
-    return textOfBytes(this.#entry.target ?? '');
+    return textOfBytes(this.#file.target ?? '');
   }
 
   device(): string {
-    return this.#entry.target ?? '';
+    return this.#file.target ?? '';
   }
 
   xattrs(): ReadXattrs {
-    const hashed = [...(this.#entries[this.#at]!.xattrs ?? [])].filter(([name]) => isHashedXattr(name));
+    const hashed = [...(this.#last!.xattrs ?? [])].filter(([name]) => isHashedXattr(name));
     return { xattrs: new Map(hashed), incomplete: false };
   }
 
   // biome-ignore lint/correctness/useYield: the digest is known
   *digest(): Generator<undefined, Digest> {
-    const { path, digest } = this.#entry;
-    return digest ?? this.#digests.get(path) ?? sha256('');
+    const { type, path, target } = this.#last!;
+    return this.#file.digest ?? this.#digests.get(type === 'hardlink' ? target! : path) ?? sha256('');
   }
 
   layer(): number | undefined {
-    return this.#entries[this.#at]!.layer;
+    return this.#last!.layer;
   }
 
   isLink(): boolean {
-    return this.#entries[this.#at]!.type === 'hardlink';
+    return this.#last!.type === 'hardlink';
   }
 }

@@ -59,8 +59,8 @@ export async function patchesOf(
     if (paths.has(path)) continue;
     paths.set(path, difference);
     // What a side ignores may be on its disk all the same.
-    if (what !== 'added' && what !== 'unignored') await left.add(job, path);
-    if (what !== 'deleted' && what !== 'ignored') await right.add(job, path);
+    if (what !== 'added' && what !== 'unignored') left.add(path);
+    if (what !== 'deleted' && what !== 'ignored') right.add(path);
   }
   await Promise.all([left.read(job), right.read(job)]);
   let room = MAX_OUTPUT;
@@ -151,8 +151,8 @@ class Contents {
     return this.#contents.get(path);
   }
 
-  async add(job: JobContext, path: ByteString): Promise<void> {
-    const file = await this.#stat(job, path);
+  add(path: ByteString): void {
+    const file = this.#stat(path);
     if (file === undefined) return;
     this.#files.set(path, file);
     if (file.size > MAX_FILE) this.#contents.set(path, 'too large');
@@ -164,7 +164,7 @@ class Contents {
     const tree = this.#tree;
     const wanted = [...this.#files.keys()].filter((path) => !this.#contents.has(path));
     if (isListed(tree)) {
-      const inodes = await Promise.all(wanted.map((path) => inodeOf(job, tree, path)));
+      const inodes = wanted.map((path) => inodeOf(tree, path));
       const contents = await tree.files.readSeveral(job, [...new Set(inodes.flatMap((inode) => inode ?? []))]);
       for (const [index, path] of wanted.entries()) this.#contents.set(path, contents.get(inodes[index]!));
     } else {
@@ -175,11 +175,11 @@ class Contents {
     }
   }
 
-  async #stat(job: JobContext, path: ByteString): Promise<PatchedFile | undefined> {
+  #stat(path: ByteString): PatchedFile | undefined {
     const tree = this.#tree;
     if (tree === undefined) return undefined;
     if (isListed(tree)) {
-      const inode = await inodeOf(job, tree, path);
+      const inode = inodeOf(tree, path);
       return inode?.type === 'file' ? { size: inode.size, mode: inode.meta.mode } : undefined;
     }
     const info = lstatSync(fsPath(`${tree.root}/${path}`), { throwIfNoEntry: false });

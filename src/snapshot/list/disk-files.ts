@@ -13,8 +13,9 @@ import { DiskReader, isUnchanged, type TreeEntry } from '../../fs/entry/tree-ent
 import { Slices } from '../../fs/walk/slices.ts';
 import { walkInSteps } from '../../fs/walk/walk.ts';
 import { at, closeDirectory, openChild, openRoot } from '../../fs/write/confined.ts';
-import { EntryTree, type Inode, type TreeDirectory } from '../../image/entries/entry-tree.ts';
+import { EntryTree, type TreeDirectory } from '../../image/entries/entry-tree.ts';
 import type { FileTree } from '../../image/entries/file-tree.ts';
+import { Inode } from '../../image/entries/inode.ts';
 import { openSpool, type Spool } from '../../image/entries/spool.ts';
 
 export interface DiskFilesOptions {
@@ -91,9 +92,7 @@ class TreeBuilder {
       this.#directories.set(entry.path, this.#tree.mkdir(parent, name, this.#metadata(entry)));
       return;
     }
-    const inode = this.#inode(entry);
-    inode.names += 1;
-    this.#tree.put(parent, name, { kind: 'leaf', inode, layer: undefined });
+    this.#tree.put(parent, name, this.#inode(entry).name(undefined));
   }
 
   #inode(entry: TreeEntry): Inode {
@@ -101,16 +100,8 @@ class TreeBuilder {
     const known = identity === undefined ? undefined : this.#linked.get(identity);
     if (known !== undefined) return known;
     const type = entry.type as Inode['type'];
-    const inode: Inode = {
-      type,
-      meta: this.#metadata(entry),
-      size: type === 'file' ? entry.size : 0,
-      target: this.#reader.targetOf(entry),
-      digest: undefined,
-      layer: undefined,
-      index: 0,
-      names: 0,
-    };
+    const size = type === 'file' ? entry.size : 0;
+    const inode = new Inode({ type, size, target: this.#reader.targetOf(entry) }, this.#metadata(entry));
     this.#paths.set(inode, entry.path);
     if (identity !== undefined) this.#linked.set(identity, inode);
     return inode;

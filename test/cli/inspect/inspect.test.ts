@@ -167,6 +167,16 @@ describe('an image', () => {
     expect(layers[1].entries[2]).toMatchObject({ type: 'file', size: 5, mode: '0755', uid: 0, gid: 0 });
   });
 
+  it('says bytes of a path that are no UTF-8 only where they are left of it', async () => {
+    const name = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+    const { ref } = image([[{ name: name('\xff/../plain') }, { name: name('./\xff') }]]);
+    const { layers } = await json([ref, '--files']);
+    expect(layers[0].entries.map(({ path, pathBytes }: Record<string, unknown>) => [path, pathBytes])).toEqual([
+      ['plain', undefined],
+      ['\xff', true],
+    ]);
+  });
+
   it('--layer shows one of them', async () => {
     const { ref, built } = image(hiding);
     const shown = await text([ref, '--layer', '2', '--hidden']);
