@@ -33,8 +33,14 @@ export interface Store {
    * A directory, by kind and key, that a source keeps between runs, for instance a bare git repository. It is empty at
    * first and held by one caller at a time until released; others, in other processes too, wait (`E_LOCK_TIMEOUT` in
    * the end). No result may depend on its content: it may be collected when nobody holds it.
+   * @param name what people call it, without secrets, where the key does not say so
    */
-  workspace(job: JobContext, kind: string, key: string): Promise<{ readonly path: string; release(): Promise<void> }>;
+  workspace(
+    job: JobContext,
+    kind: string,
+    key: string,
+    name?: string,
+  ): Promise<{ readonly path: string; release(): Promise<void> }>;
   /**
    * Where that directory is, or would be. It is neither made, held nor kept: for a look at what may be there, while
    * others change or remove it.

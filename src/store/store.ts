@@ -86,9 +86,9 @@ export async function openStore(options: StoreOptions): Promise<Store & StoreAdm
       temporary.add(path);
       return path;
     },
-    workspace: async (job, kind, key) => {
+    workspace: async (job, kind, key, name) => {
       const { openWorkspace } = await import('./workspaces.ts');
-      return openWorkspace({ directory, locks, leases }, job, kind, key);
+      return openWorkspace({ directory, locks, leases }, job, { kind, key, name });
     },
     workspacePath: async (kind, key) => (await import('./workspaces.ts')).workspacePath(directory, kind, key),
     tagImage: async (name: string, descriptor: Descriptor) => {

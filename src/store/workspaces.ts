@@ -1,6 +1,6 @@
 /**
  * Workspaces: directories that a source keeps between runs, `workspaces/<kind>-<sha256 of the key>/`, with the key in
- * `key` beside the directory `work`. One holder at a time.
+ * `key` beside the directory `work`, and in `name` what people call it. One holder at a time.
  */
 import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,21 +23,21 @@ interface Shared {
 export async function openWorkspace(
   { directory, locks, leases }: Shared,
   job: JobContext,
-  kind: string,
-  key: string,
+  { kind, key, name }: { readonly kind: string; readonly key: string; readonly name?: string | undefined },
 ): Promise<{ path: string; release(): Promise<void> }> {
   await directory.ensure();
-  const name = nameOf(kind, key);
-  const resource = workspaceResource(name);
+  const folder = nameOf(kind, key);
+  const resource = workspaceResource(folder);
   // The lock excludes other sources, the lease excludes collectors.
   await leases.hold(resource);
   try {
-    const lock = await acquireAloud(job, locks, resource, `${kind} ${key}`);
-    const home = directory.path('workspaces', name);
+    const lock = await acquireAloud(job, locks, resource, `${kind} ${name ?? key}`);
+    const home = directory.path('workspaces', folder);
     const path = workspacePath(directory, kind, key);
     try {
       makeDirectory(path);
       await writeFile(join(home, 'key'), key);
+      if (name !== undefined) await writeFile(join(home, 'name'), name);
       // The mtime is the time of the last use.
       const now = new Date();
       await utimes(home, now, now);

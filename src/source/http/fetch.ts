@@ -53,7 +53,7 @@ interface Remembered extends Body {
 export async function fetchBody(job: JobContext, store: Store, target: FileRequest): Promise<Body> {
   const asked = Date.now();
   const key = requestKey(target);
-  const workspace = await store.workspace(job, 'http', key);
+  const workspace = await store.workspace(job, 'http', key, shownReference(target.url.href));
   try {
     const known = readRemembered(await store.records.get('http', key));
     const usable = known !== undefined && (await store.blobs.size(known.digest)) === known.size ? known : undefined;

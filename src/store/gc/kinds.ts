@@ -198,13 +198,14 @@ function workspaces({ directory, users }: StoreView, names: Names): FoundItem[] 
   return namesIn(directory.path('workspaces')).map((folder) => {
     const path = directory.path('workspaces', folder);
     const kind = folder.slice(0, folder.lastIndexOf('-'));
-    const found = readDocument(join(path, 'key'));
+    const [found, named] = ['key', 'name'].map((file) => readDocument(join(path, file)));
     const key = found !== undefined && 'text' in found ? found.text : folder;
+    const own = named !== undefined && 'text' in named ? named.text : undefined;
     const id = `${kind} ${key}`;
     return {
       kind: 'workspace',
       id,
-      name: `${kind} ${names.addresses.get(id) ?? shownReference(key)}`,
+      name: `${kind} ${own ?? names.addresses.get(id) ?? shownReference(key)}`,
       lastUsed: mtimeOf(path),
       referenced: false,
       inUse: users.of(workspaceResource(folder)),

@@ -39,7 +39,8 @@ function received(store: Store): number {
   for (const entry of readdirSync(store.root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     // A workspace keeps what it is for.
-    if (entry.isFile() && entry.name !== 'key' && /workspaces|ingest|blobs/.test(path)) bytes += statSync(path).size;
+    if (entry.isFile() && !['key', 'name'].includes(entry.name) && /workspaces|ingest|blobs/.test(path))
+      bytes += statSync(path).size;
   }
   return bytes;
 }

@@ -87,6 +87,8 @@ describe('what the store takes of the disk', () => {
       JSON.stringify({ ...header, losses: [], lossCounts: {}, entries: sha256('') }),
     );
     const space = await store.workspace(testJob(), 'git', 'https://example.test/r.git');
+    // A first download has no record yet.
+    const download = await store.workspace(testJob(), 'http', 'def', 'https://example.test/new.tgz');
     mkdirSync(join(root, 'tmp', ownedName()));
     const { rows } = await store.usage();
     const here = [{ pid: process.pid, here: true }];
@@ -99,6 +101,7 @@ describe('what the store takes of the disk', () => {
       ['store', 'lists, locks and leases', []],
       ['temporary', 'what running processes write', here],
       ['workspace', 'git https://example.test/r.git', here],
+      ['workspace', 'http https://example.test/new.tgz', here],
     ]);
     const names = async (filter: string): Promise<string[]> =>
       (await store.usage([filter])).rows.map(({ kind }) => kind);
@@ -116,7 +119,9 @@ describe('what the store takes of the disk', () => {
       'store: needed',
       'temporary: in use',
       'workspace: in use',
+      'workspace: in use',
     ]);
+    await download.release();
     await space.release();
     await store.close();
   });
