@@ -261,7 +261,7 @@ describe('files', () => {
     expect(lengths.filter(({ lines }) => lines > 400)).toEqual([]);
   });
 
-  it('say no `any`, silence no check, print nothing outside the command line', () => {
+  it('say no `any`, silence no check, print nothing outside the command line (B1)', () => {
     const rules: [RegExp, RegExp | undefined][] = [
       [/\bas any\b|: any\b|<any>|\bany\[\]/, undefined],
       [/@ts-ignore|@ts-expect-error|@ts-nocheck|\bTODO\b|\bFIXME\b/, undefined],

@@ -93,7 +93,7 @@ describe('the functions', () => {
     expect((await library.snapshot(layoutRef('hello'), dirA, options)).status).toBe('unchanged');
   });
 
-  it('end with the reason of the signal, and leave nothing', async () => {
+  it('end with the reason of the signal, and leave nothing (B1)', async () => {
     const target = join(tempDir('library'), 'out');
     const reason = new Error('enough');
     const aborted = library.snapshot(layoutRef('hello'), target, { cacheDir, signal: AbortSignal.abort(reason) });
@@ -101,7 +101,7 @@ describe('the functions', () => {
     await expect(library.cacheKey(`${target}-nowhere`, { cacheDir })).rejects.toMatchObject({ exit: 3 });
   });
 
-  it('print nothing and change nothing of the process', async () => {
+  it('print nothing and change nothing of the process (B1)', async () => {
     const program = `
       const before = JSON.stringify([process.cwd(), process.umask(), process.eventNames(), process.exitCode]);
       const { snapshot, cacheKey } = await import(${JSON.stringify(pathToFileURL(join(packageRoot, 'dist', 'index.js')).href)});

@@ -1,5 +1,5 @@
 /** The page of `diff`: its sentence, layers and settings, and where files were compared each path. */
-import { counted, formatBytes } from '../core/format.ts';
+import { counted, formatBytes, formatChange } from '../core/format.ts';
 import { printable } from '../core/printable.ts';
 import type { LayerRow } from '../snapshot/diff/layers.ts';
 import type { ChangeLetter, DiffReport } from '../snapshot/diff/report-types.ts';
@@ -22,7 +22,7 @@ export function diffPage(report: DiffReport): Page {
   const facts: (Fact | undefined)[] = [
     { label: 'key was', value: from, code: true },
     { label: 'key is', value: to, code: true },
-    growth && { label: growth.of, value: `${formatBytes(growth.from)} → ${formatBytes(growth.to)}` },
+    growth && { label: growth.of, value: formatChange(growth.from, growth.to) },
     files === undefined ? { label: 'files', value: 'not compared: --files reads the layers' } : undefined,
     leftOut === 0 ? undefined : { label: 'left out', value: counted(leftOut, 'difference') },
     incomplete.length === 0 ? undefined : { label: 'incomplete', value: incomplete.join(', ') },

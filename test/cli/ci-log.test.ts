@@ -82,7 +82,7 @@ describe('under GitHub Actions', () => {
     expect(commandsIn(piped.stderr)).toMatchObject([{ name: 'warning', properties: {} }]);
   });
 
-  it.each([9, 10, 40])('of %i findings the annotations are at most ten, and the log has all', async (count) => {
+  it.each([9, 10, 40])('of %i findings the annotations are at most ten, and the log has all (C3)', async (count) => {
     doubtful(count);
     const { stderr } = await ctxsrc(['inputs', 'app'], { cwd: workspace, env });
     const annotations = commandsIn(stderr);

@@ -28,7 +28,7 @@ const answer = async (...args: string[]): Promise<string> => {
 };
 
 describe('two versions of an image', () => {
-  it('line 1 is the answer, and speaks of files only where they were read', async () => {
+  it('line 1 is the answer, and speaks of files only where they were read (D7)', async () => {
     expect(await answer(shop('1.4'), shop('1.5'), '-q')).toMatch(
       /^shop:1\.4 → 1\.5: 2 of 3 layers \([+-]\d+ B to fetch\), and ENV PATH\n$/,
     );
@@ -58,7 +58,35 @@ describe('two versions of an image', () => {
     );
   });
 
-  it('as JSON have what they had, and bytes, layers and settings', async () => {
+  it('are told apart by content of the same size, owner, attribute and link (D2)', async () => {
+    const built = new LayoutBuilder();
+    const versions: readonly TarEntry[][] = [
+      [
+        { name: 'same-size', content: 'one' },
+        { name: 'owned', content: 'x' },
+        { name: 'plain', content: 'x' },
+        { name: 'way', type: 'symlink', linkname: 'plain' },
+      ],
+      [
+        { name: 'same-size', content: 'two' },
+        { name: 'owned', content: 'x', uid: 1000 },
+        { name: 'plain', content: 'x', xattrs: { 'user.note': 'y' } },
+        { name: 'way', type: 'symlink', linkname: 'owned' },
+      ],
+    ];
+    for (const [index, entries] of versions.entries())
+      built.tag(built.image({ layers: [built.layer(tar(entries))] }), `v${index}`);
+    built.write(join(dir, 'words'));
+    const lines = (await answer('oci-layout://words:v0', 'oci-layout://words:v1', '--files')).split('\n');
+    expect(lines.filter((line) => /^ [AMDm] /.test(line)).map((line) => line.trim().replace(/ +/g, ' '))).toEqual([
+      'm owned owner 0 → 1000',
+      'm plain +user.note',
+      'M same-size other bytes, same size',
+      'M way link plain → owned',
+    ]);
+  });
+
+  it('as JSON have what they had, and bytes, layers and settings (D5)', async () => {
     const document = JSON.parse(await answer(shop('1.4'), shop('1.5'), '--stat', '--json'));
     expect(document).toMatchObject({
       schema: 'ctxsrc/v1',
@@ -145,7 +173,7 @@ describe('what is asked for', () => {
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('it takes content, mode')]);
   });
 
-  it('--exit-code is 6 when the content keys differ, or anything of the kinds asked for', async () => {
+  it('--exit-code is 6 when the content keys differ, or anything of the kinds asked for (D7)', async () => {
     const code = async (...args: string[]) => (await diff([...args, '--exit-code', '-q'])).code;
     expect(await code(shop('1.4'), shop('1.5'))).toBe(6);
     expect(await code(shop('1.4'), shop('zstd'))).toBe(0);
@@ -157,7 +185,7 @@ describe('what is asked for', () => {
     expect(await code(shop('1.4'), shop('touched'), '--ignore', 'time,packing')).toBe(0);
   });
 
-  it('--max-growth is exit 8 by the manifests alone, after the answer', async () => {
+  it('--max-growth is exit 8 by the manifests alone, after the answer (C5)', async () => {
     const small = await diff([shop('1.4'), shop('1.5'), '--max-growth', '1%', '-q']);
     expect(small.code).toBe(0);
     const grown = await diff([shop('moved'), shop('zstd'), '--max-growth', '0B', '-q']);
@@ -180,7 +208,7 @@ describe('what is asked for', () => {
     expect(alone.stderr).toContain('--platform linux/amd64,linux/arm64');
   });
 
-  it('--markdown has a row for each path and setting, and nothing of a name is Markdown', async () => {
+  it('--markdown has a row for each path and setting, and nothing of a name is Markdown (D7)', async () => {
     const text = await answer(shop('1.4'), shop('noted'), '--markdown');
     expect(text).toContain('|  | `annotation com.example.note` |  | is new: &#34;a&#96;&#124;b&#34; |');
     const rows = await answer(shop('1.4'), shop('1.5'), '--markdown', '--stat');
@@ -227,7 +255,7 @@ it('another name of a file, link or device is what the first name is', async () 
 });
 
 describe('the screen', () => {
-  it('is ASCII where the locale is, and no name loses a letter in a pipe', async () => {
+  it('is ASCII where the locale is, and no name loses a letter in a pipe (T2)', async () => {
     const { stdout } = await diff([shop('1.4'), shop('1.5'), '--stat'], { LC_ALL: 'C' });
     expect(stdout).toMatch(/^[\x20-\x7e\n]*$/);
     expect(stdout).toContain('shop:1.4 -> 1.5: ');

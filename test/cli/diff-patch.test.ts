@@ -42,7 +42,7 @@ it.skipIf(!needs('patch'))('applies with patch -p1, whatever the names are', asy
 });
 
 describe('limits', () => {
-  it('two unlike files of a megabyte take seconds, not minutes, and are replaced as a whole', async () => {
+  it('two unlike files of a megabyte take seconds, not minutes, and are replaced as a whole (D6)', async () => {
     write('a', 'unlike', numbered(19_000, `${'a'.repeat(40)}`).slice(0, 990_000));
     write('b', 'unlike', numbered(19_000, `${'b'.repeat(40)}`).slice(0, 990_000));
     const { stdout, ms } = await diff('--patch');
@@ -51,7 +51,7 @@ describe('limits', () => {
     expect(ms).toBeLessThan(10_000);
   });
 
-  it('what is too large, binary or of another type is named in a line', async () => {
+  it('what is too large, binary or of another type is named in a line (D6)', async () => {
     write('a', 'large', 'x'.repeat(4_600_000));
     write('b', 'large', 'x'.repeat(4_700_000));
     write('b', 'lines', numbered(20_001, 'x'));

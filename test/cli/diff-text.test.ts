@@ -96,7 +96,7 @@ it('on a wide screen bars grow, and a long name moves its own row alone', () => 
 });
 
 describe('the rows', () => {
-  it.each([40, 80, 200])('are no wider than %i columns, and names keep their last part', (width) => {
+  it.each([40, 80, 200])('are no wider than %i columns, and names keep their last part (D5, T1)', (width) => {
     for (const stat of [true, false]) {
       for (const ascii of [true, false]) {
         const text = diffText(report, stat, screen(width, { ascii }));

@@ -36,7 +36,7 @@ describe('colours', () => {
     [PIPE, undefined, { GITHUB_ACTIONS: 'true', CI: 'true' }, false],
     [PIPE, undefined, { GITLAB_CI: 'true', FORCE_COLOR: '1' }, true],
     [TERMINAL, undefined, { CI: 'true' }, true],
-  ])('%# of 24: %j, flag %j, %j', (stdout, flag, env, wanted) => {
+  ])('%# of 24: %j, flag %j, %j (T5)', (stdout, flag, env, wanted) => {
     expect(screenOf(stdout, env, flag).color).toBe(wanted);
   });
 
@@ -47,7 +47,7 @@ describe('colours', () => {
     [['--no-color'], { FORCE_COLOR: '1' }, false],
     [[], { FORCE_COLOR: '1' }, true],
     [[], { GITHUB_ACTIONS: 'true' }, false],
-  ])('of the program in a pipe, with %j and %j: %j', async (flags, env, wanted) => {
+  ])('of the program in a pipe, with %j and %j: %j (T5)', async (flags, env, wanted) => {
     const { code, stdout } = await ctxsrc(['inspect', directory('app'), ...flags], { env: { NO_COLOR: '', ...env } });
     expect([code, COLOURED.test(stdout)]).toEqual([0, wanted]);
     // Colours bring no move of the cursor.
@@ -85,7 +85,7 @@ describe('names', () => {
   ];
 
   it.each([1, 2, 3, 20, 40, 80, 200])(
-    'never take more than the %i columns that they get, and hold nothing raw',
+    'never take more than the %i columns that they get, and hold nothing raw (T1)',
     (width) => {
       for (const ascii of [false, true]) {
         const screen: Screen = { width, color: false, ascii, bars: true };

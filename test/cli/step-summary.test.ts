@@ -41,7 +41,7 @@ function cellsOf(line: string): string[] {
 }
 
 describe('the summary of a step', () => {
-  it('is a heading and a table, after what is there', async () => {
+  it('is a heading and a table, after what is there (C2)', async () => {
     const digest = `sha256:${'ab12'.repeat(16)}`;
     const { text } = await summaryOf({ rows: [['base', digest]] }, {}, '# Another command\n');
     expect(text).toBe('# Another command\n\n### title\n\n| a | b |\n| --- | --- |\n| `base` | `ab12ab12` |\n\n');
@@ -80,7 +80,7 @@ describe('the summary of a step', () => {
     );
   });
 
-  it('folds what is more than twelve rows, and is bounded', async () => {
+  it('folds what is more than twelve rows, and is bounded (C2)', async () => {
     const rows = (count: number) => Array.from({ length: count }, (_, index) => [`name ${index}`, 'x'.repeat(300)]);
     const few = (await summaryOf({ rows: rows(40) })).text;
     const [shown, folded] = few.split('<details>');

@@ -82,7 +82,7 @@ describe('the table of the store', () => {
     expect(usageText(report, undefined, plain)).not.toContain('█');
   });
 
-  it('says in words what is in use, by whom, and what is shared', () => {
+  it('says in words what is in use, by whom, and what is shared (S3)', () => {
     const lines = usageText(report, 10_000_000_000, { ...plain, width: undefined }).split('\n');
     expect(lines).toEqual(
       expect.arrayContaining([
@@ -96,7 +96,7 @@ describe('the table of the store', () => {
     );
   });
 
-  it('is twenty rows and a sum on a terminal, and whole in a pipe', () => {
+  it('is twenty rows and a sum on a terminal, and whole in a pipe (S3)', () => {
     const many = { ...report, rows: Array.from({ length: 1224 }, (_, i) => row(`image-${i}`, 1000)), shared: [] };
     const shown = usageText(many, undefined, plain).split('\n');
     expect(shown.filter((line) => line.includes('image-'))).toHaveLength(20);
@@ -111,7 +111,7 @@ describe('the table of the store', () => {
     expect(colored.replace(/\x1b\[[0-9;]*m/g, '')).toBe(usageText(report, undefined, plain));
   });
 
-  it('of prune says what stays, and why; a dry run has the same rows', () => {
+  it('of prune says what stays, and why; a dry run has the same rows (S4)', () => {
     const pruned: PruneReport = {
       removed: [],
       rows: [row('old', 1000)],
@@ -148,7 +148,7 @@ it('says ages in the largest unit', () => {
 });
 
 describe('cache du and prune', () => {
-  it('give one document that adds up, and take the same filters', async () => {
+  it('give one document that adds up, and take the same filters (S4)', async () => {
     const home = cliHome();
     const root = join(home, 'cache', 'ctxsrc');
     const store = await openStore({ root });

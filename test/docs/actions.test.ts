@@ -185,7 +185,7 @@ describe.skipIf(!needs('bash'))('the actions', () => {
   describe('for a lock file', () => {
     const name = '/actions/lock';
 
-    it('says that nothing moved, fails when something did, and lists it where it may not fail', async () => {
+    it('says that nothing moved, fails when something did, and lists it where it may not fail (C2)', async () => {
       const [machine, cwd] = here();
       const summary = join(machine.home, 'summary');
       machine.env.GITHUB_STEP_SUMMARY = summary;

@@ -42,7 +42,7 @@ describe('the gate', { timeout: 60_000 }, () => {
     return describeApi(root, { planted: 'src/index.ts' });
   }
 
-  it('misses what is planted', () => {
+  it('misses what is planted (B2)', () => {
     const { missing } = described(`
       export function mute(a: string): string { return a; }
       /** Says what it does, but neither what it takes nor how it fails. */

@@ -233,7 +233,7 @@ describe.skipIf(!needs('git'))('docs/ci.md', () => {
       expect(blobs[0]).toBeGreaterThan(0);
     });
 
-    it('the GitHub workflow with a page uploads it as it is, also when the image has grown too much', async () => {
+    it('the GitHub workflow with a page uploads it as it is, also when the image has grown too much (P1)', async () => {
       registry.push(layout, 'team/app', 'main', image);
       const compare = async (entries: Parameters<typeof tar>[0], layers: readonly BuiltLayer[]) => {
         const next = layout.image({ layers: [...layers, layout.layer(tar(entries))] });

@@ -58,7 +58,7 @@ class Machine {
   }
 }
 
-describe('the commands that mend', () => {
+describe('the commands that mend (O2)', () => {
   it('authorities that cannot be read', async () => {
     const { before, after } = await new Machine({ NODE_EXTRA_CA_CERTS: '/nowhere.pem' }).mended('node');
     expect([before.status, after.status]).toEqual(['warn', 'ok']);
@@ -313,7 +313,7 @@ const surroundings = (env: Surroundings['env']): Surroundings => ({
 });
 
 describe('the report', () => {
-  it('of a machine without faults is seven rows, all ok, always in this order; nothing is made by it', async () => {
+  it('of a machine without faults is seven rows, all ok, always in this order; nothing is made by it (O4)', async () => {
     const machine = new Machine();
     for (const id of ['git', 'ssh']) machine.program(id, 'echo git version 2.47.3 OpenSSH_10.0');
     const { checks, exit } = await machine.report();
@@ -323,7 +323,18 @@ describe('the report', () => {
     expect(readdirSync(join(machine.home, 'cache')).filter((name) => name !== 'ctxsrc-code')).toEqual([]);
   });
 
-  it('is there soon: in less than 300 ms of computing', async () => {
+  it.each([
+    ['on the first run', {}],
+    ['where the store cannot be', { CTXSRC_CACHE_DIR: '/proc/store' }],
+  ])('is one document and nothing beside it %s (O5)', async (_, env) => {
+    const { stdout, stderr } = await run('/bin/sh', ['-c', 'ctxsrc doctor --json'], { env: new Machine(env).env });
+    expect([stdout.trimEnd().split('\n').length, stderr]).toEqual([1, '']);
+    const { schema, checks } = JSON.parse(stdout) as DoctorReport & { schema: string };
+    expect([schema, checks.map(({ id }) => id)]).toEqual(['ctxsrc/v1', IDS]);
+    for (const check of checks) expect(Object.keys(check)).toEqual(expect.arrayContaining(['status', 'facts']));
+  });
+
+  it('is there soon: in less than 300 ms of computing (O4)', async () => {
     const hook = join(tempDir('hook'), 'cpu.cjs');
     writeFileSync(
       hook,
@@ -359,7 +370,7 @@ describe('the report', () => {
     expect(homelyWord("/home/ana/it's", { HOME: '/home/ana' })).toBe("~/'it'\\''s'");
   });
 
-  it('goes on where a check throws, or takes too long', async () => {
+  it('goes on where a check throws, or takes too long (O1)', async () => {
     const given = surroundings({ HOME: '/home/ana' });
     const failing = { id: 'a', run: () => Promise.reject(new Error('no /home/ana/x')) };
     expect(await runCheck(failing, given)).toEqual({

@@ -198,7 +198,7 @@ describe('an image', () => {
     });
   });
 
-  it('names its base: by annotation, else the image in the store that has its first layers', async () => {
+  it('names its base: by annotation, else the image in the store that has its first layers (L2)', async () => {
     const home = cliHome();
     const [base, other] = [[file('b', 9)], [file('o', 9)]];
     const below = image([base, other]);
@@ -210,6 +210,9 @@ describe('an image', () => {
     expect(found.base).toMatchObject({ layers: 2, by: 'layers', digest: below.layout.manifests[0]!.digest });
     expect(found.layers.map((layer: { base: boolean }) => layer.base)).toEqual([true, true, false]);
     expect(await text([built.ref], home)).toMatch(/^ 2 .*\n {4}above: base /m);
+    const replaced = image([base, other, [file('b', 4)], [file('b', 1)]]);
+    const { hidden } = await json([replaced.ref, '--hidden'], home);
+    expect([hidden.bytes, hidden.base, hidden.own]).toEqual([13, { bytes: 9, files: 1 }, { bytes: 4, files: 1 }]);
     // The image itself is no base of its own.
     expect((await json([smaller.ref], home)).base).toBeNull();
     const named = image([base, [file('own', 1)]], {}, { 'org.opencontainers.image.base.name': 'example/base:1' });

@@ -170,7 +170,7 @@ describe.each(pages)('%s', (_name, page) => {
       expect(line).not.toMatch(/^\s*::|##\[/);
   });
 
-  it('says the same without colours', () => {
+  it('says the same without colours (T4)', () => {
     const colored = page({ ...plain, color: true });
     expect(colored).toContain('\x1b[');
     // Bold, dim, red, green, cyan and their ends, of the terminal's own; never a background, never a move.
@@ -195,7 +195,7 @@ describe('the page of an image', () => {
     expect(shares.reduce((sum, share) => sum + share, 0)).toBe(100);
   });
 
-  it('loses the bar first, then the share, then what is to be fetched', () => {
+  it('loses the bar first, then the share, then what is to be fetched (T1)', () => {
     const head = (width: number): string =>
       at(width)
         .find((line) => line.includes('MADE BY'))!
@@ -207,7 +207,7 @@ describe('the page of an image', () => {
     expect(at(40)).toContain('index    sha256:aaaa…aaaa');
   });
 
-  it('has the same columns in ASCII', () => {
+  it('has the same columns in ASCII (T2)', () => {
     const plainSigns = (line: string): string => line.replaceAll('█', '#').replaceAll('▌', '.');
     const beforeText = (lines: readonly string[]): string[] =>
       lines.filter((line) => /^ *\d /.test(line)).map((line) => plainSigns(line).slice(0, line.indexOf('RUN')));
@@ -216,7 +216,7 @@ describe('the page of an image', () => {
     expect(at(80).join('')).not.toMatch(/[^\x20-\x7e█▌→…]/);
   });
 
-  it('in a pipe cuts nothing, and is read aloud without bars', () => {
+  it('in a pipe cuts nothing, and is read aloud without bars (L6, T3)', () => {
     expect(at(undefined).join('\n')).toContain('RUN apt-get install --no-install-recommends ca-certificates\n');
     expect(at(undefined)).toContain(`pinned   ${image.pinned}`);
     expect(at(80, { bars: false }).join('\n')).not.toContain('█');

@@ -20,11 +20,11 @@ import { testJob } from '../job.ts';
 import { expectStoresAddUp } from './random-stores.ts';
 
 describe('what the store takes of the disk', () => {
-  it('adds up to what the disk says, and each row is what comes back without it', async () => {
+  it('adds up to what the disk says, and each row is what comes back without it (S2)', async () => {
     await expectStoresAddUp(20);
   }, 120_000);
 
-  it('counts a file with three names once, and of a sparse one what is there, with both facts', async () => {
+  it('counts a file with three names once, and of a sparse one what is there, with both facts (S5)', async () => {
     const root = join(tempDir('usage'), 'cache');
     mkdirSync(join(root, 'stat-cache'), { recursive: true });
     const path = join(root, 'stat-cache', 'a');
