@@ -1,7 +1,7 @@
 /** Manifests and indexes on their way into a repository. */
 import type { JobContext } from '../../contract/session.ts';
 import { type Digest, digestAlgorithm, digestLike, isDigest } from '../../core/digest.ts';
-import { CtxsrcError } from '../../core/errors.ts';
+import { CtxsrcError, isCtxsrcError } from '../../core/errors.ts';
 import { isObject, jsonObject } from '../../core/is-object.ts';
 import { readAll } from '../../http/body.ts';
 import type { RequestSubject } from '../../http/errors.ts';
@@ -113,10 +113,20 @@ export async function putManifest(
       throw missing === undefined ? error : new MissingContent(error, missing);
     } catch (error) {
       if (!(error instanceof TransientError)) throw error;
-      await budget.wait(error, job);
+      await budget.wait(error, job).catch((last: unknown) => {
+        throw mayBeAddresses(last, bytes);
+      });
       if ((await named(job, target, digest, reference)) === digest) return false;
     }
   }
+}
+
+/** Docker's registry, unless told otherwise, takes no manifest with addresses of layers, and says nothing of them. */
+function mayBeAddresses(error: unknown, bytes: Uint8Array): unknown {
+  if (!isCtxsrcError(error, 'E_SERVER') || !Buffer.from(bytes).includes('"urls"')) return error;
+  const hint =
+    'the image has layers with addresses (urls): the registry may have to allow them (docker: validation.manifests.urls.allow)';
+  return error.with({ hint });
 }
 
 const UNKNOWN = new Set(['MANIFEST_BLOB_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_UNKNOWN']);

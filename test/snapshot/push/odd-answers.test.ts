@@ -83,6 +83,20 @@ describe('a registry whose answers are nearly right', () => {
     expectThere(plan);
   });
 
+  it('an image with addresses of layers that fails without a reason: the hint names them', async () => {
+    registry.rule = ({ method, url, raw }, response) => {
+      if (!isManifest(method, url)) return undefined;
+      raw.resume();
+      return send(response, problem(500, 'UNKNOWN'));
+    };
+    const plan = imageOf(layerOf(10));
+    const bytes = Buffer.from('{ "layers": [{ "urls": ["https://example.com/layer"] }] }');
+    const foreign = { ...plan, root: { ...plan.root, digest: digestOf(bytes), bytes } };
+    const refused = (which: PushPlan) => failure(pushPlan(registry, which, { retry: 0 }));
+    expect(await refused(foreign)).toMatchObject({ code: 'E_SERVER', hint: expect.stringContaining('urls.allow') });
+    expect(await refused(plan)).toMatchObject({ code: 'E_SERVER', hint: 'try again later' });
+  });
+
   it('the number of bytes where the last one belongs', async () => {
     registry.rule = inParts(({ method, headers }, response) => {
       const last = /-(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
