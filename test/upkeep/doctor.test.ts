@@ -242,6 +242,24 @@ describe('the commands that mend (O2)', () => {
       expect([before.status, after.status, after.facts.outcome]).toEqual(['fault', 'ok', 'accepted']);
     });
 
+    it('that wants a credential where docker is not installed and skopeo is', async () => {
+      const machine = new Machine({ CTXSRC_PLAIN_HTTP: registry.host });
+      machine.env.PATH = `${machine.bin}:${tempDir('path')}`;
+      const entry = `{"auths":{"${registry.host}":{"auth":"${Buffer.from('ana:secret').toString('base64')}"}}}`;
+      machine.program('skopeo', `/bin/mkdir -p "$(/usr/bin/dirname "$3")" && printf '%s' '${entry}' > "$3"`);
+      const { before, after } = await machine.mended(`registry:${registry.host}`, '--test');
+      expect(before.mend).toBe(`skopeo login --authfile ~/.docker/config.json ${registry.host}`);
+      expect([after.status, after.facts.outcome]).toEqual(['ok', 'accepted']);
+    });
+
+    it('that refuses the credential of DOCKER_AUTH_CONFIG, which no login replaces', async () => {
+      const auth = Buffer.from('ana:old').toString('base64');
+      const DOCKER_AUTH_CONFIG = JSON.stringify({ auths: { [registry.host]: { auth } } });
+      const report = await new Machine({ CTXSRC_PLAIN_HTTP: registry.host, DOCKER_AUTH_CONFIG }).report('', '--test');
+      const { mend, hint } = report.checks.find(({ id }) => id.startsWith('registry:'))!;
+      expect([mend, hint]).toEqual([undefined, expect.stringContaining('DOCKER_AUTH_CONFIG')]);
+    });
+
     it('that refuses the credential of the environment, which no login replaces', async () => {
       const credential = { CTXSRC_REGISTRY: registry.host, CTXSRC_USERNAME: 'ana', CTXSRC_PASSWORD: 'old' };
       const report = await new Machine({ CTXSRC_PLAIN_HTTP: registry.host, ...credential }).report('', '--test');

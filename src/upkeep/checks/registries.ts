@@ -5,7 +5,8 @@ import { findProgram } from '../../core/programs.ts';
 import { silentProgress } from '../../core/progress.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { configuredRegistries } from '../../registry/auth/configured.ts';
-import { createCredentialLookup } from '../../registry/auth/credentials.ts';
+import { configFiles, createCredentialLookup } from '../../registry/auth/credentials.ts';
+import { entryForHost, parseDockerConfig } from '../../registry/auth/docker-config.ts';
 import { type CredentialTest, testCredentials } from '../../registry/credential-test.ts';
 import { createSession } from '../../source/session.ts';
 import { type Finding, findingOf, homelyWord, type NamedCheck, type Surroundings } from '../check.ts';
@@ -70,5 +71,11 @@ function loginHelp(
   }
   if (env.CTXSRC_REGISTRY === host && (env.CTXSRC_TOKEN || env.CTXSRC_PASSWORD))
     return { hint: 'correct CTXSRC_USERNAME and CTXSRC_PASSWORD, or CTXSRC_TOKEN: they are used before any file' };
-  return { mend: `docker login ${word}` };
+  const { auths } = parseDockerConfig(env.DOCKER_AUTH_CONFIG ?? '') ?? {};
+  if (auths !== undefined && entryForHost(auths, host) !== undefined)
+    return { hint: 'correct DOCKER_AUTH_CONFIG, or unset it and log in: it is used before any file' };
+  const program = findProgram('docker', env) === undefined ? LOGINS.find((name) => findProgram(name, env)) : undefined;
+  const [file] = configFiles(env);
+  if (program === undefined || file === undefined) return { mend: `docker login ${word}` };
+  return { mend: `${program} login --authfile ${homelyWord(file, env)} ${word}` };
 }
