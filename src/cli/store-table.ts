@@ -63,7 +63,7 @@ export function pruneText(
 
 const WHY: Readonly<Record<KeptReason, string>> = {
   'in use': 'in use',
-  referenced: 'an image or a record needs it; --all takes it',
+  referenced: 'saves work, or an image needs it; --all takes it',
   filtered: 'no filter chose it',
   recent: 'used since then',
   fits: 'it fits',

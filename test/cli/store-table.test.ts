@@ -119,6 +119,7 @@ describe('the table of the store', () => {
       kept: [
         { ...row('train', 5000, { inUse: [{ pid: 7, here: true }] }), why: 'in use' },
         { ...row('young', 5000), why: 'recent' },
+        { ...row('stat-cache', 5000), why: 'referenced' },
       ],
       freed: 1000,
       remaining: 10_000,
@@ -130,6 +131,8 @@ describe('the table of the store', () => {
       expect.arrayContaining([
         expect.stringMatching(/train: in use$/),
         expect.stringMatching(/young: used since then$/),
+        // Below its row: there is no room behind it.
+        `${' '.repeat(32)}saves work, or an image needs it; --all takes it`,
         'in use by process 7: image train',
         'freed 1.0 kB, 10.0 kB remain',
       ]),
