@@ -18,6 +18,7 @@ export class OwnRules {
   readonly #facts: LintFacts;
   readonly #report: Report;
   readonly #ignoresGit: boolean;
+  #comments: ReadonlyMap<number, readonly string[]> | undefined;
 
   constructor(dockerfile: Dockerfile, facts: LintFacts, report: Report) {
     this.#dockerfile = dockerfile;
@@ -99,8 +100,9 @@ export class OwnRules {
   /** Without a target, a stage that is not needed is most likely a mistake. */
   #checkStages(): void {
     if (this.#facts.options.target !== undefined) return;
+    const reachable = new Set(this.#facts.graph.reachable);
     for (const [index, stage] of this.#dockerfile.stages.entries()) {
-      if (this.#facts.graph.reachable.includes(index)) continue;
+      if (reachable.has(index)) continue;
       this.#report.own(
         'UnreachedStage',
         stage,
@@ -136,13 +138,15 @@ export class OwnRules {
   }
 
   #spot({ lines }: Place): { readonly lines: Lines; readonly comments: readonly string[] } {
-    return { lines, comments: this.#commentsAt(lines.first) };
+    this.#comments ??= commentsByLine(this.#dockerfile);
+    return { lines, comments: this.#comments.get(lines.first) ?? [] };
   }
+}
 
-  #commentsAt(line: number): readonly string[] {
-    const written = this.#dockerfile.stages.flatMap((stage) => [stage, ...stage.instructions]);
-    return written.find(({ lines }) => lines.first === line)?.comments ?? [];
-  }
+/** The comments above what begins in a line. */
+function commentsByLine({ stages }: Dockerfile): ReadonlyMap<number, readonly string[]> {
+  const written = stages.flatMap((stage) => [stage, ...stage.instructions]);
+  return new Map(written.map(({ lines, comments }) => [lines.first, comments]));
 }
 
 /** Arguments that BuildKit knows without a declaration. */

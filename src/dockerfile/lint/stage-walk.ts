@@ -3,6 +3,7 @@ import { isObject } from '../../core/is-object.ts';
 import { textsOf } from '../../core/json-members.ts';
 import { expand, expandDocument } from '../expand/expand.ts';
 import { OrderedVariables, splitVariable } from '../graph/environment.ts';
+import type { ImageRequest } from '../graph/types.ts';
 import { parseTrigger } from '../parse/dockerfile.ts';
 import type { Dockerfile, Instruction, Stage } from '../parse/instruction.ts';
 import { parseMount } from '../parse/mount.ts';
@@ -39,11 +40,16 @@ export function walkStages(
   visit: (each: Visit) => void,
 ): void {
   const states = new Map<Stage, StageState>();
+  /** The stages above, by name: the last of each. */
+  const named = new Map<string | undefined, Stage>();
+  const reachable = new Set(facts.graph.reachable);
+  const images = baseImages(facts);
   for (const [index, stage] of dockerfile.stages.entries()) {
-    if (!facts.graph.reachable.includes(index) || isReplaced(stage, facts)) continue;
     const base = attempt(() => expand(stage.base, (name) => globals.get(name), dockerfile.escape));
-    const parent = dockerfile.stages.slice(0, index).findLast(({ name }) => name !== '' && name === base);
-    const image = imageConfig(stage, facts);
+    const parent = named.get(base);
+    if (stage.name !== '') named.set(stage.name, stage);
+    if (!reachable.has(index) || isReplaced(stage, facts)) continue;
+    const image = imageConfig(images.get(stage.lines.first), facts);
     const state = inherited(parent && states.get(parent)) ?? ofImage(base, image);
     states.set(stage, state);
     const triggers = parent === undefined ? textsOf(image?.OnBuild) : parent.instructions.flatMap(triggerOf);
@@ -66,14 +72,22 @@ function inherited(parent: StageState | undefined): StageState | undefined {
   return { ...parent, variables: new OrderedVariables(parent.variables), declared: new Set(parent.declared) };
 }
 
-/** The part `config` of the base image's configuration; undefined if it could not be read. */
-function imageConfig(stage: Stage, { graph, configOf }: LintFacts): Readonly<Record<string, unknown>> | undefined {
-  const request = graph.requests.find(({ places }) =>
-    places.some(
-      ({ line, instruction, onbuildOf }) =>
-        line === stage.lines.first && instruction === 'FROM' && onbuildOf === undefined,
-    ),
-  );
+/** The images that stages begin with, by the line of their FROM. */
+function baseImages({ graph }: LintFacts): ReadonlyMap<number | undefined, ImageRequest> {
+  const images = new Map<number | undefined, ImageRequest>();
+  for (const request of graph.requests) {
+    for (const { line, instruction, onbuildOf } of request.places) {
+      if (instruction === 'FROM' && onbuildOf === undefined && !images.has(line)) images.set(line, request);
+    }
+  }
+  return images;
+}
+
+/** The part `config` of an image's configuration; undefined if it could not be read. */
+function imageConfig(
+  request: ImageRequest | undefined,
+  { configOf }: LintFacts,
+): Readonly<Record<string, unknown>> | undefined {
   const document = request && configOf(request);
   if (document === undefined) return undefined;
   return isObject(document.config) ? document.config : {};
