@@ -35,6 +35,7 @@ it.skipIf(!needs('tmux'))(
         '  docker-image://alpine:3.20, for a',
         '  directory type ./alpine:3.20',
       ]);
+      expect((await shown('explain 76')).slice(0, 2)).toEqual(['exit 76: rate limit that does not clear', 'in time']);
       expect(await shown('inspect --hidden oci-layout://hello')).toEqual(
         expect.arrayContaining(['image    sha256:e5e9…f00f', '    31 B      1  old.txt']),
       );

@@ -184,7 +184,7 @@ describe.skipIf(!needs('tmux'))('a terminal', () => {
 
 describe.skipIf(!needs('tmux'))('a terminal that is read aloud, or cannot move its cursor', () => {
   it.each(['ACCESSIBLE=1', 'TERM=dumb'])(
-    'gets lines that stay (%s)',
+    'gets lines that stay (%s) (T3)',
     async (variable) => {
       const terminal = new Terminal(80, 24, cliEnv(cliHome(), { TERM: undefined }));
       try {

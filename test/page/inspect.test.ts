@@ -90,7 +90,7 @@ describe.skipIf(!needs('chromium'))('the page of inspect', () => {
     await page.close();
   });
 
-  it.each(['light', 'dark'] as const)('has no violation that axe finds in %s colours', async (colorScheme) => {
+  it.each(['light', 'dark'] as const)('has no violation that axe finds in %s colours (P5)', async (colorScheme) => {
     const { page } = await openFile(context, html);
     await page.emulateMedia({ colorScheme });
     const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(

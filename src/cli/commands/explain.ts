@@ -20,7 +20,7 @@ export async function run(run: Run, [wanted]: readonly string[]): Promise<undefi
 async function printExit(run: Run, wanted: number): Promise<undefined> {
   const explained = explainExit(wanted);
   if (run.json) return run.document(explained);
-  await run.line(`exit ${explained.exit}: ${explained.meaning}`);
+  await paragraph(run, `exit ${explained.exit}: ${explained.meaning}`, 0);
   for (const code of explained.codes) await paragraph(run, `${code}: ${explainCode(code).cause}`, 2);
 }
 
