@@ -31,7 +31,8 @@ const OFFICIAL = 'library/';
 function refuse(text: string, why: string, hint?: string): CtxsrcError {
   const plain = withoutUser(text);
   const shown = plain.length > 200 ? `${plain.slice(0, 200)}…` : plain;
-  if (plain !== text) {
+  // With nothing behind the @ it is the digest that lacks, of a variable that is empty for instance.
+  if (plain !== text && !text.endsWith('@')) {
     return new CtxsrcError('E_REFERENCE', `image name ${JSON.stringify(shown)} is not valid: it holds a password`, {
       hint: `leave it out, and log in once with \`docker login\`, or set CTXSRC_REGISTRY, CTXSRC_USERNAME and CTXSRC_PASSWORD`,
     });

@@ -76,7 +76,9 @@ export async function vendorEntries(work: LockWork, lock: OpenLock, options: Ven
     try {
       entries.set(name, { ...entry, ...(await vendor(work, lock, name, entry, options)) });
     } catch (error) {
-      const named = isCtxsrcError(error) ? error.with({ message: `${printable(name)}: ${error.message}` }) : error;
+      // What has moved is named already.
+      const isNamed = !isCtxsrcError(error) || error.details?.name === name;
+      const named = isNamed ? error : error.with({ message: `${printable(name)}: ${error.message}` });
       throw withReference(named, `${name}=${entry.ref}`);
     }
   }

@@ -66,6 +66,13 @@ it.each(['bob:PW-typed@host/app:1', 'bob:PW-typed@localhost:5000/app', 'bob:PW-t
   },
 );
 
+it('a digest that is empty, as an unset variable is, is no password', async () => {
+  const failing = identifyText(new SourceTable(), 'docker-image://host:5000/app@', {});
+  await expect(failing).rejects.toMatchObject({
+    message: expect.stringContaining('what stands behind @ is no digest'),
+  });
+});
+
 describe('an image in a registry', () => {
   let registry: TestRegistry;
   let layout: LayoutBuilder;
