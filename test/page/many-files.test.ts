@@ -1,9 +1,11 @@
 /** Pages of 100,000 files and folders: how large they are, and how quick. */
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bySize, fileTree, summedTree } from '../../src/page/file-tree.ts';
+import { inputsPage } from '../../src/page/inputs-page.ts';
 import type { PageFile } from '../../src/page/model.ts';
 import { renderPage } from '../../src/page/render.ts';
 import { openBrowser, openFile } from '../support/browser.ts';
@@ -156,4 +158,23 @@ describe.skipIf(!needs('chromium'))('in a browser', () => {
     expect(await page.locator('#list tbody tr').count()).toBe(0);
     expect(console).toEqual([]);
   });
+});
+
+it('of 500 inputs is small, and begins with what changed (P6)', () => {
+  const digest = (index: number) => `sha256:${createHash('sha256').update(`${index}`).digest('hex')}` as const;
+  const inputs = Array.from({ length: 500 }, (_, index) => ({
+    kind: 'docker-image',
+    name: `image-${index}`,
+    ref: `docker-image://registry.example/team/image-${index}:latest`,
+    at: [{ file: 'Dockerfile', line: index + 1, instruction: 'FROM' }],
+    digest: digest(index),
+    key: digest(-index),
+  }));
+  const report = { file: 'Dockerfile', target: 'app', platforms: ['linux/amd64'], key: digest(500), inputs };
+  const earlier = { hasKey: () => false, hasInput: ({ name }: { name: string }) => name !== 'image-400' };
+  const page = renderPage(inputsPage({ ...report, frontend: null, unkeyed: [], incomplete: [] }, earlier), undefined);
+  expect(page.length).toBeLessThan(500_000);
+  const rows = page.slice(page.indexOf('<tbody>')).match(/<td>image-\d+<\/td>/g)!;
+  expect(rows).toHaveLength(500);
+  expect(rows.slice(0, 3)).toEqual(['<td>image-400</td>', '<td>image-0</td>', '<td>image-1</td>']);
 });
