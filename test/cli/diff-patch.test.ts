@@ -25,9 +25,12 @@ it.skipIf(!needs('patch'))('applies with patch -p1, whatever the names are', asy
   write('a', 'mode', 'as it was\n');
   write('a', 'end', 'no line end');
   write('a', 'lines', numbered(50, 'line'));
+  write('a', 'mode of\ta blank', 'as it was\n');
+  for (const name of ['empty and gone', '::empty', 'mode with a blank']) write('a', name, '');
   cpSync(join(dir, 'a'), join(dir, 'b'), { recursive: true });
   rmSync(join(dir, 'b', 'gone'));
-  chmodSync(join(dir, 'b', 'mode'), 0o755);
+  for (const name of ['empty and gone', '::empty']) rmSync(join(dir, 'b', name));
+  for (const name of ['mode', 'mode with a blank', 'mode of\ta blank']) chmodSync(join(dir, 'b', name), 0o755);
   write('b', 'end', 'another\nend');
   write('b', 'lines', numbered(50, 'line').replace('line 20\n', 'line twenty\n').replace('line 45\n', ''));
   mkdirSync(join(dir, 'b', 'with blank'));

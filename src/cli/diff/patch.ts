@@ -34,7 +34,8 @@ function fileText(patch: FilePatch, screen: Screen, inActions: boolean): string 
   }
   const modes = modeLines(from, to);
   if (hunks === '' && modes.length === 0) return '';
-  const head = [`diff --git ${quotedName(`a/${path}`)} ${quotedName(`b/${path}`)}`, ...modes];
+  const names = [`a/${path}`, `b/${path}`].map(headName).join(' ');
+  const head = [`diff --git ${names}`, ...modes, ...(hunks === '' ? emptyFile(from, to) : [])];
   const files = hunks === '' ? [] : [`--- ${fileName('a', path, from)}`, `+++ ${fileName('b', path, to)}`];
   const lines = [...head, ...files].map((line) => styled(screen, 'bold', line));
   return `${lines.join('\n')}\n${screen.width === undefined ? hunks : hunksOnTerminal(hunks, screen)}`;
@@ -46,6 +47,18 @@ function modeLines(from: Side, to: Side): string[] {
   if (from === undefined) return [`new file mode ${gitMode(to)}`];
   if (to === undefined) return [`deleted file mode ${gitMode(from)}`];
   return gitMode(from) === gitMode(to) ? [] : [`old mode ${gitMode(from)}`, `new mode ${gitMode(to)}`];
+}
+
+/** Without lines of content, `patch` takes an empty file for one that came or went only by git's line of their digests. */
+function emptyFile(from: Side, to: Side): string[] {
+  if (from !== undefined && to !== undefined) return [];
+  return [from === undefined ? 'index 0000000..e69de29' : 'index e69de29..0000000'];
+}
+
+/** A name in the first line, where `patch` cannot tell a blank in it from the one behind it. */
+function headName(name: ByteString): string {
+  const quoted = quotedName(name);
+  return quoted.includes(' ') && !quoted.startsWith('"') ? `"${quoted}"` : quoted;
 }
 
 const gitMode = (side: Side): string => (((side?.mode ?? 0) & 0o100) === 0 ? '100644' : '100755');
