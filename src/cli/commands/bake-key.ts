@@ -17,6 +17,10 @@ export async function keyOfTarget<T>(
   return withBake(run, names, flags, keyOfBuild, async ({ answers }) => {
     const found = answerFor(answers, names[0] ?? 'default');
     if (found !== undefined && names.length < 2) return print(found);
+    if (answers.length === 0) {
+      const hint = 'name a target of it behind the flags';
+      throw new CtxsrcError('E_USAGE', 'key --build prints the key of one target, and bake finds none', { hint });
+    }
     throw new CtxsrcError('E_USAGE', 'key --build prints the key of one target', {
       hint: `name one of ${listed(answers.map(({ target }) => target.name))}; all of them: ctxsrc inputs --from FILE`,
     });
