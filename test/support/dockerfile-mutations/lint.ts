@@ -83,7 +83,7 @@ export const LINT_MUTATIONS: readonly DockerfileMutation[] = [
     [
       'a stage that nothing needs is no finding',
       'missing-image-not-needed',
-      'if (this.#facts.graph.reachable.includes(index)) continue;',
+      'if (reachable.has(index)) continue;',
       'if (stage) continue;',
     ],
     [
