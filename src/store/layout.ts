@@ -173,9 +173,13 @@ export class StoreDirectory {
    */
   #isBegun(names: readonly string[]): boolean {
     const isEmpty = (folder: string): boolean =>
-      namesIn(this.path(folder)).every((name) => folder === 'blobs' || ownerOf(name) !== undefined);
+      namesIn(this.path(folder)).every((name) =>
+        folder === 'blobs' ? name === 'sha256' : ownerOf(name) !== undefined,
+      );
     const isOwn = names.every((name) => OWN_NAMES.has(name) || name === 'lost+found');
-    return names.includes(MARKER) || (isOwn && SUBDIRECTORIES.every(isEmpty));
+    const namesNothing = (): boolean =>
+      !names.includes('index.json') || readFileSync(this.path('index.json'), 'utf8') === EMPTY_INDEX;
+    return names.includes(MARKER) || (isOwn && SUBDIRECTORIES.every(isEmpty) && namesNothing());
   }
 
   #version(): number | undefined {

@@ -152,7 +152,11 @@ describe('a store', () => {
     writeFileSync(join(base, 'work/tmp/file'), '');
     mkdirSync(join(base, 'home'));
     writeFileSync(join(base, 'home/file'), '');
-    for (const name of ['cache', 'disk', 'work', 'home']) {
+    // Layouts of other blobs, and of images whose blobs are elsewhere.
+    mkdirSync(join(base, 'other/blobs/sha512'), { recursive: true });
+    mkdirSync(join(base, 'named/blobs/sha256'), { recursive: true });
+    writeFileSync(join(base, 'named/index.json'), '{"schemaVersion":2,"manifests":[{}]}');
+    for (const name of ['cache', 'disk', 'work', 'home', 'other', 'named']) {
       const before = readdirSync(join(base, name), { recursive: true });
       await expect(openStore({ root: join(base, name) })).rejects.toMatchObject({ code: 'E_USAGE' });
       expect(readdirSync(join(base, name), { recursive: true })).toEqual(before);
