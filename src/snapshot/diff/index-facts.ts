@@ -31,12 +31,12 @@ export function withIndexFacts({ detail, ...facts }: Description): Facts {
 /** The words for a fact of the index; none where the images compared are all that differs. */
 export function indexWords({ what, from, to }: FactDifference, sides: readonly (Facts | undefined)[]): string[] {
   if (what === 'attestations') return ['attestations'];
-  const [before, now] = [from, to].map((images, side) =>
-    textsOf(images).filter((image) => !image.endsWith(` ${String(sides[side]?.manifest)}`)),
-  ) as [string[], string[]];
-  const others = [...before.filter((image) => !now.includes(image)), ...now.filter((image) => !before.includes(image))];
+  const [before, now] = [from, to].map(
+    (images, side) => new Set(textsOf(images).filter((image) => !image.endsWith(` ${String(sides[side]?.manifest)}`))),
+  ) as [Set<string>, Set<string>];
+  const others = [...[...before].filter((image) => !now.has(image)), ...[...now].filter((image) => !before.has(image))];
   const platforms = [...new Set(others.map((image) => image.slice(0, image.lastIndexOf(' '))))];
-  if (platforms.length === 0) return before.length === 0 ? [] : ['order of the index'];
+  if (platforms.length === 0) return before.size === 0 ? [] : ['order of the index'];
   const rest = platforms.length - MAX_PLATFORMS;
   const names = rest > 1 ? [...platforms.slice(0, MAX_PLATFORMS), `${rest} more`] : platforms;
   return [`platforms beside (${names.join(', ')})`];
