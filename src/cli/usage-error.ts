@@ -42,12 +42,13 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   show: 'inspect',
 };
 
-/** Names the command of another tool's word, the one that begins so, or the one that is spelled nearly so. */
+/** Names the command of another tool's word, those that begin so, or the one that is spelled nearly so. */
 export function noCommand(typed: string, commands: readonly Pick<CommandSpec, 'name'>[]): CtxsrcError {
   const names = [...new Set(commands.map(({ name }) => name))];
+  const begun = typed.length > 1 ? names.filter((name) => name.startsWith(typed)) : [];
   const meant =
     (Object.hasOwn(ELSEWHERE, typed) ? ELSEWHERE[typed] : undefined) ??
-    names.find((name) => typed.length > 1 && name.startsWith(typed)) ??
+    (begun.length > 0 ? begun.join(' or ctxsrc ') : undefined) ??
     closest(typed.slice(0, 100), names, (length) => Math.max(1, length * 0.4));
   return new CtxsrcError('E_USAGE', `there is no command ${JSON.stringify(shownReference(typed))}`, {
     hint: meant === undefined ? 'ctxsrc --help lists the commands' : `did you mean ctxsrc ${meant}?`,

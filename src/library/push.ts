@@ -32,7 +32,8 @@ const PUSH_OPTIONS = {
  * Puts an image byte for byte, or the files of any other source as an image of one layer, into a registry or a layout.
  * @param reference the source, as on the command line
  * @param destination `docker-image://HOST/NAME:TAG` or `oci-layout://DIR[:TAG]`
- * @throws CtxsrcError `E_NOT_AN_IMAGE`, `E_UNAUTHORIZED`, `E_FORBIDDEN`, `E_TARGET_EXISTS` for a tag that must not move, and those of `digest`
+ * @throws CtxsrcError `E_NOT_AN_IMAGE`, `E_UNAUTHORIZED`, `E_FORBIDDEN`, `E_TARGET_EXISTS` for a tag that must not move, `E_LOSSY` for a layer that this user cannot make
+ * whole, and those of `digest`
  */
 export async function push<Reference extends string>(
   reference: Reference,

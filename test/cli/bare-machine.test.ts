@@ -264,6 +264,7 @@ describe('a person who errs', () => {
     ['hash', 'did you mean ctxsrc key?'],
     ['du', 'did you mean ctxsrc cache du?'],
     ['snap', 'did you mean ctxsrc snapshot?'],
+    ['pu', 'did you mean ctxsrc pull or ctxsrc push?'],
     ['insepct', 'did you mean ctxsrc inspect?'],
     ['toString', 'ctxsrc --help lists the commands'],
     ['blub', 'ctxsrc --help lists the commands'],

@@ -1,6 +1,6 @@
 /** Packs the files of any source as an image of one layer, ready to be pushed. */
 import { join } from 'node:path';
-import type { WriteReport } from '../../../contract/ref.ts';
+import type { Loss, WriteReport } from '../../../contract/ref.ts';
 import type { JobContext } from '../../../contract/session.ts';
 import type { SourceEnv, SourceInstance } from '../../../contract/source.ts';
 import { given } from '../../../core/check-options.ts';
@@ -150,13 +150,15 @@ const NO_LOSS: ReadonlySet<string> = new Set(['owner', 'mtime']);
 
 /** A user without the right to write an entry would make another layer of the same content than root. */
 function refuseLosses({ losses, lossCounts }: WriteReport): void {
-  const inNoLayer = losses.filter(({ kind, detail }) => kind === 'xattr' && !isHashedXattr(detail)).length;
+  const isInNoLayer = ({ kind, detail }: Loss): boolean => kind === 'xattr' && !isHashedXattr(detail);
+  // Of too many losses to be listed nobody knows which are in no layer: they count.
+  const inNoLayer = losses.filter(isInNoLayer).length;
   const lost = Object.entries(lossCounts)
     .map(([kind, n]): [string, number] => [kind, kind === 'xattr' ? n - inNoLayer : n])
     .filter(([kind, n]) => n > 0 && !NO_LOSS.has(kind));
   if (lost.length === 0) return;
   const what = lost.map(([kind, n]) => `${kind} (${n})`).join(', ');
-  const path = losses.find(({ kind }) => kind === lost[0]![0])?.path ?? '';
+  const path = losses.find((loss) => loss.kind === lost[0]![0] && !isInNoLayer(loss))?.path ?? '';
   throw new CtxsrcError('E_LOSSY', `the layer would lack what this user cannot write: ${what}, first ${path}`, {
     hint: 'push as root',
   });
