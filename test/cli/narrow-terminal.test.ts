@@ -8,11 +8,21 @@ import { Terminal } from '../support/terminal.ts';
 it.skipIf(!needs('tmux'))(
   'answers, errors and hints have no line that a terminal of 40 columns breaks (T1)',
   async () => {
-    const env = { ...cliEnv(cliHome()), TERM: 'xterm', DOCKER_DEFAULT_PLATFORM: 'linux/amd64' };
+    const env = {
+      ...cliEnv(cliHome()),
+      TERM: 'xterm',
+      GITHUB_ACTIONS: '',
+      LC_ALL: 'C.UTF-8',
+      DOCKER_DEFAULT_PLATFORM: 'linux/amd64',
+    };
     const terminal = new Terminal(40, 50, { ...env, NODE: process.execPath, CLI: cliPath() });
+    let count = 0;
     const shown = async (command: string): Promise<string[]> => {
-      terminal.type(`clear; $NODE $CLI ${command}; echo end`);
-      const rows = await terminal.until((lines) => lines.at(-2) === 'end', 'its end');
+      // Each its own, for the end of the command before may still be seen.
+      count += 1;
+      const end = `end${count}`;
+      terminal.type(`clear; $NODE $CLI ${command}; echo ${end}`);
+      const rows = await terminal.until((lines) => lines.at(-2) === end, 'its end');
       return rows.slice(0, -2);
     };
     try {

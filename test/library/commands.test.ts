@@ -387,8 +387,11 @@ describe('a signal', () => {
       (given) => library.snapshot(hello, late, { cacheDir: store, signal: given }),
       (given) => library.diff(hello, directory('app'), { cacheDir: store, signal: given, files: true }),
       (given) =>
-        library.buildKey({ context: directory('app'), dockerfile: 'FROM scratch\nCOPY . /' }, { signal: given }),
-      (given) => library.doctor({ signal: given }),
+        library.buildKey(
+          { context: directory('app'), dockerfile: 'FROM scratch\nCOPY . /' },
+          { cacheDir: store, signal: given },
+        ),
+      (given) => library.doctor({ cacheDir: store, signal: given }),
     ];
     for (const [index, call] of begun.entries()) {
       const abort = new AbortController();

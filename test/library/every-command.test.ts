@@ -129,7 +129,10 @@ describe('every command', () => {
     const file = libraryFile(name);
     const entry = file.startsWith('library/') ? 'index.ts' : file;
     expect(texts.get(entry)).toMatch(new RegExp(`\\b${name}\\b`));
-    const [ofCommand, ofLibrary] = [withItsOwn(commandFile(command), 'cli/'), withItsOwn(file, posix.dirname(file))];
+    const ofCommand = withItsOwn(commandFile(command), 'cli/');
+    const text = withItsOwn(file, posix.dirname(file));
+    // A function of the library may have the name of what it calls: its own declaration is no call.
+    const ofLibrary = file.startsWith('library/') ? text.replace(new RegExp(`function\\*? ${name}\\b`), '') : text;
     for (const call of calls.split(' ')) {
       const word = new RegExp(`\\b${call}\\b`);
       expect([command, word.test(ofCommand), name, word.test(ofLibrary)]).toEqual([command, true, name, true]);

@@ -158,7 +158,7 @@ describe('auth', () => {
   it('is left at once when a credential helper hangs, and so is what needs the credential', async () => {
     const registry = await TestRegistry.start({ auth: { kind: 'basic', username: 'u', password: 'p' } });
     const home = configured({ credsStore: 'slow' });
-    writeFileSync(join(home, 'docker-credential-slow'), '#!/bin/sh\nexec sleep 3\n', { mode: 0o755 });
+    writeFileSync(join(home, 'docker-credential-slow'), '#!/bin/sh\nexec sleep 20\n', { mode: 0o755 });
     vi.stubEnv('PATH', `${home}:${process.env.PATH}`);
     try {
       const calls = [
@@ -173,7 +173,7 @@ describe('auth', () => {
         const asked = expect(call(abort.signal)).rejects.toBe(reason);
         setTimeout(() => abort.abort(reason), 300);
         await asked;
-        expect(performance.now() - began).toBeLessThan(2000);
+        expect(performance.now() - began).toBeLessThan(15_000);
       }
     } finally {
       await registry.stop();

@@ -96,7 +96,7 @@ test('where the system allows no more threads none stays, and it is said', async
     system.allowed = Number.POSITIVE_INFINITY;
   }
   // A thread that has ended has the ID -1.
-  await vi.waitFor(() => expect(system.started.map(({ threadId }) => threadId)).toEqual([-1]));
+  await vi.waitFor(() => expect(system.started.map(({ threadId }) => threadId)).toEqual([-1]), { timeout: 30_000 });
 });
 
 test('a thread that ends without a word fails its group', async () => {
