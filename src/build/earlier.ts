@@ -27,7 +27,10 @@ export interface EarlierInputs {
 export interface ChangedInputs {
   /** The earlier document has the key of this build: nothing has changed that can change its result. */
   readonly known: boolean;
-  /** The inputs that the earlier document does not have as they are now; none where only the Dockerfile or a setting changed. */
+  /**
+   * The inputs that the earlier document does not have as they are now; none where the key is known, or only the
+   * Dockerfile or a setting changed.
+   */
   readonly changed: readonly BuildInput[];
 }
 
@@ -61,12 +64,16 @@ export function changedInputs(
   { key, inputs }: Pick<BuildAnswer, 'key' | 'inputs'>,
   earlier: EarlierInputs,
 ): ChangedInputs {
-  return { known: earlier.hasKey(key), changed: inputs.filter((input) => !earlier.hasInput(input)) };
+  const known = earlier.hasKey(key);
+  return { known, changed: known ? [] : inputs.filter((input) => !earlier.hasInput(input)) };
 }
 
 /** The inputs that have changed before the others. */
-export function changedFirst(inputs: readonly BuildInput[], earlier: EarlierInputs): readonly BuildInput[] {
-  return [...inputs.filter((one) => !earlier.hasInput(one)), ...inputs.filter((one) => earlier.hasInput(one))];
+export function changedFirst(
+  inputs: readonly BuildInput[],
+  { changed }: Pick<ChangedInputs, 'changed'>,
+): readonly BuildInput[] {
+  return [...changed, ...inputs.filter((one) => !changed.includes(one))];
 }
 
 function buildsOf(text: string): readonly unknown[] | undefined {
@@ -75,10 +82,14 @@ function buildsOf(text: string): readonly unknown[] | undefined {
   return typeof document?.key === 'string' ? [document] : undefined;
 }
 
-/** What an input is, wherever it is asked for. The reference counts only where it has neither key nor digest. */
+/**
+ * What an input gives to a build, wherever it is asked for: its content and, of an image, its configuration. So the
+ * digest of an index that has gained an entry for another platform does not count, and of an image that reaches nothing
+ * only its configuration does.
+ */
 function identityOf(input: unknown): string {
-  const [name, platform, key, digest, ref] = ['name', 'platform', 'key', 'digest', 'ref'].map((member) =>
-    memberOf(input, member),
-  );
-  return JSON.stringify([name, platform, key, digest, key === undefined && digest === undefined ? ref : undefined]);
+  const [name, platform, key, digest, ref, config, used] = MEMBERS.map((member) => memberOf(input, member));
+  return JSON.stringify([name, platform, used === false ? used : (key ?? digest ?? ref), config]);
 }
+
+const MEMBERS = ['name', 'platform', 'key', 'digest', 'ref', 'config', 'used'];

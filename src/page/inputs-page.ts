@@ -1,6 +1,6 @@
 /** The page of `inputs`: from the lines of a Dockerfile to the sources that they ask for. */
 import type { BuildInput, InputPlace } from '../build/answer.ts';
-import { changedFirst, changedInputs, type EarlierInputs } from '../build/earlier.ts';
+import { type ChangedInputs, changedFirst, changedInputs, type EarlierInputs } from '../build/earlier.ts';
 import type { BakeReport, InputsReport, TargetReport } from '../build/report.ts';
 import { counted, formatBytes } from '../core/format.ts';
 import type { Page, Section } from './model.ts';
@@ -8,7 +8,8 @@ import type { Page, Section } from './model.ts';
 /** @param earlier an earlier document: what has changed since then comes first; absent: nobody asked */
 export function inputsPage(report: InputsReport, earlier?: EarlierInputs): Page {
   const { file, target, platforms, key, inputs, unkeyed, frontend, incomplete } = report;
-  const changed = earlier === undefined ? '' : `, ${changedInputs(report, earlier).changed.length} changed`;
+  const changes = earlier && changedInputs(report, earlier);
+  const changed = changes === undefined ? '' : `, ${changes.changed.length} changed`;
   return {
     title: target === '' ? file : `${file}, target ${target}`,
     sentence: `${counted(inputs.length, 'input')}${changed}${unkeyed.length === 0 ? '' : `, ${unkeyed.length} more that no key can hold`}`,
@@ -26,7 +27,7 @@ export function inputsPage(report: InputsReport, earlier?: EarlierInputs): Page 
           ]),
       ...(incomplete.length === 0 ? [] : [{ label: 'incomplete', value: incomplete.join(', ') }]),
     ],
-    sections: sectionsOf(report, '', earlier),
+    sections: sectionsOf(report, '', changes),
   };
 }
 
@@ -48,30 +49,32 @@ export function bakePage(report: BakeReport, changed?: readonly string[], earlie
       ...(changed === undefined ? [] : [{ label: 'changed', value: changed.join(', ') || 'none' }]),
       ...targets.map(({ target, key }) => ({ label: `key of ${target}`, value: key, code: true as const })),
     ],
-    sections: targets.flatMap((target) => sectionsOf(target, `${target.target}: `, earlier)),
+    sections: targets.flatMap((target) =>
+      sectionsOf(target, `${target.target}: `, earlier && changedInputs(target, earlier)),
+    ),
   };
 }
 
-function sectionsOf({ file, inputs, unkeyed }: InputsReport, before: string, earlier?: EarlierInputs): Section[] {
+function sectionsOf({ file, inputs, unkeyed }: InputsReport, before: string, changes?: ChangedInputs): Section[] {
   const beside: Section = {
     heading: `${before}What no key can hold`,
     columns: [{ name: 'Line', kind: 'prose' }, { name: 'Kind', kind: 'word' }, { name: 'Name' }],
     rows: unkeyed.map(({ kind, id, at }) => ({ cells: [placesText(at, file), kind, id ?? '-'] })),
   };
-  return [inputSection(inputs, file, before, earlier), ...(unkeyed.length === 0 ? [] : [beside])];
+  return [inputSection(inputs, file, before, changes), ...(unkeyed.length === 0 ? [] : [beside])];
 }
 
 function inputSection(
   inputs: readonly BuildInput[],
   file: string,
   before: string,
-  earlier: EarlierInputs | undefined,
+  changes: ChangedInputs | undefined,
 ): Section {
   return {
     heading: `${before}Inputs`,
-    note: `In the order of first use${earlier === undefined ? '' : ', what has changed first'}: the line, what it asks for, and what that is now.`,
+    note: `In the order of first use${changes === undefined ? '' : ', what has changed first'}: the line, what it asks for, and what that is now.`,
     columns: [
-      ...(earlier === undefined ? [] : [{ name: 'State', kind: 'word' as const }]),
+      ...(changes === undefined ? [] : [{ name: 'State', kind: 'word' as const }]),
       { name: 'Line', kind: 'prose' },
       { name: 'Name' },
       { name: 'Source', kind: 'prose' },
@@ -79,13 +82,13 @@ function inputSection(
       { name: 'Digest', kind: 'code' },
       { name: 'Key', kind: 'code' },
     ],
-    rows: (earlier === undefined ? inputs : changedFirst(inputs, earlier)).map((input) => {
+    rows: (changes === undefined ? inputs : changedFirst(inputs, changes)).map((input) => {
       const { at, name, ref, platform, digest, key, used } = input;
       // The digest has a column of its own.
       const place = digest !== undefined && ref.endsWith(`@${digest}`) ? ref.slice(0, -digest.length - 1) : ref;
       const source = platform === undefined ? place : `${place} (${platform})`;
       const state = used === false ? 'asked for, not used' : (key ?? '-');
-      const since = earlier === undefined ? [] : [earlier.hasInput(input) ? 'same' : 'changed'];
+      const since = changes === undefined ? [] : [changes.changed.includes(input) ? 'changed' : 'same'];
       return { cells: [...since, placesText(at, file), name, source, takenText(input), digest ?? '-', state] };
     }),
   };

@@ -5,8 +5,9 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ProgressEvent } from '../../src/index.ts';
 import { ctxsrc, packageRoot } from '../support/cli.ts';
-import { digestOf } from '../support/layout-builder.ts';
+import { digestOf, LayoutBuilder } from '../support/layout-builder.ts';
 import { TestRegistry } from '../support/registry.ts';
+import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
 
 const library = (await import(
@@ -89,6 +90,32 @@ describe('what remembers keys', () => {
     expect([repository.code, repository.stdout]).toEqual([2, '']);
     expect(repository.stderr).toContain('a repository remembers keys of builds');
     await expect(library.changedInputs(build, list, { cacheDir })).resolves.toMatchObject({ known: false });
+  });
+
+  it('changedInputs: an index with one more entry gives the build what it gave before, on the page, too', async () => {
+    const layout = new LayoutBuilder();
+    const of = (architecture: string) =>
+      layout.image({ layers: [layout.layer(tar([]))], platform: { os: 'linux', architecture } });
+    const [dir, images] = [tempDir('library-index'), [of('amd64'), of('arm64')]];
+    const write = (count: number): void => {
+      layout.manifests.length = 0;
+      layout.tag(layout.index([...images, of('s390x')].slice(0, count)), 'x').write(dir);
+    };
+    const build = (more = '') => ({
+      dockerfile: `FROM base\nRUN make${more}\n`,
+      contexts: { base: `oci-layout://${dir}:x` },
+      platforms: ['linux/amd64'],
+    });
+    write(2);
+    const before = await library.buildKey(build(), { cacheDir });
+    writeFileSync(saved, JSON.stringify(before));
+    write(3);
+    const after = await library.buildKey(build(), { cacheDir });
+    expect([after.key, after.inputs[0]?.digest === before.inputs[0]?.digest]).toEqual([before.key, false]);
+    expect(await library.changedInputs(build(), saved, { cacheDir })).toEqual({ known: true, changed: [] });
+    const page = await library.inputsPage(build(), { cacheDir, since: saved });
+    expect([page.includes('1 input, 0 changed'), page.includes('>changed</td>')]).toEqual([true, false]);
+    expect(await library.changedInputs(build(' it'), saved, { cacheDir })).toEqual({ known: false, changed: [] });
   });
 
   it('known: what --known and --known-file say', async () => {

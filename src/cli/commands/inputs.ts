@@ -62,7 +62,7 @@ async function printInputs(
   const changes = since?.changedInputs(report, earlier!);
   if (changes !== undefined) run.note(changesText(changes, report));
   if (run.json) return run.document({ ...report, ...changes });
-  const inputs = since?.changedFirst(answer.inputs, earlier!) ?? answer.inputs;
+  const inputs = changes === undefined ? answer.inputs : since!.changedFirst(answer.inputs, changes);
   return run.out(inputsTable({ ...answer, inputs }, run.verbose > 0, screenOf(run.io.stdout, run.io.env, flags.color)));
 }
 
