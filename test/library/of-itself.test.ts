@@ -1,5 +1,5 @@
 /** Of the library: what remembers keys, credentials, the list of sources and the explanations, as the commands tell them. */
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -66,9 +66,13 @@ describe('what remembers keys', () => {
     expect(await library.changedInputs(build, saved, { cacheDir })).toEqual({ known: true, changed: [] });
     writeFileSync(join(app, 'two'), '2');
     expect(await names()).toEqual(['other']);
-    expect(await printed(args)).toMatchObject(await library.changedInputs(build, saved, { cacheDir }));
+    const env = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: join(dir, 'summary') };
+    expect(await printed(args, { env })).toMatchObject(await library.changedInputs(build, saved, { cacheDir }));
     const told = await ctxsrc(args);
     expect(told.stderr).toBe('note: changed: 1 of 2 inputs: other\n');
+    expect(readFileSync(env.GITHUB_STEP_SUMMARY, 'utf8')).toMatch(
+      /^\n### ctxsrc inputs: 1 of 2 inputs changed\n\n\| input \| key \|\n\| --- \| --- \|\n\| `other` \| `[0-9a-f]{8}` \|\n\n$/,
+    );
     expect(told.stdout.indexOf(':3 COPY')).toBeLessThan(told.stdout.indexOf(':2 COPY'));
     // What has changed comes first, and says so.
     const rows = (page: string): string[] => page.match(/>(?:changed|same)<\/td>|Dockerfile:\d COPY/g) ?? [];
@@ -86,6 +90,10 @@ describe('what remembers keys', () => {
     writeFileSync(join(app, 'two'), '1');
     writeFileSync(join(app, 'Dockerfile'), 'FROM scratch\nCOPY one /\nCOPY --from=other two /\nCMD x\n');
     expect(await library.changedInputs(build, saved, { cacheDir })).toEqual({ known: false, changed: [] });
+    await ctxsrc(args, { env });
+    expect(readFileSync(env.GITHUB_STEP_SUMMARY, 'utf8')).toMatch(
+      /\n### ctxsrc inputs: the Dockerfile changed, or what the build was given\n$/,
+    );
     const repository = await ctxsrc([...args.slice(0, -4), 'docker-image://r.example/app', app]);
     expect([repository.code, repository.stdout]).toEqual([2, '']);
     expect(repository.stderr).toContain('a repository remembers keys of builds');

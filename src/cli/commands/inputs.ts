@@ -7,6 +7,7 @@ import { CtxsrcError } from '../../core/errors.ts';
 import { counted } from '../../core/format.ts';
 import { listed } from '../../core/printable.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
+import { appendStepSummary } from '../ci/step-summary.ts';
 import { type Flags, textFlag } from '../flags.ts';
 import { inputsTable } from '../inputs-table.ts';
 import type { Run } from '../run.ts';
@@ -60,10 +61,22 @@ async function printInputs(
   await run.page(async () => (await import('../../page/inputs-page.ts')).inputsPage(report, earlier));
   const since = earlier && (await import('../../build/earlier.ts'));
   const changes = since?.changedInputs(report, earlier!);
-  if (changes !== undefined) run.note(changesText(changes, report));
+  if (changes !== undefined) await tellChanges(run, changes, report);
   if (run.json) return run.document({ ...report, ...changes });
   const inputs = changes === undefined ? answer.inputs : since!.changedFirst(answer.inputs, changes);
   return run.out(inputsTable({ ...answer, inputs }, run.verbose > 0, screenOf(run.io.stdout, run.io.env, flags.color)));
+}
+
+async function tellChanges(run: Run, changes: ChangedInputs, report: InputsReport): Promise<void> {
+  run.note(changesText(changes, report));
+  const { known, changed } = changes;
+  const counts = `${changed.length || 'none'} of ${counted(report.inputs.length, 'input')} changed`;
+  await appendStepSummary(run, {
+    title: `ctxsrc inputs: ${known || changed.length > 0 ? counts : 'the Dockerfile changed, or what the build was given'}`,
+    changed: !known,
+    header: ['input', 'key'],
+    rows: changed.map(({ name, key = '' }) => [name, key]),
+  });
 }
 
 function changesText({ known, changed }: ChangedInputs, { inputs }: InputsReport): string {
