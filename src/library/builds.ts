@@ -8,7 +8,7 @@ import { type Check, members, nonEmpty } from '../core/check-options.ts';
 import type { Digest } from '../core/digest.ts';
 import { CtxsrcError } from '../core/errors.ts';
 import { isObject } from '../core/is-object.ts';
-import { listed, printable } from '../core/printable.ts';
+import { printable } from '../core/printable.ts';
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { type BakeOptions, inBake } from './bake.ts';
 import { BUILD, type Build, inBuild, withAnswer } from './build.ts';
@@ -156,11 +156,7 @@ async function withKey<T>(
   const { from, target = 'default', ...more } = build;
   return inBake(from, { ...options, ...more, targets: [target] }, keyOfBuild, async ({ answers }) => {
     const { answerFor } = await import('../build/bake/answers.ts');
-    const found = answerFor(answers, target);
-    if (found !== undefined) return use(found.answer);
-    throw new CtxsrcError('E_USAGE', `${printable(target)} of ${printable(from)} stands for several targets`, {
-      hint: `name one of ${listed(answers.map((one) => one.target.name))}`,
-    });
+    return use(answerFor(answers, [target], `one target of ${printable(from)} is needed`).answer);
   });
 }
 

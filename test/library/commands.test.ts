@@ -280,6 +280,19 @@ describe('what a build is made of', () => {
     );
     const several = library.saveBuild({ from: file!, target: 'both' }, mine!, { cacheDir });
     await expect(several).rejects.toMatchObject({ code: 'E_USAGE', hint: 'name one of one, two' });
+
+    // What a target is built from does not make two of a group of one; a group of none has nothing to choose from.
+    const three = { 'dockerfile-inline': 'FROM one', contexts: { one: 'target:one' } };
+    const group = { one: { targets: ['three'] }, default: { targets: ['default'] } };
+    writeFileSync(file!, JSON.stringify({ target: { ...targets, three }, group }));
+    const ofGroup = await library.saveBuild({ from: file!, target: 'one' }, mine!, { cacheDir });
+    expect(ofGroup).toBe(await library.saveBuild({ from: file!, target: 'three' }, mine!, { cacheDir }));
+    writeFileSync(file!, JSON.stringify({ target: {}, group }));
+    await expect(library.saveBuild({ from: file! }, mine!, { cacheDir })).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: `one target of ${file} is needed, and bake finds none for default`,
+      hint: 'name a target of the file',
+    });
   });
 
   it('lock --from, and --format dockerfile: the same file, and the same Dockerfile', async () => {

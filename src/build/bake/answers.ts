@@ -21,9 +21,31 @@ export interface AnsweredTarget<T> {
   readonly withoutCache: boolean;
 }
 
-/** The answer for a target, or for a group of one; undefined where the name stands for several. */
-export function answerFor<T>(answers: readonly AnsweredTarget<T>[], name: string): AnsweredTarget<T> | undefined {
-  return answers.length === 1 ? answers[0] : answers.find(({ target }) => target.name === name);
+/**
+ * The answer for a target, or for a group of one.
+ * @param names what was asked for; none: the default
+ * @param what the sentence that asks for one target, for errors
+ * @param more what else can be typed, for their hint
+ * @throws E_USAGE where the names stand for several targets, or none
+ */
+export function answerFor<T>(
+  answers: readonly AnsweredTarget<T>[],
+  names: readonly string[],
+  what: string,
+  more = '',
+): AnsweredTarget<T> {
+  const [name = 'default', second] = names;
+  const asked = answers.filter(({ target }) => target.asked);
+  const named = second === undefined ? asked.find(({ target }) => target.name === name) : undefined;
+  const found = asked.length === 1 ? asked[0] : named;
+  if (found !== undefined) return found;
+  const shown = names.length === 0 ? name : listed(names);
+  throw new CtxsrcError('E_USAGE', `${what}, and bake finds ${asked.length || 'none'} for ${shown}`, {
+    hint:
+      asked.length === 0
+        ? 'name a target of the file'
+        : `name one of ${listed(answers.map(({ target }) => target.name))}${more}`,
+  });
 }
 
 /**

@@ -92,10 +92,18 @@ describe.skipIf(buildx === undefined)('inputs --from docker-bake.hcl', () => {
     const one = await ctxsrc(['key', '--build', '--from', 'docker-bake.hcl', 'web'], { cwd });
     expect(one.stdout.trim()).toBe(listed.web);
     const many = await ctxsrc(['key', '--build', '--from', 'docker-bake.hcl', 'all'], { cwd });
-    expect(many).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('base, docs, web') });
+    expect(many).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('finds 4 for all\nhint: name one of base, docs, web'),
+    });
     writeFileSync(join(cwd, 'none.json'), '{"group":{"default":{"targets":["default"]}},"target":{}}');
     const none = await ctxsrc(['key', '--build', '--from', 'none.json'], { cwd });
-    expect(none).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('bake finds none\nhint: name') });
+    expect(none).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('bake finds none for default\nhint: name'),
+    });
   });
 
   it('holds in the key of a target the key of what it is built from, and tells its files (B6)', async () => {
