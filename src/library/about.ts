@@ -3,7 +3,7 @@ import { count, members, nonEmpty } from '../core/check-options.ts';
 import type { SchemeReport } from '../source/list.ts';
 import type { CodeExplanation, ExitExplanation } from '../upkeep/explain.ts';
 import { PLACE, type PlaceOptions } from './options.ts';
-import { inPlace } from './place.ts';
+import { withTable } from './place.ts';
 
 /**
  * The schemes that references can have, with their grammar and flags; those of `sources` in the options come last.
@@ -12,7 +12,7 @@ import { inPlace } from './place.ts';
 export async function listSources(options: PlaceOptions = {}): Promise<readonly SchemeReport[]> {
   members(PLACE)(options, '');
   const { listSchemes } = await import('../source/list.ts');
-  return inPlace(options, ({ table }) => listSchemes(table));
+  return withTable(options, listSchemes);
 }
 
 /**

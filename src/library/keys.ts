@@ -1,5 +1,6 @@
 /** References and their keys: `ctxsrc parse`, `digest`, `key`. */
 import { type Check, flag, members } from '../core/check-options.ts';
+import { defaultPlatform } from '../core/platform.ts';
 import type { Resolution } from '../snapshot/results.ts';
 import {
   type DigestReport,
@@ -12,7 +13,7 @@ import {
 import { refuseIncomplete } from '../source/incomplete.ts';
 import { allKeys, digestsOf } from '../source/resolve.ts';
 import { OPTIONS, type Options } from './options.ts';
-import { inPlace, understand, withSource } from './place.ts';
+import { understand, withSource, withTable } from './place.ts';
 
 /** Options of `cacheKey`. */
 export interface KeyOptions<Reference extends string = string> extends Options<Reference> {
@@ -32,8 +33,8 @@ export async function parse<Reference extends string>(
   options: Options<Reference> = {},
 ): Promise<ReferenceReport> {
   members(OPTIONS)(options, '');
-  return inPlace(options, async ({ table, env }) =>
-    identifierMembers(await understand(table, reference, options.attributes), env.defaultPlatform),
+  return withTable(options, async (table) =>
+    identifierMembers(await understand(table, reference, options.attributes), defaultPlatform({}).platform),
   );
 }
 

@@ -61,8 +61,7 @@ export const cacheDirOf = ({ cacheDir }: EnvironmentOptions): string =>
   cacheDir === undefined ? defaultCacheDir(process.env) : resolvePath(cacheDir);
 
 async function open(options: EnvironmentOptions, { limits, onProgress }: PlaceOptions): Promise<Shared> {
-  const table = new SourceTable();
-  for (const source of options.sources ?? []) table.add(source, source.schemes.join(', '));
+  const table = tableOf(options);
   const opened = await openSourceEnvironment({
     cacheDir: cacheDirOf(options),
     offline: options.offline,
@@ -73,6 +72,12 @@ async function open(options: EnvironmentOptions, { limits, onProgress }: PlaceOp
     progress: progressOf(onProgress),
   });
   return { ...opened, table };
+}
+
+function tableOf({ sources = [] }: EnvironmentOptions): SourceTable {
+  const table = new SourceTable();
+  for (const source of sources) table.add(source, source.schemes.join(', '));
+  return table;
 }
 
 export const progressOf = (emit: ((event: ProgressEvent) => void) | undefined) =>
@@ -129,6 +134,14 @@ export async function inPlace<T>(options: PlaceOptions, work: (place: Place) => 
       if (environment === undefined) await opened.close();
     }
   });
+}
+
+/** Does work with the sources of the options, which were checked, and opens no store. */
+export async function withTable<T>(options: PlaceOptions, work: (table: SourceTable) => Promise<T>): Promise<T> {
+  const { environment, signal } = options;
+  return untilAborted(signal, () =>
+    work(environment === undefined ? tableOf(options) : openedBy(environment, options).table),
+  );
 }
 
 function openedBy(environment: Environment, options: PlaceOptions): Shared {

@@ -1,5 +1,5 @@
 /** Of the library: what remembers keys, credentials, the list of sources and the explanations, as the commands tell them. */
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -225,6 +225,18 @@ describe('what ctxsrc tells of itself', () => {
     const own = { schemes: ['mine'], grammar, attributes: [], identify: () => null!, resolve: () => null! };
     const more = await library.listSources({ cacheDir, sources: [own] });
     expect(more).toEqual([...sources, { ...grammar[0], attributes: [] }]);
+  });
+
+  it('listSources and parse open no store, as their commands', async () => {
+    const cacheDir = tempDir('library-foreign');
+    writeFileSync(join(cacheDir, 'mine'), '');
+    const foreign = ['--cache-dir', cacheDir];
+    expect({ sources: await library.listSources({ cacheDir }) }).toEqual(await printed(['sources', ...foreign]));
+    const reference = 'docker-image://r.example/a';
+    expect(await library.parse(reference, { cacheDir })).toMatchObject(
+      (await printed(['parse', reference, ...foreign])) as object,
+    );
+    expect(readdirSync(cacheDir)).toEqual(['mine']);
   });
 
   it('explain and explainExit: the documents of explain', async () => {
