@@ -28,12 +28,43 @@ export async function inspectPage(job: JobContext, request: InspectRequest, insp
   const entries = isKnown
     ? await withFiles(job, { instance: resolved.instance, store, limits }, (tree) => listFiles(job, tree, '', true))
     : undefined;
-  return report.kind === 'image' ? imagePage(report, entries) : directoryPage(report, entries ?? []);
+  if (report.kind === 'directory') return directoryPage(report, entries ?? []);
+  return imagePage(shared(report), runsText(report.configuration), entries);
 }
 
-function imagePage(report: ImageReport, entries: Iterable<ListedEntry> | undefined): Page {
+/** What the page of an image is made of, and all that it saves. */
+interface SharedReport extends Omit<ImageReport, 'configuration' | 'steps' | 'layers'> {
+  readonly layers: readonly SharedLayer[];
+}
+type SharedLayer = Omit<LayerReport, 'steps'>;
+
+/** A page is passed on: variables, labels and steps of an image may have secrets in them, which nobody sees in it. */
+function shared({ configuration: _, steps: _rest, ...report }: ImageReport): SharedReport {
+  const { hidden, images, layers } = report;
+  return {
+    ...report,
+    hidden: hidden && { ...hidden, paths: hidden.paths.slice(0, MOST_HIDDEN) },
+    images: images.map(({ annotations: _, ...image }) => image),
+    layers: layers.map(({ steps: _, made, ...layer }) => ({ ...layer, made: made && withoutValues(made) })),
+  };
+}
+
+/** What sets values: in capital letters, or as a Dockerfile or another builder may have it. */
+const SETTING = /^((?:onbuild\s+)*(?:env|arg|label)\s+[^\s=]*).*$/is;
+/** Values of build arguments before a command whose shell the history does not tell from them. */
+const ARGUMENTS = /^((?:RUN )?)\|\d+ .*$/s;
+
+/** A step, of which names alone are shown where it sets something. */
+function withoutValues({ instruction, text, created }: HistoryStep): HistoryStep {
+  const step = stepText({ instruction, text });
+  const shown = step.replace(SETTING, '$1').replace(ARGUMENTS, '$1(with build arguments)');
+  const time = created === undefined ? {} : { created };
+  return { instruction, text: instruction === '' ? shown : shown.slice(instruction.length + 1), ...time };
+}
+
+function imagePage(report: SharedReport, runs: string, entries: Iterable<ListedEntry> | undefined): Page {
   const { identifier, platform, imagePlatform, created, index, manifest, config, key, pinned, base } = report;
-  const { size, onDisk, layers, hidden, images, attestations, configuration } = report;
+  const { size, onDisk, layers, hidden, images, attestations } = report;
   const disk = onDisk === null ? '' : `, ${formatBytes(onDisk)} on disk`;
   const about = images.reduce((sum, image) => sum + image.attestations.length, attestations.length);
   const others = images.filter(({ chosen }) => !chosen).map((image) => image.platform ?? image.digest);
@@ -49,7 +80,7 @@ function imagePage(report: ImageReport, entries: Iterable<ListedEntry> | undefin
     base === null ? undefined : { label: 'base', value: base.name ?? base.digest ?? '-' },
     others.length === 0 ? undefined : { label: 'also', value: others.join(', ') },
     about === 0 ? undefined : { label: 'attestations', value: String(about) },
-    { label: 'runs', value: runsText(configuration) },
+    { label: 'runs', value: runs },
   ];
   const annotations = [
     ...factsOf('manifest', report.annotations),
@@ -59,7 +90,7 @@ function imagePage(report: ImageReport, entries: Iterable<ListedEntry> | undefin
   return {
     title: identifier,
     sentence: `${counted(layers.length, 'layer')}, ${formatBytes(size)} to fetch${disk}`,
-    report: { ...report, hidden: hidden && { ...hidden, paths: hidden.paths.slice(0, MOST_HIDDEN) } },
+    report,
     facts: [...facts.filter((fact) => fact !== undefined), ...annotations],
     sections: [layerSection(report)],
     appendix: hidden === null || hidden.files === 0 ? [] : [hiddenSection(hidden)],
@@ -75,14 +106,14 @@ function imagePage(report: ImageReport, entries: Iterable<ListedEntry> | undefin
   };
 }
 
-function hiddenText({ hidden }: ImageReport): string {
+function hiddenText({ hidden }: SharedReport): string {
   if (hidden === null) return 'not known without the files: --files reads the layers';
   return hidden.files === 0 ? 'nothing' : `${formatBytes(hidden.bytes)} in ${counted(hidden.files, 'file')}`;
 }
 
-const toneOf = ({ number, base }: LayerReport): Tone => (base ? 'base' : `tone${((number - 1) % 8) + 1}`);
+const toneOf = ({ number, base }: SharedLayer): Tone => (base ? 'base' : `tone${((number - 1) % 8) + 1}`);
 
-function layerSection({ layers, history, hidden }: ImageReport): Section {
+function layerSection({ layers, history, hidden }: SharedReport): Section {
   const known = (bytes: number | null): string => (bytes === null ? '-' : formatBytes(bytes));
   const rows = layers.map((layer, at): Row => {
     const { number, size, onDisk, made } = layer;
@@ -105,10 +136,11 @@ function layerSection({ layers, history, hidden }: ImageReport): Section {
   return { heading: 'Layers', note, columns, rows };
 }
 
-const stepText = ({ instruction, text }: HistoryStep): string => (instruction === '' ? text : `${instruction} ${text}`);
+const stepText = ({ instruction, text }: Pick<HistoryStep, 'instruction' | 'text'>): string =>
+  instruction === '' ? text : `${instruction} ${text}`;
 
 function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden']>): Section {
-  const rest = paths.length - MOST_HIDDEN;
+  const rest = files - paths.length;
   const more = rest > 0 ? ` The largest ${MOST_HIDDEN} are listed; inspect --hidden lists all.` : '';
   return {
     heading: 'Hidden by later layers',
@@ -119,7 +151,7 @@ function hiddenSection({ files, bytes, paths }: NonNullable<ImageReport['hidden'
       { name: 'Layer', kind: 'number' },
       { name: 'How', kind: 'word' },
     ],
-    rows: paths.slice(0, MOST_HIDDEN).map(({ path, size, layer, how, by }) => ({
+    rows: paths.map(({ path, size, layer, how, by }) => ({
       cells: [pathText(path), formatBytes(size), String(layer), `${HIDING[how]} layer ${by}`],
     })),
   };
@@ -161,7 +193,8 @@ function directoryPage(report: DirectoryReport, entries: Iterable<ListedEntry>):
   return {
     title: identifier,
     sentence: `${formatBytes(bytes)} in ${counted(files, 'file')} and ${counted(directories, 'directory', 'directories')}`,
-    report,
+    // What is ignored is counted, not named.
+    report: { ...report, ignored: { ...ignored, by: ignored.by.map(({ paths: _, ...rest }) => rest) } },
     facts,
     sections: [folderSection(report), ...(ignored.by.length === 0 ? [] : [ignoredSection(report)])],
     files: {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { deflateRawSync } from 'node:zlib';
 import { formatBytes } from '../core/format.ts';
 import { VERSION } from '../core/version.ts';
+import { withoutSecrets } from '../core/without-secrets.ts';
 import browseScript from './browser/browse.js?raw';
 import dataScript from './browser/data.js?raw';
 import listScript from './browser/list.js?raw';
@@ -173,11 +174,11 @@ interface Packed {
 /** Text in the form of the data of a page: nothing in it can end the element. */
 const deflated = (json: string): string => deflateRawSync(json).toString('base64');
 
-/** A report without the values of environment variables, which may be secrets; empty where it is too large. */
+/** A report, its addresses as the page shows them; empty where it is too large. */
 function reportData(report: object): string {
   const data = deflated(
-    JSON.stringify({ schema: 'ctxsrc/v1', ...report }, (member, value: unknown) =>
-      member === 'Env' && Array.isArray(value) ? value.map((pair) => String(pair).replace(/=.*$/s, '')) : value,
+    JSON.stringify({ schema: 'ctxsrc/v1', ...report }, (_member, value: unknown) =>
+      typeof value === 'string' ? withoutSecrets(value) : value,
     ),
   );
   return data.length > MOST_REPORT ? '' : data;

@@ -50,8 +50,9 @@ function stepOf(entry: unknown): HistoryStep {
 /** The classic builder's shell before an instruction that runs nothing, and before one that does. */
 const CLASSIC = '/bin/sh -c ';
 const NOP = /^#\(nop\)\s+/;
-/** Arguments that a build gave to a command: `|2 A=1 B=2 /bin/sh -c make`. */
-const ARGUMENTS = /^\|\d+ .*?(?=\/bin\/sh -c )/s;
+/** Arguments that a build gave to a command: `|2 A=1 B=2 /bin/sh -c make`, or with another shell. */
+const ARGUMENTS =
+  /^\|\d+ (?:.*?(?=\/bin\/sh -c )|.*?(?<= )(?=\/[^\s=]{1,60} (?:-[\w-]{1,20} (?:pipefail )?){0,4}-\w{0,10}c ))/s;
 const BUILDKIT = ' # buildkit';
 const INSTRUCTION =
   /^(ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME|WORKDIR)\s+/;
@@ -62,7 +63,7 @@ function instructionOf(text: string): Pick<HistoryStep, 'instruction' | 'text'> 
   const named = namedInstruction(plain);
   if (named !== undefined) return named;
   const command = plain.replace(ARGUMENTS, '');
-  if (!command.startsWith(CLASSIC)) return { instruction: '', text: plain };
+  if (!command.startsWith(CLASSIC)) return { instruction: '', text: command };
   const rest = command.slice(CLASSIC.length);
   if (!NOP.test(rest)) return { instruction: 'RUN', text: rest };
   const idle = rest.replace(NOP, '');

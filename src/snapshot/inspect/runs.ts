@@ -1,13 +1,15 @@
 /** What an image runs, in words. */
 import { memberOf, textsOf } from '../../core/json-members.ts';
 import { shellWord } from '../../core/shell-word.ts';
+import { withoutSecrets } from '../../core/without-secrets.ts';
 import { textMember } from './history.ts';
 
 /** What the configuration lets it run; of environment variables the names, for their values may be long or secret. */
 export function runsText(configuration: unknown): string {
   const config = memberOf(configuration, 'config');
   const words = [...textsOf(memberOf(config, 'Entrypoint')), ...textsOf(memberOf(config, 'Cmd'))];
-  const command = words.length === 0 ? 'nothing by itself' : words.map(shellWord).join(' ');
+  const command =
+    words.length === 0 ? 'nothing by itself' : words.map((word) => shellWord(withoutSecrets(word))).join(' ');
   const names = textsOf(memberOf(config, 'Env')).map((pair) => pair.replace(/=.*$/s, ''));
   const as = textMember(config, 'User') ?? 'root';
   const where = textMember(config, 'WorkingDir') ?? '/';
