@@ -35,7 +35,7 @@ export function diffPage(report: DiffReport): Page {
   return {
     title: names.join(' → '),
     sentence,
-    report: { names, sentence, from, to, layers, settings, files, growth, incomplete },
+    report: { names, sentence, from, to, layers, settings, leftOut, files, growth, incomplete },
     facts: facts.filter((fact) => fact !== undefined),
     sections,
     files: files && changedFiles(report),

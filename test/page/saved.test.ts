@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { inspectPage } from '../../src/index.ts';
+import { diffPage, inspectPage } from '../../src/index.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
@@ -82,5 +82,13 @@ describe('the report that a page saves', () => {
     const report = saved(await inspectPage(dir, { cacheDir: tempDir('cache') }));
     expect(JSON.stringify(report)).not.toContain('hidden.key');
     expect(report.ignored.by).toMatchObject([{ pattern: '*.key', count: 1 }]);
+  });
+
+  it('has of a diff the number of differences that were left out', async () => {
+    const attributes = { platform: 'linux/amd64' };
+    const options = { cacheDir: tempDir('cache'), attributes, otherAttributes: attributes, ignore: ['config'] };
+    const html = await diffPage(secretImage('one'), secretImage('two'), options);
+    expect(html).toContain('1 difference<');
+    expect(saved(html).leftOut).toBe(1);
   });
 });
