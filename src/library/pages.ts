@@ -33,6 +33,7 @@ export async function inspectPage<Reference extends string>(
   options: InspectOptions<Reference> = {},
 ): Promise<string> {
   members(INSPECT)(options, '');
+  const time = epoch();
   const { files, why, ...common } = options;
   const [{ inspect }, page, { renderPage }] = await Promise.all([
     import('../snapshot/inspect/inspect.ts'),
@@ -41,7 +42,7 @@ export async function inspectPage<Reference extends string>(
   ]);
   return withSource(reference, common, async (resolved, { store, job }) => {
     const request = { resolved, store, limits: options.limits, files, why };
-    return renderPage(await page.inspectPage(job, request, await inspect(job, request)), epoch());
+    return renderPage(await page.inspectPage(job, request, await inspect(job, request)), time);
   });
 }
 
@@ -57,9 +58,10 @@ export async function diffPage<A extends string, B extends string>(
   to: B,
   options: DiffOptions<A, B> = {},
 ): Promise<string> {
+  const time = epoch();
   const report = await diff(from, to, options);
   const [page, { renderPage }] = await Promise.all([import('../page/diff-page.ts'), import('../page/render.ts')]);
-  return renderPage(page.diffPage(report), epoch());
+  return renderPage(page.diffPage(report), time);
 }
 
 /**
@@ -69,13 +71,14 @@ export async function diffPage<A extends string, B extends string>(
  * @throws CtxsrcError as `buildKey`, with `since` as `changedInputs`
  */
 export async function inputsPage(build: Build | string = '.', options: InputsPageOptions = {}): Promise<string> {
+  const time = epoch();
   const { since, ...place } = options;
   if (since !== undefined) nonEmpty(since, 'since');
   const [page, { renderPage }] = await Promise.all([import('../page/inputs-page.ts'), import('../page/render.ts')]);
   return withAnswer(build, place, async (answer, job) => {
     const { readEarlierInputs } = await import('../build/earlier.ts');
     const earlier = since === undefined ? undefined : await readEarlierInputs(since, sinceOf(job));
-    return renderPage(page.inputsPage(inputsReport(answer), earlier), epoch());
+    return renderPage(page.inputsPage(inputsReport(answer), earlier), time);
   });
 }
 
@@ -86,6 +89,7 @@ export async function inputsPage(build: Build | string = '.', options: InputsPag
  * @throws CtxsrcError as `bakeInputs`, with `since` as `changedSince`
  */
 export async function bakePage(file: string, options: BakePageOptions = {}): Promise<string> {
+  const time = epoch();
   const { since, ...bake } = options;
   if (since !== undefined) nonEmpty(since, 'since');
   const [page, { renderPage }, { buildKey }, { changedTargets, memorySince }] = await Promise.all([
@@ -97,9 +101,9 @@ export async function bakePage(file: string, options: BakePageOptions = {}): Pro
   return inBake(file, bake, buildKey, async (answers, { env, job }) => {
     const before = since === undefined ? undefined : await memorySince(since, sinceOf(job));
     const changes = before && (await changedTargets(job, env, answers, before.memory));
-    return renderPage(page.bakePage(bakeReport(answers), changes?.changed, before?.earlier), epoch());
+    return renderPage(page.bakePage(bakeReport(answers), changes?.changed, before?.earlier), time);
   });
 }
 
-/** A page says when it was made, unless the variable gives the time. */
+/** A page says when it was made, unless the variable gives the time: read before the work begins. */
 const epoch = (): number | undefined => sourceDateEpoch(process.env.SOURCE_DATE_EPOCH);

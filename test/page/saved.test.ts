@@ -1,12 +1,15 @@
 /** What a page saves as JSON: no more than what it shows, for it is passed on. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { diffPage, inspectPage } from '../../src/index.ts';
+import { ctxsrc } from '../support/cli.ts';
 import { LayoutBuilder } from '../support/layout-builder.ts';
 import { tar } from '../support/tar-builder.ts';
 import { tempDir } from '../support/temp.ts';
+
+const PLATFORM = { DOCKER_DEFAULT_PLATFORM: 'linux/amd64' };
 
 // biome-ignore lint/suspicious/noExplicitAny: a document of many forms
 function saved(html: string): any {
@@ -90,5 +93,16 @@ describe('the report that a page saves', () => {
     const html = await diffPage(secretImage('one'), secretImage('two'), options);
     expect(html).toContain('1 difference<');
     expect(saved(html).leftOut).toBe(1);
+  });
+});
+
+describe('SOURCE_DATE_EPOCH', () => {
+  it.each(['inspect', 'diff', 'inputs'])('is read before a page of %s begins its work', async (command) => {
+    const html = join(tempDir('page'), 'page.html');
+    const env = { ...PLATFORM, SOURCE_DATE_EPOCH: 'yesterday' };
+    const { code, stderr } = await ctxsrc([command, '--html', html, '/not/there'], { env });
+    expect(code).toBe(2);
+    expect(stderr).toContain('SOURCE_DATE_EPOCH is "yesterday"');
+    expect(existsSync(html)).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import { CtxsrcError, ERROR_EXITS } from '../../core/errors.ts';
 import { formatBytes } from '../../core/format.ts';
 import { printable } from '../../core/printable.ts';
+import { sourceDateEpoch } from '../../core/source-date-epoch.ts';
 import type { SourceDifference } from '../../snapshot/diff/diff.ts';
 import { DiffFilter } from '../../snapshot/diff/filter.ts';
 import { diffReport } from '../../snapshot/diff/report.ts';
@@ -17,6 +18,7 @@ import { parseSize } from '../values.ts';
 
 /** `ctxsrc diff <a> <b>`, or one image and two platforms: what differs; exit 6 for any with `--exit-code`. */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<number | undefined> {
+  if (flags.html !== undefined) sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH);
   const foreign = references.find(isJsonFile);
   if (foreign !== undefined) {
     const { notSaved } = await import('../../build/diff/saved.ts');

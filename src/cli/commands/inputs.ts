@@ -6,6 +6,7 @@ import { type InputsReport, inputsReport } from '../../build/report.ts';
 import { CtxsrcError } from '../../core/errors.ts';
 import { counted } from '../../core/format.ts';
 import { listed } from '../../core/printable.ts';
+import { sourceDateEpoch } from '../../core/source-date-epoch.ts';
 import { isImageReference } from '../../source/foreign-forms.ts';
 import { appendStepSummary } from '../ci/step-summary.ts';
 import { type Flags, textFlag } from '../flags.ts';
@@ -16,6 +17,7 @@ import { printReferences, sinceOf, tellFindings, withBuild } from './build-run.t
 
 /** `ctxsrc inputs [DIR]` */
 export async function run(run: Run, args: readonly string[], flags: Flags): Promise<undefined> {
+  if (flags.html !== undefined) sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH);
   if (flags.from !== undefined) return (await import('./bake-inputs.ts')).run(run, args, flags);
   const [dir, more] = args;
   if (flags.githubOutput === true || more !== undefined) {

@@ -1,3 +1,4 @@
+import { sourceDateEpoch } from '../../core/source-date-epoch.ts';
 import { inspect } from '../../snapshot/inspect/inspect.ts';
 import type { ImageReport, InspectReport } from '../../snapshot/inspect/report.ts';
 import { checkLayer } from '../../snapshot/list/source-files.ts';
@@ -11,6 +12,7 @@ import { type Screen, screenOf } from '../screen.ts';
 
 /** `ctxsrc inspect <ref>` */
 export async function run(run: Run, references: readonly string[], flags: Flags): Promise<undefined> {
+  if (flags.html !== undefined) sourceDateEpoch(run.io.env.SOURCE_DATE_EPOCH);
   const resolved = await run.resolve(references);
   const layer = layerFlag(flags);
   const [withFiles, hidden] = [flags.files === true, flags.hidden === true];
