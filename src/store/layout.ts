@@ -176,10 +176,13 @@ export class StoreDirectory {
       namesIn(this.path(folder)).every((name) =>
         folder === 'blobs' ? name === 'sha256' : ownerOf(name) !== undefined,
       );
-    const isOwn = names.every((name) => OWN_NAMES.has(name) || name === 'lost+found');
-    const namesNothing = (): boolean =>
-      !names.includes('index.json') || readFileSync(this.path('index.json'), 'utf8') === EMPTY_INDEX;
-    return names.includes(MARKER) || (isOwn && SUBDIRECTORIES.every(isEmpty) && namesNothing());
+    const index = 'index.json';
+    return (
+      names.includes(MARKER) ||
+      (names.every((name) => OWN_NAMES.has(name) || name === 'lost+found') &&
+        SUBDIRECTORIES.every(isEmpty) &&
+        (!names.includes(index) || readFileSync(this.path(index), 'utf8') === EMPTY_INDEX))
+    );
   }
 
   #version(): number | undefined {
