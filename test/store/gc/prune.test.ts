@@ -97,28 +97,23 @@ describe('prune', () => {
     expect((await other.usage()).rows).toMatchObject([{ kind: 'store', own: rest.remaining }]);
   });
 
-  it('keeps what was used lately', async () => {
-    for (const [text, seconds] of [
-      ['old', 7200],
-      ['young', 60],
-    ] as const) {
+  /** Blobs of these texts, last used so many seconds ago. */
+  async function putAged(seconds: Readonly<Record<string, number>>): Promise<void> {
+    for (const [text, ago] of Object.entries(seconds)) {
       await store.blobs.put(sha256(text), Buffer.from(text));
-      age(store.blobs.path(sha256(text)), seconds);
+      age(store.blobs.path(sha256(text)), ago);
     }
+  }
+
+  it('keeps what was used lately', async () => {
+    await putAged({ old: 7200, young: 60 });
     const other = await stranger();
     const report = await other.prune(testJob(), { keepDuration: 3600_000 });
     expect(report.removed.map(({ id }) => id)).toEqual([sha256('old')]);
   });
 
   it('keeps what was used lately, too, where it keeps at most so many bytes, and says why', async () => {
-    for (const [text, seconds] of [
-      ['older', 9000],
-      ['old', 7200],
-      ['young', 60],
-    ] as const) {
-      await store.blobs.put(sha256(text), Buffer.from(text));
-      age(store.blobs.path(sha256(text)), seconds);
-    }
+    await putAged({ older: 9000, old: 7200, young: 60 });
     const other = await stranger();
     const { total } = await other.usage();
     const ids = ({ removed }: { removed: readonly { id: string }[] }) => removed.map(({ id }) => id);
