@@ -1,7 +1,9 @@
 /** Parts of a comparison that its text and its Markdown share. */
+
 import { counted, formatBytes, formatChange } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
 import type { FactDifference } from '../../snapshot/diff/facts.ts';
+import { TOLD_ELSEWHERE } from '../../snapshot/diff/filter.ts';
 import type { LayerRow } from '../../snapshot/diff/layers.ts';
 import type { DiffReport, PathChange } from '../../snapshot/diff/report-types.ts';
 
@@ -61,23 +63,7 @@ function sizes({ from, to }: LayerRow['size'], otherwise: string): string {
 }
 
 /** Facts that the sentence, the layers and the settings tell already, or that are digests. */
-const TOLD_ABOVE: ReadonlySet<string> = new Set([
-  'digest',
-  'manifest',
-  'config',
-  'layer',
-  'configuration',
-  'annotations',
-  'indexAnnotations',
-  'descriptorAnnotations',
-  'images',
-  'attestations',
-  'platforms',
-  'imagePlatform',
-  'key',
-  'kind',
-  'files',
-]);
+const TOLD_ABOVE: ReadonlySet<string> = new Set([...TOLD_ELSEWHERE, 'kind', 'files']);
 
 /** A fact in words; undefined if it stands elsewhere. */
 export function factText({ what, name, from, to, members }: FactDifference): string | undefined {

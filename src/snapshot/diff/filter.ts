@@ -102,6 +102,14 @@ const ANNOTATIONS: ReadonlySet<string> = new Set(['annotations', 'indexAnnotatio
 
 const PACKING: ReadonlySet<string> = new Set([...DIGESTS, ...INDEX_FACTS, 'mediaType', 'platforms']);
 
+/** Facts that the rows of layers, settings and the index tell, or that follow from others. */
+export const TOLD_ELSEWHERE: ReadonlySet<string> = new Set([
+  ...DIGESTS,
+  ...ANNOTATIONS,
+  ...INDEX_FACTS,
+  ...['layer', 'configuration', 'platforms', 'imagePlatform', 'key'],
+]);
+
 /** Facts that are counted as layers and settings, or with others. */
 const TOLD: ReadonlySet<string> = new Set([...DIGESTS, ...ANNOTATIONS, 'layer', 'platform', 'platforms']);
 

@@ -2,7 +2,7 @@
 import { counted, formatGrowth } from '../../core/format.ts';
 import { isObject } from '../../core/is-object.ts';
 import type { FactDifference } from './facts.ts';
-import { isDigest } from './filter.ts';
+import { isDigest, TOLD_ELSEWHERE } from './filter.ts';
 import { INDEX_FACTS, indexWords } from './index-facts.ts';
 import type { DiffReport, FileCounts } from './report-types.ts';
 import type { SettingChange } from './settings.ts';
@@ -83,23 +83,7 @@ function settingsText({ settings, facts }: Found): string | undefined {
 }
 
 /** Facts of images that follow from others, or are told otherwise. */
-const TOLD: ReadonlySet<string> = new Set([
-  'digest',
-  'manifest',
-  'config',
-  'layer',
-  'configuration',
-  'annotations',
-  'indexAnnotations',
-  'descriptorAnnotations',
-  'images',
-  'attestations',
-  'platform',
-  'imagePlatform',
-  'platforms',
-  'mediaType',
-  'key',
-]);
+const TOLD: ReadonlySet<string> = new Set([...TOLD_ELSEWHERE, 'platform', 'mediaType']);
 
 /** What else differs where no file does. */
 function reasonsOf({ layers, settings, facts, files, comparison }: Found): string[] {
